@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { runRequestSchema, type RunRequest } from './run-request.js';
+import { runResultSchema, runStatusSchema } from './run-result.js';
+
+export const MAX_BATCH_RUNS = 10_000;
+
+/** The body of `POST /v1/batches`. */
+export const batchRequestSchema = z
+  .strictObject({
+    runs: z.array(runRequestSchema).min(1).max(MAX_BATCH_RUNS),
+    name: z.string().min(1).max(256).optional(),
+    idempotencyKey: z.string().min(1).max(256).optional(),
+  })
+  .meta({ id: 'BatchRequest' });
+
+export type BatchRequest = z.infer<typeof batchRequestSchema>;
+
+const count = z.number().int().nonnegative();
+
+/** The answer to `GET /v1/batches/:id`. `runs` is in the order of the request. */
+export const batchStateSchema = z
+  .strictObject({
+    id: z.string(),
+    name: z.string().nullable(),
+    state: z.enum(['running', 'done']),
+    total: count,
+    done: count,
+    byStatus: z.partialRecord(runStatusSchema, count),
+    runs: z.array(
+      z.strictObject({
+        id: z.string(),
+        state: z.enum(['queued', 'running', 'done']),
+        result: runResultSchema.nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'BatchState' });
+
+export type BatchState = z.infer<typeof batchStateSchema>;
+
+/** What a job of the queue carries: the request as admitted, and who it is. */
+export interface RunJob {
+  readonly version: 1;
+  readonly id: string;
+  readonly batchId: string | null;
+  readonly request: RunRequest;
+  /** Milliseconds since the epoch. */
+  readonly submittedAt: number;
+}
+
+export const RUN_QUEUE = 'sandpiper-runs';

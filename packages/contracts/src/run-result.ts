@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { limitsSchema } from './limits.js';
+import { engineSchema } from './run-request.js';
+
+/** How an execution ended. What a grader thinks of the output is a verdict, and lives elsewhere. */
+export const RUN_STATUSES = [
+  'ok',
+  'runtime-error',
+  'time-limit',
+  'wall-limit',
+  'memory-limit',
+  'output-limit',
+  'disk-limit',
+  'syscall-limit',
+  'violation',
+  'cancelled',
+  'internal-error',
+] as const;
+
+export const runStatusSchema = z.enum(RUN_STATUSES).meta({ id: 'RunStatus' });
+export type RunStatus = z.infer<typeof runStatusSchema>;
+
+const count = z.number().int().nonnegative();
+const milliseconds = z.number().nonnegative();
+
+export const usageSchema = z
+  .strictObject({
+    cpuMs: milliseconds.describe("CPU time of the program, without the interpreter's start-up"),
+    startupCpuMs: milliseconds.describe("CPU time of the interpreter's start-up"),
+    controllerCpuMs: milliseconds.describe('CPU time of the controller that answered the system calls'),
+    wallMs: milliseconds.describe('Elapsed time of the program'),
+    peakMemoryBytes: count.describe("Peak resident memory above the interpreter's own"),
+    syscalls: count,
+    bytesRead: count.describe('Bytes that reads of the guest returned'),
+    bytesWritten: count.describe('Bytes that the guest wrote'),
+  })
+  .meta({ id: 'Usage' });
+
+export type Usage = z.infer<typeof usageSchema>;
+
+export const ENFORCERS = ['keeper-clock', 'keeper-watch', 'rlimit', 'cgroup-v2', 'cgroup-v1', 'none'] as const;
+const enforcerSchema = z.enum(ENFORCERS);
+
+export const enforcementSchema = z
+  .strictObject({ cpu: enforcerSchema, wall: enforcerSchema, memory: enforcerSchema })
+  .meta({ id: 'Enforcement' });
+
+export type Enforcement = z.infer<typeof enforcementSchema>;
+
+/**
+ * What came of a run; the CLI, the API and the queue share it. Output that is not UTF-8 stands in the
+ * `...Base64` twin, and the plain field then holds a readable rendering with U+FFFD.
+ */
+export const runResultSchema = z
+  .strictObject({
+    id: z.string(),
+    status: runStatusSchema,
+    exitCode: z.number().int().nullable().describe('null when a signal or the sandbox ended the program'),
+    signal: z.string().nullable().describe('e.g. SIGSEGV, when the program died of one of its own'),
+    stdout: z.string(),
+    stdoutBase64: z.string().optional(),
+    stderr: z.string(),
+    stderrBase64: z.string().optional(),
+    stdoutTruncated: z.boolean(),
+    stderrTruncated: z.boolean(),
+    message: z.string().nullable().describe('One line that says why, for every status but ok'),
+    deniedCalls: z
+      .record(z.string(), count)
+      .describe('System calls that were denied, by name, with how often; at most 32 names'),
+    usage: usageSchema,
+    limits: limitsSchema,
+    enforcement: enforcementSchema,
+    engine: engineSchema,
+    attempt: count,
+    node: z.string().nullable(),
+    cell: count.nullable(),
+    startedAt: z.iso.datetime(),
+    finishedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'RunResult' });
+
+export type RunResult = z.infer<typeof runResultSchema>;
+
+/** The answer to `GET /v1/runs/:id`. */
+export const runStateSchema = z
+  .strictObject({
+    id: z.string(),
+    state: z.enum(['queued', 'running', 'done']),
+    result: runResultSchema.nullable(),
+  })
+  .meta({ id: 'RunState' });
+
+export type RunState = z.infer<typeof runStateSchema>;
