@@ -1,1 +1,3 @@
 export * from './errno.js';
+export * from './flags.js';
+export * from './structs.js';

@@ -40,9 +40,12 @@ export const MIN_MEMORY_BYTES = 8 * MIB;
 /** What a request says of its limits: any of them, the rest are the defaults. */
 export const partialLimitsSchema = limitsSchema.partial().meta({ id: 'LimitsRequest' });
 
+/** An absent limit and an undefined one mean the same: the default. */
+export type LimitsRequest = z.infer<typeof partialLimitsSchema>;
+
 /** Fills in the defaults. Wall time, where only CPU time is given, is three times that and two seconds more. */
 export function completeLimits(
-  given: Partial<Limits> | undefined,
+  given: LimitsRequest | undefined,
   defaults: Limits = DEFAULT_LIMITS,
 ): Limits {
   const limits: Limits = { ...defaults, ...dropUndefined(given ?? {}) };
@@ -52,6 +55,6 @@ export function completeLimits(
   return limits;
 }
 
-function dropUndefined<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T;
+function dropUndefined(value: LimitsRequest): Partial<Limits> {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined));
 }

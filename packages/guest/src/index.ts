@@ -1,1 +1,3 @@
-export {};
+export * from './keeper-client.js';
+export * from './keeper-process.js';
+export * from './native.js';

@@ -1,1 +1,3 @@
-export {};
+export * from './kernel.js';
+export * from './mounts.js';
+export * from './types.js';

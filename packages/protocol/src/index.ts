@@ -1,1 +1,4 @@
-export {};
+export * from './channel.js';
+export * from './errors.js';
+export * from './signature.js';
+export * from './transport.js';

@@ -1,1 +1,4 @@
-export {};
+export * from './host.js';
+export * from './inode.js';
+export * from './memory.js';
+export * from './name-space.js';

@@ -1,0 +1,5 @@
+n = int(input())
+i = 2
+while True:
+    print("checking", i, "...")
+    i += 1

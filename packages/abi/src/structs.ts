@@ -1,0 +1,139 @@
+/** Structures that the kernel fills, x86-64, little-endian; sizes in bytes as the C compiler lays them out. */
+
+export interface StatFields {
+  readonly dev: number;
+  readonly ino: number;
+  readonly mode: number;
+  readonly nlink: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly rdev: number;
+  readonly size: number;
+  readonly atimeNs: bigint;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
+const BLOCK_BYTES = 4096;
+const BILLION = 1_000_000_000n;
+
+function putU64(to: Buffer, value: number, at: number): void {
+  to.writeBigInt64LE(BigInt(Math.trunc(value)), at);
+}
+
+/** struct timespec, 16 bytes, at an offset. */
+export function putTimespec(to: Buffer, ns: bigint, at: number): void {
+  let seconds = ns / BILLION;
+  let rest = ns % BILLION;
+  if (rest < 0n) {
+    rest += BILLION;
+    seconds -= 1n;
+  }
+  to.writeBigInt64LE(seconds, at);
+  to.writeBigInt64LE(rest, at + 8);
+}
+
+export function encodeTimespec(ns: bigint): Buffer {
+  const to = Buffer.alloc(16);
+  putTimespec(to, ns, 0);
+  return to;
+}
+
+export function encodeTimeval(ns: bigint): Buffer {
+  const to = Buffer.alloc(16);
+  to.writeBigInt64LE(ns / BILLION, 0);
+  to.writeBigInt64LE((ns % BILLION) / 1000n, 8);
+  return to;
+}
+
+/** struct stat (stat(2)), 144 bytes. */
+export function encodeStat(s: StatFields): Buffer {
+  const to = Buffer.alloc(144);
+  putU64(to, s.dev, 0);
+  putU64(to, s.ino, 8);
+  putU64(to, s.nlink, 16);
+  to.writeUInt32LE(s.mode, 24);
+  to.writeUInt32LE(s.uid, 28);
+  to.writeUInt32LE(s.gid, 32);
+  putU64(to, s.rdev, 40);
+  putU64(to, s.size, 48);
+  putU64(to, BLOCK_BYTES, 56);
+  putU64(to, Math.ceil(s.size / 512), 64);
+  putTimespec(to, s.atimeNs, 72);
+  putTimespec(to, s.mtimeNs, 88);
+  putTimespec(to, s.ctimeNs, 104);
+  return to;
+}
+
+/** struct statx (statx(2)), 256 bytes; the basic fields. */
+export function encodeStatx(s: StatFields): Buffer {
+  const to = Buffer.alloc(256);
+  to.writeUInt32LE(0x7ff, 0); // STATX_BASIC_STATS
+  to.writeUInt32LE(BLOCK_BYTES, 4);
+  to.writeUInt32LE(s.nlink, 16);
+  to.writeUInt32LE(s.uid, 20);
+  to.writeUInt32LE(s.gid, 24);
+  to.writeUInt16LE(s.mode, 28);
+  putU64(to, s.ino, 32);
+  putU64(to, s.size, 40);
+  putU64(to, Math.ceil(s.size / 512), 48);
+  const times = [s.atimeNs, s.ctimeNs, s.ctimeNs, s.mtimeNs];
+  for (const [i, ns] of times.entries()) {
+    to.writeBigInt64LE(ns / BILLION, 64 + 16 * i);
+    to.writeUInt32LE(Number(ns % BILLION), 72 + 16 * i);
+  }
+  to.writeUInt32LE(s.dev & 0xff, 140);
+  return to;
+}
+
+/** One struct linux_dirent64 (getdents64(2)), padded to 8 bytes. `name` holds bytes as latin1. */
+export function encodeDirent(ino: number, next: number, mode: number, name: string): Buffer {
+  const size = (19 + name.length + 1 + 7) & ~7;
+  const to = Buffer.alloc(size);
+  putU64(to, ino, 0);
+  putU64(to, next, 8);
+  to.writeUInt16LE(size, 16);
+  to[18] = (mode >> 12) & 15; // DT_* is the file type's four bits
+  to.write(name, 19, 'latin1');
+  return to;
+}
+
+/** struct utsname (uname(2)): six fields of 65 bytes. */
+export function encodeUtsname(fields: readonly string[]): Buffer {
+  const to = Buffer.alloc(390);
+  for (const [i, field] of fields.slice(0, 6).entries()) to.write(field.slice(0, 64), 65 * i, 'latin1');
+  return to;
+}
+
+/** struct statfs (statfs(2)), 120 bytes; a tmpfs. Counts in blocks of 4096 bytes. */
+export function encodeStatfs(f: { blocks: number; free: number; files: number; filesFree: number }): Buffer {
+  const to = Buffer.alloc(120);
+  putU64(to, 0x01021994, 0); // TMPFS_MAGIC
+  putU64(to, BLOCK_BYTES, 8);
+  putU64(to, f.blocks, 16);
+  putU64(to, f.free, 24);
+  putU64(to, f.free, 32);
+  putU64(to, f.files, 40);
+  putU64(to, f.filesFree, 48);
+  putU64(to, 255, 64);
+  putU64(to, BLOCK_BYTES, 72);
+  return to;
+}
+
+/** struct rusage (getrusage(2)), 144 bytes; user time and peak resident set only. */
+export function encodeRusage(userNs: bigint, maxRssKib: number): Buffer {
+  const to = Buffer.alloc(144);
+  encodeTimeval(userNs).copy(to, 0);
+  putU64(to, maxRssKib, 32);
+  return to;
+}
+
+/** struct rlimit, 16 bytes; Infinity is RLIM_INFINITY. */
+export function encodeRlimit(soft: number, hard: number): Buffer {
+  const to = Buffer.alloc(16);
+  const put = (value: number, at: number) =>
+    to.writeBigUInt64LE(value === Number.POSITIVE_INFINITY ? 0xffffffffffffffffn : BigInt(value), at);
+  put(soft, 0);
+  put(hard, 8);
+  return to;
+}

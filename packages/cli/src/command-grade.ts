@@ -1,0 +1,127 @@
+import { access, constants, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { SandpiperClient } from '@sandpiper/client';
+import {
+  InputError,
+  loadClass,
+  loadProblem,
+  loadSubmissions,
+  type ExpectedVerdicts,
+  type GradingJob,
+  type TestOutcome,
+} from '@sandpiper/grading';
+import { EXIT } from './exit-codes.js';
+import { gradeAll } from './grade-pipeline.js';
+import { createProgress } from './grade-progress.js';
+import { buildReport, renderReport } from './grade-report.js';
+import { patient } from './patience.js';
+
+export interface GradeOptions {
+  server?: string;
+  json?: string;
+  nodes?: number;
+}
+
+/** `sandpiper grade`. Gives 0 when grading worked, whatever the verdicts of the programs. */
+export async function gradeCommand(
+  path: string,
+  submissionPaths: readonly string[],
+  options: GradeOptions,
+): Promise<number> {
+  // Everything that can be wrong with the input is found before anything is started.
+  const { jobs, expected } = await loadJobs(path, submissionPaths);
+  if (options.json !== undefined) await demandWritable(options.json);
+
+  const abort = new AbortController();
+  const interrupt = (): void => {
+    if (abort.signal.aborted) process.exit(EXIT.interrupted);
+    process.stderr.write('sandpiper: stopping (Ctrl-C again: do not wait)\n');
+    abort.abort();
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  const progress = createProgress();
+  try {
+    const graded = await withService(options, (url) =>
+      gradeAll(patient(new SandpiperClient(url), abort.signal), jobs, progress.update, abort.signal).finally(
+        progress.stop,
+      ),
+    );
+    const report = buildReport(
+      graded,
+      (problem, label) => expected.get(basename(problem))?.get(label) ?? null,
+    );
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
+    process.stdout.write(renderReport(report));
+    const unjudged = report.problems
+      .flatMap((p) => p.submissions)
+      .filter((s) => s.tests.some(isUnjudged)).length;
+    if (unjudged === 0) return EXIT.ok;
+    process.stderr.write(
+      `sandpiper: ${unjudged} submission${unjudged === 1 ? '' : 's'} could not be judged on every test (JE)\n`,
+    );
+    return EXIT.failed;
+  } catch (error) {
+    if (abort.signal.aborted) return EXIT.interrupted;
+    throw error;
+  } finally {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+}
+
+/** Not a verdict on the program: the sandbox or the service failed, and grading did not work. */
+const isUnjudged = (test: TestOutcome): boolean => test.verdict === 'JE';
+
+/** One problem with the submissions named, or a class folder, which says both. */
+async function loadJobs(
+  path: string,
+  submissionPaths: readonly string[],
+): Promise<{ jobs: GradingJob[]; expected: ExpectedVerdicts }> {
+  if (submissionPaths.length > 0) {
+    const problem = await loadProblem(path);
+    return { jobs: [{ problem, submissions: await loadSubmissions(submissionPaths) }], expected: new Map() };
+  }
+  const found = await loadClass(path);
+  if (found === null) {
+    await loadProblem(path);
+    throw new InputError(`${path}: name at least one submission to grade on this problem`);
+  }
+  return found;
+}
+
+/** Gives the work a server: the one that was named, or one of its own that ends with it. */
+async function withService<T>(options: GradeOptions, work: (url: string) => Promise<T>): Promise<T> {
+  if (options.server !== undefined) return work(options.server);
+  const { startEmbedded } = await import('./embedded.js');
+  const stateDir = await mkdtemp(join(tmpdir(), 'sandpiper-grade-'));
+  try {
+    const service = await startEmbedded({
+      stateDir,
+      port: 0,
+      quiet: true,
+      ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
+    });
+    try {
+      return await work(service.url);
+    } finally {
+      await service.stop();
+    }
+  } finally {
+    await rm(stateDir, { recursive: true, force: true });
+  }
+}
+
+/** A report that cannot be written should not be found out after minutes of grading. */
+async function demandWritable(file: string): Promise<void> {
+  const folder = await stat(dirname(file)).catch(() => null);
+  if (folder?.isDirectory() !== true) throw new InputError(`--json: ${dirname(file)}: no such folder`);
+  const found = await stat(file).catch(() => null);
+  if (found?.isDirectory() === true) throw new InputError(`--json: ${file}: is a folder`);
+  const writable = await access(found === null ? dirname(file) : file, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!writable) throw new InputError(`--json: ${file}: cannot be written`);
+}

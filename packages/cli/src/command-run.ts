@@ -1,0 +1,169 @@
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import {
+  completeLimits,
+  fileNameSchema,
+  REQUEST_BOUNDS,
+  runRequestSchema,
+  type Engine,
+  type Limits,
+  type RunRequest,
+  type RunResult,
+} from '@sandpiper/contracts';
+import { runLocally, type LocalRun } from '@sandpiper/controller';
+import { InputError, readBounded } from '@sandpiper/grading';
+import { escapeForTerminal } from './escape.js';
+import { EXIT, endingLine, exitCodeOf } from './exit-codes.js';
+import { quote, type Pair } from './options.js';
+
+const MIB = 1024 * 1024;
+
+export interface RunOptions {
+  json?: boolean;
+  cpuMs?: number;
+  wallMs?: number;
+  memoryMb?: number;
+  outputMb?: number;
+  diskMb?: number;
+  stdin?: string;
+  file?: Pair[];
+  env?: Pair[];
+  engine?: Engine;
+  trace?: string;
+  cpu?: number;
+}
+
+/** `sandpiper run`: one program, here and now. Gives the exit code. */
+export async function runCommand(
+  program: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<number> {
+  const limits = limitsOf(options);
+  const request = buildRequest(args, limits, options);
+  const programBytes = await readBounded(program, REQUEST_BOUNDS.sourceBytes);
+  const files = await readFiles(options.file ?? [], completeLimits(limits).diskBytes);
+  const cpu = options.cpu === undefined ? null : demandCpu(options.cpu);
+  const tracePath = options.trace === undefined ? null : demandTracePath(options.trace);
+  const stdinFd = options.stdin === undefined ? 0 : openStdin(options.stdin);
+  try {
+    const result = await runInterruptibly(
+      {
+        request,
+        // Tracebacks of `pypy3 x.py` show the absolute path, so the guest has its program at the same one.
+        programPath: resolve(program),
+        program: programBytes,
+        files,
+        stdin: { kind: 'fd', fd: stdinFd },
+        output: options.json === true ? 'capture' : 'pass-through',
+        tracePath,
+      },
+      cpu,
+    );
+    await report(result, options.json === true);
+    return exitCodeOf(result);
+  } finally {
+    if (stdinFd !== 0) closeSync(stdinFd);
+  }
+}
+
+/** The request without its program, which goes as bytes: Python may be in another encoding than UTF-8. */
+function buildRequest(args: readonly string[], limits: Partial<Limits>, options: RunOptions): RunRequest {
+  const parsed = runRequestSchema.safeParse({
+    source: '',
+    args: [...args],
+    ...(options.env === undefined
+      ? {}
+      : { env: Object.fromEntries(options.env.map((e) => [e.name, e.value])) }),
+    ...(options.engine === undefined ? {} : { engine: options.engine }),
+    limits,
+  });
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new InputError(escapeForTerminal(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is wrong'}`));
+}
+
+function limitsOf(options: RunOptions): Partial<Limits> {
+  const { cpuMs, wallMs, memoryMb, outputMb, diskMb } = options;
+  return {
+    ...(cpuMs === undefined ? {} : { cpuMs }),
+    ...(wallMs === undefined ? {} : { wallMs }),
+    ...(memoryMb === undefined ? {} : { memoryBytes: memoryMb * MIB }),
+    ...(outputMb === undefined ? {} : { outputBytes: outputMb * MIB }),
+    ...(diskMb === undefined ? {} : { diskBytes: diskMb * MIB }),
+  };
+}
+
+async function readFiles(
+  pairs: readonly Pair[],
+  maxBytes: number,
+): Promise<{ path: string; data: Buffer }[]> {
+  const files: { path: string; data: Buffer }[] = [];
+  let total = 0;
+  for (const { name, value } of pairs) {
+    const checked = fileNameSchema.safeParse(name);
+    if (!checked.success)
+      throw new InputError(`--file ${quote(name)}: ${checked.error.issues[0]?.message ?? 'is wrong'}`);
+    if (files.some((file) => file.path === name))
+      throw new InputError(`--file ${quote(name)}: is given twice`);
+    const data = await readBounded(value, maxBytes - total);
+    total += data.length;
+    files.push({ path: name, data });
+  }
+  return files;
+}
+
+/** Pinning to a processor that this process may not use would fail late, with another tool's message. */
+function demandCpu(cpu: number): number {
+  const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
+  const allowed = list.split(',').some((range) => {
+    const [first, last] = range.split('-').map(Number);
+    return first !== undefined && cpu >= first && cpu <= (last ?? first);
+  });
+  if (!allowed) throw new InputError(`--cpu ${cpu}: this process may use the processors ${list}`);
+  return cpu;
+}
+
+function demandTracePath(path: string): string {
+  if (!existsSync(dirname(path))) throw new InputError(`--trace: ${dirname(path)}: no such folder`);
+  if (existsSync(path) && statSync(path).isDirectory()) throw new InputError(`--trace: ${path}: is a folder`);
+  return path;
+}
+
+function openStdin(path: string): number {
+  if (!existsSync(path)) throw new InputError(`--stdin: ${path}: no such file`);
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (cause) {
+    throw new InputError(`--stdin: ${path}: cannot be read`, { cause });
+  }
+  if (!fstatSync(fd).isDirectory()) return fd;
+  closeSync(fd);
+  throw new InputError(`--stdin: ${path}: is a folder, not a file`);
+}
+
+/** The first Ctrl-C kills the guest, and its result says so; the second does not wait for that. */
+async function runInterruptibly(run: LocalRun, cpu: number | null): Promise<RunResult> {
+  const abort = new AbortController();
+  const interrupt = (): void => {
+    if (abort.signal.aborted) process.exit(EXIT.interrupted);
+    abort.abort();
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  try {
+    return await runLocally(run, { signal: abort.signal, cpu });
+  } finally {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+}
+
+async function report(result: RunResult, json: boolean): Promise<void> {
+  const line = endingLine(result);
+  if (line !== null) process.stderr.write(`sandpiper: ${line}\n`);
+  if (!json) return;
+  const text = `${JSON.stringify(result, null, 2)}\n`;
+  await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));
+}

@@ -1,0 +1,51 @@
+import { startEmbedded } from './embedded.js';
+import { EXIT } from './exit-codes.js';
+
+export interface UpOptions {
+  nodes?: number;
+  port?: number;
+  host?: string;
+  stateDir?: string;
+}
+
+/** `sandpiper up`: the embedded service until Ctrl-C, which drains; a second one does not wait. */
+export async function upCommand(options: UpOptions): Promise<number> {
+  const interrupted = new Promise<void>((resolve) => {
+    let count = 0;
+    const interrupt = (): void => {
+      count += 1;
+      if (count === 1) {
+        process.stderr.write(
+          'sandpiper: stopping; runs that have begun are finished (Ctrl-C again: do not wait)\n',
+        );
+        resolve();
+      } else {
+        // The children notice that their parent is gone and end themselves; runs go back to the queue.
+        process.exit(EXIT.interrupted);
+      }
+    };
+    process.on('SIGINT', interrupt);
+    process.on('SIGTERM', interrupt);
+  });
+  const service = await startEmbedded({
+    ...options,
+    onEvent: (line) => process.stderr.write(`sandpiper: ${line}\n`),
+  });
+  process.stdout.write(welcome(service.url));
+  await interrupted;
+  await service.stop();
+  return EXIT.ok;
+}
+
+export function welcome(url: string): string {
+  return [
+    `Sandpiper is up at ${url}`,
+    '',
+    'Try it:',
+    `  curl -s '${url}/v1/runs' -H 'content-type: application/json' -d '{"source":"print(6*7)"}'`,
+    `  curl -s '${url}/v1/runs/ID?wait=10'`,
+    '',
+    'Ctrl-C stops it.',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,121 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+
+/** A part of the embedded service that does not come up, and why, in one line. */
+export class EmbeddedError extends Error {
+  override readonly name = 'EmbeddedError';
+}
+
+export interface ChildSpec {
+  /** For people: `redis`, `scheduler`, `node-1`. */
+  readonly name: string;
+  readonly spawn: () => ChildProcess;
+  /** Resolves when that process does its work. May wait for ever: the end of the process ends the wait. */
+  readonly ready: (child: ChildProcess) => Promise<void>;
+  /** The last thing that it said, for the message when it dies at the start. */
+  readonly lastWords: () => string;
+  readonly onEvent: (line: string) => void;
+}
+
+const READY_MS = 60_000;
+const FIRST_BACK_OFF_MS = 250;
+const MAX_BACK_OFF_MS = 30_000;
+/** Who has lived this long has started well: the back-off begins anew. */
+const GOOD_LIFE_MS = 30_000;
+
+/** One child process that is kept alive until it is stopped. */
+export class SupervisedChild {
+  private child: ChildProcess | null = null;
+  private stopping = false;
+  private failures = 0;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(private readonly spec: ChildSpec) {}
+
+  get pid(): number | null {
+    return this.child?.pid ?? null;
+  }
+
+  /** The first start: rejects when it fails, because then the settings are wrong and trying again would not help. */
+  async start(): Promise<void> {
+    const child = this.spec.spawn();
+    this.child = child;
+    try {
+      await this.untilReady(child);
+    } catch (error) {
+      this.stopping = true;
+      await end(child, 0);
+      throw error;
+    }
+    this.keepAlive(child);
+  }
+
+  /** SIGTERM, then SIGKILL when the grace is over. When it resolves the process is gone and will not come back. */
+  async stop(graceMs: number): Promise<void> {
+    this.stopping = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    if (this.child !== null) await end(this.child, graceMs);
+  }
+
+  private async untilReady(child: ChildProcess): Promise<void> {
+    const { name, ready, lastWords } = this.spec;
+    const gone = ended(child).then((how) => {
+      const said = lastWords();
+      throw new EmbeddedError(`${name} did not start: ${said === '' ? how : said}`);
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new EmbeddedError(`${name} did not become ready within ${READY_MS / 1000} s`);
+      timer = setTimeout(() => reject(error), READY_MS);
+    });
+    await Promise.race([ready(child), gone, late]).finally(() => clearTimeout(timer));
+    // From here on its end is for keepAlive to notice.
+    gone.catch(() => undefined);
+  }
+
+  private keepAlive(child: ChildProcess): void {
+    const born = Date.now();
+    void ended(child).then((how) => {
+      if (this.stopping) return;
+      this.failures = Date.now() - born > GOOD_LIFE_MS ? 1 : this.failures + 1;
+      const delay = Math.min(FIRST_BACK_OFF_MS * 2 ** (this.failures - 1), MAX_BACK_OFF_MS);
+      this.spec.onEvent(`${this.spec.name} died (${how}); starting it again in ${delay} ms`);
+      this.timer = setTimeout(() => this.restart(), delay);
+    });
+  }
+
+  private restart(): void {
+    const child = this.spec.spawn();
+    this.child = child;
+    this.keepAlive(child);
+    this.untilReady(child).then(
+      () => this.spec.onEvent(`${this.spec.name} is back`),
+      // Its death is told by keepAlive; one that hangs is left to the operator, who sees it in /readyz.
+      () => undefined,
+    );
+  }
+}
+
+const isGone = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
+
+/** Resolves with how it ended: a code, a signal, or that it never began. */
+async function ended(child: ChildProcess): Promise<string> {
+  if (!isGone(child)) {
+    try {
+      await once(child, 'exit');
+    } catch (error) {
+      // `once` rejects on 'error', which is how spawn reports a program that cannot be executed.
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+  return child.signalCode ?? `exit code ${child.exitCode}`;
+}
+
+async function end(child: ChildProcess, graceMs: number): Promise<void> {
+  if (isGone(child) || child.pid === undefined) return;
+  const gone = ended(child);
+  child.kill(graceMs === 0 ? 'SIGKILL' : 'SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+  await gone;
+  clearTimeout(timer);
+}

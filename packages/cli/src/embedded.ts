@@ -1,0 +1,206 @@
+import { mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { availableCpus } from '@sandpiper/controller';
+import { SupervisedChild } from './embedded-child.js';
+import { lockStateDir } from './embedded-lock.js';
+import {
+  demandRedisServer,
+  endStaleRedis,
+  redisPlace,
+  redisReady,
+  spawnRedis,
+  type Durability,
+} from './embedded-redis.js';
+import { dealCpus, LogFile, serviceReady, spawnService } from './embedded-services.js';
+
+export { EmbeddedError } from './embedded-child.js';
+
+export interface EmbeddedOptions {
+  /** Worker nodes; default 1. The CPUs of this process are dealt out among them. */
+  readonly nodes?: number;
+  /** Where the API listens; default a free port of 127.0.0.1. */
+  readonly port?: number;
+  readonly host?: string;
+  /** Default: `sandpiper` in $XDG_STATE_HOME, or in ~/.local/state. */
+  readonly stateDir?: string;
+  /** How soon Redis syncs what it acknowledged to the disk; default `everysec`. */
+  readonly durability?: Durability;
+  /** One line for people about every death and return of a part. */
+  readonly onEvent?: (line: string) => void;
+  /** Keeps {@link onEvent} from being called. */
+  readonly quiet?: boolean;
+}
+
+/** The embedded service, running. */
+export interface Embedded {
+  /** Of the API. */
+  readonly url: string;
+  readonly state: EmbeddedState;
+  /** Stops taking runs, lets those that run end, stops everything; when it resolves, no process is left. */
+  stop(): Promise<void>;
+}
+
+export interface EmbeddedState {
+  readonly stateDir: string;
+  /** Path of the Unix socket of Redis. */
+  readonly redis: string;
+  /** Processes now, by name: `redis`, `scheduler`, `node-1`, ... A part that is being restarted has null. */
+  pids(): Record<string, number | null>;
+}
+
+/** Nodes drain for 20 s and hand back for 5; then they are killed. */
+const NODE_STOP_MS = 30_000;
+const SCHEDULER_STOP_MS = 10_000;
+const REDIS_STOP_MS = 20_000;
+
+export function defaultStateDir(): string {
+  const given = process.env['XDG_STATE_HOME'];
+  // The specification of base directories says to ignore relative paths.
+  const base = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.local', 'state');
+  return join(base, 'sandpiper');
+}
+
+/**
+ * Starts Redis, scheduler and nodes as children of this process, and waits until all are ready. They are kept alive,
+ * and die with this process, however it dies. Logs stand in `logs` of the state folder; queue and results survive there.
+ * @throws EmbeddedError with one line: no redis-server, state folder taken, port taken, not built.
+ */
+export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embedded> {
+  demandRedisServer();
+  const stateDir = resolve(options.stateDir ?? defaultStateDir());
+  mkdirSync(join(stateDir, 'logs'), { recursive: true, mode: 0o700 });
+  const parts = new Parts(stateDir, options);
+  const unlock = lockStateDir(stateDir);
+  const stop = once(async () => {
+    await parts.stop();
+    unlock();
+  });
+  try {
+    const url = await parts.start();
+    const state: EmbeddedState = { stateDir, redis: parts.redisSocket, pids: () => parts.pids() };
+    return { url, state, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The processes of the embedded service, in the order in which they need each other. */
+class Parts {
+  private readonly children = new Map<string, SupervisedChild>();
+  private readonly logs: LogFile[] = [];
+  private readonly place;
+  private readonly onEvent: (line: string) => void;
+  private url: string | null = null;
+
+  constructor(
+    private readonly stateDir: string,
+    private readonly options: EmbeddedOptions,
+  ) {
+    this.place = redisPlace(stateDir);
+    this.onEvent = options.quiet === true ? () => undefined : (options.onEvent ?? (() => undefined));
+  }
+
+  get redisSocket(): string {
+    return this.place.socket;
+  }
+
+  pids(): Record<string, number | null> {
+    return Object.fromEntries([...this.children].map(([name, child]) => [name, child.pid]));
+  }
+
+  async start(): Promise<string> {
+    await endStaleRedis(this.place);
+    await this.addRedis().start();
+    const nodes = dealCpus(availableCpus(), this.options.nodes ?? 1);
+    const starts = [this.addScheduler().start(), ...nodes.map((cpus, index) => this.addNode(index, cpus).start())];
+    // All of them to their end, so that no start goes on behind the back of the stop that follows a failure.
+    const failed = (await Promise.allSettled(starts)).find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    return this.url ?? '';
+  }
+
+  /** The scheduler first, so that nothing new comes; then the nodes, which hand in what they run; Redis last. */
+  async stop(): Promise<void> {
+    const named = (prefix: string) => [...this.children].filter(([name]) => name.startsWith(prefix));
+    for (const [prefix, graceMs] of [
+      ['scheduler', SCHEDULER_STOP_MS],
+      ['node-', NODE_STOP_MS],
+      ['redis', REDIS_STOP_MS],
+    ] as const) {
+      await Promise.all(named(prefix).map(([, child]) => child.stop(graceMs)));
+    }
+    for (const log of this.logs) log.close();
+  }
+
+  private addRedis(): SupervisedChild {
+    const log = this.openLog('redis');
+    return this.add('redis', {
+      spawn: () => spawnRedis(this.place, this.options.durability ?? 'everysec', log.fd),
+      ready: (child) => redisReady(this.place, child),
+      lastWords: () => log.lastWords(),
+    });
+  }
+
+  private addScheduler(): SupervisedChild {
+    const log = this.openLog('scheduler');
+    return this.add('scheduler', {
+      spawn: () => {
+        // One that comes back must be found where its predecessor was.
+        const port = this.options.port || (this.url === null ? 0 : Number(new URL(this.url).port));
+        const host = this.options.host ?? '127.0.0.1';
+        return spawnService('scheduler', this.env({ SANDPIPER_HOST: host, SANDPIPER_PORT: String(port) }), log.fd);
+      },
+      ready: (child) =>
+        serviceReady(child, (url) => {
+          this.url = url;
+        }),
+      lastWords: () => log.lastWords(),
+    });
+  }
+
+  private addNode(index: number, cpus: readonly number[]): SupervisedChild {
+    const name = `node-${index + 1}`;
+    const log = this.openLog(name);
+    const env = this.env({
+      SANDPIPER_NODE_NAME: name,
+      SANDPIPER_CELLS: String(cpus.length),
+      SANDPIPER_CELL_CPUS: cpus.join(','),
+      SANDPIPER_HOST: '127.0.0.1',
+      SANDPIPER_PORT: '0',
+    });
+    return this.add(name, {
+      spawn: () => spawnService('worker', env, log.fd),
+      ready: (child) => serviceReady(child, () => undefined),
+      lastWords: () => log.lastWords(),
+    });
+  }
+
+  private env(own: Readonly<Record<string, string>>): Record<string, string> {
+    return { SANDPIPER_REDIS_URL: this.place.socket, ...own };
+  }
+
+  private add(
+    name: string,
+    spec: Omit<ConstructorParameters<typeof SupervisedChild>[0], 'name' | 'onEvent'>,
+  ): SupervisedChild {
+    const child = new SupervisedChild({ name, onEvent: this.onEvent, ...spec });
+    this.children.set(name, child);
+    return child;
+  }
+
+  private openLog(name: string): LogFile {
+    const log = new LogFile(join(this.stateDir, 'logs'), name);
+    this.logs.push(log);
+    return log;
+  }
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null;
+  return () => {
+    running ??= work();
+    return running;
+  };
+}

@@ -1,0 +1,19 @@
+/**
+ * Text that a guest had a hand in, made fit for a terminal: control characters (escape sequences among them),
+ * and the characters that reorder a line, become visible escapes. One line comes out, `max` characters at most.
+ */
+export function escapeForTerminal(text: string, max = Number.POSITIVE_INFINITY): string {
+  const bounded = text.length > max ? `${text.slice(0, Math.max(0, max - 3))}...` : text;
+  const unsafe = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
+  return bounded.replace(unsafe, escapeCharacter);
+}
+
+function escapeCharacter(character: string): string {
+  if (character === '\n') return '\\n';
+  if (character === '\t') return '\\t';
+  if (character === '\r') return '\\r';
+  const code = character.charCodeAt(0);
+  return code < 0x100
+    ? `\\x${code.toString(16).padStart(2, '0')}`
+    : `\\u${code.toString(16).padStart(4, '0')}`;
+}

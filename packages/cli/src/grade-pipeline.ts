@@ -1,0 +1,174 @@
+import {
+  encodeBytes,
+  type BatchRequest,
+  type BatchState,
+  type RunRequest,
+  type RunState,
+} from '@sandpiper/contracts';
+import {
+  gradeRun,
+  gradeSubmission,
+  type GradingJob,
+  type Problem,
+  type Submission,
+  type SubmissionOutcome,
+  type TestCase,
+  type TestOutcome,
+} from '@sandpiper/grading';
+
+/** What grading asks of the service; the typed client is one. */
+export interface GradingService {
+  /** Gives the id of the batch. */
+  submitBatch(batch: BatchRequest): Promise<string>;
+  getBatch(id: string, options: { waitSeconds: number; results: boolean }): Promise<BatchState>;
+  getRun(id: string): Promise<RunState>;
+  cancelBatch(id: string): Promise<unknown>;
+}
+
+export interface GradedProblem {
+  readonly problem: Problem;
+  readonly submissions: readonly { readonly submission: Submission; readonly outcome: SubmissionOutcome }[];
+}
+
+/** One run: a submission on a test. `outcome` is filled in when it is done. */
+interface Task {
+  readonly problem: Problem;
+  readonly submission: Submission;
+  readonly test: TestCase;
+  outcome: TestOutcome | null;
+}
+
+/** Small enough for any server's body limit and for the memory of both sides. */
+const BATCH_RUNS = 200;
+const BATCH_BYTES = 4 * 1024 * 1024;
+/** Batches in flight: enough that a server with many nodes is never without work. */
+const BATCHES_AT_ONCE = 4;
+/** Outputs are fetched one run at a time and dropped when checked: they may be megabytes each. */
+const FETCHES_AT_ONCE = 8;
+const WAIT_SECONDS = 1;
+
+/**
+ * Grades every submission on every test of its problem through the service.
+ * On abort, or when anything fails, the batches in flight are cancelled, and the promise is rejected.
+ */
+export async function gradeAll(
+  service: GradingService,
+  jobs: readonly GradingJob[],
+  onProgress: (done: number, total: number) => void,
+  signal: AbortSignal,
+): Promise<GradedProblem[]> {
+  const tasks = jobs.flatMap(tasksOf);
+  let done = 0;
+  const onTask = (): void => onProgress(++done, tasks.length);
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  await eachAtOnce(batchesOf(tasks), BATCHES_AT_ONCE, async (batch) => {
+    try {
+      await runBatch(service, batch, onTask, either);
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  });
+  return jobs.map((job) => collect(job, tasks));
+}
+
+function tasksOf({ problem, submissions }: GradingJob): Task[] {
+  return submissions.flatMap((submission) =>
+    problem.tests.map((test) => ({ problem, submission, test, outcome: null })),
+  );
+}
+
+/** Splits the tasks into batches, in order; a task larger than the bound is a batch of its own. */
+function batchesOf(tasks: readonly Task[]): Task[][] {
+  const batches: Task[][] = [];
+  let current: Task[] = [];
+  let bytes = 0;
+  for (const task of tasks) {
+    const size = task.submission.source.length + task.test.input.length;
+    if (current.length > 0 && (current.length >= BATCH_RUNS || bytes + size > BATCH_BYTES)) {
+      batches.push(current);
+      current = [];
+      bytes = 0;
+    }
+    current.push(task);
+    bytes += size;
+  }
+  if (current.length > 0) batches.push(current);
+  return batches;
+}
+
+async function runBatch(
+  service: GradingService,
+  tasks: readonly Task[],
+  onTask: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const id = await service.submitBatch({ runs: tasks.map(requestOf) });
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const batch = await service.getBatch(id, { waitSeconds: WAIT_SECONDS, results: false });
+      await fetchFinished(service, tasks, batch, onTask);
+      if (tasks.every((task) => task.outcome !== null)) return;
+      if (batch.state === 'done')
+        throw new Error(`the server calls batch ${id} done, but not all of its runs`);
+    }
+  } catch (error) {
+    // The first error is the one to tell; a server that is away cannot cancel either.
+    await service.cancelBatch(id).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function fetchFinished(
+  service: GradingService,
+  tasks: readonly Task[],
+  batch: BatchState,
+  onTask: () => void,
+): Promise<void> {
+  const finished = batch.runs.flatMap((run, index) => {
+    const task = tasks[index];
+    return run.state === 'done' && task !== undefined && task.outcome === null ? [{ id: run.id, task }] : [];
+  });
+  await eachAtOnce(finished, FETCHES_AT_ONCE, async ({ id, task }) => {
+    const { result } = await service.getRun(id);
+    if (result === null) throw new Error(`the server calls run ${id} done, but has no result of it`);
+    task.outcome = gradeRun(result, task.test, task.problem.checker);
+    onTask();
+  });
+}
+
+function requestOf({ problem, submission, test }: Task): RunRequest {
+  const input = encodeBytes(test.input);
+  return {
+    source: submission.source,
+    ...('text' in input ? { stdin: input.text } : { stdinBase64: input.base64 }),
+    limits: problem.limits,
+  };
+}
+
+function collect({ problem, submissions }: GradingJob, tasks: readonly Task[]): GradedProblem {
+  return {
+    problem,
+    submissions: submissions.map((submission) => {
+      const own = tasks.filter((task) => task.problem === problem && task.submission === submission);
+      return { submission, outcome: gradeSubmission(own.flatMap((task) => task.outcome ?? [])) };
+    }),
+  };
+}
+
+/** Calls `work` for each item, `limit` at a time; the first failure is thrown when all that began have ended. */
+async function eachAtOnce<T>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const rest = items.values();
+  const lane = async (): Promise<void> => {
+    for (const item of rest) await work(item);
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, lane));
+  for (const ended of lanes) if (ended.status === 'rejected') throw ended.reason;
+}

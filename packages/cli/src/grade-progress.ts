@@ -1,0 +1,48 @@
+import { SingleBar } from 'cli-progress';
+
+export interface Progress {
+  readonly update: (done: number, total: number) => void;
+  readonly stop: () => void;
+}
+
+interface ProgressStream extends NodeJS.WritableStream {
+  isTTY?: boolean;
+}
+
+/** A live bar on a terminal; elsewhere a line for each tenth, so that a log stays short. */
+export function createProgress(stream: ProgressStream = process.stderr): Progress {
+  return stream.isTTY === true ? createBar(stream) : createLines(stream);
+}
+
+function createBar(stream: NodeJS.WritableStream): Progress {
+  const bar = new SingleBar({
+    stream,
+    format: 'grading [{bar}] {value}/{total} runs, {duration_formatted}',
+    hideCursor: true,
+    clearOnComplete: true,
+  });
+  let started = false;
+  return {
+    update(done, total) {
+      if (!started) bar.start(total, done);
+      started = true;
+      bar.update(done);
+    },
+    stop() {
+      if (started) bar.stop();
+    },
+  };
+}
+
+function createLines(stream: NodeJS.WritableStream): Progress {
+  let told = -1;
+  return {
+    update(done, total) {
+      const tenth = Math.floor((done * 10) / total);
+      if (tenth === told) return;
+      told = tenth;
+      stream.write(`sandpiper: ${done} of ${total} runs done\n`);
+    },
+    stop() {},
+  };
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { InputError } from '@sandpiper/grading';
+import { CommanderError } from 'commander';
+import { escapeForTerminal } from './escape.js';
+import { EXIT } from './exit-codes.js';
+import { buildProgram } from './program.js';
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const version =
+    typeof manifest === 'object' && manifest !== null && 'version' in manifest ? manifest.version : null;
+  return typeof version === 'string' ? version : 'unknown';
+}
+
+/** One line, never a stack trace, unless SANDPIPER_DEBUG asks for it. */
+function tell(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`sandpiper: ${escapeForTerminal(message, 2000)}\n`);
+  if (process.env['SANDPIPER_DEBUG'] === '1' && error instanceof Error) {
+    process.stderr.write(`${error.stack ?? ''}\n`);
+  }
+}
+
+async function main(): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const program = buildProgram(readVersion(), (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(process.argv);
+    return exitCode;
+  } catch (error) {
+    // Commander has printed its own line, or the help that was asked for, which has exit code 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    tell(error);
+    return error instanceof InputError ? EXIT.usage : EXIT.failed;
+  }
+}
+
+// A reader that has seen enough (`sandpiper ... | head`) is not an error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed);
+});
+
+const code = await main();
+// Not only `exitCode`: a standard input that is still open would keep the process alive. Output to a pipe is
+// written asynchronously, so wait for it.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { GradingService } from './grade-pipeline.js';
+
+/** How long a server may say "too much work" to one request before the grading gives up, milliseconds. */
+const MAX_WAIT_MS = 15 * 60_000;
+const DEFAULT_RETRY_SECONDS = 1;
+const MAX_RETRY_SECONDS = 60;
+
+/**
+ * The same service, which waits as long as the server asks when it has too much work (429), and says so once.
+ * Anything else, a server whose Redis is away (503) too, is an error at once.
+ */
+export function patient(service: GradingService, signal: AbortSignal): GradingService {
+  let told = false;
+  const onBusy = (seconds: number): void => {
+    if (told) return;
+    told = true;
+    process.stderr.write(
+      `sandpiper: the server has too much work; trying again in ${seconds} s, as it asks\n`,
+    );
+  };
+  return {
+    submitBatch: (batch) => retryBusy(() => service.submitBatch(batch), onBusy, signal),
+    getBatch: (id, options) => retryBusy(() => service.getBatch(id, options), onBusy, signal),
+    getRun: (id) => retryBusy(() => service.getRun(id), onBusy, signal),
+    cancelBatch: (id) => service.cancelBatch(id),
+  };
+}
+
+async function retryBusy<T>(
+  call: () => Promise<T>,
+  onBusy: (seconds: number) => void,
+  signal: AbortSignal,
+): Promise<T> {
+  const deadline = Date.now() + MAX_WAIT_MS;
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      const seconds = busySeconds(error);
+      if (seconds === null || Date.now() + seconds * 1000 > deadline) throw error;
+      onBusy(seconds);
+      await sleep(seconds * 1000, undefined, { signal });
+    }
+  }
+}
+
+/** The seconds that a "429 Too Many Requests" asks for; null for any other error. */
+function busySeconds(error: unknown): number | null {
+  if (!(error instanceof Error) || !('status' in error) || error.status !== 429) return null;
+  const asked = 'retryAfterSeconds' in error ? Number(error.retryAfterSeconds) : Number.NaN;
+  return Number.isFinite(asked) && asked > 0 ? Math.min(asked, MAX_RETRY_SECONDS) : DEFAULT_RETRY_SECONDS;
+}

@@ -1,0 +1,175 @@
+import { ENGINES, limitsSchema, MIN_MEMORY_BYTES } from '@sandpiper/contracts';
+import { Command } from 'commander';
+import type { GradeOptions } from './command-grade.js';
+import type { RunOptions } from './command-run.js';
+import type { UpOptions } from './command-up.js';
+import { engine, pair, serverUrl, wholeNumber } from './options.js';
+
+const MIB = 1024 * 1024;
+const MAX_NODES = 64;
+
+/** What the commands do; tests put others in their place. Each gives the exit code. */
+export interface Commands {
+  run(program: string, args: readonly string[], options: RunOptions): Promise<number>;
+  up(options: UpOptions): Promise<number>;
+  grade(problem: string, submissions: readonly string[], options: GradeOptions): Promise<number>;
+  doctor(options: { json?: boolean }): Promise<number>;
+}
+
+/** Each command loads only what it needs: `run` is started often, and needs no HTTP client. */
+const COMMANDS: Commands = {
+  run: async (...given) => (await import('./command-run.js')).runCommand(...given),
+  up: async (...given) => (await import('./command-up.js')).upCommand(...given),
+  grade: async (...given) => (await import('./command-grade.js')).gradeCommand(...given),
+  doctor: async (...given) => (await import('./command-doctor.js')).doctorCommand(...given),
+};
+
+/** The command line. `onExitCode` is told what the command that ran gave. */
+export function buildProgram(
+  version: string,
+  onExitCode: (code: number) => void,
+  commands: Commands = COMMANDS,
+): Command {
+  const program = new Command('sandpiper')
+    .description('Runs untrusted Python in a sandbox, held to limits.')
+    .version(version)
+    // Without this, options that follow PROGRAM would be taken for ours.
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`sandpiper: ${text.replace(/^error: /, '')}`) })
+    .showSuggestionAfterError(true);
+  addRun(program, commands, onExitCode);
+  addUp(program, commands, onExitCode);
+  addGrade(program, commands, onExitCode);
+  addDoctor(program, commands, onExitCode);
+  program.addHelpText(
+    'after',
+    examples(
+      ['sandpiper run hello.py', 'one program, here and now'],
+      ['sandpiper grade examples/class', 'a class of programs, through the whole service'],
+      ['sandpiper up', 'the service itself'],
+      ['sandpiper help run', 'more of one command'],
+    ),
+  );
+  return program;
+}
+
+function addRun(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
+  const { cpuMs, wallMs, memoryBytes, outputBytes, diskBytes } = limitsSchema.shape;
+  const most = (schema: { maxValue: number | null }): number => schema.maxValue ?? Number.MAX_SAFE_INTEGER;
+  program
+    .command('run')
+    .description('Run one program here and now, as pypy3 would.')
+    .argument('<program>', 'a Python file')
+    .argument('[args...]', 'everything after the program is its own')
+    .passThroughOptions()
+    .option('--json', 'print the result as JSON instead of the output of the program')
+    .option('--cpu-ms <n>', 'limit of CPU time, milliseconds', wholeNumber('--cpu-ms', 1, most(cpuMs)))
+    .option('--wall-ms <n>', 'limit of elapsed time, milliseconds', wholeNumber('--wall-ms', 1, most(wallMs)))
+    .option(
+      '--memory-mb <n>',
+      "limit of memory above the interpreter's own, MiB",
+      wholeNumber('--memory-mb', MIN_MEMORY_BYTES / MIB, most(memoryBytes) / MIB),
+    )
+    .option(
+      '--output-mb <n>',
+      'limit of stdout and stderr together, MiB',
+      wholeNumber('--output-mb', 1, most(outputBytes) / MIB),
+    )
+    .option(
+      '--disk-mb <n>',
+      'limit of the files that the program writes, MiB',
+      wholeNumber('--disk-mb', 1, most(diskBytes) / MIB),
+    )
+    .option('--stdin <file>', 'read the standard input from a file')
+    .option(
+      '--file <name=path>',
+      'put a file into the folder of the program (repeatable)',
+      pair('--file', 'NAME=PATH'),
+    )
+    .option('--env <key=value>', 'set a variable of the environment (repeatable)', pair('--env', 'KEY=VALUE'))
+    .option('--engine <name>', `the engine: ${ENGINES.join(' or ')}`, engine)
+    .option('--trace <file>', 'write one line for each system call, as strace would')
+    .option('--cpu <n>', 'pin the run to this processor', wholeNumber('--cpu', 0, 4095))
+    .addHelpText(
+      'after',
+      examples(
+        ['sandpiper run hello.py', 'as pypy3 hello.py'],
+        ['sandpiper run --stdin 1.in --cpu-ms 1000 solve.py', 'one second of CPU time'],
+        ['sandpiper run --file data.csv=/tmp/x.csv tool.py --verbose', '--verbose goes to the program'],
+        ['sandpiper run --json hello.py | jq .usage', 'what it used'],
+      ) +
+        '\nExit code: that of the program; 124 when a limit of time ended it, 137 for memory, 125 for the others,\n130 for Ctrl-C, 2 when the command line is wrong.\n',
+    )
+    .action(async (path: string, args: string[], options: RunOptions) => {
+      onExitCode(await commands.run(path, args, options));
+    });
+}
+
+function addUp(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
+  program
+    .command('up')
+    .description('Start the whole service on this host: a Redis of its own, the scheduler, worker nodes.')
+    .option('--nodes <n>', 'worker nodes', wholeNumber('--nodes', 1, MAX_NODES))
+    .option('--port <n>', 'port of the HTTP API; 0 takes a free one', wholeNumber('--port', 0, 65_535))
+    .option('--host <address>', 'address to listen on (default: this host alone)')
+    .option('--state-dir <folder>', 'where runs and results outlive a restart')
+    .addHelpText(
+      'after',
+      examples(
+        ['sandpiper up', 'one node, until Ctrl-C'],
+        ['sandpiper up --nodes 2 --port 8080', 'two nodes'],
+        ['sandpiper up --state-dir ./state', 'keep the state in a folder of yours'],
+      ),
+    )
+    .action(async (options: UpOptions) => {
+      onExitCode(await commands.up(options));
+    });
+}
+
+function addGrade(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
+  program
+    .command('grade')
+    .description('Grade submissions on the tests of a problem, and print a table.')
+    .argument(
+      '<problem>',
+      'a problem folder (ICPC/Kattis layout), or a class: problems/ and submissions/ in one',
+    )
+    .argument('[submissions...]', '.py files or folders of them; not with a class')
+    .option('--server <url>', 'use a running service instead of starting one', serverUrl)
+    .option('--json <file>', 'write everything, test by test, to a file')
+    .option(
+      '--nodes <n>',
+      'worker nodes of the service that is started',
+      wholeNumber('--nodes', 1, MAX_NODES),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['sandpiper grade problems/sums alice.py bob.py', 'two submissions'],
+        ['sandpiper grade problems/sums submissions/ --json out.json', 'a folder of them'],
+        ['sandpiper grade examples/class', 'a class: three problems, thirty submissions'],
+        ['sandpiper grade --server http://127.0.0.1:8080 problems/sums a.py', 'on a running service'],
+      ) +
+        '\nVerdicts: AC right, WA wrong answer, TLE too slow, MLE too much memory, RTE crashed or broke the rules,\nOLE too much output, JE the judge failed. The exit code is 0 when everything could be judged.\n',
+    )
+    .action(async (path: string, submissions: string[], options: GradeOptions) => {
+      onExitCode(await commands.grade(path, submissions, options));
+    });
+}
+
+function addDoctor(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
+  program
+    .command('doctor')
+    .description('Say what this host has and lacks, and the command that mends each.')
+    .option('--json', 'print the checks as JSON')
+    .addHelpText('after', examples(['sandpiper doctor', 'exit code 1 when something required is missing']))
+    .action(async (options: { json?: boolean }) => {
+      onExitCode(await commands.doctor(options));
+    });
+}
+
+function examples(...lines: readonly (readonly [command: string, meaning: string])[]): string {
+  const width = Math.max(...lines.map(([command]) => command.length));
+  return `\nExamples:\n${lines.map(([command, meaning]) => `  ${command.padEnd(width)}  # ${meaning}\n`).join('')}`;
+}

@@ -1,0 +1,143 @@
+import type { RunResult } from '@sandpiper/contracts';
+import { DEFAULT_LIMITS } from '@sandpiper/contracts';
+import { gradeSubmission, type Problem, type TestOutcome } from '@sandpiper/grading';
+import { describe, expect, it } from 'vitest';
+import { renderReport as renderDoctor } from '../src/command-doctor.js';
+import { welcome } from '../src/command-up.js';
+import { escapeForTerminal } from '../src/escape.js';
+import { endingLine, exitCodeOf } from '../src/exit-codes.js';
+import { buildReport, renderReport } from '../src/grade-report.js';
+
+describe('guest text on a terminal', () => {
+  it('has no control characters', () => {
+    expect(escapeForTerminal('a\u001b[31mb\n\r\t\u0007\u009b\u202ec')).toBe(
+      'a\\x1b[31mb\\n\\r\\t\\x07\\x9b\\u202ec',
+    );
+    expect(escapeForTerminal('naïve 日本 🐦')).toBe('naïve 日本 🐦');
+    expect(escapeForTerminal('x'.repeat(100), 10)).toBe('xxxxxxx...');
+  });
+});
+
+describe('the exit code', () => {
+  const code = (status: RunResult['status'], exitCode: number | null = null, signal: string | null = null) =>
+    exitCodeOf({ status, exitCode, signal });
+
+  it('is that of the program, a shell for signals, and the rest by the kind of limit', () => {
+    expect(code('ok', 0)).toBe(0);
+    expect(code('runtime-error', 17)).toBe(17);
+    expect(code('runtime-error', null, 'SIGKILL')).toBe(137);
+    expect(code('runtime-error', null, 'SIGABRT')).toBe(134);
+    expect([code('time-limit'), code('wall-limit'), code('memory-limit'), code('cancelled')]).toEqual([
+      124, 124, 137, 130,
+    ]);
+    expect([
+      code('output-limit'),
+      code('disk-limit'),
+      code('syscall-limit'),
+      code('violation'),
+      code('internal-error'),
+    ]).toEqual([125, 125, 125, 125, 125]);
+  });
+
+  it('goes with a line that names the limit', () => {
+    const line = (status: RunResult['status'], message: string | null = null) =>
+      endingLine({ status, message, limits: DEFAULT_LIMITS });
+    expect(line('ok')).toBeNull();
+    expect(line('time-limit')).toBe('time-limit: the program used more than 10000 ms of CPU time');
+    expect(line('memory-limit')).toBe('memory-limit: the program used more than 256 MiB of memory');
+    expect(line('violation', 'bad\u001b[0m')).toBe('violation: bad\\x1b[0m');
+  });
+});
+
+describe('the table', () => {
+  const outcome = (test: string, more: Partial<TestOutcome> = {}): TestOutcome => ({
+    test,
+    verdict: 'AC',
+    status: 'ok',
+    reason: null,
+    exitCode: 0,
+    signal: null,
+    cpuMs: 12.4,
+    wallMs: 20,
+    peakMemoryBytes: 3 * 2 ** 20,
+    ...more,
+  });
+  const problem: Problem = {
+    name: 'Sums',
+    path: 'problems/sums',
+    limits: { cpuMs: 1, wallMs: 1, memoryBytes: 1, outputBytes: 1 },
+    checker: {
+      caseSensitive: false,
+      spaceChangeSensitive: false,
+      absoluteTolerance: null,
+      relativeTolerance: null,
+    },
+    tests: [],
+  };
+  const graded = [
+    {
+      problem,
+      submissions: [
+        {
+          submission: { label: 'good.py', path: 'good.py', source: '' },
+          outcome: gradeSubmission([outcome('sample/1')]),
+        },
+        {
+          submission: { label: 'bad\u001b.py', path: 'bad.py', source: '' },
+          outcome: gradeSubmission([
+            outcome('sample/1'),
+            outcome('secret/03', {
+              verdict: 'RTE',
+              status: 'runtime-error',
+              reason: 'Evil: \u001b]0;x\u0007',
+              cpuMs: 99.6,
+            }),
+          ]),
+        },
+      ],
+    },
+  ];
+
+  it('has a line per submission, and escapes', () => {
+    const text = renderReport(buildReport(graded, () => null));
+    expect(text).not.toContain('\u001b');
+    expect(text).toContain('Sums');
+    expect(text).toMatch(/good\.py +│ AC +│ +1\/1 │ +12 ms │ +3\.0 MiB │/);
+    expect(text).toMatch(
+      /bad\\x1b\.py +│ RTE +│ +1\/2 │ +100 ms │ +3\.0 MiB │ secret\/03: Evil: \\x1b\]0;x\\x07/,
+    );
+    expect(text).not.toContain('expected');
+  });
+
+  it('compares with what was foretold', () => {
+    const text = renderReport(buildReport(graded, () => 'AC'));
+    expect(text).toContain('AC (!)');
+    expect(text).toContain('1 of 2 verdicts are as expected.json foretells.');
+  });
+});
+
+describe('other output', () => {
+  it('of doctor names what is missing and how to mend it', () => {
+    const text = renderDoctor({
+      checks: [
+        { name: 'pypy3', ok: true, required: true, detail: '7.3.11', fix: null },
+        {
+          name: 'redis-server',
+          ok: false,
+          required: true,
+          detail: 'not found',
+          fix: 'apt-get install redis-server',
+        },
+        { name: 'cgroup v2', ok: false, required: false, detail: 'not mounted', fix: null },
+      ],
+    });
+    expect(text).toContain('MISSING  redis-server  not found');
+    expect(text).toContain('mend it with: apt-get install redis-server');
+    expect(text).toContain('absent   cgroup v2');
+    expect(text).toContain('1 required thing is missing.');
+  });
+
+  it('of up shows how to use it', () => {
+    expect(welcome('http://127.0.0.1:1')).toContain("curl -s 'http://127.0.0.1:1/v1/runs'");
+  });
+});

@@ -1,0 +1,50 @@
+/** The server answered, and refused. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+
+  constructor(
+    /** HTTP status. */
+    readonly status: number,
+    /** Stable code of the API, e.g. `invalid-request`; `http-STATUS` where the answer was not the API's. */
+    readonly code: string,
+    message: string,
+    /** The field at fault, e.g. `runs.3.limits.cpuMs`. */
+    readonly path: string | null,
+    /** From Retry-After. */
+    readonly retryAfterSeconds: number | null,
+  ) {
+    super(path === null ? message : `${path}: ${message}`);
+  }
+}
+
+/** No answer came: nobody listens there, or the connection broke. One line that names the server. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError';
+
+  constructor(server: string, cause: unknown) {
+    super(`${server}: ${explain(cause)}`, { cause });
+  }
+}
+
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused: no Sandpiper server listens there',
+  ENOTFOUND: 'the host name is not known',
+  EAI_AGAIN: 'the host name cannot be looked up now',
+  ECONNRESET: 'the server closed the connection',
+  UND_ERR_SOCKET: 'the server closed the connection',
+  ETIMEDOUT: 'the server does not answer',
+  UND_ERR_CONNECT_TIMEOUT: 'the server does not answer',
+  UND_ERR_HEADERS_TIMEOUT: 'the server does not answer',
+};
+
+/** fetch says only "fetch failed"; what happened stands in the causes below it. */
+function explain(cause: unknown): string {
+  for (let error: unknown = cause, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth += 1) {
+    if (error.name === 'TimeoutError') return 'the server does not answer';
+    const code = (error as NodeJS.ErrnoException).code;
+    const explanation = code === undefined ? undefined : EXPLANATIONS[code];
+    if (explanation !== undefined) return explanation;
+    if (error.cause === undefined) return error.message.split('\n', 1)[0] ?? 'the request failed';
+  }
+  return 'the request failed';
+}

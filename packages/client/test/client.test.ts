@@ -1,0 +1,102 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ApiError, ConnectionError, SandpiperClient } from '../src/index.js';
+
+let server: Server | null = null;
+
+afterEach(async () => {
+  const closing = server;
+  server = null;
+  if (closing === null) return;
+  closing.closeAllConnections();
+  await new Promise((resolve) => closing.close(resolve));
+});
+
+type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void;
+
+async function serve(answer: Answer): Promise<SandpiperClient> {
+  const started = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => answer(request, response, body));
+  });
+  server = started;
+  await new Promise<void>((resolve) => started.listen(0, '127.0.0.1', resolve));
+  return new SandpiperClient(`http://127.0.0.1:${(started.address() as AddressInfo).port}/`);
+}
+
+const json = (response: ServerResponse, status: number, body: object, headers = {}): void => {
+  response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body));
+};
+
+describe('client', () => {
+  it('submits, waits and asks again until there is a result', async () => {
+    const seen: string[] = [];
+    const client = await serve((request, response, body) => {
+      seen.push(`${request.method} ${request.url} ${body}`);
+      if (request.method === 'POST') return json(response, 202, { id: 'r1' });
+      const done = seen.length > 2;
+      return json(response, 200, { id: 'r1', state: done ? 'done' : 'running', result: done ? { id: 'r1' } : null });
+    });
+    expect(await client.submitRun({ source: 'print(42)' })).toBe('r1');
+    expect(await client.waitRun('r1')).toEqual({ id: 'r1' });
+    expect(seen).toEqual([
+      'POST /v1/runs {"source":"print(42)"}',
+      'GET /v1/runs/r1?wait=30 ',
+      'GET /v1/runs/r1?wait=30 ',
+    ]);
+  });
+
+  it('reports progress of a batch and fetches the results once', async () => {
+    const seen: string[] = [];
+    const client = await serve((request, response) => {
+      seen.push(request.url ?? '');
+      json(response, 200, { id: 'b', state: seen.length > 1 ? 'done' : 'running', done: seen.length });
+    });
+    const progress: number[] = [];
+    await client.waitBatch('b', { onProgress: (batch) => progress.push(batch.done) });
+    expect(progress).toEqual([1, 2]);
+    expect(seen).toEqual(['/v1/batches/b?wait=1&results=false', '/v1/batches/b?wait=1&results=false', '/v1/batches/b']);
+  });
+
+  it('tells what the server refused', async () => {
+    const error = { code: 'invalid-request', message: 'must be positive', path: 'limits.cpuMs' };
+    const client = await serve((_request, response) => json(response, 400, { error }, { 'Retry-After': '3' }));
+    const refusal = await client.submitRun({ source: '' }).catch((e: unknown) => e);
+    expect(refusal).toBeInstanceOf(ApiError);
+    expect(refusal).toMatchObject({
+      status: 400,
+      code: 'invalid-request',
+      path: 'limits.cpuMs',
+      message: 'limits.cpuMs: must be positive',
+      retryAfterSeconds: 3,
+    });
+  });
+
+  it('makes sense of answers that are not the API', async () => {
+    const client = await serve((_request, response) => response.writeHead(502).end('<html>'));
+    await expect(client.health()).rejects.toMatchObject({ status: 502, code: 'http-502' });
+    server?.removeAllListeners('request').on('request', (_request, response: ServerResponse) => response.end('hi'));
+    await expect(client.health()).rejects.toMatchObject({ code: 'bad-answer' });
+  });
+
+  it('says in one line that nobody listens', async () => {
+    const client = await serve(() => undefined);
+    await new Promise((resolve) => server?.close(resolve));
+    server = null;
+    const error = await client.health().catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(ConnectionError);
+    expect((error as Error).message).toMatch(/^http:\S+: connection refused: no Sandpiper server listens there$/);
+  });
+
+  it('stops when the caller aborts', async () => {
+    const controller = new AbortController();
+    const client = await serve(() => controller.abort(new Error('enough')));
+    await expect(client.waitRun('r', { signal: controller.signal })).rejects.toThrow('enough');
+  });
+
+  it.each(['', 'localhost:8080', 'ftp://x'])('refuses %j as a server', (url) => {
+    expect(() => new SandpiperClient(url)).toThrow(/not an http/);
+  });
+});

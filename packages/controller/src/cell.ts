@@ -1,0 +1,105 @@
+import { fileURLToPath } from 'node:url';
+import type { RunRequest, RunResult } from '@sandpiper/contracts';
+import { KeeperProcess } from '@sandpiper/guest';
+import { Piscina } from 'piscina';
+import { type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
+import { jobOfRequest } from './request-job.js';
+
+export interface CellOptions {
+  readonly id: number | null;
+  /** The CPU that thread and guest are pinned to, or null for none. */
+  readonly cpu: number | null;
+  readonly node: string | null;
+}
+
+/** The cell cannot run anything any more; its run, if it had one, is to be tried elsewhere. */
+export class CellDiedError extends Error {
+  override readonly name = 'CellDiedError';
+}
+
+/**
+ * One CPU: a thread for the controller, a keeper, at most one running guest. Belongs to the main thread, which alone
+ * can end a guest while the thread waits for it.
+ */
+export class Cell {
+  readonly #shared = new Int32Array(new SharedArrayBuffer(8));
+  #running: string | null = null;
+  #closing = false;
+  #died: Error | null = null;
+  readonly #death: Promise<never>;
+
+  private constructor(
+    private readonly options: CellOptions,
+    private readonly keeper: KeeperProcess,
+    private readonly pool: Piscina,
+    /** Resolves when the cell is no more: with null after `close()`, else with what killed it. */
+    readonly closed: Promise<Error | null>,
+  ) {
+    this.#death = new Promise((_, reject) => {
+      void closed.then((why) => {
+        this.#died = why ?? new CellDiedError('the cell was closed');
+        reject(this.#died);
+      });
+    });
+    this.#death.catch(() => {});
+  }
+
+  static async start(options: CellOptions): Promise<Cell> {
+    const keeper = await KeeperProcess.start();
+    const pool = new Piscina({
+      filename: fileURLToPath(new URL('thread.js', import.meta.url)),
+      minThreads: 1,
+      maxThreads: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      // An idle thread that waits in Atomics.wait would freeze its own event loop, and with it its orderly end.
+      atomics: 'disabled',
+    });
+    const closed: Promise<Error | null> = keeper.ended.then((how): Error | null =>
+      cell.#closing ? null : new CellDiedError(how),
+    );
+    const cell = new Cell(options, keeper, pool, closed);
+    return cell;
+  }
+
+  /** Runs a request. Rejects only for what is not the program's doing: the run may be tried elsewhere. */
+  async run(run: { id: string; request: RunRequest; attempt: number }): Promise<RunResult> {
+    return this.runJob(jobOfRequest(run));
+  }
+
+  /** Like {@link run}, for a job that was put together by hand. */
+  async runJob(job: GuestJob): Promise<RunResult> {
+    if (this.#died !== null) throw this.#died;
+    if (this.#running !== null) throw new Error(`the cell runs ${this.#running} already`);
+    this.#running = job.id;
+    Atomics.store(this.#shared, SHARED_CANCELLED, 0);
+    Atomics.store(this.#shared, SHARED_PID, 0);
+    const place: CellPlace = {
+      keeperDirectory: this.keeper.directory,
+      cpu: this.options.cpu,
+      node: this.options.node,
+      cell: this.options.id,
+      shared: this.#shared,
+    };
+    try {
+      return await Promise.race([this.pool.run({ job, place }) as Promise<RunResult>, this.#death]);
+    } finally {
+      this.#running = null;
+    }
+  }
+
+  /** Ends that run as `cancelled`, if it is the one that runs here. */
+  cancel(runId: string): void {
+    if (this.#running !== runId) return;
+    Atomics.store(this.#shared, SHARED_CANCELLED, 1);
+    // A guest that is just being started is killed by its thread, which looks at the word after it.
+    const pid = Atomics.load(this.#shared, SHARED_PID);
+    if (pid !== 0) this.keeper.killGuest(pid);
+  }
+
+  /** Kills what runs; when this resolves, thread, keeper and guest are gone. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.keeper.close();
+    await this.pool.destroy();
+  }
+}

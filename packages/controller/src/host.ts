@@ -1,0 +1,111 @@
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { nativePartsExist, PYPY3_PATH } from '@sandpiper/guest';
+
+export interface HostCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  /** Sandpiper cannot work without it. */
+  readonly required: boolean;
+  readonly detail: string;
+  /** The command that mends it, where one does. */
+  readonly fix: string | null;
+}
+
+export interface HostReport {
+  readonly checks: readonly HostCheck[];
+}
+
+/** The CPUs that this process may use (Cpus_allowed_list of proc(5)), which a container may have narrowed. */
+export function availableCpus(): number[] {
+  const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
+  return list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+}
+
+/** What this host has and lacks. */
+export async function inspectHost(): Promise<HostReport> {
+  return {
+    checks: [
+      checkPlatform(),
+      checkNode(),
+      checkProgram('pypy3', PYPY3_PATH, ['--version'], true, 'apt-get install pypy3'),
+      checkProgram('redis-server', onPath('redis-server'), ['--version'], false, 'apt-get install redis-server'),
+      checkNative(),
+      checkSeccomp(),
+      checkOpenFiles(),
+      ...checkMechanisms(),
+    ],
+  };
+}
+
+function checkPlatform(): HostCheck {
+  const ok = process.platform === 'linux' && process.arch === 'x64';
+  const detail = `${process.platform} ${process.arch}`;
+  return { name: 'platform', ok, required: true, detail: ok ? detail : `${detail}; Linux on x86-64 is needed`, fix: null };
+}
+
+function checkNode(): HostCheck {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const ok = major > 20 || (major === 20 && minor >= 19);
+  return { name: 'node', ok, required: true, detail: process.version, fix: ok ? null : 'install Node.js 20.19 or newer' };
+}
+
+function checkProgram(name: string, path: string | null, args: string[], required: boolean, fix: string): HostCheck {
+  if (path === null || !existsSync(path)) {
+    return { name, ok: false, required, detail: 'not installed', fix };
+  }
+  try {
+    const said = execFileSync(path, args, { encoding: 'utf8', timeout: 10_000, stdio: ['ignore', 'pipe', 'pipe'] });
+    return { name, ok: true, required, detail: `${path}: ${said.trim().split('\n').at(-1)}`, fix: null };
+  } catch (error) {
+    return { name, ok: false, required, detail: `${path} does not run: ${(error as Error).message.split('\n')[0]}`, fix };
+  }
+}
+
+function onPath(program: string): string | null {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    const path = join(folder, program);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // not in this one
+    }
+  }
+  return null;
+}
+
+function checkNative(): HostCheck {
+  const ok = nativePartsExist();
+  const detail = ok ? 'built' : 'not built';
+  return { name: 'keeper and shim', ok, required: true, detail, fix: ok ? null : './scripts/setup' };
+}
+
+function checkSeccomp(): HostCheck {
+  const path = '/proc/sys/kernel/seccomp/actions_avail';
+  const actions = existsSync(path) ? readFileSync(path, 'latin1').trim() : '';
+  const ok = ['kill_process', 'trap', 'errno', 'allow'].every((action) => actions.split(' ').includes(action));
+  const detail = ok ? 'filters with trap and kill_process' : 'the kernel has no seccomp filters';
+  return { name: 'seccomp', ok, required: true, detail, fix: ok ? null : 'boot a kernel with CONFIG_SECCOMP_FILTER' };
+}
+
+function checkOpenFiles(): HostCheck {
+  const text = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? '0';
+  const ok = text === 'unlimited' || Number(text) >= 8192;
+  return { name: 'open files', ok, required: true, detail: `hard limit ${text}`, fix: ok ? null : 'ulimit -Hn 8192' };
+}
+
+function checkMechanisms(): HostCheck[] {
+  const use = 'limits are held by the keeper: clocks, resident memory, rlimits';
+  const v2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
+  const v1 = existsSync('/sys/fs/cgroup/memory/memory.limit_in_bytes');
+  const found = v2 ? 'cgroup v2 is mounted' : v1 ? 'cgroup v1 is mounted' : 'no cgroups';
+  return [
+    { name: 'limits', ok: true, required: true, detail: use, fix: null },
+    { name: 'cgroups', ok: true, required: false, detail: `${found}; not used by this version`, fix: null },
+  ];
+}

@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import { posix } from 'node:path';
+import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import { Cell } from './cell.js';
+import { type GuestFile, RUN_FOLDER } from './job.js';
+
+/** A run here and now, without a queue. */
+export interface LocalRun {
+  /** Limits, arguments, environment and engine; files and input are given beside it. */
+  readonly request: Pick<RunRequest, 'args' | 'env' | 'engine' | 'limits'>;
+  /** The program as its argv and its tracebacks show it: absolute, or relative to the run's folder. */
+  readonly programPath: string;
+  readonly program: Uint8Array;
+  /** Beside the program; relative paths are below the run's folder. */
+  readonly files: readonly GuestFile[];
+  readonly stdin: { readonly kind: 'buffer'; readonly data: Uint8Array } | { readonly kind: 'fd'; readonly fd: number };
+  /** `pass-through` writes to descriptors 1 and 2 of this process as the guest does. */
+  readonly output: 'capture' | 'pass-through';
+  readonly tracePath: string | null;
+}
+
+/** Starts a cell for one run and closes it again. An aborted signal ends the run as `cancelled`. */
+export async function runLocally(
+  run: LocalRun,
+  options: { signal?: AbortSignal; cpu?: number | null } = {},
+): Promise<RunResult> {
+  const id = randomUUID();
+  const cell = await Cell.start({ id: null, cpu: options.cpu ?? null, node: null });
+  const cancel = () => cell.cancel(id);
+  options.signal?.addEventListener('abort', cancel);
+  try {
+    const running = cell.runJob({
+      id,
+      attempt: 1,
+      engine: run.request.engine ?? 'seccomp',
+      programPath: run.programPath,
+      args: run.request.args ?? [],
+      env: run.request.env ?? {},
+      files: [
+        { path: posix.resolve(RUN_FOLDER, run.programPath), data: run.program },
+        ...run.files.map((file) => ({ path: posix.resolve(RUN_FOLDER, file.path), data: file.data })),
+      ],
+      stdin: run.stdin,
+      output: run.output,
+      tracePath: run.tracePath,
+      limits: completeLimits(run.request.limits),
+    });
+    if (options.signal?.aborted) cancel();
+    return await running;
+  } finally {
+    options.signal?.removeEventListener('abort', cancel);
+    await cell.close();
+  }
+}

@@ -1,0 +1,90 @@
+import type { RunStatus } from '@sandpiper/contracts';
+import type { GuestEnd } from '@sandpiper/guest';
+import type { LimitName } from '@sandpiper/kernel';
+import { constants } from 'node:os';
+
+/** What the controller decided while the guest ran; the keeper tells the rest. */
+export interface Decisions {
+  cancelled: boolean;
+  violation: string | null;
+  /** A limit of the virtual kernel that ended the run. */
+  limit: LimitName | null;
+  /** The kernel refused the guest more memory. */
+  memoryRefused: boolean;
+  /** The guest sent itself a signal whose default action ends it. */
+  ownSignal: number | null;
+  /** The guest asked to end with this code and did not do so natively. */
+  exitCode: number | null;
+  /** A write was refused with ENOSPC. */
+  diskFull: boolean;
+  /** The program was opened: from there on the run is the program's. */
+  programBegan: boolean;
+}
+
+export interface Ending {
+  readonly status: RunStatus;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly message: string | null;
+}
+
+const LIMIT_ENDINGS: Record<LimitName, [RunStatus, string]> = {
+  outputBytes: ['output-limit', 'the output limit was reached'],
+  diskBytes: ['disk-limit', 'the disk limit was reached'],
+  files: ['disk-limit', 'the limit of files was reached'],
+  openFiles: ['runtime-error', 'the limit of open files was reached'],
+  syscalls: ['syscall-limit', 'the limit of system calls was reached'],
+};
+
+/** Of two names for one number the first is the usual one: SIGABRT, not SIGIOT. */
+const signalNames = new Map<number, string>(
+  Object.entries(constants.signals)
+    .toReversed()
+    .map(([name, number]) => [number, name]),
+);
+
+export function signalName(signal: number): string {
+  return signalNames.get(signal) ?? `SIG${signal}`;
+}
+
+/**
+ * Which status a run gets. Where several hold the first of this order wins: cancelled; violation; a limit that the
+ * virtual kernel saw crossed; memory; CPU; wall; then what the program did by itself.
+ */
+export function decideEnding(decisions: Decisions, end: GuestEnd): Ending {
+  if (decisions.cancelled) return ended('cancelled', 'the run was cancelled');
+  if (decisions.violation !== null) return ended('violation', decisions.violation);
+  if (end.signal === constants.signals.SIGSYS) {
+    return ended('violation', 'a system call of another architecture or mode was made');
+  }
+  if (decisions.limit !== null) return ended(...LIMIT_ENDINGS[decisions.limit]);
+  if (decisions.memoryRefused || end.reason === 'memory') return ended('memory-limit', 'the memory limit was reached');
+  if (end.reason === 'cpu' || end.signal === constants.signals.SIGXCPU) {
+    return ended('time-limit', 'the CPU time limit was reached');
+  }
+  if (end.reason === 'wall') return ended('wall-limit', 'the elapsed time limit was reached');
+  if (end.reason === 'startup') return ended('internal-error', 'the interpreter did not start in time');
+  return ofItself(decisions, end);
+}
+
+function ofItself(decisions: Decisions, end: GuestEnd): Ending {
+  const signal = decisions.ownSignal ?? (decisions.exitCode === null ? end.signal : null);
+  const exitCode = signal === null ? (decisions.exitCode ?? end.exitCode) : null;
+  if (!decisions.programBegan) {
+    const how = signal === null ? `exit code ${exitCode}` : signalName(signal);
+    return ended('internal-error', `the interpreter ended before its program began (${how})`);
+  }
+  if (end.reason === 'exit' && decisions.ownSignal === null && end.signal === constants.signals.SIGKILL) {
+    return ended('internal-error', 'the guest was killed from outside');
+  }
+  if (exitCode === 0) return { status: 'ok', exitCode, signal: null, message: null };
+  if (decisions.diskFull) {
+    return { ...ended('disk-limit', 'the disk limit was reached and the program failed'), exitCode };
+  }
+  const message = signal === null ? `exit code ${exitCode}` : `died of ${signalName(signal)}`;
+  return { status: 'runtime-error', exitCode, signal: signal === null ? null : signalName(signal), message };
+}
+
+function ended(status: RunStatus, message: string): Ending {
+  return { status, exitCode: null, signal: null, message };
+}

@@ -1,0 +1,72 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join, normalize } from 'node:path';
+import { REQUEST_BOUNDS } from '@sandpiper/contracts';
+import { InputError } from './errors.js';
+import { readBounded } from './load-problem.js';
+import { naturalCompare } from './natural-sort.js';
+
+export interface Submission {
+  /** The file's name where that is enough to tell it from the others, else its path. */
+  readonly label: string;
+  readonly path: string;
+  readonly source: string;
+}
+
+/** Deeper folders are a mistake or a loop of links, not submissions. */
+const MAX_DEPTH = 8;
+
+/**
+ * Reads `.py` files and the `.py` files of folders, in natural order within each folder; the same file is taken once.
+ * @throws InputError when one is missing, not UTF-8, or larger than a request may be, or a folder holds none
+ */
+export async function loadSubmissions(paths: readonly string[]): Promise<Submission[]> {
+  const files: string[] = [];
+  for (const path of paths) files.push(...(await expand(path)));
+  const unique = [...new Set(files.map((file) => normalize(file)))];
+  const labels = labelsOf(unique);
+  const submissions: Submission[] = [];
+  for (const [index, path] of unique.entries()) {
+    submissions.push({ label: labels[index] ?? path, path, source: await readSource(path) });
+  }
+  return submissions;
+}
+
+async function expand(path: string): Promise<string[]> {
+  const found = await stat(path).catch(() => null);
+  if (found === null) throw new InputError(`${path}: no such submission`);
+  if (found.isDirectory()) {
+    const files = await filesOf(path, 1);
+    if (files.length === 0) throw new InputError(`${path}: the folder holds no .py file`);
+    return files;
+  }
+  if (!path.endsWith('.py')) throw new InputError(`${path}: a submission is a .py file or a folder of them`);
+  return [path];
+}
+
+async function filesOf(folder: string, depth: number): Promise<string[]> {
+  if (depth > MAX_DEPTH) throw new InputError(`${folder}: folders are nested more than ${MAX_DEPTH} deep`);
+  const names = (await readdir(folder)).filter((name) => !name.startsWith('.') && name !== '__pycache__');
+  const files: string[] = [];
+  for (const name of names.sort(naturalCompare)) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => null);
+    if (found?.isDirectory() === true) files.push(...(await filesOf(path, depth + 1)));
+    else if (name.endsWith('.py')) files.push(path);
+  }
+  return files;
+}
+
+async function readSource(path: string): Promise<string> {
+  const bytes = await readBounded(path, REQUEST_BOUNDS.sourceBytes);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new InputError(`${path}: is not UTF-8`, { cause });
+  }
+}
+
+function labelsOf(paths: readonly string[]): string[] {
+  const count = new Map<string, number>();
+  for (const path of paths) count.set(basename(path), (count.get(basename(path)) ?? 0) + 1);
+  return paths.map((path) => (count.get(basename(path)) === 1 ? basename(path) : path));
+}

@@ -1,0 +1,103 @@
+import { decodeBytes, type RunResult, type RunStatus } from '@sandpiper/contracts';
+import { compareOutput, type CheckerOptions } from './checker.js';
+
+/** What a grader thinks of a run. JE: the judge failed, not the program. */
+export const VERDICTS = ['AC', 'WA', 'TLE', 'MLE', 'RTE', 'OLE', 'JE'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/** Statuses that settle the verdict by themselves; `ok` is up to the checker. */
+const VERDICT_OF_STATUS: Readonly<Record<Exclude<RunStatus, 'ok'>, Verdict>> = {
+  'runtime-error': 'RTE',
+  'time-limit': 'TLE',
+  'wall-limit': 'TLE',
+  'memory-limit': 'MLE',
+  'output-limit': 'OLE',
+  'disk-limit': 'RTE',
+  'syscall-limit': 'RTE',
+  violation: 'RTE',
+  cancelled: 'JE',
+  'internal-error': 'JE',
+};
+
+/** One test of a problem. Names are `sample/1` or `secret/03`. */
+export interface TestCase {
+  readonly name: string;
+  readonly input: Buffer;
+  readonly answer: Buffer;
+}
+
+export interface TestOutcome {
+  readonly test: string;
+  readonly verdict: Verdict;
+  readonly status: RunStatus;
+  /** One line that says why, null for AC. May hold text of the guest: escape it before showing it. */
+  readonly reason: string | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly cpuMs: number;
+  readonly wallMs: number;
+  readonly peakMemoryBytes: number;
+}
+
+export interface SubmissionOutcome {
+  readonly verdict: Verdict;
+  readonly passed: number;
+  readonly total: number;
+  readonly slowestCpuMs: number;
+  readonly peakMemoryBytes: number;
+  /** The first failing test in order, the one that gives the verdict. */
+  readonly firstFailure: TestOutcome | null;
+  readonly tests: readonly TestOutcome[];
+}
+
+/** The verdict of one run on one test. */
+export function gradeRun(result: RunResult, test: TestCase, checker: CheckerOptions): TestOutcome {
+  const difference = result.status === 'ok' ? checkOutput(result, test, checker) : null;
+  const verdict = verdictOf(result.status, difference);
+  return {
+    test: test.name,
+    verdict,
+    status: result.status,
+    reason: verdict === 'AC' ? null : (difference ?? reasonOf(result)),
+    exitCode: result.exitCode,
+    signal: result.signal,
+    cpuMs: result.usage.cpuMs,
+    wallMs: result.usage.wallMs,
+    peakMemoryBytes: result.usage.peakMemoryBytes,
+  };
+}
+
+/** `outcomes` in the order of the tests: samples first, each group in natural order. */
+export function gradeSubmission(outcomes: readonly TestOutcome[]): SubmissionOutcome {
+  const firstFailure = outcomes.find((outcome) => outcome.verdict !== 'AC') ?? null;
+  return {
+    verdict: firstFailure?.verdict ?? 'AC',
+    passed: outcomes.filter((outcome) => outcome.verdict === 'AC').length,
+    total: outcomes.length,
+    slowestCpuMs: outcomes.reduce((most, outcome) => Math.max(most, outcome.cpuMs), 0),
+    peakMemoryBytes: outcomes.reduce((most, outcome) => Math.max(most, outcome.peakMemoryBytes), 0),
+    firstFailure,
+    tests: outcomes,
+  };
+}
+
+function verdictOf(status: RunStatus, difference: string | null): Verdict {
+  if (status !== 'ok') return VERDICT_OF_STATUS[status];
+  return difference === null ? 'AC' : 'WA';
+}
+
+function checkOutput(result: RunResult, test: TestCase, checker: CheckerOptions): string | null {
+  // A server may keep less output than the limit allows: what is missing cannot be called right.
+  if (result.stdoutTruncated) return 'the output is longer than the server keeps';
+  return compareOutput(decodeBytes(result.stdout, result.stdoutBase64), test.answer, checker);
+}
+
+/** The last line of a traceback names the exception, which is what an author wants to see first. */
+function reasonOf(result: RunResult): string {
+  const why = result.message ?? result.status;
+  if (result.status !== 'runtime-error') return `${result.status}: ${why}`;
+  const lastLine = result.stderr.trimEnd().split('\n').at(-1)?.trim();
+  if (lastLine !== undefined && lastLine !== '') return lastLine.slice(0, 500);
+  if (result.signal !== null) return `died of ${result.signal}`;
+  return result.exitCode === null ? why : `exit code ${result.exitCode}`;
+}

@@ -1,0 +1,118 @@
+import { DEFAULT_LIMITS, RUN_STATUSES, type RunResult, type RunStatus } from '@sandpiper/contracts';
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_CHECKER } from '../src/checker.js';
+import { naturalCompare } from '../src/natural-sort.js';
+import { gradeRun, gradeSubmission, type TestCase } from '../src/verdict.js';
+
+const test: TestCase = { name: 'secret/1', input: Buffer.from(''), answer: Buffer.from('42\n') };
+
+function resultOf(status: RunStatus, more: Partial<RunResult> = {}): RunResult {
+  return {
+    id: 'r1',
+    status,
+    exitCode: status === 'ok' ? 0 : null,
+    signal: null,
+    stdout: '42\n',
+    stderr: '',
+    stdoutTruncated: false,
+    stderrTruncated: false,
+    message: status === 'ok' ? null : 'why',
+    deniedCalls: {},
+    usage: {
+      cpuMs: 10,
+      startupCpuMs: 0,
+      controllerCpuMs: 0,
+      wallMs: 20,
+      peakMemoryBytes: 1000,
+      syscalls: 1,
+      bytesRead: 0,
+      bytesWritten: 3,
+    },
+    limits: DEFAULT_LIMITS,
+    enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: 'rlimit' },
+    engine: 'seccomp',
+    attempt: 1,
+    node: null,
+    cell: null,
+    startedAt: '2026-01-01T00:00:00Z',
+    finishedAt: '2026-01-01T00:00:01Z',
+    ...more,
+  };
+}
+
+const grade = (status: RunStatus, more?: Partial<RunResult>) =>
+  gradeRun(resultOf(status, more), test, DEFAULT_CHECKER);
+
+describe('the verdict of a run', () => {
+  it('is settled by the status', () => {
+    const verdicts = Object.fromEntries(RUN_STATUSES.map((status) => [status, grade(status).verdict]));
+    expect(verdicts).toEqual({
+      ok: 'AC',
+      'runtime-error': 'RTE',
+      'time-limit': 'TLE',
+      'wall-limit': 'TLE',
+      'memory-limit': 'MLE',
+      'output-limit': 'OLE',
+      'disk-limit': 'RTE',
+      'syscall-limit': 'RTE',
+      violation: 'RTE',
+      cancelled: 'JE',
+      'internal-error': 'JE',
+    });
+  });
+
+  it('is WA with a reason when the output differs, in text and in base64', () => {
+    expect(grade('ok', { stdout: '41' })).toMatchObject({
+      verdict: 'WA',
+      reason: 'line 1: expected "42", got "41"',
+    });
+    expect(grade('ok', { stdout: '\ufffd', stdoutBase64: '/w==' }).verdict).toBe('WA');
+    expect(grade('ok', { stdout: '\ufffd', stdoutBase64: 'NDI=' }).verdict).toBe('AC');
+  });
+
+  it('never calls cut output right', () => {
+    expect(grade('ok', { stdoutTruncated: true }).verdict).toBe('WA');
+  });
+
+  it('tells a crash by the last line of its traceback, else by signal or exit code', () => {
+    const traceback =
+      'Traceback (most recent call last):\n  File "main.py", line 1\nIndexError: list index out of range\n';
+    expect(grade('runtime-error', { stderr: traceback }).reason).toBe('IndexError: list index out of range');
+    expect(grade('runtime-error', { signal: 'SIGSEGV' }).reason).toBe('died of SIGSEGV');
+    expect(grade('runtime-error', { exitCode: 3 }).reason).toBe('exit code 3');
+  });
+});
+
+describe('the verdict of a submission', () => {
+  it('is that of the first failing test in order', () => {
+    const outcome = gradeSubmission([
+      grade('ok'),
+      { ...grade('time-limit'), cpuMs: 900, test: 'secret/2' },
+      { ...grade('runtime-error'), peakMemoryBytes: 5000, test: 'secret/3' },
+      grade('ok'),
+    ]);
+    expect(outcome).toMatchObject({
+      verdict: 'TLE',
+      passed: 2,
+      total: 4,
+      slowestCpuMs: 900,
+      peakMemoryBytes: 5000,
+    });
+    expect(outcome.firstFailure?.test).toBe('secret/2');
+  });
+
+  it('is AC when all pass', () => {
+    expect(gradeSubmission([grade('ok'), grade('ok')])).toMatchObject({
+      verdict: 'AC',
+      passed: 2,
+      firstFailure: null,
+    });
+  });
+});
+
+describe('the order of tests', () => {
+  it('is natural, and total', () => {
+    expect(['10', '9', '1a', '01', '1'].sort(naturalCompare)).toEqual(['01', '1', '1a', '9', '10']);
+    expect(naturalCompare('a', 'a')).toBe(0);
+  });
+});

@@ -1,0 +1,40 @@
+/*
+ * Commands from the controller's thread: a frame is a 32-bit little-endian length and that many bytes, which are
+ * strings that each end with a NUL. The first is the command's name. Reports go back as lines of text.
+ */
+#ifndef SANDPIPER_CONTROL_H
+#define SANDPIPER_CONTROL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FRAME_MAX (4u << 20)
+
+struct frame_reader {
+  char *bytes;
+  size_t have;
+};
+
+struct words {
+  char **word;
+  size_t count;
+  size_t next;
+};
+
+/* Appends what came. Returns 0, or -1 when a frame says that it is longer than FRAME_MAX or empty. */
+int frame_append(struct frame_reader *reader, const char *data, size_t size);
+
+/*
+ * Takes the next whole frame apart. Returns 1 and fills `words` (free with words_free), 0 when none is whole yet, -1
+ * when one does not end with a NUL or is out of bounds.
+ */
+int frame_next(struct frame_reader *reader, struct words *words);
+void words_free(struct words *words);
+
+/* The next word, or NULL when there is none left. */
+const char *words_take(struct words *words);
+
+/* The next word as a decimal number of at least `low`. Returns 0, or -1 when it is none. */
+int words_take_number(struct words *words, int64_t low, int64_t *number);
+
+#endif

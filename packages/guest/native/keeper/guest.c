@@ -1,0 +1,193 @@
+#include "guest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../shim/shim.h"
+
+#define SECOND 1000000000ll
+#define MILLISECOND 1000000ll
+#define MIB (1ll << 20)
+/* How often the memory of a running guest is looked at. The address-space limit holds between two looks. */
+#define WATCH_NS (4 * MILLISECOND)
+
+int64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * SECOND + t.tv_nsec;
+}
+
+static int64_t cpu_of(const struct guest *guest) {
+  struct timespec t;
+  if (clock_gettime(guest->clock, &t) != 0) return 0;
+  return t.tv_sec * SECOND + t.tv_nsec;
+}
+
+/* Sizes from statm (proc(5)): total address space and resident set, in bytes. */
+static int memory_of(const struct guest *guest, int64_t *space, int64_t *resident) {
+  char text[128];
+  ssize_t n = pread(guest->statm, text, sizeof text - 1, 0);
+  if (n <= 0) return -1;
+  text[n] = 0;
+  char *rest;
+  int64_t page = sysconf(_SC_PAGESIZE);
+  *space = strtoll(text, &rest, 10) * page;
+  *resident = strtoll(rest, NULL, 10) * page;
+  return 0;
+}
+
+static void limit(int resource, rlim_t value) {
+  struct rlimit l = {value, value};
+  if (setrlimit(resource, &l) != 0) _exit(120);
+}
+
+/* The protocol's pipes and the shim go to fixed numbers: first above them, so that none overwrites another. */
+static void place_descriptors(int in, int out, int shim) {
+  int high_in = fcntl(in, F_DUPFD, 16), high_out = fcntl(out, F_DUPFD, 16), high_shim = fcntl(shim, F_DUPFD, 16);
+  if (high_in < 0 || high_out < 0 || high_shim < 0) _exit(121);
+  if (dup2(high_in, KEEPER_FD_IN) < 0 || dup2(high_out, KEEPER_FD_OUT) < 0 || dup2(high_shim, KEEPER_FD_SHIM) < 0)
+    _exit(121);
+  if (close_range(KEEPER_FD_SHIM + 1, ~0u, 0) != 0) _exit(121);
+}
+
+static void drop_root(void) {
+  if (geteuid() != 0) return;
+  if (setgroups(0, NULL) != 0 || setresgid(GUEST_NOBODY, GUEST_NOBODY, GUEST_NOBODY) != 0 || setresuid(GUEST_NOBODY, GUEST_NOBODY, GUEST_NOBODY) != 0)
+    _exit(122);
+}
+
+static _Noreturn void become_guest(const struct guest_spec *spec, int in, int out, int shim, pid_t keeper) {
+  setsid();
+  if (spec->cpu >= 0) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)spec->cpu, &set);
+    if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(123);
+  }
+  place_descriptors(in, out, shim);
+  limit(RLIMIT_CORE, 0);
+  limit(RLIMIT_FSIZE, 0);
+  limit(RLIMIT_MEMLOCK, 0);
+  limit(RLIMIT_STACK, 8 * MIB);
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) _exit(120);
+  if (files.rlim_max != RLIM_INFINITY && files.rlim_max < SHIM_FD_OUT + 1) _exit(124);
+  limit(RLIMIT_NOFILE, SHIM_FD_OUT + 1);
+  drop_root();
+  /* Set after the change of user, which would clear it; the parent may be gone already. */
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != keeper) _exit(120);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  signal(SIGPIPE, SIG_DFL);
+  execve(spec->executable, spec->argv, spec->environment);
+  _exit(127);
+}
+
+int guest_start(struct guest *guest, const struct guest_spec *spec, int pipe_in, int pipe_out, int shim) {
+  pid_t keeper = getpid();
+  pid_t pid = fork();
+  if (pid < 0) return -errno;
+  if (pid == 0) become_guest(spec, pipe_in, pipe_out, shim, keeper);
+  *guest = (struct guest){.pid = pid, .why = GUEST_RUNS, .started = now_ns()};
+  guest->deadline = guest->started + spec->startup_ns;
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+  guest->statm = open(path, O_RDONLY | O_CLOEXEC);
+  if (guest->statm < 0 || clock_getcpuclockid(pid, &guest->clock) != 0) {
+    int error = errno;
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    if (guest->statm >= 0) close(guest->statm);
+    guest->pid = 0;
+    return -error;
+  }
+  return 0;
+}
+
+int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory) {
+  int64_t space, resident;
+  if (guest->pid == 0 || memory_of(guest, &space, &resident) != 0) return -1;
+  /*
+   * The address space bounds what two looks of the watch could miss. It is a quarter and 64 MiB wider than the memory
+   * limit, because a program may reserve more than it touches; what counts is what it touches.
+   */
+  struct rlimit address_space = {(rlim_t)(space + memory + memory / 4 + 64 * MIB), 0};
+  address_space.rlim_max = address_space.rlim_cur;
+  if (prlimit(guest->pid, RLIMIT_AS, &address_space, NULL) != 0) return -1;
+  guest->startup_cpu = cpu_of(guest);
+  /* A backstop for the case that this process is not scheduled: whole seconds, so never before the exact limit. */
+  rlim_t seconds = (rlim_t)((guest->startup_cpu + cpu_ns) / SECOND + 2);
+  struct rlimit cpu = {seconds, seconds};
+  if (prlimit(guest->pid, RLIMIT_CPU, &cpu, NULL) != 0) return -1;
+  guest->baseline = resident;
+  guest->memory = memory;
+  guest->cpu_limit = guest->startup_cpu + cpu_ns;
+  guest->marked = 1;
+  guest->marked_at = now_ns();
+  guest->deadline = guest->marked_at + wall_ns;
+  return 0;
+}
+
+void guest_kill(struct guest *guest, enum guest_end why) {
+  if (guest->pid == 0 || guest->why != GUEST_RUNS) return;
+  guest->why = why;
+  guest->killed_at = now_ns();
+  kill(guest->pid, SIGKILL);
+}
+
+int64_t guest_watch(struct guest *guest) {
+  if (guest->why != GUEST_RUNS) return SECOND;
+  int64_t left = guest->deadline - now_ns();
+  if (left <= 0) {
+    guest_kill(guest, guest->marked ? END_WALL : END_STARTUP);
+    return SECOND;
+  }
+  if (!guest->marked) return left;
+  int64_t cpu_left = guest->cpu_limit - cpu_of(guest);
+  if (cpu_left <= 0) {
+    guest_kill(guest, END_CPU);
+    return SECOND;
+  }
+  int64_t space, resident;
+  if (memory_of(guest, &space, &resident) == 0 && resident - guest->baseline > guest->memory) {
+    guest_kill(guest, END_MEMORY);
+    return SECOND;
+  }
+  if (cpu_left < left) left = cpu_left;
+  return left < WATCH_NS ? left : WATCH_NS;
+}
+
+int guest_reap(struct guest *guest, struct guest_report *report) {
+  struct rusage usage;
+  int status;
+  if (guest->pid == 0 || wait4(guest->pid, &status, WNOHANG, &usage) != guest->pid) return 0;
+  int64_t ended = now_ns();
+  int64_t cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * SECOND +
+                (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ll;
+  int64_t peak = usage.ru_maxrss * 1024ll - guest->baseline;
+  *report = (struct guest_report){.status = status, .baseline = guest->baseline};
+  report->startup_cpu = guest->marked ? guest->startup_cpu : cpu;
+  report->cpu = guest->marked && cpu > guest->startup_cpu ? cpu - guest->startup_cpu : 0;
+  report->wall = ended - (guest->marked ? guest->marked_at : guest->started);
+  report->peak = guest->marked && peak > 0 ? peak : 0;
+  if (guest->why == GUEST_RUNS) {
+    guest->why = END_EXIT;
+    /* It may have crossed a limit between two looks and ended by itself: the exact figures decide. */
+    if (guest->marked && cpu > guest->cpu_limit) guest->why = END_CPU;
+    else if (guest->marked && report->peak > guest->memory) guest->why = END_MEMORY;
+  }
+  close(guest->statm);
+  guest->pid = 0;
+  return 1;
+}

@@ -1,0 +1,59 @@
+/* One guest: started, watched, measured, reaped. Times in nanoseconds, sizes in bytes. */
+#ifndef SANDPIPER_GUEST_H
+#define SANDPIPER_GUEST_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+/* Whoever the node is, a guest of a node of root is nobody (user and group). */
+#define GUEST_NOBODY 65534
+
+struct guest_spec {
+  char *const *argv; /* argv[0] is what the guest is told; `executable` is what is executed */
+  char *const *environment;
+  const char *executable;
+  int64_t startup_ns; /* wall time until the program begins */
+  int64_t cpu_ns, wall_ns;
+  int64_t memory;
+  int cpu; /* pinned there, or -1 */
+};
+
+enum guest_end { GUEST_RUNS, END_EXIT, END_CPU, END_WALL, END_MEMORY, END_STARTUP, END_KILLED };
+
+struct guest {
+  pid_t pid; /* 0: there is none */
+  clockid_t clock;
+  int statm; /* /proc/PID/statm */
+  int64_t started, deadline;
+  int64_t cpu_limit;   /* absolute, on the guest's clock; 0 until the program begins */
+  int64_t memory;
+  int64_t cpu_spent, wall_spent; /* the limits, kept for the report of which was crossed */
+  int marked;
+  int64_t marked_at, startup_cpu, baseline;
+  enum guest_end why;
+  int64_t killed_at; /* monotonic; 0 when it was not */
+};
+
+struct guest_report {
+  int status; /* as of wait4(2) */
+  int64_t startup_cpu, cpu, wall, baseline, peak;
+};
+
+int64_t now_ns(void);
+
+/* Starts the guest on the two pipes. Returns 0, or a negative errno. */
+int guest_start(struct guest *guest, const struct guest_spec *spec, int pipe_in, int pipe_out, int shim);
+
+/* The program begins: what was used until now is the interpreter's, and the limits count from here. */
+int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory);
+
+/* Kills it when a limit is crossed. Returns the nanoseconds after which to look again. */
+int64_t guest_watch(struct guest *guest);
+
+void guest_kill(struct guest *guest, enum guest_end why);
+
+/* Returns 1 and fills the report when the guest has ended, 0 when it still runs. */
+int guest_reap(struct guest *guest, struct guest_report *report);
+
+#endif

@@ -1,0 +1,263 @@
+/*
+ * The parent of the guests of one cell: starts them, holds them to their limits, kills, reaps and reports.
+ *
+ *   sandpiper-keeper --dir DIR --shim FILE
+ *
+ * Theory of operation. The node's main thread started this process and holds its standard input: a line `kill` there
+ * ends the guest that runs, and end of file means that the node is gone: the guest is killed, DIR removed, and this
+ * process ends. The controller's thread talks over two FIFOs in DIR: frames (control.h) in `control`, lines out of
+ * `reports`. The guest talks to the controller over two more, `requests` and `replies`; this process only opens them
+ * for both sides, so that neither waits for the other, and lets go of them once the controller has its ends.
+ *
+ * Nothing here depends on the controller: if its thread is stuck or dead, limits hold all the same.
+ *
+ * Commands (all words decimal or text)            Reports
+ *   start EXE CPU STARTUP_MS ARGC ARGS... ENV...    started PID | failed WHY
+ *   attached                                        -
+ *   mark CPU_MS WALL_MS MEMORY                      marked | failed WHY
+ *   kill                                            -
+ *   pin TID CPU                                     pinned | failed WHY
+ *                                                   ended WHY STATUS STARTUP_CPU CPU WALL BASELINE PEAK
+ * Every start that was answered `started` is followed by exactly one `ended`.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "die.h"
+#include "guest.h"
+
+static const char *const fifo_names[] = {"control", "reports", "requests", "replies"};
+enum { CONTROL, REPORTS, REQUESTS, REPLIES, FIFOS };
+
+static int directory = -1;
+static char *directory_path;
+static int shim = -1;
+static int control = -1, reports = -1;
+/* Both ends of the guest's pipes, between `start` and `attached`. */
+static int requests = -1, replies = -1;
+static struct guest guest;
+
+__attribute__((format(printf, 1, 2))) static void report(const char *format, ...) {
+  char line[256];
+  va_list arguments;
+  va_start(arguments, format);
+  int n = vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  /* Never blocks: the pipe holds far more than the few reports that a controller can leave unread. */
+  if (n > 0 && (size_t)n < sizeof line && write(reports, line, (size_t)n) != n) die("nobody reads the reports");
+}
+
+static void close_pipes(void) {
+  if (requests >= 0) close(requests);
+  if (replies >= 0) close(replies);
+  requests = replies = -1;
+}
+
+static int open_fifo(int which) {
+  int fd = openat(directory, fifo_names[which], O_RDWR | O_CLOEXEC);
+  if (fd < 0) die_errno(fifo_names[which]);
+  return fd;
+}
+
+static void start(struct words *words) {
+  struct guest_spec spec = {0};
+  int64_t cpu, startup_ms, count;
+  spec.executable = words_take(words);
+  if (spec.executable == NULL || words_take_number(words, -1, &cpu) != 0 ||
+      words_take_number(words, 1, &startup_ms) != 0 || words_take_number(words, 1, &count) != 0 ||
+      (uint64_t)count > words->count - words->next)
+    die("a start command that makes no sense");
+  spec.cpu = (int)cpu;
+  spec.startup_ns = startup_ms * 1000000;
+
+  /* the words behind are argv and then the environment; each list wants a NULL of its own */
+  char **argv = calloc((size_t)count + 1, sizeof *argv);
+  if (argv == NULL) die("out of memory");
+  memcpy(argv, words->word + words->next, (size_t)count * sizeof *argv);
+  spec.argv = argv;
+  spec.environment = words->word + words->next + count;
+
+  if (guest.pid != 0) {
+    report("failed a guest runs already\n");
+  } else {
+    close_pipes();
+    requests = open_fifo(REQUESTS);
+    replies = open_fifo(REPLIES);
+    int error = guest_start(&guest, &spec, replies, requests, shim);
+    if (error == 0) {
+      report("started %d\n", (int)guest.pid);
+    } else {
+      close_pipes();
+      report("failed fork: %s\n", strerror(-error));
+    }
+  }
+  free(argv);
+}
+
+static void mark(struct words *words) {
+  int64_t cpu_ms, wall_ms, memory;
+  if (words_take_number(words, 1, &cpu_ms) != 0 || words_take_number(words, 1, &wall_ms) != 0 ||
+      words_take_number(words, 1, &memory) != 0)
+    die("a mark command that makes no sense");
+  if (guest_mark(&guest, cpu_ms * 1000000, wall_ms * 1000000, memory) == 0) report("marked\n");
+  else report("failed the limits cannot be set: %s\n", strerror(errno));
+}
+
+/* A thread of the node that shares its CPU with its guest: see "One CPU per cell". */
+static void pin(struct words *words) {
+  int64_t thread, cpu;
+  if (words_take_number(words, 1, &thread) != 0 || words_take_number(words, 0, &cpu) != 0)
+    die("a pin command that makes no sense");
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET((size_t)cpu, &set);
+  if (sched_setaffinity((pid_t)thread, sizeof set, &set) == 0) report("pinned\n");
+  else report("failed pin: %s\n", strerror(errno));
+}
+
+static void obey(struct words *words) {
+  const char *command = words_take(words);
+  if (strcmp(command, "start") == 0) start(words);
+  else if (strcmp(command, "attached") == 0) close_pipes();
+  else if (strcmp(command, "mark") == 0) mark(words);
+  else if (strcmp(command, "kill") == 0) guest_kill(&guest, END_KILLED);
+  else if (strcmp(command, "pin") == 0) pin(words);
+  else die("unknown command");
+}
+
+static void read_control(void) {
+  static struct frame_reader reader;
+  char bytes[65536];
+  ssize_t n = read(control, bytes, sizeof bytes);
+  if (n < 0 && errno == EINTR) return;
+  if (n <= 0) die_errno("control");
+  if (frame_append(&reader, bytes, (size_t)n) != 0) die("a frame out of bounds");
+  struct words words;
+  int got;
+  while ((got = frame_next(&reader, &words)) == 1) {
+    obey(&words);
+    words_free(&words);
+  }
+  if (got < 0) die("a frame that makes no sense");
+}
+
+static void remove_directory(void) {
+  for (int i = 0; i < FIFOS; i++) unlinkat(directory, fifo_names[i], 0);
+  rmdir(directory_path);
+}
+
+static _Noreturn void leave(void) {
+  guest_kill(&guest, END_KILLED);
+  remove_directory();
+  exit(0);
+}
+
+static void read_node(void) {
+  static char line[64];
+  static size_t have;
+  char byte[64];
+  ssize_t n = read(STDIN_FILENO, byte, sizeof byte);
+  if (n < 0 && errno == EINTR) return;
+  if (n <= 0) leave();
+  for (ssize_t i = 0; i < n; i++) {
+    if (byte[i] != '\n') {
+      if (have < sizeof line - 1) line[have++] = byte[i];
+      continue;
+    }
+    line[have] = 0;
+    have = 0;
+    /* a kill names its guest, so that one that comes late does not hit the next */
+    if (strncmp(line, "kill ", 5) == 0 && guest.pid != 0 && strtol(line + 5, NULL, 10) == guest.pid)
+      guest_kill(&guest, END_KILLED);
+  }
+}
+
+static void reap(void) {
+  static const char *const why[] = {"?", "exit", "cpu", "wall", "memory", "startup", "killed"};
+  struct guest_report r;
+  if (!guest_reap(&guest, &r)) return;
+  close_pipes();
+  report("ended %s %d %lld %lld %lld %lld %lld\n", why[guest.why], r.status, (long long)r.startup_cpu,
+         (long long)r.cpu, (long long)r.wall, (long long)r.baseline, (long long)r.peak);
+}
+
+static void make_fifos(void) {
+  for (int i = 0; i < FIFOS; i++)
+    if (mkfifoat(directory, fifo_names[i], 0600) != 0) die_errno(fifo_names[i]);
+  control = open_fifo(CONTROL);
+  reports = open_fifo(REPORTS);
+}
+
+static int watch_children(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) die_errno("sigprocmask");
+  int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd < 0) die_errno("signalfd");
+  return fd;
+}
+
+/*
+ * prlimit(2) on a guest wants CAP_SYS_RESOURCE, which even root may lack in a container, or the guest's user as the real
+ * user of the caller. The effective user stays: the folder and the node's threads are its own.
+ */
+static void share_user_of_guests(void) {
+  if (geteuid() != 0) return;
+  if (setresgid(GUEST_NOBODY, (gid_t)-1, (gid_t)-1) != 0 || setresuid(GUEST_NOBODY, (uid_t)-1, (uid_t)-1) != 0)
+    die_errno("setresuid");
+}
+
+static void read_options(int argc, char **argv) {
+  static const struct option options[] = {
+      {"dir", required_argument, NULL, 'd'}, {"shim", required_argument, NULL, 's'}, {0}};
+  int option;
+  while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    if (option == 'd') {
+      directory_path = optarg;
+      directory = open(optarg, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      if (directory < 0) die_errno(optarg);
+    } else if (option == 's') {
+      shim = open(optarg, O_RDONLY | O_CLOEXEC);
+      if (shim < 0) die_errno(optarg);
+    } else {
+      exit(2);
+    }
+  }
+  if (directory < 0 || shim < 0 || optind != argc) die("usage: sandpiper-keeper --dir DIR --shim FILE");
+}
+
+int main(int argc, char **argv) {
+  read_options(argc, argv);
+  /* A terminal's Ctrl-C goes to the whole group; the node decides what it means. */
+  signal(SIGINT, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN);
+  make_fifos();
+  share_user_of_guests();
+  int children = watch_children();
+  if (write(STDOUT_FILENO, "ready\n", 6) != 6) die("nobody waits for this keeper");
+
+  struct pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {control, POLLIN, 0}, {children, POLLIN, 0}};
+  for (;;) {
+    int64_t wait = guest.pid != 0 ? guest_watch(&guest) : -1;
+    struct timespec timeout = {wait / 1000000000, wait % 1000000000};
+    if (ppoll(fds, 3, wait < 0 ? NULL : &timeout, NULL) < 0 && errno != EINTR) die_errno("poll");
+    if (fds[2].revents) {
+      struct signalfd_siginfo info;
+      while (read(children, &info, sizeof info) == sizeof info)
+        ;
+      reap();
+    }
+    if (fds[0].revents) read_node();
+    if (fds[1].revents & POLLIN) read_control();
+  }
+}

@@ -1,0 +1,239 @@
+/*
+ * The dialect for system calls under the shim differs from a translated guest's in three things, all because a bad
+ * address must be an error that is told and never a stream out of step:
+ *   R  answers the bytes (zeroes where unreadable) and then 8 bytes: 0, or -EFAULT
+ *   Z  answers a length of -EFAULT and no bytes when the string is not readable
+ *   W  to a bad address swallows its bytes and turns the call's result into -EFAULT
+ * and has one operation more:
+ *   S  number and six arguments: make this system call natively, under the filter, and answer 8 bytes
+ * Nothing here allocates or calls the C library: it runs inside a signal handler.
+ */
+#include "channel.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <stddef.h>
+
+#include "arch_x86_64.h"
+#include "shim.h"
+
+#define BUFFER_SIZE 65536
+#define PAGE 4096ul
+#define HEAP_SIZE 65536
+
+/* Bytes that came and were not used yet. Empty whenever the guest runs: the controller answers once a call. */
+static unsigned char incoming[BUFFER_SIZE];
+static size_t incoming_start, incoming_end;
+static unsigned char outgoing[BUFFER_SIZE];
+/* What `M` hands out: good until the result of the same call. */
+static _Alignas(16) unsigned char heap[HEAP_SIZE];
+static size_t heap_used;
+
+static _Noreturn void give_up(void) {
+  for (;;) raw3(__NR_exit_group, 125, 0, 0);
+}
+
+static void send_all(const void *data, size_t size) {
+  const unsigned char *at = data;
+  while (size > 0) {
+    long n = raw3(__NR_write, SHIM_FD_OUT, (long)at, (long)size);
+    if (n == -EINTR) continue;
+    if (n <= 0) give_up();
+    at += n;
+    size -= (size_t)n;
+  }
+}
+
+static void refill(void) {
+  long n;
+  do n = raw3(__NR_read, SHIM_FD_IN, (long)incoming, BUFFER_SIZE);
+  while (n == -EINTR);
+  if (n <= 0) give_up(); /* the controller is gone */
+  incoming_start = 0;
+  incoming_end = (size_t)n;
+}
+
+static void receive(void *to, size_t size) {
+  unsigned char *at = to;
+  while (size > 0) {
+    if (incoming_start == incoming_end) refill();
+    size_t n = incoming_end - incoming_start;
+    if (n > size) n = size;
+    shim_copy(at, incoming + incoming_start, n);
+    incoming_start += n;
+    at += n;
+    size -= n;
+  }
+}
+
+static uint64_t receive_word(void) {
+  uint64_t word;
+  receive(&word, sizeof word);
+  return word;
+}
+
+static void send_word(int64_t word) { send_all(&word, sizeof word); }
+
+static void zero(unsigned char *at, size_t size) {
+  for (volatile unsigned char *p = at; size > 0; size--) *p++ = 0;
+}
+
+/* R: a small peek is one write; a large one goes out of the guest's memory without a copy. */
+static void peek(const unsigned char *from, size_t size) {
+  if (size <= BUFFER_SIZE - sizeof(int64_t)) {
+    int64_t status = 0;
+    if (shim_copy(outgoing, from, size) != 0) {
+      zero(outgoing, size);
+      status = -EFAULT;
+    }
+    shim_copy(outgoing + size, &status, sizeof status);
+    send_all(outgoing, size + sizeof status);
+    return;
+  }
+  int64_t status = 0;
+  while (size > 0) {
+    long n = raw3(__NR_write, SHIM_FD_OUT, (long)from, (long)size);
+    if (n == -EINTR) continue;
+    if (n <= 0) {
+      if (n != -EFAULT) give_up();
+      status = -EFAULT;
+      break;
+    }
+    from += n;
+    size -= (size_t)n;
+  }
+  if (status != 0) zero(outgoing, BUFFER_SIZE);
+  while (size > 0) { /* what could not be read is sent as zeroes, so that both sides count the same */
+    size_t n = size < BUFFER_SIZE ? size : BUFFER_SIZE;
+    send_all(outgoing, n);
+    size -= n;
+  }
+  send_word(status);
+}
+
+/* Z: length without the NUL, or `max` where there is none. Page by page, so that it ends where the memory ends. */
+static void peek_string(const unsigned char *from, uint64_t max) {
+  unsigned char *const text = outgoing + sizeof(int64_t);
+  const size_t room = BUFFER_SIZE - sizeof(int64_t);
+  size_t limit = max < room ? (size_t)max : room, length = 0;
+  int64_t status = -1;
+  while (status < 0 && length < limit) {
+    size_t n = PAGE - ((uintptr_t)(from + length) & (PAGE - 1));
+    if (n > limit - length) n = limit - length;
+    if (shim_copy(text + length, from + length, n) != 0) {
+      send_word(-EFAULT);
+      return;
+    }
+    for (size_t i = 0; i < n && status < 0; i++)
+      if (text[length + i] == 0) status = (int64_t)(length + i);
+    length += n;
+  }
+  if (status < 0) status = (int64_t)limit;
+  shim_copy(outgoing, &status, sizeof status);
+  send_all(outgoing, sizeof status + (size_t)status);
+}
+
+/* W: returns 1 when some of it could not be written. The stream is in step either way. */
+static int poke(unsigned char *to, size_t size) {
+  int fault = 0;
+  while (size > 0) {
+    if (incoming_start == incoming_end && size >= BUFFER_SIZE && !fault) {
+      long n = raw3(__NR_read, SHIM_FD_IN, (long)to, (long)size);
+      if (n == -EINTR) continue;
+      if (n == -EFAULT) {
+        fault = 1;
+        continue;
+      }
+      if (n <= 0) give_up();
+      to += n;
+      size -= (size_t)n;
+      continue;
+    }
+    if (incoming_start == incoming_end) refill();
+    size_t n = incoming_end - incoming_start;
+    if (n > size) n = size;
+    if (!fault) fault = shim_copy(to, incoming + incoming_start, n);
+    incoming_start += n;
+    to += n;
+    size -= n;
+  }
+  return fault;
+}
+
+/* M: a block of the shim's own, filled; 0 where the heap is too small. */
+static void allocate(size_t size) {
+  size_t rounded = (size + 15) & ~(size_t)15;
+  if (size > HEAP_SIZE || rounded > HEAP_SIZE - heap_used) {
+    unsigned char scrap;
+    while (size-- > 0) receive(&scrap, 1);
+    send_word(0);
+    return;
+  }
+  unsigned char *block = heap + heap_used;
+  heap_used += rounded;
+  receive(block, size);
+  send_word((int64_t)(uintptr_t)block);
+}
+
+static void native_call(void) {
+  uint64_t w[7];
+  receive(w, sizeof w);
+  send_word(shim_gate((long)w[0], (long)w[1], (long)w[2], (long)w[3], (long)w[4], (long)w[5], (long)w[6]));
+}
+
+static void send_request(const char *signature, const uint64_t *arguments) {
+  size_t length = 0, at = 1, count = 0;
+  while (signature[length] != 0) {
+    outgoing[at++] = (unsigned char)signature[length];
+    length++;
+  }
+  outgoing[0] = (unsigned char)length;
+  for (const char *p = signature; *p != ')'; p++)
+    if (*p == '(') count = 0;
+    else count++;
+  shim_copy(outgoing + at, arguments, count * sizeof *arguments);
+  send_all(outgoing, at + count * sizeof *arguments);
+}
+
+long channel_call(const char *signature, const uint64_t *arguments) {
+  int fault = 0;
+  heap_used = 0;
+  send_request(signature, arguments);
+  for (;;) {
+    unsigned char operation;
+    receive(&operation, 1);
+    uint64_t address, size;
+    switch (operation) {
+      case 'R':
+        address = receive_word();
+        size = receive_word();
+        peek((const unsigned char *)address, (size_t)size);
+        break;
+      case 'Z':
+        address = receive_word();
+        size = receive_word();
+        peek_string((const unsigned char *)address, size);
+        break;
+      case 'W':
+        address = receive_word();
+        size = receive_word();
+        fault |= poke((unsigned char *)address, (size_t)size);
+        break;
+      case 'M':
+        allocate((size_t)receive_word());
+        break;
+      case 'F':
+        receive_word();
+        break;
+      case 'S':
+        native_call();
+        break;
+      case 'i': {
+        long result = (long)receive_word();
+        return fault ? -EFAULT : result;
+      }
+      default:
+        give_up();
+    }
+  }
+}

@@ -1,0 +1,10 @@
+/* The guest's side of sandbox-2: one request out, operations in, until a result. */
+#ifndef SANDPIPER_CHANNEL_H
+#define SANDPIPER_CHANNEL_H
+
+#include <stdint.h>
+
+/* Sends `signature` (e.g. "openat(ipii)i") with its arguments and obeys until the result, which it returns. */
+long channel_call(const char *signature, const uint64_t *arguments);
+
+#endif

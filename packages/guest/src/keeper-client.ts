@@ -1,0 +1,154 @@
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What a guest is started with. Strings hold no NUL: the contracts see to it. */
+export interface GuestStart {
+  readonly executable: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** The CPU that the guest is pinned to, or null. */
+  readonly cpu: number | null;
+  /** Elapsed time that the interpreter may take until its program begins, milliseconds. */
+  readonly startupMs: number;
+}
+
+export type GuestEndReason = 'exit' | 'cpu' | 'wall' | 'memory' | 'startup' | 'killed';
+
+/** The keeper's report of a guest that has ended. Times in nanoseconds, memory in bytes. */
+export interface GuestEnd {
+  readonly reason: GuestEndReason;
+  readonly exitCode: number | null;
+  readonly signal: number | null;
+  readonly startupCpuNs: number;
+  readonly cpuNs: number;
+  readonly wallNs: number;
+  /** Resident memory when the program began. */
+  readonly baselineBytes: number;
+  /** Peak resident memory above that. */
+  readonly peakBytes: number;
+}
+
+export class KeeperError extends Error {
+  override readonly name = 'KeeperError';
+}
+
+const REASONS: ReadonlySet<string> = new Set(['exit', 'cpu', 'wall', 'memory', 'startup', 'killed']);
+
+/**
+ * The keeper as the controller's thread talks to it: blocking, over the FIFOs in the keeper's folder. The thread may
+ * wait here: the keeper answers at once, and when it dies the reads end.
+ */
+export class KeeperClient {
+  readonly #control: number;
+  readonly #reports: number;
+  #unread = '';
+
+  constructor(private readonly directory: string) {
+    this.#control = openSync(join(directory, 'control'), 'w');
+    this.#reports = openSync(join(directory, 'reports'), 'r');
+  }
+
+  /** Starts a guest and returns its process id and our ends of its two pipes, which the caller closes. */
+  start(guest: GuestStart): { pid: number; requests: number; replies: number } {
+    const env = Object.entries(guest.env).map(([name, value]) => `${name}=${value}`);
+    this.#send(
+      'start',
+      guest.executable,
+      guest.cpu ?? -1,
+      guest.startupMs,
+      guest.argv.length,
+      ...guest.argv,
+      ...env,
+      'LD_PRELOAD=/proc/self/fd/5',
+    );
+    const pid = Number(this.#expect('started'));
+    const requests = openSync(join(this.directory, 'requests'), 'r');
+    const replies = openSync(join(this.directory, 'replies'), 'w');
+    this.#send('attached');
+    return { pid, requests, replies };
+  }
+
+  /** The program begins: limits and usage count from here. Returns false when the guest is dead already. */
+  mark(limits: { cpuMs: number; wallMs: number; memoryBytes: number }): boolean {
+    this.#send('mark', limits.cpuMs, limits.wallMs, limits.memoryBytes);
+    let line = this.#line();
+    if (line.startsWith('ended ')) {
+      // It died before the keeper read the command: the answer to that is the next line.
+      const end = line;
+      line = this.#line();
+      this.#unread = `${end}\n${this.#unread}`;
+    }
+    return line === 'marked';
+  }
+
+  kill(): void {
+    this.#send('kill');
+  }
+
+  /** Waits until the guest has ended and was reaped. */
+  ended(): GuestEnd {
+    const line = this.#line();
+    const [, reason = '', ...figures] = line.split(' ');
+    const [status, startupCpuNs, cpuNs, wallNs, baselineBytes, peakBytes] = figures.map(Number);
+    if (!REASONS.has(reason) || status === undefined || figures.some((f) => !/^-?\d+$/.test(f))) {
+      throw new KeeperError(`a report that makes no sense: ${line}`);
+    }
+    // wait(2): the low seven bits are the signal, the next byte the exit code.
+    const signal = status & 0x7f;
+    return {
+      reason: reason as GuestEndReason,
+      exitCode: signal === 0 ? (status >> 8) & 0xff : null,
+      signal: signal === 0 ? null : signal,
+      startupCpuNs: startupCpuNs ?? 0,
+      cpuNs: cpuNs ?? 0,
+      wallNs: wallNs ?? 0,
+      baselineBytes: baselineBytes ?? 0,
+      peakBytes: peakBytes ?? 0,
+    };
+  }
+
+  /** Pins a thread of this process to a CPU. */
+  pinThread(threadId: number, cpu: number): void {
+    this.#send('pin', threadId, cpu);
+    this.#expect('pinned');
+  }
+
+  close(): void {
+    closeSync(this.#control);
+    closeSync(this.#reports);
+  }
+
+  #send(...words: (string | number)[]): void {
+    const payload = Buffer.from(`${words.join('\0')}\0`);
+    const frame = Buffer.allocUnsafe(4 + payload.length);
+    frame.writeUInt32LE(payload.length, 0);
+    payload.copy(frame, 4);
+    try {
+      for (let at = 0; at < frame.length; ) at += writeSync(this.#control, frame, at);
+    } catch (error) {
+      throw new KeeperError(`the keeper is gone: ${(error as Error).message}`);
+    }
+  }
+
+  #expect(word: string): string {
+    const line = this.#line();
+    if (line === word) return '';
+    if (!line.startsWith(`${word} `)) throw new KeeperError(line);
+    return line.slice(word.length + 1);
+  }
+
+  #line(): string {
+    const bytes = Buffer.allocUnsafe(4096);
+    for (;;) {
+      const end = this.#unread.indexOf('\n');
+      if (end >= 0) {
+        const line = this.#unread.slice(0, end);
+        this.#unread = this.#unread.slice(end + 1);
+        return line;
+      }
+      const n = readSync(this.#reports, bytes, 0, bytes.length, null);
+      if (n === 0) throw new KeeperError('the keeper is gone');
+      this.#unread += bytes.toString('latin1', 0, n);
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KEEPER_PATH, SHIM_PATH } from './native.js';
+
+/** How long a keeper may take to say that it is ready, milliseconds. It only makes four FIFOs. */
+const READY_DEADLINE_MS = 10_000;
+
+/**
+ * The keeper of one cell, as the node's main thread holds it: it can kill the guest that runs and end the keeper.
+ * Must be started by the main thread: the keeper lives as long as its standard input is open.
+ */
+export class KeeperProcess {
+  private constructor(
+    private readonly child: ChildProcess,
+    /** The private folder with the keeper's FIFOs; the controller's thread opens them there. */
+    readonly directory: string,
+    /** Resolves when the process has ended, with a line that says how. */
+    readonly ended: Promise<string>,
+  ) {}
+
+  static async start(): Promise<KeeperProcess> {
+    const directory = mkdtempSync(join(tmpdir(), 'sandpiper-cell-'));
+    const child = spawn(KEEPER_PATH, ['--dir', directory, '--shim', SHIM_PATH], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: {},
+    });
+    let complaints = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      complaints = (complaints + text).slice(-2000);
+    });
+    child.stdin?.on('error', () => {}); // the keeper's end is seen by `ended`
+    const ended = new Promise<string>((resolve) => {
+      child.once('error', (error) => resolve(error.message));
+      child.once('close', (code, signal) => {
+        rmSync(directory, { recursive: true, force: true });
+        const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+        resolve(complaints === '' ? `the keeper ended: ${how}` : `the keeper ended: ${complaints.trim()}`);
+      });
+    });
+    const keeper = new KeeperProcess(child, directory, ended);
+    await keeper.#untilReady();
+    return keeper;
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  /** Kills the guest of that process id; nothing happens when it has ended already. */
+  killGuest(pid: number): void {
+    this.child.stdin?.write(`kill ${pid}\n`);
+  }
+
+  /** Kills the guest, ends the keeper, removes its folder. */
+  async close(): Promise<void> {
+    this.child.stdin?.end();
+    await this.ended;
+  }
+
+  async #untilReady(): Promise<void> {
+    const ready = new Promise<null>((resolve) => {
+      this.child.stdout?.once('data', () => resolve(null));
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(() => resolve('the keeper does not get ready'), READY_DEADLINE_MS);
+    });
+    const failure = await Promise.race([ready, this.ended, late]);
+    clearTimeout(timer);
+    if (failure === null) return;
+    this.child.kill('SIGKILL');
+    rmSync(this.directory, { recursive: true, force: true });
+    throw new Error(failure);
+  }
+}

@@ -1,0 +1,42 @@
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { HostMount } from './types.js';
+
+const LIBRARIES = '/usr/lib/x86_64-linux-gnu';
+
+let mounts: readonly HostMount[] | null = null;
+
+/**
+ * What Debian's `pypy3` needs of the host, read-only: its own library, the shared objects that its modules load, the
+ * loader's cache and the time zones. Nothing of /etc, /home or /proc.
+ */
+export function defaultHostMounts(): readonly HostMount[] {
+  mounts ??= [
+    ...interpreter(),
+    ...sharedObjects(),
+    same('/etc/ld.so.cache'),
+    same('/usr/share/zoneinfo'),
+    // links to usr/lib and usr/lib64, which the guest's own path walk follows
+    same('/lib'),
+    same('/lib64'),
+  ];
+  return mounts;
+}
+
+function same(path: string): HostMount {
+  return { host: path, path };
+}
+
+/** `pypy3` is a link to `pypy3.9` and such, whose library has the same name. */
+function interpreter(): HostMount[] {
+  const name = basename(realpathSync('/usr/bin/pypy3'));
+  return ['/usr/bin/pypy3', `/usr/bin/${name}`, `/usr/lib/${name}`].map(same);
+}
+
+/** Shared objects only, by name: the folder of libraries holds much that is not the guest's business. */
+function sharedObjects(): HostMount[] {
+  if (!existsSync(LIBRARIES)) return [];
+  return readdirSync(LIBRARIES)
+    .filter((name) => /\.so(\.[0-9.]+)?$/.test(name))
+    .map((name) => same(`${LIBRARIES}/${name}`));
+}

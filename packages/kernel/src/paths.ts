@@ -1,0 +1,47 @@
+import { AT, Errno, SyscallError } from '@sandpiper/abi';
+import { DirectoryInode, type Inode, type Location, MemoryDirectory, type Place } from '@sandpiper/vfs';
+import { OpenDirectory } from './descriptors.js';
+import type { Call } from './state.js';
+
+/** Where a path of an ...at call starts (openat(2)). */
+export function startOf(call: Call, dirfd: number, path: string): Location {
+  if (dirfd === AT.FDCWD || path.startsWith('/')) return call.state.cwd;
+  const file = call.state.fds.get(dirfd);
+  if (!(file instanceof OpenDirectory)) throw new SyscallError(Errno.ENOTDIR);
+  return file.location;
+}
+
+export type Found = Place & { parents: readonly DirectoryInode[] };
+
+/** Looks up the path in argument `index`, from the descriptor in `dirfd`. */
+export function lookUp(call: Call, dirfd: number, index: number, follow: boolean): Found {
+  const path = call.path(index);
+  return call.state.space.resolve(path, startOf(call, dirfd, path), follow);
+}
+
+export function existing(found: Found): Inode {
+  if (found.inode === null) throw new SyscallError(Errno.ENOENT);
+  return found.inode;
+}
+
+/** The folder in which a name is to be made or removed. */
+export function writableFolder(found: Found): MemoryDirectory {
+  const { directory } = found;
+  if (!(directory instanceof MemoryDirectory)) throw new SyscallError(Errno.EROFS);
+  if (directory.dead) throw new SyscallError(Errno.ENOENT);
+  if (!directory.writable) throw new SyscallError(Errno.EROFS);
+  return directory;
+}
+
+/** Puts a new inode where the path led; counts it. */
+export function makeEntry(call: Call, found: Found, make: (ino: number, now: bigint) => Inode): Inode {
+  const folder = writableFolder(found);
+  if (found.inode !== null) throw new SyscallError(Errno.EEXIST);
+  const { space } = call.state;
+  space.quota.takeFile();
+  const inode = make(space.newIno(), call.state.now());
+  folder.set(found.name, inode);
+  folder.mtimeNs = folder.ctimeNs = inode.ctimeNs;
+  if (inode instanceof DirectoryInode) folder.nlink++;
+  return inode;
+}

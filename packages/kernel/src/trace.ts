@@ -1,0 +1,39 @@
+import { errnoName } from '@sandpiper/abi';
+import type { Call } from './state.js';
+import type { Outcome } from './types.js';
+
+/** One call as strace(1) would show it. Strings are those that the call really read. */
+export function traceLine(call: Call, outcome: Outcome): string {
+  const args = call.args.map((value) => {
+    const text = call.strings.get(value);
+    if (text !== undefined) return quote(text);
+    return Math.abs(value) >= 65536 ? `0x${(value < 0 ? value + 2 ** 32 : value).toString(16)}` : String(value);
+  });
+  return `${call.name}(${args.join(', ')}) = ${resultOf(outcome)}`;
+}
+
+function resultOf(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'return':
+      return outcome.value < 0 && outcome.value > -4096
+        ? `-1 ${errnoName(-outcome.value)}`
+        : Math.abs(outcome.value) >= 65536
+          ? `0x${outcome.value.toString(16)}`
+          : String(outcome.value);
+    case 'exit':
+      return `? (exited with ${outcome.code})`;
+    case 'signal':
+      return `? (killed by signal ${outcome.signal})`;
+    case 'limit':
+      return `? (limit reached: ${outcome.limit})`;
+  }
+}
+
+/** Bytes as a C string, cut like strace's; nothing that a terminal would obey. */
+function quote(text: string): string {
+  const shown = text.slice(0, 256);
+  const escaped = shown.replace(/[^\x20-\x7e]|["\\]/g, (c) =>
+    c === '"' || c === '\\' ? `\\${c}` : `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+  return `"${escaped}"${text.length > shown.length ? '...' : ''}`;
+}

@@ -1,0 +1,70 @@
+/** The memory of the guest whose call is being answered. Addresses and sizes in bytes. */
+export interface GuestMemory {
+  /** Throws SyscallError(EFAULT) on a bad address. */
+  read(address: number, size: number): Buffer;
+  /** Without its NUL. Throws SyscallError: EFAULT, or ENAMETOOLONG when no NUL stands within `max` bytes. */
+  readString(address: number, max: number): Buffer;
+  /** A bad address makes the call's result -EFAULT. */
+  write(address: number, data: Uint8Array): void;
+  /** A native call of the guest under its filter; negative errno on failure. */
+  syscall(number: number, ...args: number[]): number;
+}
+
+export type LimitName = 'outputBytes' | 'diskBytes' | 'files' | 'openFiles' | 'syscalls';
+
+/** What becomes of a call. A negative value is an errno. */
+export type Outcome =
+  | { readonly kind: 'return'; readonly value: number }
+  | { readonly kind: 'exit'; readonly code: number }
+  | { readonly kind: 'signal'; readonly signal: number }
+  | { readonly kind: 'limit'; readonly limit: LimitName };
+
+export interface InputStream {
+  /** At most `max` bytes; empty at the end. May wait. */
+  read(max: number): Buffer;
+}
+
+export interface OutputStream {
+  write(data: Buffer): void;
+}
+
+/** A folder or file of the host that the guest sees, read-only. */
+export interface HostMount {
+  readonly host: string;
+  readonly path: string;
+}
+
+export interface KernelLimits {
+  readonly outputBytes: number;
+  readonly diskBytes: number;
+  readonly files: number;
+  readonly openFiles: number;
+  readonly syscalls: number;
+}
+
+export interface KernelOptions {
+  readonly limits: KernelLimits;
+  readonly stdin: InputStream;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  /** Absolute; made, in memory, and the guest's to write. */
+  readonly cwd: string;
+  /** At absolute virtual paths; they do not count towards the quota. */
+  readonly files: readonly { readonly path: string; readonly data: Uint8Array }[];
+  readonly hostMounts: readonly HostMount[];
+  readonly argv: readonly string[];
+  readonly executable: string;
+  /** Asked while a call waits; true ends the wait. */
+  readonly shouldStop?: () => boolean;
+  /** One line per call, as strace would show it. */
+  readonly trace?: (line: string) => void;
+  /** The absolute path, without links, of every file that was opened. */
+  readonly onOpen?: (path: string) => void;
+}
+
+/** Thrown by an operation that ends the run instead of answering. */
+export class RunEnds extends Error {
+  constructor(readonly outcome: Outcome) {
+    super(outcome.kind);
+  }
+}

@@ -1,0 +1,288 @@
+import { Errno, SyscallError } from '@sandpiper/abi';
+import { GuestGoneError, GuestProtocolError } from './errors.js';
+import { MAX_ARGUMENTS, MAX_SIGNATURE_BYTES, type Signature, SignatureCache } from './signature.js';
+import type { Transport } from './transport.js';
+
+/**
+ * `libc` is what a translated PyPy speaks. `linux` is the shim's dialect: `R` and `Z` tell a bad address instead of
+ * dying of it, and `S` makes a native call (see native/shim/channel.c of the guest package).
+ */
+export type Dialect = 'libc' | 'linux';
+
+export interface Request {
+  readonly signature: Signature;
+  /**
+   * In the signature's order. Integers and pointers beyond 2^53 are rounded: no handler accepts such a value, so the
+   * lost bits decide nothing.
+   */
+  readonly args: readonly number[];
+}
+
+/** Addresses above this are not canonical user addresses on x86-64 (48 bits, upper half the kernel's). */
+const ADDRESS_LIMIT = 2 ** 47;
+/** One native transfer; longer ones are cut by whoever asks. Bounds what a guest can make us hold at once. */
+export const MAX_TRANSFER_BYTES = 64 * 1024 * 1024;
+const BUFFER_BYTES = 64 * 1024;
+
+const OP = {
+  read: 0x52,
+  readString: 0x5a,
+  write: 0x57,
+  malloc: 0x4d,
+  free: 0x46,
+  errno: 0x45,
+  syscall: 0x53,
+  void: 0x76,
+  int: 0x69,
+  double: 0x66,
+  pointer: 0x70,
+} as const;
+
+/**
+ * The controller's side of sandbox-2 (version 20001): a request in, operations out, one result. Operations that the
+ * guest does not answer travel with the result in one write. Every length is compared with what was asked before
+ * anything is read; bytes that nobody asked for are a {@link GuestProtocolError}.
+ */
+export class Channel {
+  readonly #signatures = new SignatureCache();
+  readonly #incoming = Buffer.allocUnsafe(BUFFER_BYTES);
+  #start = 0;
+  #end = 0;
+  readonly #outgoing = Buffer.allocUnsafe(BUFFER_BYTES);
+  #pending = 0;
+  #expectedResult: Signature['result'] | null = null;
+
+  constructor(
+    private readonly transport: Transport,
+    readonly dialect: Dialect,
+  ) {}
+
+  /** The next request, or null when the guest has ended between two requests. */
+  nextRequest(): Request | null {
+    if (!this.#fill(1, true)) return null;
+    const length = this.#incoming[this.#start] as number;
+    if (length === 0) throw new GuestProtocolError('bad-signature', 'a request without a name');
+    this.#fill(1 + length, false);
+    const text = this.#incoming.toString('latin1', this.#start + 1, this.#start + 1 + length);
+    const signature = this.#signatures.get(text);
+    const size = 1 + length + 8 * signature.args.length;
+    this.#fill(size, false);
+    const args = new Array<number>(signature.args.length);
+    let at = this.#start + 1 + length;
+    for (let i = 0; i < args.length; i++, at += 8) args[i] = this.#argument(signature, i, at);
+    this.#start += size;
+    this.#expectNothingMore();
+    this.#expectedResult = signature.result;
+    return { signature, args };
+  }
+
+  /** Guest memory. Throws SyscallError(EFAULT) where it is not readable. */
+  read(address: number, size: number): Buffer {
+    if (size === 0) return Buffer.alloc(0);
+    checkAddress(address);
+    if (!Number.isSafeInteger(size) || size < 0 || size > MAX_TRANSFER_BYTES) throw new SyscallError(Errno.EFAULT);
+    this.#operation(OP.read, address, size);
+    this.#flush();
+    const data = this.#take(size);
+    if (this.dialect === 'linux' && this.#takeWord() !== 0) throw new SyscallError(Errno.EFAULT);
+    this.#expectNothingMore();
+    return data;
+  }
+
+  /** A string without its NUL. Throws SyscallError: EFAULT, or ENAMETOOLONG when no NUL stands within `max` bytes. */
+  readString(address: number, max: number): Buffer {
+    checkAddress(address);
+    this.#operation(OP.readString, address, max);
+    this.#flush();
+    const length = this.#takeWord();
+    if (this.dialect === 'linux' && length === -Errno.EFAULT) {
+      this.#expectNothingMore();
+      throw new SyscallError(Errno.EFAULT);
+    }
+    if (length < 0 || length > max) {
+      throw new GuestProtocolError('bad-length', `a string of ${length} bytes where at most ${max} were asked for`);
+    }
+    const data = this.#take(length);
+    this.#expectNothingMore();
+    if (length === max) throw new SyscallError(Errno.ENAMETOOLONG);
+    return data;
+  }
+
+  /** Guest memory. Under the shim a bad address turns the result of this call into -EFAULT. */
+  write(address: number, data: Uint8Array): void {
+    if (data.length === 0) return;
+    checkAddress(address);
+    this.#operation(OP.write, address, data.length);
+    this.#append(data);
+  }
+
+  /** A block in the guest, filled with `data`. Returns its address; 0 where the guest has no room. */
+  malloc(data: Uint8Array): number {
+    this.#byte(OP.malloc);
+    this.#word(data.length);
+    this.#append(data);
+    this.#flush();
+    const address = this.#takeWord();
+    this.#expectNothingMore();
+    return address;
+  }
+
+  free(address: number): void {
+    this.#byte(OP.free);
+    this.#word(address);
+  }
+
+  /** The errno that the call will leave (`libc` dialect; a negative result is the errno in the other). */
+  setErrno(errno: number): void {
+    this.#byte(OP.errno);
+    this.#room(4);
+    this.#pending = this.#outgoing.writeInt32LE(errno, this.#pending);
+  }
+
+  /** A native system call of the guest, under its filter (`linux` dialect). Negative errno on failure. */
+  syscall(number: number, ...args: number[]): number {
+    this.#byte(OP.syscall);
+    this.#word(number);
+    for (let i = 0; i < 6; i++) this.#word(args[i] ?? 0);
+    this.#flush();
+    const result = this.#takeWord();
+    this.#expectNothingMore();
+    return result;
+  }
+
+  returnVoid(): void {
+    this.#result('v', OP.void);
+    this.#flush();
+  }
+
+  returnInt(value: number): void {
+    this.#result('i', OP.int);
+    this.#word(value);
+    this.#flush();
+  }
+
+  returnPointer(value: number): void {
+    this.#result('p', OP.pointer);
+    this.#word(value);
+    this.#flush();
+  }
+
+  returnDouble(value: number): void {
+    this.#result('f', OP.double);
+    this.#room(8);
+    this.#pending = this.#outgoing.writeDoubleLE(value, this.#pending);
+    this.#flush();
+  }
+
+  #argument(signature: Signature, index: number, at: number): number {
+    switch (signature.args[index]) {
+      case 'f':
+        return this.#incoming.readDoubleLE(at);
+      case 'p':
+        return this.#incoming.readUInt32LE(at) + this.#incoming.readUInt32LE(at + 4) * 2 ** 32;
+      default:
+        return this.#incoming.readUInt32LE(at) + this.#incoming.readInt32LE(at + 4) * 2 ** 32;
+    }
+  }
+
+  #operation(op: number, address: number, size: number): void {
+    this.#byte(op);
+    this.#word(address);
+    this.#word(size);
+  }
+
+  #result(kind: Signature['result'], op: number): void {
+    // A real guest aborts on a letter that is not the one of its signature: that would be our mistake.
+    if (this.#expectedResult !== kind) {
+      throw new GuestProtocolError('bad-result', `result ${kind} where ${this.#expectedResult} is expected`);
+    }
+    this.#expectedResult = null;
+    this.#byte(op);
+  }
+
+  #byte(value: number): void {
+    this.#room(1);
+    this.#outgoing[this.#pending++] = value;
+  }
+
+  #word(value: number): void {
+    this.#room(8);
+    const high = Math.floor(value / 2 ** 32);
+    this.#outgoing.writeUInt32LE(value - high * 2 ** 32, this.#pending);
+    this.#pending = this.#outgoing.writeInt32LE(high | 0, this.#pending + 4);
+  }
+
+  #append(data: Uint8Array): void {
+    if (data.length > BUFFER_BYTES / 2) {
+      this.#flush();
+      this.transport.write(data);
+      return;
+    }
+    this.#room(data.length);
+    this.#outgoing.set(data, this.#pending);
+    this.#pending += data.length;
+  }
+
+  #room(size: number): void {
+    if (this.#pending + size > BUFFER_BYTES) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#pending === 0) return;
+    const bytes = this.#outgoing.subarray(0, this.#pending);
+    this.#pending = 0;
+    this.transport.write(bytes);
+  }
+
+  #take(size: number): Buffer {
+    const data = Buffer.allocUnsafe(size);
+    const buffered = Math.min(size, this.#end - this.#start);
+    this.#incoming.copy(data, 0, this.#start, this.#start + buffered);
+    this.#start += buffered;
+    for (let at = buffered; at < size; ) {
+      const n = this.transport.read(data, at, size - at);
+      if (n === 0) throw new GuestGoneError();
+      at += n;
+    }
+    return data;
+  }
+
+  #takeWord(): number {
+    this.#fill(8, false);
+    const at = this.#start;
+    this.#start += 8;
+    return this.#incoming.readUInt32LE(at) + this.#incoming.readInt32LE(at + 4) * 2 ** 32;
+  }
+
+  /** Makes `size` bytes available. At the end of input: false where that is allowed, else the guest is gone. */
+  #fill(size: number, mayEnd: boolean): boolean {
+    if (this.#start === this.#end) this.#start = this.#end = 0;
+    if (this.#start > BUFFER_BYTES - MAX_REQUEST_BYTES) {
+      this.#incoming.copyWithin(0, this.#start, this.#end);
+      this.#end -= this.#start;
+      this.#start = 0;
+    }
+    while (this.#end - this.#start < size) {
+      const n = this.transport.read(this.#incoming, this.#end, BUFFER_BYTES - this.#end);
+      if (n === 0) {
+        if (mayEnd && this.#end === this.#start) return false;
+        throw new GuestGoneError();
+      }
+      this.#end += n;
+    }
+    return true;
+  }
+
+  /** One request at a time: whatever else lies in the pipe was not asked for. */
+  #expectNothingMore(): void {
+    if (this.#start !== this.#end) {
+      throw new GuestProtocolError('unasked-bytes', `${this.#end - this.#start} bytes that nobody asked for`);
+    }
+  }
+}
+
+const MAX_REQUEST_BYTES = 1 + MAX_SIGNATURE_BYTES + 8 * MAX_ARGUMENTS;
+
+function checkAddress(address: number): void {
+  if (!(address >= 0 && address < ADDRESS_LIMIT)) throw new SyscallError(Errno.EFAULT);
+}

@@ -1,0 +1,48 @@
+import { GuestProtocolError } from './errors.js';
+
+export type ArgumentKind = 'i' | 'p' | 'f';
+export type ResultKind = 'v' | 'i' | 'p' | 'f';
+
+/** `open(pii)i` taken apart. */
+export interface Signature {
+  readonly text: string;
+  readonly name: string;
+  readonly args: readonly ArgumentKind[];
+  readonly result: ResultKind;
+}
+
+/** The argument area of a real guest holds 256 bytes. */
+export const MAX_ARGUMENTS = 32;
+export const MAX_SIGNATURE_BYTES = 255;
+
+const FORM = /^([A-Za-z_][A-Za-z0-9_]*)\(([ipf]*)\)([vipf])$/;
+
+export function parseSignature(text: string): Signature {
+  const match = text.length <= MAX_SIGNATURE_BYTES ? FORM.exec(text) : null;
+  if (match === null) {
+    throw new GuestProtocolError('bad-signature', `not a call's signature: ${JSON.stringify(text.slice(0, 64))}`);
+  }
+  const args = [...(match[2] as string)] as ArgumentKind[];
+  if (args.length > MAX_ARGUMENTS) {
+    throw new GuestProtocolError('too-many-arguments', `${args.length} arguments, at most ${MAX_ARGUMENTS} fit`);
+  }
+  return { text, name: match[1] as string, args, result: match[3] as ResultKind };
+}
+
+/**
+ * Remembers signatures that were parsed before. What a guest sends never makes it grow past its bound: when it is
+ * full, new ones are parsed each time.
+ */
+export class SignatureCache {
+  readonly #known = new Map<string, Signature>();
+
+  constructor(private readonly capacity = 512) {}
+
+  get(text: string): Signature {
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    const parsed = parseSignature(text);
+    if (this.#known.size < this.capacity) this.#known.set(text, parsed);
+    return parsed;
+  }
+}

@@ -1,0 +1,63 @@
+import type { Redis } from 'ioredis';
+import { CANCEL_CHANNEL, EVENTS_CHANNEL } from './keys.js';
+
+/** Published by the script that ends a run. A hint to read again, never the only copy of anything. */
+export interface FinishedEvent {
+  readonly runId: string;
+  /** Empty when the run is in no batch. */
+  readonly batchId: string;
+  readonly batchDone: boolean;
+}
+
+/** @returns null for a message that is not one of ours. */
+export function parseFinishedEvent(message: string): FinishedEvent | null {
+  const [runId, batchId, batchDone] = message.split(' ');
+  if (runId === undefined || batchId === undefined || batchDone === undefined) return null;
+  return { runId, batchId: batchId === '-' ? '' : batchId, batchDone: batchDone === '1' };
+}
+
+export interface Subscription {
+  close(): void;
+}
+
+/**
+ * Subscribes a connection of its own (a subscribed connection can do nothing else).
+ * @param onReady after every (re)subscription: messages may have been missed before it, so read what matters again.
+ */
+function subscribe(
+  connection: Redis,
+  channel: string,
+  onMessage: (message: string) => void,
+  onReady: () => void,
+): Subscription {
+  connection.on('message', (from: string, message: string) => {
+    if (from === channel) onMessage(message);
+  });
+  const start = (): void => {
+    // A failure means that the connection went away again; `ready` then comes anew.
+    connection.subscribe(channel).then(onReady, () => undefined);
+  };
+  connection.on('ready', start);
+  if (connection.status === 'ready') start();
+  return { close: () => connection.disconnect() };
+}
+
+export function subscribeFinished(
+  connection: Redis,
+  onEvent: (event: FinishedEvent) => void,
+  onReady: () => void,
+): Subscription {
+  const onMessage = (message: string): void => {
+    const event = parseFinishedEvent(message);
+    if (event !== null) onEvent(event);
+  };
+  return subscribe(connection, EVENTS_CHANNEL, onMessage, onReady);
+}
+
+export function subscribeCancel(
+  connection: Redis,
+  onCancel: (runId: string) => void,
+  onReady: () => void,
+): Subscription {
+  return subscribe(connection, CANCEL_CHANNEL, onCancel, onReady);
+}

@@ -1,0 +1,6 @@
+export * from './connection.js';
+export * from './events.js';
+export * from './keys.js';
+export * from './queue.js';
+export * from './store.js';
+export * from './synthetic-result.js';

@@ -1,0 +1,40 @@
+import type { Engine, Limits, RunResult, RunStatus } from '@sandpiper/contracts';
+
+export interface SyntheticResult {
+  readonly id: string;
+  readonly status: Extract<RunStatus, 'cancelled' | 'internal-error'>;
+  readonly message: string;
+  readonly limits: Limits;
+  readonly engine: Engine;
+  readonly attempt: number;
+  readonly node: string | null;
+  readonly cell: number | null;
+}
+
+/** The result of a run that no guest ended: cancelled before it started, or given up. Nothing was used. */
+export function syntheticResult(facts: SyntheticResult, now = new Date()): RunResult {
+  const at = now.toISOString();
+  return {
+    ...facts,
+    exitCode: null,
+    signal: null,
+    stdout: '',
+    stderr: '',
+    stdoutTruncated: false,
+    stderrTruncated: false,
+    deniedCalls: {},
+    usage: {
+      cpuMs: 0,
+      startupCpuMs: 0,
+      controllerCpuMs: 0,
+      wallMs: 0,
+      peakMemoryBytes: 0,
+      syscalls: 0,
+      bytesRead: 0,
+      bytesWritten: 0,
+    },
+    enforcement: { cpu: 'none', wall: 'none', memory: 'none' },
+    startedAt: at,
+    finishedAt: at,
+  };
+}

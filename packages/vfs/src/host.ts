@@ -1,0 +1,139 @@
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { Errno, S_IF, SyscallError } from '@sandpiper/abi';
+import { DirectoryInode, FileInode, type Inode, SymlinkInode } from './inode.js';
+
+/** Files of the host that stay in memory across runs, together; bytes. Larger ones than a fourth of it do not. */
+const CACHE_BYTES = 128 * 1024 * 1024;
+const contents = new Map<string, Buffer>();
+let cachedBytes = 0;
+
+/**
+ * Files and folders of the host, read-only. What is below a mount is trusted and taken not to change while this process
+ * lives, so that inodes, listings and small files are kept across runs. Links are never followed on the host: they are
+ * resolved by the guest's own path walk, in the guest's name space.
+ */
+export class HostFile extends FileInode {
+  constructor(
+    private readonly path: Buffer,
+    info: HostInfo,
+  ) {
+    super(info.ino, S_IF.REG | (info.mode & 0o555), info.mtimeNs, false);
+    this.uid = this.gid = 0;
+    this.#size = info.size;
+  }
+
+  readonly #size: number;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  read(offset: number, length: number): Buffer {
+    if (offset >= this.#size) return Buffer.alloc(0);
+    const key = this.path.toString('latin1');
+    const cached = contents.get(key);
+    if (cached !== undefined) return cached.subarray(offset, offset + length);
+    if (this.#size > CACHE_BYTES / 4) return this.#readFromHost(offset, Math.min(length, this.#size - offset));
+    const whole = this.#readFromHost(0, this.#size);
+    while (cachedBytes + whole.length > CACHE_BYTES) {
+      const [oldest, bytes] = contents.entries().next().value as [string, Buffer];
+      contents.delete(oldest);
+      cachedBytes -= bytes.length;
+    }
+    contents.set(key, whole);
+    cachedBytes += whole.length;
+    return whole.subarray(offset, offset + length);
+  }
+
+  #readFromHost(offset: number, length: number): Buffer {
+    const fd = openSync(this.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      if (!fstatSync(fd).isFile()) throw new SyscallError(Errno.EIO);
+      const data = Buffer.allocUnsafe(length);
+      let have = 0;
+      while (have < length) {
+        const n = readSync(fd, data, have, length - have, offset + have);
+        if (n === 0) break;
+        have += n;
+      }
+      return data.subarray(0, have);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+export class HostDirectory extends DirectoryInode {
+  #names: readonly string[] | null = null;
+  #set: ReadonlySet<string> = new Set();
+  readonly #children = new Map<string, Inode | null>();
+
+  constructor(
+    private readonly path: Buffer,
+    info: HostInfo,
+  ) {
+    super(info.ino, S_IF.DIR | (info.mode & 0o555), info.mtimeNs, false);
+    this.uid = this.gid = 0;
+    this.nlink = 2;
+  }
+
+  lookup(name: string): Inode | null {
+    this.names();
+    // Asked only for names that exist, so this table is bounded by the host's folder and not by the guest.
+    if (!this.#set.has(name)) return null;
+    let child = this.#children.get(name);
+    if (child === undefined) {
+      child = hostInode(Buffer.concat([this.path, Buffer.from('/'), Buffer.from(name, 'latin1')]));
+      this.#children.set(name, child);
+    }
+    return child;
+  }
+
+  names(): readonly string[] {
+    if (this.#names === null) {
+      try {
+        const listed = readdirSync(this.path, { encoding: 'buffer' });
+        this.#names = listed.map((name) => name.toString('latin1')).sort();
+      } catch {
+        this.#names = []; // not readable for us, so not for the guest
+      }
+      this.#set = new Set(this.#names);
+    }
+    return this.#names;
+  }
+}
+
+interface HostInfo {
+  readonly ino: number;
+  readonly mode: number;
+  readonly size: number;
+  readonly mtimeNs: bigint;
+}
+
+const mounts = new Map<string, Inode | null>();
+
+/** The inode of a mount's root, or null where the host has no such file. One for all runs of this process. */
+export function hostMount(path: string): Inode | null {
+  let inode = mounts.get(path);
+  if (inode === undefined) {
+    inode = hostInode(Buffer.from(path));
+    mounts.set(path, inode);
+  }
+  return inode;
+}
+
+function hostInode(path: Buffer): Inode | null {
+  try {
+    const s = lstatSync(path, { bigint: true });
+    const info = { ino: Number(s.ino), mode: Number(s.mode), size: Number(s.size), mtimeNs: s.mtimeNs };
+    if (s.isDirectory()) return new HostDirectory(path, info);
+    if (s.isFile()) return new HostFile(path, info);
+    if (s.isSymbolicLink()) {
+      const target = readlinkSync(path, { encoding: 'buffer' }).toString('latin1');
+      return new SymlinkInode(info.ino, target, info.mtimeNs, false);
+    }
+    return null; // devices, sockets and pipes of the host are not the guest's
+  } catch {
+    return null;
+  }
+}

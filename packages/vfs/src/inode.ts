@@ -1,0 +1,100 @@
+import { S_IF, type StatFields } from '@sandpiper/abi';
+
+/** Nanoseconds since the epoch. */
+export type Clock = () => bigint;
+
+/** What every file of a guest has. Names and link targets are bytes, held as latin1 strings: nothing is lost. */
+export abstract class Inode {
+  uid = 1000;
+  gid = 1000;
+  nlink = 1;
+  atimeNs: bigint;
+  mtimeNs: bigint;
+  ctimeNs: bigint;
+
+  constructor(
+    readonly ino: number,
+    public mode: number,
+    nowNs: bigint,
+    /** Whether the guest may change it; host files never are. */
+    readonly writable: boolean,
+  ) {
+    this.atimeNs = this.mtimeNs = this.ctimeNs = nowNs;
+  }
+
+  abstract get size(): number;
+
+  get type(): number {
+    return this.mode & S_IF.MT;
+  }
+
+  stat(): StatFields {
+    return {
+      dev: this.writable ? 2 : 1,
+      ino: this.ino,
+      mode: this.mode,
+      nlink: this.nlink,
+      uid: this.uid,
+      gid: this.gid,
+      rdev: 0,
+      size: this.size,
+      atimeNs: this.atimeNs,
+      mtimeNs: this.mtimeNs,
+      ctimeNs: this.ctimeNs,
+    };
+  }
+}
+
+/** A file whose bytes can be read at an offset. */
+export abstract class FileInode extends Inode {
+  /** At most `length` bytes from `offset`; empty at the end. */
+  abstract read(offset: number, length: number): Buffer;
+}
+
+export abstract class DirectoryInode extends Inode {
+  get size(): number {
+    return 4096;
+  }
+
+  abstract lookup(name: string): Inode | null;
+  abstract names(): readonly string[];
+}
+
+export class SymlinkInode extends Inode {
+  constructor(
+    ino: number,
+    readonly target: string,
+    nowNs: bigint,
+    writable: boolean,
+  ) {
+    super(ino, S_IF.LNK | 0o777, nowNs, writable);
+  }
+
+  get size(): number {
+    return this.target.length;
+  }
+}
+
+export type DeviceKind = 'null' | 'zero' | 'full' | 'random';
+
+/** major(rdev) 1 and these minors: null(4), full(4), random(4). */
+const MINORS: Record<DeviceKind, number> = { null: 3, zero: 5, full: 7, random: 9 };
+
+export class DeviceInode extends Inode {
+  constructor(
+    ino: number,
+    readonly kind: DeviceKind,
+    nowNs: bigint,
+  ) {
+    super(ino, S_IF.CHR | 0o666, nowNs, false);
+    this.uid = this.gid = 0;
+  }
+
+  get size(): number {
+    return 0;
+  }
+
+  override stat(): StatFields {
+    return { ...super.stat(), rdev: 256 + MINORS[this.kind] };
+  }
+}

@@ -1,0 +1,162 @@
+import { Errno, S_IF, SyscallError } from '@sandpiper/abi';
+import { DirectoryInode, FileInode, Inode } from './inode.js';
+
+/** Storage is counted in these, as a disk's blocks are; bytes. */
+const BLOCK = 4096;
+/** No file reaches further, whatever its holes: as ext4's limit for this block size. Bytes. */
+export const MAX_FILE_BYTES = 2 ** 44 - BLOCK;
+
+/** What all writable files of a guest may take together. */
+export class Quota {
+  usedBytes = 0;
+  usedFiles = 0;
+  /** A write or a new file was refused. */
+  exceeded = false;
+
+  constructor(
+    readonly bytes: number,
+    readonly files: number,
+  ) {}
+
+  takeBytes(count: number): void {
+    if (this.usedBytes + count > this.bytes) this.#refuse();
+    this.usedBytes += count;
+  }
+
+  takeFile(): void {
+    if (this.usedFiles >= this.files) this.#refuse();
+    this.usedFiles++;
+  }
+
+  giveBytes(count: number): void {
+    this.usedBytes -= count;
+  }
+
+  giveFile(): void {
+    this.usedFiles--;
+  }
+
+  #refuse(): never {
+    this.exceeded = true;
+    throw new SyscallError(Errno.ENOSPC);
+  }
+}
+
+/** A sparse file in memory: only blocks that were written exist and count. */
+export class MemoryFile extends FileInode {
+  readonly #blocks = new Map<number, Buffer>();
+  #size = 0;
+
+  constructor(
+    ino: number,
+    permissions: number,
+    nowNs: bigint,
+    /** null for what the run was given: that is not the guest's doing. */
+    private readonly quota: Quota | null,
+    writable = true,
+  ) {
+    super(ino, S_IF.REG | permissions, nowNs, writable);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  read(offset: number, length: number): Buffer {
+    const end = Math.min(offset + length, this.#size);
+    if (offset >= end) return Buffer.alloc(0);
+    const data = Buffer.alloc(end - offset);
+    for (let at = offset; at < end; ) {
+      const within = at % BLOCK;
+      const n = Math.min(BLOCK - within, end - at);
+      this.#blocks.get(Math.floor(at / BLOCK))?.copy(data, at - offset, within, within + n);
+      at += n;
+    }
+    return data;
+  }
+
+  /** Returns how many bytes were written: fewer than given when the quota ends within, ENOSPC when none fit. */
+  write(offset: number, data: Uint8Array): number {
+    if (offset + data.length > MAX_FILE_BYTES) throw new SyscallError(Errno.EFBIG);
+    let done = 0;
+    while (done < data.length) {
+      const at = offset + done;
+      const within = at % BLOCK;
+      const n = Math.min(BLOCK - within, data.length - done);
+      try {
+        this.#block(Math.floor(at / BLOCK)).set(data.subarray(done, done + n), within);
+      } catch (error) {
+        if (done === 0) throw error;
+        break;
+      }
+      done += n;
+    }
+    this.#size = Math.max(this.#size, offset + done);
+    return done;
+  }
+
+  truncate(size: number): void {
+    if (size > MAX_FILE_BYTES) throw new SyscallError(Errno.EFBIG);
+    const keep = Math.ceil(size / BLOCK);
+    if (size < this.#size) {
+      for (const index of [...this.#blocks.keys()]) {
+        if (index >= keep) this.#drop(index);
+      }
+      // What lay behind the new end must read as zeroes when the file grows again.
+      if (size % BLOCK !== 0) this.#blocks.get(keep - 1)?.fill(0, size % BLOCK);
+    }
+    this.#size = size;
+  }
+
+  /** The last link and the last descriptor are gone. */
+  release(): void {
+    this.truncate(0);
+    this.quota?.giveFile();
+  }
+
+  #block(index: number): Buffer {
+    const known = this.#blocks.get(index);
+    if (known !== undefined) return known;
+    this.quota?.takeBytes(BLOCK);
+    const block = Buffer.alloc(BLOCK);
+    this.#blocks.set(index, block);
+    return block;
+  }
+
+  #drop(index: number): void {
+    if (this.#blocks.delete(index)) this.quota?.giveBytes(BLOCK);
+  }
+}
+
+export class MemoryDirectory extends DirectoryInode {
+  readonly #entries = new Map<string, Inode>();
+  parent: DirectoryInode | null = null;
+  /** Removed: nothing can be made in it any more. */
+  dead = false;
+
+  constructor(ino: number, permissions: number, nowNs: bigint, writable: boolean) {
+    super(ino, S_IF.DIR | permissions, nowNs, writable);
+    this.nlink = 2;
+  }
+
+  lookup(name: string): Inode | null {
+    return this.#entries.get(name) ?? null;
+  }
+
+  names(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+
+  get empty(): boolean {
+    return this.#entries.size === 0;
+  }
+
+  set(name: string, inode: Inode): void {
+    this.#entries.set(name, inode);
+    if (inode instanceof MemoryDirectory) inode.parent = this;
+  }
+
+  delete(name: string): void {
+    this.#entries.delete(name);
+  }
+}

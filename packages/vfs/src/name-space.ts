@@ -1,0 +1,206 @@
+import { Errno, NAME_MAX, S_IF, SyscallError } from '@sandpiper/abi';
+import { type Clock, DeviceInode, DirectoryInode, Inode, SymlinkInode } from './inode.js';
+import { hostMount } from './host.js';
+import { MemoryDirectory, MemoryFile, Quota } from './memory.js';
+
+/** As Linux: path_resolution(7). */
+const MAX_LINKS = 40;
+
+/** Where a path leads: the folder, the last name in it, and what is there. */
+export interface Place {
+  readonly directory: DirectoryInode;
+  readonly name: string;
+  readonly inode: Inode | null;
+  /** The path ended with a slash, so only a folder will do. */
+  readonly mustBeDirectory: boolean;
+  /** Absolute and without links, latin1. */
+  readonly path: string;
+}
+
+/** A folder that a walk can start from, with the way that leads to it. */
+export interface Location {
+  readonly directory: DirectoryInode;
+  readonly path: string;
+  readonly parents: readonly DirectoryInode[];
+}
+
+/** The tree of files of one guest. Paths are bytes as latin1 strings. */
+export class NameSpace {
+  readonly root: MemoryDirectory;
+  readonly quota: Quota;
+  #nextIno = 2;
+
+  constructor(
+    readonly clock: Clock,
+    limits: { diskBytes: number; files: number },
+  ) {
+    this.quota = new Quota(limits.diskBytes, limits.files);
+    this.root = new MemoryDirectory(this.newIno(), 0o755, clock(), false);
+    this.root.uid = this.root.gid = 0;
+  }
+
+  newIno(): number {
+    return this.#nextIno++;
+  }
+
+  get rootLocation(): Location {
+    return { directory: this.root, path: '/', parents: [] };
+  }
+
+  /** Makes the folders of an absolute path; what the guest may write to is said by `writable`. For set-up only. */
+  makeDirectories(path: string, writable: boolean, permissions = 0o755): MemoryDirectory {
+    let here = this.root;
+    const parts = path.split('/').filter((part) => part !== '');
+    for (const [i, part] of parts.entries()) {
+      const known = here.lookup(part);
+      if (known instanceof MemoryDirectory) {
+        here = known;
+        continue;
+      }
+      if (known !== null) throw new Error(`${path}: ${part} is a mount or a file`);
+      const last = i === parts.length - 1;
+      // Below a folder that the guest may write to, everything is its own.
+      const own = here.writable || (last && writable);
+      const made = new MemoryDirectory(this.newIno(), last ? permissions : 0o755, this.clock(), own);
+      if (!own) made.uid = made.gid = 0;
+      here.set(part, made);
+      here.nlink++;
+      here = made;
+    }
+    return here;
+  }
+
+  /** Puts an inode at an absolute path, making the folders on the way. For set-up only. */
+  place(path: string, inode: Inode): void {
+    const slash = path.lastIndexOf('/');
+    this.makeDirectories(path.slice(0, slash), false).set(path.slice(slash + 1), inode);
+  }
+
+  placeFile(path: string, data: Uint8Array, writable: boolean, permissions = 0o644): void {
+    const file = new MemoryFile(this.newIno(), permissions, this.clock(), null, writable);
+    file.write(0, data);
+    if (!writable) file.uid = file.gid = 0;
+    this.place(path, file);
+  }
+
+  placeLink(path: string, target: string): void {
+    this.place(path, new SymlinkInode(this.newIno(), target, this.clock(), false));
+  }
+
+  placeDevices(): void {
+    const kinds = { null: 'null', zero: 'zero', full: 'full', random: 'random', urandom: 'random' } as const;
+    for (const [name, kind] of Object.entries(kinds)) {
+      this.place(`/dev/${name}`, new DeviceInode(this.newIno(), kind, this.clock()));
+    }
+  }
+
+  /** Shows a file or folder of the host, read-only. Where the host has none, nothing is there. */
+  mountHost(path: string, host: string): void {
+    const inode = hostMount(host);
+    if (inode !== null) this.place(path, inode);
+  }
+
+  /** path_resolution(7). The last part need not exist; `follow` says whether a link there is followed. */
+  resolve(path: string, from: Location, follow: boolean): Place & { parents: readonly DirectoryInode[] } {
+    if (path === '') throw new SyscallError(Errno.ENOENT);
+    const walk = new Walk(this, path.startsWith('/') ? this.rootLocation : from);
+    return walk.run(path, follow);
+  }
+
+  /** The folder at a path, as a place to walk from. */
+  locate(path: string, from: Location): Location {
+    const found = this.resolve(path, from, true);
+    if (found.inode === null) throw new SyscallError(Errno.ENOENT);
+    if (!(found.inode instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
+    return { directory: found.inode, path: found.path, parents: found.parents };
+  }
+}
+
+class Walk {
+  #links = 0;
+  /** The folders from the root to where the walk stands, and their names. */
+  readonly #trail: DirectoryInode[];
+  readonly #names: string[];
+
+  constructor(
+    private readonly space: NameSpace,
+    from: Location,
+  ) {
+    this.#trail = [...from.parents, from.directory];
+    this.#names = from.path.split('/').filter((part) => part !== '');
+  }
+
+  run(path: string, follow: boolean): Place & { parents: readonly DirectoryInode[] } {
+    let parts = split(path);
+    let mustBeDirectory = endsAsDirectory(path);
+    for (;;) {
+      const part = parts.shift();
+      if (part === undefined) return this.#here();
+      if (part === '..') {
+        this.#up();
+        continue;
+      }
+      if (part.length > NAME_MAX) throw new SyscallError(Errno.ENAMETOOLONG);
+      const last = parts.length === 0;
+      const inode = this.#directory.lookup(part);
+      if (inode instanceof SymlinkInode && (!last || follow || mustBeDirectory)) {
+        if (++this.#links > MAX_LINKS) throw new SyscallError(Errno.ELOOP);
+        if (inode.target.startsWith('/')) this.#toRoot();
+        if (last) mustBeDirectory ||= endsAsDirectory(inode.target);
+        parts = [...split(inode.target), ...parts];
+        continue;
+      }
+      if (last) return this.#there(part, inode, mustBeDirectory);
+      if (inode === null) throw new SyscallError(Errno.ENOENT);
+      if (!(inode instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
+      this.#trail.push(inode);
+      this.#names.push(part);
+    }
+  }
+
+  get #directory(): DirectoryInode {
+    return this.#trail.at(-1) as DirectoryInode;
+  }
+
+  #up(): void {
+    if (this.#trail.length > 1) {
+      this.#trail.pop();
+      this.#names.pop();
+    }
+  }
+
+  #toRoot(): void {
+    this.#trail.splice(1);
+    this.#names.length = 0;
+  }
+
+  /** The path ended in `.`, `..` or `/`: it is the folder where the walk stands. */
+  #here(): Place & { parents: readonly DirectoryInode[] } {
+    const directory = this.#directory;
+    const parents = this.#trail.slice(0, -1);
+    return {
+      directory: parents.at(-1) ?? this.space.root,
+      name: '.',
+      inode: directory,
+      mustBeDirectory: true,
+      path: `/${this.#names.join('/')}`,
+      parents,
+    };
+  }
+
+  #there(name: string, inode: Inode | null, mustBeDirectory: boolean): Place & { parents: readonly DirectoryInode[] } {
+    if (mustBeDirectory && inode !== null && (inode.mode & S_IF.MT) !== S_IF.DIR) {
+      throw new SyscallError(Errno.ENOTDIR);
+    }
+    const path = `/${[...this.#names, name].join('/')}`;
+    return { directory: this.#directory, name, inode, mustBeDirectory, path, parents: [...this.#trail] };
+  }
+}
+
+function split(path: string): string[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.');
+}
+
+function endsAsDirectory(path: string): boolean {
+  return path.endsWith('/') || path.endsWith('/.') || path === '.';
+}

@@ -1,0 +1,30 @@
+// count-tests.mjs REPORT: the last line of scripts/test, from the report of vitest's json reporter.
+// Fails when a test file did not even load, and in CI when anything was skipped.
+import { readFileSync } from 'node:fs';
+
+const text = readFileSync(process.argv[2], 'utf8');
+if (text.trim() === '') {
+  console.log('0 passed, 1 failed, 0 skipped');
+  process.exit(1);
+}
+const report = JSON.parse(text);
+const tests = report.testResults.flatMap((file) => file.assertionResults);
+const count = (...statuses) => tests.filter((test) => statuses.includes(test.status)).length;
+
+// A file that fails outside its tests (it does not load, a hook throws) has no failed test to count.
+const brokenFiles = report.testResults.filter(
+  (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+).length;
+const passed = count('passed');
+const failed = count('failed') + brokenFiles;
+const skipped = count('skipped', 'pending', 'todo', 'disabled');
+
+const inCi = process.env.CI === 'true';
+if (inCi && skipped > 0) {
+  console.log('CI: a skipped test is a failure, for every real component is meant to be there:');
+  for (const test of tests) {
+    if (test.status !== 'passed' && test.status !== 'failed') console.log(`  ${test.fullName}`);
+  }
+}
+console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+process.exit(failed > 0 || passed === 0 || (inCi && skipped > 0) ? 1 : 0);

@@ -1,0 +1,134 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
+import { QUEUE_PREFIX, RunStore, subscribeFinished } from '@sandpiper/store';
+import { createSchedulerMetrics, type Logger, type SchedulerSnapshot } from '@sandpiper/telemetry';
+import { Queue } from 'bullmq';
+import { fastify, type FastifyError } from 'fastify';
+import { jsonSchemaTransform, jsonSchemaTransformObject, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Redis } from 'ioredis';
+import { Admission, type LimitCeilings } from './admission.js';
+import type { App, Context } from './context.js';
+import { problemHandler } from './problems.js';
+import { RedisGate } from './redis-gate.js';
+import { batchRoutes } from './routes/batches.js';
+import { operationRoutes } from './routes/operations.js';
+import { runRoutes } from './routes/runs.js';
+import { validatorCompiler } from './validation.js';
+import { Waiters } from './waiters.js';
+
+export interface AppDeps {
+  /** Fail-fast connections; the app closes them. The second is for pub/sub alone. */
+  readonly redis: Redis;
+  readonly subscriber: Redis;
+  readonly log: Logger;
+  readonly bodyLimit: number;
+  readonly maxQueue: number;
+  readonly retentionSeconds: number;
+  readonly ceilings?: LimitCeilings;
+}
+
+/** A client that sends its request more slowly than this is cut off. */
+const REQUEST_TIMEOUT_MS = 120_000;
+
+/** The HTTP API as a fastify instance that is not listening yet. */
+export async function buildApp(deps: AppDeps): Promise<App> {
+  const context = makeContext(deps);
+  const app = fastify({
+    logger: false,
+    bodyLimit: deps.bodyLimit,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: 256 },
+  }).withTypeProvider<ZodTypeProvider>();
+
+  app.setValidatorCompiler(validatorCompiler);
+  // Results were validated when they were written; doing it again for ten thousand of them would block the loop.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.setErrorHandler<FastifyError>(problemHandler(deps.log));
+  // fastify reads text/plain by default; here it is a mistake that deserves 415.
+  app.removeContentTypeParser('text/plain');
+  countRequests(app, context);
+  await describeApi(app);
+  runRoutes(app, context);
+  batchRoutes(app, context);
+  operationRoutes(app, context, () => deps.redis.ping());
+  followEvents(app, deps, context);
+  return app;
+}
+
+function makeContext(deps: AppDeps): Context {
+  const { redis, log } = deps;
+  const store = new RunStore(redis, deps.retentionSeconds);
+  const queue = new Queue<RunJob>(RUN_QUEUE, {
+    connection: redis,
+    prefix: QUEUE_PREFIX,
+    // Both would be commands at start-up, when Redis need not be there yet.
+    skipVersionCheck: true,
+    skipMetasUpdate: true,
+  });
+  // Errors reach whoever awaits the command; without a listener they would end the process too.
+  queue.on('error', () => undefined);
+  redis.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
+  deps.subscriber.on('error', () => undefined);
+  const gate = new RedisGate(redis, log);
+  const admission = new Admission(store, queue, { maxQueue: deps.maxQueue, ceilings: deps.ceilings ?? {} });
+  const metrics = createSchedulerMetrics(() => snapshot(gate, store, queue));
+  return { store, queue, gate, admission, metrics, log, waiters: new Waiters() };
+}
+
+async function snapshot(gate: RedisGate, store: RunStore, queue: Queue<RunJob>): Promise<SchedulerSnapshot | null> {
+  try {
+    return await gate.run(async () => ({
+      waiting: await queue.getJobCountByTypes('waiting', 'prioritized', 'delayed'),
+      active: await queue.getJobCountByTypes('active'),
+      finished: await store.finishedCounts(),
+    }));
+  } catch {
+    return null;
+  }
+}
+
+function countRequests(app: App, context: Context): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    // The pattern, not the URL: ids must not become labels.
+    const labels = { method: request.method, route: request.routeOptions.url ?? 'unknown' };
+    context.metrics.httpRequests.inc({ ...labels, status: String(reply.statusCode) });
+    context.metrics.httpDuration.observe(labels, reply.elapsedTime / 1000);
+    done();
+  });
+}
+
+async function describeApi(app: App): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Sandpiper', version: '1', description: 'Runs untrusted Python at scale and in safety.' },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs' });
+}
+
+function followEvents(app: App, deps: AppDeps, context: Context): void {
+  const { waiters } = context;
+  const subscription = subscribeFinished(
+    deps.subscriber,
+    (event) => {
+      waiters.wake(event.runId);
+      if (event.batchDone) waiters.wake(event.batchId);
+    },
+    () => waiters.wakeAll(),
+  );
+  // A wait that begins while Redis is away must not sleep: its next read answers 503.
+  deps.redis.on('close', () => waiters.wakeAll());
+  app.addHook('preClose', (done) => {
+    waiters.close();
+    done();
+  });
+  app.addHook('onClose', async () => {
+    subscription.close();
+    await context.queue.close().catch(() => undefined);
+    deps.redis.disconnect();
+  });
+}

@@ -1,0 +1,34 @@
+import { DEFAULT_RETENTION_SECONDS, redisEnvShape } from '@sandpiper/store';
+import { LOG_LEVELS } from '@sandpiper/telemetry';
+import { z } from 'zod';
+
+const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+
+/** The environment of the scheduler. Everything has a default that is safe on a laptop. */
+export const configSchema = z.object({
+  ...redisEnvShape,
+  SANDPIPER_HOST: z.string().min(1).default('127.0.0.1'),
+  SANDPIPER_PORT: integer(0, 65_535).default(8080),
+  /** Largest body of a request, bytes. */
+  SANDPIPER_BODY_LIMIT: integer(1024, 1024 ** 3).default(96 * 1024 * 1024),
+  /** Submissions are refused with 429 while this many runs wait. */
+  SANDPIPER_MAX_QUEUE: integer(1, 10_000_000).default(100_000),
+  /** How long ended runs are kept, seconds. */
+  SANDPIPER_RETENTION_SECONDS: integer(1, 366 * 86_400).default(DEFAULT_RETENTION_SECONDS),
+  /** Deadline of one Redis command, milliseconds; then 503. */
+  SANDPIPER_REDIS_TIMEOUT_MS: integer(50, 60_000).default(5_000),
+  /** Ceilings: a request that asks for more gets this much, and its result says so. */
+  SANDPIPER_MAX_CPU_MS: integer(1, 3_600_000).optional(),
+  SANDPIPER_MAX_WALL_MS: integer(1, 7_200_000).optional(),
+  SANDPIPER_MAX_MEMORY_BYTES: integer(1, 64 * 1024 ** 3).optional(),
+  SANDPIPER_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+/** @throws Error whose message names every variable that is wrong, one per line. */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const parsed = configSchema.safeParse(env);
+  if (parsed.success) return parsed.data;
+  throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
+}

@@ -1,0 +1,29 @@
+import type { RunJob } from '@sandpiper/contracts';
+import type { RunStore } from '@sandpiper/store';
+import type { Logger, SchedulerMetrics } from '@sandpiper/telemetry';
+import type { Queue } from 'bullmq';
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Admission } from './admission.js';
+import type { RedisGate } from './redis-gate.js';
+import type { Waiters } from './waiters.js';
+
+/** What the routes work with. */
+export interface Context {
+  readonly store: RunStore;
+  readonly queue: Queue<RunJob>;
+  readonly gate: RedisGate;
+  readonly admission: Admission;
+  readonly waiters: Waiters;
+  readonly metrics: SchedulerMetrics;
+  readonly log: Logger;
+}
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;

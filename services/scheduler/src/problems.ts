@@ -1,0 +1,81 @@
+import type { Logger } from '@sandpiper/telemetry';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+
+/** The one shape of every answer that is not a success. */
+export const errorBodySchema = z
+  .strictObject({
+    error: z.strictObject({
+      code: z.string().describe('Stable; for programs'),
+      message: z.string().describe('One line; for people'),
+      path: z.string().optional().describe('The field at fault, e.g. runs.3.limits.cpuMs'),
+    }),
+  })
+  .meta({ id: 'Error' });
+
+export type ErrorBody = z.infer<typeof errorBodySchema>;
+
+/** Every code that the API answers with, and its HTTP status. */
+const STATUS = {
+  'bad-request': 400,
+  'invalid-request': 400,
+  'not-found': 404,
+  'idempotency-conflict': 409,
+  'body-too-large': 413,
+  'batch-too-large': 413,
+  'unsupported-media-type': 415,
+  'queue-full': 429,
+  'internal-error': 500,
+  'store-unavailable': 503,
+} as const;
+
+export type ProblemCode = keyof typeof STATUS;
+
+/** An error that the caller is told about as it is. */
+export class Problem extends Error {
+  readonly statusCode: number;
+
+  constructor(
+    readonly code: ProblemCode,
+    message: string,
+    readonly details: { readonly path?: string; readonly retryAfterSeconds?: number } = {},
+  ) {
+    super(message);
+    this.name = 'Problem';
+    this.statusCode = STATUS[code];
+  }
+}
+
+export const notFound = (what: string): Problem => new Problem('not-found', `no such ${what}`);
+
+/** What fastify itself refuses, before any handler of ours. Anything else of it with a 4xx is a plain bad request. */
+const FASTIFY_CODES: Readonly<Record<string, [ProblemCode, string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'the body is larger than this server takes'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'send Content-Type: application/json'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['bad-request', 'the body is empty'],
+};
+
+function toProblem(error: FastifyError | Problem, log: Logger): Problem {
+  if (error instanceof Problem) return error;
+  const known = FASTIFY_CODES[error.code];
+  if (known !== undefined) return new Problem(...known);
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) return new Problem('bad-request', firstLine(error.message));
+  log.error({ err: error }, 'a request failed');
+  return new Problem('internal-error', 'the server failed; it is logged there');
+}
+
+const firstLine = (text: string): string => text.split('\n', 1)[0] ?? text;
+
+/** Answers with the error's JSON: never a stack, never a text of a library beyond one line. */
+export function problemHandler(log: Logger) {
+  return (error: FastifyError | Problem, _request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const problem = toProblem(error, log);
+    const { path, retryAfterSeconds } = problem.details;
+    if (retryAfterSeconds !== undefined) void reply.header('Retry-After', String(retryAfterSeconds));
+    const body: ErrorBody = {
+      error: { code: problem.code, message: problem.message, ...(path === undefined ? {} : { path }) },
+    };
+    return reply.code(problem.statusCode).type('application/json').send(body);
+  };
+}

@@ -1,0 +1,57 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ID_PATTERN } from '@sandpiper/store';
+import { z } from 'zod';
+import { errorBodySchema, Problem } from '../problems.js';
+import { MAX_WAIT_SECONDS } from '../waiters.js';
+
+export const idParamsSchema = z.object({ id: z.string().regex(ID_PATTERN) });
+
+export const waitSchema = z.coerce
+  .number()
+  .min(0)
+  .optional()
+  .describe(`Seconds to wait for the end, at most ${MAX_WAIT_SECONDS}; more counts as that`);
+
+/** HTTP leaves other headers alone, so this object is not strict. */
+export const idempotencyHeadersSchema = z.object({
+  'idempotency-key': z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe('The same key and body again gives the same id, and nothing is run twice'),
+});
+
+export const acceptedSchema = z.strictObject({ id: z.string() }).meta({ id: 'Accepted' });
+
+/** Answers that every route of the API may give. */
+export const refusals = {
+  400: errorBodySchema,
+  404: errorBodySchema,
+  503: errorBodySchema,
+} as const;
+
+export const submissionRefusals = {
+  400: errorBodySchema,
+  409: errorBodySchema,
+  413: errorBodySchema,
+  415: errorBodySchema,
+  429: errorBodySchema,
+  503: errorBodySchema,
+} as const;
+
+/** The key of the header or of the body; both may be given when they agree. */
+export function idempotencyKeyOf(header: string | undefined, field: string | undefined): string | undefined {
+  if (header !== undefined && field !== undefined && header !== field) {
+    throw new Problem('invalid-request', 'differs from the Idempotency-Key header', { path: 'idempotencyKey' });
+  }
+  return field ?? header;
+}
+
+/** Aborts when the client goes away, so that a wait for nobody ends. */
+export function whenClientLeaves(request: FastifyRequest, reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  request.raw.socket.once('close', () => controller.abort());
+  reply.raw.once('close', () => controller.abort());
+  return controller.signal;
+}

@@ -1,0 +1,26 @@
+import type { App, Context } from '../context.js';
+import { Problem } from '../problems.js';
+
+/** For those who run the service: health, readiness, metrics, the OpenAPI document. */
+export function operationRoutes(app: App, context: Context, ping: () => Promise<unknown>): void {
+  const hidden = { schema: { hide: true } };
+
+  app.get('/healthz', hidden, () => ({ status: 'ok' }));
+
+  app.get('/readyz', hidden, async () => {
+    await context.gate.run(ping);
+    return { status: 'ready' };
+  });
+
+  app.get('/metrics', hidden, async (_request, reply) => {
+    const text = await context.metrics.render();
+    return reply.type(context.metrics.registry.contentType).send(text);
+  });
+
+  app.get('/openapi.json', hidden, () => app.swagger());
+
+  app.setNotFoundHandler((request) => {
+    const path = request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
+    throw new Problem('not-found', `no such resource: ${request.method} ${path}`);
+  });
+}

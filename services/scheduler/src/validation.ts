@@ -1,0 +1,38 @@
+import type { FastifySchemaCompiler } from 'fastify';
+import { z } from 'zod';
+import { notFound, Problem } from './problems.js';
+
+/**
+ * Checks a part of a request against its schema. The problem names the first field that is wrong by its path, and an
+ * unknown field by its name. A malformed id in the URL is a thing that does not exist.
+ */
+export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
+  return (data: unknown) => {
+    const parsed = schema.safeParse(data);
+    if (parsed.success) return { value: parsed.data };
+    const error = httpPart === 'params' ? notFound('id') : toProblem(parsed.error.issues[0], httpPart);
+    return { error };
+  };
+};
+
+function toProblem(issue: z.core.$ZodIssue | undefined, httpPart: string | undefined): Problem {
+  if (issue === undefined) return new Problem('invalid-request', 'the request is not valid');
+  const deepest = descend(issue);
+  if (deepest.code === 'unrecognized_keys') {
+    const name = deepest.keys[0] ?? '';
+    return new Problem('invalid-request', `unknown field "${name.slice(0, 100)}"`, pathOf([...deepest.path, name]));
+  }
+  const where = deepest.path.length === 0 && httpPart === 'body' ? 'the body: ' : '';
+  return new Problem('invalid-request', `${where}${deepest.message}`, pathOf(deepest.path));
+}
+
+/** Of a key or a member that failed inside a container, the inner issue says what is wrong. */
+function descend(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== 'invalid_key' && issue.code !== 'invalid_element') return issue;
+  const inner = issue.issues[0];
+  return inner === undefined ? issue : { ...inner, path: [...issue.path, ...inner.path] };
+}
+
+function pathOf(path: readonly PropertyKey[]): { path?: string } {
+  return path.length === 0 ? {} : { path: path.map(String).join('.').slice(0, 1000) };
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
+import { readConfig } from '../src/index.js';
+import { startApp, type TestApp } from './harness.js';
+
+async function statusOf(app: TestApp, method: 'GET' | 'POST' | 'DELETE', url: string): Promise<number> {
+  const payload = method === 'POST' ? { payload: { source: 'print(42)' } } : {};
+  const reply = await app.inject({ method, url, ...payload });
+  expect(reply.body).not.toContain('    at ');
+  return reply.statusCode;
+}
+
+describe('while Redis is away', () => {
+  it('everything that needs it answers 503, and works again afterwards', async () => {
+    const server = await PrivateRedis.start();
+    const { app, redis } = await startApp(server.socket);
+    onTestFinished(async () => {
+      await app.close();
+      await server.stop();
+    });
+    const { id } = (await app.inject({ method: 'POST', url: '/v1/runs', payload: { source: '' } })).json<{ id: string }>();
+    const waiting = app.inject(`/v1/runs/${id}?wait=60`);
+    await server.kill();
+
+    expect((await waiting).statusCode).toBe(503);
+    expect(await statusOf(app, 'POST', '/v1/runs')).toBe(503);
+    expect(await statusOf(app, 'GET', `/v1/runs/${id}`)).toBe(503);
+    expect(await statusOf(app, 'GET', `/v1/runs/${id}?wait=60`)).toBe(503);
+    expect(await statusOf(app, 'DELETE', `/v1/runs/${id}`)).toBe(503);
+    expect(await statusOf(app, 'GET', '/v1/batches/b1')).toBe(503);
+    expect(await statusOf(app, 'GET', '/readyz')).toBe(503);
+    expect(await statusOf(app, 'GET', '/healthz')).toBe(200);
+    expect((await app.inject('/metrics')).body).toContain('sandpiper_scheduler_redis_up 0');
+
+    const back = new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+    await server.boot();
+    await back;
+    expect(await statusOf(app, 'GET', `/v1/runs/${id}`)).toBe(200);
+    expect(await statusOf(app, 'POST', '/v1/runs')).toBe(202);
+  });
+});
+
+describe('configuration', () => {
+  it('has defaults, and names what is wrong', () => {
+    expect(readConfig({})).toMatchObject({ SANDPIPER_HOST: '127.0.0.1', SANDPIPER_PORT: 8080 });
+    const wrong = { SANDPIPER_PORT: 'http', SANDPIPER_REDIS_URL: 'localhost' };
+    expect(() => readConfig(wrong)).toThrow(/SANDPIPER_REDIS_URL: must be.*\n.*SANDPIPER_PORT: /);
+  });
+});

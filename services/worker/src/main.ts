@@ -1,0 +1,61 @@
+import { availableCpus, Cell } from '@sandpiper/controller';
+import { createLogger, createNodeMetrics, superviseProcess, tellParent } from '@sandpiper/telemetry';
+import { cellCpus, readConfig } from './config.js';
+import { WorkerNode } from './node.js';
+import { operationsServer } from './operations-server.js';
+
+/** How often a node looks whether it has become ready, until it has, milliseconds. */
+const READY_CHECK_MS = 25;
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const name = config.SANDPIPER_NODE_NAME;
+  const log = createLogger({ service: 'worker', level: config.SANDPIPER_LOG_LEVEL, base: { node: name } });
+  const metrics = createNodeMetrics(name);
+
+  let node: WorkerNode | null = null;
+  const app = operationsServer(metrics, () => node);
+  const starting = startNode();
+  const end = (how: 'drain' | 'abandon') => async (): Promise<void> => {
+    // A node that is asked to leave while its cells start has them to close as well.
+    await (await starting)[how]();
+    await app.close();
+  };
+  superviseProcess({ drain: end('drain'), abandon: end('abandon') }, log);
+
+  const url = await app.listen({ host: config.SANDPIPER_HOST, port: config.SANDPIPER_PORT });
+  log.info({ url }, 'listening');
+  tellParent({ type: 'listening', url });
+  node = await starting;
+  announceWhenReady(node);
+
+  function startNode(): Promise<WorkerNode> {
+    return WorkerNode.start({
+      name,
+      redis: config.SANDPIPER_REDIS_URL,
+      cpus: cellCpus(config, availableCpus()),
+      factory: (place) => Cell.start(place),
+      metrics,
+      log,
+      graceMs: config.SANDPIPER_GRACE_MS,
+      lockMs: config.SANDPIPER_LOCK_MS,
+      stalledIntervalMs: config.SANDPIPER_STALLED_INTERVAL_MS,
+      retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
+    });
+  }
+}
+
+function announceWhenReady(node: WorkerNode): void {
+  const timer = setInterval(() => {
+    if (!node.ready) return;
+    clearInterval(timer);
+    tellParent({ type: 'ready' });
+  }, READY_CHECK_MS);
+  timer.unref();
+}
+
+main().catch((error: unknown) => {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`sandpiper worker: ${message.replaceAll('\n', '; ')}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,23 @@
+import type { NodeMetrics } from '@sandpiper/telemetry';
+import { fastify, type FastifyInstance } from 'fastify';
+
+/** What the endpoints show; the node is missing while its cells start. */
+export interface Observed {
+  readonly ready: boolean;
+  showState(): void;
+}
+
+/** `/healthz`, `/readyz` and `/metrics` of a node. Not listening yet. */
+export function operationsServer(metrics: NodeMetrics, observed: () => Observed | null): FastifyInstance {
+  const app = fastify({ logger: false });
+  app.get('/healthz', () => ({ status: 'ok' }));
+  app.get('/readyz', (_request, reply) => {
+    const ready = observed()?.ready === true;
+    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready' });
+  });
+  app.get('/metrics', async (_request, reply) => {
+    observed()?.showState();
+    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  });
+  return app;
+}

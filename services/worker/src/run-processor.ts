@@ -1,0 +1,193 @@
+import { completeLimits, type RunJob, type RunResult } from '@sandpiper/contracts';
+import { RUN_ATTEMPTS, syntheticResult, type RunStore } from '@sandpiper/store';
+import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
+import type { CellPool, Lease } from './cell-pool.js';
+
+/** Why the guest of a run was killed, where that was not the program's doing. */
+type Interruption = 'cancel' | 'lock-lost' | 'hand-back';
+
+/** How the queue is to go on with the job. */
+export type Outcome =
+  /** The run has its result, by us or by somebody else. */
+  | 'completed'
+  /** Put it back at once, it costs no attempt: we are leaving. */
+  | 'hand-back'
+  /** The lock is somebody else's: nothing that we say about the job counts. */
+  | 'lock-lost';
+
+interface ActiveRun {
+  readonly job: RunJob;
+  interruption: Interruption | null;
+  cell: Lease['cell'] | null;
+}
+
+export interface RunProcessorOptions {
+  readonly node: string;
+  readonly store: RunStore;
+  readonly pool: CellPool;
+  readonly metrics: NodeMetrics;
+  readonly log: Logger;
+}
+
+/** Takes one run through: cell, claim, guest, result. Knows nothing of BullMQ. */
+export class RunProcessor {
+  private readonly active = new Map<string, ActiveRun>();
+  private handingBack = false;
+
+  constructor(private readonly options: RunProcessorOptions) {}
+
+  get activeIds(): string[] {
+    return [...this.active.keys()];
+  }
+
+  /**
+   * @param failuresBefore attempts that threw before this one; the last one is turned into a result.
+   * @throws what the cell rejected with, for the queue to try again later.
+   */
+  async process(job: RunJob, failuresBefore: number): Promise<Outcome> {
+    const run: ActiveRun = { job, interruption: null, cell: null };
+    // Before the claim, so that a cancel which comes after the claim's look at the mark finds us.
+    this.active.set(job.id, run);
+    const lease = await this.options.pool.acquire();
+    try {
+      if (this.handingBack) return 'hand-back';
+      return await this.runIn(lease, run, failuresBefore);
+    } finally {
+      lease.release();
+      if (this.active.get(job.id) === run) this.active.delete(job.id);
+    }
+  }
+
+  /** Somebody wants the run cancelled. */
+  cancel(id: string): void {
+    this.interrupt(id, 'cancel');
+  }
+
+  /** The queue may have given the job to another node: what ours comes to must not count. */
+  lockLost(id: string): void {
+    this.options.log.warn({ runId: id }, 'the lock of a run was lost');
+    this.interrupt(id, 'lock-lost');
+  }
+
+  /** The grace is over: kills what runs and gives it back to the queue. */
+  handBackAll(): void {
+    this.handingBack = true;
+    for (const id of this.activeIds) this.interrupt(id, 'hand-back');
+  }
+
+  /** After a time without messages: reads the cancel marks of what runs here. */
+  async rereadCancels(): Promise<void> {
+    for (const id of this.activeIds) if (await this.options.store.isCancelled(id)) this.cancel(id);
+  }
+
+  private interrupt(id: string, why: Interruption): void {
+    const run = this.active.get(id);
+    if (run === undefined) return;
+    // A cancel is kept when the node leaves: the run is not to come back. A lost lock overrules everything.
+    if (run.interruption === null || why === 'lock-lost') run.interruption = why;
+    run.cell?.cancel(id);
+  }
+
+  private async runIn(lease: Lease, run: ActiveRun, failuresBefore: number): Promise<Outcome> {
+    const { store, node, metrics, log } = this.options;
+    const { job } = run;
+    const claim = await store.claim(job.id, node, lease.cellId);
+    if (claim.verdict === 'done' || claim.verdict === 'missing') {
+      if (claim.verdict === 'missing') log.warn({ runId: job.id }, 'a job without a run was dropped');
+      return 'completed';
+    }
+    const { attempt } = claim;
+    if (claim.verdict === 'cancel') run.interruption ??= 'cancel';
+    metrics.queueWait.observe(Math.max(0, Date.now() - claim.submittedAt) / 1000);
+
+    let result: RunResult;
+    try {
+      result = await this.execute(lease, run, attempt);
+    } catch (error) {
+      if (run.interruption === 'lock-lost') return this.lose('lock-lost');
+      return this.attemptFailed(lease, run, attempt, failuresBefore, error);
+    }
+    if (run.interruption === 'lock-lost') return this.lose('lock-lost');
+    if (run.interruption === 'hand-back' && result.status === 'cancelled') {
+      await store.release(job.id, attempt);
+      return this.lose('hand-back');
+    }
+    await this.finish(run, result, attempt);
+    return 'completed';
+  }
+
+  private async execute(lease: Lease, run: ActiveRun, attempt: number): Promise<RunResult> {
+    const { job } = run;
+    // Read through a function: it may have been set while the claim was on its way.
+    if (interruptionOf(run) !== null) {
+      return this.unstarted(lease, run, attempt, 'cancelled', 'cancelled before it started');
+    }
+    run.cell = lease.cell;
+    try {
+      return await lease.cell.run({ id: job.id, request: job.request, attempt });
+    } finally {
+      run.cell = null;
+    }
+  }
+
+  private async attemptFailed(
+    lease: Lease,
+    run: ActiveRun,
+    attempt: number,
+    failuresBefore: number,
+    error: unknown,
+  ): Promise<Outcome> {
+    const { store, log } = this.options;
+    const { id } = run.job;
+    log.error({ err: error, runId: id, attempt, cell: lease.cellId }, 'an attempt failed inside the sandbox');
+    if (run.interruption === 'cancel') {
+      await this.finish(run, this.unstarted(lease, run, attempt, 'cancelled', 'cancelled'), attempt);
+      return 'completed';
+    }
+    if (failuresBefore + 1 < RUN_ATTEMPTS) {
+      await store.release(id, attempt);
+      this.lose('sandbox-failure');
+      throw error;
+    }
+    const message = `given up after ${RUN_ATTEMPTS} attempts that failed inside the sandbox`;
+    await this.finish(run, this.unstarted(lease, run, attempt, 'internal-error', message), attempt);
+    return 'completed';
+  }
+
+  private async finish(run: ActiveRun, result: RunResult, attempt: number): Promise<void> {
+    const { store, metrics, log } = this.options;
+    const verdict = await store.finish(result, attempt, run.job.batchId);
+    if (verdict !== 'accepted') {
+      log.warn({ runId: result.id, attempt, verdict }, 'a result was not accepted');
+      this.lose('result-refused');
+      return;
+    }
+    metrics.runs.inc({ status: result.status, engine: result.engine });
+    metrics.runDuration.observe({ engine: result.engine }, result.usage.wallMs / 1000);
+    metrics.runCpu.observe({ engine: result.engine }, result.usage.cpuMs / 1000);
+    log.info({ runId: result.id, attempt, cell: result.cell, status: result.status }, 'a run ended');
+  }
+
+  private lose<T extends string>(reason: T): T {
+    this.options.metrics.lostAttempts.inc({ reason });
+    return reason;
+  }
+
+  private unstarted(
+    lease: Lease,
+    run: ActiveRun,
+    attempt: number,
+    status: 'cancelled' | 'internal-error',
+    message: string,
+  ): RunResult {
+    const { id, request } = run.job;
+    const limits = completeLimits(request.limits);
+    const engine = request.engine ?? 'seccomp';
+    return syntheticResult({ id, status, message, limits, engine, attempt, node: this.options.node, cell: lease.cellId });
+  }
+}
+
+/** Keeps the compiler from assuming that a field which events change stayed what it was. */
+function interruptionOf(run: ActiveRun): Interruption | null {
+  return run.interruption;
+}

@@ -1,0 +1,256 @@
+import { completeLimits, RUN_QUEUE, type RunJob, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import {
+  connectPatient,
+  JOB_NAME,
+  jobOptions,
+  QUEUE_PREFIX,
+  RunStore,
+  subscribeFinished,
+} from '@sandpiper/store';
+import { createLogger, createNodeMetrics } from '@sandpiper/telemetry';
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
+import { operationsServer, WorkerNode, type NodeOptions } from '../src/index.js';
+import { fakeCells } from './fake-cell.js';
+
+const FOREVER = new Promise<never>(() => undefined);
+const patience = { timeout: 20_000, interval: 20 };
+
+let server: PrivateRedis;
+let redis: Redis;
+let store: RunStore;
+let queue: Queue<RunJob>;
+const nodes: WorkerNode[] = [];
+
+beforeAll(async () => {
+  server = await PrivateRedis.start();
+  redis = connectPatient(server.socket);
+  redis.on('error', () => undefined);
+  store = new RunStore(redis);
+  queue = new Queue<RunJob>(RUN_QUEUE, { connection: redis, prefix: QUEUE_PREFIX });
+});
+
+beforeEach(async () => {
+  await redis.flushall();
+});
+
+afterEach(async () => {
+  await Promise.all(nodes.splice(0).map((node) => node.drain()));
+});
+
+afterAll(async () => {
+  await queue.close();
+  redis.disconnect();
+  await server.stop();
+});
+
+async function startNode(options: Partial<NodeOptions> & Pick<NodeOptions, 'factory'>): Promise<WorkerNode> {
+  const node = await WorkerNode.start({
+    name: 'n1',
+    redis: server.socket,
+    cpus: [null],
+    metrics: createNodeMetrics('n1'),
+    log: createLogger({ service: 'test', level: 'silent' }),
+    graceMs: 0,
+    lockMs: 1_000,
+    stalledIntervalMs: 200,
+    firstBackOffMs: 10,
+    ...options,
+  });
+  nodes.push(node);
+  return node;
+}
+
+/** Submits as the scheduler does. */
+async function submit(id: string, source: string, batchId: string | null = null): Promise<void> {
+  const request: RunRequest = { source };
+  const job: RunJob = { version: 1, id, batchId, request, submittedAt: Date.now() };
+  const limits = completeLimits(undefined);
+  await store.createRuns([{ id, batchId, submittedAt: job.submittedAt, engine: 'seccomp', limits }]);
+  await queue.add(JOB_NAME, job, jobOptions(job));
+  await store.confirmRuns([id]);
+}
+
+const resultOf = (id: string): Promise<RunResult> =>
+  vi.waitFor(async () => {
+    const result = (await store.runState(id))?.result;
+    if (!result) throw new Error(`${id} has no result`);
+    return result;
+  }, patience);
+
+const becomesRunning = (id: string): Promise<void> =>
+  vi.waitFor(async () => expect((await store.runState(id))?.state).toBe('running'), patience);
+
+describe('a node', () => {
+  it('runs what is queued, says where, counts it and tells who waits', async () => {
+    const subscriber = connectPatient(server.socket);
+    const told: string[] = [];
+    await new Promise<void>((resolve) => {
+      subscribeFinished(subscriber, (event) => told.push(event.runId), resolve);
+    });
+    const metrics = createNodeMetrics('n1');
+    await startNode({ ...fakeCells(() => 'ok'), metrics });
+    await submit('r1', 'print(42)');
+    expect(await resultOf('r1')).toMatchObject({ status: 'ok', stdout: 'print(42)', node: 'n1', cell: 0, attempt: 1 });
+    await vi.waitFor(() => expect(told).toEqual(['r1']), patience);
+    await vi.waitFor(async () => {
+      const text = await metrics.registry.metrics();
+      expect(text).toContain('sandpiper_node_runs_total{status="ok",engine="seccomp",node="n1"} 1');
+    }, patience);
+    await vi.waitFor(async () => expect(await queue.getJob('r1')).toBeUndefined(), patience);
+    subscriber.disconnect();
+  });
+
+  it('counts a program that fails as a job that went well', async () => {
+    await startNode(fakeCells(() => 'runtime-error'));
+    await submit('r1', '1/0');
+    expect((await resultOf('r1')).status).toBe('runtime-error');
+    expect(await queue.getFailedCount()).toBe(0);
+  });
+
+  it('uses every cell at once', async () => {
+    let running = 0;
+    let release: () => void = () => undefined;
+    const both = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const cells = fakeCells(async () => {
+      running += 1;
+      if (running === 2) release();
+      await both;
+      return 'ok';
+    });
+    await startNode({ ...cells, cpus: [null, null] });
+    await Promise.all([submit('r1', ''), submit('r2', '')]);
+    const results = await Promise.all([resultOf('r1'), resultOf('r2')]);
+    expect(results.map((result) => result.cell).sort()).toEqual([0, 1]);
+  });
+
+  it('kills a running run that is cancelled', async () => {
+    await startNode(fakeCells(() => FOREVER));
+    await submit('r1', 'while True: pass');
+    await becomesRunning('r1');
+    await store.markCancelled('r1');
+    await store.publishCancel('r1');
+    expect((await resultOf('r1')).status).toBe('cancelled');
+  });
+
+  it('does not start a run that was cancelled before', async () => {
+    await submit('r1', '');
+    await store.markCancelled('r1');
+    const cells = fakeCells(() => Promise.reject(new Error('it was started')));
+    await startNode(cells);
+    expect(await resultOf('r1')).toMatchObject({ status: 'cancelled', attempt: 1 });
+  });
+
+  it('rebuilds a cell that dies and tries its run again', async () => {
+    let deaths = 0;
+    const cells = fakeCells((_source, cell) => {
+      if (deaths > 0) return 'ok';
+      deaths += 1;
+      cell.die();
+      return FOREVER;
+    });
+    await startNode(cells);
+    await submit('r1', '');
+    expect(await resultOf('r1')).toMatchObject({ status: 'ok', attempt: 2 });
+    expect(cells.cells).toHaveLength(2);
+    expect(cells.cells[0]?.isClosed).toBe(true);
+  });
+
+  it('gives a run up that fails inside the sandbox every time', async () => {
+    await startNode(fakeCells(() => Promise.reject(new Error('out of order'))));
+    await submit('r1', '');
+    expect(await resultOf('r1')).toMatchObject({
+      status: 'internal-error',
+      attempt: 3,
+      message: 'given up after 3 attempts that failed inside the sandbox',
+    });
+  });
+
+  it('takes the runs of a node that fell silent', async () => {
+    const silent = await startNode({ ...fakeCells(() => FOREVER), name: 'silent' });
+    await submit('r1', '');
+    await becomesRunning('r1');
+    // As kill -9 leaves it: the connections end, nothing is handed back.
+    for (const connection of Object.values(Reflect.get(silent, 'connections') as Record<string, Redis>)) {
+      connection.disconnect();
+    }
+    nodes.splice(nodes.indexOf(silent), 1);
+    await startNode({ ...fakeCells(() => 'ok'), name: 'n2' });
+    expect(await resultOf('r1')).toMatchObject({ status: 'ok', node: 'n2', attempt: 2 });
+    await silent.abandon();
+  });
+
+  it('hands back what does not end within the grace, and the next node runs it', async () => {
+    const first = await startNode(fakeCells(() => FOREVER));
+    await submit('r1', '');
+    await becomesRunning('r1');
+    await first.drain();
+    expect(first.ready).toBe(false);
+    expect(await store.runState('r1')).toEqual({ id: 'r1', state: 'queued', result: null });
+    await startNode({ ...fakeCells(() => 'ok'), name: 'n2' });
+    expect(await resultOf('r1')).toMatchObject({ status: 'ok', node: 'n2' });
+  });
+
+  it('finishes within the grace what runs when it is asked to leave', async () => {
+    let finish: (status: 'ok') => void = () => undefined;
+    const ended = new Promise<'ok'>((resolve) => {
+      finish = resolve;
+    });
+    const cells = fakeCells(() => ended);
+    const node = await startNode({ ...cells, graceMs: 60_000 });
+    await submit('r1', '');
+    await becomesRunning('r1');
+    const drained = node.drain();
+    finish('ok');
+    await drained;
+    expect((await store.runState('r1'))?.result?.status).toBe('ok');
+    expect(cells.cells[0]?.isClosed).toBe(true);
+  });
+
+  it('ends a run that the queue has given up', async () => {
+    await startNode(fakeCells(() => FOREVER));
+    await submit('r1', '');
+    await becomesRunning('r1');
+    const [node] = nodes.splice(0);
+    await node?.abandon();
+    // It stalled as often as it may; the next node that sees it ends it.
+    await redis.hset(`${QUEUE_PREFIX}:${RUN_QUEUE}:r1`, 'stc', '3');
+    await startNode({ ...fakeCells(() => 'ok'), name: 'n2' });
+    expect(await resultOf('r1')).toMatchObject({ status: 'internal-error' });
+  });
+});
+
+describe('a node without Redis', () => {
+  it('is alive and not ready, and takes runs as soon as Redis is there', async () => {
+    const late = await PrivateRedis.start();
+    await late.kill();
+    const metrics = createNodeMetrics('n1');
+    const node = await startNode({ ...fakeCells(() => 'ok'), redis: late.socket, metrics });
+    const app = operationsServer(metrics, () => node);
+    expect((await app.inject('/healthz')).statusCode).toBe(200);
+    expect((await app.inject('/readyz')).statusCode).toBe(503);
+    expect((await app.inject('/metrics')).body).toContain('sandpiper_node_redis_up{node="n1"} 0');
+    await late.boot();
+    await vi.waitFor(async () => expect((await app.inject('/readyz')).statusCode).toBe(200), patience);
+
+    const own = connectPatient(late.socket);
+    const ownQueue = new Queue<RunJob>(RUN_QUEUE, { connection: own, prefix: QUEUE_PREFIX });
+    const [before, beforeQueue] = [store, queue];
+    [store, queue] = [new RunStore(own), ownQueue];
+    try {
+      await submit('r1', '');
+      expect((await resultOf('r1')).status).toBe('ok');
+    } finally {
+      [store, queue] = [before, beforeQueue];
+      await ownQueue.close();
+      own.disconnect();
+      await node.drain();
+      await app.close();
+      await late.stop();
+    }
+  });
+});
