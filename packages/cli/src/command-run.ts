@@ -10,7 +10,7 @@ import {
   type RunRequest,
   type RunResult,
 } from '@sandpiper/contracts';
-import { runLocally, type LocalRun } from '@sandpiper/controller';
+import { RUN_FOLDER, runLocally, type LocalRun } from '@sandpiper/controller';
 import { InputError, readBounded } from '@sandpiper/grading';
 import { escapeForTerminal } from './escape.js';
 import { EXIT, endingLine, exitCodeOf } from './exit-codes.js';
@@ -50,8 +50,9 @@ export async function runCommand(
     const result = await runInterruptibly(
       {
         request,
-        // Tracebacks of `pypy3 x.py` show the absolute path, so the guest has its program at the same one.
-        programPath: resolve(program),
+        // The guest sees the paths that it would see without the sandbox: they stand in tracebacks and in argv.
+        folder: folderOf(program),
+        programPath: folderOf(program) === process.cwd() ? program : resolve(program),
         program: programBytes,
         files,
         stdin: { kind: 'fd', fd: stdinFd },
@@ -65,6 +66,17 @@ export async function runCommand(
   } finally {
     if (stdinFd !== 0) closeSync(stdinFd);
   }
+}
+
+/** Where the guest's system lies its folder cannot be: it works in /box then, and the program's path is absolute. */
+const SYSTEM = /^\/(usr|lib|lib64|bin|sbin|etc|dev|proc)(\/|$)/;
+
+function folderOf(program: string): string {
+  const folder = process.cwd();
+  if (SYSTEM.test(resolve(program))) {
+    throw new InputError(`${quote(program)}: lies in a folder of the system; copy it elsewhere`);
+  }
+  return folder === '/' || SYSTEM.test(folder) ? RUN_FOLDER : folder;
 }
 
 /** The request without its program, which goes as bytes: Python may be in another encoding than UTF-8. */

@@ -21,7 +21,9 @@ export function redisPlace(stateDir: string): RedisPlace {
   const folder = join(stateDir, 'redis');
   const socket = join(folder, 'redis.sock');
   if (Buffer.byteLength(socket) > MAX_SOCKET_PATH) {
-    throw new EmbeddedError(`${stateDir}: the path is too long for a Unix socket in it; choose a shorter one`);
+    throw new EmbeddedError(
+      `${stateDir}: the path is too long for a Unix socket in it; choose a shorter one`,
+    );
   }
   return { folder, socket, pidFile: join(folder, 'redis.pid') };
 }
@@ -33,9 +35,13 @@ export function demandRedisServer(): void {
 }
 
 function demandProgram(program: string, debianPackage: string): void {
-  const found = (process.env['PATH'] ?? '').split(delimiter).some((folder) => isExecutable(join(folder, program)));
+  const found = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .some((folder) => isExecutable(join(folder, program)));
   if (found) return;
-  throw new EmbeddedError(`${program} is not installed; install it with: sudo apt-get install -y ${debianPackage}`);
+  throw new EmbeddedError(
+    `${program} is not installed; install it with: sudo apt-get install -y ${debianPackage}`,
+  );
 }
 
 function isExecutable(path: string): boolean {
@@ -77,7 +83,8 @@ export function spawnRedis(place: RedisPlace, durability: Durability, logFd: num
 
 /** Resolves when it has loaded its data and answers. */
 export async function redisReady(place: RedisPlace, child: ChildProcess): Promise<void> {
-  const retryStrategy = (): number | null => (child.exitCode === null && child.signalCode === null ? 20 : null);
+  const retryStrategy = (): number | null =>
+    child.exitCode === null && child.signalCode === null ? 20 : null;
   const probe = new Redis({ path: place.socket, maxRetriesPerRequest: null, retryStrategy });
   probe.on('error', () => undefined);
   try {

@@ -50,7 +50,8 @@ export class LogFile {
 
   constructor(folder: string, name: string) {
     this.path = join(folder, `${name}.log`);
-    if (existsSync(this.path) && statSync(this.path).size > MAX_LOG_BYTES) renameSync(this.path, `${this.path}.old`);
+    if (existsSync(this.path) && statSync(this.path).size > MAX_LOG_BYTES)
+      renameSync(this.path, `${this.path}.old`);
     this.fd = openSync(this.path, 'a', 0o600);
     this.start = fstatSync(this.fd).size;
   }
@@ -60,8 +61,8 @@ export class LogFile {
     const lines = readFileSync(this.path).subarray(this.start).toString('utf8').trim().split('\n');
     const last = lines.at(-1) ?? '';
     try {
-      const entry = JSON.parse(last) as { msg?: unknown; err?: { message?: unknown } };
-      return String(entry.err?.message ?? entry.msg ?? last);
+      const entry = JSON.parse(last) as { msg?: string; err?: { message?: string } };
+      return entry.err?.message ?? entry.msg ?? last;
     } catch {
       return last;
     }

@@ -41,7 +41,7 @@ export interface Embedded {
   stop(): Promise<void>;
 }
 
-export interface EmbeddedState {
+interface EmbeddedState {
   readonly stateDir: string;
   /** Path of the Unix socket of Redis. */
   readonly redis: string;
@@ -114,7 +114,10 @@ class Parts {
     await endStaleRedis(this.place);
     await this.addRedis().start();
     const nodes = dealCpus(availableCpus(), this.options.nodes ?? 1);
-    const starts = [this.addScheduler().start(), ...nodes.map((cpus, index) => this.addNode(index, cpus).start())];
+    const starts = [
+      this.addScheduler().start(),
+      ...nodes.map((cpus, index) => this.addNode(index, cpus).start()),
+    ];
     // All of them to their end, so that no start goes on behind the back of the stop that follows a failure.
     const failed = (await Promise.allSettled(starts)).find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
@@ -150,7 +153,11 @@ class Parts {
         // One that comes back must be found where its predecessor was.
         const port = this.options.port || (this.url === null ? 0 : Number(new URL(this.url).port));
         const host = this.options.host ?? '127.0.0.1';
-        return spawnService('scheduler', this.env({ SANDPIPER_HOST: host, SANDPIPER_PORT: String(port) }), log.fd);
+        return spawnService(
+          'scheduler',
+          this.env({ SANDPIPER_HOST: host, SANDPIPER_PORT: String(port) }),
+          log.fd,
+        );
       },
       ready: (child) =>
         serviceReady(child, (url) => {

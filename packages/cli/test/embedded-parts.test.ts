@@ -31,7 +31,9 @@ describe('CPUs', () => {
 describe('the lock of a state folder', () => {
   it('is held by one, named by its pid, and free afterwards', async () => {
     const unlock = lockStateDir(folder);
-    expect(() => lockStateDir(folder)).toThrow(`running already (pid ${process.pid}) with its state in ${folder}`);
+    expect(() => lockStateDir(folder)).toThrow(
+      `running already (pid ${process.pid}) with its state in ${folder}`,
+    );
     unlock();
     lockStateDir(folder)();
     expect(await readdir(folder)).toEqual([]);
@@ -56,7 +58,9 @@ describe('redis-server', () => {
     const path = process.env['PATH'];
     process.env['PATH'] = folder;
     try {
-      expect(() => demandRedisServer()).toThrow(/redis-server is not installed.*apt-get install -y redis-server/);
+      expect(() => demandRedisServer()).toThrow(
+        /redis-server is not installed.*apt-get install -y redis-server/,
+      );
     } finally {
       process.env['PATH'] = path;
     }

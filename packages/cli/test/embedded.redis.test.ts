@@ -23,7 +23,9 @@ afterEach(async () => {
   await rm(stateDir, { recursive: true, force: true });
 });
 
-async function start(options: EmbeddedOptions = {}): Promise<{ embedded: Embedded; client: SandpiperClient }> {
+async function start(
+  options: EmbeddedOptions = {},
+): Promise<{ embedded: Embedded; client: SandpiperClient }> {
   const embedded = await startEmbedded({ stateDir, ...options });
   running.push(embedded);
   return { embedded, client: new SandpiperClient(embedded.url) };
@@ -105,7 +107,9 @@ describe('the embedded service', () => {
   it('cancels a program that runs', async () => {
     const { client } = await start();
     const id = await client.submitRun({ source: 'while True: pass' });
-    await vi.waitFor(async () => expect((await client.getRun(id)).state).toBe('running'), { timeout: 30_000 });
+    await vi.waitFor(async () => expect((await client.getRun(id)).state).toBe('running'), {
+      timeout: 30_000,
+    });
     await client.cancelRun(id);
     expect((await client.waitRun(id)).status).toBe('cancelled');
   });
@@ -123,14 +127,18 @@ describe('the embedded service', () => {
     const { port } = holder.address() as AddressInfo;
     const before = descendants(process.pid);
     const error = await startEmbedded({ stateDir, port }).catch((e: unknown) => e);
-    expect((error as Error).message).toMatch(/^scheduler did not start: .*address already in use 127\.0\.0\.1:\d+$/);
+    expect((error as Error).message).toMatch(
+      /^scheduler did not start: .*address already in use 127\.0\.0\.1:\d+$/,
+    );
     expect(descendants(process.pid).filter((pid) => !before.includes(pid))).toEqual([]);
     expect(existsSync(join(stateDir, 'lock'))).toBe(false);
     holder.close();
   });
 
   it('dies with a parent that is killed, and starts again on what that one left', async () => {
-    const parent: ChildProcess = fork(fileURLToPath(new URL('embedded-parent.mjs', import.meta.url)), [stateDir]);
+    const parent: ChildProcess = fork(fileURLToPath(new URL('embedded-parent.mjs', import.meta.url)), [
+      stateDir,
+    ]);
     const [message] = (await once(parent, 'message')) as [{ url: string; id: string }];
     const below = descendants(parent.pid ?? 0);
     expect(below.length).toBeGreaterThanOrEqual(3);

@@ -48,7 +48,12 @@ export class SandpiperClient {
 
   /** @returns the id of the run. Safe to repeat when the request has an idempotency key. */
   async submitRun(request: RunRequest, options: CallOptions = {}): Promise<string> {
-    const { id } = await this.call<{ id: string }>({ method: 'POST', path: '/v1/runs', body: request, ...options });
+    const { id } = await this.call<{ id: string }>({
+      method: 'POST',
+      path: '/v1/runs',
+      body: request,
+      ...options,
+    });
     return id;
   }
 
@@ -74,7 +79,12 @@ export class SandpiperClient {
   }
 
   async submitBatch(request: BatchRequest, options: CallOptions = {}): Promise<string> {
-    const { id } = await this.call<{ id: string }>({ method: 'POST', path: '/v1/batches', body: request, ...options });
+    const { id } = await this.call<{ id: string }>({
+      method: 'POST',
+      path: '/v1/batches',
+      body: request,
+      ...options,
+    });
     return id;
   }
 
@@ -129,7 +139,13 @@ export class SandpiperClient {
     const body = parse(text);
     if (!response.ok) throw toApiError(response, body);
     if (body === undefined) {
-      throw new ApiError(response.status, 'bad-answer', `${this.server} is not a Sandpiper server`, null, null);
+      throw new ApiError(
+        response.status,
+        'bad-answer',
+        `${this.server} is not a Sandpiper server`,
+        null,
+        null,
+      );
     }
     return body as T;
   }
@@ -152,7 +168,8 @@ function parse(text: string): unknown {
 function toApiError(response: Response, body: unknown): ApiError {
   const retryAfter = Number(response.headers.get('Retry-After') ?? Number.NaN);
   const retryAfterSeconds = Number.isFinite(retryAfter) ? retryAfter : null;
-  const error = (body as { error?: { code?: unknown; message?: unknown; path?: unknown } } | null | undefined)?.error;
+  const error = (body as { error?: { code?: unknown; message?: unknown; path?: unknown } } | null | undefined)
+    ?.error;
   if (typeof error?.code !== 'string' || typeof error.message !== 'string') {
     const message = `the server answered ${response.status} ${response.statusText}`.trim();
     return new ApiError(response.status, `http-${response.status}`, message, null, retryAfterSeconds);

@@ -39,7 +39,11 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
 
 /** fetch says only "fetch failed"; what happened stands in the causes below it. */
 function explain(cause: unknown): string {
-  for (let error: unknown = cause, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth += 1) {
+  for (
+    let error: unknown = cause, depth = 0;
+    error instanceof Error && depth < 5;
+    error = error.cause, depth += 1
+  ) {
     if (error.name === 'TimeoutError') return 'the server does not answer';
     const code = (error as NodeJS.ErrnoException).code;
     const explanation = code === undefined ? undefined : EXPLANATIONS[code];

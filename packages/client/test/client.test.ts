@@ -37,7 +37,11 @@ describe('client', () => {
       seen.push(`${request.method} ${request.url} ${body}`);
       if (request.method === 'POST') return json(response, 202, { id: 'r1' });
       const done = seen.length > 2;
-      return json(response, 200, { id: 'r1', state: done ? 'done' : 'running', result: done ? { id: 'r1' } : null });
+      return json(response, 200, {
+        id: 'r1',
+        state: done ? 'done' : 'running',
+        result: done ? { id: 'r1' } : null,
+      });
     });
     expect(await client.submitRun({ source: 'print(42)' })).toBe('r1');
     expect(await client.waitRun('r1')).toEqual({ id: 'r1' });
@@ -57,12 +61,18 @@ describe('client', () => {
     const progress: number[] = [];
     await client.waitBatch('b', { onProgress: (batch) => progress.push(batch.done) });
     expect(progress).toEqual([1, 2]);
-    expect(seen).toEqual(['/v1/batches/b?wait=1&results=false', '/v1/batches/b?wait=1&results=false', '/v1/batches/b']);
+    expect(seen).toEqual([
+      '/v1/batches/b?wait=1&results=false',
+      '/v1/batches/b?wait=1&results=false',
+      '/v1/batches/b',
+    ]);
   });
 
   it('tells what the server refused', async () => {
     const error = { code: 'invalid-request', message: 'must be positive', path: 'limits.cpuMs' };
-    const client = await serve((_request, response) => json(response, 400, { error }, { 'Retry-After': '3' }));
+    const client = await serve((_request, response) =>
+      json(response, 400, { error }, { 'Retry-After': '3' }),
+    );
     const refusal = await client.submitRun({ source: '' }).catch((e: unknown) => e);
     expect(refusal).toBeInstanceOf(ApiError);
     expect(refusal).toMatchObject({
@@ -77,7 +87,9 @@ describe('client', () => {
   it('makes sense of answers that are not the API', async () => {
     const client = await serve((_request, response) => response.writeHead(502).end('<html>'));
     await expect(client.health()).rejects.toMatchObject({ status: 502, code: 'http-502' });
-    server?.removeAllListeners('request').on('request', (_request, response: ServerResponse) => response.end('hi'));
+    server
+      ?.removeAllListeners('request')
+      .on('request', (_request, response: ServerResponse) => response.end('hi'));
     await expect(client.health()).rejects.toMatchObject({ code: 'bad-answer' });
   });
 
@@ -87,7 +99,9 @@ describe('client', () => {
     server = null;
     const error = await client.health().catch((e: unknown) => e);
     expect(error).toBeInstanceOf(ConnectionError);
-    expect((error as Error).message).toMatch(/^http:\S+: connection refused: no Sandpiper server listens there$/);
+    expect((error as Error).message).toMatch(
+      /^http:\S+: connection refused: no Sandpiper server listens there$/,
+    );
   });
 
   it('stops when the caller aborts', async () => {

@@ -2,6 +2,9 @@ import { z } from 'zod';
 
 const MIB = 1024 * 1024;
 
+/** The least memory limit with which the interpreter can run a program at all, in bytes above its own. */
+export const MIN_MEMORY_BYTES = 8 * MIB;
+
 const positive = (max: number) => z.number().int().positive().max(max);
 
 /**
@@ -12,7 +15,12 @@ export const limitsSchema = z
   .strictObject({
     cpuMs: positive(3_600_000).describe('CPU time of the program, milliseconds'),
     wallMs: positive(7_200_000).describe('Elapsed time of the program, milliseconds'),
-    memoryBytes: positive(64 * 1024 * MIB).describe("Memory above the interpreter's own, bytes"),
+    memoryBytes: z
+      .number()
+      .int()
+      .min(MIN_MEMORY_BYTES)
+      .max(64 * 1024 * MIB)
+      .describe("Memory above the interpreter's own, bytes"),
     outputBytes: positive(256 * MIB).describe('stdout and stderr together, bytes'),
     diskBytes: positive(4096 * MIB).describe('Files in the in-memory file systems together, bytes'),
     files: positive(1_000_000).describe('Files and directories that may exist at once'),
@@ -34,9 +42,6 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   syscalls: 10_000_000,
 });
 
-/** The least memory limit with which the interpreter can run a program at all, in bytes above its own. */
-export const MIN_MEMORY_BYTES = 8 * MIB;
-
 /** What a request says of its limits: any of them, the rest are the defaults. */
 export const partialLimitsSchema = limitsSchema.partial().meta({ id: 'LimitsRequest' });
 
@@ -44,10 +49,7 @@ export const partialLimitsSchema = limitsSchema.partial().meta({ id: 'LimitsRequ
 export type LimitsRequest = z.infer<typeof partialLimitsSchema>;
 
 /** Fills in the defaults. Wall time, where only CPU time is given, is three times that and two seconds more. */
-export function completeLimits(
-  given: LimitsRequest | undefined,
-  defaults: Limits = DEFAULT_LIMITS,
-): Limits {
+export function completeLimits(given: LimitsRequest | undefined, defaults: Limits = DEFAULT_LIMITS): Limits {
   const limits: Limits = { ...defaults, ...dropUndefined(given ?? {}) };
   if (given?.cpuMs !== undefined && given.wallMs === undefined) {
     limits.wallMs = Math.max(defaults.wallMs, 3 * given.cpuMs + 2_000);

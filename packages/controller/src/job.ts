@@ -11,10 +11,12 @@ export interface GuestJob {
   readonly id: string;
   readonly attempt: number;
   readonly engine: Engine;
-  /** The program as the guest's argv names it: absolute, or relative to the run's folder. */
+  /** The program as the guest's argv names it: absolute, or relative to its folder. */
   readonly programPath: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** The guest's working directory: absolute, in memory, writable. */
+  readonly folder: string;
   readonly files: readonly GuestFile[];
   readonly stdin: { readonly kind: 'buffer'; readonly data: Uint8Array } | { readonly kind: 'fd'; readonly fd: number };
   readonly output: 'capture' | 'pass-through';
@@ -35,5 +37,5 @@ export interface CellPlace {
 export const SHARED_PID = 0;
 export const SHARED_CANCELLED = 1;
 
-/** The run's own folder, in memory and writable: its working directory. */
+/** The folder of a run that comes by the API. */
 export const RUN_FOLDER = '/box';

@@ -2,16 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { posix } from 'node:path';
 import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
 import { Cell } from './cell.js';
-import { type GuestFile, RUN_FOLDER } from './job.js';
+import type { GuestFile } from './job.js';
 
 /** A run here and now, without a queue. */
 export interface LocalRun {
   /** Limits, arguments, environment and engine; files and input are given beside it. */
   readonly request: Pick<RunRequest, 'args' | 'env' | 'engine' | 'limits'>;
-  /** The program as its argv and its tracebacks show it: absolute, or relative to the run's folder. */
+  /** The working directory that the guest sees, absolute; in memory, whatever the host has there. */
+  readonly folder: string;
+  /** The program as the guest's argv shows it: absolute, or relative to the folder. */
   readonly programPath: string;
   readonly program: Uint8Array;
-  /** Beside the program; relative paths are below the run's folder. */
+  /** Beside the program; relative paths are below its folder. */
   readonly files: readonly GuestFile[];
   readonly stdin: { readonly kind: 'buffer'; readonly data: Uint8Array } | { readonly kind: 'fd'; readonly fd: number };
   /** `pass-through` writes to descriptors 1 and 2 of this process as the guest does. */
@@ -36,9 +38,10 @@ export async function runLocally(
       programPath: run.programPath,
       args: run.request.args ?? [],
       env: run.request.env ?? {},
+      folder: run.folder,
       files: [
-        { path: posix.resolve(RUN_FOLDER, run.programPath), data: run.program },
-        ...run.files.map((file) => ({ path: posix.resolve(RUN_FOLDER, file.path), data: file.data })),
+        { path: posix.resolve(run.folder, run.programPath), data: run.program },
+        ...run.files.map((file) => ({ path: posix.resolve(run.folder, file.path), data: file.data })),
       ],
       stdin: run.stdin,
       output: run.output,

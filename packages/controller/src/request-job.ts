@@ -20,6 +20,7 @@ export function jobOfRequest(run: { id: string; request: RunRequest; attempt: nu
     programPath: entry,
     args: request.args ?? [],
     env: request.env ?? {},
+    folder: RUN_FOLDER,
     files,
     stdin: { kind: 'buffer', data: decodeBytes(request.stdin, request.stdinBase64) },
     output: 'capture',

@@ -4,7 +4,7 @@ import { encodeBytes, type RunResult } from '@sandpiper/contracts';
 import { type GuestEnd, type KeeperClient, PYPY3_PATH } from '@sandpiper/guest';
 import { defaultHostMounts, LinuxKernel } from '@sandpiper/kernel';
 import { Channel, DescriptorTransport, GuestGoneError, GuestProtocolError } from '@sandpiper/protocol';
-import { type CellPlace, type GuestJob, RUN_FOLDER, SHARED_CANCELLED, SHARED_PID } from './job.js';
+import { type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { type Decisions, decideEnding } from './status.js';
 import { BufferInput, CaptureOutput, DescriptorInput, DescriptorOutput } from './streams.js';
 
@@ -34,7 +34,7 @@ export function runGuest(job: GuestJob, place: CellPlace, keeper: KeeperClient):
   const guest = keeper.start({
     executable: PYPY3_PATH,
     argv: ['pypy3', job.programPath, ...job.args],
-    env: { PATH: '/usr/bin:/bin', HOME: RUN_FOLDER, LANG: 'C.UTF-8', ...job.env },
+    env: { PATH: '/usr/bin:/bin', HOME: job.folder, LANG: 'C.UTF-8', ...job.env },
     cpu: place.cpu,
     startupMs: STARTUP_MS,
   });
@@ -78,14 +78,14 @@ class Session {
         ? new BufferInput(Buffer.from(job.stdin.data))
         : new DescriptorInput(job.stdin.fd, () => this.#mustStop());
     this.#trace = job.tracePath === null ? null : openSync(job.tracePath, 'w');
-    this.#programPath = posix.resolve(RUN_FOLDER, job.programPath);
+    this.#programPath = posix.resolve(job.folder, job.programPath);
     const trace = this.#trace;
     this.#kernel = new LinuxKernel({
       limits: job.limits,
       stdin: this.#stdin,
       stdout: this.#stdout,
       stderr: this.#stderr,
-      cwd: RUN_FOLDER,
+      cwd: job.folder,
       files: job.files,
       hostMounts: defaultHostMounts(),
       argv: ['pypy3', job.programPath, ...job.args],

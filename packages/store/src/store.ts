@@ -89,7 +89,16 @@ export class RunStore {
         const { engine, submittedAt } = run;
         const limits = JSON.stringify(run.limits);
         const batch = run.batchId ?? '';
-        pipeline.eval(scripts.CREATE_RUN, 1, runKey(run.id), batch, submittedAt, engine, limits, this.retentionSeconds);
+        pipeline.eval(
+          scripts.CREATE_RUN,
+          1,
+          runKey(run.id),
+          batch,
+          submittedAt,
+          engine,
+          limits,
+          this.retentionSeconds,
+        );
       }
       throwFirstError(await pipeline.exec());
     }
@@ -128,7 +137,11 @@ export class RunStore {
    * @param attempt the claim's token; `'queued'` ends it only while no node has it; `'*'` is for a run that the queue
    *   has given up.
    */
-  async finish(result: RunResult, attempt: number | 'queued' | '*', batchId: string | null): Promise<FinishVerdict> {
+  async finish(
+    result: RunResult,
+    attempt: number | 'queued' | '*',
+    batchId: string | null,
+  ): Promise<FinishVerdict> {
     const reply = await this.redis.eval(
       scripts.FINISH,
       3,
@@ -225,7 +238,11 @@ export class RunStore {
   }
 }
 
-function toRunState(id: string, state: string | null | undefined, result: string | null | undefined): RunState | null {
+function toRunState(
+  id: string,
+  state: string | null | undefined,
+  result: string | null | undefined,
+): RunState | null {
   if (state === null || state === undefined) return null;
   const parsed = result === null || result === undefined ? null : (JSON.parse(result) as RunResult);
   return { id, state: state as RunState['state'], result: parsed };

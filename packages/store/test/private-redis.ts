@@ -29,11 +29,19 @@ export class PrivateRedis {
       stdio: 'ignore',
     });
     this.child = child;
-    await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error as Error))]);
+    await Promise.race([
+      once(child, 'spawn'),
+      once(child, 'error').then(([error]) => Promise.reject(error as Error)),
+    ]);
     const probe = new Redis({ path: this.socket, maxRetriesPerRequest: null, retryStrategy: () => 20 });
     probe.on('error', () => undefined);
     await probe.ping();
     probe.disconnect();
+  }
+
+  /** It holds its connections and answers nothing, until {@link kill}. */
+  freeze(): void {
+    this.child?.kill('SIGSTOP');
   }
 
   async kill(): Promise<void> {

@@ -86,7 +86,9 @@ describe('a run', () => {
   it('is accepted once when many try at once', async () => {
     await store.createRuns([newRun('r1')]);
     const attempt = await claimed('r1');
-    const tries = Array.from({ length: 20 }, (_, i) => store.finish(result('r1', attempt, `${i}`), attempt, null));
+    const tries = Array.from({ length: 20 }, (_, i) =>
+      store.finish(result('r1', attempt, `${i}`), attempt, null),
+    );
     const verdicts = await Promise.all(tries);
     expect(verdicts.filter((v) => v === 'accepted')).toHaveLength(1);
   });

@@ -2,7 +2,8 @@ import type { Logger } from './logger.js';
 
 /** What a service tells the process that started it, over the IPC channel of `fork` or `spawn`. */
 export type ServiceMessage =
-  { readonly type: 'listening'; readonly url: string } | { readonly type: 'ready' };
+  | { readonly type: 'listening'; readonly url: string }
+  | { readonly type: 'ready' };
 
 export interface ServiceHandle {
   /** Stops taking work, finishes what is running within the service's grace, frees everything. */
@@ -16,7 +17,7 @@ const ABANDON_MS = 3_000;
 
 /** Tells the parent, if there is one that listens. */
 export function tellParent(message: ServiceMessage): void {
-  if (process.connected === true) process.send?.(message);
+  if (process.connected) process.send?.(message);
 }
 
 /**

@@ -1,5 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { completeLimits, type BatchRequest, type Limits, type RunJob, type RunRequest } from '@sandpiper/contracts';
+import {
+  completeLimits,
+  type BatchRequest,
+  type Limits,
+  type RunJob,
+  type RunRequest,
+} from '@sandpiper/contracts';
 import { batchRunId, JOB_NAME, jobOptions, type NewRun, type RunStore } from '@sandpiper/store';
 import type { Queue } from 'bullmq';
 import { Problem } from './problems.js';

@@ -5,7 +5,11 @@ import { QUEUE_PREFIX, RunStore, subscribeFinished } from '@sandpiper/store';
 import { createSchedulerMetrics, type Logger, type SchedulerSnapshot } from '@sandpiper/telemetry';
 import { Queue } from 'bullmq';
 import { fastify, type FastifyError } from 'fastify';
-import { jsonSchemaTransform, jsonSchemaTransformObject, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import {
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
 import type { Redis } from 'ioredis';
 import { Admission, type LimitCeilings } from './admission.js';
 import type { App, Context } from './context.js';
@@ -76,7 +80,11 @@ function makeContext(deps: AppDeps): Context {
   return { store, queue, gate, admission, metrics, log, waiters: new Waiters() };
 }
 
-async function snapshot(gate: RedisGate, store: RunStore, queue: Queue<RunJob>): Promise<SchedulerSnapshot | null> {
+async function snapshot(
+  gate: RedisGate,
+  store: RunStore,
+  queue: Queue<RunJob>,
+): Promise<SchedulerSnapshot | null> {
   try {
     return await gate.run(async () => ({
       waiting: await queue.getJobCountByTypes('waiting', 'prioritized', 'delayed'),
@@ -102,7 +110,11 @@ async function describeApi(app: App): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Sandpiper', version: '1', description: 'Runs untrusted Python at scale and in safety.' },
+      info: {
+        title: 'Sandpiper',
+        version: '1',
+        description: 'Runs untrusted Python at scale and in safety.',
+      },
     },
     transform: jsonSchemaTransform,
     transformObject: jsonSchemaTransformObject,

@@ -22,7 +22,16 @@ async function endOrTell(store: RunStore, queue: Queue<RunJob>, id: string): Pro
   if (facts === null) return;
   const { batchId, limits, engine, attempt } = facts;
   const message = 'cancelled before it started';
-  const result = syntheticResult({ id, status: 'cancelled', message, limits, engine, attempt, node: null, cell: null });
+  const result = syntheticResult({
+    id,
+    status: 'cancelled',
+    message,
+    limits,
+    engine,
+    attempt,
+    node: null,
+    cell: null,
+  });
   const verdict = await store.finish(result, 'queued', batchId);
   // A node that takes the job in this moment finds the run done, so removing it is only tidiness.
   if (verdict === 'accepted') await queue.remove(id);

@@ -13,7 +13,7 @@ export const errorBodySchema = z
   })
   .meta({ id: 'Error' });
 
-export type ErrorBody = z.infer<typeof errorBodySchema>;
+type ErrorBody = z.infer<typeof errorBodySchema>;
 
 /** Every code that the API answers with, and its HTTP status. */
 const STATUS = {

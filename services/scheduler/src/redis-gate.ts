@@ -28,7 +28,10 @@ export class RedisGate {
       return await work();
     } catch (error) {
       if (error instanceof Problem || !isUnavailability(error)) throw error;
-      this.log.warn({ reason: error instanceof Error ? error.message : String(error) }, 'Redis did not serve');
+      this.log.warn(
+        { reason: error instanceof Error ? error.message : String(error) },
+        'Redis did not serve',
+      );
       throw unavailable();
     }
   }

@@ -1,5 +1,5 @@
 import type { FastifySchemaCompiler } from 'fastify';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { notFound, Problem } from './problems.js';
 
 /**
@@ -20,7 +20,11 @@ function toProblem(issue: z.core.$ZodIssue | undefined, httpPart: string | undef
   const deepest = descend(issue);
   if (deepest.code === 'unrecognized_keys') {
     const name = deepest.keys[0] ?? '';
-    return new Problem('invalid-request', `unknown field "${name.slice(0, 100)}"`, pathOf([...deepest.path, name]));
+    return new Problem(
+      'invalid-request',
+      `unknown field "${name.slice(0, 100)}"`,
+      pathOf([...deepest.path, name]),
+    );
   }
   const where = deepest.path.length === 0 && httpPart === 'body' ? 'the body: ' : '';
   return new Problem('invalid-request', `${where}${deepest.message}`, pathOf(deepest.path));

@@ -49,7 +49,11 @@ export class Waiters {
     this.wakeAll();
   }
 
-  private listen(key: string, deadline: number, signal: AbortSignal): { promise: Promise<void>; cancel: () => void } {
+  private listen(
+    key: string,
+    deadline: number,
+    signal: AbortSignal,
+  ): { promise: Promise<void>; cancel: () => void } {
     let resolve: () => void = () => undefined;
     const promise = new Promise<void>((done) => {
       resolve = done;

@@ -47,7 +47,11 @@ async function end(id: string, batchId: string | null = null): Promise<void> {
   if (claim.verdict !== 'run') throw new Error(claim.verdict);
   const { attempt } = claim;
   const facts = { id, attempt, limits: DEFAULT_LIMITS, engine: 'seccomp', node: 'node', cell: 0 } as const;
-  await store.finish({ ...syntheticResult({ ...facts, status: 'cancelled', message: '' }), status: 'ok' }, attempt, batchId);
+  await store.finish(
+    { ...syntheticResult({ ...facts, status: 'cancelled', message: '' }), status: 'ok' },
+    attempt,
+    batchId,
+  );
 }
 
 describe('POST /v1/runs', () => {
@@ -76,16 +80,21 @@ describe('POST /v1/runs', () => {
   });
 
   it('names an unknown field', async () => {
-    expect(error(await post('/v1/runs', { source: '', colour: 'red' })).message).toBe('unknown field "colour"');
+    expect(error(await post('/v1/runs', { source: '', colour: 'red' })).message).toBe(
+      'unknown field "colour"',
+    );
   });
 
-  it.each(['{', '', '[]', 'null', '{"__proto__": {"x": 1}, "source": ""}'])('refuses the body %j', async (payload) => {
-    const headers = { 'content-type': 'application/json' };
-    const reply = await app.inject({ method: 'POST', url: '/v1/runs', payload, headers });
-    expect(reply.statusCode).toBe(400);
-    expect(error(reply).message).not.toContain('\n');
-    expect(reply.body).not.toContain('node_modules');
-  });
+  it.each(['{', '', '[]', 'null', '{"__proto__": {"x": 1}, "source": ""}'])(
+    'refuses the body %j',
+    async (payload) => {
+      const headers = { 'content-type': 'application/json' };
+      const reply = await app.inject({ method: 'POST', url: '/v1/runs', payload, headers });
+      expect(reply.statusCode).toBe(400);
+      expect(error(reply).message).not.toContain('\n');
+      expect(reply.body).not.toContain('node_modules');
+    },
+  );
 
   it('refuses a body that is too large with 413', async () => {
     const reply = await post('/v1/runs', { source: 'x'.repeat(2 * 1024 * 1024) });
@@ -107,7 +116,9 @@ describe('POST /v1/runs', () => {
     expect(reply.statusCode).toBe(429);
     expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0);
     const tooMany = { runs: [{ source: '' }, { source: '' }] };
-    expect((await small.app.inject({ method: 'POST', url: '/v1/batches', payload: tooMany })).statusCode).toBe(413);
+    expect(
+      (await small.app.inject({ method: 'POST', url: '/v1/batches', payload: tooMany })).statusCode,
+    ).toBe(413);
     await small.app.close();
   });
 });
@@ -125,7 +136,9 @@ describe('idempotency', () => {
   });
 
   it('makes one run of many submissions at once', async () => {
-    const replies = await Promise.all(Array.from({ length: 20 }, () => post('/v1/runs', { source: 'a' }, key)));
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => post('/v1/runs', { source: 'a' }, key)),
+    );
     expect(new Set(replies.map((reply) => reply.body)).size).toBe(1);
     expect(await queue.count()).toBe(1);
   });
@@ -154,11 +167,14 @@ describe('idempotency', () => {
 });
 
 describe('GET /v1/runs/:id', () => {
-  it.each(['/v1/runs/nobody', '/v1/runs/%2e%2e%2f', '/v1/batches/nobody', '/v1/nothing', '/'])('404 for %s', async (url) => {
-    const reply = await app.inject(url);
-    expect(reply.statusCode).toBe(404);
-    expect(error(reply).code).toBe('not-found');
-  });
+  it.each(['/v1/runs/nobody', '/v1/runs/%2e%2e%2f', '/v1/batches/nobody', '/v1/nothing', '/'])(
+    '404 for %s',
+    async (url) => {
+      const reply = await app.inject(url);
+      expect(reply.statusCode).toBe(404);
+      expect(error(reply).code).toBe('not-found');
+    },
+  );
 
   it('waits for the end', async () => {
     const id = await submit();
@@ -233,7 +249,9 @@ describe('batches', () => {
   });
 
   it('name the run that is wrong', async () => {
-    const reply = await post('/v1/batches', { runs: [{ source: '' }, { source: '', limits: { cpuMs: -1 } }] });
+    const reply = await post('/v1/batches', {
+      runs: [{ source: '' }, { source: '', limits: { cpuMs: -1 } }],
+    });
     expect(error(reply).path).toBe('runs.1.limits.cpuMs');
     expect(error(await post('/v1/batches', { runs: [] })).path).toBe('runs');
   });
@@ -241,7 +259,11 @@ describe('batches', () => {
 
 describe('operations', () => {
   it('serve the OpenAPI document and its page', async () => {
-    const document = (await app.inject('/openapi.json')).json<{ openapi: string; paths: object; components: object }>();
+    const document = (await app.inject('/openapi.json')).json<{
+      openapi: string;
+      paths: object;
+      components: object;
+    }>();
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths)).toEqual(
       expect.arrayContaining(['/v1/runs', '/v1/runs/{id}', '/v1/batches', '/v1/batches/{id}']),

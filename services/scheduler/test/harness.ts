@@ -7,7 +7,9 @@ import { buildApp } from '../src/index.js';
 export type TestApp = Awaited<ReturnType<typeof buildApp>>;
 
 const becomesReady = (redis: Redis): Promise<void> =>
-  redis.status === 'ready' ? Promise.resolve() : new Promise((resolve) => redis.once('ready', () => resolve()));
+  redis.status === 'ready'
+    ? Promise.resolve()
+    : new Promise((resolve) => redis.once('ready', () => resolve()));
 
 /** The API against a Redis of the test's; ready when it resolves. */
 export async function startApp(

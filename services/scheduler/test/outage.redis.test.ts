@@ -18,7 +18,9 @@ describe('while Redis is away', () => {
       await app.close();
       await server.stop();
     });
-    const { id } = (await app.inject({ method: 'POST', url: '/v1/runs', payload: { source: '' } })).json<{ id: string }>();
+    const { id } = (await app.inject({ method: 'POST', url: '/v1/runs', payload: { source: '' } })).json<{
+      id: string;
+    }>();
     const waiting = app.inject(`/v1/runs/${id}?wait=60`);
     await server.kill();
 
@@ -37,6 +39,21 @@ describe('while Redis is away', () => {
     await back;
     expect(await statusOf(app, 'GET', `/v1/runs/${id}`)).toBe(200);
     expect(await statusOf(app, 'POST', '/v1/runs')).toBe(202);
+  });
+});
+
+describe('while Redis hangs', () => {
+  it('requests end with 503 after the deadline of a command', async () => {
+    const server = await PrivateRedis.start();
+    const { app } = await startApp(server.socket);
+    onTestFinished(async () => {
+      await app.close();
+      await server.stop();
+    });
+    server.freeze();
+    expect(await statusOf(app, 'POST', '/v1/runs')).toBe(503);
+    expect(await statusOf(app, 'GET', '/v1/runs/r1')).toBe(503);
+    expect(await statusOf(app, 'GET', '/readyz')).toBe(503);
   });
 });
 

@@ -43,7 +43,14 @@ export class CellPool {
   private closing = false;
 
   constructor(private readonly options: CellPoolOptions) {
-    this.slots = options.cpus.map((cpu, id) => ({ id, cpu, state: 'starting', cell: null, failures: 0, timer: null }));
+    this.slots = options.cpus.map((cpu, id) => ({
+      id,
+      cpu,
+      state: 'starting',
+      cell: null,
+      failures: 0,
+      timer: null,
+    }));
   }
 
   get size(): number {
@@ -77,7 +84,7 @@ export class CellPool {
     this.closing = true;
     for (const slot of this.slots) if (slot.timer !== null) clearTimeout(slot.timer);
     await Promise.all(this.starts);
-    await Promise.all(this.slots.map((slot) => slot.cell?.close()));
+    await Promise.all(this.slots.flatMap(({ cell }) => (cell === null ? [] : [cell.close()])));
   }
 
   private handOut(): void {
@@ -135,7 +142,10 @@ export class CellPool {
     this.setState(slot, 'failed');
     if (this.closing) return;
     const delay = Math.min((this.options.firstBackOffMs ?? 200) * 2 ** (slot.failures - 1), MAX_BACK_OFF_MS);
-    this.options.log.error({ err: error, cell: slot.id, retryInMs: delay }, 'a cell failed and will be rebuilt');
+    this.options.log.error(
+      { err: error, cell: slot.id, retryInMs: delay },
+      'a cell failed and will be rebuilt',
+    );
     this.options.onRestart?.();
     slot.timer = setTimeout(() => void this.startSlot(slot), delay);
   }

@@ -183,7 +183,16 @@ export class RunProcessor {
     const { id, request } = run.job;
     const limits = completeLimits(request.limits);
     const engine = request.engine ?? 'seccomp';
-    return syntheticResult({ id, status, message, limits, engine, attempt, node: this.options.node, cell: lease.cellId });
+    return syntheticResult({
+      id,
+      status,
+      message,
+      limits,
+      engine,
+      attempt,
+      node: this.options.node,
+      cell: lease.cellId,
+    });
   }
 }
 

@@ -1,4 +1,10 @@
-import { completeLimits, RUN_QUEUE, type RunJob, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import {
+  completeLimits,
+  RUN_QUEUE,
+  type RunJob,
+  type RunRequest,
+  type RunResult,
+} from '@sandpiper/contracts';
 import {
   connectPatient,
   JOB_NAME,
@@ -93,7 +99,13 @@ describe('a node', () => {
     const metrics = createNodeMetrics('n1');
     await startNode({ ...fakeCells(() => 'ok'), metrics });
     await submit('r1', 'print(42)');
-    expect(await resultOf('r1')).toMatchObject({ status: 'ok', stdout: 'print(42)', node: 'n1', cell: 0, attempt: 1 });
+    expect(await resultOf('r1')).toMatchObject({
+      status: 'ok',
+      stdout: 'print(42)',
+      node: 'n1',
+      cell: 0,
+      attempt: 1,
+    });
     await vi.waitFor(() => expect(told).toEqual(['r1']), patience);
     await vi.waitFor(async () => {
       const text = await metrics.registry.metrics();
@@ -120,12 +132,12 @@ describe('a node', () => {
       running += 1;
       if (running === 2) release();
       await both;
-      return 'ok';
+      return 'ok' as const;
     });
     await startNode({ ...cells, cpus: [null, null] });
     await Promise.all([submit('r1', ''), submit('r2', '')]);
     const results = await Promise.all([resultOf('r1'), resultOf('r2')]);
-    expect(results.map((result) => result.cell).sort()).toEqual([0, 1]);
+    expect(results.map((result) => result.cell)).toEqual(expect.arrayContaining([0, 1]));
   });
 
   it('kills a running run that is cancelled', async () => {

@@ -43,7 +43,9 @@ export const submissionRefusals = {
 /** The key of the header or of the body; both may be given when they agree. */
 export function idempotencyKeyOf(header: string | undefined, field: string | undefined): string | undefined {
   if (header !== undefined && field !== undefined && header !== field) {
-    throw new Problem('invalid-request', 'differs from the Idempotency-Key header', { path: 'idempotencyKey' });
+    throw new Problem('invalid-request', 'differs from the Idempotency-Key header', {
+      path: 'idempotencyKey',
+    });
   }
   return field ?? header;
 }

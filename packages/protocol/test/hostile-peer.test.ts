@@ -1,0 +1,106 @@
+import { SyscallError } from '@sandpiper/abi';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Channel, GuestGoneError, GuestProtocolError, SignatureCache } from '../src/index.js';
+import { ScriptedGuest } from './scripted-guest.js';
+
+function request(name: string, ...args: bigint[]): Buffer {
+  const words = Buffer.alloc(8 * args.length);
+  args.forEach((arg, i) => void words.writeBigInt64LE(arg, 8 * i));
+  return Buffer.concat([Buffer.from([Buffer.byteLength(name)]), Buffer.from(name), words]);
+}
+
+function word(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64LE(value);
+  return bytes;
+}
+
+function channelAfter(dialect: 'libc' | 'linux', ...bytes: Buffer[]): Channel {
+  const guest = new ScriptedGuest();
+  guest.sendBytes(Buffer.concat(bytes));
+  return new Channel(guest, dialect);
+}
+
+describe('a guest that breaks the protocol', () => {
+  it('is refused a name of no length', () => {
+    expect(() => channelAfter('linux', Buffer.from([0, 1, 2])).nextRequest()).toThrow(GuestProtocolError);
+  });
+
+  it.each(['open', 'open(', 'open(x)i', 'open(p)', 'open(p)ii', '(p)i', 'op en(p)i', '%s(p)i', 'a\0b(p)i', 'é(p)i'])(
+    'is refused the signature %j',
+    (name) => {
+      expect(() => channelAfter('linux', request(name)).nextRequest()).toThrow(GuestProtocolError);
+    },
+  );
+
+  it('is refused more than 32 arguments', () => {
+    const name = `f(${'i'.repeat(33)})i`;
+    expect(() => channelAfter('linux', request(name)).nextRequest()).toThrow(/33 arguments/);
+  });
+
+  it('is refused a second request before the first was answered', () => {
+    const bytes = request('getpid()i');
+    expect(() => channelAfter('linux', bytes, bytes).nextRequest()).toThrow(/nobody asked for/);
+  });
+
+  it.each([-1n, 2n ** 62n, 257n])('is refused a string length of %d where 256 were asked for', (length) => {
+    const guest = new ScriptedGuest();
+    const channel = new Channel(guest, 'linux');
+    guest.sendBytes(request('access(pi)i', 4096n, 0n));
+    channel.nextRequest();
+    guest.sendBytes(word(length));
+    expect(() => channel.readString(4096, 256)).toThrow(GuestProtocolError);
+  });
+
+  it('is refused more bytes than a peek asked for', () => {
+    const guest = new ScriptedGuest();
+    const channel = new Channel(guest, 'linux');
+    guest.sendBytes(request('write(ipi)i', 1n, 4096n, 4n));
+    channel.nextRequest();
+    guest.sendBytes(Buffer.concat([Buffer.from('abcd'), word(0n), Buffer.from('more')]));
+    expect(() => channel.read(4096, 4)).toThrow(/nobody asked for/);
+  });
+
+  it('that ends within a request is gone, between two requests at its end', () => {
+    expect(() => channelAfter('linux', request('getpid()i').subarray(0, 4)).nextRequest()).toThrow(GuestGoneError);
+    expect(channelAfter('linux').nextRequest()).toBeNull();
+  });
+
+  it('is told EFAULT for addresses that no process has, without a word on the wire', () => {
+    const channel = channelAfter('linux');
+    for (const address of [-1, 2 ** 47, 2 ** 63, Number.NaN]) {
+      expect(() => channel.read(address, 1)).toThrow(SyscallError);
+      expect(() => channel.readString(address, 1)).toThrow(SyscallError);
+      expect(() => channel.write(address, Buffer.from('x'))).toThrow(SyscallError);
+    }
+  });
+
+  it('cannot make the table of signatures grow past its bound', () => {
+    const cache = new SignatureCache(4);
+    for (let i = 0; i < 100; i++) expect(cache.get(`call${i}(i)i`).name).toBe(`call${i}`);
+    expect(cache.get('call0(i)i')).toBe(cache.get('call0(i)i'));
+    expect(cache.get('call99(i)i')).not.toBe(cache.get('call99(i)i'));
+  });
+
+  it('that sends any bytes at all meets one of three ends: a request, its end, or a refusal', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 2000 }), fc.constantFrom('libc' as const, 'linux' as const), (bytes, dialect) => {
+        const channel = channelAfter(dialect, Buffer.from(bytes));
+        try {
+          for (let i = 0; i < 20; i++) {
+            const asked = channel.nextRequest();
+            if (asked === null) return;
+            channel.readString(asked.args[0] ?? 0, 64);
+            channel.read(asked.args[1] ?? 0, 16);
+          }
+        } catch (error) {
+          const known =
+            error instanceof GuestProtocolError || error instanceof GuestGoneError || error instanceof SyscallError;
+          expect(known, String(error)).toBe(true);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});

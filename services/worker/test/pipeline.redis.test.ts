@@ -1,0 +1,175 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { RunState } from '@sandpiper/contracts';
+import type { ServiceMessage } from '@sandpiper/telemetry';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
+
+/** The whole path with real processes: Redis, scheduler, nodes, keepers, sandboxed PyPy. */
+
+const patience = { timeout: 60_000, interval: 25 };
+
+interface Service {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly exit: Promise<number | null>;
+}
+
+let redis: PrivateRedis;
+let services: Service[] = [];
+
+beforeEach(async () => {
+  redis = await PrivateRedis.start();
+});
+
+afterEach(async () => {
+  for (const { child, exit } of services) {
+    child.kill('SIGKILL');
+    await exit;
+  }
+  services = [];
+  await redis.stop();
+});
+
+async function startService(
+  service: 'scheduler' | 'worker',
+  env: Record<string, string> = {},
+): Promise<Service> {
+  const entry = fileURLToPath(new URL(`../../${service}/dist/main.js`, import.meta.url));
+  const own = { SANDPIPER_REDIS_URL: redis.socket, SANDPIPER_PORT: '0', SANDPIPER_LOG_LEVEL: 'fatal' };
+  const child = spawn(process.execPath, [entry], {
+    env: { ...process.env, ...own, ...env },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const exit = once(child, 'exit').then(([code]) => code as number | null);
+  const url = await new Promise<string>((resolve, reject) => {
+    let address = '';
+    child.on('message', (message) => {
+      const told = message as ServiceMessage;
+      if (told.type === 'listening') address = told.url;
+      else resolve(address);
+    });
+    void exit.then((code) => reject(new Error(`${service} ended with ${code}`)));
+  });
+  const started = { child, url, exit };
+  services.push(started);
+  return started;
+}
+
+const startNode = (name: string, env: Record<string, string> = {}): Promise<Service> =>
+  startService('worker', { SANDPIPER_NODE_NAME: name, SANDPIPER_CELLS: '1', ...env });
+
+async function submit(scheduler: Service, source: string): Promise<string> {
+  const headers = { 'content-type': 'application/json' };
+  const reply = await fetch(`${scheduler.url}/v1/runs`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ source }),
+  });
+  expect(reply.status).toBe(202);
+  return ((await reply.json()) as { id: string }).id;
+}
+
+async function getRun(scheduler: Service, id: string, waitSeconds = 0): Promise<RunState> {
+  const reply = await fetch(`${scheduler.url}/v1/runs/${id}?wait=${waitSeconds}`);
+  expect(reply.status).toBe(200);
+  return (await reply.json()) as RunState;
+}
+
+const becomesRunning = (scheduler: Service, id: string): Promise<void> =>
+  vi.waitFor(async () => expect((await getRun(scheduler, id)).state).toBe('running'), patience);
+
+/** State and parent of a process, of proc_pid_stat(5); null when it is gone or only waits to be reaped. */
+function parentOf(pid: number): number | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' ? null : Number(parent);
+  } catch {
+    return null;
+  }
+}
+
+const isAlive = (pid: number): boolean => parentOf(pid) !== null;
+
+function childrenOf(parent: number): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => parentOf(pid) === parent);
+}
+
+const descendantsOf = (pid: number): number[] =>
+  childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+
+describe('the pipeline', () => {
+  it('answers 42', async () => {
+    const scheduler = await startService('scheduler');
+    const node = await startNode('n1');
+    const run = await getRun(scheduler, await submit(scheduler, 'print(42)'), 60);
+    expect(run.result).toMatchObject({
+      status: 'ok',
+      stdout: '42\n',
+      exitCode: 0,
+      node: 'n1',
+      cell: 0,
+      attempt: 1,
+    });
+    const metrics = await (await fetch(`${node.url}/metrics`)).text();
+    expect(metrics).toContain('sandpiper_node_runs_total{status="ok",engine="seccomp",node="n1"} 1');
+    expect(metrics).toContain('sandpiper_node_cells{state="idle",node="n1"} 1');
+    expect((await fetch(`${node.url}/readyz`)).status).toBe(200);
+  });
+
+  it('lets a run end when its node is asked to leave, which then exits with 0', async () => {
+    const scheduler = await startService('scheduler');
+    const node = await startNode('n1');
+    const id = await submit(scheduler, 'import time; time.sleep(1); print("done")');
+    await becomesRunning(scheduler, id);
+    node.child.kill('SIGTERM');
+    expect(await node.exit).toBe(0);
+    expect((await getRun(scheduler, id)).result).toMatchObject({ status: 'ok', stdout: 'done\n' });
+  });
+
+  it('gives a run that outlasts the grace to another node', async () => {
+    const scheduler = await startService('scheduler');
+    const first = await startNode('n1', { SANDPIPER_GRACE_MS: '0' });
+    const id = await submit(scheduler, 'import time; time.sleep(2); print("done")');
+    await becomesRunning(scheduler, id);
+    const below = descendantsOf(first.child.pid ?? 0);
+    first.child.kill('SIGTERM');
+    expect(await first.exit).toBe(0);
+    expect(
+      keepers.flatMap((pid) => [pid, ...childrenOf(pid)]).filter((pid) => childrenOf(pid).length > 0),
+    ).toEqual([]);
+    await startNode('n2');
+    expect((await getRun(scheduler, id, 60)).result).toMatchObject({ status: 'ok', node: 'n2', attempt: 2 });
+  });
+
+  it('rebuilds a cell whose keeper is killed, and its run is tried again', async () => {
+    const scheduler = await startService('scheduler');
+    const node = await startNode('n1');
+    const id = await submit(scheduler, 'import time; time.sleep(1); print("done")');
+    await becomesRunning(scheduler, id);
+    for (const keeper of childrenOf(node.child.pid ?? 0)) process.kill(keeper, 'SIGKILL');
+    expect((await getRun(scheduler, id, 60)).result).toMatchObject({ status: 'ok', node: 'n1', attempt: 2 });
+    expect(await (await fetch(`${node.url}/metrics`)).text()).toContain(
+      'sandpiper_node_cell_restarts_total{node="n1"} 1',
+    );
+  });
+
+  it('goes on by itself after Redis was killed and came back', async () => {
+    const scheduler = await startService('scheduler');
+    const node = await startNode('n1');
+    const before = await submit(scheduler, 'import time; time.sleep(1); print("before")');
+    await becomesRunning(scheduler, before);
+    await redis.kill();
+    await vi.waitFor(async () => expect((await fetch(`${node.url}/readyz`)).status).toBe(503), patience);
+    expect((await fetch(`${scheduler.url}/v1/runs/${before}`)).status).toBe(503);
+    await redis.boot();
+    await vi.waitFor(async () => expect((await fetch(`${scheduler.url}/readyz`)).status).toBe(200), patience);
+    expect((await getRun(scheduler, before, 60)).result).toMatchObject({ status: 'ok', stdout: 'before\n' });
+    const after = await submit(scheduler, 'print("after")');
+    expect((await getRun(scheduler, after, 60)).result?.stdout).toBe('after\n');
+  });
+});
