@@ -14,8 +14,6 @@ import {
 } from './embedded-redis.js';
 import { dealCpus, LogFile, serviceReady, spawnService } from './embedded-services.js';
 
-export { EmbeddedError } from './embedded-child.js';
-
 export interface EmbeddedOptions {
   /** Worker nodes; default 1. The CPUs of this process are dealt out among them. */
   readonly nodes?: number;
@@ -54,7 +52,7 @@ const NODE_STOP_MS = 30_000;
 const SCHEDULER_STOP_MS = 10_000;
 const REDIS_STOP_MS = 20_000;
 
-export function defaultStateDir(): string {
+function defaultStateDir(): string {
   const given = process.env['XDG_STATE_HOME'];
   // The specification of base directories says to ignore relative paths.
   const base = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.local', 'state');

@@ -29,6 +29,7 @@ export interface Ending {
 }
 
 const LIMIT_ENDINGS: Record<LimitName, [RunStatus, string]> = {
+  memoryBytes: ['memory-limit', 'the memory limit was reached'],
   outputBytes: ['output-limit', 'the output limit was reached'],
   diskBytes: ['disk-limit', 'the disk limit was reached'],
   files: ['disk-limit', 'the limit of files was reached'],

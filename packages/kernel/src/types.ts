@@ -10,7 +10,7 @@ export interface GuestMemory {
   syscall(number: number, ...args: number[]): number;
 }
 
-export type LimitName = 'outputBytes' | 'diskBytes' | 'files' | 'openFiles' | 'syscalls';
+export type LimitName = 'memoryBytes' | 'outputBytes' | 'diskBytes' | 'files' | 'openFiles' | 'syscalls';
 
 /** What becomes of a call. A negative value is an errno. */
 export type Outcome =

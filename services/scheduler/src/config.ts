@@ -5,7 +5,7 @@ import { z } from 'zod';
 const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 
 /** The environment of the scheduler. Everything has a default that is safe on a laptop. */
-export const configSchema = z.object({
+const configSchema = z.object({
   ...redisEnvShape,
   SANDPIPER_HOST: z.string().min(1).default('127.0.0.1'),
   SANDPIPER_PORT: integer(0, 65_535).default(8080),

@@ -88,7 +88,7 @@ export class CellPool {
   }
 
   private handOut(): void {
-    while (this.waiting.length > 0) {
+    while (this.waiting.length > 0 && !this.closing) {
       const slot = this.slots.find((candidate) => candidate.state === 'idle');
       const cell = slot?.cell;
       if (slot === undefined || cell === null || cell === undefined) return;

@@ -6,7 +6,7 @@ import { z } from 'zod';
 const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 
 /** The environment of a node. Everything has a default. */
-export const configSchema = z.object({
+const configSchema = z.object({
   ...redisEnvShape,
   /** How many cells; default one per CPU given. */
   SANDPIPER_CELLS: integer(1, 1024).optional(),

@@ -107,12 +107,13 @@ export class WorkerNode {
     return this.stopped;
   }
 
-  /** As {@link drain}, without grace: kills and closes, and leaves it to the queue to notice. */
+  /** As kill -9 would leave it, but without a process left: says nothing to the queue, which notices by itself. */
   async abandon(): Promise<void> {
     this.draining = true;
     clearInterval(this.sweepTimer);
-    await this.pool.close();
+    // First of all: what the killed guests come to must not be written as the end of their runs.
     this.disconnect();
+    await this.pool.close();
   }
 
   private cellsChanged(): void {

@@ -139,6 +139,11 @@ export class RunProcessor {
   ): Promise<Outcome> {
     const { store, log } = this.options;
     const { id } = run.job;
+    if (run.interruption === 'hand-back') {
+      // The cell was closed under it because we leave: no fault of anybody's.
+      await store.release(id, attempt);
+      return this.lose('hand-back');
+    }
     log.error({ err: error, runId: id, attempt, cell: lease.cellId }, 'an attempt failed inside the sandbox');
     if (run.interruption === 'cancel') {
       await this.finish(run, this.unstarted(lease, run, attempt, 'cancelled', 'cancelled'), attempt);

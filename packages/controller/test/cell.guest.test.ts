@@ -1,0 +1,87 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { Cell } from '@sandpiper/controller';
+import { runSource } from './local.js';
+
+/** Processes whose parent is `pid`, by /proc/PID/stat (proc(5)); the name may hold spaces and parentheses. */
+function childrenOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === pid;
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')[0] ?? '';
+  } catch {
+    return '';
+  }
+}
+
+const keepers = () => childrenOf(process.pid).filter((pid) => commandOf(pid).endsWith('sandpiper-keeper'));
+const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('sandpiper-cell-'));
+
+async function until(what: () => boolean): Promise<void> {
+  while (!what()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+const FOREVER = 'import time\nprint("up", flush=True)\nwhile True: time.sleep(1)';
+
+describe('a cell', () => {
+  it('leaves no process, descriptor or folder behind', async () => {
+    const before = { folders: folders().length, keepers: keepers().length };
+    const cell = await Cell.start({ id: 1, cpu: null, node: null });
+    await runSource(cell, 'print(1)');
+    const descriptors = readdirSync('/proc/self/fd').length;
+    for (let i = 0; i < 5; i++) await runSource(cell, 'print(1)');
+    expect(readdirSync('/proc/self/fd').length).toBe(descriptors);
+    await cell.close();
+    expect(await cell.closed).toBeNull();
+    expect({ folders: folders().length, keepers: keepers().length }).toEqual(before);
+  });
+
+  it('cancels the run that it is told to, and no other', async () => {
+    const cell = await Cell.start({ id: 1, cpu: null, node: null });
+    try {
+      const running = runSource(cell, FOREVER, { id: 'this' });
+      const keeper = keepers().at(-1) as number;
+      await until(() => childrenOf(keeper).length > 0);
+      cell.cancel('another');
+      cell.cancel('this');
+      expect(await running).toMatchObject({ status: 'cancelled', exitCode: null });
+      expect((await runSource(cell, 'print(1)')).status).toBe('ok');
+    } finally {
+      await cell.close();
+    }
+  });
+
+  it('that loses its keeper says so, and its guest dies', async () => {
+    const cell = await Cell.start({ id: 1, cpu: null, node: null });
+    try {
+      const running = runSource(cell, FOREVER);
+      const failed = running.then(
+        () => null,
+        (error: Error) => error,
+      );
+      const keeper = keepers().at(-1) as number;
+      await until(() => childrenOf(keeper).length > 0);
+      const [guest] = childrenOf(keeper) as [number];
+      process.kill(keeper, 'SIGKILL');
+      expect(await failed).toBeInstanceOf(Error);
+      expect(await cell.closed).toBeInstanceOf(Error);
+      await until(() => !existsSync(`/proc/${guest}`));
+      await expect(runSource(cell, 'print(1)')).rejects.toThrow();
+    } finally {
+      await cell.close();
+    }
+  });
+});

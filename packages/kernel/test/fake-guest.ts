@@ -1,0 +1,121 @@
+import { Errno, SyscallError } from '@sandpiper/abi';
+import { type GuestMemory, type KernelOptions, LinuxKernel, type Outcome } from '../src/index.js';
+
+const BASE = 0x10000;
+
+/** A guest's memory as one buffer that begins at 0x10000; every other address is bad. */
+export class FakeMemory implements GuestMemory {
+  readonly bytes = Buffer.alloc(4 * 1024 * 1024);
+  readonly nativeCalls: number[][] = [];
+  #next = BASE;
+
+  read(address: number, size: number): Buffer {
+    return Buffer.from(this.#span(address, size));
+  }
+
+  readString(address: number, max: number): Buffer {
+    const available = Math.min(max, BASE + this.bytes.length - address);
+    const span = this.#span(address, available);
+    const end = span.indexOf(0);
+    if (end < 0) throw new SyscallError(available < max ? Errno.EFAULT : Errno.ENAMETOOLONG);
+    return Buffer.from(span.subarray(0, end));
+  }
+
+  write(address: number, data: Uint8Array): void {
+    this.#span(address, data.length).set(data);
+  }
+
+  syscall(...call: number[]): number {
+    this.nativeCalls.push(call);
+    return call[0] === 9 ? this.room(call[2] ?? 0) : 0;
+  }
+
+  /** An address of `size` free bytes. */
+  room(size: number): number {
+    const at = this.#next;
+    if (at + size > BASE + this.bytes.length) return -Errno.ENOMEM;
+    this.#next += (size + 15) & ~15;
+    return at;
+  }
+
+  #span(address: number, size: number): Buffer {
+    if (size === 0) return Buffer.alloc(0);
+    const at = address - BASE;
+    if (!(at >= 0 && size >= 0 && at + size <= this.bytes.length)) throw new SyscallError(Errno.EFAULT);
+    return this.bytes.subarray(at, at + size);
+  }
+}
+
+export const limits = { outputBytes: 1000, diskBytes: 1 << 20, files: 20, openFiles: 16, syscalls: 1e6 };
+
+/** A kernel with a guest that makes calls: strings and buffers become addresses. */
+export class FakeGuest {
+  memory = new FakeMemory();
+  readonly kernel: LinuxKernel;
+  stdout = '';
+  stderr = '';
+  readonly trace: string[] = [];
+
+  constructor(options: Partial<KernelOptions> = {}, stdin = '') {
+    let input = Buffer.from(stdin);
+    this.kernel = new LinuxKernel({
+      limits,
+      stdin: {
+        read: (max) => {
+          const data = input.subarray(0, max);
+          input = input.subarray(data.length);
+          return data;
+        },
+      },
+      stdout: { write: (data) => void (this.stdout += data.toString('latin1')) },
+      stderr: { write: (data) => void (this.stderr += data.toString('latin1')) },
+      cwd: '/box',
+      files: [],
+      hostMounts: [],
+      argv: ['pypy3', 'main.py'],
+      executable: '/usr/bin/pypy3',
+      trace: (line) => void this.trace.push(line),
+      ...options,
+    });
+  }
+
+  /** The outcome of a call; each string argument is put into memory with a NUL. */
+  outcome(name: string, ...args: (number | string | Buffer)[]): Outcome {
+    const placed = args.map((arg) => (typeof arg === 'number' ? arg : this.#place(arg)));
+    return this.kernel.call(name, placed, this.memory);
+  }
+
+  /** The number that a call returned. */
+  call(name: string, ...args: (number | string | Buffer)[]): number {
+    const outcome = this.outcome(name, ...args);
+    if (outcome.kind !== 'return') throw new Error(`${name} ended the run: ${outcome.kind}`);
+    return outcome.value;
+  }
+
+  open(path: string, flags = 0, mode = 0o644): number {
+    return this.call('open', path, flags, mode);
+  }
+
+  write(fd: number, text: string): number {
+    return this.call('write', fd, Buffer.from(text, 'latin1'), text.length);
+  }
+
+  read(fd: number, size: number): string {
+    const at = this.memory.room(size);
+    const n = this.call('read', fd, at, size);
+    return n < 0 ? `errno ${-n}` : this.memory.read(at, n).toString('latin1');
+  }
+
+  size(path: string): number {
+    const at = this.memory.room(144);
+    const result = this.call('stat', path, at);
+    return result < 0 ? result : Number(this.memory.read(at, 144).readBigInt64LE(48));
+  }
+
+  #place(value: string | Buffer): number {
+    const bytes = typeof value === 'string' ? Buffer.from(`${value}\0`, 'latin1') : value;
+    const at = this.memory.room(bytes.length);
+    this.memory.write(at, bytes);
+    return at;
+  }
+}

@@ -1,0 +1,160 @@
+import { Errno, MAP, O, PROT, S_IF } from '@sandpiper/abi';
+import { describe, expect, it } from 'vitest';
+import { FakeGuest } from './fake-guest.js';
+
+const { CREAT, EXCL, RDWR, WRONLY, APPEND, TRUNC } = O;
+
+describe('files of a guest', () => {
+  it('are written, read, sought in and cut', () => {
+    const guest = new FakeGuest();
+    const fd = guest.open('a', CREAT | RDWR);
+    expect(fd).toBe(3);
+    expect(guest.write(fd, 'hello world')).toBe(11);
+    expect(guest.call('lseek', fd, 6, 0)).toBe(6);
+    expect(guest.read(fd, 100)).toBe('world');
+    expect(guest.call('ftruncate', fd, 5)).toBe(0);
+    expect(guest.size('/box/a')).toBe(5);
+    expect(guest.call('lseek', fd, -1, 0)).toBe(-Errno.EINVAL);
+    expect(guest.call('lseek', fd, 0, 99)).toBe(-Errno.EINVAL);
+  });
+
+  it('append at the end whatever the offset', () => {
+    const guest = new FakeGuest();
+    guest.write(guest.open('a', CREAT | WRONLY), 'one');
+    const fd = guest.open('a', WRONLY | APPEND);
+    guest.call('lseek', fd, 0, 0);
+    guest.write(fd, 'two');
+    expect(guest.read(guest.open('a'), 10)).toBe('onetwo');
+  });
+
+  it('are made exclusively once and truncated on request', () => {
+    const guest = new FakeGuest();
+    guest.write(guest.open('a', CREAT | EXCL | WRONLY), 'text');
+    expect(guest.open('a', CREAT | EXCL | WRONLY)).toBe(-Errno.EEXIST);
+    guest.open('a', WRONLY | TRUNC);
+    expect(guest.size('a')).toBe(0);
+  });
+
+  it('stay readable after they were unlinked, until closed', () => {
+    const guest = new FakeGuest();
+    const fd = guest.open('a', CREAT | RDWR);
+    guest.write(fd, 'kept');
+    expect(guest.call('unlink', 'a')).toBe(0);
+    expect(guest.open('a')).toBe(-Errno.ENOENT);
+    guest.call('lseek', fd, 0, 0);
+    expect(guest.read(fd, 10)).toBe('kept');
+  });
+
+  it('share the offset over dup, and not over a second open', () => {
+    const guest = new FakeGuest();
+    const fd = guest.open('a', CREAT | RDWR);
+    const twin = guest.call('dup', fd);
+    guest.write(fd, 'abc');
+    expect(guest.call('lseek', twin, 0, 1)).toBe(3);
+    expect(guest.call('lseek', guest.open('a'), 0, 1)).toBe(0);
+  });
+
+  it('hold the rules of rename', () => {
+    const guest = new FakeGuest();
+    guest.call('mkdir', 'd', 0o755);
+    guest.call('mkdir', 'd/e', 0o755);
+    guest.write(guest.open('a', CREAT | WRONLY), 'a');
+    expect(guest.call('rename', 'd', 'd/e/f')).toBe(-Errno.EINVAL);
+    expect(guest.call('rename', 'a', 'd')).toBe(-Errno.EISDIR);
+    expect(guest.call('rename', 'd', 'a')).toBe(-Errno.ENOTDIR);
+    expect(guest.call('rename', 'd/e', 'd')).toBe(-Errno.ENOTEMPTY);
+    expect(guest.call('rename', 'a', 'd/b')).toBe(0);
+    expect(guest.read(guest.open('d/b'), 9)).toBe('a');
+    expect(guest.call('rmdir', 'd')).toBe(-Errno.ENOTEMPTY);
+  });
+
+  it('cannot be made where the guest may not write', () => {
+    const guest = new FakeGuest();
+    expect(guest.open('/new', CREAT | WRONLY)).toBe(-Errno.EROFS);
+    expect(guest.call('unlink', '/etc/passwd')).toBe(-Errno.EROFS);
+    expect(guest.call('mkdir', '/etc/x', 0o755)).toBe(-Errno.EROFS);
+  });
+
+  it('are listed whole, in pieces of any size', () => {
+    const guest = new FakeGuest();
+    const names = ['one', 'two', 'three', 'a-rather-longer-name'];
+    for (const name of names) guest.call('close', guest.open(name, CREAT | WRONLY));
+    const fd = guest.open('.');
+    const at = guest.memory.room(64);
+    const seen: string[] = [];
+    for (let n = guest.call('getdents64', fd, at, 64); n > 0; n = guest.call('getdents64', fd, at, 64)) {
+      const data = guest.memory.read(at, n);
+      for (let i = 0; i < n; i += data.readUInt16LE(i + 16)) {
+        seen.push(data.toString('latin1', i + 19, data.indexOf(0, i + 19)));
+      }
+    }
+    expect(seen.sort()).toEqual(['.', '..', ...names].sort());
+    expect(guest.call('getdents64', guest.open('.'), at, 8)).toBe(-Errno.EINVAL);
+  });
+});
+
+describe('mmap of a file', () => {
+  it('is an anonymous mapping, filled and then protected', () => {
+    const guest = new FakeGuest();
+    const fd = guest.open('a', CREAT | RDWR);
+    guest.write(fd, 'mapped');
+    const at = guest.call('mmap', 0, 4096, PROT.READ, MAP.PRIVATE, fd, 0);
+    expect(guest.memory.read(at, 6).toString()).toBe('mapped');
+    expect(guest.memory.nativeCalls.map(([number]) => number)).toEqual([9, 10]);
+    expect(guest.memory.nativeCalls[1]?.slice(1)).toEqual([at, 4096, PROT.READ]);
+  });
+
+  it('is refused where it would have to be shared and writable, and for what is no file', () => {
+    const guest = new FakeGuest();
+    const fd = guest.open('a', CREAT | RDWR);
+    expect(guest.call('mmap', 0, 4096, PROT.READ | PROT.WRITE, MAP.SHARED, fd, 0)).toBe(-Errno.EACCES);
+    expect(guest.call('mmap', 0, 4096, PROT.READ, MAP.PRIVATE, 1, 0)).toBe(-Errno.ENODEV);
+    expect(guest.call('mmap', 0, 4096, PROT.READ, MAP.PRIVATE, fd, 1)).toBe(-Errno.EINVAL);
+    expect(guest.call('mmap', 0, 0, PROT.READ, MAP.PRIVATE, fd, 0)).toBe(-Errno.EINVAL);
+    expect(guest.call('mmap', 0, 4096, PROT.READ, MAP.PRIVATE, 77, 0)).toBe(-Errno.EBADF);
+  });
+});
+
+describe('pipes and devices', () => {
+  it('carry bytes from one end to the other and end with the writer', () => {
+    const guest = new FakeGuest();
+    const at = guest.memory.room(8);
+    expect(guest.call('pipe2', at, 0)).toBe(0);
+    const ends = guest.memory.read(at, 8);
+    const [reader, writer] = [ends.readInt32LE(0), ends.readInt32LE(4)];
+    guest.write(writer, 'through');
+    expect(guest.read(reader, 100)).toBe('through');
+    guest.call('close', writer);
+    expect(guest.read(reader, 100)).toBe('');
+  });
+
+  it('tell poll what is ready and what is not open', () => {
+    const guest = new FakeGuest();
+    const entries = Buffer.alloc(24);
+    entries.writeInt32LE(1, 0);
+    entries.writeInt16LE(4, 4);
+    entries.writeInt32LE(55, 8);
+    entries.writeInt32LE(-1, 16);
+    const at = guest.memory.room(24);
+    guest.memory.write(at, entries);
+    expect(guest.call('poll', at, 3, 0)).toBe(2);
+    const out = guest.memory.read(at, 24);
+    expect([out.readInt16LE(6), out.readInt16LE(14), out.readInt16LE(22)]).toEqual([4, 32, 0]);
+  });
+
+  it('are the usual four', () => {
+    const guest = new FakeGuest();
+    expect(guest.read(guest.open('/dev/null', RDWR), 5)).toBe('');
+    expect(guest.read(guest.open('/dev/zero'), 3)).toBe('\0\0\0');
+    expect(guest.read(guest.open('/dev/urandom'), 9)).toHaveLength(9);
+    expect(guest.write(guest.open('/dev/full', WRONLY), 'x')).toBe(-Errno.ENOSPC);
+  });
+
+  it('make the standard streams look like pipes', () => {
+    const guest = new FakeGuest();
+    const at = guest.memory.room(144);
+    guest.call('fstat', 1, at);
+    expect(guest.memory.read(at, 144).readUInt32LE(24) & S_IF.MT).toBe(S_IF.IFO);
+    expect(guest.call('ioctl', 1, 0x5401, at)).toBe(-Errno.ENOTTY);
+  });
+});

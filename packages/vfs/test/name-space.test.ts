@@ -1,0 +1,131 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { SyscallError } from '@sandpiper/abi';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DirectoryInode, FileInode, NameSpace } from '../src/index.js';
+
+/** The same tree, once in memory and once on the host, so that every expectation is asked of both. */
+let host = '';
+beforeAll(() => {
+  host = mkdtempSync(join(tmpdir(), 'sandpiper-vfs-'));
+  writeFileSync(join(host, 'outside'), 'outside');
+  const tree = join(host, 'tree');
+  mkdirSync(join(tree, 'folder', 'deep'), { recursive: true });
+  writeFileSync(join(tree, 'folder', 'file'), 'hello');
+  symlinkSync('folder/file', join(tree, 'link'));
+  symlinkSync('folder', join(tree, 'way'));
+  symlinkSync('loop', join(tree, 'loop'));
+  symlinkSync('../outside', join(tree, 'out'));
+  symlinkSync('/etc/hostname', join(tree, 'absolute'));
+});
+afterAll(() => rmSync(host, { recursive: true, force: true }));
+
+const newSpace = () => new NameSpace(() => 1n, { diskBytes: 1 << 20, files: 100 });
+
+function inMemory(): NameSpace {
+  const space = newSpace();
+  space.makeDirectories('/m/folder/deep', true);
+  space.placeFile('/m/folder/file', Buffer.from('hello'), false);
+  space.placeLink('/m/link', 'folder/file');
+  space.placeLink('/m/way', 'folder');
+  space.placeLink('/m/loop', 'loop');
+  space.placeLink('/m/out', '../outside');
+  space.placeLink('/m/absolute', '/etc/hostname');
+  return space;
+}
+
+function onHost(): NameSpace {
+  const space = newSpace();
+  space.mountHost('/m', join(host, 'tree'));
+  return space;
+}
+
+function look(space: NameSpace, path: string, follow = true) {
+  try {
+    const { inode, path: absolute } = space.resolve(path, space.rootLocation, follow);
+    const kind =
+      inode === null ? 'missing' : inode instanceof DirectoryInode ? 'directory' : inode.type.toString(8);
+    return `${kind} ${absolute}`;
+  } catch (error) {
+    if (error instanceof SyscallError) return error.message;
+    throw error;
+  }
+}
+
+describe.each([
+  ['memory', inMemory],
+  ['host', onHost],
+] as const)('a tree on %s', (_kind, make) => {
+  it.each([
+    ['/m/folder/file', '100000 /m/folder/file'],
+    ['/m//folder/./deep/..//file', '100000 /m/folder/file'],
+    ['/../../m/folder', 'directory /m/folder'],
+    ['/m/link', '100000 /m/folder/file'],
+    ['/m/way/file', '100000 /m/folder/file'],
+    ['/m/way/../folder/', 'directory /m/folder'],
+    ['/m/folder/missing', 'missing /m/folder/missing'],
+    ['/m/missing/file', 'ENOENT'],
+    ['/m/folder/file/', 'ENOTDIR'],
+    ['/m/folder/file/x', 'ENOTDIR'],
+    ['/m/loop', 'ELOOP'],
+    ['/m/loop/x', 'ELOOP'],
+    ['', 'ENOENT'],
+    [`/m/${'n'.repeat(256)}`, 'ENAMETOOLONG'],
+    [`/m/${'n'.repeat(255)}`, `missing /m/${'n'.repeat(255)}`],
+    // Links are resolved in the guest's names: neither leads to the host's file.
+    ['/m/out', 'missing /outside'],
+    ['/m/absolute', 'ENOENT'],
+  ])('resolves %s', (path, expected) => {
+    expect(look(make(), path)).toBe(expected);
+  });
+
+  it('leaves the last link alone when asked to', () => {
+    expect(look(make(), '/m/link', false)).toBe('120000 /m/link');
+  });
+
+  it('reads a file at any offset', () => {
+    const { inode } = make().resolve('/m/folder/file', make().rootLocation, true);
+    expect(inode).toBeInstanceOf(FileInode);
+    const file = inode as FileInode;
+    expect([0, 3, 5, 100].map((at) => file.read(at, 10).toString())).toEqual(['hello', 'lo', '', '']);
+  });
+
+  it('names its entries in an order that stays', () => {
+    const names = () => make().locate('/m', make().rootLocation).directory.names();
+    expect(names()).toEqual(names());
+    expect([...names()].sort()).toEqual(['absolute', 'folder', 'link', 'loop', 'out', 'way']);
+  });
+
+  it('answers any path with a place or an errno', () => {
+    const space = make();
+    const part = fc.constantFrom(
+      'm',
+      'folder',
+      'file',
+      'link',
+      'way',
+      'loop',
+      'out',
+      '..',
+      '.',
+      '',
+      '__proto__',
+      '\xff',
+    );
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 30 }), fc.boolean(), (parts, follow) => {
+        expect(look(space, parts.join('/'), follow)).not.toBe('');
+      }),
+    );
+  });
+});
+
+describe('a mount of what is not there', () => {
+  it('shows nothing', () => {
+    const space = newSpace();
+    space.mountHost('/gone', join(host, 'never-made'));
+    expect(look(space, '/gone')).toBe('missing /gone');
+  });
+});
