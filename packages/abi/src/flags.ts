@@ -55,7 +55,14 @@ export const F = {
 export const FD_CLOEXEC = 1;
 
 /** mmap(2) */
-export const MAP = { SHARED: 1, PRIVATE: 2, SHARED_VALIDATE: 3, FIXED: 0x10, ANONYMOUS: 0x20, NOREPLACE: 0x100000 } as const;
+export const MAP = {
+  SHARED: 1,
+  PRIVATE: 2,
+  SHARED_VALIDATE: 3,
+  FIXED: 0x10,
+  ANONYMOUS: 0x20,
+  NOREPLACE: 0x100000,
+} as const;
 export const PROT = { READ: 1, WRITE: 2, EXEC: 4 } as const;
 
 /** poll(2) */

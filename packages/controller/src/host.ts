@@ -33,7 +33,13 @@ export async function inspectHost(): Promise<HostReport> {
       checkPlatform(),
       checkNode(),
       checkProgram('pypy3', PYPY3_PATH, ['--version'], true, 'apt-get install pypy3'),
-      checkProgram('redis-server', onPath('redis-server'), ['--version'], false, 'apt-get install redis-server'),
+      checkProgram(
+        'redis-server',
+        onPath('redis-server'),
+        ['--version'],
+        false,
+        'apt-get install redis-server',
+      ),
       checkNative(),
       checkSeccomp(),
       checkOpenFiles(),
@@ -45,24 +51,52 @@ export async function inspectHost(): Promise<HostReport> {
 function checkPlatform(): HostCheck {
   const ok = process.platform === 'linux' && process.arch === 'x64';
   const detail = `${process.platform} ${process.arch}`;
-  return { name: 'platform', ok, required: true, detail: ok ? detail : `${detail}; Linux on x86-64 is needed`, fix: null };
+  return {
+    name: 'platform',
+    ok,
+    required: true,
+    detail: ok ? detail : `${detail}; Linux on x86-64 is needed`,
+    fix: null,
+  };
 }
 
 function checkNode(): HostCheck {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const ok = major > 20 || (major === 20 && minor >= 19);
-  return { name: 'node', ok, required: true, detail: process.version, fix: ok ? null : 'install Node.js 20.19 or newer' };
+  return {
+    name: 'node',
+    ok,
+    required: true,
+    detail: process.version,
+    fix: ok ? null : 'install Node.js 20.19 or newer',
+  };
 }
 
-function checkProgram(name: string, path: string | null, args: string[], required: boolean, fix: string): HostCheck {
+function checkProgram(
+  name: string,
+  path: string | null,
+  args: string[],
+  required: boolean,
+  fix: string,
+): HostCheck {
   if (path === null || !existsSync(path)) {
     return { name, ok: false, required, detail: 'not installed', fix };
   }
   try {
-    const said = execFileSync(path, args, { encoding: 'utf8', timeout: 10_000, stdio: ['ignore', 'pipe', 'pipe'] });
+    const said = execFileSync(path, args, {
+      encoding: 'utf8',
+      timeout: 10_000,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     return { name, ok: true, required, detail: `${path}: ${said.trim().split('\n').at(-1)}`, fix: null };
   } catch (error) {
-    return { name, ok: false, required, detail: `${path} does not run: ${(error as Error).message.split('\n')[0]}`, fix };
+    return {
+      name,
+      ok: false,
+      required,
+      detail: `${path} does not run: ${(error as Error).message.split('\n')[0]}`,
+      fix,
+    };
   }
 }
 
@@ -88,15 +122,29 @@ function checkNative(): HostCheck {
 function checkSeccomp(): HostCheck {
   const path = '/proc/sys/kernel/seccomp/actions_avail';
   const actions = existsSync(path) ? readFileSync(path, 'latin1').trim() : '';
-  const ok = ['kill_process', 'trap', 'errno', 'allow'].every((action) => actions.split(' ').includes(action));
+  const ok = ['kill_process', 'trap', 'errno', 'allow'].every((action) =>
+    actions.split(' ').includes(action),
+  );
   const detail = ok ? 'filters with trap and kill_process' : 'the kernel has no seccomp filters';
-  return { name: 'seccomp', ok, required: true, detail, fix: ok ? null : 'boot a kernel with CONFIG_SECCOMP_FILTER' };
+  return {
+    name: 'seccomp',
+    ok,
+    required: true,
+    detail,
+    fix: ok ? null : 'boot a kernel with CONFIG_SECCOMP_FILTER',
+  };
 }
 
 function checkOpenFiles(): HostCheck {
   const text = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? '0';
   const ok = text === 'unlimited' || Number(text) >= 8192;
-  return { name: 'open files', ok, required: true, detail: `hard limit ${text}`, fix: ok ? null : 'ulimit -Hn 8192' };
+  return {
+    name: 'open files',
+    ok,
+    required: true,
+    detail: `hard limit ${text}`,
+    fix: ok ? null : 'ulimit -Hn 8192',
+  };
 }
 
 function checkMechanisms(): HostCheck[] {

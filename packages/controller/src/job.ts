@@ -18,7 +18,9 @@ export interface GuestJob {
   /** The guest's working directory: absolute, in memory, writable. */
   readonly folder: string;
   readonly files: readonly GuestFile[];
-  readonly stdin: { readonly kind: 'buffer'; readonly data: Uint8Array } | { readonly kind: 'fd'; readonly fd: number };
+  readonly stdin:
+    | { readonly kind: 'buffer'; readonly data: Uint8Array }
+    | { readonly kind: 'fd'; readonly fd: number };
   readonly output: 'capture' | 'pass-through';
   readonly tracePath: string | null;
   readonly limits: Limits;

@@ -15,7 +15,9 @@ export interface LocalRun {
   readonly program: Uint8Array;
   /** Beside the program; relative paths are below its folder. */
   readonly files: readonly GuestFile[];
-  readonly stdin: { readonly kind: 'buffer'; readonly data: Uint8Array } | { readonly kind: 'fd'; readonly fd: number };
+  readonly stdin:
+    | { readonly kind: 'buffer'; readonly data: Uint8Array }
+    | { readonly kind: 'fd'; readonly fd: number };
   /** `pass-through` writes to descriptors 1 and 2 of this process as the guest does. */
   readonly output: 'capture' | 'pass-through';
   readonly tracePath: string | null;

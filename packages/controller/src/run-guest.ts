@@ -118,7 +118,8 @@ class Session {
         channel.returnInt(outcome.value);
       }
     } catch (error) {
-      if (error instanceof GuestProtocolError) this.decisions.violation = `the guest broke the protocol: ${error.message}`;
+      if (error instanceof GuestProtocolError)
+        this.decisions.violation = `the guest broke the protocol: ${error.message}`;
       else if (!(error instanceof GuestGoneError)) throw error;
     }
   }
@@ -166,7 +167,9 @@ class Session {
     const hello = channel.nextRequest();
     if (hello === null) return false;
     if (hello.signature.text !== 'sandpiper_ready(i)i' || hello.args[0] !== SHIM_DIALECT) {
-      throw new Error(`the shim is not of this version: it says ${hello.signature.text} ${hello.args.join(' ')}`);
+      throw new Error(
+        `the shim is not of this version: it says ${hello.signature.text} ${hello.args.join(' ')}`,
+      );
     }
     channel.returnInt(0);
     return true;

@@ -59,7 +59,8 @@ export function decideEnding(decisions: Decisions, end: GuestEnd): Ending {
     return ended('violation', 'a system call of another architecture or mode was made');
   }
   if (decisions.limit !== null) return ended(...LIMIT_ENDINGS[decisions.limit]);
-  if (decisions.memoryRefused || end.reason === 'memory') return ended('memory-limit', 'the memory limit was reached');
+  if (decisions.memoryRefused || end.reason === 'memory')
+    return ended('memory-limit', 'the memory limit was reached');
   if (end.reason === 'cpu' || end.signal === constants.signals.SIGXCPU) {
     return ended('time-limit', 'the CPU time limit was reached');
   }

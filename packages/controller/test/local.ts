@@ -9,7 +9,9 @@ export function runSource(
   source: string,
   more: { limits?: LimitsRequest; stdin?: string | Buffer; args?: string[]; id?: string } = {},
 ): Promise<RunResult> {
-  const given = Object.fromEntries(Object.entries(more.limits ?? {}).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(
+    Object.entries(more.limits ?? {}).filter(([, value]) => value !== undefined),
+  );
   return cell.runJob({
     id: more.id ?? `test-${++count}`,
     attempt: 1,

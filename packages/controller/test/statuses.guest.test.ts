@@ -34,7 +34,13 @@ const CASES: Case[] = [
   { name: 'ends by itself', source: 'print(1)', status: 'ok', exitCode: 0, stdout: /^1\n$/ },
   { name: 'exits with a code', source: 'import sys; sys.exit(7)', status: 'runtime-error', exitCode: 7 },
   { name: 'raises', source: '1/0', status: 'runtime-error', exitCode: 1, stderr: /ZeroDivisionError/ },
-  { name: 'aborts', source: 'import os; os.abort()', status: 'runtime-error', exitCode: null, signal: 'SIGABRT' },
+  {
+    name: 'aborts',
+    source: 'import os; os.abort()',
+    status: 'runtime-error',
+    exitCode: null,
+    signal: 'SIGABRT',
+  },
   {
     name: 'kills itself',
     source: 'import os, signal; os.kill(os.getpid(), signal.SIGTERM)',
@@ -75,7 +81,8 @@ const CASES: Case[] = [
   },
   {
     name: 'stays below its memory limit',
-    source: 'import mmap\nb = mmap.mmap(-1, 40 << 20)\nfor i in range(0, len(b), 4096): b[i] = 1\nprint(len(b) >> 20)',
+    source:
+      'import mmap\nb = mmap.mmap(-1, 40 << 20)\nfor i in range(0, len(b), 4096): b[i] = 1\nprint(len(b) >> 20)',
     status: 'ok',
     limits: { memoryBytes: 64 * MIB },
     stdout: /^40\n$/,
@@ -97,7 +104,8 @@ const CASES: Case[] = [
   },
   {
     name: 'fills its disk and copes',
-    source: 'try:\n f = open("big", "wb", 0)\n while True: f.write(bytes(65536))\nexcept OSError as e: print(e.errno)',
+    source:
+      'try:\n f = open("big", "wb", 0)\n while True: f.write(bytes(65536))\nexcept OSError as e: print(e.errno)',
     status: 'ok',
     limits: { diskBytes: MIB },
     stdout: /^28\n$/,
@@ -108,7 +116,12 @@ const CASES: Case[] = [
     status: 'syscall-limit',
     limits: { syscalls: 5000 },
   },
-  { name: 'forks', source: 'import os\nwhile True: os.fork()', status: 'runtime-error', stderr: /BlockingIOError/ },
+  {
+    name: 'forks',
+    source: 'import os\nwhile True: os.fork()',
+    status: 'runtime-error',
+    stderr: /BlockingIOError/,
+  },
   {
     name: 'starts a thread',
     source: 'import threading; threading.Thread(target=print).start()',
@@ -121,7 +134,12 @@ const CASES: Case[] = [
     status: 'runtime-error',
     stderr: /PermissionError|gaierror/,
   },
-  { name: 'recurses without end', source: 'def f(): f()\nf()', status: 'runtime-error', stderr: /RecursionError/ },
+  {
+    name: 'recurses without end',
+    source: 'def f(): f()\nf()',
+    status: 'runtime-error',
+    stderr: /RecursionError/,
+  },
   {
     name: 'looks for files of the host',
     source: `import os
@@ -189,7 +207,11 @@ print("ok")`,
 
 describe('a program that', () => {
   it.each(CASES)('$name: $status', async (wanted) => {
-    const result = await runSource(cell, wanted.source, wanted.limits === undefined ? {} : { limits: wanted.limits });
+    const result = await runSource(
+      cell,
+      wanted.source,
+      wanted.limits === undefined ? {} : { limits: wanted.limits },
+    );
     expect(result.status, JSON.stringify(result, null, 1).slice(0, 3000)).toBe(wanted.status);
     if (wanted.exitCode !== undefined) expect(result.exitCode).toBe(wanted.exitCode);
     expect(result.signal).toBe(wanted.signal ?? null);
@@ -201,7 +223,9 @@ describe('a program that', () => {
 
   it('writes what is no UTF-8 loses nothing', async () => {
     const result = await runSource(cell, 'import os; os.write(1, bytes(range(256)))');
-    expect(Buffer.from(result.stdoutBase64 ?? '', 'base64')).toEqual(Buffer.from(Array.from({ length: 256 }, (_, i) => i)));
+    expect(Buffer.from(result.stdoutBase64 ?? '', 'base64')).toEqual(
+      Buffer.from(Array.from({ length: 256 }, (_, i) => i)),
+    );
   });
 
   it('reads its input gets every byte of it', async () => {
@@ -213,7 +237,10 @@ describe('a program that', () => {
   });
 
   it('was refused calls finds them named in the result', async () => {
-    const result = await runSource(cell, 'import ctypes; [ctypes.CDLL(None).syscall(425 + i) for i in range(3)]');
+    const result = await runSource(
+      cell,
+      'import ctypes; [ctypes.CDLL(None).syscall(425 + i) for i in range(3)]',
+    );
     expect(result.deniedCalls).toMatchObject({ io_uring_setup: 1, io_uring_enter: 1, io_uring_register: 1 });
   });
 });

@@ -228,7 +228,8 @@ export class PipeEnd extends OpenFile {
   }
 
   override poll(): number {
-    if (!this.readable) return this.pipe.readers === 0 ? POLL.ERR : this.pipe.bytes.length < PIPE_BYTES ? POLL.OUT : 0;
+    if (!this.readable)
+      return this.pipe.readers === 0 ? POLL.ERR : this.pipe.bytes.length < PIPE_BYTES ? POLL.OUT : 0;
     return (this.pipe.bytes.length > 0 ? POLL.IN : 0) | (this.pipe.writers === 0 ? POLL.HUP : 0);
   }
 
@@ -293,7 +294,8 @@ export class FdTable {
   }
 
   isOpen(inode: Inode): boolean {
-    for (const { file } of this.#files.values()) if (file instanceof RegularFile && file.inode === inode) return true;
+    for (const { file } of this.#files.values())
+      if (file instanceof RegularFile && file.inode === inode) return true;
     return false;
   }
 

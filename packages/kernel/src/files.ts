@@ -149,7 +149,8 @@ function seek(call: Call): number {
 }
 
 function truncateTo(call: Call, file: MemoryFile, size: number): number {
-  if (size < 0 || size > Number.MAX_SAFE_INTEGER) throw new SyscallError(size < 0 ? Errno.EINVAL : Errno.EFBIG);
+  if (size < 0 || size > Number.MAX_SAFE_INTEGER)
+    throw new SyscallError(size < 0 ? Errno.EINVAL : Errno.EFBIG);
   file.truncate(size);
   file.mtimeNs = file.ctimeNs = call.state.now();
   return 0;
@@ -234,8 +235,22 @@ const MPROTECT = 10;
 const MUNMAP = 11;
 
 /** What the kernel refuses for want of memory is the run's memory limit. */
-function mapAnonymous(call: Call, address: number, length: number, protection: number, placed: number): number {
-  const at = call.memory.syscall(MMAP, address, length, protection, MAP.PRIVATE | MAP.ANONYMOUS | placed, -1, 0);
+function mapAnonymous(
+  call: Call,
+  address: number,
+  length: number,
+  protection: number,
+  placed: number,
+): number {
+  const at = call.memory.syscall(
+    MMAP,
+    address,
+    length,
+    protection,
+    MAP.PRIVATE | MAP.ANONYMOUS | placed,
+    -1,
+    0,
+  );
   if (at === -Errno.ENOMEM) throw new RunEnds({ kind: 'limit', limit: 'memoryBytes' });
   return at;
 }
@@ -321,7 +336,8 @@ export const fileHandlers: Record<string, Handler> = {
     const end = c.long(2) + c.long(3);
     if (c.long(2) < 0 || c.long(3) <= 0) throw new SyscallError(Errno.EINVAL);
     // Nothing is reserved, so nothing may be promised that the quota does not hold.
-    if (end - file.size > c.state.space.quota.bytes - c.state.space.quota.usedBytes) throw new SyscallError(Errno.ENOSPC);
+    if (end - file.size > c.state.space.quota.bytes - c.state.space.quota.usedBytes)
+      throw new SyscallError(Errno.ENOSPC);
     return end > file.size ? truncateTo(c, file, end) : 0;
   },
   fsync: (c) => (c.state.fds.get(c.int(0)), 0),

@@ -70,7 +70,8 @@ function unlink(call: Call, dirfd: number, pathIndex: number): number {
 function removeDirectory(call: Call, dirfd: number, pathIndex: number): number {
   const found = lookUp(call, dirfd, pathIndex, false);
   const inode = existing(found);
-  if (found.name === '.') throw new SyscallError(call.path(pathIndex).endsWith('..') ? Errno.ENOTEMPTY : Errno.EINVAL);
+  if (found.name === '.')
+    throw new SyscallError(call.path(pathIndex).endsWith('..') ? Errno.ENOTEMPTY : Errno.EINVAL);
   if (!(inode instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
   const folder = writableFolder(found);
   if (!(inode instanceof MemoryDirectory)) throw new SyscallError(Errno.EBUSY);
@@ -151,13 +152,15 @@ function changeMode(call: Call, inode: Inode, mode: number): number {
 /** The guest has no privilege: it may give its files to itself only (chown(2)). */
 function changeOwner(inode: Inode, uid: number, gid: number): number {
   changeable(inode);
-  if ((uid !== -1 && uid !== inode.uid) || (gid !== -1 && gid !== inode.gid)) throw new SyscallError(Errno.EPERM);
+  if ((uid !== -1 && uid !== inode.uid) || (gid !== -1 && gid !== inode.gid))
+    throw new SyscallError(Errno.EPERM);
   return 0;
 }
 
 function inodeOf(call: Call, fd: number): Inode {
   const file = call.state.fds.get(fd);
-  if (file instanceof RegularFile || file instanceof OpenDirectory || file instanceof Device) return file.inode;
+  if (file instanceof RegularFile || file instanceof OpenDirectory || file instanceof Device)
+    return file.inode;
   throw new SyscallError(Errno.EINVAL);
 }
 

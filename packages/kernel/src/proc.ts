@@ -26,7 +26,9 @@ export function placeProc(state: KernelState): void {
   space.placeLink(`${own}/exe`, Buffer.from(options.executable).toString('latin1'));
   space.placeLink(`${own}/cwd`, Buffer.from(options.cwd).toString('latin1'));
   space.placeLink('/proc/self', String(GUEST_PID));
-  put('/proc/meminfo', 'MemTotal:        1048576 kB\nMemFree:          524288 kB\nMemAvailable:     524288 kB\n');
+  put(
+    '/proc/meminfo',
+    'MemTotal:        1048576 kB\nMemFree:          524288 kB\nMemAvailable:     524288 kB\n',
+  );
   put('/proc/cpuinfo', 'processor\t: 0\nvendor_id\t: sandpiper\ncache size\t: 1024 KB\n\n');
 }
-

@@ -46,7 +46,11 @@ export class KernelState {
     space.makeDirectories(options.cwd, true);
     space.placeDevices();
     for (const mount of options.hostMounts) space.mountHost(mount.path, mount.host);
-    space.placeFile('/etc/passwd', Buffer.from(`user:x:${GUEST_UID}:${GUEST_UID}:user:${options.cwd}:/bin/false\n`), false);
+    space.placeFile(
+      '/etc/passwd',
+      Buffer.from(`user:x:${GUEST_UID}:${GUEST_UID}:user:${options.cwd}:/bin/false\n`),
+      false,
+    );
     space.placeFile('/etc/group', Buffer.from(`user:x:${GUEST_UID}:\n`), false);
     const own = `${options.cwd}/`;
     for (const file of options.files) {

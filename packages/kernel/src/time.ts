@@ -15,7 +15,8 @@ const TIMER_ABSTIME = 1;
 
 /** clock_gettime(2). The CPU clocks are answered natively: they are the guest's own (see the filter). */
 function clockNs(call: Call, clock: number): bigint {
-  if (clock === CLOCK_REALTIME || clock === CLOCK_REALTIME_COARSE || clock === CLOCK_TAI) return call.state.now();
+  if (clock === CLOCK_REALTIME || clock === CLOCK_REALTIME_COARSE || clock === CLOCK_TAI)
+    return call.state.now();
   if (clock >= CLOCK_MONOTONIC && clock <= CLOCK_BOOTTIME) return process.hrtime.bigint();
   throw new SyscallError(Errno.EINVAL);
 }

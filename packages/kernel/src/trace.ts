@@ -7,7 +7,9 @@ export function traceLine(call: Call, outcome: Outcome): string {
   const args = call.args.map((value) => {
     const text = call.strings.get(value);
     if (text !== undefined) return quote(text);
-    return Math.abs(value) >= 65536 ? `0x${(value < 0 ? value + 2 ** 32 : value).toString(16)}` : String(value);
+    return Math.abs(value) >= 65536
+      ? `0x${(value < 0 ? value + 2 ** 32 : value).toString(16)}`
+      : String(value);
   });
   return `${call.name}(${args.join(', ')}) = ${resultOf(outcome)}`;
 }

@@ -80,13 +80,13 @@ export class FakeGuest {
   }
 
   /** The outcome of a call; each string argument is put into memory with a NUL. */
-  outcome(name: string, ...args: (number | string | Buffer)[]): Outcome {
+  outcome(name: string, ...args: (number | string | Uint8Array)[]): Outcome {
     const placed = args.map((arg) => (typeof arg === 'number' ? arg : this.#place(arg)));
     return this.kernel.call(name, placed, this.memory);
   }
 
   /** The number that a call returned. */
-  call(name: string, ...args: (number | string | Buffer)[]): number {
+  call(name: string, ...args: (number | string | Uint8Array)[]): number {
     const outcome = this.outcome(name, ...args);
     if (outcome.kind !== 'return') throw new Error(`${name} ended the run: ${outcome.kind}`);
     return outcome.value;
@@ -112,7 +112,7 @@ export class FakeGuest {
     return result < 0 ? result : Number(this.memory.read(at, 144).readBigInt64LE(48));
   }
 
-  #place(value: string | Buffer): number {
+  #place(value: string | Uint8Array): number {
     const bytes = typeof value === 'string' ? Buffer.from(`${value}\0`, 'latin1') : value;
     const at = this.memory.room(bytes.length);
     this.memory.write(at, bytes);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { Errno, O } from '@sandpiper/abi';
 import { describe, expect, it } from 'vitest';
 import { fileHandlers } from '../src/files.js';

@@ -80,7 +80,8 @@ export class Channel {
   read(address: number, size: number): Buffer {
     if (size === 0) return Buffer.alloc(0);
     checkAddress(address);
-    if (!Number.isSafeInteger(size) || size < 0 || size > MAX_TRANSFER_BYTES) throw new SyscallError(Errno.EFAULT);
+    if (!Number.isSafeInteger(size) || size < 0 || size > MAX_TRANSFER_BYTES)
+      throw new SyscallError(Errno.EFAULT);
     this.#operation(OP.read, address, size);
     this.#flush();
     const data = this.#take(size);
@@ -100,7 +101,10 @@ export class Channel {
       throw new SyscallError(Errno.EFAULT);
     }
     if (length < 0 || length > max) {
-      throw new GuestProtocolError('bad-length', `a string of ${length} bytes where at most ${max} were asked for`);
+      throw new GuestProtocolError(
+        'bad-length',
+        `a string of ${length} bytes where at most ${max} were asked for`,
+      );
     }
     const data = this.#take(length);
     this.#expectNothingMore();

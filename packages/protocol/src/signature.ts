@@ -20,11 +20,17 @@ const FORM = /^([A-Za-z_][A-Za-z0-9_]*)\(([ipf]*)\)([vipf])$/;
 export function parseSignature(text: string): Signature {
   const match = text.length <= MAX_SIGNATURE_BYTES ? FORM.exec(text) : null;
   if (match === null) {
-    throw new GuestProtocolError('bad-signature', `not a call's signature: ${JSON.stringify(text.slice(0, 64))}`);
+    throw new GuestProtocolError(
+      'bad-signature',
+      `not a call's signature: ${JSON.stringify(text.slice(0, 64))}`,
+    );
   }
   const args = [...(match[2] as string)] as ArgumentKind[];
   if (args.length > MAX_ARGUMENTS) {
-    throw new GuestProtocolError('too-many-arguments', `${args.length} arguments, at most ${MAX_ARGUMENTS} fit`);
+    throw new GuestProtocolError(
+      'too-many-arguments',
+      `${args.length} arguments, at most ${MAX_ARGUMENTS} fit`,
+    );
   }
   return { text, name: match[1] as string, args, result: match[3] as ResultKind };
 }

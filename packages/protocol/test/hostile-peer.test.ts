@@ -27,12 +27,20 @@ describe('a guest that breaks the protocol', () => {
     expect(() => channelAfter('linux', Buffer.from([0, 1, 2])).nextRequest()).toThrow(GuestProtocolError);
   });
 
-  it.each(['open', 'open(', 'open(x)i', 'open(p)', 'open(p)ii', '(p)i', 'op en(p)i', '%s(p)i', 'a\0b(p)i', 'é(p)i'])(
-    'is refused the signature %j',
-    (name) => {
-      expect(() => channelAfter('linux', request(name)).nextRequest()).toThrow(GuestProtocolError);
-    },
-  );
+  it.each([
+    'open',
+    'open(',
+    'open(x)i',
+    'open(p)',
+    'open(p)ii',
+    '(p)i',
+    'op en(p)i',
+    '%s(p)i',
+    'a\0b(p)i',
+    'é(p)i',
+  ])('is refused the signature %j', (name) => {
+    expect(() => channelAfter('linux', request(name)).nextRequest()).toThrow(GuestProtocolError);
+  });
 
   it('is refused more than 32 arguments', () => {
     const name = `f(${'i'.repeat(33)})i`;
@@ -63,7 +71,9 @@ describe('a guest that breaks the protocol', () => {
   });
 
   it('that ends within a request is gone, between two requests at its end', () => {
-    expect(() => channelAfter('linux', request('getpid()i').subarray(0, 4)).nextRequest()).toThrow(GuestGoneError);
+    expect(() => channelAfter('linux', request('getpid()i').subarray(0, 4)).nextRequest()).toThrow(
+      GuestGoneError,
+    );
     expect(channelAfter('linux').nextRequest()).toBeNull();
   });
 
@@ -85,21 +95,27 @@ describe('a guest that breaks the protocol', () => {
 
   it('that sends any bytes at all meets one of three ends: a request, its end, or a refusal', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 2000 }), fc.constantFrom('libc' as const, 'linux' as const), (bytes, dialect) => {
-        const channel = channelAfter(dialect, Buffer.from(bytes));
-        try {
-          for (let i = 0; i < 20; i++) {
-            const asked = channel.nextRequest();
-            if (asked === null) return;
-            channel.readString(asked.args[0] ?? 0, 64);
-            channel.read(asked.args[1] ?? 0, 16);
+      fc.property(
+        fc.uint8Array({ maxLength: 2000 }),
+        fc.constantFrom('libc' as const, 'linux' as const),
+        (bytes, dialect) => {
+          const channel = channelAfter(dialect, Buffer.from(bytes));
+          try {
+            for (let i = 0; i < 20; i++) {
+              const asked = channel.nextRequest();
+              if (asked === null) return;
+              channel.readString(asked.args[0] ?? 0, 64);
+              channel.read(asked.args[1] ?? 0, 16);
+            }
+          } catch (error) {
+            const known =
+              error instanceof GuestProtocolError ||
+              error instanceof GuestGoneError ||
+              error instanceof SyscallError;
+            expect(known, String(error)).toBe(true);
           }
-        } catch (error) {
-          const known =
-            error instanceof GuestProtocolError || error instanceof GuestGoneError || error instanceof SyscallError;
-          expect(known, String(error)).toBe(true);
-        }
-      }),
+        },
+      ),
       { numRuns: 2000 },
     );
   });

@@ -6,7 +6,8 @@ import { type RecordedCall, ScriptedGuest } from './scripted-guest.js';
 
 const recordings = fileURLToPath(new URL('../../../../shared/data/sandbox-2/', import.meta.url));
 const present = existsSync(recordings);
-if (!present) console.warn(`skipped: the recordings of real guests are not beside this checkout (${recordings})`);
+if (!present)
+  console.warn(`skipped: the recordings of real guests are not beside this checkout (${recordings})`);
 
 const files = present
   ? ['pypy2', 'pypy3'].flatMap((guest) =>
@@ -23,7 +24,9 @@ describe('calls recorded from real guests', () => {
 
   it.each(files)('%s: requests, peeks, pokes and results survive the wire', (file) => {
     const lines = readFileSync(`${recordings}${file}`, 'utf8').trimEnd().split('\n');
-    const calls = lines.map((line) => JSON.parse(line) as RecordedCall).filter((line) => line.call !== undefined);
+    const calls = lines
+      .map((line) => JSON.parse(line) as RecordedCall)
+      .filter((line) => line.call !== undefined);
     expect(calls.length).toBeGreaterThan(100);
     const guest = new ScriptedGuest();
     const channel = new Channel(guest, 'libc');

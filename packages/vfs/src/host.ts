@@ -1,4 +1,13 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
 import { Errno, S_IF, SyscallError } from '@sandpiper/abi';
 import { DirectoryInode, FileInode, type Inode, SymlinkInode } from './inode.js';
 
@@ -33,7 +42,8 @@ export class HostFile extends FileInode {
     const key = this.path.toString('latin1');
     const cached = contents.get(key);
     if (cached !== undefined) return cached.subarray(offset, offset + length);
-    if (this.#size > CACHE_BYTES / 4) return this.#readFromHost(offset, Math.min(length, this.#size - offset));
+    if (this.#size > CACHE_BYTES / 4)
+      return this.#readFromHost(offset, Math.min(length, this.#size - offset));
     const whole = this.#readFromHost(0, this.#size);
     while (cachedBytes + whole.length > CACHE_BYTES) {
       const [oldest, bytes] = contents.entries().next().value as [string, Buffer];

@@ -188,7 +188,11 @@ class Walk {
     };
   }
 
-  #there(name: string, inode: Inode | null, mustBeDirectory: boolean): Place & { parents: readonly DirectoryInode[] } {
+  #there(
+    name: string,
+    inode: Inode | null,
+    mustBeDirectory: boolean,
+  ): Place & { parents: readonly DirectoryInode[] } {
     if (mustBeDirectory && inode !== null && (inode.mode & S_IF.MT) !== S_IF.DIR) {
       throw new SyscallError(Errno.ENOTDIR);
     }

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { SyscallError } from '@sandpiper/abi';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DirectoryInode, FileInode, NameSpace } from '../src/index.js';
