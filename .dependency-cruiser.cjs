@@ -8,20 +8,20 @@ const MAY_IMPORT = {
   'packages/protocol': ['abi'],
   'packages/kernel': ['abi', 'vfs', 'protocol'],
   'packages/contracts': [],
-  'packages/limits': ['contracts'],
-  'packages/guest': ['abi', 'protocol', 'contracts', 'limits'],
-  'packages/controller': ['abi', 'protocol', 'vfs', 'kernel', 'guest', 'limits', 'contracts'],
+  'packages/guest': ['abi', 'protocol', 'contracts'],
+  'packages/controller': ['abi', 'protocol', 'vfs', 'kernel', 'guest', 'contracts'],
   'packages/grading': ['contracts'],
   'packages/client': ['contracts'],
   'packages/store': ['contracts'],
   'packages/telemetry': ['contracts'],
-  'packages/cli': ['contracts', 'controller', 'guest', 'limits', 'grading', 'client', 'telemetry'],
+  'packages/cli': ['contracts', 'controller', 'grading', 'client', 'telemetry'],
   'services/scheduler': ['contracts', 'store', 'telemetry'],
-  'services/worker': ['contracts', 'store', 'telemetry', 'controller', 'limits'],
+  'services/worker': ['contracts', 'store', 'telemetry', 'controller'],
 };
 
 const OURS = '^(packages|services)/';
 
+/** @param {[string, string[]]} entry */
 function directionRule([folder, allowed]) {
   const permitted = [`^${folder}/`, ...allowed.map((name) => `^packages/${name}/`)];
   return {

@@ -79,8 +79,8 @@ export function encodeStatx(s: StatFields): Buffer {
   putU64(to, Math.ceil(s.size / 512), 48);
   const times = [s.atimeNs, s.ctimeNs, s.ctimeNs, s.mtimeNs];
   for (const [i, ns] of times.entries()) {
-    to.writeBigInt64LE(ns / BILLION, 64 + 16 * i);
-    to.writeUInt32LE(Number(ns % BILLION), 72 + 16 * i);
+    // struct statx_timestamp: the same eight bytes of seconds, then four of nanoseconds and four of padding
+    putTimespec(to, ns, 64 + 16 * i);
   }
   to.writeUInt32LE(s.dev & 0xff, 140);
   return to;

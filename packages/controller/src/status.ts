@@ -44,7 +44,7 @@ const signalNames = new Map<number, string>(
     .map(([name, number]) => [number, name]),
 );
 
-export function signalName(signal: number): string {
+function signalName(signal: number): string {
   return signalNames.get(signal) ?? `SIG${signal}`;
 }
 

@@ -60,6 +60,7 @@ export class RegularFile extends OpenFile {
     readonly path: string,
   ) {
     super(flags);
+    if (inode instanceof MemoryFile) inode.opens++;
   }
 
   stat(): StatFields {
@@ -93,7 +94,9 @@ export class RegularFile extends OpenFile {
   }
 
   override released(): void {
-    if (this.inode instanceof MemoryFile && this.inode.nlink === 0) this.inode.release();
+    if (!(this.inode instanceof MemoryFile)) return;
+    this.inode.opens--;
+    if (this.inode.nlink === 0 && this.inode.opens === 0) this.inode.release();
   }
 }
 
@@ -291,12 +294,6 @@ export class FdTable {
 
   numbers(): number[] {
     return [...this.#files.keys()].sort((a, b) => a - b);
-  }
-
-  isOpen(inode: Inode): boolean {
-    for (const { file } of this.#files.values())
-      if (file instanceof RegularFile && file.inode === inode) return true;
-    return false;
   }
 
   #put(fd: number, file: OpenFile, closeOnExec: boolean): void {

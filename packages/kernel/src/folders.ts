@@ -48,14 +48,23 @@ function makeDirectory(call: Call, dirfd: number, pathIndex: number, mode: numbe
   return 0;
 }
 
+/** A mount in a folder of the guest's is as busy as any mount point; it is shared by all runs. */
+function demandOwn(inode: Inode): void {
+  if (!inode.writable) throw new SyscallError(Errno.EBUSY);
+}
+
 function forget(call: Call, folder: MemoryDirectory, name: string, inode: Inode): void {
+  demandOwn(inode);
+  const { quota } = call.state.space;
   folder.delete(name);
   folder.mtimeNs = folder.ctimeNs = inode.ctimeNs = call.state.now();
   inode.nlink--;
   if (inode instanceof MemoryFile) {
-    if (inode.nlink === 0 && !call.state.fds.isOpen(inode)) inode.release();
-  } else {
-    call.state.space.quota.giveFile();
+    if (inode.nlink > 0)
+      quota.giveFile(); // each further name counts as a file
+    else if (inode.opens === 0) inode.release();
+  } else if (!(inode instanceof MemoryDirectory) || inode.counted) {
+    quota.giveFile();
   }
 }
 
@@ -91,6 +100,7 @@ function rename(call: Call, from: Found, to: Found, flags: number): number {
   const source = writableFolder(from);
   const target = writableFolder(to);
   if (to.inode === inode) return 0;
+  demandOwn(inode);
   if (inode instanceof DirectoryInode) {
     if (`${to.path}/`.startsWith(`${from.path}/`)) throw new SyscallError(Errno.EINVAL);
     if (to.inode !== null && !(to.inode instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
@@ -124,6 +134,7 @@ function link(call: Call, from: Found, to: Found): number {
   if (to.inode !== null) throw new SyscallError(Errno.EEXIST);
   if (!inode.writable) throw new SyscallError(Errno.EXDEV);
   if (!(inode instanceof MemoryFile)) throw new SyscallError(Errno.EPERM);
+  call.state.space.quota.takeFile();
   folder.set(to.name, inode);
   inode.nlink++;
   folder.mtimeNs = folder.ctimeNs = inode.ctimeNs = call.state.now();

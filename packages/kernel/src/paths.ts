@@ -4,7 +4,7 @@ import { OpenDirectory } from './descriptors.js';
 import type { Call } from './state.js';
 
 /** Where a path of an ...at call starts (openat(2)). */
-export function startOf(call: Call, dirfd: number, path: string): Location {
+function startOf(call: Call, dirfd: number, path: string): Location {
   if (dirfd === AT.FDCWD || path.startsWith('/')) return call.state.cwd;
   const file = call.state.fds.get(dirfd);
   if (!(file instanceof OpenDirectory)) throw new SyscallError(Errno.ENOTDIR);
@@ -43,5 +43,6 @@ export function makeEntry(call: Call, found: Found, make: (ino: number, now: big
   folder.set(found.name, inode);
   folder.mtimeNs = folder.ctimeNs = inode.ctimeNs;
   if (inode instanceof DirectoryInode) folder.nlink++;
+  if (inode instanceof MemoryDirectory) inode.counted = true;
   return inode;
 }

@@ -95,7 +95,8 @@ function select(call: Call, timeoutNs: bigint | null): number {
   const look = () => {
     let ready = 0;
     for (const [i, { bits }] of sets.entries()) {
-      for (let fd = 0; bits !== null && fd < count; fd++) {
+      if (bits === null) continue;
+      for (let fd = 0; fd < count; fd++) {
         const bit = 1 << (fd & 7);
         if (((asked[i]?.[fd >> 3] ?? 0) & bit) === 0) continue;
         const isReady = (call.state.fds.get(fd).poll() & (masks[i] ?? 0)) !== 0;

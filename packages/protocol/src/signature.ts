@@ -25,7 +25,7 @@ export function parseSignature(text: string): Signature {
       `not a call's signature: ${JSON.stringify(text.slice(0, 64))}`,
     );
   }
-  const args = [...(match[2] as string)] as ArgumentKind[];
+  const args = (match[2] as string).split('') as ArgumentKind[];
   if (args.length > MAX_ARGUMENTS) {
     throw new GuestProtocolError(
       'too-many-arguments',

@@ -7,7 +7,7 @@ import { type RecordedCall, ScriptedGuest } from './scripted-guest.js';
 const recordings = fileURLToPath(new URL('../../../../shared/data/sandbox-2/', import.meta.url));
 const present = existsSync(recordings);
 if (!present)
-  console.warn(`skipped: the recordings of real guests are not beside this checkout (${recordings})`);
+  process.stderr.write(`skipped: no recordings of real guests beside this checkout: ${recordings}\n`);
 
 const files = present
   ? ['pypy2', 'pypy3'].flatMap((guest) =>

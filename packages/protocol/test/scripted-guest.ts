@@ -61,7 +61,7 @@ export class ScriptedGuest implements Transport {
   #obeyOne(): boolean {
     const bytes = this.#fromController;
     if (bytes.length === 0) return false;
-    const letter = String.fromCharCode(bytes[0] as number);
+    const letter = String.fromCharCode(bytes[0] ?? 0);
     const word = (index: number) => bytes.readBigInt64LE(1 + 8 * index);
     const fixed: Record<string, number> = { R: 17, Z: 17, W: 17, M: 9, F: 9, E: 5, v: 1, i: 9, p: 9, f: 9 };
     let size = fixed[letter];

@@ -56,7 +56,12 @@ export class HostFile extends FileInode {
   }
 
   #readFromHost(offset: number, length: number): Buffer {
-    const fd = openSync(this.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    let fd: number;
+    try {
+      fd = openSync(this.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    } catch {
+      throw new SyscallError(Errno.EIO); // it was there when it was looked up
+    }
     try {
       if (!fstatSync(fd).isFile()) throw new SyscallError(Errno.EIO);
       const data = Buffer.allocUnsafe(length);

@@ -1,5 +1,5 @@
 import { Errno, S_IF, SyscallError } from '@sandpiper/abi';
-import { DirectoryInode, FileInode, Inode } from './inode.js';
+import { DirectoryInode, FileInode, type Inode } from './inode.js';
 
 /** Storage is counted in these, as a disk's blocks are; bytes. */
 const BLOCK = 4096;
@@ -45,15 +45,22 @@ export class Quota {
 /** A sparse file in memory: only blocks that were written exist and count. */
 export class MemoryFile extends FileInode {
   readonly #blocks = new Map<number, Buffer>();
+  /** Blocks that were never taken from the quota. */
+  readonly #free = new WeakSet<Buffer>();
+  #released = false;
+  /** Descriptions that are open on it; it lives as long as one of them or a name does. */
+  opens = 0;
   #size = 0;
 
   constructor(
     ino: number,
     permissions: number,
     nowNs: bigint,
-    /** null for what the run was given: that is not the guest's doing. */
+    /** null where the guest cannot write. */
     private readonly quota: Quota | null,
     writable = true,
+    /** Whether it was counted as one of the guest's files; what the run was given is not. */
+    readonly counted = true,
   ) {
     super(ino, S_IF.REG | permissions, nowNs, writable);
   }
@@ -108,10 +115,23 @@ export class MemoryFile extends FileInode {
     this.#size = size;
   }
 
-  /** The last link and the last descriptor are gone. */
+  /** Fills a file that the run was given: these blocks are not the guest's doing, whatever it does with them later. */
+  fill(data: Uint8Array): void {
+    for (let at = 0; at < data.length; at += BLOCK) {
+      const block = Buffer.alloc(BLOCK);
+      block.set(data.subarray(at, at + BLOCK));
+      this.#blocks.set(at / BLOCK, block);
+      this.#free.add(block);
+    }
+    this.#size = data.length;
+  }
+
+  /** The last link and the last descriptor are gone. Nothing more happens when that is said twice. */
   release(): void {
+    if (this.#released) return;
+    this.#released = true;
     this.truncate(0);
-    this.quota?.giveFile();
+    if (this.counted) this.quota?.giveFile();
   }
 
   #block(index: number): Buffer {
@@ -124,12 +144,17 @@ export class MemoryFile extends FileInode {
   }
 
   #drop(index: number): void {
-    if (this.#blocks.delete(index)) this.quota?.giveBytes(BLOCK);
+    const block = this.#blocks.get(index);
+    if (block === undefined) return;
+    this.#blocks.delete(index);
+    if (!this.#free.has(block)) this.quota?.giveBytes(BLOCK);
   }
 }
 
 export class MemoryDirectory extends DirectoryInode {
   readonly #entries = new Map<string, Inode>();
+  /** Whether it counts as one of the guest's files; what was laid out before the run does not. */
+  counted = false;
   parent: DirectoryInode | null = null;
   /** Removed: nothing can be made in it any more. */
   dead = false;

@@ -1,5 +1,5 @@
 import { Errno, NAME_MAX, S_IF, SyscallError } from '@sandpiper/abi';
-import { type Clock, DeviceInode, DirectoryInode, Inode, SymlinkInode } from './inode.js';
+import { type Clock, DeviceInode, DirectoryInode, type Inode, SymlinkInode } from './inode.js';
 import { hostMount } from './host.js';
 import { MemoryDirectory, MemoryFile, Quota } from './memory.js';
 
@@ -77,8 +77,8 @@ export class NameSpace {
   }
 
   placeFile(path: string, data: Uint8Array, writable: boolean, permissions = 0o644): void {
-    const file = new MemoryFile(this.newIno(), permissions, this.clock(), null, writable);
-    file.write(0, data);
+    const file = new MemoryFile(this.newIno(), permissions, this.clock(), this.quota, writable, false);
+    file.fill(data);
     if (!writable) file.uid = file.gid = 0;
     this.place(path, file);
   }
