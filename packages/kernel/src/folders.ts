@@ -179,21 +179,28 @@ const UTIME_NOW = 0x3fffffff;
 const UTIME_OMIT = 0x3ffffffe;
 
 /** Two struct timespec at an address, or now for both when it is NULL (utimensat(2)). */
-function setTimes(call: Call, inode: Inode, address: number, unit: 'ns' | 'us'): number {
+function setTimes(call: Call, inode: Inode, address: number, unit: 'ns' | 'us' | 's'): number {
   changeable(inode);
   const now = call.state.now();
   let times: (bigint | null)[] = [now, now];
   if (address !== 0) {
-    const data = call.memory.read(address, 32);
-    times = [0, 16].map((at) => {
-      const fraction = data.readBigInt64LE(at + 8);
-      if (unit === 'ns' && fraction === BigInt(UTIME_NOW)) return now;
-      if (unit === 'ns' && fraction === BigInt(UTIME_OMIT)) return null;
-      if (fraction < 0n || fraction >= (unit === 'ns' ? 1_000_000_000n : 1_000_000n)) {
-        throw new SyscallError(Errno.EINVAL);
-      }
-      return bounded(data.readBigInt64LE(at)) * 1_000_000_000n + fraction * (unit === 'ns' ? 1n : 1000n);
-    });
+    const data = call.memory.read(address, unit === 's' ? 16 : 32);
+    // utime(2) has whole seconds: two 64-bit numbers
+    const seconds = [0, 8].map((at) => bounded(data.readBigInt64LE(at)) * 1_000_000_000n);
+    times =
+      unit === 's'
+        ? seconds
+        : [0, 16].map((at) => {
+            const fraction = data.readBigInt64LE(at + 8);
+            if (unit === 'ns' && fraction === BigInt(UTIME_NOW)) return now;
+            if (unit === 'ns' && fraction === BigInt(UTIME_OMIT)) return null;
+            if (fraction < 0n || fraction >= (unit === 'ns' ? 1_000_000_000n : 1_000_000n)) {
+              throw new SyscallError(Errno.EINVAL);
+            }
+            return (
+              bounded(data.readBigInt64LE(at)) * 1_000_000_000n + fraction * (unit === 'ns' ? 1n : 1000n)
+            );
+          });
   }
   const [atime = null, mtime = null] = times;
   if (atime !== null) inode.atimeNs = atime;
@@ -294,6 +301,7 @@ export const folderHandlers: Record<string, Handler> = {
     const inode = c.pointer(1) === 0 ? inodeOf(c, c.int(0)) : existing(lookUp(c, c.int(0), 1, follow));
     return setTimes(c, inode, c.pointer(2), 'ns');
   },
+  utime: (c) => setTimes(c, existing(lookUp(c, here, 0, true)), c.pointer(1), 's'),
   utimes: (c) => setTimes(c, existing(lookUp(c, here, 0, true)), c.pointer(1), 'us'),
   statfs: (c) => {
     existing(lookUp(c, here, 0, true));

@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Errno, O } from '@sandpiper/abi';
+import { describe, expect, it } from 'vitest';
+import { FakeGuest, limits } from './fake-guest.js';
+
+const { CREAT, RDWR, WRONLY } = O;
+
+/** How often a call succeeds before it says ENOSPC. */
+function until(refusal: () => number): number {
+  let count = 0;
+  for (let result = refusal(); result >= 0 && count < 1000; result = refusal()) count++;
+  return count;
+}
+
+describe('the quota of a guest', () => {
+  it('holds for the growth of files that the run was given', () => {
+    const guest = new FakeGuest({ files: [{ path: '/box/main.py', data: Buffer.from('x') }] });
+    const fd = guest.open('main.py', RDWR);
+    guest.call('lseek', fd, 0, 2);
+    let written = 0;
+    for (let n = 1; n > 0 && written < 4 * limits.diskBytes; written += Math.max(n, 0)) {
+      n = guest.write(fd, 'y'.repeat(65536));
+    }
+    expect(written).toBeLessThanOrEqual(limits.diskBytes + 4096);
+    expect(guest.kernel.diskLimitHit).toBe(true);
+  });
+
+  it('keeps an unlinked file as long as one of several descriptors is open, and gives it back once', () => {
+    const guest = new FakeGuest();
+    const first = guest.open('a', CREAT | RDWR);
+    guest.write(first, 'kept');
+    const second = guest.open('a');
+    guest.call('unlink', 'a');
+    guest.call('close', first);
+    expect(guest.read(second, 10)).toBe('kept');
+    guest.call('close', second);
+    expect(until(() => guest.call('mkdir', `d${Math.random()}`, 0o755))).toBe(limits.files);
+  });
+
+  it('counts every name of a file', () => {
+    const guest = new FakeGuest();
+    guest.call('close', guest.open('a', CREAT | WRONLY));
+    let i = 0;
+    expect(until(() => guest.call('link', 'a', `l${i++}`))).toBe(limits.files - 1);
+    for (let k = 0; k < limits.files - 1; k++) expect(guest.call('unlink', `l${k}`)).toBe(0);
+    i = 0;
+    expect(until(() => guest.call('mkdir', `d${i++}`, 0o755))).toBe(limits.files - 1);
+  });
+
+  it('does not grow when folders are removed that the run was given', () => {
+    const files = Array.from({ length: 5 }, (_, i) => ({ path: `/box/g${i}/f`, data: Buffer.alloc(0) }));
+    const guest = new FakeGuest({ files });
+    for (let i = 0; i < 5; i++) {
+      expect(guest.call('unlink', `g${i}/f`)).toBe(0);
+      expect(guest.call('rmdir', `g${i}`)).toBe(0);
+    }
+    let i = 0;
+    expect(until(() => guest.call('mkdir', `d${i++}`, 0o755))).toBe(limits.files);
+  });
+});
+
+describe('files of the host', () => {
+  it('that vanish after they were looked up are an I/O error, and cannot be unlinked', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sandpiper-kernel-'));
+    try {
+      writeFileSync(join(folder, 'gone'), 'hello');
+      const guest = new FakeGuest({ hostMounts: [{ host: join(folder, 'gone'), path: '/box/gone' }] });
+      const fd = guest.open('gone');
+      unlinkSync(join(folder, 'gone'));
+      expect(guest.call('read', fd, guest.memory.room(16), 5)).toBe(-Errno.EIO);
+      expect(guest.call('unlink', 'gone')).toBe(-Errno.EBUSY);
+      expect(guest.call('rename', 'gone', 'other')).toBe(-Errno.EBUSY);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
