@@ -1,4 +1,4 @@
-import { errnoName } from '@sandpiper/abi';
+import { AT, errnoName } from '@sandpiper/abi';
 import type { Call } from './state.js';
 import type { Outcome } from './types.js';
 
@@ -7,6 +7,8 @@ export function traceLine(call: Call, outcome: Outcome): string {
   const args = call.args.map((value) => {
     const text = call.strings.get(value);
     if (text !== undefined) return quote(text);
+    // A C int in a register of 64 bits
+    if (value === AT.FDCWD || value === 2 ** 32 + AT.FDCWD) return 'AT_FDCWD';
     return Math.abs(value) >= 65536
       ? `0x${(value < 0 ? value + 2 ** 32 : value).toString(16)}`
       : String(value);
