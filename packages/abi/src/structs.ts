@@ -120,6 +120,26 @@ export function encodeStatfs(f: { blocks: number; free: number; files: number; f
   return to;
 }
 
+/** struct statvfs of glibc (statvfs(3)), 112 bytes. Counts in blocks of 4096 bytes. */
+export function encodeStatvfs(f: { blocks: number; free: number; files: number; filesFree: number }): Buffer {
+  const to = Buffer.alloc(112);
+  const words = [
+    BLOCK_BYTES,
+    BLOCK_BYTES,
+    f.blocks,
+    f.free,
+    f.free,
+    f.files,
+    f.filesFree,
+    f.filesFree,
+    0,
+    0,
+    255,
+  ];
+  for (const [i, word] of words.entries()) putU64(to, word, 8 * i);
+  return to;
+}
+
 /** struct rusage (getrusage(2)), 144 bytes; user time and peak resident set only. */
 export function encodeRusage(userNs: bigint, maxRssKib: number): Buffer {
   const to = Buffer.alloc(144);

@@ -10,13 +10,22 @@ import {
   type RunRequest,
   type RunResult,
 } from '@sandpiper/contracts';
-import { RUN_FOLDER, runLocally, type LocalRun } from '@sandpiper/controller';
+import {
+  type Determinism,
+  EngineUnusableError,
+  type Interpreter,
+  type LocalRun,
+  RUN_FOLDER,
+  runLocally,
+} from '@sandpiper/controller';
 import { InputError, readBounded } from '@sandpiper/grading';
 import { escapeForTerminal } from './escape.js';
 import { EXIT, endingLine, exitCodeOf } from './exit-codes.js';
 import { quote, type Pair } from './options.js';
 
 const MIB = 1024 * 1024;
+/** When a deterministic run begins, if nobody says: the first second of 2020, UTC. Seconds since 1970. */
+const DEFAULT_EPOCH_S = 1_577_836_800;
 
 export interface RunOptions {
   json?: boolean;
@@ -29,6 +38,11 @@ export interface RunOptions {
   file?: Pair[];
   env?: Pair[];
   engine?: Engine;
+  pypy?: string;
+  lib?: string;
+  deterministic?: boolean;
+  seed?: string;
+  epoch?: number;
   trace?: string;
   cpu?: number;
 }
@@ -40,6 +54,8 @@ export async function runCommand(
   options: RunOptions,
 ): Promise<number> {
   const limits = limitsOf(options);
+  const interpreter = interpreterOf(options);
+  const deterministic = determinismOf(options);
   const request = buildRequest(args, limits, options);
   const programBytes = await readBounded(program, REQUEST_BOUNDS.sourceBytes);
   const files = await readFiles(options.file ?? [], completeLimits(limits).diskBytes);
@@ -50,6 +66,10 @@ export async function runCommand(
     const result = await runInterruptibly(
       {
         request,
+        interpreter,
+        deterministic,
+        mounts: [],
+        outputs: [],
         // The guest sees the paths that it would see without the sandbox: they stand in tracebacks and in argv.
         folder: folderOf(program),
         programPath: folderOf(program) === process.cwd() ? program : resolve(program),
@@ -66,6 +86,29 @@ export async function runCommand(
   } finally {
     if (stdinFd !== 0) closeSync(stdinFd);
   }
+}
+
+/** The interpreter that the options name. @throws InputError when they do not go together */
+export function interpreterOf(options: Pick<RunOptions, 'engine' | 'pypy' | 'lib'>): Interpreter {
+  const { engine = 'seccomp', pypy, lib } = options;
+  if (engine === 'seccomp') {
+    if (pypy !== undefined) throw new InputError('--pypy goes with --engine rpython');
+    return { engine };
+  }
+  if (pypy === undefined || lib === undefined) {
+    throw new InputError(
+      '--engine rpython wants --pypy PATH and --lib DIR: a PyPy translated with --sandbox, and its library',
+    );
+  }
+  return { engine, executable: resolve(pypy), library: resolve(lib) };
+}
+
+function determinismOf(options: RunOptions): Determinism | null {
+  const { deterministic, seed, epoch } = options;
+  if (deterministic === true) return { seed: seed ?? '0', epochMs: (epoch ?? DEFAULT_EPOCH_S) * 1000 };
+  if (seed !== undefined) throw new InputError('--seed goes with --deterministic');
+  if (epoch !== undefined) throw new InputError('--epoch goes with --deterministic');
+  return null;
 }
 
 /** Where the guest's system lies its folder cannot be: it works in /box then, and the program's path is absolute. */
@@ -87,7 +130,6 @@ function buildRequest(args: readonly string[], limits: Partial<Limits>, options:
     ...(options.env === undefined
       ? {}
       : { env: Object.fromEntries(options.env.map((e) => [e.name, e.value])) }),
-    ...(options.engine === undefined ? {} : { engine: options.engine }),
     limits,
   });
   if (parsed.success) return parsed.data;
@@ -166,6 +208,10 @@ async function runInterruptibly(run: LocalRun, cpu: number | null): Promise<RunR
   process.on('SIGTERM', interrupt);
   try {
     return await runLocally(run, { signal: abort.signal, cpu });
+  } catch (error) {
+    if (error instanceof EngineUnusableError)
+      throw new InputError(escapeForTerminal(error.message), { cause: error });
+    throw error;
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);

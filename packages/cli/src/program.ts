@@ -89,6 +89,15 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
     )
     .option('--env <key=value>', 'set a variable of the environment (repeatable)', pair('--env', 'KEY=VALUE'))
     .option('--engine <name>', `the engine: ${ENGINES.join(' or ')}`, engine)
+    .option('--pypy <path>', 'for rpython: the PyPy that was translated with --sandbox')
+    .option('--lib <folder>', 'for rpython: the folder of its lib-python and lib_pypy')
+    .option('--deterministic', 'made-up time, seeded chance: the same run every time')
+    .option('--seed <text>', 'for --deterministic: what all random bytes come from (default: 0)')
+    .option(
+      '--epoch <seconds>',
+      'for --deterministic: when the run begins, seconds since 1970 (default: the year 2020)',
+      wholeNumber('--epoch', 0, 253_402_300_799),
+    )
     .option('--trace <file>', 'write one line for each system call, as strace would')
     .option('--cpu <n>', 'pin the run to this processor', wholeNumber('--cpu', 0, 4095))
     .addHelpText(

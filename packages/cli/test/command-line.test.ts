@@ -74,7 +74,7 @@ describe('run', () => {
     ['--output-mb', '257', /to 256,/],
     ['--disk-mb', '', /not ""$/],
     ['--cpu', '-1', /--cpu wants/],
-    ['--engine', 'wasm', /^--engine: unknown engine "wasm"; there are seccomp$/],
+    ['--engine', 'wasm', /^--engine: unknown engine "wasm"; there are seccomp, rpython$/],
     ['--env', 'NOVALUE', /^--env wants KEY=VALUE, not "NOVALUE"$/],
     ['--file', '=x', /^--file wants NAME=PATH/],
     ['--engine', '\u001b[2J', /"\\x1b\[2J"/],

@@ -42,8 +42,8 @@ export const runFileSchema = z
 
 export type RunFile = z.infer<typeof runFileSchema>;
 
-/** `rpython`, PyPy translated with `--sandbox`, is designed and not built yet: it is refused like any unknown one. */
-export const ENGINES = ['seccomp'] as const;
+/** `seccomp`: the stock pypy3 under the shim. `rpython`: a PyPy translated with `--sandbox`, where a node has one. */
+export const ENGINES = ['seccomp', 'rpython'] as const;
 export const engineSchema = z.enum(ENGINES).meta({ id: 'Engine' });
 export type Engine = z.infer<typeof engineSchema>;
 

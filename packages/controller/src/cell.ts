@@ -2,14 +2,18 @@ import { fileURLToPath } from 'node:url';
 import type { RunRequest, RunResult } from '@sandpiper/contracts';
 import { KeeperProcess } from '@sandpiper/guest';
 import { Piscina } from 'piscina';
+import { EngineUnusableError, type TranslatedInterpreter } from './engines.js';
 import { type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { jobOfRequest } from './request-job.js';
+import type { ThreadAnswer } from './thread.js';
 
 export interface CellOptions {
   readonly id: number | null;
   /** The CPU that thread and guest are pinned to, or null for none. */
   readonly cpu: number | null;
   readonly node: string | null;
+  /** The translated interpreter of this node, if it has one. */
+  readonly rpython: TranslatedInterpreter | null;
 }
 
 /** The cell cannot run anything any more; its run, if it had one, is to be tried elsewhere. */
@@ -63,7 +67,7 @@ export class Cell {
 
   /** Runs a request. Rejects only for what is not the program's doing: the run may be tried elsewhere. */
   async run(run: { id: string; request: RunRequest; attempt: number }): Promise<RunResult> {
-    return this.runJob(jobOfRequest(run));
+    return this.runJob(jobOfRequest(run, this.options.rpython));
   }
 
   /** Like {@link run}, for a job that was put together by hand. */
@@ -81,7 +85,12 @@ export class Cell {
       shared: this.#shared,
     };
     try {
-      return await Promise.race([this.pool.run({ job, place }) as Promise<RunResult>, this.#death]);
+      const answer = await Promise.race([
+        this.pool.run({ job, place }) as Promise<ThreadAnswer>,
+        this.#death,
+      ]);
+      if ('unusable' in answer) throw new EngineUnusableError(answer.unusable);
+      return answer.result;
     } finally {
       this.#running = null;
     }

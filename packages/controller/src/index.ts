@@ -1,5 +1,6 @@
 export * from './cell.js';
+export { EngineUnusableError, type Interpreter, type TranslatedInterpreter } from './engines.js';
 export * from './host.js';
-export type { GuestFile, GuestJob } from './job.js';
+export type { Determinism, GuestFile, GuestJob } from './job.js';
 export { RUN_FOLDER } from './job.js';
 export * from './local.js';

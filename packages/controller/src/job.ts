@@ -1,4 +1,6 @@
-import type { Engine, Limits } from '@sandpiper/contracts';
+import type { Limits } from '@sandpiper/contracts';
+import type { HostMount } from '@sandpiper/kernel';
+import type { Interpreter } from './engines.js';
 
 /** A file of the run, at an absolute virtual path. */
 export interface GuestFile {
@@ -10,20 +12,38 @@ export interface GuestFile {
 export interface GuestJob {
   readonly id: string;
   readonly attempt: number;
-  readonly engine: Engine;
-  /** The program as the guest's argv names it: absolute, or relative to its folder. */
-  readonly programPath: string;
+  readonly interpreter: Interpreter;
+  /** The program as the guest's argv names it, absolute or relative to its folder; null for a prompt. */
+  readonly programPath: string | null;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** The guest's working directory: absolute, in memory, writable. */
   readonly folder: string;
   readonly files: readonly GuestFile[];
+  /** Folders of the host that the guest sees, read-only. */
+  readonly mounts: readonly HostMount[];
   readonly stdin:
     | { readonly kind: 'buffer'; readonly data: Uint8Array }
     | { readonly kind: 'fd'; readonly fd: number };
   readonly output: 'capture' | 'pass-through';
   readonly tracePath: string | null;
+  /** Time, chance and addresses are the same in every run. */
+  readonly deterministic: Determinism | null;
+  /** Names of files whose content the result shall hold, below the folder. */
+  readonly outputs: readonly string[];
   readonly limits: Limits;
+}
+
+/** The words behind the interpreter's own name. */
+export function argvOf(job: GuestJob): readonly string[] {
+  return job.programPath === null ? ['-i', ...job.args] : [job.programPath, ...job.args];
+}
+
+export interface Determinism {
+  /** What all random bytes come from. */
+  readonly seed: string;
+  /** What time the run begins at, milliseconds since 1970. */
+  readonly epochMs: number;
 }
 
 /** Where it runs. */

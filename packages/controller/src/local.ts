@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { posix } from 'node:path';
 import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
 import { Cell } from './cell.js';
-import type { GuestFile } from './job.js';
+import type { Interpreter } from './engines.js';
+import type { Determinism, GuestFile, GuestJob } from './job.js';
 
 /** A run here and now, without a queue. */
 export interface LocalRun {
   /** Limits, arguments, environment and engine; files and input are given beside it. */
-  readonly request: Pick<RunRequest, 'args' | 'env' | 'engine' | 'limits'>;
+  readonly request: Pick<RunRequest, 'args' | 'env' | 'limits'>;
+  readonly interpreter: Interpreter;
   /** The working directory that the guest sees, absolute; in memory, whatever the host has there. */
   readonly folder: string;
   /** The program as the guest's argv shows it: absolute, or relative to the folder. */
@@ -21,6 +23,9 @@ export interface LocalRun {
   /** `pass-through` writes to descriptors 1 and 2 of this process as the guest does. */
   readonly output: 'capture' | 'pass-through';
   readonly tracePath: string | null;
+  readonly mounts: GuestJob['mounts'];
+  readonly deterministic: Determinism | null;
+  readonly outputs: readonly string[];
 }
 
 /** Starts a cell for one run and closes it again. An aborted signal ends the run as `cancelled`. */
@@ -29,14 +34,14 @@ export async function runLocally(
   options: { signal?: AbortSignal; cpu?: number | null } = {},
 ): Promise<RunResult> {
   const id = randomUUID();
-  const cell = await Cell.start({ id: null, cpu: options.cpu ?? null, node: null });
+  const cell = await Cell.start({ id: null, cpu: options.cpu ?? null, node: null, rpython: null });
   const cancel = () => cell.cancel(id);
   options.signal?.addEventListener('abort', cancel);
   try {
     const running = cell.runJob({
       id,
       attempt: 1,
-      engine: run.request.engine ?? 'seccomp',
+      interpreter: run.interpreter,
       programPath: run.programPath,
       args: run.request.args ?? [],
       env: run.request.env ?? {},
@@ -45,9 +50,12 @@ export async function runLocally(
         { path: posix.resolve(run.folder, run.programPath), data: run.program },
         ...run.files.map((file) => ({ path: posix.resolve(run.folder, file.path), data: file.data })),
       ],
+      mounts: run.mounts,
       stdin: run.stdin,
       output: run.output,
       tracePath: run.tracePath,
+      deterministic: run.deterministic,
+      outputs: run.outputs,
       limits: completeLimits(run.request.limits),
     });
     if (options.signal?.aborted) cancel();

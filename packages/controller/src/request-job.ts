@@ -1,9 +1,13 @@
 import { posix } from 'node:path';
-import { completeLimits, decodeBytes, type RunRequest } from '@sandpiper/contracts';
+import { completeLimits, decodeBytes, type Engine, type RunRequest } from '@sandpiper/contracts';
+import { EngineUnusableError, type Interpreter, type TranslatedInterpreter } from './engines.js';
 import { type GuestFile, type GuestJob, RUN_FOLDER } from './job.js';
 
 /** The job that a request of the API stands for. */
-export function jobOfRequest(run: { id: string; request: RunRequest; attempt: number }): GuestJob {
+export function jobOfRequest(
+  run: { id: string; request: RunRequest; attempt: number },
+  rpython: TranslatedInterpreter | null,
+): GuestJob {
   const { request } = run;
   const entry = request.entry ?? 'main.py';
   const files: GuestFile[] = (request.files ?? []).map((file) => ({
@@ -16,15 +20,24 @@ export function jobOfRequest(run: { id: string; request: RunRequest; attempt: nu
   return {
     id: run.id,
     attempt: run.attempt,
-    engine: request.engine ?? 'seccomp',
+    interpreter: interpreterOf(request.engine ?? 'seccomp', rpython),
     programPath: entry,
     args: request.args ?? [],
     env: request.env ?? {},
     folder: RUN_FOLDER,
     files,
+    mounts: [],
     stdin: { kind: 'buffer', data: decodeBytes(request.stdin, request.stdinBase64) },
     output: 'capture',
     tracePath: null,
+    deterministic: null,
+    outputs: [],
     limits: completeLimits(request.limits),
   };
+}
+
+function interpreterOf(engine: Engine, rpython: TranslatedInterpreter | null): Interpreter {
+  if (engine === 'seccomp') return { engine };
+  if (rpython === null) throw new EngineUnusableError('this node has no interpreter for the engine rpython');
+  return rpython;
 }

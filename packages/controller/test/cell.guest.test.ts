@@ -39,7 +39,7 @@ const FOREVER = 'import time\nprint("up", flush=True)\nwhile True: time.sleep(1)
 describe('a cell', () => {
   it('leaves no process, descriptor or folder behind', async () => {
     const before = { folders: folders().length, keepers: keepers().length };
-    const cell = await Cell.start({ id: 1, cpu: null, node: null });
+    const cell = await Cell.start({ id: 1, cpu: null, node: null, rpython: null });
     await runSource(cell, 'print(1)');
     const descriptors = readdirSync('/proc/self/fd').length;
     for (let i = 0; i < 5; i++) await runSource(cell, 'print(1)');
@@ -50,7 +50,7 @@ describe('a cell', () => {
   });
 
   it('cancels the run that it is told to, and no other', async () => {
-    const cell = await Cell.start({ id: 1, cpu: null, node: null });
+    const cell = await Cell.start({ id: 1, cpu: null, node: null, rpython: null });
     try {
       const running = runSource(cell, FOREVER, { id: 'this' });
       const keeper = keepers().at(-1) as number;
@@ -65,7 +65,7 @@ describe('a cell', () => {
   });
 
   it('that loses its keeper says so, and its guest dies', async () => {
-    const cell = await Cell.start({ id: 1, cpu: null, node: null });
+    const cell = await Cell.start({ id: 1, cpu: null, node: null, rpython: null });
     try {
       const running = runSource(cell, FOREVER);
       const failed = running.then(

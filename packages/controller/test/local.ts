@@ -15,15 +15,18 @@ export function runSource(
   return cell.runJob({
     id: more.id ?? `test-${++count}`,
     attempt: 1,
-    engine: 'seccomp',
+    interpreter: { engine: 'seccomp' },
     programPath: 'main.py',
     args: more.args ?? [],
     env: {},
     folder: '/box',
     files: [{ path: '/box/main.py', data: Buffer.from(source) }],
+    mounts: [],
     stdin: { kind: 'buffer', data: Buffer.from(more.stdin ?? '') },
     output: 'capture',
     tracePath: null,
+    deterministic: null,
+    outputs: [],
     limits: { ...DEFAULT_LIMITS, ...given },
   });
 }

@@ -7,7 +7,7 @@ const MIB = 1024 * 1024;
 let cell: Cell;
 
 beforeAll(async () => {
-  cell = await Cell.start({ id: 0, cpu: null, node: null });
+  cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
 });
 afterAll(() => cell.close());
 

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What a guest is started with. Strings hold no NUL: the contracts see to it. */
@@ -6,10 +6,40 @@ export interface GuestStart {
   readonly executable: string;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** `translated` is a PyPy that speaks sandbox-2 by itself; `stock` is any other, under the shim. */
+  readonly kind: 'stock' | 'translated';
+  /** Variables of ours for a translated guest's C library; its Python never sees them. */
+  readonly ownEnv?: Readonly<Record<string, string>>;
+  /** The controller makes up the guest's time, and addresses are the same in every run. */
+  readonly deterministic: boolean;
   /** The CPU that the guest is pinned to, or null. */
   readonly cpu: number | null;
   /** Elapsed time that the interpreter may take until its program begins, milliseconds. */
   readonly startupMs: number;
+}
+
+/** A guest that was started, with our ends of its pipes. */
+export class StartedGuest {
+  constructor(
+    readonly pid: number,
+    readonly requests: number,
+    readonly replies: number,
+    private readonly errors: number,
+  ) {}
+
+  /** What a translated guest has written to its own descriptor 2: what a pipe holds, 64 KiB, at most. */
+  readErrors(): Buffer {
+    const bytes = Buffer.alloc(65536);
+    try {
+      return bytes.subarray(0, readSync(this.errors, bytes, 0, bytes.length, null));
+    } catch {
+      return bytes.subarray(0, 0); // nothing there, and someone could still write
+    }
+  }
+
+  close(): void {
+    for (const fd of [this.requests, this.replies, this.errors]) closeSync(fd);
+  }
 }
 
 export type GuestEndReason = 'exit' | 'cpu' | 'wall' | 'memory' | 'startup' | 'killed';
@@ -48,24 +78,32 @@ export class KeeperClient {
     this.#reports = openSync(join(directory, 'reports'), 'r');
   }
 
-  /** Starts a guest and returns its process id and our ends of its two pipes, which the caller closes. */
-  start(guest: GuestStart): { pid: number; requests: number; replies: number } {
-    const env = Object.entries(guest.env).map(([name, value]) => `${name}=${value}`);
+  /** Starts a guest; the caller closes it. */
+  start(guest: GuestStart): StartedGuest {
+    // The prefix keeps them from the dynamic loader; the shim takes it off (native/shim/shim.h).
+    const env = Object.entries(guest.env).map(([name, value]) => `GUEST_${name}=${value}`);
+    const own = Object.entries(guest.ownEnv ?? {}).map(([name, value]) => `${name}=${value}`);
     this.#send(
       'start',
       guest.executable,
       guest.cpu ?? -1,
       guest.startupMs,
+      guest.kind,
+      guest.deterministic ? 1 : 0,
       guest.argv.length,
       ...guest.argv,
       ...env,
+      ...own,
+      ...(guest.kind === 'translated' ? ['SANDPIPER_TRANSLATED=1'] : []),
+      ...(guest.deterministic ? ['SANDPIPER_VIRTUAL_TIME=1'] : []),
       'LD_PRELOAD=/proc/self/fd/5',
     );
     const pid = Number(this.#expect('started'));
     const requests = openSync(join(this.directory, 'requests'), 'r');
     const replies = openSync(join(this.directory, 'replies'), 'w');
+    const errors = openSync(join(this.directory, 'errors'), constants.O_RDONLY | constants.O_NONBLOCK);
     this.#send('attached');
-    return { pid, requests, replies };
+    return new StartedGuest(pid, requests, replies, errors);
   }
 
   /** The program begins: limits and usage count from here. Returns false when the guest is dead already. */
@@ -79,6 +117,11 @@ export class KeeperClient {
       this.#unread = `${end}\n${this.#unread}`;
     }
     return line === 'marked';
+  }
+
+  /** Sends the guest SIGALRM after a time and then at each interval, nanoseconds; 0 stops it. */
+  timer(firstNs: number, intervalNs: number): void {
+    this.#send('timer', firstNs, intervalNs);
   }
 
   kill(): void {

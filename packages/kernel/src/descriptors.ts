@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { Errno, O, POLL, S_IF, type StatFields, SyscallError } from '@sandpiper/abi';
 import {
   type DeviceInode,
@@ -32,6 +31,16 @@ export abstract class OpenFile {
 
   get seekable(): boolean {
     return false;
+  }
+
+  /** Access mode and status flags, as F_GETFL tells them. */
+  get statusFlags(): number {
+    return this.flags & ~(O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC);
+  }
+
+  set statusFlags(flags: number) {
+    const settable = O.APPEND | O.NONBLOCK;
+    this.flags = (this.flags & ~settable) | (flags & settable);
   }
 
   read(_length: number, _at: number | null): Buffer {
@@ -100,9 +109,14 @@ export class RegularFile extends OpenFile {
   }
 }
 
+export interface Entry {
+  readonly name: string;
+  readonly inode: Inode;
+}
+
 export class OpenDirectory extends OpenFile {
   /** Fixed when the reading begins, so that changes meanwhile neither repeat nor hide an entry that stays. */
-  entries: readonly { name: string; inode: Inode }[] | null = null;
+  #entries: readonly Entry[] | null = null;
 
   constructor(
     readonly inode: DirectoryInode,
@@ -119,12 +133,31 @@ export class OpenDirectory extends OpenFile {
   override read(): Buffer {
     throw new SyscallError(Errno.EISDIR);
   }
+
+  /** The entry at `offset`, which counts entries; null at the end. */
+  entry(): Entry | null {
+    this.#entries ??= [
+      { name: '.', inode: this.inode },
+      { name: '..', inode: this.location.parents.at(-1) ?? this.inode },
+      ...this.inode.names().flatMap((name) => {
+        const inode = this.inode.lookup(name);
+        return inode === null ? [] : [{ name, inode }];
+      }),
+    ];
+    return this.#entries[this.offset] ?? null;
+  }
+
+  rewind(): void {
+    this.offset = 0;
+    this.#entries = null;
+  }
 }
 
 export class Device extends OpenFile {
   constructor(
     readonly inode: DeviceInode,
     flags: number,
+    private readonly randomBytes: (count: number) => Buffer,
   ) {
     super(flags);
   }
@@ -135,7 +168,7 @@ export class Device extends OpenFile {
 
   override read(length: number): Buffer {
     if (this.inode.kind === 'null') return Buffer.alloc(0);
-    return this.inode.kind === 'random' ? randomBytes(length) : Buffer.alloc(length);
+    return this.inode.kind === 'random' ? this.randomBytes(length) : Buffer.alloc(length);
   }
 
   override write(data: Buffer): number {

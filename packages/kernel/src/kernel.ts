@@ -1,30 +1,24 @@
-import { Errno, SyscallError } from '@sandpiper/abi';
-import { deniedCalls } from './denied.js';
-import { fileHandlers } from './files.js';
-import { folderHandlers } from './folders.js';
+import { SyscallError } from '@sandpiper/abi';
+import { Call } from './call.js';
 import { placeProc } from './proc.js';
-import { processHandlers } from './process.js';
-import { Call, type Handler, KernelState } from './state.js';
-import { timeHandlers } from './time.js';
+import { KernelState } from './state.js';
+import type { Surface } from './surfaces/surface.js';
 import { traceLine } from './trace.js';
 import { type GuestMemory, type KernelOptions, type Outcome, RunEnds } from './types.js';
-
-/** A Map, not an object: a guest's name must not find what an object inherits. */
-const handlers: ReadonlyMap<string, Handler> = new Map(
-  Object.entries({ ...fileHandlers, ...folderHandlers, ...timeHandlers, ...processHandlers }),
-);
-const denied: ReadonlyMap<string, Errno> = new Map(Object.entries(deniedCalls));
 
 /** How many names a result lists; the rest are counted together. */
 const MAX_DENIED_NAMES = 31;
 const OTHERS = '(others)';
 
-/** The operating system of one guest of the seccomp engine: Linux system calls by name, answered one by one. */
-export class LinuxKernel {
+/** The operating system of one guest: answers its calls one by one, by the table of the surface that it speaks. */
+export class GuestKernel {
   readonly #state: KernelState;
   readonly #denied = new Map<string, number>();
 
-  constructor(private readonly options: KernelOptions) {
+  constructor(
+    private readonly surface: Surface,
+    private readonly options: KernelOptions,
+  ) {
     this.#state = new KernelState(options);
     placeProc(this.#state);
   }
@@ -50,8 +44,15 @@ export class LinuxKernel {
     return this.#state.space.quota.exceeded;
   }
 
-  call(name: string, args: readonly number[], memory: GuestMemory): Outcome {
-    const call = new Call(this.#state, memory, name, args);
+  /** What the guest wrote past the kernel, as far as its output limit has room. */
+  appendStderr(data: Buffer): void {
+    this.#state.appendStderr(data);
+  }
+
+  /** `key` is what the surface's table is looked up by: a name or a signature. */
+  call(key: string, args: readonly number[], memory: GuestMemory): Outcome {
+    const call = new Call(this.#state, memory, key, args);
+    this.options.clock.tick();
     const outcome = this.#answer(call);
     this.options.trace?.(traceLine(call, outcome));
     return outcome;
@@ -60,20 +61,23 @@ export class LinuxKernel {
   #answer(call: Call): Outcome {
     const { usage, options } = this.#state;
     if (++usage.syscalls > options.limits.syscalls) return { kind: 'limit', limit: 'syscalls' };
-    const handler = handlers.get(call.name);
-    if (handler === undefined) return { kind: 'return', value: -this.#deny(call.name) };
+    const row = this.surface.rows.get(call.name);
+    if (row === undefined || row.operation === null) {
+      this.#countDenied(call.name);
+      return { kind: 'error', errno: this.surface.unknown };
+    }
+    if (row.support.level === 'denied') this.#countDenied(call.name);
     try {
-      return { kind: 'return', value: handler(call) };
+      return { kind: 'return', value: row.operation(call), errno: call.errno };
     } catch (error) {
-      if (error instanceof SyscallError) return { kind: 'return', value: -error.errno };
+      if (error instanceof SyscallError) return { kind: 'error', errno: error.errno };
       if (error instanceof RunEnds) return error.outcome;
       throw error;
     }
   }
 
-  #deny(name: string): Errno {
+  #countDenied(name: string): void {
     const key = this.#denied.has(name) || this.#denied.size < MAX_DENIED_NAMES ? name : OTHERS;
     this.#denied.set(key, (this.#denied.get(key) ?? 0) + 1);
-    return denied.get(name) ?? Errno.ENOSYS;
   }
 }

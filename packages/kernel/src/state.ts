@@ -1,7 +1,7 @@
-import { Errno, PATH_MAX, SyscallError } from '@sandpiper/abi';
 import { type Location, NameSpace } from '@sandpiper/vfs';
 import { FdTable, InputFile, OutputFile } from './descriptors.js';
-import { type GuestMemory, type KernelOptions, RunEnds } from './types.js';
+import { LibcState } from './libc-state.js';
+import { type KernelOptions, RunEnds } from './types.js';
 
 /** The guest is this process, in a pid name space of its own. */
 export const GUEST_PID = 2;
@@ -18,10 +18,15 @@ export class KernelState {
   /** Handlers that the guest installed: signal number to the 32 bytes of its struct sigaction. */
   readonly sigactions = new Map<number, Buffer>();
   alternateStack: Buffer = Buffer.alloc(24);
-  readonly startedNs = process.hrtime.bigint();
+  /** The timer that ends in SIGALRM, on the monotonic clock. */
+  alarm: { readonly atNs: bigint; readonly interval: bigint } | null = null;
+  readonly startedNs: bigint;
+  readonly libc: LibcState;
   #outputLeft: number;
 
   constructor(readonly options: KernelOptions) {
+    this.startedNs = options.clock.monotonicNs();
+    this.libc = new LibcState(options.env);
     this.fds = new FdTable(options.limits.openFiles);
     this.space = new NameSpace(() => this.now(), options.limits);
     this.#outputLeft = options.limits.outputBytes;
@@ -33,7 +38,13 @@ export class KernelState {
 
   /** Nanoseconds since the epoch. */
   now(): bigint {
-    return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
+    return this.options.clock.realtimeNs();
+  }
+
+  /** CPU time of the guest, nanoseconds. */
+  cpuNs(): bigint {
+    const { clock, cpuNs } = this.options;
+    return cpuNs === undefined ? clock.monotonicNs() - this.startedNs : cpuNs();
   }
 
   shouldStop(): boolean {
@@ -60,61 +71,27 @@ export class KernelState {
     return space.locate(Buffer.from(options.cwd).toString('latin1'), space.rootLocation);
   }
 
+  appendStderr(data: Buffer): void {
+    try {
+      if (data.length > 0) this.#write('stderr', data);
+    } catch (error) {
+      if (!(error instanceof RunEnds)) throw error;
+    }
+  }
+
   /** Both streams share one limit. What fits is kept; the first byte that does not ends the run. */
   #output(name: 'stdout' | 'stderr', ino: number): OutputFile {
-    return new OutputFile((data) => {
-      const fits = data.subarray(0, this.#outputLeft);
-      this.#outputLeft -= fits.length;
-      if (fits.length > 0) this.options[name].write(fits);
-      if (fits.length < data.length) {
-        this.truncated[name] = true;
-        throw new RunEnds({ kind: 'limit', limit: 'outputBytes' });
-      }
-      return data.length;
-    }, ino);
+    return new OutputFile((data) => this.#write(name, data), ino);
+  }
+
+  #write(name: 'stdout' | 'stderr', data: Buffer): number {
+    const fits = data.subarray(0, this.#outputLeft);
+    this.#outputLeft -= fits.length;
+    if (fits.length > 0) this.options[name].write(fits);
+    if (fits.length < data.length) {
+      this.truncated[name] = true;
+      throw new RunEnds({ kind: 'limit', limit: 'outputBytes' });
+    }
+    return data.length;
   }
 }
-
-/** One call being answered: the state, the guest's memory, and what a trace will show of it. */
-export class Call {
-  /** Strings that were read for this call, by address. */
-  readonly strings = new Map<number, string>();
-
-  constructor(
-    readonly state: KernelState,
-    readonly memory: GuestMemory,
-    readonly name: string,
-    readonly args: readonly number[],
-  ) {}
-
-  /** An argument as a C int, which is what most calls take of a register. */
-  int(index: number): number {
-    return (this.args[index] ?? 0) | 0;
-  }
-
-  /** An argument as a 64-bit number. */
-  long(index: number): number {
-    return this.args[index] ?? 0;
-  }
-
-  /** A count of bytes: negative or beyond what any process has is EFAULT by the copy that would follow. */
-  size(index: number): number {
-    const value = this.long(index);
-    if (value < 0 || value > 2 ** 47) throw new SyscallError(Errno.EFAULT);
-    return value;
-  }
-
-  pointer(index: number): number {
-    return this.long(index);
-  }
-
-  /** A path, as latin1. */
-  path(index: number): string {
-    const address = this.pointer(index);
-    const path = this.memory.readString(address, PATH_MAX).toString('latin1');
-    this.strings.set(address, path);
-    return path;
-  }
-}
-
-export type Handler = (call: Call) => number;

@@ -1,5 +1,5 @@
 import { AT, errnoName } from '@sandpiper/abi';
-import type { Call } from './state.js';
+import type { Call } from './call.js';
 import type { Outcome } from './types.js';
 
 /** One call as strace(1) would show it. Strings are those that the call really read. */
@@ -13,17 +13,16 @@ export function traceLine(call: Call, outcome: Outcome): string {
       ? `0x${(value < 0 ? value + 2 ** 32 : value).toString(16)}`
       : String(value);
   });
-  return `${call.name}(${args.join(', ')}) = ${resultOf(outcome)}`;
+  const [name] = call.name.split('(', 1);
+  return `${name}(${args.join(', ')}) = ${resultOf(outcome)}`;
 }
 
 function resultOf(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'return':
-      return outcome.value < 0 && outcome.value > -4096
-        ? `-1 ${errnoName(-outcome.value)}`
-        : Math.abs(outcome.value) >= 65536
-          ? `0x${outcome.value.toString(16)}`
-          : String(outcome.value);
+      return Math.abs(outcome.value) >= 65536 ? `0x${outcome.value.toString(16)}` : String(outcome.value);
+    case 'error':
+      return `-1 ${errnoName(outcome.errno)}`;
     case 'exit':
       return `? (exited with ${outcome.code})`;
     case 'signal':

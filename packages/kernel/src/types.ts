@@ -1,3 +1,6 @@
+import type { Errno } from '@sandpiper/abi';
+import type { GuestClock } from './clock.js';
+
 /** The memory of the guest whose call is being answered. Addresses and sizes in bytes. */
 export interface GuestMemory {
   /** Throws SyscallError(EFAULT) on a bad address. */
@@ -6,15 +9,20 @@ export interface GuestMemory {
   readString(address: number, max: number): Buffer;
   /** A bad address makes the call's result -EFAULT. */
   write(address: number, data: Uint8Array): void;
-  /** A native call of the guest under its filter; negative errno on failure. */
+  /** A native call of the guest under its filter; negative errno on failure. Only under the shim. */
   syscall(number: number, ...args: number[]): number;
+  /** A block in the guest, filled with `data`; its address, or 0 where the guest has no room. */
+  malloc(data: Uint8Array): number;
+  free(address: number): void;
 }
 
 export type LimitName = 'memoryBytes' | 'outputBytes' | 'diskBytes' | 'files' | 'openFiles' | 'syscalls';
 
-/** What becomes of a call. A negative value is an errno. */
+/** What becomes of a call. */
 export type Outcome =
-  | { readonly kind: 'return'; readonly value: number }
+  /** A C function may leave an errno without failing. */
+  | { readonly kind: 'return'; readonly value: number; readonly errno: Errno | null }
+  | { readonly kind: 'error'; readonly errno: Errno }
   | { readonly kind: 'exit'; readonly code: number }
   | { readonly kind: 'signal'; readonly signal: number }
   | { readonly kind: 'limit'; readonly limit: LimitName };
@@ -54,6 +62,14 @@ export interface KernelOptions {
   readonly hostMounts: readonly HostMount[];
   readonly argv: readonly string[];
   readonly executable: string;
+  /** What a C library in the guest would find; empty where the guest has its own. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly clock: GuestClock;
+  /** CPU time that the guest has used, nanoseconds; where nobody can tell, the elapsed time stands for it. */
+  readonly cpuNs?: () => bigint;
+  readonly randomBytes: (count: number) => Buffer;
+  /** Sends the guest SIGALRM after a time and then at each interval, nanoseconds; 0 stops it. */
+  readonly setAlarm?: (firstNs: bigint, intervalNs: bigint) => void;
   /** Asked while a call waits; true ends the wait. */
   readonly shouldStop?: () => boolean;
   /** One line per call, as strace would show it. */

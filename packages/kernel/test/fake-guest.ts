@@ -1,5 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { Errno, SyscallError } from '@sandpiper/abi';
-import { type GuestMemory, type KernelOptions, LinuxKernel, type Outcome } from '../src/index.js';
+import {
+  GuestKernel,
+  type GuestMemory,
+  HostClock,
+  type KernelOptions,
+  linuxSurface,
+  type Outcome,
+  type Surface,
+} from '../src/index.js';
 
 const BASE = 0x10000;
 
@@ -7,6 +16,7 @@ const BASE = 0x10000;
 export class FakeMemory implements GuestMemory {
   readonly bytes = Buffer.alloc(4 * 1024 * 1024);
   readonly nativeCalls: number[][] = [];
+  readonly freed: number[] = [];
   #next = BASE;
 
   read(address: number, size: number): Buffer {
@@ -30,6 +40,17 @@ export class FakeMemory implements GuestMemory {
     return call[0] === 9 ? this.room(call[2] ?? 0) : 0;
   }
 
+  malloc(data: Uint8Array): number {
+    const at = this.room(data.length);
+    if (at < 0) return 0;
+    this.write(at, data);
+    return at;
+  }
+
+  free(address: number): void {
+    this.freed.push(address);
+  }
+
   /** An address of `size` free bytes. */
   room(size: number): number {
     const at = this.#next;
@@ -51,14 +72,14 @@ export const limits = { outputBytes: 1000, diskBytes: 1 << 20, files: 20, openFi
 /** A kernel with a guest that makes calls: strings and buffers become addresses. */
 export class FakeGuest {
   memory = new FakeMemory();
-  readonly kernel: LinuxKernel;
+  readonly kernel: GuestKernel;
   stdout = '';
   stderr = '';
   readonly trace: string[] = [];
 
-  constructor(options: Partial<KernelOptions> = {}, stdin = '') {
+  constructor(options: Partial<KernelOptions> = {}, stdin = '', surface: Surface = linuxSurface) {
     let input = Buffer.from(stdin);
-    this.kernel = new LinuxKernel({
+    this.kernel = new GuestKernel(surface, {
       limits,
       stdin: {
         read: (max) => {
@@ -74,6 +95,9 @@ export class FakeGuest {
       hostMounts: [],
       argv: ['pypy3', 'main.py'],
       executable: '/usr/bin/pypy3',
+      env: {},
+      clock: new HostClock(),
+      randomBytes,
       trace: (line) => void this.trace.push(line),
       ...options,
     });
@@ -85,9 +109,10 @@ export class FakeGuest {
     return this.kernel.call(name, placed, this.memory);
   }
 
-  /** The number that a call returned. */
+  /** The number that a call returned; of a failure the negative errno. */
   call(name: string, ...args: (number | string | Uint8Array)[]): number {
     const outcome = this.outcome(name, ...args);
+    if (outcome.kind === 'error') return -outcome.errno;
     if (outcome.kind !== 'return') throw new Error(`${name} ended the run: ${outcome.kind}`);
     return outcome.value;
   }

@@ -1,10 +1,7 @@
 import * as fc from 'fast-check';
 import { Errno, O } from '@sandpiper/abi';
 import { describe, expect, it } from 'vitest';
-import { fileHandlers } from '../src/files.js';
-import { folderHandlers } from '../src/folders.js';
-import { processHandlers } from '../src/process.js';
-import { timeHandlers } from '../src/time.js';
+import { libcSurface, linuxSurface } from '../src/index.js';
 import { FakeGuest, FakeMemory, limits } from './fake-guest.js';
 
 describe('bad input of a guest', () => {
@@ -133,8 +130,11 @@ describe('limits of a guest', () => {
   });
 });
 
-describe('any call with any arguments', () => {
-  const names = Object.keys({ ...fileHandlers, ...folderHandlers, ...timeHandlers, ...processHandlers });
+describe.each([
+  { name: 'linux', surface: linuxSurface },
+  { name: 'libc', surface: libcSurface },
+])('any call of the surface $name with any arguments', ({ surface }) => {
+  const names = [...surface.rows.keys()];
   const number = fc.oneof(
     fc.integer({ min: -3, max: 20 }),
     fc.integer({ min: 0x10000, max: 0x10400 }),
@@ -148,12 +148,12 @@ describe('any call with any arguments', () => {
         fc.uint8Array({ minLength: 64, maxLength: 64 }),
         fc.array(step, { maxLength: 40 }),
         (seed, steps) => {
-          const guest = new FakeGuest({ shouldStop: () => true }, 'input');
+          const guest = new FakeGuest({ shouldStop: () => true }, 'input', surface);
           guest.memory.write(0x10000, seed);
           guest.memory.write(0x10100, Buffer.from('/box/a\0a\0..\0/tmp/b\0'));
           for (const [name, args] of steps) {
             const { kind } = guest.kernel.call(name, args, guest.memory);
-            expect(['return', 'exit', 'signal', 'limit']).toContain(kind);
+            expect(['return', 'error', 'exit', 'signal', 'limit']).toContain(kind);
           }
         },
       ),

@@ -47,6 +47,13 @@ export class NameSpace {
     return { directory: this.root, path: '/', parents: [] };
   }
 
+  /** For statfs(2): what the guest may write, in blocks of 4096 bytes. */
+  statistics(): { blocks: number; free: number; files: number; filesFree: number } {
+    const { bytes, usedBytes, files, usedFiles } = this.quota;
+    const blocks = Math.floor(bytes / 4096);
+    return { blocks, free: blocks - Math.ceil(usedBytes / 4096), files, filesFree: files - usedFiles };
+  }
+
   /** Makes the folders of an absolute path; what the guest may write to is said by `writable`. For set-up only. */
   makeDirectories(path: string, writable: boolean, permissions = 0o755): MemoryDirectory {
     let here = this.root;

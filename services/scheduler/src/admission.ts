@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import {
   completeLimits,
   type BatchRequest,
+  type Engine,
   type Limits,
   type RunJob,
   type RunRequest,
@@ -16,6 +17,7 @@ export interface AdmissionOptions {
   /** Runs that may wait. */
   readonly maxQueue: number;
   readonly ceilings: LimitCeilings;
+  readonly engines: readonly Engine[];
 }
 
 export interface Admitted {
@@ -42,6 +44,7 @@ export class Admission {
   ) {}
 
   async submitRun(request: RunRequest, idempotencyKey: string | undefined): Promise<Admitted> {
+    this.checkEngine(request, 'engine');
     await this.checkRoom(1);
     const newId = `r${randomBytes(12).toString('hex')}`;
     const { id, replayed } = await this.reserve('run', idempotencyKey, newId, request);
@@ -51,6 +54,7 @@ export class Admission {
   }
 
   async submitBatch(batch: BatchRequest, idempotencyKey: string | undefined): Promise<Admitted> {
+    for (const [index, run] of batch.runs.entries()) this.checkEngine(run, `runs.${index}.engine`);
     await this.checkRoom(batch.runs.length);
     const newId = `b${randomBytes(12).toString('hex')}`;
     const { id, replayed } = await this.reserve('batch', idempotencyKey, newId, batch);
@@ -59,6 +63,14 @@ export class Admission {
     await this.enqueue(batch.runs.map((request, index) => this.makeJob(batchRunId(id, index), id, request)));
     await this.store.confirmBatch(id);
     return { id, replayed };
+  }
+
+  private checkEngine(request: RunRequest, path: string): void {
+    const { engines } = this.options;
+    const engine = request.engine ?? 'seccomp';
+    if (engines.includes(engine)) return;
+    const message = `no node here has the engine ${engine}; there are ${engines.join(', ')}`;
+    throw new Problem('invalid-request', message, { path });
   }
 
   private async checkRoom(count: number): Promise<void> {

@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
+import { type Engine, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
 import { QUEUE_PREFIX, RunStore, subscribeFinished } from '@sandpiper/store';
 import { createSchedulerMetrics, type Logger, type SchedulerSnapshot } from '@sandpiper/telemetry';
 import { Queue } from 'bullmq';
@@ -30,6 +30,8 @@ export interface AppDeps {
   readonly maxQueue: number;
   readonly retentionSeconds: number;
   readonly ceilings?: LimitCeilings;
+  /** What the nodes have; default the seccomp engine. */
+  readonly engines?: readonly Engine[];
 }
 
 /** A client that sends its request more slowly than this is cut off. */
@@ -75,7 +77,11 @@ function makeContext(deps: AppDeps): Context {
   redis.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
   deps.subscriber.on('error', () => undefined);
   const gate = new RedisGate(redis, log);
-  const admission = new Admission(store, queue, { maxQueue: deps.maxQueue, ceilings: deps.ceilings ?? {} });
+  const admission = new Admission(store, queue, {
+    maxQueue: deps.maxQueue,
+    ceilings: deps.ceilings ?? {},
+    engines: deps.engines ?? ['seccomp'],
+  });
   const metrics = createSchedulerMetrics(() => snapshot(gate, store, queue));
   return { store, queue, gate, admission, metrics, log, waiters: new Waiters() };
 }

@@ -1,3 +1,4 @@
+import { engineSchema } from '@sandpiper/contracts';
 import { DEFAULT_RETENTION_SECONDS, redisEnvShape } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
@@ -21,6 +22,12 @@ const configSchema = z.object({
   SANDPIPER_MAX_CPU_MS: integer(1, 3_600_000).optional(),
   SANDPIPER_MAX_WALL_MS: integer(1, 7_200_000).optional(),
   SANDPIPER_MAX_MEMORY_BYTES: integer(1, 64 * 1024 ** 3).optional(),
+  /** What the nodes have; a request for another engine is refused. E.g. `seccomp,rpython`. */
+  SANDPIPER_ENGINES: z
+    .string()
+    .transform((list) => list.split(','))
+    .pipe(z.array(engineSchema).min(1))
+    .default(['seccomp']),
   SANDPIPER_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 

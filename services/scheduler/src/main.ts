@@ -18,6 +18,7 @@ async function main(): Promise<void> {
     maxQueue: config.SANDPIPER_MAX_QUEUE,
     retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
     ceilings: ceilings(config),
+    engines: config.SANDPIPER_ENGINES,
   });
   // Before listening, so that a signal in between finds somebody.
   superviseProcess({ drain: () => app.close(), abandon: () => app.close() }, log);

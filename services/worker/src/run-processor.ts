@@ -1,3 +1,4 @@
+import { EngineUnusableError } from '@sandpiper/controller';
 import { completeLimits, type RunJob, type RunResult } from '@sandpiper/contracts';
 import { RUN_ATTEMPTS, syntheticResult, type RunStore } from '@sandpiper/store';
 import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
@@ -147,6 +148,11 @@ export class RunProcessor {
     log.error({ err: error, runId: id, attempt, cell: lease.cellId }, 'an attempt failed inside the sandbox');
     if (run.interruption === 'cancel') {
       await this.finish(run, this.unstarted(lease, run, attempt, 'cancelled', 'cancelled'), attempt);
+      return 'completed';
+    }
+    if (error instanceof EngineUnusableError) {
+      // It would be so at every attempt on this node, and another would have been given the run by its configuration.
+      await this.finish(run, this.unstarted(lease, run, attempt, 'internal-error', error.message), attempt);
       return 'completed';
     }
     if (failuresBefore + 1 < RUN_ATTEMPTS) {

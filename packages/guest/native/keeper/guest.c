@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -51,12 +52,24 @@ static void limit(int resource, rlim_t value) {
   if (setrlimit(resource, &l) != 0) _exit(120);
 }
 
-/* The protocol's pipes and the shim go to fixed numbers: first above them, so that none overwrites another. */
-static void place_descriptors(int in, int out, int shim) {
-  int high_in = fcntl(in, F_DUPFD, 16), high_out = fcntl(out, F_DUPFD, 16), high_shim = fcntl(shim, F_DUPFD, 16);
-  if (high_in < 0 || high_out < 0 || high_shim < 0) _exit(121);
-  if (dup2(high_in, KEEPER_FD_IN) < 0 || dup2(high_out, KEEPER_FD_OUT) < 0 || dup2(high_shim, KEEPER_FD_SHIM) < 0)
-    _exit(121);
+/* Pipes and shim go to fixed numbers: first above them, so that none overwrites another. */
+static void place_descriptors(const struct guest_files *files, int translated) {
+  const struct {
+    int from, to;
+  } moves[] = {{files->in, translated ? STDIN_FILENO : KEEPER_FD_IN},
+               {files->out, translated ? STDOUT_FILENO : KEEPER_FD_OUT},
+               {files->shim, KEEPER_FD_SHIM},
+               {files->errors, STDERR_FILENO}};
+  const int count = translated ? 4 : 3;
+  int high[4];
+  for (int i = 0; i < count; i++)
+    if ((high[i] = fcntl(moves[i].from, F_DUPFD, 16)) < 0) _exit(121);
+  for (int i = 0; i < count; i++)
+    if (dup2(high[i], moves[i].to) < 0) _exit(121);
+  if (translated) {
+    close(KEEPER_FD_IN);
+    close(KEEPER_FD_OUT);
+  }
   if (close_range(KEEPER_FD_SHIM + 1, ~0u, 0) != 0) _exit(121);
 }
 
@@ -66,7 +79,7 @@ static void drop_root(void) {
     _exit(122);
 }
 
-static _Noreturn void become_guest(const struct guest_spec *spec, int in, int out, int shim, pid_t keeper) {
+static _Noreturn void become_guest(const struct guest_spec *spec, const struct guest_files *files, pid_t keeper) {
   setsid();
   if (spec->cpu >= 0) {
     cpu_set_t set;
@@ -74,14 +87,14 @@ static _Noreturn void become_guest(const struct guest_spec *spec, int in, int ou
     CPU_SET((size_t)spec->cpu, &set);
     if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(123);
   }
-  place_descriptors(in, out, shim);
+  place_descriptors(files, spec->translated);
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_FSIZE, 0);
   limit(RLIMIT_MEMLOCK, 0);
   limit(RLIMIT_STACK, 8 * MIB);
-  struct rlimit files;
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0) _exit(120);
-  if (files.rlim_max != RLIM_INFINITY && files.rlim_max < SHIM_FD_OUT + 1) _exit(124);
+  struct rlimit open_files;
+  if (getrlimit(RLIMIT_NOFILE, &open_files) != 0) _exit(120);
+  if (open_files.rlim_max != RLIM_INFINITY && open_files.rlim_max < SHIM_FD_OUT + 1) _exit(124);
   limit(RLIMIT_NOFILE, SHIM_FD_OUT + 1);
   drop_root();
   /* Set after the change of user, which would clear it; the parent may be gone already. */
@@ -90,15 +103,16 @@ static _Noreturn void become_guest(const struct guest_spec *spec, int in, int ou
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   signal(SIGPIPE, SIG_DFL);
+  if (spec->fixed_addresses && personality(ADDR_NO_RANDOMIZE) < 0) _exit(125);
   execve(spec->executable, spec->argv, spec->environment);
   _exit(127);
 }
 
-int guest_start(struct guest *guest, const struct guest_spec *spec, int pipe_in, int pipe_out, int shim) {
+int guest_start(struct guest *guest, const struct guest_spec *spec, const struct guest_files *files) {
   pid_t keeper = getpid();
   pid_t pid = fork();
   if (pid < 0) return -errno;
-  if (pid == 0) become_guest(spec, pipe_in, pipe_out, shim, keeper);
+  if (pid == 0) become_guest(spec, files, keeper);
   *guest = (struct guest){.pid = pid, .why = GUEST_RUNS, .started = now_ns()};
   guest->deadline = guest->started + spec->startup_ns;
   char path[64];
@@ -146,6 +160,28 @@ void guest_kill(struct guest *guest, enum guest_end why) {
   kill(guest->pid, SIGKILL);
 }
 
+void guest_timer(struct guest *guest, int64_t first_ns, int64_t interval_ns) {
+  guest->alarm_at = first_ns > 0 ? now_ns() + first_ns : 0;
+  guest->alarm_interval = interval_ns;
+}
+
+void guest_signal(struct guest *guest, int signal) {
+  if (guest->pid != 0 && guest->why == GUEST_RUNS && guest->marked) kill(guest->pid, signal);
+}
+
+/* Returns the time until the next alarm, or a second. */
+static int64_t ring(struct guest *guest) {
+  if (guest->alarm_at == 0) return SECOND;
+  int64_t now = now_ns();
+  if (now >= guest->alarm_at) {
+    guest_signal(guest, SIGALRM);
+    /* One that comes while the last still waits is one signal, as everywhere; so none is made up for. */
+    guest->alarm_at = guest->alarm_interval > 0 ? now + guest->alarm_interval : 0;
+    if (guest->alarm_at == 0) return SECOND;
+  }
+  return guest->alarm_at - now;
+}
+
 int64_t guest_watch(struct guest *guest) {
   if (guest->why != GUEST_RUNS) return SECOND;
   int64_t left = guest->deadline - now_ns();
@@ -165,6 +201,8 @@ int64_t guest_watch(struct guest *guest) {
     return SECOND;
   }
   if (cpu_left < left) left = cpu_left;
+  int64_t alarm_left = ring(guest);
+  if (alarm_left < left) left = alarm_left;
   return left < WATCH_NS ? left : WATCH_NS;
 }
 

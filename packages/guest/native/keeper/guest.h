@@ -17,6 +17,8 @@ struct guest_spec {
   int64_t cpu_ns, wall_ns;
   int64_t memory;
   int cpu; /* pinned there, or -1 */
+  int translated; /* its protocol is on descriptors 0 and 1, and `errors` is its 2 */
+  int fixed_addresses; /* the same in every run (personality(2), ADDR_NO_RANDOMIZE) */
 };
 
 enum guest_end { GUEST_RUNS, END_EXIT, END_CPU, END_WALL, END_MEMORY, END_STARTUP, END_KILLED };
@@ -32,6 +34,7 @@ struct guest {
   int marked;
   int64_t marked_at, startup_cpu, baseline;
   enum guest_end why;
+  int64_t alarm_at, alarm_interval; /* monotonic, 0: none */
   int64_t killed_at; /* monotonic; 0 when it was not */
 };
 
@@ -42,8 +45,20 @@ struct guest_report {
 
 int64_t now_ns(void);
 
-/* Starts the guest on the two pipes. Returns 0, or a negative errno. */
-int guest_start(struct guest *guest, const struct guest_spec *spec, int pipe_in, int pipe_out, int shim);
+/* What a guest is given of open files. */
+struct guest_files {
+  int in, out, errors; /* pipes; `errors` is for translated ones only */
+  int shim;
+};
+
+/* Returns 0, or a negative errno. */
+int guest_start(struct guest *guest, const struct guest_spec *spec, const struct guest_files *files);
+
+/* Sends it SIGALRM after that time, and then each `interval`; 0 stops it. */
+void guest_timer(struct guest *guest, int64_t first_ns, int64_t interval_ns);
+
+/* A signal from outside, which the guest may catch. */
+void guest_signal(struct guest *guest, int signal);
 
 /* The program begins: what was used until now is the interpreter's, and the limits count from here. */
 int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory);

@@ -3,21 +3,25 @@
  *
  *   sandpiper-keeper --dir DIR --shim FILE
  *
- * Theory of operation. The node's main thread started this process and holds its standard input: a line `kill` there
- * ends the guest that runs, and end of file means that the node is gone: the guest is killed, DIR removed, and this
+ * Theory of operation. The node's main thread started this process and holds its standard input: a line `kill PID` there
+ * ends the guest that runs, `interrupt PID` sends it SIGINT, and end of file means that the node is gone: the guest is killed, DIR removed, and this
  * process ends. The controller's thread talks over two FIFOs in DIR: frames (control.h) in `control`, lines out of
  * `reports`. The guest talks to the controller over two more, `requests` and `replies`; this process only opens them
- * for both sides, so that neither waits for the other, and lets go of them once the controller has its ends.
+ * for both sides, so that neither waits for the other, and lets go of them once the controller has its ends. What a
+ * translated guest says on its own descriptor 2 goes into `errors`, which never makes it wait: what no longer fits is lost.
  *
  * Nothing here depends on the controller: if its thread is stuck or dead, limits hold all the same.
  *
  * Commands (all words decimal or text)            Reports
- *   start EXE CPU STARTUP_MS ARGC ARGS... ENV...    started PID | failed WHY
+ *   start EXE CPU STARTUP_MS KIND FIXED ARGC ARGS... ENV...
+ *                                                   started PID | failed WHY
  *   attached                                        -
  *   mark CPU_MS WALL_MS MEMORY                      marked | failed WHY
+ *   timer FIRST_NS INTERVAL_NS                      -
  *   kill                                            -
  *   pin TID CPU                                     pinned | failed WHY
  *                                                   ended WHY STATUS STARTUP_CPU CPU WALL BASELINE PEAK
+ * KIND is `stock` or `translated`; FIXED is 1 for the same addresses in every run.
  * Every start that was answered `started` is followed by exactly one `ended`.
  */
 #include <fcntl.h>
@@ -35,15 +39,15 @@
 #include "die.h"
 #include "guest.h"
 
-static const char *const fifo_names[] = {"control", "reports", "requests", "replies"};
-enum { CONTROL, REPORTS, REQUESTS, REPLIES, FIFOS };
+static const char *const fifo_names[] = {"control", "reports", "requests", "replies", "errors"};
+enum { CONTROL, REPORTS, REQUESTS, REPLIES, ERRORS, FIFOS };
 
 static int directory = -1;
 static char *directory_path;
 static int shim = -1;
 static int control = -1, reports = -1;
 /* Both ends of the guest's pipes, between `start` and `attached`. */
-static int requests = -1, replies = -1;
+static int requests = -1, replies = -1, errors = -1;
 static struct guest guest;
 
 __attribute__((format(printf, 1, 2))) static void report(const char *format, ...) {
@@ -59,25 +63,30 @@ __attribute__((format(printf, 1, 2))) static void report(const char *format, ...
 static void close_pipes(void) {
   if (requests >= 0) close(requests);
   if (replies >= 0) close(replies);
-  requests = replies = -1;
+  if (errors >= 0) close(errors);
+  requests = replies = errors = -1;
 }
 
-static int open_fifo(int which) {
-  int fd = openat(directory, fifo_names[which], O_RDWR | O_CLOEXEC);
+static int open_fifo(int which, int flags) {
+  int fd = openat(directory, fifo_names[which], O_RDWR | O_CLOEXEC | flags);
   if (fd < 0) die_errno(fifo_names[which]);
   return fd;
 }
 
 static void start(struct words *words) {
   struct guest_spec spec = {0};
-  int64_t cpu, startup_ms, count;
+  int64_t cpu, startup_ms, fixed, count;
+  const char *kind;
   spec.executable = words_take(words);
   if (spec.executable == NULL || words_take_number(words, -1, &cpu) != 0 ||
-      words_take_number(words, 1, &startup_ms) != 0 || words_take_number(words, 1, &count) != 0 ||
+      words_take_number(words, 1, &startup_ms) != 0 || (kind = words_take(words)) == NULL ||
+      words_take_number(words, 0, &fixed) != 0 || words_take_number(words, 1, &count) != 0 ||
       (uint64_t)count > words->count - words->next)
     die("a start command that makes no sense");
   spec.cpu = (int)cpu;
   spec.startup_ns = startup_ms * 1000000;
+  spec.translated = strcmp(kind, "translated") == 0;
+  spec.fixed_addresses = fixed != 0;
 
   /* the words behind are argv and then the environment; each list wants a NULL of its own */
   char **argv = calloc((size_t)count + 1, sizeof *argv);
@@ -90,9 +99,11 @@ static void start(struct words *words) {
     report("failed a guest runs already\n");
   } else {
     close_pipes();
-    requests = open_fifo(REQUESTS);
-    replies = open_fifo(REPLIES);
-    int error = guest_start(&guest, &spec, replies, requests, shim);
+    requests = open_fifo(REQUESTS, 0);
+    replies = open_fifo(REPLIES, 0);
+    errors = open_fifo(ERRORS, O_NONBLOCK);
+    const struct guest_files files = {.in = replies, .out = requests, .errors = errors, .shim = shim};
+    int error = guest_start(&guest, &spec, &files);
     if (error == 0) {
       report("started %d\n", (int)guest.pid);
     } else {
@@ -112,6 +123,13 @@ static void mark(struct words *words) {
   else report("failed the limits cannot be set: %s\n", strerror(errno));
 }
 
+static void timer(struct words *words) {
+  int64_t first, interval;
+  if (words_take_number(words, 0, &first) != 0 || words_take_number(words, 0, &interval) != 0)
+    die("a timer command that makes no sense");
+  guest_timer(&guest, first, interval);
+}
+
 /* A thread of the node that shares its CPU with its guest: see "One CPU per cell". */
 static void pin(struct words *words) {
   int64_t thread, cpu;
@@ -129,6 +147,7 @@ static void obey(struct words *words) {
   if (strcmp(command, "start") == 0) start(words);
   else if (strcmp(command, "attached") == 0) close_pipes();
   else if (strcmp(command, "mark") == 0) mark(words);
+  else if (strcmp(command, "timer") == 0) timer(words);
   else if (strcmp(command, "kill") == 0) guest_kill(&guest, END_KILLED);
   else if (strcmp(command, "pin") == 0) pin(words);
   else die("unknown command");
@@ -175,9 +194,11 @@ static void read_node(void) {
     }
     line[have] = 0;
     have = 0;
-    /* a kill names its guest, so that one that comes late does not hit the next */
-    if (strncmp(line, "kill ", 5) == 0 && guest.pid != 0 && strtol(line + 5, NULL, 10) == guest.pid)
-      guest_kill(&guest, END_KILLED);
+    /* an order names its guest, so that one that comes late does not hit the next */
+    const char *name = strchr(line, ' ');
+    if (name == NULL || guest.pid == 0 || strtol(name, NULL, 10) != guest.pid) continue;
+    if (strncmp(line, "kill ", 5) == 0) guest_kill(&guest, END_KILLED);
+    else if (strncmp(line, "interrupt ", 10) == 0) guest_signal(&guest, SIGINT);
   }
 }
 
@@ -193,8 +214,8 @@ static void reap(void) {
 static void make_fifos(void) {
   for (int i = 0; i < FIFOS; i++)
     if (mkfifoat(directory, fifo_names[i], 0600) != 0) die_errno(fifo_names[i]);
-  control = open_fifo(CONTROL);
-  reports = open_fifo(REPORTS);
+  control = open_fifo(CONTROL, 0);
+  reports = open_fifo(REPORTS, 0);
 }
 
 static int watch_children(void) {

@@ -54,4 +54,23 @@ static inline int arch_recover_copy(ucontext_t *context) {
   return 1;
 }
 
+/*
+ * With PR_TSC_SIGSEGV, reading the time-stamp counter (rdtsc, rdtscp) faults. Returns 1 when that was it, which then
+ * reads `counter`.
+ */
+static inline int arch_read_counter(ucontext_t *context, uint64_t counter) {
+  greg_t *r = context->uc_mcontext.gregs;
+  const unsigned char *at = (const unsigned char *)r[REG_RIP];
+  unsigned size;
+  if (at[0] != 0x0f) return 0;
+  if (at[1] == 0x31) size = 2;
+  else if (at[1] == 0x01 && at[2] == 0xf9) size = 3;
+  else return 0;
+  r[REG_RAX] = (greg_t)(counter & 0xffffffffu);
+  r[REG_RDX] = (greg_t)(counter >> 32);
+  if (size == 3) r[REG_RCX] = 0;
+  r[REG_RIP] += size;
+  return 1;
+}
+
 #endif

@@ -7,4 +7,7 @@
 /* Sends `signature` (e.g. "openat(ipii)i") with its arguments and obeys until the result, which it returns. */
 long channel_call(const char *signature, const uint64_t *arguments);
 
+/* The descriptors to talk on, where they are not SHIM_FD_IN and SHIM_FD_OUT. */
+void channel_use(int in, int out);
+
 #endif

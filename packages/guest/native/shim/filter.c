@@ -13,10 +13,12 @@
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "arch_x86_64.h"
 #include "shim.h"
@@ -25,6 +27,8 @@
 
 static struct sock_filter program[MAX_INSTRUCTIONS];
 static unsigned length;
+/* What a call gets that no rule lets through. */
+static uint32_t otherwise = SECCOMP_RET_TRAP;
 
 #define DATA(field) ((uint32_t)offsetof(struct seccomp_data, field))
 #define LOW(index) (DATA(args) + 8u * (index))
@@ -38,14 +42,14 @@ static void emit(uint16_t code, uint32_t k, uint8_t jt, uint8_t jf) {
 static void load(uint32_t offset) { emit(BPF_LD | BPF_W | BPF_ABS, offset, 0, 0); }
 static void answer(uint32_t action) { emit(BPF_RET | BPF_K, action, 0, 0); }
 
-/* Each of these goes on when the condition holds and traps when not. */
+/* Each of these goes on when the condition holds; when not, the call gets what `otherwise` says. */
 static void require_equal(uint32_t value) {
   emit(BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0);
-  answer(SECCOMP_RET_TRAP);
+  answer(otherwise);
 }
 static void require_no_bits(uint32_t mask) {
   emit(BPF_JMP | BPF_JSET | BPF_K, mask, 0, 1);
-  answer(SECCOMP_RET_TRAP);
+  answer(otherwise);
 }
 static void require_argument(unsigned index, uint32_t value) {
   load(HIGH(index));
@@ -66,7 +70,7 @@ static void require_one_of(unsigned index, uint32_t keep, const uint32_t *values
   emit(BPF_ALU | BPF_AND | BPF_K, keep, 0, 0);
   for (unsigned i = 0; i < count; i++)
     emit(BPF_JMP | BPF_JEQ | BPF_K, values[i], (uint8_t)(count - i), 0);
-  answer(SECCOMP_RET_TRAP);
+  answer(otherwise);
 }
 static void require_gate(void) {
   uintptr_t gate = (uintptr_t)shim_gate_return;
@@ -87,13 +91,8 @@ static void end(unsigned start, uint32_t action) {
 }
 static void always(uint32_t number, uint32_t action) { end(begin(number), action); }
 
-static void build(void) {
-  static const uint32_t futex_operations[] = {FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET};
-  static const uint32_t advices[] = {MADV_NORMAL, MADV_RANDOM,   MADV_SEQUENTIAL, MADV_WILLNEED,
-                                     MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE,   MADV_NOHUGEPAGE};
-  static const uint32_t cpu_clocks[] = {2, 3}; /* CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID */
-  unsigned rule;
-
+/* Every filter begins so: another architecture or mode is no mistake of a program. */
+static void demand_architecture(void) {
   load(DATA(arch));
   emit(BPF_JMP | BPF_JEQ | BPF_K, SHIM_AUDIT_ARCH, 1, 0);
   answer(SECCOMP_RET_KILL_PROCESS);
@@ -101,23 +100,16 @@ static void build(void) {
   emit(BPF_JMP | BPF_JGE | BPF_K, SHIM_X32_BIT, 0, 2);
   emit(BPF_JMP | BPF_JGT | BPF_K, SHIM_X32_LAST, 1, 0);
   answer(SECCOMP_RET_KILL_PROCESS);
+}
 
-  rule = begin(__NR_read);
-  require_argument(0, SHIM_FD_IN);
-  end(rule, SECCOMP_RET_ALLOW);
-
-  rule = begin(__NR_write);
-  require_argument(0, SHIM_FD_OUT);
-  end(rule, SECCOMP_RET_ALLOW);
-
-  always(__NR_rt_sigreturn, SECCOMP_RET_ALLOW);
-
-  rule = begin(__NR_futex);
-  require_one_of(1, ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), futex_operations, 4);
-  end(rule, SECCOMP_RET_ALLOW);
+/* Private anonymous memory, and no more of a file than nothing. */
+static void allow_memory(int through_gate) {
+  static const uint32_t advices[] = {MADV_NORMAL, MADV_RANDOM,   MADV_SEQUENTIAL, MADV_WILLNEED,
+                                     MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE,   MADV_NOHUGEPAGE};
+  unsigned rule;
 
   rule = begin(__NR_mmap);
-  require_gate();
+  if (through_gate) require_gate();
   require_mask(2, PROT_READ | PROT_WRITE | PROT_EXEC);
   load(HIGH(3));
   require_equal(0);
@@ -127,12 +119,12 @@ static void build(void) {
   end(rule, SECCOMP_RET_ALLOW);
 
   rule = begin(__NR_mremap);
-  require_gate();
+  if (through_gate) require_gate();
   require_mask(3, MREMAP_MAYMOVE | MREMAP_FIXED);
   end(rule, SECCOMP_RET_ALLOW);
 
   rule = begin(__NR_brk);
-  require_gate();
+  if (through_gate) require_gate();
   end(rule, SECCOMP_RET_ALLOW);
 
   always(__NR_munmap, SECCOMP_RET_ALLOW);
@@ -145,26 +137,102 @@ static void build(void) {
   require_one_of(2, ~0u, advices, 8);
   end(rule, SECCOMP_RET_ALLOW);
 
-  rule = begin(__NR_clock_gettime);
-  require_one_of(0, ~0u, cpu_clocks, 2);
+}
+
+static void allow_ends(void) {
+  static const uint32_t futex_operations[] = {FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET};
+  unsigned rule = begin(__NR_futex);
+  require_one_of(1, ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), futex_operations, 4);
   end(rule, SECCOMP_RET_ALLOW);
 
+  always(__NR_rt_sigreturn, SECCOMP_RET_ALLOW);
   always(__NR_restart_syscall, SECCOMP_RET_ALLOW);
   always(__NR_exit, SECCOMP_RET_ALLOW);
   always(__NR_exit_group, SECCOMP_RET_ALLOW);
+}
+
+static void build(int own_clock) {
+  static const uint32_t cpu_clocks[] = {2, 3}; /* CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID */
+  unsigned rule;
+
+  demand_architecture();
+
+  rule = begin(__NR_read);
+  require_argument(0, SHIM_FD_IN);
+  end(rule, SECCOMP_RET_ALLOW);
+
+  rule = begin(__NR_write);
+  require_argument(0, SHIM_FD_OUT);
+  end(rule, SECCOMP_RET_ALLOW);
+
+  allow_memory(1);
+  allow_ends();
+
+  if (own_clock) {
+    rule = begin(__NR_clock_gettime);
+    require_one_of(0, ~0u, cpu_clocks, 2);
+    end(rule, SECCOMP_RET_ALLOW);
+  }
 
   always(__NR_clone, SECCOMP_RET_ERRNO | EAGAIN);
   always(__NR_clone3, SECCOMP_RET_ERRNO | EAGAIN);
   always(__NR_fork, SECCOMP_RET_ERRNO | EAGAIN);
   always(__NR_vfork, SECCOMP_RET_ERRNO | EAGAIN);
 
-  answer(SECCOMP_RET_TRAP);
+  answer(otherwise);
 }
 
-int filter_install(void) {
-  build();
+/*
+ * A translated interpreter has no code that opens or asks for anything; its C library has (tzset reads /etc/localtime),
+ * and goes on when it is told that nothing is there. abort(3) raises its signal by tgkill(2) to itself.
+ */
+static void build_translated(void) {
+  static const uint32_t outputs[] = {STDOUT_FILENO, STDERR_FILENO};
+  static const uint32_t lookups[] = {__NR_open,   __NR_openat, __NR_newfstatat, __NR_stat,     __NR_lstat,
+                                     __NR_access, __NR_faccessat, __NR_readlink, __NR_readlinkat};
+  static const uint32_t harmless[] = {__NR_getpid, __NR_gettid, __NR_rt_sigprocmask};
+  const uint32_t self = (uint32_t)raw3(__NR_getpid, 0, 0, 0);
+  unsigned rule;
+
+  demand_architecture();
+  otherwise = SECCOMP_RET_ERRNO | EPERM;
+
+  rule = begin(__NR_read);
+  require_argument(0, STDIN_FILENO);
+  end(rule, SECCOMP_RET_ALLOW);
+
+  rule = begin(__NR_write);
+  require_one_of(0, ~0u, outputs, 2);
+  end(rule, SECCOMP_RET_ALLOW);
+
+  allow_memory(0);
+  allow_ends();
+
+  rule = begin(__NR_tgkill);
+  require_argument(0, self);
+  require_argument(1, self);
+  require_argument(2, SIGABRT);
+  end(rule, SECCOMP_RET_ALLOW);
+
+  for (unsigned i = 0; i < sizeof harmless / sizeof *harmless; i++) always(harmless[i], SECCOMP_RET_ALLOW);
+  for (unsigned i = 0; i < sizeof lookups / sizeof *lookups; i++) always(lookups[i], SECCOMP_RET_ERRNO | ENOENT);
+
+  answer(otherwise);
+}
+
+static int install(void) {
   struct sock_fprog fprog = {.len = (unsigned short)length, .filter = program};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -errno;
   if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &fprog, 0, 0) != 0) return -errno;
   return 0;
+}
+
+int filter_install(int own_clock) {
+  build(own_clock);
+  return install();
+}
+
+int filter_install_translated(void) {
+  build_translated();
+  return install();
 }

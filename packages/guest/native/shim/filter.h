@@ -2,7 +2,10 @@
 #ifndef SANDPIPER_FILTER_H
 #define SANDPIPER_FILTER_H
 
-/* Installs the filter on the calling process. Returns 0, or a negative errno. */
-int filter_install(void);
+/* Installs the filter of a stock interpreter. With `own_clock` it may ask for its CPU time natively. Returns 0, or a negative errno. */
+int filter_install(int own_clock);
+
+/* Installs the filter of a translated interpreter, which traps nothing. Returns 0, or a negative errno. */
+int filter_install_translated(void);
 
 #endif

@@ -23,36 +23,14 @@
 
 #include "arch_x86_64.h"
 #include "channel.h"
+#include "clock.h"
 #include "filter.h"
+#include "signals.h"
 
 static const char *const signatures[] = {
 #include "syscall_table.h"
 };
 #define SIGNATURES (sizeof signatures / sizeof signatures[0])
-
-#define SIGNAL_BIT(n) (1ull << ((n)-1))
-/* A trap while SIGSYS is blocked kills the process, and a fault while SIGSEGV is blocked cannot be told. */
-#define NEVER_BLOCKED (SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS))
-
-/* The mask as the guest set it, with the bits that are kept out of the real one. */
-static uint64_t guest_mask;
-
-/* rt_sigprocmask(2), on the mask that the return from the handler will restore. */
-static long set_signal_mask(ucontext_t *context, const uint64_t a[6]) {
-  uint64_t next;
-  if (a[3] != sizeof next) return -EINVAL;
-  if (a[2] != 0 && shim_copy((void *)a[2], &guest_mask, sizeof guest_mask) != 0) return -EFAULT;
-  if (a[1] == 0) return 0;
-  if (shim_copy(&next, (const void *)a[1], sizeof next) != 0) return -EFAULT;
-  if (a[0] == SIG_BLOCK) guest_mask |= next;
-  else if (a[0] == SIG_UNBLOCK) guest_mask &= ~next;
-  else if (a[0] == SIG_SETMASK) guest_mask = next;
-  else return -EINVAL;
-  guest_mask &= ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
-  uint64_t effective = guest_mask & ~NEVER_BLOCKED;
-  shim_copy(&context->uc_sigmask, &effective, sizeof effective);
-  return 0;
-}
 
 /* A growth that the kernel refuses is the memory limit: the controller is told before the guest is. */
 static void tell_refused(long nr, uint64_t size) {
@@ -88,9 +66,13 @@ static int grow_memory(long nr, const uint64_t a[6], long *result) {
 
 static long answer_call(long nr, const uint64_t a[6], ucontext_t *context) {
   long result;
-  if (nr == __NR_rt_sigprocmask) return set_signal_mask(context, a);
+  if (nr == __NR_rt_sigprocmask) return signals_set_mask(context, a);
   if (grow_memory(nr, a, &result)) return result;
-  if (nr >= 0 && (size_t)nr < SIGNATURES && signatures[nr] != NULL) return channel_call(signatures[nr], a);
+  if (nr >= 0 && (size_t)nr < SIGNATURES && signatures[nr] != NULL) {
+    result = channel_call(signatures[nr], a);
+    if (result == 0) signals_note_call(nr, a);
+    return result;
+  }
   uint64_t all[7] = {(uint64_t)nr, a[0], a[1], a[2], a[3], a[4], a[5]};
   return channel_call("unknown(iiiiiii)i", all);
 }
@@ -103,13 +85,21 @@ static void on_trap(int signal, siginfo_t *info, void *data) {
   arch_call_arguments(context, arguments);
   long result = answer_call(info->si_syscall, arguments, context);
   arch_finish_call(context, info->si_call_addr, result);
+  signals_deliver(context);
 }
+
+/* What the processor's counter shows in a run with made-up time. */
+static int virtual_time;
+static uint64_t counter;
 
 /* A fault of the shim's own copy is an EFAULT; any other is the program's, and kills it as it would have. */
 static void on_fault(int signal, siginfo_t *info, void *data) {
-  (void)info;
   ucontext_t *context = data;
   if (arch_recover_copy(context)) return;
+  /* Whoever jumped to where nothing is mapped: looking there would be the same fault once more. */
+  if (virtual_time && info->si_addr != (void *)context->uc_mcontext.gregs[REG_RIP] &&
+      arch_read_counter(context, counter += 1000))
+    return;
   /* With the signal blocked, the kernel ends the process by it when the instruction faults again. */
   sigaddset(&context->uc_sigmask, signal);
 }
@@ -138,8 +128,13 @@ static void catch_signals(void) {
   void *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   stack_t alternate = {.ss_sp = stack, .ss_size = size};
   if (stack == MAP_FAILED || sigaltstack(&alternate, NULL) != 0) refuse("no stack for signals");
-  struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+  /* A handler of the guest's may be called from within, and makes calls of its own: so not blocked meanwhile. */
+  struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+  signals_add_from_outside(&action.sa_mask);
   if (sigaction(SIGSYS, &action, NULL) != 0) refuse("SIGSYS cannot be caught");
+  if (signals_catch() != 0) refuse("SIGINT and SIGALRM cannot be caught");
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
   action.sa_sigaction = on_fault;
   if (sigaction(SIGSEGV, &action, NULL) != 0 || sigaction(SIGBUS, &action, NULL) != 0)
     refuse("SIGSEGV cannot be caught");
@@ -148,28 +143,61 @@ static void catch_signals(void) {
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The guest must not learn from its environment that it was preloaded. */
-static void hide_preload(char **environment) {
+/*
+ * The guest keeps the variables that are its own. Of the rest (shim.h) it must not even learn. Returns whether it is a
+ * translated interpreter.
+ */
+static int take_orders(char **environment) {
+  int translated = 0;
+  const size_t prefix = sizeof GUEST_VARIABLE - 1;
   char **to = environment;
   for (char **from = environment; *from != NULL; from++) {
-    if (strncmp(*from, "LD_PRELOAD=", 11) == 0) memset(*from, 0, strlen(*from));
-    else *to++ = *from;
+    if (strncmp(*from, GUEST_VARIABLE, prefix) == 0) {
+      *to++ = *from + prefix;
+      continue;
+    }
+    if (strncmp(*from, VARIABLE_TRANSLATED, sizeof VARIABLE_TRANSLATED - 1) == 0) translated = 1;
+    if (strncmp(*from, VARIABLE_VIRTUAL_TIME, sizeof VARIABLE_VIRTUAL_TIME - 1) == 0) virtual_time = 1;
+    memset(*from, 0, strlen(*from));
   }
   *to = NULL;
+  return translated;
+}
+
+static void say_ready(void) {
+  uint64_t hello[1] = {SHIM_DIALECT};
+  channel_call("sandpiper_ready(i)i", hello);
+}
+
+static void forbid_descriptors(void) {
+  const struct rlimit nothing = {0, 0};
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) refuse("PR_SET_DUMPABLE failed");
+  if (setrlimit(RLIMIT_NOFILE, &nothing) != 0) refuse("RLIMIT_NOFILE cannot be set");
+}
+
+static void lock_down_stock(void) {
+  take_descriptors();
+  catch_signals();
+  clock_take(virtual_time);
+  forbid_descriptors();
+  /* Standard error was kept until here, to say what went wrong. */
+  close(STDERR_FILENO);
+  if (filter_install(!virtual_time) != 0) _exit(SHIM_EXIT_NO_FILTER);
+  say_ready();
+}
+
+/* Its protocol stays on descriptors 0 and 1, and what it says on 2 belongs to the result. */
+static void lock_down_translated(void) {
+  if (syscall(__NR_close_range, 3u, ~0u, 0u) != 0) refuse("descriptors cannot be closed (close_range)");
+  forbid_descriptors();
+  if (filter_install_translated() != 0) _exit(SHIM_EXIT_NO_FILTER);
+  channel_use(STDIN_FILENO, STDOUT_FILENO);
+  say_ready();
 }
 
 __attribute__((constructor)) static void lock_down(int argc, char **argv, char **environment) {
   (void)argc;
   (void)argv;
-  hide_preload(environment);
-  take_descriptors();
-  catch_signals();
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) refuse("PR_SET_DUMPABLE failed");
-  const struct rlimit nothing = {0, 0};
-  if (setrlimit(RLIMIT_NOFILE, &nothing) != 0) refuse("RLIMIT_NOFILE cannot be set");
-  /* Standard error was kept until here, to say what went wrong. */
-  close(STDERR_FILENO);
-  if (filter_install() != 0) _exit(SHIM_EXIT_NO_FILTER);
-  uint64_t hello[1] = {SHIM_DIALECT};
-  channel_call("sandpiper_ready(i)i", hello);
+  if (take_orders(environment)) lock_down_translated();
+  else lock_down_stock();
 }

@@ -14,6 +14,17 @@
 #define KEEPER_FD_OUT 4
 #define KEEPER_FD_SHIM 5
 
+/*
+ * What the keeper says to the constructor is in the environment. A variable of the guest's own comes with this prefix,
+ * which the constructor takes off: until then the dynamic loader is at work under the real kernel, and whoever submits a
+ * program must not be able to give it orders (LD_AUDIT, LD_DEBUG_OUTPUT).
+ */
+#define GUEST_VARIABLE "GUEST_"
+/* A translated interpreter, which speaks sandbox-2 by itself on its descriptors 0 and 1. */
+#define VARIABLE_TRANSLATED "SANDPIPER_TRANSLATED="
+/* The guest's time is made up by the controller. */
+#define VARIABLE_VIRTUAL_TIME "SANDPIPER_VIRTUAL_TIME="
+
 /* Dialect of sandbox-2 that this shim speaks; the controller refuses another. */
 #define SHIM_DIALECT 1
 

@@ -10,10 +10,10 @@ import {
   type StatFields,
 } from '@sandpiper/abi';
 import { DirectoryInode, type Inode, MemoryDirectory, MemoryFile, SymlinkInode } from '@sandpiper/vfs';
-import { OpenDirectory, RegularFile, Device } from './descriptors.js';
+import type { Call, Operation } from '../call.js';
+import { OpenDirectory, RegularFile, Device } from '../descriptors.js';
 import { checkAccess } from './files.js';
 import { existing, type Found, lookUp, makeEntry, writableFolder } from './paths.js';
-import type { Call, Handler } from './state.js';
 
 function stat(call: Call, dirfd: number, pathIndex: number, flags: number): StatFields {
   const follow = (flags & AT.SYMLINK_NOFOLLOW) === 0;
@@ -168,7 +168,7 @@ function changeOwner(inode: Inode, uid: number, gid: number): number {
   return 0;
 }
 
-function inodeOf(call: Call, fd: number): Inode {
+export function inodeOf(call: Call, fd: number): Inode {
   const file = call.state.fds.get(fd);
   if (file instanceof RegularFile || file instanceof OpenDirectory || file instanceof Device)
     return file.inode;
@@ -179,7 +179,7 @@ const UTIME_NOW = 0x3fffffff;
 const UTIME_OMIT = 0x3ffffffe;
 
 /** Two struct timespec at an address, or now for both when it is NULL (utimensat(2)). */
-function setTimes(call: Call, inode: Inode, address: number, unit: 'ns' | 'us' | 's'): number {
+export function setTimes(call: Call, inode: Inode, address: number, unit: 'ns' | 'us' | 's'): number {
   changeable(inode);
   const now = call.state.now();
   let times: (bigint | null)[] = [now, now];
@@ -219,53 +219,28 @@ function listDirectory(call: Call): number {
   const file = call.state.fds.get(call.int(0));
   if (!(file instanceof OpenDirectory)) throw new SyscallError(Errno.ENOTDIR);
   const size = Math.min(call.size(2), 65536);
-  file.entries ??= [
-    { name: '.', inode: file.inode },
-    { name: '..', inode: file.location.parents.at(-1) ?? file.inode },
-    ...file.inode.names().flatMap((name) => {
-      const inode = file.inode.lookup(name);
-      return inode === null ? [] : [{ name, inode }];
-    }),
-  ];
   const records: Buffer[] = [];
   let used = 0;
-  while (file.offset < file.entries.length) {
-    const entry = file.entries[file.offset] as { name: string; inode: Inode };
+  for (let entry = file.entry(); entry !== null; entry = file.entry()) {
     const record = encodeDirent(entry.inode.ino, file.offset + 1, entry.inode.mode, entry.name);
     if (used + record.length > size) break;
     records.push(record);
     used += record.length;
     file.offset++;
   }
-  if (used === 0 && file.offset < file.entries.length) throw new SyscallError(Errno.EINVAL);
+  if (used === 0 && file.entry() !== null) throw new SyscallError(Errno.EINVAL);
   call.memory.write(call.pointer(1), Buffer.concat(records));
   return used;
 }
 
-function fileSystem(call: Call): Buffer {
-  const { quota } = call.state.space;
-  const blocks = Math.floor(quota.bytes / 4096);
-  return encodeStatfs({
-    blocks,
-    free: blocks - Math.ceil(quota.usedBytes / 4096),
-    files: quota.files,
-    filesFree: quota.files - quota.usedFiles,
-  });
-}
-
-function put(call: Call, index: number, data: Buffer): number {
-  call.memory.write(call.pointer(index), data);
-  return 0;
-}
-
 const here = AT.FDCWD;
 
-export const folderHandlers: Record<string, Handler> = {
-  stat: (c) => put(c, 1, encodeStat(stat(c, here, 0, 0))),
-  lstat: (c) => put(c, 1, encodeStat(stat(c, here, 0, AT.SYMLINK_NOFOLLOW))),
-  fstat: (c) => put(c, 1, encodeStat(c.state.fds.get(c.int(0)).stat())),
-  newfstatat: (c) => put(c, 2, encodeStat(stat(c, c.int(0), 1, c.int(3)))),
-  statx: (c) => put(c, 4, encodeStatx(stat(c, c.int(0), 1, c.int(2)))),
+export const folderOperations = {
+  stat: (c) => c.put(1, encodeStat(stat(c, here, 0, 0))),
+  lstat: (c) => c.put(1, encodeStat(stat(c, here, 0, AT.SYMLINK_NOFOLLOW))),
+  fstat: (c) => c.put(1, encodeStat(c.state.fds.get(c.int(0)).stat())),
+  newfstatat: (c) => c.put(2, encodeStat(stat(c, c.int(0), 1, c.int(3)))),
+  statx: (c) => c.put(4, encodeStatx(stat(c, c.int(0), 1, c.int(2)))),
   access: (c) => access(c, here, 0, c.int(1), 0),
   faccessat: (c) => access(c, c.int(0), 1, c.int(2), 0),
   faccessat2: (c) => access(c, c.int(0), 1, c.int(2), c.int(3)),
@@ -305,11 +280,11 @@ export const folderHandlers: Record<string, Handler> = {
   utimes: (c) => setTimes(c, existing(lookUp(c, here, 0, true)), c.pointer(1), 'us'),
   statfs: (c) => {
     existing(lookUp(c, here, 0, true));
-    return put(c, 1, fileSystem(c));
+    return c.put(1, encodeStatfs(c.state.space.statistics()));
   },
   fstatfs: (c) => {
     c.state.fds.get(c.int(0));
-    return put(c, 1, fileSystem(c));
+    return c.put(1, encodeStatfs(c.state.space.statistics()));
   },
   umask: (c) => {
     const old = c.state.umask;
@@ -334,4 +309,4 @@ export const folderHandlers: Record<string, Handler> = {
     c.state.cwd = file.location;
     return 0;
   },
-};
+} satisfies Record<string, Operation>;

@@ -1,56 +1,31 @@
-import { encodeRusage, encodeTimespec, encodeTimeval, Errno, POLL, SyscallError } from '@sandpiper/abi';
-import type { Call, Handler } from './state.js';
+import { Errno, POLL, SyscallError } from '@sandpiper/abi';
+import type { Call, Operation } from '../call.js';
+import { FOREVER } from '../clock.js';
+import { CLOCK_MONOTONIC, clockNs, readTimespec } from './time.js';
 
 const BILLION = 1_000_000_000n;
-/** How often a wait looks whether it must stop, milliseconds. */
-const SLICE_MS = 10;
-const never = new Int32Array(new SharedArrayBuffer(4));
-
-const CLOCK_REALTIME = 0;
-const CLOCK_MONOTONIC = 1;
-const CLOCK_REALTIME_COARSE = 5;
-const CLOCK_BOOTTIME = 7;
-const CLOCK_TAI = 11;
 const TIMER_ABSTIME = 1;
 
-/** clock_gettime(2). The CPU clocks are answered natively: they are the guest's own (see the filter). */
-function clockNs(call: Call, clock: number): bigint {
-  if (clock === CLOCK_REALTIME || clock === CLOCK_REALTIME_COARSE || clock === CLOCK_TAI)
-    return call.state.now();
-  if (clock >= CLOCK_MONOTONIC && clock <= CLOCK_BOOTTIME) return process.hrtime.bigint();
-  throw new SyscallError(Errno.EINVAL);
-}
-
-/** Waits until that time of the host's monotonic clock. Returns false when the run must stop. */
-function sleepUntil(call: Call, deadlineNs: bigint): boolean {
-  for (;;) {
-    const leftNs = deadlineNs - process.hrtime.bigint();
-    if (leftNs <= 0n) return true;
-    if (call.state.shouldStop()) return false;
-    Atomics.wait(never, 0, 0, leftNs > 10_000_000n ? SLICE_MS : Number(leftNs) / 1e6);
-  }
-}
-
-function readTimespec(call: Call, address: number): bigint {
-  const data = call.memory.read(address, 16);
-  const seconds = data.readBigInt64LE(0);
-  const rest = data.readBigInt64LE(8);
-  if (seconds < 0n || rest < 0n || rest >= BILLION) throw new SyscallError(Errno.EINVAL);
-  return seconds * BILLION + rest;
+/** Waits until the monotonic clock shows that time. */
+function waitUntil(call: Call, ns: bigint): void {
+  const { state } = call;
+  if (!state.options.clock.waitUntil(ns, () => state.shouldStop())) throw new SyscallError(Errno.EINTR);
 }
 
 function sleep(call: Call, clock: number, flags: number, address: number): number {
   let ns = readTimespec(call, address);
   if ((flags & TIMER_ABSTIME) !== 0) ns -= clockNs(call, clock);
-  return sleepUntil(call, process.hrtime.bigint() + ns) ? 0 : -Errno.EINTR;
+  waitUntil(call, call.state.options.clock.monotonicNs() + ns);
+  return 0;
 }
 
 /** Waits for descriptors: what is ready now is told; with nothing ready only time can pass. */
 function wait(call: Call, ready: () => number, timeoutNs: bigint | null): number {
-  const deadline = process.hrtime.bigint() + (timeoutNs ?? 2n ** 62n);
+  const deadline = call.state.options.clock.monotonicNs() + (timeoutNs ?? FOREVER);
   const count = ready();
   if (count > 0 || timeoutNs === 0n) return count;
-  return sleepUntil(call, deadline) ? 0 : -Errno.EINTR;
+  waitUntil(call, deadline);
+  return 0;
 }
 
 function poll(call: Call, timeoutNs: bigint | null): number {
@@ -111,11 +86,6 @@ function select(call: Call, timeoutNs: bigint | null): number {
   return result;
 }
 
-function put(call: Call, index: number, data: Buffer): number {
-  if (call.pointer(index) !== 0) call.memory.write(call.pointer(index), data);
-  return 0;
-}
-
 function timeval(call: Call, index: number): bigint | null {
   if (call.pointer(index) === 0) return null;
   const data = call.memory.read(call.pointer(index), 16);
@@ -128,40 +98,13 @@ function timespec(call: Call, index: number): bigint | null {
   return call.pointer(index) === 0 ? null : readTimespec(call, call.pointer(index));
 }
 
-export const timeHandlers: Record<string, Handler> = {
-  clock_gettime: (c) => put(c, 1, encodeTimespec(clockNs(c, c.int(0)))),
-  clock_getres: (c) => {
-    clockNs(c, c.int(0) === 2 || c.int(0) === 3 ? CLOCK_MONOTONIC : c.int(0));
-    return put(c, 1, encodeTimespec(1n));
-  },
-  gettimeofday: (c) => put(c, 0, encodeTimeval(c.state.now())),
-  time: (c) => {
-    const seconds = c.state.now() / BILLION;
-    const data = Buffer.alloc(8);
-    data.writeBigInt64LE(seconds);
-    put(c, 0, data);
-    return Number(seconds);
-  },
+export const waitingOperations = {
   nanosleep: (c) => sleep(c, CLOCK_MONOTONIC, 0, c.pointer(0)),
   clock_nanosleep: (c) => sleep(c, c.int(0), c.int(1), c.pointer(2)),
-  getrusage: (c) => {
-    const who = c.int(0);
-    if (who < -1 || who > 1) throw new SyscallError(Errno.EINVAL);
-    const elapsed = who === -1 ? 0n : process.hrtime.bigint() - c.state.startedNs;
-    return put(c, 1, encodeRusage(elapsed, 65536));
-  },
-  times: (c) => {
-    // In ticks of 10 ms; elapsed time stands for the CPU time, which only the keeper knows
-    const ticks = (process.hrtime.bigint() - c.state.startedNs) / 10_000_000n;
-    const data = Buffer.alloc(32);
-    data.writeBigInt64LE(ticks, 0);
-    put(c, 0, data);
-    return Number(ticks);
-  },
   poll: (c) => poll(c, c.int(2) < 0 ? null : BigInt(c.int(2)) * 1_000_000n),
   ppoll: (c) => poll(c, timespec(c, 2)),
   select: (c) => select(c, timeval(c, 4)),
   pselect6: (c) => select(c, timespec(c, 4)),
   pause: (c) => wait(c, () => 0, null),
   rt_sigsuspend: (c) => wait(c, () => 0, null),
-};
+} satisfies Record<string, Operation>;

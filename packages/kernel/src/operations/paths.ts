@@ -1,7 +1,7 @@
 import { AT, Errno, SyscallError } from '@sandpiper/abi';
 import { DirectoryInode, type Inode, type Location, MemoryDirectory, type Place } from '@sandpiper/vfs';
-import { OpenDirectory } from './descriptors.js';
-import type { Call } from './state.js';
+import { OpenDirectory } from '../descriptors.js';
+import type { Call } from '../call.js';
 
 /** Where a path of an ...at call starts (openat(2)). */
 function startOf(call: Call, dirfd: number, path: string): Location {

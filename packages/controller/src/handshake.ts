@@ -1,0 +1,87 @@
+import { statSync } from 'node:fs';
+import type { KeeperClient } from '@sandpiper/guest';
+import { Channel, DescriptorTransport, parseDump, type Transport } from '@sandpiper/protocol';
+import { type Engine, EngineUnusableError } from './engines.js';
+
+/** The dialect of the shim that this controller was written with (native/shim/shim.h). */
+const SHIM_DIALECT = 1;
+/** A dump names some 150 functions; bytes. */
+const MAX_DUMP_BYTES = 256 * 1024;
+const DUMP_DEADLINE_MS = 10_000;
+
+/**
+ * The shim's first word, which proves that the filter is on: nothing was answered before it. False when the guest ended
+ * before it; throws when what comes is not the shim's.
+ */
+export function greet(channel: Channel): boolean {
+  const hello = channel.nextRequest();
+  if (hello === null) return false;
+  const { text } = hello.signature;
+  if (text !== 'sandpiper_ready(i)i' || hello.args[0] !== SHIM_DIALECT) {
+    throw new Error(`the shim is not of this version: it says ${text} ${hello.args.join(' ')}`);
+  }
+  channel.returnInt(0);
+  return true;
+}
+
+/** What was asked already, by path, with the time and size of the file that answered. */
+const known = new Map<string, { stamp: string; functions: readonly string[] }>();
+
+/**
+ * Asks a translated interpreter for its version, platform and functions, once for each binary, and refuses one that is
+ * not what this controller speaks with. Returns the functions that have no row in the table of calls.
+ */
+export function inspectTranslated(engine: Engine, keeper: KeeperClient): readonly string[] {
+  const { size, mtimeMs, ino } = statSync(engine.executable);
+  const stamp = `${size} ${mtimeMs} ${ino}`;
+  const before = known.get(engine.executable);
+  if (before?.stamp === stamp) return before.functions;
+  const text = dumpOf(engine, keeper);
+  let functions: string[];
+  try {
+    functions = parseDump(text)
+      .signatures.map((signature) => signature.text)
+      .filter((signature) => !engine.surface.rows.has(signature));
+  } catch (error) {
+    throw new EngineUnusableError(`${engine.executable}: ${(error as Error).message}`);
+  }
+  known.set(engine.executable, { stamp, functions });
+  return functions;
+}
+
+function dumpOf(engine: Engine, keeper: KeeperClient): string {
+  const guest = keeper.start({
+    kind: engine.kind,
+    executable: engine.executable,
+    argv: [engine.argv0],
+    env: {},
+    ownEnv: { RPY_SANDBOX_DUMP: '1' },
+    deterministic: false,
+    cpu: null,
+    startupMs: DUMP_DEADLINE_MS,
+  });
+  try {
+    const transport = new DescriptorTransport(guest.requests, guest.replies);
+    if (!greet(new Channel(transport, engine.dialect))) return '';
+    return readToEnd(transport);
+  } catch {
+    throw new EngineUnusableError(
+      `${engine.executable}: the sandbox cannot be preloaded into it: it must be a dynamically linked program`,
+    );
+  } finally {
+    keeper.kill();
+    guest.close();
+    keeper.ended();
+  }
+}
+
+function readToEnd(transport: Transport): string {
+  const bytes = Buffer.alloc(MAX_DUMP_BYTES);
+  let have = 0;
+  while (have < bytes.length) {
+    const n = transport.read(bytes, have, bytes.length - have);
+    if (n === 0) break;
+    have += n;
+  }
+  return bytes.toString('latin1', 0, have);
+}

@@ -1,0 +1,230 @@
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { posix } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { encodeBytes, type RunResult } from '@sandpiper/contracts';
+import type { GuestEnd, KeeperClient } from '@sandpiper/guest';
+import { GuestKernel, HostClock, type Outcome, VirtualClock } from '@sandpiper/kernel';
+import { type Channel, GuestGoneError, GuestProtocolError, type Signature } from '@sandpiper/protocol';
+import { hashSeedOf, SeededBytes } from './determinism.js';
+import type { Engine } from './engines.js';
+import { greet } from './handshake.js';
+import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
+import { type Decisions, decideEnding } from './status.js';
+import { BufferInput, CaptureOutput, DescriptorInput, DescriptorOutput } from './streams.js';
+
+/** One run as its guest sees it: the virtual kernel, the streams, and what is decided on the way. */
+export class Session {
+  readonly #kernel: GuestKernel;
+  readonly #decisions: Decisions = {
+    cancelled: false,
+    violation: null,
+    limit: null,
+    memoryRefused: false,
+    ownSignal: null,
+    exitCode: null,
+    diskFull: false,
+    programBegan: false,
+  };
+  readonly #stdout: CaptureOutput | DescriptorOutput;
+  readonly #stderr: CaptureOutput | DescriptorOutput;
+  readonly #stdin: BufferInput | DescriptorInput;
+  readonly #trace: number | null;
+  readonly #programPath: string | null;
+  /** The variables that the guest's program sees. */
+  readonly env: Readonly<Record<string, string>>;
+  #marked = false;
+
+  constructor(
+    private readonly job: GuestJob,
+    private readonly place: CellPlace,
+    private readonly keeper: KeeperClient,
+    private readonly engine: Engine,
+  ) {
+    const capture = job.output === 'capture';
+    this.#stdout = capture ? new CaptureOutput() : new DescriptorOutput(1);
+    this.#stderr = capture ? new CaptureOutput() : new DescriptorOutput(2);
+    this.#stdin =
+      job.stdin.kind === 'buffer'
+        ? new BufferInput(Buffer.from(job.stdin.data))
+        : new DescriptorInput(job.stdin.fd, () => this.#mustStop());
+    this.#trace = job.tracePath === null ? null : openSync(job.tracePath, 'w');
+    this.#programPath = job.programPath === null ? null : posix.resolve(job.folder, job.programPath);
+    this.env = environmentOf(job);
+    const { deterministic } = job;
+    const seeded = deterministic === null ? null : new SeededBytes(deterministic.seed);
+    const trace = this.#trace;
+    this.#kernel = new GuestKernel(engine.surface, {
+      limits: job.limits,
+      stdin: this.#stdin,
+      stdout: this.#stdout,
+      stderr: this.#stderr,
+      cwd: job.folder,
+      files: job.files,
+      hostMounts: [...engine.mounts, ...job.mounts],
+      argv: [engine.argv0, ...argvOf(job)],
+      executable: engine.virtualExecutable,
+      env: this.env,
+      clock:
+        deterministic === null
+          ? new HostClock()
+          : new VirtualClock(BigInt(deterministic.epochMs) * 1_000_000n),
+      randomBytes: seeded === null ? randomBytes : (count) => seeded.take(count),
+      ...(deterministic === null
+        ? {
+            cpuNs: () => this.#guestCpuNs(),
+            setAlarm: (first, interval) => keeper.timer(Number(first), Number(interval)),
+          }
+        : {}),
+      shouldStop: () => this.#mustStop(),
+      onOpen: (path) => this.#opened(path),
+      ...(trace === null ? {} : { trace: (line: string) => void writeSync(trace, `${line}\n`) }),
+    });
+  }
+
+  /** Answers calls until the guest has ended or must. */
+  serve(channel: Channel): void {
+    try {
+      if (!greet(channel)) return;
+      for (;;) {
+        const request = channel.nextRequest();
+        if (request === null) return;
+        const { signature } = request;
+        if (signature.name === 'sandpiper_nomem') {
+          this.#decisions.memoryRefused = true;
+          return;
+        }
+        const outcome = this.#kernel.call(this.engine.keyOf(signature), request.args, channel);
+        if (this.#endsBy(outcome)) return;
+        if (this.engine.dialect === 'linux') answerLinux(channel, outcome);
+        else answerLibc(channel, signature, outcome);
+      }
+    } catch (error) {
+      if (error instanceof GuestProtocolError)
+        this.#decisions.violation = `the guest broke the protocol: ${error.message}`;
+      else if (!(error instanceof GuestGoneError)) throw error;
+    }
+  }
+
+  result(end: GuestEnd, startedAt: Date, controllerCpuMs: number): RunResult {
+    const { job } = this;
+    const decisions = this.#decisions;
+    decisions.cancelled = Atomics.load(this.place.shared, SHARED_CANCELLED) !== 0;
+    decisions.diskFull = this.#kernel.diskLimitHit;
+    decisions.programBegan = this.#marked;
+    const ending = decideEnding(decisions, end);
+    return {
+      id: job.id,
+      ...ending,
+      ...encodeStream('stdout', this.#stdout),
+      ...encodeStream('stderr', this.#stderr),
+      stdoutTruncated: this.#kernel.stdoutTruncated,
+      stderrTruncated: this.#kernel.stderrTruncated,
+      deniedCalls: Object.fromEntries(this.#kernel.deniedCalls),
+      usage: {
+        cpuMs: end.cpuNs / 1e6,
+        startupCpuMs: end.startupCpuNs / 1e6,
+        controllerCpuMs,
+        wallMs: end.wallNs / 1e6,
+        peakMemoryBytes: end.peakBytes,
+        ...this.#kernel.usage,
+      },
+      limits: job.limits,
+      enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: 'keeper-watch' },
+      engine: job.interpreter.engine,
+      attempt: job.attempt,
+      node: this.place.node,
+      cell: this.place.cell,
+      startedAt: startedAt.toISOString(),
+      finishedAt: new Date().toISOString(),
+    };
+  }
+
+  close(): void {
+    if (this.#trace !== null) closeSync(this.#trace);
+    if (this.#stdin instanceof DescriptorInput) this.#stdin.close();
+  }
+
+  /** What a translated guest said behind its translation's back: fatal messages of RPython. */
+  takeErrors(bytes: Buffer): void {
+    this.#kernel.appendStderr(bytes);
+  }
+
+  #endsBy(outcome: Outcome): boolean {
+    if (outcome.kind === 'exit') this.#decisions.exitCode = outcome.code;
+    else if (outcome.kind === 'signal') this.#decisions.ownSignal = outcome.signal;
+    else if (outcome.kind === 'limit') this.#decisions.limit = outcome.limit;
+    else return false;
+    return true;
+  }
+
+  #opened(path: string): void {
+    if (this.#marked || path !== this.#programPath) return;
+    this.#marked = this.keeper.mark(this.job.limits);
+    // Without its limits the program does not begin: the guest is dead already, or dies of this.
+    if (!this.#marked) throw new GuestGoneError();
+  }
+
+  /** The first figure of schedstat, as for our own thread; 0 when the guest is gone. */
+  #guestCpuNs(): bigint {
+    try {
+      const pid = Atomics.load(this.place.shared, SHARED_PID);
+      return BigInt(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[0] ?? 0);
+    } catch {
+      return 0n;
+    }
+  }
+
+  /**
+   * A wait inside the virtual kernel ends when the run is cancelled, when the keeper has killed the guest, and when a
+   * signal waits for the guest: Python's handler is called as soon as its call returns.
+   */
+  #mustStop(): boolean {
+    if (Atomics.load(this.place.shared, SHARED_CANCELLED) !== 0) return true;
+    try {
+      const status = readFileSync(`/proc/${Atomics.load(this.place.shared, SHARED_PID)}/status`, 'latin1');
+      return /^State:\s+Z/m.test(status) || !/^ShdPnd:\s+0+$/m.test(status);
+    } catch {
+      return true; // reaped
+    }
+  }
+}
+
+/** What the guest's program finds in its environment. */
+function environmentOf(job: GuestJob): Readonly<Record<string, string>> {
+  const { deterministic } = job;
+  return {
+    PATH: '/usr/bin:/bin',
+    HOME: job.folder,
+    LANG: 'C.UTF-8',
+    ...(deterministic === null ? {} : { PYTHONHASHSEED: hashSeedOf(deterministic) }),
+    ...job.env,
+  };
+}
+
+function answerLinux(channel: Channel, outcome: Outcome): void {
+  if (outcome.kind === 'return') channel.returnInt(outcome.value);
+  else if (outcome.kind === 'error') channel.returnInt(-outcome.errno);
+}
+
+function answerLibc(channel: Channel, signature: Signature, outcome: Outcome): void {
+  const errno = outcome.kind === 'return' || outcome.kind === 'error' ? outcome.errno : null;
+  const value = outcome.kind === 'return' ? outcome.value : null;
+  if (errno !== null) channel.setErrno(errno);
+  if (signature.result === 'v') channel.returnVoid();
+  else if (signature.result === 'p') channel.returnPointer(value ?? 0);
+  else if (signature.result === 'f') channel.returnDouble(value ?? -1);
+  else channel.returnInt(value ?? -1);
+}
+
+function encodeStream<Name extends 'stdout' | 'stderr'>(
+  name: Name,
+  stream: CaptureOutput | DescriptorOutput,
+): Record<Name, string> & Partial<Record<`${Name}Base64`, string>> {
+  const bytes = stream instanceof CaptureOutput ? stream.bytes() : Buffer.alloc(0);
+  const encoded = encodeBytes(bytes);
+  const fields =
+    'text' in encoded
+      ? { [name]: encoded.text }
+      : { [name]: bytes.toString('utf8'), [`${name}Base64`]: encoded.base64 };
+  return fields as Record<Name, string> & Partial<Record<`${Name}Base64`, string>>;
+}

@@ -1,0 +1,115 @@
+/*
+ * The real handlers of this process are the shim's. Those that the guest believes to have installed are kept here, and
+ * called: when the guest sends itself a signal, as soon as the controller has allowed it; when one comes from outside
+ * (SIGINT of a prompt, SIGALRM of a timer, both sent by the keeper), at once or when the call that it meets has ended.
+ */
+#include "signals.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <stddef.h>
+
+#include "arch_x86_64.h"
+#include "channel.h"
+
+#define LAST_SIGNAL 64
+#define SIGNAL_BIT(n) (1ull << ((n)-1))
+/* A trap while SIGSYS is blocked kills the process, and a fault while SIGSEGV is blocked cannot be told. */
+#define NEVER_BLOCKED (SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS))
+
+/* struct sigaction as the kernel takes it (rt_sigaction(2)). */
+struct kernel_action {
+  union {
+    void (*handler)(int);
+    void (*action)(int, siginfo_t *, void *);
+  };
+  uint64_t flags;
+  void (*restorer)(void);
+  uint64_t mask;
+};
+
+static struct kernel_action actions[LAST_SIGNAL + 1];
+/* Sent, and not delivered yet. */
+static uint64_t waiting;
+
+/* The mask as the guest set it, with the bits that are kept out of the real one. */
+static uint64_t guest_mask;
+
+/* rt_sigprocmask(2), on the mask that the return from the handler will restore. */
+long signals_set_mask(ucontext_t *context, const uint64_t a[6]) {
+  uint64_t next;
+  if (a[3] != sizeof next) return -EINVAL;
+  if (a[2] != 0 && shim_copy((void *)a[2], &guest_mask, sizeof guest_mask) != 0) return -EFAULT;
+  if (a[1] == 0) return 0;
+  if (shim_copy(&next, (const void *)a[1], sizeof next) != 0) return -EFAULT;
+  if (a[0] == SIG_BLOCK) guest_mask |= next;
+  else if (a[0] == SIG_UNBLOCK) guest_mask &= ~next;
+  else if (a[0] == SIG_SETMASK) guest_mask = next;
+  else return -EINVAL;
+  guest_mask &= ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
+  uint64_t effective = guest_mask & ~NEVER_BLOCKED;
+  shim_copy(&context->uc_sigmask, &effective, sizeof effective);
+  return 0;
+}
+
+void signals_note_call(long nr, const uint64_t a[6]) {
+  int64_t signal = 0;
+  switch (nr) {
+    case __NR_rt_sigaction:
+      if (a[1] == 0 || a[0] < 1 || a[0] > LAST_SIGNAL) return;
+      if (shim_copy(&actions[a[0]], (const void *)a[1], sizeof *actions) != 0) actions[a[0]].handler = NULL;
+      return;
+    case __NR_kill:
+    case __NR_tkill:
+      signal = (int32_t)a[1];
+      break;
+    case __NR_tgkill:
+      signal = (int32_t)a[2];
+      break;
+  }
+  /* Allowed, so it was to ourselves; one without a handler, if it was not ignored, has ended the run already. */
+  if (signal >= 1 && signal <= LAST_SIGNAL) waiting |= SIGNAL_BIT(signal);
+}
+
+static void call_handler(int signal, ucontext_t *context) {
+  const struct kernel_action action = actions[signal];
+  if (action.handler == SIG_IGN) return;
+  if (action.handler == SIG_DFL) {
+    /* The controller knows what that means: it ignores the signal, or ends the run by it. */
+    uint64_t own[2] = {0, (uint64_t)signal};
+    channel_call("kill(ii)i", own);
+    return;
+  }
+  if (action.flags & SA_RESETHAND) actions[signal].handler = SIG_DFL;
+  siginfo_t info = {.si_signo = signal, .si_code = SI_USER};
+  if (action.flags & SA_SIGINFO) action.action(signal, &info, context);
+  else action.handler(signal);
+}
+
+void signals_deliver(ucontext_t *context) {
+  uint64_t ready;
+  while ((ready = waiting & ~guest_mask) != 0) {
+    int signal = __builtin_ctzll(ready) + 1;
+    waiting &= ~SIGNAL_BIT(signal);
+    call_handler(signal, context);
+  }
+}
+
+/* Never while a call is being answered: it is blocked then. */
+static void on_signal(int signal, siginfo_t *info, void *data) {
+  (void)info;
+  waiting |= SIGNAL_BIT(signal);
+  signals_deliver(data);
+}
+
+void signals_add_from_outside(sigset_t *set) {
+  sigaddset(set, SIGINT);
+  sigaddset(set, SIGALRM);
+}
+
+int signals_catch(void) {
+  struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+  sigemptyset(&action.sa_mask);
+  signals_add_from_outside(&action.sa_mask);
+  return sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGALRM, &action, NULL) != 0 ? -1 : 0;
+}

@@ -1,0 +1,20 @@
+/** What the variables of a guest's environment may take together; bytes. */
+export const ENVIRONMENT_BYTES = 128 * 1024;
+
+/** What a C library keeps for its process; a translated guest has none, so it is kept here. */
+export class LibcState {
+  /** Addresses that the guest holds as DIR *, and their descriptors. Bounded by the table of descriptors. */
+  readonly directories = new Map<number, number>();
+  /** As latin1. */
+  readonly environment: Map<string, string>;
+  /** Where getenv(3) put a value that still holds. */
+  readonly placed = new Map<string, number>();
+  environmentBytes = 0;
+  /** What the guest holds as its `FILE *stdout`. */
+  standardOutput = 0;
+
+  constructor(env: Readonly<Record<string, string>>) {
+    const latin1 = (text: string) => Buffer.from(text).toString('latin1');
+    this.environment = new Map(Object.entries(env).map(([name, value]) => [latin1(name), latin1(value)]));
+  }
+}

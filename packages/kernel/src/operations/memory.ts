@@ -1,0 +1,78 @@
+import { Errno, MAP, PROT, SyscallError } from '@sandpiper/abi';
+import type { Call, Operation } from '../call.js';
+import { RegularFile } from '../descriptors.js';
+import { RunEnds } from '../types.js';
+import { MAX_MOVE } from './files.js';
+
+const MMAP = 9;
+const MPROTECT = 10;
+const MUNMAP = 11;
+
+/** What the kernel refuses for want of memory is the run's memory limit. */
+function mapAnonymous(
+  call: Call,
+  address: number,
+  length: number,
+  protection: number,
+  placed: number,
+): number {
+  const at = call.memory.syscall(
+    MMAP,
+    address,
+    length,
+    protection,
+    MAP.PRIVATE | MAP.ANONYMOUS | placed,
+    -1,
+    0,
+  );
+  if (at === -Errno.ENOMEM) throw new RunEnds({ kind: 'limit', limit: 'memoryBytes' });
+  return at;
+}
+
+/**
+ * A file's bytes in the guest's memory: an anonymous mapping, filled, then protected as asked. That is what a private
+ * mapping of a file that nobody changes is; a shared mapping that could be written to cannot be had.
+ */
+function mapFile(call: Call): number {
+  const [address = 0, length = 0, protection = 0, flags = 0, fd = -1, offset = 0] = call.args;
+  if (length <= 0 || length > 2 ** 47 || (protection & ~(PROT.READ | PROT.WRITE | PROT.EXEC)) !== 0) {
+    throw new SyscallError(Errno.EINVAL);
+  }
+  const placed = flags & (MAP.FIXED | MAP.NOREPLACE);
+  if ((flags & MAP.ANONYMOUS) !== 0) {
+    // Shared with nobody, as there is no fork: a private one is the same. Other flags (huge pages, stacks) are refused.
+    if ((flags & ~placed) !== (MAP.SHARED | MAP.ANONYMOUS)) throw new SyscallError(Errno.EINVAL);
+    return mapAnonymous(call, address, length, protection, placed);
+  }
+  const file = call.state.fds.get(fd | 0);
+  if (!(file instanceof RegularFile)) throw new SyscallError(Errno.ENODEV);
+  if (!file.readable) throw new SyscallError(Errno.EACCES);
+  if (offset < 0 || offset % 4096 !== 0) throw new SyscallError(Errno.EINVAL);
+  const shared = (flags & 0xf) !== MAP.PRIVATE;
+  if (shared && (protection & PROT.WRITE) !== 0) throw new SyscallError(Errno.EACCES);
+  const at = mapAnonymous(call, address, length, PROT.READ | PROT.WRITE, placed);
+  if (at < 0) return at;
+  for (let done = 0; done < length; ) {
+    const piece = file.inode.read(offset + done, Math.min(MAX_MOVE, length - done));
+    if (piece.length === 0) break;
+    call.memory.write(at + done, piece);
+    done += piece.length;
+  }
+  if (protection !== (PROT.READ | PROT.WRITE)) {
+    const status = call.memory.syscall(MPROTECT, at, length, protection);
+    if (status < 0) {
+      call.memory.syscall(MUNMAP, at, length);
+      return status;
+    }
+  }
+  return at;
+}
+
+export const memoryOperations = {
+  mmap: mapFile,
+  // Nothing is mapped in a way that a file would see.
+  msync: () => 0,
+  madvise: () => {
+    throw new SyscallError(Errno.EINVAL);
+  },
+} satisfies Record<string, Operation>;

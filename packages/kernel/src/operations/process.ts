@@ -1,0 +1,129 @@
+import { encodeRlimit, encodeUtsname, Errno, SyscallError } from '@sandpiper/abi';
+import type { Call, Operation } from '../call.js';
+import { GUEST_PID, GUEST_UID } from '../state.js';
+import { RunEnds } from '../types.js';
+
+function resourceLimit(call: Call, resource: number): Buffer {
+  if (resource < 0 || resource > 15) throw new SyscallError(Errno.EINVAL);
+  const RLIMIT_STACK = 3;
+  const RLIMIT_CORE = 4;
+  const RLIMIT_NOFILE = 7;
+  const files = call.state.options.limits.openFiles;
+  if (resource === RLIMIT_NOFILE) return encodeRlimit(files, files);
+  if (resource === RLIMIT_STACK) return encodeRlimit(8 * 1024 * 1024, 8 * 1024 * 1024);
+  if (resource === RLIMIT_CORE) return encodeRlimit(0, 0);
+  return encodeRlimit(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+}
+
+function three(call: Call): number {
+  const id = Buffer.alloc(4);
+  id.writeInt32LE(GUEST_UID);
+  for (const index of [0, 1, 2]) call.memory.write(call.pointer(index), id);
+  return 0;
+}
+
+/** Ids may be set to what they are. */
+function setId(call: Call): number {
+  if (call.args.every((id) => (id | 0) === GUEST_UID || (id | 0) === -1)) return 0;
+  throw new SyscallError(Errno.EPERM);
+}
+
+const identity = () => GUEST_UID;
+
+function noChild(): never {
+  throw new SyscallError(Errno.ECHILD);
+}
+
+export const processOperations = {
+  getpid: () => GUEST_PID,
+  gettid: () => GUEST_PID,
+  getppid: () => 1,
+  getpgrp: () => GUEST_PID,
+  getpgid: (c) => {
+    if (c.int(0) !== 0 && c.int(0) !== GUEST_PID) throw new SyscallError(Errno.ESRCH);
+    return GUEST_PID;
+  },
+  getsid: (c) => {
+    if (c.int(0) !== 0 && c.int(0) !== GUEST_PID) throw new SyscallError(Errno.ESRCH);
+    return GUEST_PID;
+  },
+  getuid: identity,
+  geteuid: identity,
+  getgid: identity,
+  getegid: identity,
+  getresuid: three,
+  getresgid: three,
+  setuid: setId,
+  setgid: setId,
+  setreuid: setId,
+  setregid: setId,
+  setresuid: setId,
+  setresgid: setId,
+  getgroups: (c) => {
+    if (c.int(0) < 0) throw new SyscallError(Errno.EINVAL);
+    if (c.int(0) === 0) return 1;
+    const id = Buffer.alloc(4);
+    id.writeInt32LE(GUEST_UID);
+    c.memory.write(c.pointer(1), id);
+    return 1;
+  },
+  uname: (c) =>
+    c.putUnlessNull(0, encodeUtsname(['Linux', 'sandpiper', '6.1.0', '#1 SMP', 'x86_64', '(none)'])),
+  getpriority: () => 20,
+  sysinfo: (c) => {
+    const data = Buffer.alloc(112);
+    data.writeBigInt64LE((c.state.options.clock.monotonicNs() - c.state.startedNs) / 1_000_000_000n, 0);
+    data.writeBigUInt64LE(1n << 30n, 32); // totalram: a made-up gibibyte, half of it free
+    data.writeBigUInt64LE(1n << 29n, 40);
+    data.writeUInt16LE(1, 80);
+    data.writeUInt32LE(1, 104);
+    return c.putUnlessNull(0, data);
+  },
+  getrandom: (c) => {
+    if ((c.int(2) & ~7) !== 0) throw new SyscallError(Errno.EINVAL);
+    const data = c.state.options.randomBytes(Math.min(c.size(1), 1024 * 1024));
+    c.memory.write(c.pointer(0), data);
+    return data.length;
+  },
+  sched_yield: () => 0,
+  sched_getaffinity: (c) => {
+    if (c.long(1) < 8) throw new SyscallError(Errno.EINVAL);
+    const mask = Buffer.alloc(8);
+    mask[0] = 1;
+    c.memory.write(c.pointer(2), mask);
+    return mask.length;
+  },
+  getcpu: (c) => {
+    c.putUnlessNull(0, Buffer.alloc(4));
+    return c.putUnlessNull(1, Buffer.alloc(4));
+  },
+  getrlimit: (c) => c.putUnlessNull(1, resourceLimit(c, c.int(0))),
+  setrlimit: (c) => {
+    resourceLimit(c, c.int(0));
+    c.memory.read(c.pointer(1), 16);
+    return 0;
+  },
+  prlimit64: (c) => {
+    if (c.int(0) !== 0 && c.int(0) !== GUEST_PID) throw new SyscallError(Errno.ESRCH);
+    const old = resourceLimit(c, c.int(1));
+    if (c.pointer(2) !== 0) c.memory.read(c.pointer(2), 16);
+    return c.putUnlessNull(3, old);
+  },
+  set_tid_address: () => GUEST_PID,
+  set_robust_list: () => 0,
+  prctl: (c) => {
+    const PR_SET_NAME = 15;
+    const PR_GET_NAME = 16;
+    if (c.int(0) === PR_SET_NAME) return 0;
+    if (c.int(0) === PR_GET_NAME) return c.putUnlessNull(1, Buffer.from('pypy3\0'));
+    throw new SyscallError(Errno.EINVAL);
+  },
+  exit: (c) => {
+    throw new RunEnds({ kind: 'exit', code: c.int(0) & 0xff });
+  },
+  exit_group: (c) => {
+    throw new RunEnds({ kind: 'exit', code: c.int(0) & 0xff });
+  },
+  wait4: noChild,
+  waitid: noChild,
+} satisfies Record<string, Operation>;

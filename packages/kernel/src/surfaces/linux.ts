@@ -1,0 +1,112 @@
+import { Errno } from '@sandpiper/abi';
+import { descriptorOperations } from '../operations/descriptors.js';
+import { fileOperations } from '../operations/files.js';
+import { folderOperations } from '../operations/folders.js';
+import { memoryOperations } from '../operations/memory.js';
+import { processOperations } from '../operations/process.js';
+import { signalOperations } from '../operations/signals.js';
+import { timeOperations } from '../operations/time.js';
+import { waitingOperations } from '../operations/waiting.js';
+import { denied, native, partial, type Row, supported, surfaceOf } from './surface.js';
+
+const operations = {
+  ...fileOperations,
+  ...descriptorOperations,
+  ...memoryOperations,
+  ...folderOperations,
+  ...timeOperations,
+  ...waitingOperations,
+  ...processOperations,
+  ...signalOperations,
+};
+
+const NO_VIRTUAL_ALARM = 'a wait notices it within 10 ms; it does not go off in deterministic runs';
+
+/** What an operation does not do of what its manual page says. */
+const notes: Partial<Record<keyof typeof operations, string>> = {
+  fcntl: 'locks succeed at once: nobody else could hold one; no leases, no owners',
+  flock: 'succeeds at once: nobody else could hold a lock',
+  fadvise64: 'advice is not taken',
+  fsync: 'there is no disk behind it',
+  fdatasync: 'there is no disk behind it',
+  ioctl: 'FIONREAD, FIOCLEX and FIONCLEX; no descriptor is a terminal',
+  mmap: 'files are copied into private memory; a shared mapping of a file is read-only',
+  msync: 'nothing to write back',
+  madvise: 'advices that the filter does not let through are refused',
+  chown: 'to oneself only',
+  fchown: 'to oneself only',
+  lchown: 'to oneself only',
+  fchownat: 'to oneself only',
+  getrusage: 'CPU time; other figures are made up',
+  sysinfo: 'made-up memory sizes',
+  sched_getaffinity: 'one CPU',
+  getpriority: 'always 0',
+  setrlimit: 'accepted, not applied',
+  prlimit64: 'accepted, not applied',
+  alarm: NO_VIRTUAL_ALARM,
+  setitimer: `ITIMER_REAL; ${NO_VIRTUAL_ALARM}`,
+  getitimer: 'ITIMER_REAL',
+  rt_sigpending: 'blocked signals that wait are not shown',
+  set_robust_list: 'not used: there is one thread',
+  prctl: 'PR_SET_NAME and PR_GET_NAME',
+  kill: 'to oneself only',
+  tkill: 'to oneself only',
+  tgkill: 'to oneself only',
+  setuid: 'to what it is',
+  setgid: 'to what it is',
+  setreuid: 'to what it is',
+  setregid: 'to what it is',
+  setresuid: 'to what it is',
+  setresgid: 'to what it is',
+};
+
+const answered: Row[] = Object.entries(operations).map(([name, operation]) => {
+  const note = notes[name as keyof typeof operations];
+  return note === undefined ? supported(name, operation) : partial(name, note, operation);
+});
+
+const AN_ANONYMOUS_ONE = 'anonymous private memory natively; see mmap';
+
+/** Refused with an errno of their own, because programs ask and look at it. Every other call gets ENOSYS. */
+const refused: Row[] = [
+  ...[
+    ...['socket', 'socketpair', 'connect', 'bind', 'listen', 'accept', 'accept4', 'sendto', 'recvfrom'],
+    ...['execve', 'execveat', 'ptrace', 'process_vm_readv', 'process_vm_writev', 'memfd_create'],
+    ...['mlock', 'mlock2', 'mlockall', 'mknod', 'mknodat', 'chroot', 'mount', 'umount2', 'unshare', 'setns'],
+    ...[
+      'sethostname',
+      'setgroups',
+      'setpriority',
+      'sched_setaffinity',
+      'setsid',
+      'setpgid',
+      'seccomp',
+      'bpf',
+    ],
+    ...['perf_event_open', 'keyctl', 'userfaultfd', 'clock_settime', 'settimeofday'],
+  ].map((name) => denied(name, Errno.EPERM)),
+  ...['fork', 'vfork', 'clone', 'clone3'].map((name) =>
+    denied(name, Errno.EAGAIN, 'by the filter itself: one process, one thread'),
+  ),
+  ...['setxattr', 'lsetxattr', 'fsetxattr', 'getxattr', 'lgetxattr', 'fgetxattr'].map(noAttributes),
+  ...['listxattr', 'llistxattr', 'flistxattr', 'removexattr', 'lremovexattr', 'fremovexattr'].map(
+    noAttributes,
+  ),
+  denied('mremap', Errno.EINVAL, AN_ANONYMOUS_ONE),
+  denied('mprotect', Errno.EINVAL, AN_ANONYMOUS_ONE),
+];
+
+function noAttributes(name: string): Row {
+  return denied(name, Errno.ENOTSUP);
+}
+
+const inTheGuest: Row[] = [
+  ...['brk', 'munmap'].map((name) => native(name, 'memory of the process')),
+  native('futex', 'WAIT and WAKE'),
+  native('rt_sigreturn', 'the return from a handler'),
+  native('restart_syscall', 'by the kernel'),
+  native('rt_sigprocmask', 'by the shim, which keeps SIGSYS, SIGSEGV and SIGBUS open'),
+];
+
+/** System calls of Linux x86-64, for guests of the seccomp engine. */
+export const linuxSurface = surfaceOf([...answered, ...refused, ...inTheGuest], Errno.ENOSYS);
