@@ -146,6 +146,10 @@ export class SyscallError extends Error {
   override readonly name = 'SyscallError';
 
   constructor(readonly errno: Errno) {
-    super(errnoName(errno));
+    // A guest makes thousands of these a second, and nobody reads where they came from.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    super(names.get(errno));
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }

@@ -27,6 +27,7 @@ export const S_IF = {
   DIR: 0o040000,
   REG: 0o100000,
   LNK: 0o120000,
+  SOCK: 0o140000,
 } as const;
 
 /** openat(2) and its kin */
@@ -36,7 +37,10 @@ export const AT = {
   REMOVEDIR: 0x200,
   SYMLINK_FOLLOW: 0x400,
   EACCESS: 0x200,
+  NO_AUTOMOUNT: 0x800,
   EMPTY_PATH: 0x1000,
+  /** AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC */
+  STATX_SYNC: 0x6000,
 } as const;
 
 /** fcntl(2) */

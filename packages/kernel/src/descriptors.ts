@@ -3,7 +3,7 @@ import {
   type DeviceInode,
   type DirectoryInode,
   type FileInode,
-  type Inode,
+  Inode,
   type Location,
   MemoryFile,
 } from '@sandpiper/vfs';
@@ -20,6 +20,9 @@ export abstract class OpenFile {
   ) {}
 
   abstract stat(): StatFields;
+
+  /** What /proc/self/fd shows and leads to. */
+  abstract readonly link: { readonly text: string; readonly inode: Inode; readonly parents: readonly DirectoryInode[] };
 
   get readable(): boolean {
     return (this.flags & O.ACCMODE) !== O.WRONLY;
@@ -70,6 +73,10 @@ export class RegularFile extends OpenFile {
   ) {
     super(flags);
     if (inode instanceof MemoryFile) inode.opens++;
+  }
+
+  get link() {
+    return { text: this.path, inode: this.inode, parents: [] };
   }
 
   stat(): StatFields {
@@ -126,6 +133,10 @@ export class OpenDirectory extends OpenFile {
     super(flags);
   }
 
+  get link() {
+    return { text: this.location.path, inode: this.inode, parents: this.location.parents };
+  }
+
   stat(): StatFields {
     return this.inode.stat();
   }
@@ -162,6 +173,10 @@ export class Device extends OpenFile {
     super(flags);
   }
 
+  get link() {
+    return { text: `/dev/${this.inode.kind}`, inode: this.inode, parents: [] };
+  }
+
   stat(): StatFields {
     return this.inode.stat();
   }
@@ -177,21 +192,79 @@ export class Device extends OpenFile {
   }
 }
 
-const PIPE_MODE = S_IF.IFO | 0o600;
+/** O_PATH: a place, and nothing that could be done with what is there. */
+export class PathHandle extends OpenFile {
+  constructor(
+    readonly inode: Inode,
+    readonly path: string,
+    /** Where it is a folder. */
+    readonly location: Location | null,
+  ) {
+    super(O.PATH);
+  }
 
-function streamStat(ino: number): StatFields {
-  const zero = { dev: 13, nlink: 1, uid: 1000, gid: 1000, rdev: 0, size: 0 };
-  return { ...zero, ino, mode: PIPE_MODE, atimeNs: 0n, mtimeNs: 0n, ctimeNs: 0n };
-}
-
-/** Standard input, output and error look like pipes. */
-export class InputFile extends OpenFile {
-  constructor(private readonly source: InputStream) {
-    super(O.RDONLY);
+  get link() {
+    return { text: this.path, inode: this.inode, parents: this.location?.parents ?? [] };
   }
 
   stat(): StatFields {
-    return streamStat(3);
+    return this.inode.stat();
+  }
+
+  override get readable(): boolean {
+    return false;
+  }
+
+  override get writable(): boolean {
+    return false;
+  }
+
+  override poll(): number {
+    return POLL.NVAL;
+  }
+}
+
+/** What has no name in any folder but can be opened once more through /proc/self/fd: the end of a pipe, a stream. */
+export class StreamInode extends Inode {
+  constructor(
+    ino: number,
+    readonly file: OpenFile,
+    type: number,
+  ) {
+    super(ino, type | 0o600, 0n, false);
+  }
+
+  get size(): number {
+    return 0;
+  }
+}
+
+/** Standard streams and pipes. */
+abstract class Stream extends OpenFile {
+  readonly #inode: StreamInode;
+
+  constructor(
+    ino: number,
+    flags: number,
+    private readonly kind: 'pipe' | 'socket' = 'pipe',
+  ) {
+    super(flags);
+    this.#inode = new StreamInode(ino, this, kind === 'pipe' ? S_IF.IFO : S_IF.SOCK);
+  }
+
+  get link() {
+    return { text: `${this.kind}:[${this.#inode.ino}]`, inode: this.#inode, parents: [] };
+  }
+
+  stat(): StatFields {
+    return this.#inode.stat();
+  }
+}
+
+/** Standard input, output and error look like pipes. */
+export class InputFile extends Stream {
+  constructor(private readonly source: InputStream) {
+    super(3, O.RDONLY);
   }
 
   override read(length: number): Buffer {
@@ -203,16 +276,12 @@ export class InputFile extends OpenFile {
   }
 }
 
-export class OutputFile extends OpenFile {
+export class OutputFile extends Stream {
   constructor(
     private readonly sink: (data: Buffer) => number,
-    private readonly ino: number,
+    ino: number,
   ) {
-    super(O.WRONLY);
-  }
-
-  stat(): StatFields {
-    return streamStat(this.ino);
+    super(ino, O.WRONLY);
   }
 
   override write(data: Buffer): number {
@@ -229,23 +298,21 @@ const PIPE_BYTES = 65536;
 
 /** A pipe within the guest. It has one thread, so a wait on either end would last for ever: EAGAIN says so. */
 export class Pipe {
+  constructor(readonly ino: number) {}
+
   bytes: Buffer = Buffer.alloc(0);
   readers = 0;
   writers = 0;
 }
 
-export class PipeEnd extends OpenFile {
+export class PipeEnd extends Stream {
   constructor(
     private readonly pipe: Pipe,
     flags: number,
   ) {
-    super(flags);
+    super(pipe.ino, flags);
     if (this.readable) pipe.readers++;
     else pipe.writers++;
-  }
-
-  stat(): StatFields {
-    return streamStat(6);
   }
 
   override read(length: number): Buffer {
@@ -285,6 +352,15 @@ export class FdTable {
     const entry = this.#files.get(fd);
     if (entry === undefined) throw new SyscallError(Errno.EBADF);
     return entry.file;
+  }
+
+  has(fd: number): boolean {
+    return this.#files.has(fd);
+  }
+
+  /** @throws EMFILE when no number is free */
+  demandRoom(): void {
+    if (this.#files.size >= this.capacity) throw new SyscallError(Errno.EMFILE);
   }
 
   add(file: OpenFile, closeOnExec: boolean, least = 0): number {

@@ -1,4 +1,31 @@
-import { GUEST_PID, GUEST_UID, type KernelState } from './state.js';
+import { S_IF } from '@sandpiper/abi';
+import { DirectoryInode, GUEST_UID, type Inode, MagicLink } from '@sandpiper/vfs';
+import type { FdTable } from './descriptors.js';
+import { GUEST_PID, type KernelState } from './state.js';
+
+/** /proc/self/fd: a link for each open descriptor. The numbers of its inodes begin here. */
+const FIRST_LINK_INO = 2 ** 32;
+
+class DescriptorFolder extends DirectoryInode {
+  constructor(
+    ino: number,
+    private readonly fds: FdTable,
+    private readonly now: () => bigint,
+  ) {
+    super(ino, S_IF.DIR | 0o500, now(), false);
+    this.nlink = 2;
+  }
+
+  lookup(name: string): Inode | null {
+    if (!/^(0|[1-9]\d{0,5})$/.test(name) || !this.fds.has(Number(name))) return null;
+    const { text, inode, parents } = this.fds.get(Number(name)).link;
+    return new MagicLink(FIRST_LINK_INO + Number(name), text, this.now(), inode, parents);
+  }
+
+  names(): readonly string[] {
+    return this.fds.numbers().map(String);
+  }
+}
 
 /** A small and honest /proc: of the guest, never of the host. */
 export function placeProc(state: KernelState): void {
@@ -25,7 +52,11 @@ export function placeProc(state: KernelState): void {
   );
   space.placeLink(`${own}/exe`, Buffer.from(options.executable).toString('latin1'));
   space.placeLink(`${own}/cwd`, Buffer.from(options.cwd).toString('latin1'));
+  space.place(`${own}/fd`, new DescriptorFolder(space.newIno(), state.fds, () => state.now()));
   space.placeLink('/proc/self', String(GUEST_PID));
+  for (const [name, target] of Object.entries({ fd: '', stdin: '/0', stdout: '/1', stderr: '/2' })) {
+    space.placeLink(`/dev/${name}`, `/proc/self/fd${target}`);
+  }
   put(
     '/proc/meminfo',
     'MemTotal:        1048576 kB\nMemFree:          524288 kB\nMemAvailable:     524288 kB\n',

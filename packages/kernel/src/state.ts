@@ -1,11 +1,10 @@
-import { type Location, NameSpace } from '@sandpiper/vfs';
+import { GUEST_UID, type Location, NameSpace } from '@sandpiper/vfs';
 import { FdTable, InputFile, OutputFile } from './descriptors.js';
 import { LibcState } from './libc-state.js';
 import { type KernelOptions, RunEnds } from './types.js';
 
 /** The guest is this process, in a pid name space of its own. */
 export const GUEST_PID = 2;
-export const GUEST_UID = 1000;
 
 /** Everything that the virtual kernel knows of its guest; handlers work on it. */
 export class KernelState {
@@ -59,10 +58,10 @@ export class KernelState {
     for (const mount of options.hostMounts) space.mountHost(mount.path, mount.host);
     space.placeFile(
       '/etc/passwd',
-      Buffer.from(`user:x:${GUEST_UID}:${GUEST_UID}:user:${options.cwd}:/bin/false\n`),
+      Buffer.from(`root:x:0:0:root:/root:/bin/false\nuser:x:${GUEST_UID}:${GUEST_UID}:user:${options.cwd}:/bin/false\n`),
       false,
     );
-    space.placeFile('/etc/group', Buffer.from(`user:x:${GUEST_UID}:\n`), false);
+    space.placeFile('/etc/group', Buffer.from(`root:x:0:\nuser:x:${GUEST_UID}:\n`), false);
     const own = `${options.cwd}/`;
     for (const file of options.files) {
       const path = Buffer.from(file.path).toString('latin1');

@@ -3,10 +3,13 @@ import { S_IF, type StatFields } from '@sandpiper/abi';
 /** Nanoseconds since the epoch. */
 export type Clock = () => bigint;
 
+/** User and group of the guest. */
+export const GUEST_UID = 1000;
+
 /** What every file of a guest has. Names and link targets are bytes, held as latin1 strings: nothing is lost. */
 export abstract class Inode {
-  uid = 1000;
-  gid = 1000;
+  uid = GUEST_UID;
+  gid = GUEST_UID;
   nlink = 1;
   atimeNs: bigint;
   mtimeNs: bigint;
@@ -26,6 +29,12 @@ export abstract class Inode {
 
   get type(): number {
     return this.mode & S_IF.MT;
+  }
+
+  /** `wanted` is made of 4 (read), 2 (write), 1 (execute, or search a folder). What is not the guest's is root's. */
+  permits(wanted: number): boolean {
+    const shift = this.uid === GUEST_UID ? 6 : 0;
+    return ((this.mode >> shift) & wanted) === wanted;
   }
 
   stat(): StatFields {
@@ -72,6 +81,20 @@ export class SymlinkInode extends Inode {
 
   get size(): number {
     return this.target.length;
+  }
+}
+
+/** A link that leads to what it names without a walk, as those in /proc/self/fd do (proc(5)). */
+export class MagicLink extends SymlinkInode {
+  constructor(
+    ino: number,
+    text: string,
+    nowNs: bigint,
+    readonly leadsTo: Inode,
+    /** The folders above, where it leads to a folder. */
+    readonly parents: readonly DirectoryInode[],
+  ) {
+    super(ino, text, nowNs, false);
   }
 }
 

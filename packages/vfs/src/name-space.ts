@@ -1,5 +1,5 @@
 import { Errno, NAME_MAX, S_IF, SyscallError } from '@sandpiper/abi';
-import { type Clock, DeviceInode, DirectoryInode, type Inode, SymlinkInode } from './inode.js';
+import { type Clock, DeviceInode, DirectoryInode, type Inode, MagicLink, SymlinkInode } from './inode.js';
 import { hostMount } from './host.js';
 import { MemoryDirectory, MemoryFile, Quota } from './memory.js';
 
@@ -51,7 +51,8 @@ export class NameSpace {
   statistics(): { blocks: number; free: number; files: number; filesFree: number } {
     const { bytes, usedBytes, files, usedFiles } = this.quota;
     const blocks = Math.floor(bytes / 4096);
-    return { blocks, free: blocks - Math.ceil(usedBytes / 4096), files, filesFree: files - usedFiles };
+    // One more, in use, for the folders: no file system is ever quite empty.
+    return { blocks: blocks + 1, free: blocks - Math.ceil(usedBytes / 4096), files, filesFree: files - usedFiles };
   }
 
   /** Makes the folders of an absolute path; what the guest may write to is said by `writable`. For set-up only. */
@@ -144,14 +145,21 @@ class Walk {
       const part = parts.shift();
       if (part === undefined) return this.#here();
       if (part === '..') {
+        if (!this.#directory.permits(1)) throw new SyscallError(Errno.EACCES);
         this.#up();
         continue;
       }
+      if (!this.#directory.permits(1)) throw new SyscallError(Errno.EACCES);
       if (part.length > NAME_MAX) throw new SyscallError(Errno.ENAMETOOLONG);
       const last = parts.length === 0;
       const inode = this.#directory.lookup(part);
       if (inode instanceof SymlinkInode && (!last || follow || mustBeDirectory)) {
         if (++this.#links > MAX_LINKS) throw new SyscallError(Errno.ELOOP);
+        if (inode instanceof MagicLink) {
+          if (last && !mustBeDirectory) return this.#jumped(inode);
+          this.#jump(inode);
+          continue;
+        }
         if (inode.target.startsWith('/')) this.#toRoot();
         if (last) mustBeDirectory ||= endsAsDirectory(inode.target);
         parts = [...split(inode.target), ...parts];
@@ -193,6 +201,20 @@ class Walk {
       path: `/${this.#names.join('/')}`,
       parents,
     };
+  }
+
+  /** The end of a path that is a magic link: whatever it leads to, which may have no name at all. */
+  #jumped(link: MagicLink): Place & { parents: readonly DirectoryInode[] } {
+    const { leadsTo: inode, target: path, parents } = link;
+    const directory = parents.at(-1) ?? this.space.root;
+    return { directory, name: path.slice(path.lastIndexOf('/') + 1), inode, mustBeDirectory: false, path, parents };
+  }
+
+  #jump(link: MagicLink): void {
+    const { leadsTo } = link;
+    if (!(leadsTo instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
+    this.#trail.splice(0, this.#trail.length, ...link.parents, leadsTo);
+    this.#names.splice(0, this.#names.length, ...link.target.split('/').filter((part) => part !== ''));
   }
 
   #there(

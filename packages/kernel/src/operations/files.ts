@@ -1,8 +1,8 @@
 import { AT, Errno, O, SyscallError } from '@sandpiper/abi';
 import { DeviceInode, DirectoryInode, FileInode, type Inode, MemoryFile, SymlinkInode } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
-import { Device, OpenDirectory, type OpenFile, RegularFile } from '../descriptors.js';
-import { lookUp, makeEntry, type Found } from './paths.js';
+import { Device, OpenDirectory, type OpenFile, PathHandle, RegularFile, StreamInode } from '../descriptors.js';
+import { existing, lookUp, makeEntry, type Found } from './paths.js';
 
 /** What one read or write moves at most; the guest asks again for the rest. Bytes. */
 export const MAX_MOVE = 1024 * 1024;
@@ -11,7 +11,10 @@ const IOV_MAX = 1024;
 
 export function open(call: Call, dirfd: number, pathIndex: number, flags: number, mode: number): number {
   const { state } = call;
-  if ((flags & O.TMPFILE) === O.TMPFILE) throw new SyscallError(Errno.ENOTSUP);
+  if ((flags & O.TMPFILE) === O.TMPFILE) return openUnnamed(call, dirfd, pathIndex, flags, mode);
+  if ((flags & O.PATH) !== 0) return openPath(call, dirfd, pathIndex, flags);
+  // A number must be free before anything is made or cut.
+  state.fds.demandRoom();
   const exclusive = (flags & (O.CREAT | O.EXCL)) === (O.CREAT | O.EXCL);
   const follow = (flags & O.NOFOLLOW) === 0 && !exclusive;
   const found = lookUp(call, dirfd, pathIndex, follow);
@@ -20,8 +23,7 @@ export function open(call: Call, dirfd: number, pathIndex: number, flags: number
   if (inode === null) {
     if ((flags & O.CREAT) === 0) throw new SyscallError(Errno.ENOENT);
     if (found.mustBeDirectory) throw new SyscallError(Errno.EISDIR);
-    const permissions = mode & 0o7777 & ~state.umask;
-    inode = makeEntry(call, found, (ino, now) => new MemoryFile(ino, permissions, now, state.space.quota));
+    inode = makeEntry(call, found, (ino, now) => newFile(call, ino, mode, now));
     created = true;
   } else if (exclusive) {
     throw new SyscallError(Errno.EEXIST);
@@ -36,11 +38,13 @@ function openInode(call: Call, inode: Inode, found: Found, flags: number, create
   const writes = (flags & O.ACCMODE) !== O.RDONLY;
   if (inode instanceof DirectoryInode) {
     if (writes || (flags & O.CREAT) !== 0) throw new SyscallError(Errno.EISDIR);
+    checkAccess(inode, 4);
     return new OpenDirectory(inode, flags, { directory: inode, path: found.path, parents: found.parents });
   }
   if ((flags & O.DIRECTORY) !== 0) throw new SyscallError(Errno.ENOTDIR);
   if (inode instanceof SymlinkInode) throw new SyscallError(Errno.ELOOP);
   if (inode instanceof DeviceInode) return new Device(inode, flags, call.state.options.randomBytes);
+  if (inode instanceof StreamInode) return inode.file;
   if (!(inode instanceof FileInode)) throw new SyscallError(Errno.ENXIO);
   if (!created) {
     if (writes && !inode.writable) throw new SyscallError(Errno.EROFS);
@@ -53,10 +57,40 @@ function openInode(call: Call, inode: Inode, found: Found, flags: number, create
   return new RegularFile(inode, flags, () => call.state.now(), found.path);
 }
 
-/** `wanted` is made of 4 (read), 2 (write), 1 (execute). The guest owns what it can write, the rest is root's. */
+function newFile(call: Call, ino: number, mode: number, now: bigint): MemoryFile {
+  const { umask, space } = call.state;
+  return new MemoryFile(ino, mode & 0o7777 & ~umask, now, space.quota);
+}
+
+/** O_TMPFILE: a file without a name, in the file system of a folder; gone when it is closed. */
+function openUnnamed(call: Call, dirfd: number, pathIndex: number, flags: number, mode: number): number {
+  const { state } = call;
+  if ((flags & O.ACCMODE) === O.RDONLY) throw new SyscallError(Errno.EINVAL);
+  const folder = existing(lookUp(call, dirfd, pathIndex, true));
+  if (!(folder instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
+  if (!folder.writable) throw new SyscallError(Errno.EROFS);
+  checkAccess(folder, 3);
+  state.fds.demandRoom();
+  state.space.quota.takeFile();
+  const inode = newFile(call, state.space.newIno(), mode, state.now());
+  inode.nlink = 0;
+  const file = new RegularFile(inode, flags, () => state.now(), '/ (deleted)');
+  return state.fds.add(file, (flags & O.CLOEXEC) !== 0);
+}
+
+/** O_PATH: a name for a place, of whatever kind, without the right to read or write (open(2)). */
+function openPath(call: Call, dirfd: number, pathIndex: number, flags: number): number {
+  const found = lookUp(call, dirfd, pathIndex, (flags & O.NOFOLLOW) === 0);
+  const inode = existing(found);
+  if ((flags & O.DIRECTORY) !== 0 && !(inode instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
+  const location =
+    inode instanceof DirectoryInode ? { directory: inode, path: found.path, parents: found.parents } : null;
+  return call.state.fds.add(new PathHandle(inode, found.path, location), (flags & O.CLOEXEC) !== 0);
+}
+
+/** See Inode.permits. */
 export function checkAccess(inode: Inode, wanted: number): void {
-  const shift = inode.uid === 1000 ? 6 : 0;
-  if (((inode.mode >> shift) & wanted) !== wanted) throw new SyscallError(Errno.EACCES);
+  if (!inode.permits(wanted)) throw new SyscallError(Errno.EACCES);
 }
 
 function readable(call: Call, index = 0): OpenFile {
@@ -127,7 +161,14 @@ function vector(call: Call, move: (address: number, size: number) => number): nu
     const size = Number(vectors.readBigUInt64LE(16 * i + 8));
     if (size > 2 ** 47) throw new SyscallError(Errno.EINVAL);
     if (size === 0) continue;
-    const moved = move(address, size);
+    let moved: number;
+    try {
+      moved = move(address, size);
+    } catch (error) {
+      // What was moved before stays moved, and the caller must learn how much.
+      if (total > 0 && error instanceof SyscallError) break;
+      throw error;
+    }
     total += moved;
     if (moved < size) break;
   }

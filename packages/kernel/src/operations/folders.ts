@@ -9,14 +9,17 @@ import {
   SyscallError,
   type StatFields,
 } from '@sandpiper/abi';
-import { DirectoryInode, type Inode, MemoryDirectory, MemoryFile, SymlinkInode } from '@sandpiper/vfs';
+import { DirectoryInode, type Inode, type Location, MemoryDirectory, MemoryFile, SymlinkInode } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
-import { OpenDirectory, RegularFile, Device } from '../descriptors.js';
+import { Device, OpenDirectory, PathHandle, RegularFile } from '../descriptors.js';
 import { checkAccess } from './files.js';
 import { existing, type Found, lookUp, makeEntry, writableFolder } from './paths.js';
 
 function stat(call: Call, dirfd: number, pathIndex: number, flags: number): StatFields {
   const follow = (flags & AT.SYMLINK_NOFOLLOW) === 0;
+  if ((flags & ~(AT.EMPTY_PATH | AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT.STATX_SYNC)) !== 0) {
+    throw new SyscallError(Errno.EINVAL);
+  }
   if ((flags & AT.EMPTY_PATH) !== 0 && call.path(pathIndex) === '') {
     if (dirfd === AT.FDCWD) return call.state.cwd.directory.stat();
     return call.state.fds.get(dirfd).stat();
@@ -34,11 +37,20 @@ function access(call: Call, dirfd: number, pathIndex: number, mode: number, flag
 
 function readLink(call: Call, dirfd: number, pathIndex: number, address: number, size: number): number {
   if (size <= 0) throw new SyscallError(Errno.EINVAL);
-  const inode = existing(lookUp(call, dirfd, pathIndex, false));
+  const inode = linkAt(call, dirfd, pathIndex);
   if (!(inode instanceof SymlinkInode)) throw new SyscallError(Errno.EINVAL);
   const target = Buffer.from(inode.target, 'latin1').subarray(0, size);
   call.memory.write(address, target);
   return target.length;
+}
+
+/** An empty path means the link that the descriptor itself was opened as, with O_PATH (readlinkat(2)). */
+function linkAt(call: Call, dirfd: number, pathIndex: number): Inode {
+  if (dirfd !== AT.FDCWD && call.path(pathIndex) === '') {
+    const file = call.state.fds.get(dirfd);
+    if (file instanceof PathHandle) return file.inode;
+  }
+  return existing(lookUp(call, dirfd, pathIndex, false));
 }
 
 function makeDirectory(call: Call, dirfd: number, pathIndex: number, mode: number): number {
@@ -102,7 +114,8 @@ function rename(call: Call, from: Found, to: Found, flags: number): number {
   if (to.inode === inode) return 0;
   demandOwn(inode);
   if (inode instanceof DirectoryInode) {
-    if (`${to.path}/`.startsWith(`${from.path}/`)) throw new SyscallError(Errno.EINVAL);
+    // By inodes and not by paths: the way to the folder may have been renamed since.
+    if ([...to.parents, to.directory].includes(inode)) throw new SyscallError(Errno.EINVAL);
     if (to.inode !== null && !(to.inode instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
   } else {
     if (to.mustBeDirectory) throw new SyscallError(Errno.ENOTDIR);
@@ -233,6 +246,11 @@ function listDirectory(call: Call): number {
   return used;
 }
 
+function enter(call: Call, location: Location): void {
+  checkAccess(location.directory, 1);
+  call.state.cwd = location;
+}
+
 const here = AT.FDCWD;
 
 export const folderOperations = {
@@ -244,8 +262,8 @@ export const folderOperations = {
   access: (c) => access(c, here, 0, c.int(1), 0),
   faccessat: (c) => access(c, c.int(0), 1, c.int(2), 0),
   faccessat2: (c) => access(c, c.int(0), 1, c.int(2), c.int(3)),
-  readlink: (c) => readLink(c, here, 0, c.pointer(1), c.size(2)),
-  readlinkat: (c) => readLink(c, c.int(0), 1, c.pointer(2), c.size(3)),
+  readlink: (c) => readLink(c, here, 0, c.pointer(1), c.int(2)),
+  readlinkat: (c) => readLink(c, c.int(0), 1, c.pointer(2), c.int(3)),
   getdents64: listDirectory,
   mkdir: (c) => makeDirectory(c, here, 0, c.int(1)),
   mkdirat: (c) => makeDirectory(c, c.int(0), 1, c.int(2)),
@@ -300,13 +318,14 @@ export const folderOperations = {
     return bytes.length;
   },
   chdir: (c) => {
-    c.state.cwd = c.state.space.locate(c.path(0), c.state.cwd);
+    enter(c, c.state.space.locate(c.path(0), c.state.cwd));
     return 0;
   },
   fchdir: (c) => {
     const file = c.state.fds.get(c.int(0));
-    if (!(file instanceof OpenDirectory)) throw new SyscallError(Errno.ENOTDIR);
-    c.state.cwd = file.location;
+    const location = file instanceof OpenDirectory || file instanceof PathHandle ? file.location : null;
+    if (location === null) throw new SyscallError(Errno.ENOTDIR);
+    enter(c, location);
     return 0;
   },
 } satisfies Record<string, Operation>;

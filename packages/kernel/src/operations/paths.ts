@@ -1,14 +1,15 @@
 import { AT, Errno, SyscallError } from '@sandpiper/abi';
 import { DirectoryInode, type Inode, type Location, MemoryDirectory, type Place } from '@sandpiper/vfs';
-import { OpenDirectory } from '../descriptors.js';
+import { OpenDirectory, PathHandle } from '../descriptors.js';
 import type { Call } from '../call.js';
 
 /** Where a path of an ...at call starts (openat(2)). */
 function startOf(call: Call, dirfd: number, path: string): Location {
   if (dirfd === AT.FDCWD || path.startsWith('/')) return call.state.cwd;
   const file = call.state.fds.get(dirfd);
-  if (!(file instanceof OpenDirectory)) throw new SyscallError(Errno.ENOTDIR);
-  return file.location;
+  const location = file instanceof OpenDirectory || file instanceof PathHandle ? file.location : null;
+  if (location === null) throw new SyscallError(Errno.ENOTDIR);
+  return location;
 }
 
 export type Found = Place & { parents: readonly DirectoryInode[] };
@@ -30,13 +31,14 @@ export function writableFolder(found: Found): MemoryDirectory {
   if (!(directory instanceof MemoryDirectory)) throw new SyscallError(Errno.EROFS);
   if (directory.dead) throw new SyscallError(Errno.ENOENT);
   if (!directory.writable) throw new SyscallError(Errno.EROFS);
+  if (!directory.permits(3)) throw new SyscallError(Errno.EACCES);
   return directory;
 }
 
 /** Puts a new inode where the path led; counts it. */
 export function makeEntry(call: Call, found: Found, make: (ino: number, now: bigint) => Inode): Inode {
-  const folder = writableFolder(found);
   if (found.inode !== null) throw new SyscallError(Errno.EEXIST);
+  const folder = writableFolder(found);
   const { space } = call.state;
   space.quota.takeFile();
   const inode = make(space.newIno(), call.state.now());

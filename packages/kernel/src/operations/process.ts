@@ -1,6 +1,7 @@
 import { encodeRlimit, encodeUtsname, Errno, SyscallError } from '@sandpiper/abi';
+import { GUEST_UID } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
-import { GUEST_PID, GUEST_UID } from '../state.js';
+import { GUEST_PID } from '../state.js';
 import { RunEnds } from '../types.js';
 
 function resourceLimit(call: Call, resource: number): Buffer {
