@@ -8,8 +8,6 @@ export interface GuestStart {
   readonly env: Readonly<Record<string, string>>;
   /** `translated` is a PyPy that speaks sandbox-2 by itself; `stock` is any other, under the shim. */
   readonly kind: 'stock' | 'translated';
-  /** Variables of ours for a translated guest's C library; its Python never sees them. */
-  readonly ownEnv?: Readonly<Record<string, string>>;
   /** The controller makes up the guest's time, and addresses are the same in every run. */
   readonly deterministic: boolean;
   /** The CPU that the guest is pinned to, or null. */
@@ -58,6 +56,12 @@ export interface GuestEnd {
   readonly peakBytes: number;
 }
 
+/** What it means when a guest ends with this exit code before its program began (native/keeper/guest.h). */
+export const NOT_EXECUTED: ReadonlyMap<number, string> = new Map([
+  [119, 'the shim cannot be loaded: guests must be able to read it, and it must lie where programs may lie'],
+  [127, 'it cannot be executed by the user of the guests, who are nobody when Sandpiper is root'],
+]);
+
 export class KeeperError extends Error {
   override readonly name = 'KeeperError';
 }
@@ -82,7 +86,6 @@ export class KeeperClient {
   start(guest: GuestStart): StartedGuest {
     // The prefix keeps them from the dynamic loader; the shim takes it off (native/shim/shim.h).
     const env = Object.entries(guest.env).map(([name, value]) => `GUEST_${name}=${value}`);
-    const own = Object.entries(guest.ownEnv ?? {}).map(([name, value]) => `${name}=${value}`);
     this.#send(
       'start',
       guest.executable,
@@ -93,7 +96,6 @@ export class KeeperClient {
       guest.argv.length,
       ...guest.argv,
       ...env,
-      ...own,
       ...(guest.kind === 'translated' ? ['SANDPIPER_TRANSLATED=1'] : []),
       ...(guest.deterministic ? ['SANDPIPER_VIRTUAL_TIME=1'] : []),
       'LD_PRELOAD=/proc/self/fd/5',

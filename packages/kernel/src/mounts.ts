@@ -16,6 +16,8 @@ export function defaultHostMounts(): readonly HostMount[] {
     ...sharedObjects(),
     same('/etc/ld.so.cache'),
     same('/usr/share/zoneinfo'),
+    // without it setlocale(3) knows no UTF-8, and Python falls back to its UTF-8 mode
+    same('/usr/lib/locale/C.utf8'),
     // links to usr/lib and usr/lib64, which the guest's own path walk follows
     same('/lib'),
     same('/lib64'),

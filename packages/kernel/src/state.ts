@@ -1,6 +1,8 @@
 import { GUEST_UID, type Location, NameSpace } from '@sandpiper/vfs';
-import { FdTable, InputFile, OutputFile } from './descriptors.js';
+import { FdTable } from './descriptors.js';
+import { InputFile, OutputFile } from './streams.js';
 import { LibcState } from './libc-state.js';
+import { Mappings } from './mappings.js';
 import { type KernelOptions, RunEnds } from './types.js';
 
 /** The guest is this process, in a pid name space of its own. */
@@ -17,6 +19,11 @@ export class KernelState {
   /** Handlers that the guest installed: signal number to the 32 bytes of its struct sigaction. */
   readonly sigactions = new Map<number, Buffer>();
   alternateStack: Buffer = Buffer.alloc(24);
+  /** What the extended attributes of all files take. */
+  attributeBytes = 0;
+  readonly mappings = new Mappings();
+  /** nice(2) */
+  niceness = 0;
   /** The timer that ends in SIGALRM, on the monotonic clock. */
   alarm: { readonly atNs: bigint; readonly interval: bigint } | null = null;
   readonly startedNs: bigint;
@@ -58,7 +65,9 @@ export class KernelState {
     for (const mount of options.hostMounts) space.mountHost(mount.path, mount.host);
     space.placeFile(
       '/etc/passwd',
-      Buffer.from(`root:x:0:0:root:/root:/bin/false\nuser:x:${GUEST_UID}:${GUEST_UID}:user:${options.cwd}:/bin/false\n`),
+      Buffer.from(
+        `root:x:0:0:root:/root:/bin/false\nuser:x:${GUEST_UID}:${GUEST_UID}:user:${options.cwd}:/bin/false\n`,
+      ),
       false,
     );
     space.placeFile('/etc/group', Buffer.from(`root:x:0:\nuser:x:${GUEST_UID}:\n`), false);

@@ -11,6 +11,8 @@ export abstract class Inode {
   uid = GUEST_UID;
   gid = GUEST_UID;
   nlink = 1;
+  /** Extended attributes by name (xattr(7)), held as those of all inodes are: bounded by whoever sets them. */
+  readonly attributes = new Map<string, Buffer>();
   atimeNs: bigint;
   mtimeNs: bigint;
   ctimeNs: bigint;

@@ -52,7 +52,12 @@ export class NameSpace {
     const { bytes, usedBytes, files, usedFiles } = this.quota;
     const blocks = Math.floor(bytes / 4096);
     // One more, in use, for the folders: no file system is ever quite empty.
-    return { blocks: blocks + 1, free: blocks - Math.ceil(usedBytes / 4096), files, filesFree: files - usedFiles };
+    return {
+      blocks: blocks + 1,
+      free: blocks - Math.ceil(usedBytes / 4096),
+      files,
+      filesFree: files - usedFiles,
+    };
   }
 
   /** Makes the folders of an absolute path; what the guest may write to is said by `writable`. For set-up only. */
@@ -207,7 +212,14 @@ class Walk {
   #jumped(link: MagicLink): Place & { parents: readonly DirectoryInode[] } {
     const { leadsTo: inode, target: path, parents } = link;
     const directory = parents.at(-1) ?? this.space.root;
-    return { directory, name: path.slice(path.lastIndexOf('/') + 1), inode, mustBeDirectory: false, path, parents };
+    return {
+      directory,
+      name: path.slice(path.lastIndexOf('/') + 1),
+      inode,
+      mustBeDirectory: false,
+      path,
+      parents,
+    };
   }
 
   #jump(link: MagicLink): void {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -79,6 +80,20 @@ static void drop_root(void) {
     _exit(122);
 }
 
+/*
+ * The loader goes on without a preload that it cannot load, and the guest would run unlocked. So what it will do is done
+ * here first, as the same user: the file may not be readable, or lie on a file system that nothing may be executed from.
+ */
+static void demand_shim(void) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", KEEPER_FD_SHIM);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) _exit(GUEST_EXIT_NO_SHIM);
+  const void *begin = mmap(NULL, 4, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+  if (begin == MAP_FAILED || memcmp(begin, "\177ELF", 4) != 0) _exit(GUEST_EXIT_NO_SHIM);
+  close(fd);
+}
+
 static _Noreturn void become_guest(const struct guest_spec *spec, const struct guest_files *files, pid_t keeper) {
   setsid();
   if (spec->cpu >= 0) {
@@ -99,13 +114,16 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
   drop_root();
   /* Set after the change of user, which would clear it; the parent may be gone already. */
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != keeper) _exit(120);
+  /* Of a set-user-ID program the loader would ignore the preload, and it would run unlocked, as somebody else. */
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) _exit(120);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   signal(SIGPIPE, SIG_DFL);
   if (spec->fixed_addresses && personality(ADDR_NO_RANDOMIZE) < 0) _exit(125);
+  demand_shim();
   execve(spec->executable, spec->argv, spec->environment);
-  _exit(127);
+  _exit(GUEST_EXIT_NOT_EXECUTED);
 }
 
 int guest_start(struct guest *guest, const struct guest_spec *spec, const struct guest_files *files) {
@@ -133,10 +151,10 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
   int64_t space, resident;
   if (guest->pid == 0 || memory_of(guest, &space, &resident) != 0) return -1;
   /*
-   * The address space bounds what two looks of the watch could miss. It is a quarter and 64 MiB wider than the memory
+   * The address space bounds what two looks of the watch could miss. It is twice as wide, and 256 MiB more, than the memory
    * limit, because a program may reserve more than it touches; what counts is what it touches.
    */
-  struct rlimit address_space = {(rlim_t)(space + memory + memory / 4 + 64 * MIB), 0};
+  struct rlimit address_space = {(rlim_t)(space + 2 * memory + 256 * MIB), 0};
   address_space.rlim_max = address_space.rlim_cur;
   if (prlimit(guest->pid, RLIMIT_AS, &address_space, NULL) != 0) return -1;
   guest->startup_cpu = cpu_of(guest);
@@ -219,9 +237,12 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
   report->cpu = guest->marked && cpu > guest->startup_cpu ? cpu - guest->startup_cpu : 0;
   report->wall = ended - (guest->marked ? guest->marked_at : guest->started);
   report->peak = guest->marked && peak > 0 ? peak : 0;
-  if (guest->why == GUEST_RUNS) {
-    guest->why = END_EXIT;
-    /* It may have crossed a limit between two looks and ended by itself: the exact figures decide. */
+  if (guest->why == GUEST_RUNS) guest->why = END_EXIT;
+  if (guest->why == END_EXIT || guest->why == END_KILLED) {
+    /*
+     * It may have crossed a limit between two looks: the exact figures decide. Of one that was killed too, because the
+     * controller kills what has asked to end, or has closed its pipes on its way out.
+     */
     if (guest->marked && cpu > guest->cpu_limit) guest->why = END_CPU;
     else if (guest->marked && report->peak > guest->memory) guest->why = END_MEMORY;
   }

@@ -9,6 +9,10 @@
 /* Whoever the node is, a guest of a node of root is nobody (user and group). */
 #define GUEST_NOBODY 65534
 
+/* How one ends that was not executed: for want of the shim, and by execve(2). */
+#define GUEST_EXIT_NO_SHIM 119
+#define GUEST_EXIT_NOT_EXECUTED 127
+
 struct guest_spec {
   char *const *argv; /* argv[0] is what the guest is told; `executable` is what is executed */
   char *const *environment;

@@ -3,7 +3,8 @@
  * All else is trapped and answered by the controller (SECCOMP_RET_TRAP), or refused right here.
  *
  * Memory may grow only from the shim's gate (one instruction address), so that the shim sees a refusal and tells the
- * controller. That is bookkeeping, not a boundary: a guest that jumps to the gate gains nothing, because the same
+ * controller; so with the end of a mapping and of the process, before which the controller may have to fetch what was
+ * written to a shared mapping of a file. That is bookkeeping, not a boundary: a guest that jumps to the gate gains nothing, because the same
  * checks of the arguments hold there and RLIMIT_AS and the keeper's watch hold everywhere.
  */
 #include "filter.h"
@@ -127,7 +128,9 @@ static void allow_memory(int through_gate) {
   if (through_gate) require_gate();
   end(rule, SECCOMP_RET_ALLOW);
 
-  always(__NR_munmap, SECCOMP_RET_ALLOW);
+  rule = begin(__NR_munmap);
+  if (through_gate) require_gate();
+  end(rule, SECCOMP_RET_ALLOW);
 
   rule = begin(__NR_mprotect);
   require_mask(2, PROT_READ | PROT_WRITE | PROT_EXEC);
@@ -139,7 +142,7 @@ static void allow_memory(int through_gate) {
 
 }
 
-static void allow_ends(void) {
+static void allow_ends(int through_gate) {
   static const uint32_t futex_operations[] = {FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET};
   unsigned rule = begin(__NR_futex);
   require_one_of(1, ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), futex_operations, 4);
@@ -148,7 +151,9 @@ static void allow_ends(void) {
   always(__NR_rt_sigreturn, SECCOMP_RET_ALLOW);
   always(__NR_restart_syscall, SECCOMP_RET_ALLOW);
   always(__NR_exit, SECCOMP_RET_ALLOW);
-  always(__NR_exit_group, SECCOMP_RET_ALLOW);
+  rule = begin(__NR_exit_group);
+  if (through_gate) require_gate();
+  end(rule, SECCOMP_RET_ALLOW);
 }
 
 static void build(int own_clock) {
@@ -166,7 +171,7 @@ static void build(int own_clock) {
   end(rule, SECCOMP_RET_ALLOW);
 
   allow_memory(1);
-  allow_ends();
+  allow_ends(1);
 
   if (own_clock) {
     rule = begin(__NR_clock_gettime);
@@ -206,7 +211,7 @@ static void build_translated(void) {
   end(rule, SECCOMP_RET_ALLOW);
 
   allow_memory(0);
-  allow_ends();
+  allow_ends(0);
 
   rule = begin(__NR_tgkill);
   require_argument(0, self);

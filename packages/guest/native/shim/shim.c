@@ -25,6 +25,7 @@
 #include "channel.h"
 #include "clock.h"
 #include "filter.h"
+#include "memory.h"
 #include "signals.h"
 
 static const char *const signatures[] = {
@@ -32,45 +33,14 @@ static const char *const signatures[] = {
 };
 #define SIGNATURES (sizeof signatures / sizeof signatures[0])
 
-/* A growth that the kernel refuses is the memory limit: the controller is told before the guest is. */
-static void tell_refused(long nr, uint64_t size) {
-  uint64_t told[2] = {(uint64_t)nr, size};
-  channel_call("sandpiper_nomem(ii)i", told);
-}
-
-/* Returns 1 when the call was one of memory that this process may make natively. */
-static int grow_memory(long nr, const uint64_t a[6], long *result) {
-  const uint64_t free_flags = MAP_FIXED | MAP_NORESERVE | MAP_STACK | MAP_FIXED_NOREPLACE;
-  switch (nr) {
-    case __NR_mmap:
-      if ((a[3] & ~free_flags) != (MAP_PRIVATE | MAP_ANONYMOUS)) return 0;
-      if ((a[2] & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC)) != 0) return 0;
-      break;
-    case __NR_mremap:
-      if ((a[3] & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED)) != 0) return 0;
-      break;
-    case __NR_brk:
-      break;
-    default:
-      return 0;
-  }
-  *result = shim_gate(nr, (long)a[0], (long)a[1], (long)a[2], (long)a[3], (long)a[4], (long)a[5]);
-  if (nr == __NR_brk) {
-    /* brk(2) says no by answering the old end */
-    if (a[0] != 0 && (uint64_t)*result < a[0]) tell_refused(nr, a[0] - (uint64_t)*result);
-  } else if (*result == -ENOMEM) {
-    tell_refused(nr, nr == __NR_mmap ? a[1] : a[2]);
-  }
-  return 1;
-}
-
 static long answer_call(long nr, const uint64_t a[6], ucontext_t *context) {
   long result;
   if (nr == __NR_rt_sigprocmask) return signals_set_mask(context, a);
-  if (grow_memory(nr, a, &result)) return result;
+  if (memory_call(nr, a, &result)) return result;
   if (nr >= 0 && (size_t)nr < SIGNATURES && signatures[nr] != NULL) {
     result = channel_call(signatures[nr], a);
     if (result == 0) signals_note_call(nr, a);
+    memory_note_call(nr, a, result);
     return result;
   }
   uint64_t all[7] = {(uint64_t)nr, a[0], a[1], a[2], a[3], a[4], a[5]};

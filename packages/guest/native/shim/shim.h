@@ -9,6 +9,9 @@
 #define SHIM_FD_IN 8190
 #define SHIM_FD_OUT 8191
 
+/* As many shared mappings of files as the controller allows (MAX_MAPPINGS in its mappings.ts). */
+#define SHIM_SHARED_MAPPINGS 64
+
 /* Where the keeper leaves them for the constructor, with the shim's own file beside them. */
 #define KEEPER_FD_IN 3
 #define KEEPER_FD_OUT 4

@@ -1,6 +1,6 @@
 import { Errno, F, FD_CLOEXEC, O, S_IF, SyscallError } from '@sandpiper/abi';
 import type { Call, Operation } from '../call.js';
-import { Pipe, PipeEnd } from '../descriptors.js';
+import { Pipe, PipeEnd } from '../streams.js';
 
 function control(call: Call): number {
   const { fds } = call.state;

@@ -1,7 +1,10 @@
-import { AT, Errno, O, SyscallError } from '@sandpiper/abi';
+import { AT, Errno, O, S_IF, SyscallError } from '@sandpiper/abi';
 import { DeviceInode, DirectoryInode, FileInode, type Inode, MemoryFile, SymlinkInode } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
-import { Device, OpenDirectory, type OpenFile, PathHandle, RegularFile, StreamInode } from '../descriptors.js';
+import { FOREVER } from '../clock.js';
+import type { OpenFile } from '../descriptors.js';
+import { Device, OpenDirectory, PathHandle, RegularFile } from '../open-files.js';
+import { FifoInode, PipeEnd, StreamInode } from '../streams.js';
 import { existing, lookUp, makeEntry, type Found } from './paths.js';
 
 /** What one read or write moves at most; the guest asks again for the rest. Bytes. */
@@ -45,6 +48,7 @@ function openInode(call: Call, inode: Inode, found: Found, flags: number, create
   if (inode instanceof SymlinkInode) throw new SyscallError(Errno.ELOOP);
   if (inode instanceof DeviceInode) return new Device(inode, flags, call.state.options.randomBytes);
   if (inode instanceof StreamInode) return inode.file;
+  if (inode instanceof FifoInode) return openFifo(inode, flags);
   if (!(inode instanceof FileInode)) throw new SyscallError(Errno.ENXIO);
   if (!created) {
     if (writes && !inode.writable) throw new SyscallError(Errno.EROFS);
@@ -57,6 +61,45 @@ function openInode(call: Call, inode: Inode, found: Found, flags: number, create
   return new RegularFile(inode, flags, () => call.state.now(), found.path);
 }
 
+/** Nobody could come to the other end while we wait for it: what would wait is refused (fifo(7)). */
+function openFifo(inode: FifoInode, flags: number): OpenFile {
+  const mode = flags & O.ACCMODE;
+  checkAccess(inode, (mode === O.RDONLY ? 0 : 2) | (mode === O.WRONLY ? 0 : 4));
+  const nonBlocking = (flags & O.NONBLOCK) !== 0;
+  if (mode === O.WRONLY && inode.pipe.readers === 0)
+    throw new SyscallError(nonBlocking ? Errno.ENXIO : Errno.EAGAIN);
+  if (mode === O.RDONLY && inode.pipe.writers === 0 && !nonBlocking) throw new SyscallError(Errno.EAGAIN);
+  return new PipeEnd(inode.pipe, flags, inode);
+}
+
+export function makeNode(call: Call, dirfd: number, pathIndex: number, mode: number): number {
+  const type = mode & S_IF.MT;
+  if (type !== S_IF.IFO && type !== S_IF.REG && type !== 0) throw new SyscallError(Errno.EPERM);
+  const found = lookUp(call, dirfd, pathIndex, false);
+  const permissions = mode & 0o7777 & ~call.state.umask;
+  makeEntry(call, found, (ino, now) =>
+    type === S_IF.IFO ? new FifoInode(ino, permissions, now) : newFile(call, ino, mode, now),
+  );
+  return 0;
+}
+
+/** memfd_create(2): a file that never had a name. */
+function createMemoryFile(call: Call): number {
+  const [CLOEXEC, ALLOW_SEALING] = [1, 2];
+  const flags = call.int(1);
+  if ((flags & ~(CLOEXEC | ALLOW_SEALING)) !== 0) throw new SyscallError(Errno.EINVAL);
+  return addUnnamed(call, O.RDWR, 0o777, (flags & CLOEXEC) !== 0, `/memfd:${call.text(0, 250)} (deleted)`);
+}
+
+function addUnnamed(call: Call, flags: number, mode: number, closeOnExec: boolean, path: string): number {
+  const { state } = call;
+  state.fds.demandRoom();
+  state.space.quota.takeFile();
+  const inode = newFile(call, state.space.newIno(), mode, state.now());
+  inode.nlink = 0;
+  return state.fds.add(new RegularFile(inode, flags, () => state.now(), path), closeOnExec);
+}
+
 function newFile(call: Call, ino: number, mode: number, now: bigint): MemoryFile {
   const { umask, space } = call.state;
   return new MemoryFile(ino, mode & 0o7777 & ~umask, now, space.quota);
@@ -64,25 +107,20 @@ function newFile(call: Call, ino: number, mode: number, now: bigint): MemoryFile
 
 /** O_TMPFILE: a file without a name, in the file system of a folder; gone when it is closed. */
 function openUnnamed(call: Call, dirfd: number, pathIndex: number, flags: number, mode: number): number {
-  const { state } = call;
   if ((flags & O.ACCMODE) === O.RDONLY) throw new SyscallError(Errno.EINVAL);
   const folder = existing(lookUp(call, dirfd, pathIndex, true));
   if (!(folder instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
   if (!folder.writable) throw new SyscallError(Errno.EROFS);
   checkAccess(folder, 3);
-  state.fds.demandRoom();
-  state.space.quota.takeFile();
-  const inode = newFile(call, state.space.newIno(), mode, state.now());
-  inode.nlink = 0;
-  const file = new RegularFile(inode, flags, () => state.now(), '/ (deleted)');
-  return state.fds.add(file, (flags & O.CLOEXEC) !== 0);
+  return addUnnamed(call, flags, mode, (flags & O.CLOEXEC) !== 0, '/ (deleted)');
 }
 
 /** O_PATH: a name for a place, of whatever kind, without the right to read or write (open(2)). */
 function openPath(call: Call, dirfd: number, pathIndex: number, flags: number): number {
   const found = lookUp(call, dirfd, pathIndex, (flags & O.NOFOLLOW) === 0);
   const inode = existing(found);
-  if ((flags & O.DIRECTORY) !== 0 && !(inode instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
+  if ((flags & O.DIRECTORY) !== 0 && !(inode instanceof DirectoryInode))
+    throw new SyscallError(Errno.ENOTDIR);
   const location =
     inode instanceof DirectoryInode ? { directory: inode, path: found.path, parents: found.parents } : null;
   return call.state.fds.add(new PathHandle(inode, found.path, location), (flags & O.CLOEXEC) !== 0);
@@ -113,8 +151,26 @@ function position(call: Call, file: OpenFile, index: number): number {
   return at;
 }
 
+/**
+ * Where another process would wait for a pipe, one that is alone waits for a signal; if none is to come, EAGAIN says
+ * that the wait would have no end.
+ */
+export function orWait<T>(call: Call, file: OpenFile, move: () => T): T {
+  try {
+    return move();
+  } catch (error) {
+    const { state } = call;
+    const waits =
+      error instanceof SyscallError && error.errno === Errno.EAGAIN && (file.flags & O.NONBLOCK) === 0;
+    if (!waits || state.alarm === null) throw error;
+    state.options.clock.waitUntil(FOREVER, () => state.shouldStop());
+    throw new SyscallError(Errno.EINTR);
+  }
+}
+
 function read(call: Call, file: OpenFile, address: number, size: number, at: number | null): number {
-  const data = file.read(Math.min(size, MAX_MOVE), at);
+  if (file instanceof RegularFile) call.state.mappings.fetch(call.memory, file.inode);
+  const data = orWait(call, file, () => file.read(Math.min(size, MAX_MOVE), at));
   call.memory.write(address, data);
   call.state.usage.bytesRead += data.length;
   return data.length;
@@ -122,7 +178,13 @@ function read(call: Call, file: OpenFile, address: number, size: number, at: num
 
 function write(call: Call, file: OpenFile, address: number, size: number, at: number | null): number {
   if (size === 0) return 0;
-  const written = file.write(call.memory.read(address, Math.min(size, MAX_MOVE)), at);
+  const data = call.memory.read(address, Math.min(size, MAX_MOVE));
+  if (file instanceof RegularFile) call.state.mappings.fetch(call.memory, file.inode);
+  const written = orWait(call, file, () => file.write(data, at));
+  if (file instanceof RegularFile) {
+    const end = at === null ? file.offset : at + written;
+    call.state.mappings.push(call.memory, file.inode, end - written, written);
+  }
   call.state.usage.bytesWritten += written;
   return written;
 }
@@ -136,6 +198,7 @@ function sendFile(call: Call): number {
   const address = call.pointer(2);
   const at = address === 0 ? null : Number(call.memory.read(address, 8).readBigInt64LE());
   if (at !== null && at < 0) throw new SyscallError(Errno.EINVAL);
+  state.mappings.fetch(call.memory, from.inode);
   const data = from.inode.read(at ?? from.offset, Math.min(call.size(3), MAX_MOVE));
   const moved = data.length === 0 ? 0 : to.write(data, null);
   if (at === null) {
@@ -214,6 +277,7 @@ function seek(call: Call): number {
 function truncateTo(call: Call, file: MemoryFile, size: number): number {
   if (size < 0 || size > Number.MAX_SAFE_INTEGER)
     throw new SyscallError(size < 0 ? Errno.EINVAL : Errno.EFBIG);
+  call.state.mappings.fetch(call.memory, file);
   file.truncate(size);
   file.mtimeNs = file.ctimeNs = call.state.now();
   return 0;
@@ -240,6 +304,9 @@ export const fileOperations = {
   open: (c) => open(c, AT.FDCWD, 0, c.int(1), c.int(2)),
   openat: (c) => open(c, c.int(0), 1, c.int(2), c.int(3)),
   creat: (c) => open(c, AT.FDCWD, 0, O.CREAT | O.WRONLY | O.TRUNC, c.int(1)),
+  mknod: (c) => makeNode(c, AT.FDCWD, 0, c.int(1)),
+  mknodat: (c) => makeNode(c, c.int(0), 1, c.int(2)),
+  memfd_create: createMemoryFile,
   close: (c) => {
     c.state.fds.close(c.int(0));
     return 0;

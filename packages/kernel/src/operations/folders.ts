@@ -9,9 +9,16 @@ import {
   SyscallError,
   type StatFields,
 } from '@sandpiper/abi';
-import { DirectoryInode, type Inode, type Location, MemoryDirectory, MemoryFile, SymlinkInode } from '@sandpiper/vfs';
+import {
+  DirectoryInode,
+  type Inode,
+  type Location,
+  MemoryDirectory,
+  MemoryFile,
+  SymlinkInode,
+} from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
-import { Device, OpenDirectory, PathHandle, RegularFile } from '../descriptors.js';
+import { Device, OpenDirectory, PathHandle, RegularFile } from '../open-files.js';
 import { checkAccess } from './files.js';
 import { existing, type Found, lookUp, makeEntry, writableFolder } from './paths.js';
 

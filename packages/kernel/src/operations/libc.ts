@@ -1,11 +1,12 @@
-import { AT, encodeDirent, encodeStatvfs, Errno, O, SyscallError } from '@sandpiper/abi';
+import { AT, encodeDirent, encodeStatvfs, Errno, O, S_IF, SyscallError } from '@sandpiper/abi';
 import type { Call, Operation } from '../call.js';
-import { OpenDirectory } from '../descriptors.js';
+import { OpenDirectory } from '../open-files.js';
 import { ENVIRONMENT_BYTES } from '../libc-state.js';
 import { duplicateTo } from './descriptors.js';
-import { allocate, fileOperations, open } from './files.js';
+import { allocate, fileOperations, makeNode, open } from './files.js';
 import { folderOperations, inodeOf, setTimes } from './folders.js';
 import { existing, lookUp } from './paths.js';
+import { ownNiceness } from './process.js';
 import { send } from './signals.js';
 
 /** sizeof(struct dirent64) of glibc; one such block is the guest's DIR, as it was with earlier controllers. Bytes. */
@@ -235,10 +236,13 @@ export const libcOperations = {
   },
   killpg: (c) => send(c, -c.int(0), c.int(1)),
   nice: (c) => {
-    if (c.int(0) !== 0) throw new SyscallError(Errno.EPERM);
-    return 0;
+    if (c.int(0) < 0) throw new SyscallError(Errno.EPERM);
+    c.state.niceness = Math.min(19, c.state.niceness + c.int(0));
+    return c.state.niceness;
   },
-  getpriority: () => 0,
+  getpriority: ownNiceness,
+  mkfifo: (c) => makeNode(c, AT.FDCWD, 0, S_IF.IFO | (c.int(1) & 0o7777)),
+  mkfifoat: (c) => makeNode(c, c.int(0), 1, S_IF.IFO | (c.int(2) & 0o7777)),
   cpuCount: () => 1,
   priorityMax: (c) => priority(c, 99),
   priorityMin: (c) => priority(c, 1),

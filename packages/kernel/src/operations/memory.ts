@@ -1,12 +1,19 @@
 import { Errno, MAP, PROT, SyscallError } from '@sandpiper/abi';
+import { MemoryFile } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
-import { RegularFile } from '../descriptors.js';
+import { RegularFile } from '../open-files.js';
 import { RunEnds } from '../types.js';
 import { MAX_MOVE } from './files.js';
 
 const MMAP = 9;
 const MPROTECT = 10;
 const MUNMAP = 11;
+
+const ZEROES = Buffer.alloc(MAX_MOVE);
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.equals(ZEROES.subarray(0, bytes.length));
+}
 
 /** What the kernel refuses for want of memory is the run's memory limit. */
 function mapAnonymous(
@@ -29,10 +36,7 @@ function mapAnonymous(
   return at;
 }
 
-/**
- * A file's bytes in the guest's memory: an anonymous mapping, filled, then protected as asked. That is what a private
- * mapping of a file that nobody changes is; a shared mapping that could be written to cannot be had.
- */
+/** A file's bytes in the guest's memory: an anonymous mapping, filled, then protected as asked. See {@link Mappings}. */
 function mapFile(call: Call): number {
   const [address = 0, length = 0, protection = 0, flags = 0, fd = -1, offset = 0] = call.args;
   if (length <= 0 || length > 2 ** 47 || (protection & ~(PROT.READ | PROT.WRITE | PROT.EXEC)) !== 0) {
@@ -49,13 +53,18 @@ function mapFile(call: Call): number {
   if (!file.readable) throw new SyscallError(Errno.EACCES);
   if (offset < 0 || offset % 4096 !== 0) throw new SyscallError(Errno.EINVAL);
   const shared = (flags & 0xf) !== MAP.PRIVATE;
-  if (shared && (protection & PROT.WRITE) !== 0) throw new SyscallError(Errno.EACCES);
+  const writable = shared && (protection & PROT.WRITE) !== 0;
+  if (writable && !(file.writable && file.inode instanceof MemoryFile)) throw new SyscallError(Errno.EACCES);
+  const { mappings } = call.state;
+  if (shared && mappings.full) throw new SyscallError(Errno.ENOMEM);
+  mappings.fetch(call.memory, file.inode);
   const at = mapAnonymous(call, address, length, PROT.READ | PROT.WRITE, placed);
   if (at < 0) return at;
   for (let done = 0; done < length; ) {
     const piece = file.inode.read(offset + done, Math.min(MAX_MOVE, length - done));
     if (piece.length === 0) break;
-    call.memory.write(at + done, piece);
+    // New memory is zero already: a hole of the file stays one of the guest's memory.
+    if (!isZero(piece)) call.memory.write(at + done, piece);
     done += piece.length;
   }
   if (protection !== (PROT.READ | PROT.WRITE)) {
@@ -65,13 +74,27 @@ function mapFile(call: Call): number {
       return status;
     }
   }
+  if (shared) {
+    if ((flags & MAP.FIXED) !== 0) mappings.remove(call.memory, at, length);
+    mappings.add({ inode: file.inode, address: at, length, offset, writable });
+  }
   return at;
+}
+
+/** Only where a shared mapping is concerned; the shim makes the others natively. */
+function unmap(call: Call): number {
+  const [address = 0, length = 0] = call.args;
+  call.state.mappings.remove(call.memory, address, length);
+  return call.memory.syscall(MUNMAP, address, length);
 }
 
 export const memoryOperations = {
   mmap: mapFile,
-  // Nothing is mapped in a way that a file would see.
-  msync: () => 0,
+  munmap: unmap,
+  msync: (c) => {
+    c.state.mappings.fetchAll(c.memory);
+    return 0;
+  },
   madvise: () => {
     throw new SyscallError(Errno.EINVAL);
   },

@@ -1,6 +1,6 @@
 import { AT, Errno, SyscallError } from '@sandpiper/abi';
 import { DirectoryInode, type Inode, type Location, MemoryDirectory, type Place } from '@sandpiper/vfs';
-import { OpenDirectory, PathHandle } from '../descriptors.js';
+import { OpenDirectory, PathHandle } from '../open-files.js';
 import type { Call } from '../call.js';
 
 /** Where a path of an ...at call starts (openat(2)). */

@@ -31,6 +31,14 @@ function setId(call: Call): number {
 
 const identity = () => GUEST_UID;
 
+/** PRIO_PROCESS, PRIO_PGRP or PRIO_USER of oneself; it changes nothing but what is told. */
+export function ownNiceness(call: Call): number {
+  if (call.int(0) < 0 || call.int(0) > 2) throw new SyscallError(Errno.EINVAL);
+  const own = [0, call.int(0) === 2 ? GUEST_UID : GUEST_PID];
+  if (!own.includes(call.int(1))) throw new SyscallError(Errno.ESRCH);
+  return call.state.niceness;
+}
+
 function noChild(): never {
   throw new SyscallError(Errno.ECHILD);
 }
@@ -70,7 +78,14 @@ export const processOperations = {
   },
   uname: (c) =>
     c.putUnlessNull(0, encodeUtsname(['Linux', 'sandpiper', '6.1.0', '#1 SMP', 'x86_64', '(none)'])),
-  getpriority: () => 20,
+  // The system call gives 20 to 1 for -20 to 19 (getpriority(2))
+  getpriority: (c) => 20 - ownNiceness(c),
+  setpriority: (c) => {
+    const before = ownNiceness(c);
+    if (c.int(2) < before) throw new SyscallError(Errno.EACCES);
+    c.state.niceness = Math.min(19, c.int(2));
+    return 0;
+  },
   sysinfo: (c) => {
     const data = Buffer.alloc(112);
     data.writeBigInt64LE((c.state.options.clock.monotonicNs() - c.state.startedNs) / 1_000_000_000n, 0);
@@ -123,6 +138,7 @@ export const processOperations = {
     throw new RunEnds({ kind: 'exit', code: c.int(0) & 0xff });
   },
   exit_group: (c) => {
+    c.state.mappings.fetchAll(c.memory);
     throw new RunEnds({ kind: 'exit', code: c.int(0) & 0xff });
   },
   wait4: noChild,

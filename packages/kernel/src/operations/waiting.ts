@@ -20,7 +20,7 @@ function sleep(call: Call, clock: number, flags: number, address: number): numbe
 }
 
 /** Waits for descriptors: what is ready now is told; with nothing ready only time can pass. */
-function wait(call: Call, ready: () => number, timeoutNs: bigint | null): number {
+export function waitFor(call: Call, ready: () => number, timeoutNs: bigint | null): number {
   const deadline = call.state.options.clock.monotonicNs() + (timeoutNs ?? FOREVER);
   const count = ready();
   if (count > 0 || timeoutNs === 0n) return count;
@@ -32,7 +32,7 @@ function poll(call: Call, timeoutNs: bigint | null): number {
   const count = call.long(1);
   if (count < 0 || count > call.state.options.limits.openFiles) throw new SyscallError(Errno.EINVAL);
   const entries = call.memory.read(call.pointer(0), 8 * count);
-  const result = wait(call, () => pollOnce(call, entries, count), timeoutNs);
+  const result = waitFor(call, () => pollOnce(call, entries, count), timeoutNs);
   call.memory.write(call.pointer(0), entries);
   return result;
 }
@@ -81,7 +81,7 @@ function select(call: Call, timeoutNs: bigint | null): number {
     }
     return ready;
   };
-  const result = wait(call, look, timeoutNs);
+  const result = waitFor(call, look, timeoutNs);
   for (const { address, bits } of sets) if (bits !== null) call.memory.write(address, bits);
   return result;
 }
@@ -105,6 +105,6 @@ export const waitingOperations = {
   ppoll: (c) => poll(c, timespec(c, 2)),
   select: (c) => select(c, timeval(c, 4)),
   pselect6: (c) => select(c, timespec(c, 4)),
-  pause: (c) => wait(c, () => 0, null),
-  rt_sigsuspend: (c) => wait(c, () => 0, null),
+  pause: (c) => waitFor(c, () => 0, null),
+  rt_sigsuspend: (c) => waitFor(c, () => 0, null),
 } satisfies Record<string, Operation>;

@@ -1,4 +1,5 @@
 import { Errno } from '@sandpiper/abi';
+import { attributeOperations } from '../operations/attributes.js';
 import { descriptorOperations } from '../operations/descriptors.js';
 import { fileOperations } from '../operations/files.js';
 import { folderOperations } from '../operations/folders.js';
@@ -18,6 +19,7 @@ const call = {
   ...waitingOperations,
   ...processOperations,
   ...signalOperations,
+  ...attributeOperations,
 };
 
 const files: Row[] = [
@@ -104,15 +106,24 @@ const folders: Row[] = [
   supported('closedir(p)i', libc.closedir),
   supported('dirfd(p)i', libc.dirfd),
   denied('chroot(p)i', Errno.EPERM),
-  ...['mkfifo(pi)i', 'mkfifoat(ipi)i', 'mknod(pii)i', 'mknodat(ipii)i'].map((key) =>
-    denied(key, Errno.EPERM),
-  ),
+  partial('mkfifo(pi)i', 'an open that would wait fails with EAGAIN', libc.mkfifo),
+  partial('mkfifoat(ipi)i', 'an open that would wait fails with EAGAIN', libc.mkfifoat),
+  partial('mknod(pii)i', 'files and pipes', call.mknod),
+  partial('mknodat(ipii)i', 'files and pipes', call.mknodat),
   ...[
-    ...['getxattr(pppi)i', 'lgetxattr(pppi)i', 'fgetxattr(ippi)i'],
-    ...['setxattr(pppii)i', 'lsetxattr(pppii)i', 'fsetxattr(ippii)i'],
-    ...['listxattr(ppi)i', 'llistxattr(ppi)i', 'flistxattr(ipi)i'],
-    ...['removexattr(pp)i', 'lremovexattr(pp)i', 'fremovexattr(ip)i'],
-  ].map((key) => denied(key, Errno.ENOTSUP)),
+    ['getxattr(pppi)i', call.getxattr] as const,
+    ['lgetxattr(pppi)i', call.lgetxattr] as const,
+    ['fgetxattr(ippi)i', call.fgetxattr] as const,
+    ['setxattr(pppii)i', call.setxattr] as const,
+    ['lsetxattr(pppii)i', call.lsetxattr] as const,
+    ['fsetxattr(ippii)i', call.fsetxattr] as const,
+    ['listxattr(ppi)i', call.listxattr] as const,
+    ['llistxattr(ppi)i', call.llistxattr] as const,
+    ['flistxattr(ipi)i', call.flistxattr] as const,
+    ['removexattr(pp)i', call.removexattr] as const,
+    ['lremovexattr(pp)i', call.lremovexattr] as const,
+    ['fremovexattr(ip)i', call.fremovexattr] as const,
+  ].map(([key, operation]) => partial(key, 'of the name space user', operation)),
 ];
 
 const time: Row[] = [
@@ -158,9 +169,9 @@ const processes: Row[] = [
   partial('kill(ii)i', 'to oneself only', call.kill),
   partial('killpg(ii)i', 'to oneself only', libc.killpg),
   supported('waitpid(ipi)i', call.wait4),
-  partial('getpriority(ii)i', 'always 0', libc.getpriority),
-  denied('setpriority(iii)i', Errno.EPERM),
-  partial('nice(i)i', 'by 0 only', libc.nice),
+  partial('getpriority(ii)i', 'of oneself', libc.getpriority),
+  partial('setpriority(iii)i', 'remembered, not applied', call.setpriority),
+  partial('nice(i)i', 'remembered, not applied', libc.nice),
   supported('sched_yield()i', call.sched_yield),
   supported('sched_get_priority_max(i)i', libc.priorityMax),
   supported('sched_get_priority_min(i)i', libc.priorityMin),

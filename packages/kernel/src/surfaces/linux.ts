@@ -1,10 +1,12 @@
 import { Errno } from '@sandpiper/abi';
+import { attributeOperations } from '../operations/attributes.js';
 import { descriptorOperations } from '../operations/descriptors.js';
 import { fileOperations } from '../operations/files.js';
 import { folderOperations } from '../operations/folders.js';
 import { memoryOperations } from '../operations/memory.js';
 import { processOperations } from '../operations/process.js';
 import { signalOperations } from '../operations/signals.js';
+import { socketOperations } from '../operations/sockets.js';
 import { timeOperations } from '../operations/time.js';
 import { waitingOperations } from '../operations/waiting.js';
 import { denied, native, partial, type Row, supported, surfaceOf } from './surface.js';
@@ -18,9 +20,15 @@ const operations = {
   ...waitingOperations,
   ...processOperations,
   ...signalOperations,
+  ...attributeOperations,
+  ...socketOperations,
 };
 
+/** There is nobody else who could end it. */
+const WAITS = 'a wait that only the guest itself could end fails with EAGAIN, unless a timer runs';
 const NO_VIRTUAL_ALARM = 'a wait notices it within 10 ms; it does not go off in deterministic runs';
+
+const ATTRIBUTES = 'of the name space user';
 
 /** What an operation does not do of what its manual page says. */
 const notes: Partial<Record<keyof typeof operations, string>> = {
@@ -30,8 +38,8 @@ const notes: Partial<Record<keyof typeof operations, string>> = {
   fsync: 'there is no disk behind it',
   fdatasync: 'there is no disk behind it',
   ioctl: 'FIONREAD, FIOCLEX and FIONCLEX; no descriptor is a terminal',
-  mmap: 'files are copied into private memory; a shared mapping of a file is read-only',
-  msync: 'nothing to write back',
+  mmap: 'files are copied into memory; a shared mapping is brought into step when the file is looked at',
+  munmap: 'natively, but for shared mappings of files',
   madvise: 'advices that the filter does not let through are refused',
   chown: 'to oneself only',
   fchown: 'to oneself only',
@@ -40,7 +48,16 @@ const notes: Partial<Record<keyof typeof operations, string>> = {
   getrusage: 'CPU time; other figures are made up',
   sysinfo: 'made-up memory sizes',
   sched_getaffinity: 'one CPU',
-  getpriority: 'always 0',
+  getpriority: 'of oneself',
+  setpriority: 'remembered, not applied',
+  mknod: 'files and pipes; an open of a pipe that would wait fails with EAGAIN',
+  mknodat: 'files and pipes',
+  memfd_create: 'no seals',
+  pipe: WAITS,
+  pipe2: WAITS,
+  socketpair: `AF_UNIX, SOCK_STREAM; ${WAITS}`,
+  setsockopt: 'accepted, not applied',
+  epoll_ctl: 'level-triggered always',
   setrlimit: 'accepted, not applied',
   prlimit64: 'accepted, not applied',
   alarm: NO_VIRTUAL_ALARM,
@@ -52,6 +69,7 @@ const notes: Partial<Record<keyof typeof operations, string>> = {
   kill: 'to oneself only',
   tkill: 'to oneself only',
   tgkill: 'to oneself only',
+  ...Object.fromEntries(Object.keys(attributeOperations).map((name) => [name, ATTRIBUTES])),
   setuid: 'to what it is',
   setgid: 'to what it is',
   setreuid: 'to what it is',
@@ -70,38 +88,21 @@ const AN_ANONYMOUS_ONE = 'anonymous private memory natively; see mmap';
 /** Refused with an errno of their own, because programs ask and look at it. Every other call gets ENOSYS. */
 const refused: Row[] = [
   ...[
-    ...['socket', 'socketpair', 'connect', 'bind', 'listen', 'accept', 'accept4', 'sendto', 'recvfrom'],
-    ...['execve', 'execveat', 'ptrace', 'process_vm_readv', 'process_vm_writev', 'memfd_create'],
-    ...['mlock', 'mlock2', 'mlockall', 'mknod', 'mknodat', 'chroot', 'mount', 'umount2', 'unshare', 'setns'],
-    ...[
-      'sethostname',
-      'setgroups',
-      'setpriority',
-      'sched_setaffinity',
-      'setsid',
-      'setpgid',
-      'seccomp',
-      'bpf',
-    ],
+    ...['socket', 'connect', 'bind', 'listen', 'accept', 'accept4', 'sendmsg', 'recvmsg'],
+    ...['execve', 'execveat', 'ptrace', 'process_vm_readv', 'process_vm_writev'],
+    ...['mlock', 'mlock2', 'mlockall', 'chroot', 'mount', 'umount2', 'unshare', 'setns'],
+    ...['sethostname', 'setgroups', 'sched_setaffinity', 'setsid', 'setpgid', 'seccomp', 'bpf'],
     ...['perf_event_open', 'keyctl', 'userfaultfd', 'clock_settime', 'settimeofday'],
   ].map((name) => denied(name, Errno.EPERM)),
   ...['fork', 'vfork', 'clone', 'clone3'].map((name) =>
     denied(name, Errno.EAGAIN, 'by the filter itself: one process, one thread'),
   ),
-  ...['setxattr', 'lsetxattr', 'fsetxattr', 'getxattr', 'lgetxattr', 'fgetxattr'].map(noAttributes),
-  ...['listxattr', 'llistxattr', 'flistxattr', 'removexattr', 'lremovexattr', 'fremovexattr'].map(
-    noAttributes,
-  ),
   denied('mremap', Errno.EINVAL, AN_ANONYMOUS_ONE),
   denied('mprotect', Errno.EINVAL, AN_ANONYMOUS_ONE),
 ];
 
-function noAttributes(name: string): Row {
-  return denied(name, Errno.ENOTSUP);
-}
-
 const inTheGuest: Row[] = [
-  ...['brk', 'munmap'].map((name) => native(name, 'memory of the process')),
+  native('brk', 'memory of the process'),
   native('futex', 'WAIT and WAKE'),
   native('rt_sigreturn', 'the return from a handler'),
   native('restart_syscall', 'by the kernel'),

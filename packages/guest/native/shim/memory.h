@@ -1,0 +1,13 @@
+/* Memory of the guest: what it may do natively, and what the controller must hear of. */
+#ifndef SANDPIPER_MEMORY_H
+#define SANDPIPER_MEMORY_H
+
+#include <stdint.h>
+
+/* Returns 1, and the result, when the call was one that this process may make natively. */
+int memory_call(long nr, const uint64_t arguments[6], long *result);
+
+/* The controller has answered a call: it may have been one that makes or ends a shared mapping of a file. */
+void memory_note_call(long nr, const uint64_t arguments[6], long result);
+
+#endif

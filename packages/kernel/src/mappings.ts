@@ -1,0 +1,102 @@
+import { SyscallError } from '@sandpiper/abi';
+import { type FileInode, MemoryFile } from '@sandpiper/vfs';
+import type { GuestMemory } from './types.js';
+
+/** How many shared mappings a guest may have; the shim's table of them is as long (native/shim/shim.h). */
+export const MAX_MAPPINGS = 64;
+const PAGE = 4096;
+/** Fetched at once; bytes. */
+const CHUNK = 1024 * 1024;
+
+/** A part of a file that the guest sees in its memory, with MAP_SHARED. Address and sizes in bytes. */
+interface Mapping {
+  readonly inode: FileInode;
+  readonly address: number;
+  readonly length: number;
+  readonly offset: number;
+  /** The guest may write to it, so that the file is behind until it is fetched. */
+  readonly writable: boolean;
+}
+
+/**
+ * Shared mappings of files. The guest's memory is the guest's own, so a mapping is a copy: what the guest wrote there is
+ * fetched before anybody could look at the file (a read, msync(2), munmap(2), the end), and what is written to the file
+ * is put there. With one thread in the guest nobody can tell the difference.
+ */
+export class Mappings {
+  #all: readonly Mapping[] = [];
+
+  get full(): boolean {
+    return this.#all.length >= MAX_MAPPINGS;
+  }
+
+  add(mapping: Mapping): void {
+    this.#all = [...this.#all, mapping];
+  }
+
+  /** Brings the file up to what the guest wrote to its mappings. */
+  fetch(memory: GuestMemory, inode: FileInode): void {
+    for (const mapping of this.#all) if (mapping.inode === inode) this.#fetchOne(memory, mapping);
+  }
+
+  fetchAll(memory: GuestMemory): void {
+    for (const mapping of this.#all) this.#fetchOne(memory, mapping);
+  }
+
+  /** The file was changed from `start` on, over `length` bytes: so were its mappings. */
+  push(memory: GuestMemory, inode: FileInode, start: number, length: number): void {
+    for (const mapping of this.#all) {
+      if (mapping.inode !== inode) continue;
+      const from = Math.max(start, mapping.offset);
+      const to = Math.min(start + length, mapping.offset + mapping.length, inode.size);
+      if (from < to) memory.write(mapping.address + from - mapping.offset, inode.read(from, to - from));
+    }
+  }
+
+  /** The guest gives up a range of its memory. */
+  remove(memory: GuestMemory, address: number, length: number): void {
+    const end = address + length;
+    const kept: Mapping[] = [];
+    for (const mapping of this.#all) {
+      const mappingEnd = mapping.address + mapping.length;
+      if (mappingEnd <= address || mapping.address >= end) {
+        kept.push(mapping);
+        continue;
+      }
+      this.#fetchOne(memory, mapping);
+      // What lies before the range and behind it stays.
+      if (mapping.address < address) kept.push({ ...mapping, length: address - mapping.address });
+      if (mappingEnd > end) {
+        kept.push({
+          ...mapping,
+          address: end,
+          length: mappingEnd - end,
+          offset: mapping.offset + end - mapping.address,
+        });
+      }
+    }
+    this.#all = kept;
+  }
+
+  #fetchOne(memory: GuestMemory, mapping: Mapping): void {
+    const { inode, offset } = mapping;
+    if (!mapping.writable || !(inode instanceof MemoryFile)) return;
+    const length = Math.min(mapping.length, inode.size - offset);
+    for (let at = 0; at < length; at += CHUNK) {
+      const size = Math.min(CHUNK, length - at);
+      let now: Buffer;
+      try {
+        now = memory.read(mapping.address + at, size);
+      } catch (error) {
+        if (error instanceof SyscallError) return; // protected, or gone behind our back: nothing to fetch
+        throw error;
+      }
+      const before = inode.read(offset + at, size);
+      if (now.equals(before)) continue;
+      for (let page = 0; page < size; page += PAGE) {
+        const changed = now.subarray(page, page + PAGE);
+        if (!changed.equals(before.subarray(page, page + PAGE))) inode.write(offset + at + page, changed);
+      }
+    }
+  }
+}

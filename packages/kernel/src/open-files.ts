@@ -1,0 +1,170 @@
+import { Errno, O, POLL, type StatFields, SyscallError } from '@sandpiper/abi';
+import {
+  type DeviceInode,
+  type DirectoryInode,
+  type FileInode,
+  type Inode,
+  type Location,
+  MemoryFile,
+} from '@sandpiper/vfs';
+import { OpenFile } from './descriptors.js';
+
+export class RegularFile extends OpenFile {
+  constructor(
+    readonly inode: FileInode,
+    flags: number,
+    private readonly now: () => bigint,
+    readonly path: string,
+  ) {
+    super(flags);
+    if (inode instanceof MemoryFile) inode.opens++;
+  }
+
+  get link() {
+    return { text: this.path, inode: this.inode, parents: [] };
+  }
+
+  stat(): StatFields {
+    return this.inode.stat();
+  }
+
+  override get seekable(): boolean {
+    return true;
+  }
+
+  override read(length: number, at: number | null): Buffer {
+    const data = this.inode.read(at ?? this.offset, length);
+    if (at === null) this.offset += data.length;
+    return data;
+  }
+
+  override write(data: Buffer, at: number | null): number {
+    const file = this.memory();
+    const append = (this.flags & O.APPEND) !== 0;
+    const start = append ? file.size : (at ?? this.offset);
+    const written = file.write(start, data);
+    if (at === null) this.offset = start + written;
+    file.mtimeNs = file.ctimeNs = this.now();
+    return written;
+  }
+
+  /** The file as something that can change. */
+  memory(): MemoryFile {
+    if (!(this.inode instanceof MemoryFile) || !this.inode.writable) throw new SyscallError(Errno.EBADF);
+    return this.inode;
+  }
+
+  override released(): void {
+    if (!(this.inode instanceof MemoryFile)) return;
+    this.inode.opens--;
+    if (this.inode.nlink === 0 && this.inode.opens === 0) this.inode.release();
+  }
+}
+
+export interface Entry {
+  readonly name: string;
+  readonly inode: Inode;
+}
+
+export class OpenDirectory extends OpenFile {
+  /** Fixed when the reading begins, so that changes meanwhile neither repeat nor hide an entry that stays. */
+  #entries: readonly Entry[] | null = null;
+
+  constructor(
+    readonly inode: DirectoryInode,
+    flags: number,
+    readonly location: Location,
+  ) {
+    super(flags);
+  }
+
+  get link() {
+    return { text: this.location.path, inode: this.inode, parents: this.location.parents };
+  }
+
+  stat(): StatFields {
+    return this.inode.stat();
+  }
+
+  override read(): Buffer {
+    throw new SyscallError(Errno.EISDIR);
+  }
+
+  /** The entry at `offset`, which counts entries; null at the end. */
+  entry(): Entry | null {
+    this.#entries ??= [
+      { name: '.', inode: this.inode },
+      { name: '..', inode: this.location.parents.at(-1) ?? this.inode },
+      ...this.inode.names().flatMap((name) => {
+        const inode = this.inode.lookup(name);
+        return inode === null ? [] : [{ name, inode }];
+      }),
+    ];
+    return this.#entries[this.offset] ?? null;
+  }
+
+  rewind(): void {
+    this.offset = 0;
+    this.#entries = null;
+  }
+}
+
+export class Device extends OpenFile {
+  constructor(
+    readonly inode: DeviceInode,
+    flags: number,
+    private readonly randomBytes: (count: number) => Buffer,
+  ) {
+    super(flags);
+  }
+
+  get link() {
+    return { text: `/dev/${this.inode.kind}`, inode: this.inode, parents: [] };
+  }
+
+  stat(): StatFields {
+    return this.inode.stat();
+  }
+
+  override read(length: number): Buffer {
+    if (this.inode.kind === 'null') return Buffer.alloc(0);
+    return this.inode.kind === 'random' ? this.randomBytes(length) : Buffer.alloc(length);
+  }
+
+  override write(data: Buffer): number {
+    if (this.inode.kind === 'full') throw new SyscallError(Errno.ENOSPC);
+    return data.length;
+  }
+}
+
+/** O_PATH: a place, and nothing that could be done with what is there. */
+export class PathHandle extends OpenFile {
+  constructor(
+    readonly inode: Inode,
+    readonly path: string,
+    /** Where it is a folder. */
+    readonly location: Location | null,
+  ) {
+    super(O.PATH);
+  }
+
+  get link() {
+    return { text: this.path, inode: this.inode, parents: this.location?.parents ?? [] };
+  }
+
+  stat(): StatFields {
+    return this.inode.stat();
+  }
+
+  override get readable(): boolean {
+    return false;
+  }
+
+  override get writable(): boolean {
+    return false;
+  }
+
+  override poll(): number {
+    return POLL.NVAL;
+  }
+}
