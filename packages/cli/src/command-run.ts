@@ -89,7 +89,11 @@ export async function runCommand(
 }
 
 /** The interpreter that the options name. @throws InputError when they do not go together */
-export function interpreterOf(options: Pick<RunOptions, 'engine' | 'pypy' | 'lib'>): Interpreter {
+export function interpreterOf(options: {
+  engine?: Engine;
+  pypy?: string;
+  lib?: string | undefined;
+}): Interpreter {
   const { engine = 'seccomp', pypy, lib } = options;
   if (engine === 'seccomp') {
     if (pypy !== undefined) throw new InputError('--pypy goes with --engine rpython');
@@ -137,7 +141,9 @@ function buildRequest(args: readonly string[], limits: Partial<Limits>, options:
   throw new InputError(escapeForTerminal(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is wrong'}`));
 }
 
-function limitsOf(options: RunOptions): Partial<Limits> {
+export function limitsOf(
+  options: Pick<RunOptions, 'cpuMs' | 'wallMs' | 'memoryMb' | 'outputMb' | 'diskMb'>,
+): Partial<Limits> {
   const { cpuMs, wallMs, memoryMb, outputMb, diskMb } = options;
   return {
     ...(cpuMs === undefined ? {} : { cpuMs }),
@@ -168,7 +174,7 @@ async function readFiles(
 }
 
 /** Pinning to a processor that this process may not use would fail late, with another tool's message. */
-function demandCpu(cpu: number): number {
+export function demandCpu(cpu: number): number {
   const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
   const allowed = list.split(',').some((range) => {
     const [first, last] = range.split('-').map(Number);
@@ -178,7 +184,7 @@ function demandCpu(cpu: number): number {
   return cpu;
 }
 
-function demandTracePath(path: string): string {
+export function demandTracePath(path: string): string {
   if (!existsSync(dirname(path))) throw new InputError(`--trace: ${dirname(path)}: no such folder`);
   if (existsSync(path) && statSync(path).isDirectory()) throw new InputError(`--trace: ${path}: is a folder`);
   return path;

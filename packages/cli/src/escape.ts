@@ -8,7 +8,8 @@ export function escapeForTerminal(text: string, max = Number.POSITIVE_INFINITY):
   return bounded.replace(unsafe, escapeCharacter);
 }
 
-function escapeCharacter(character: string): string {
+/** One character as an escape. */
+export function escapeCharacter(character: string): string {
   if (character === '\n') return '\\n';
   if (character === '\t') return '\\t';
   if (character === '\r') return '\\r';

@@ -1,6 +1,7 @@
 import { ENGINES, limitsSchema, MIN_MEMORY_BYTES } from '@sandpiper/contracts';
 import { Command } from 'commander';
 import type { GradeOptions } from './command-grade.js';
+import type { InteractOptions } from './command-interact.js';
 import type { RunOptions } from './command-run.js';
 import type { UpOptions } from './command-up.js';
 import { engine, pair, serverUrl, wholeNumber } from './options.js';
@@ -11,6 +12,7 @@ const MAX_NODES = 64;
 /** What the commands do; tests put others in their place. Each gives the exit code. */
 export interface Commands {
   run(program: string, args: readonly string[], options: RunOptions): Promise<number>;
+  interact(options: InteractOptions): Promise<number>;
   up(options: UpOptions): Promise<number>;
   grade(problem: string, submissions: readonly string[], options: GradeOptions): Promise<number>;
   doctor(options: { json?: boolean }): Promise<number>;
@@ -19,6 +21,7 @@ export interface Commands {
 /** Each command loads only what it needs: `run` is started often, and needs no HTTP client. */
 const COMMANDS: Commands = {
   run: async (...given) => (await import('./command-run.js')).runCommand(...given),
+  interact: async (...given) => (await import('./command-interact.js')).interactCommand(...given),
   up: async (...given) => (await import('./command-up.js')).upCommand(...given),
   grade: async (...given) => (await import('./command-grade.js')).gradeCommand(...given),
   doctor: async (...given) => (await import('./command-doctor.js')).doctorCommand(...given),
@@ -39,6 +42,7 @@ export function buildProgram(
     .configureOutput({ outputError: (text, write) => write(`sandpiper: ${text.replace(/^error: /, '')}`) })
     .showSuggestionAfterError(true);
   addRun(program, commands, onExitCode);
+  addInteract(program, commands, onExitCode);
   addUp(program, commands, onExitCode);
   addGrade(program, commands, onExitCode);
   addDoctor(program, commands, onExitCode);
@@ -46,6 +50,7 @@ export function buildProgram(
     'after',
     examples(
       ['sandpiper run hello.py', 'one program, here and now'],
+      ['sandpiper interact', 'a prompt in the sandbox'],
       ['sandpiper grade examples/class', 'a class of programs, through the whole service'],
       ['sandpiper up', 'the service itself'],
       ['sandpiper help run', 'more of one command'],
@@ -55,22 +60,14 @@ export function buildProgram(
 }
 
 function addRun(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
-  const { cpuMs, wallMs, memoryBytes, outputBytes, diskBytes } = limitsSchema.shape;
-  const most = (schema: { maxValue: number | null }): number => schema.maxValue ?? Number.MAX_SAFE_INTEGER;
-  program
-    .command('run')
+  const { outputBytes, diskBytes } = limitsSchema.shape;
+  withGuestOptions(program.command('run'))
+
     .description('Run one program here and now, as pypy3 would.')
     .argument('<program>', 'a Python file')
     .argument('[args...]', 'everything after the program is its own')
     .passThroughOptions()
     .option('--json', 'print the result as JSON instead of the output of the program')
-    .option('--cpu-ms <n>', 'limit of CPU time, milliseconds', wholeNumber('--cpu-ms', 1, most(cpuMs)))
-    .option('--wall-ms <n>', 'limit of elapsed time, milliseconds', wholeNumber('--wall-ms', 1, most(wallMs)))
-    .option(
-      '--memory-mb <n>',
-      "limit of memory above the interpreter's own, MiB",
-      wholeNumber('--memory-mb', MIN_MEMORY_BYTES / MIB, most(memoryBytes) / MIB),
-    )
     .option(
       '--output-mb <n>',
       'limit of stdout and stderr together, MiB',
@@ -87,10 +84,6 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
       'put a file into the folder of the program (repeatable)',
       pair('--file', 'NAME=PATH'),
     )
-    .option('--env <key=value>', 'set a variable of the environment (repeatable)', pair('--env', 'KEY=VALUE'))
-    .option('--engine <name>', `the engine: ${ENGINES.join(' or ')}`, engine)
-    .option('--pypy <path>', 'for rpython: the PyPy that was translated with --sandbox')
-    .option('--lib <folder>', 'for rpython: the folder of its lib-python and lib_pypy')
     .option('--deterministic', 'made-up time, seeded chance: the same run every time')
     .option('--seed <text>', 'for --deterministic: what all random bytes come from (default: 0)')
     .option(
@@ -98,8 +91,6 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
       'for --deterministic: when the run begins, seconds since 1970 (default: the year 2020)',
       wholeNumber('--epoch', 0, 253_402_300_799),
     )
-    .option('--trace <file>', 'write one line for each system call, as strace would')
-    .option('--cpu <n>', 'pin the run to this processor', wholeNumber('--cpu', 0, 4095))
     .addHelpText(
       'after',
       examples(
@@ -113,6 +104,49 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
     .action(async (path: string, args: string[], options: RunOptions) => {
       onExitCode(await commands.run(path, args, options));
     });
+}
+
+function addInteract(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
+  withGuestOptions(program.command('interact'))
+    .description('A prompt on a sandboxed interpreter.')
+    .option('--tmp <folder>', 'show a folder of this host, read-only, as /tmp')
+    .option('--raw', 'let the output do with the terminal what it likes')
+    .addHelpText(
+      'after',
+      examples(
+        ['sandpiper interact', 'as pypy3'],
+        ['sandpiper interact --tmp ./data', 'with a folder to look at'],
+        ['sandpiper interact --lib ./modules', 'with modules of yours to import'],
+      ) +
+        '\nCtrl-C interrupts a statement, Ctrl-D ends the session. A translated PyPy (rpython) knows no interrupt:\nthere Ctrl-C during a statement ends the session.\n',
+    )
+    .action(async (options: InteractOptions) => {
+      onExitCode(await commands.interact(options));
+    });
+}
+
+const most = (schema: { maxValue: number | null }): number => schema.maxValue ?? Number.MAX_SAFE_INTEGER;
+
+/** The options of every command that runs one guest here. */
+function withGuestOptions(command: Command): Command {
+  const { cpuMs, wallMs, memoryBytes } = limitsSchema.shape;
+  return command
+    .option('--cpu-ms <n>', 'limit of CPU time, milliseconds', wholeNumber('--cpu-ms', 1, most(cpuMs)))
+    .option('--wall-ms <n>', 'limit of elapsed time, milliseconds', wholeNumber('--wall-ms', 1, most(wallMs)))
+    .option(
+      '--memory-mb <n>',
+      "limit of memory above the interpreter's own, MiB",
+      wholeNumber('--memory-mb', MIN_MEMORY_BYTES / MIB, most(memoryBytes) / MIB),
+    )
+    .option('--env <key=value>', 'set a variable of the environment (repeatable)', pair('--env', 'KEY=VALUE'))
+    .option('--engine <name>', `the engine: ${ENGINES.join(' or ')}`, engine)
+    .option('--pypy <path>', 'for rpython: the PyPy that was translated with --sandbox')
+    .option(
+      '--lib <folder>',
+      'for rpython: the folder of its lib-python and lib_pypy; else modules to import, in interact',
+    )
+    .option('--trace <file>', 'write one line for each system call, as strace would')
+    .option('--cpu <n>', 'pin the run to this processor', wholeNumber('--cpu', 0, 4095));
 }
 
 function addUp(program: Command, commands: Commands, onExitCode: (code: number) => void): void {

@@ -17,6 +17,7 @@ async function parse(...argv: string[]): Promise<Call> {
     };
   const commands: Commands = {
     run: record('run'),
+    interact: record('interact'),
     up: record('up'),
     grade: record('grade'),
     doctor: record('doctor'),

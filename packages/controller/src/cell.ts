@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url';
+import { MessageChannel } from 'node:worker_threads';
 import type { RunRequest, RunResult } from '@sandpiper/contracts';
 import { KeeperProcess } from '@sandpiper/guest';
 import { Piscina } from 'piscina';
 import { EngineUnusableError, type TranslatedInterpreter } from './engines.js';
 import { type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
+import { type LiveStreams, serveLiveStreams } from './live.js';
 import { jobOfRequest } from './request-job.js';
 import type { ThreadAnswer } from './thread.js';
 
@@ -71,29 +73,42 @@ export class Cell {
   }
 
   /** Like {@link run}, for a job that was put together by hand. */
-  async runJob(job: GuestJob): Promise<RunResult> {
+  async runJob(job: GuestJob, streams: LiveStreams | null = null): Promise<RunResult> {
     if (this.#died !== null) throw this.#died;
     if (this.#running !== null) throw new Error(`the cell runs ${this.#running} already`);
     this.#running = job.id;
     Atomics.store(this.#shared, SHARED_CANCELLED, 0);
     Atomics.store(this.#shared, SHARED_PID, 0);
+    const channel = streams === null ? null : new MessageChannel();
+    const live =
+      channel === null ? null : { port: channel.port2, words: new Int32Array(new SharedArrayBuffer(8)) };
+    if (channel !== null && live !== null && streams !== null)
+      serveLiveStreams(channel.port1, live.words, streams);
     const place: CellPlace = {
       keeperDirectory: this.keeper.directory,
       cpu: this.options.cpu,
       node: this.options.node,
       cell: this.options.id,
       shared: this.#shared,
+      live,
     };
     try {
-      const answer = await Promise.race([
-        this.pool.run({ job, place }) as Promise<ThreadAnswer>,
-        this.#death,
-      ]);
+      const transferList = live === null ? [] : [live.port];
+      const running = this.pool.run({ job, place }, { transferList }) as Promise<ThreadAnswer>;
+      const answer = await Promise.race([running, this.#death]);
       if ('unusable' in answer) throw new EngineUnusableError(answer.unusable);
       return answer.result;
     } finally {
       this.#running = null;
+      channel?.port1.close();
     }
+  }
+
+  /** Sends the guest of that run SIGINT, as a terminal's Ctrl-C would. */
+  interrupt(runId: string): void {
+    if (this.#running !== runId) return;
+    const pid = Atomics.load(this.#shared, SHARED_PID);
+    if (pid !== 0) this.keeper.interruptGuest(pid);
   }
 
   /** Ends that run as `cancelled`, if it is the one that runs here. */

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { type GuestStart, PYPY3_PATH } from '@sandpiper/guest';
 import {
@@ -35,11 +35,15 @@ export interface Engine {
   keyOf(signature: Signature): string;
 }
 
+/** What the library of a PyPy holds. */
+export const LIBRARY_FOLDERS = ['lib-python', 'lib_pypy'];
+
 /** The engine cannot be had with what was given; the message is one line for whoever gave it. */
 export class EngineUnusableError extends Error {
   override readonly name = 'EngineUnusableError';
 }
 
+/** The files of a translated interpreter must be there: see demandInterpreterFiles. */
 export function engineOf(interpreter: Interpreter): Engine {
   if (interpreter.engine === 'seccomp') {
     return {
@@ -61,31 +65,15 @@ export function engineOf(interpreter: Interpreter): Engine {
     virtualExecutable: '/lib/pypy',
     argv0: '/lib/pypy',
     mounts: [
-      { host: executable, path: '/lib/pypy' },
-      ...LIBRARY_FOLDERS.map((name) => ({ host: join(library, name), path: `/lib/${name}` })),
+      // The guest is shown the file and the folders, not links that lead to them.
+      { host: realpathSync(executable), path: '/lib/pypy' },
+      ...LIBRARY_FOLDERS.map((name) => ({
+        host: realpathSync(join(library, name)),
+        path: `/lib/${name}`,
+      })),
     ],
     dialect: 'libc',
     surface: libcSurface,
     keyOf: (signature) => signature.text,
   };
-}
-
-const LIBRARY_FOLDERS = ['lib-python', 'lib_pypy'];
-
-/** @throws EngineUnusableError when the files of a translated interpreter are not what they must be */
-export function demandInterpreterFiles(interpreter: Interpreter): void {
-  if (interpreter.engine !== 'rpython') return;
-  const { executable, library } = interpreter;
-  const program = statSync(executable, { throwIfNoEntry: false });
-  if (program === undefined) throw new EngineUnusableError(`${executable}: no such file`);
-  if (!program.isFile() || (program.mode & 0o111) === 0) {
-    throw new EngineUnusableError(`${executable}: is not an executable file`);
-  }
-  for (const name of LIBRARY_FOLDERS) {
-    if (statSync(join(library, name), { throwIfNoEntry: false })?.isDirectory() !== true) {
-      throw new EngineUnusableError(
-        `${library}: is not the library of a PyPy: it has no folder ${name} (it holds ${LIBRARY_FOLDERS.join(' and ')})`,
-      );
-    }
-  }
 }

@@ -1,6 +1,13 @@
 import { statSync } from 'node:fs';
-import type { KeeperClient } from '@sandpiper/guest';
-import { Channel, DescriptorTransport, parseDump, type Transport } from '@sandpiper/protocol';
+import { type GuestEnd, type KeeperClient, NOT_EXECUTED } from '@sandpiper/guest';
+import {
+  Channel,
+  DescriptorTransport,
+  GuestGoneError,
+  GuestProtocolError,
+  parseDump,
+  type Transport,
+} from '@sandpiper/protocol';
 import { type Engine, EngineUnusableError } from './engines.js';
 
 /** The dialect of the shim that this controller was written with (native/shim/shim.h). */
@@ -54,25 +61,35 @@ function dumpOf(engine: Engine, keeper: KeeperClient): string {
     kind: engine.kind,
     executable: engine.executable,
     argv: [engine.argv0],
-    env: {},
-    ownEnv: { RPY_SANDBOX_DUMP: '1' },
+    env: { RPY_SANDBOX_DUMP: '1' },
     deterministic: false,
     cpu: null,
     startupMs: DUMP_DEADLINE_MS,
   });
+  let text: string | null = null;
+  let end: GuestEnd;
+  let said = '';
   try {
     const transport = new DescriptorTransport(guest.requests, guest.replies);
-    if (!greet(new Channel(transport, engine.dialect))) return '';
-    return readToEnd(transport);
-  } catch {
-    throw new EngineUnusableError(
-      `${engine.executable}: the sandbox cannot be preloaded into it: it must be a dynamically linked program`,
-    );
+    if (greet(new Channel(transport, engine.dialect))) text = readToEnd(transport);
+  } catch (error) {
+    if (!(error instanceof GuestProtocolError || error instanceof GuestGoneError)) throw error;
   } finally {
     keeper.kill();
+    end = keeper.ended();
+    said = guest.readErrors().toString('utf8').trim();
     guest.close();
-    keeper.ended();
   }
+  if (text === null) throw new EngineUnusableError(`${engine.executable}: ${whyNotStarted(end, said)}`);
+  return text;
+}
+
+/** It has not even said that it is locked down: what its loader complains of, or how it ended. */
+function whyNotStarted(end: GuestEnd, said: string): string {
+  const [complaint = ''] = said.split('\n', 1);
+  if (complaint !== '') return `does not start: ${complaint.slice(0, 300)}`;
+  const how = end.exitCode === null ? `signal ${end.signal}` : `exit code ${end.exitCode}`;
+  return `does not start: ${NOT_EXECUTED.get(end.exitCode ?? 0) ?? how}`;
 }
 
 function readToEnd(transport: Transport): string {

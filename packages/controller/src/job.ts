@@ -1,6 +1,7 @@
 import type { Limits } from '@sandpiper/contracts';
 import type { HostMount } from '@sandpiper/kernel';
 import type { Interpreter } from './engines.js';
+import type { LivePort } from './live.js';
 
 /** A file of the run, at an absolute virtual path. */
 export interface GuestFile {
@@ -24,8 +25,9 @@ export interface GuestJob {
   readonly mounts: readonly HostMount[];
   readonly stdin:
     | { readonly kind: 'buffer'; readonly data: Uint8Array }
-    | { readonly kind: 'fd'; readonly fd: number };
-  readonly output: 'capture' | 'pass-through';
+    | { readonly kind: 'fd'; readonly fd: number }
+    | { readonly kind: 'live' };
+  readonly output: 'capture' | 'pass-through' | 'live';
   readonly tracePath: string | null;
   /** Time, chance and addresses are the same in every run. */
   readonly deterministic: Determinism | null;
@@ -36,7 +38,7 @@ export interface GuestJob {
 
 /** The words behind the interpreter's own name. */
 export function argvOf(job: GuestJob): readonly string[] {
-  return job.programPath === null ? ['-i', ...job.args] : [job.programPath, ...job.args];
+  return job.programPath === null ? ['-u', '-i', ...job.args] : [job.programPath, ...job.args];
 }
 
 export interface Determinism {
@@ -54,6 +56,8 @@ export interface CellPlace {
   readonly cell: number | null;
   /** Two words that thread and main thread share: the guest's process id, and whether the run is cancelled. */
   readonly shared: Int32Array;
+  /** For a job whose streams are `live`. */
+  readonly live: LivePort | null;
 }
 
 export const SHARED_PID = 0;

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import type { RunResult } from '@sandpiper/contracts';
 import type { GuestEnd, KeeperClient, StartedGuest } from '@sandpiper/guest';
 import { Channel, DescriptorTransport } from '@sandpiper/protocol';
-import { demandInterpreterFiles, type Engine, engineOf } from './engines.js';
+import { type Engine, engineOf } from './engines.js';
 import { inspectTranslated } from './handshake.js';
+import { demandInterpreterFiles } from './interpreter-files.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { Session } from './session.js';
 

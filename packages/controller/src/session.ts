@@ -3,14 +3,28 @@ import { posix } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { encodeBytes, type RunResult } from '@sandpiper/contracts';
 import type { GuestEnd, KeeperClient } from '@sandpiper/guest';
-import { GuestKernel, HostClock, type Outcome, VirtualClock } from '@sandpiper/kernel';
+import {
+  GuestKernel,
+  HostClock,
+  type InputStream,
+  type Outcome,
+  type OutputStream,
+  VirtualClock,
+} from '@sandpiper/kernel';
 import { type Channel, GuestGoneError, GuestProtocolError, type Signature } from '@sandpiper/protocol';
 import { hashSeedOf, SeededBytes } from './determinism.js';
 import type { Engine } from './engines.js';
 import { greet } from './handshake.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { type Decisions, decideEnding } from './status.js';
+import { LiveInput, LiveOutput, type LivePort } from './live.js';
 import { BufferInput, CaptureOutput, DescriptorInput, DescriptorOutput } from './streams.js';
+
+/**
+ * What is kept of a translated guest's own descriptor 2. Half of what the pipe holds (pipe(7)): one that was ever full,
+ * and lost something, still holds more than this, whatever the sizes of the writes were.
+ */
+const MAX_ERROR_BYTES = 32 * 1024;
 
 /** One run as its guest sees it: the virtual kernel, the streams, and what is decided on the way. */
 export class Session {
@@ -25,14 +39,15 @@ export class Session {
     diskFull: false,
     programBegan: false,
   };
-  readonly #stdout: CaptureOutput | DescriptorOutput;
-  readonly #stderr: CaptureOutput | DescriptorOutput;
-  readonly #stdin: BufferInput | DescriptorInput;
+  readonly #stdout: OutputStream;
+  readonly #stderr: OutputStream;
+  readonly #stdin: InputStream;
   readonly #trace: number | null;
   readonly #programPath: string | null;
   /** The variables that the guest's program sees. */
   readonly env: Readonly<Record<string, string>>;
   #marked = false;
+  #errorsCut = false;
 
   constructor(
     private readonly job: GuestJob,
@@ -40,13 +55,9 @@ export class Session {
     private readonly keeper: KeeperClient,
     private readonly engine: Engine,
   ) {
-    const capture = job.output === 'capture';
-    this.#stdout = capture ? new CaptureOutput() : new DescriptorOutput(1);
-    this.#stderr = capture ? new CaptureOutput() : new DescriptorOutput(2);
-    this.#stdin =
-      job.stdin.kind === 'buffer'
-        ? new BufferInput(Buffer.from(job.stdin.data))
-        : new DescriptorInput(job.stdin.fd, () => this.#mustStop());
+    this.#stdout = this.#output('stdout', 1);
+    this.#stderr = this.#output('stderr', 2);
+    this.#stdin = this.#input();
     this.#trace = job.tracePath === null ? null : openSync(job.tracePath, 'w');
     this.#programPath = job.programPath === null ? null : posix.resolve(job.folder, job.programPath);
     this.env = environmentOf(job);
@@ -55,7 +66,7 @@ export class Session {
     const trace = this.#trace;
     this.#kernel = new GuestKernel(engine.surface, {
       limits: job.limits,
-      stdin: this.#stdin,
+      stdin: { read: (max) => this.#read(max) },
       stdout: this.#stdout,
       stderr: this.#stderr,
       cwd: job.folder,
@@ -89,7 +100,8 @@ export class Session {
         const request = channel.nextRequest();
         if (request === null) return;
         const { signature } = request;
-        if (signature.name === 'sandpiper_nomem') {
+        // Nobody but the shim says so, which is no party to the calls of a translated guest.
+        if (signature.name === 'sandpiper_nomem' && this.engine.dialect === 'linux') {
           this.#decisions.memoryRefused = true;
           return;
         }
@@ -118,7 +130,7 @@ export class Session {
       ...encodeStream('stdout', this.#stdout),
       ...encodeStream('stderr', this.#stderr),
       stdoutTruncated: this.#kernel.stdoutTruncated,
-      stderrTruncated: this.#kernel.stderrTruncated,
+      stderrTruncated: this.#kernel.stderrTruncated || this.#errorsCut,
       deniedCalls: Object.fromEntries(this.#kernel.deniedCalls),
       usage: {
         cpuMs: end.cpuNs / 1e6,
@@ -146,7 +158,8 @@ export class Session {
 
   /** What a translated guest said behind its translation's back: fatal messages of RPython. */
   takeErrors(bytes: Buffer): void {
-    this.#kernel.appendStderr(bytes);
+    this.#kernel.appendStderr(bytes.subarray(0, MAX_ERROR_BYTES));
+    this.#errorsCut = bytes.length > MAX_ERROR_BYTES;
   }
 
   #endsBy(outcome: Outcome): boolean {
@@ -157,8 +170,36 @@ export class Session {
     return true;
   }
 
+  #input(): InputStream {
+    const { stdin } = this.job;
+    if (stdin.kind === 'buffer') return new BufferInput(Buffer.from(stdin.data));
+    const mustStop = () => this.#mustStop();
+    if (stdin.kind === 'fd') return new DescriptorInput(stdin.fd, mustStop);
+    return new LiveInput(this.#live(), mustStop);
+  }
+
+  #output(stream: 'stdout' | 'stderr', fd: number): OutputStream {
+    if (this.job.output === 'capture') return new CaptureOutput();
+    if (this.job.output === 'pass-through') return new DescriptorOutput(fd);
+    return new LiveOutput(stream, this.#live(), () => this.#mustStop());
+  }
+
+  #live(): LivePort {
+    if (this.place.live === null) throw new Error('a job with live streams was given nobody to follow them');
+    return this.place.live;
+  }
+
+  #read(max: number): Buffer | null {
+    // A prompt has no program that could be opened: it begins where it first asks.
+    if (this.#programPath === null && !this.#marked) this.#begin();
+    return this.#stdin.read(max);
+  }
+
   #opened(path: string): void {
-    if (this.#marked || path !== this.#programPath) return;
+    if (!this.#marked && path === this.#programPath) this.#begin();
+  }
+
+  #begin(): void {
     this.#marked = this.keeper.mark(this.job.limits);
     // Without its limits the program does not begin: the guest is dead already, or dies of this.
     if (!this.#marked) throw new GuestGoneError();
@@ -196,6 +237,7 @@ function environmentOf(job: GuestJob): Readonly<Record<string, string>> {
     PATH: '/usr/bin:/bin',
     HOME: job.folder,
     LANG: 'C.UTF-8',
+    ...(job.programPath === null ? { TERM: 'vt100' } : {}),
     ...(deterministic === null ? {} : { PYTHONHASHSEED: hashSeedOf(deterministic) }),
     ...job.env,
   };
@@ -218,7 +260,7 @@ function answerLibc(channel: Channel, signature: Signature, outcome: Outcome): v
 
 function encodeStream<Name extends 'stdout' | 'stderr'>(
   name: Name,
-  stream: CaptureOutput | DescriptorOutput,
+  stream: OutputStream,
 ): Record<Name, string> & Partial<Record<`${Name}Base64`, string>> {
   const bytes = stream instanceof CaptureOutput ? stream.bytes() : Buffer.alloc(0);
   const encoded = encodeBytes(bytes);

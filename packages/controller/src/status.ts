@@ -1,5 +1,5 @@
 import type { RunStatus } from '@sandpiper/contracts';
-import type { GuestEnd } from '@sandpiper/guest';
+import { type GuestEnd, NOT_EXECUTED, REFUSED_MEMORY_SIGNAL } from '@sandpiper/guest';
 import type { LimitName } from '@sandpiper/kernel';
 import { constants } from 'node:os';
 
@@ -59,7 +59,7 @@ export function decideEnding(decisions: Decisions, end: GuestEnd): Ending {
     return ended('violation', 'a system call of another architecture or mode was made');
   }
   if (decisions.limit !== null) return ended(...LIMIT_ENDINGS[decisions.limit]);
-  if (decisions.memoryRefused || end.reason === 'memory')
+  if (decisions.memoryRefused || end.reason === 'memory' || end.signal === REFUSED_MEMORY_SIGNAL)
     return ended('memory-limit', 'the memory limit was reached');
   if (end.reason === 'cpu' || end.signal === constants.signals.SIGXCPU) {
     return ended('time-limit', 'the CPU time limit was reached');
@@ -73,7 +73,8 @@ function ofItself(decisions: Decisions, end: GuestEnd): Ending {
   const signal = decisions.ownSignal ?? (decisions.exitCode === null ? end.signal : null);
   const exitCode = signal === null ? (decisions.exitCode ?? end.exitCode) : null;
   if (!decisions.programBegan) {
-    const how = signal === null ? `exit code ${exitCode}` : signalName(signal);
+    const how =
+      signal === null ? (NOT_EXECUTED.get(exitCode ?? 0) ?? `exit code ${exitCode}`) : signalName(signal);
     return ended('internal-error', `the interpreter ended before its program began (${how})`);
   }
   if (end.reason === 'exit' && decisions.ownSignal === null && end.signal === constants.signals.SIGKILL) {

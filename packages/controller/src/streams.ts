@@ -44,7 +44,7 @@ export class DescriptorInput implements InputStream {
     this.#owned = opened !== fd;
   }
 
-  read(max: number): Buffer {
+  read(max: number): Buffer | null {
     const bytes = Buffer.allocUnsafe(Math.min(max, 65536));
     for (;;) {
       try {
@@ -53,7 +53,7 @@ export class DescriptorInput implements InputStream {
         if ((error as NodeJS.ErrnoException).code === 'EOF') return bytes.subarray(0, 0);
         if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
       }
-      if (this.shouldStop()) return bytes.subarray(0, 0);
+      if (this.shouldStop()) return null;
       pause(POLL_MS);
     }
   }

@@ -1,31 +1,42 @@
 import { DEFAULT_LIMITS, type LimitsRequest, type RunResult } from '@sandpiper/contracts';
-import type { Cell } from '@sandpiper/controller';
+import type { Cell, Determinism, Interpreter } from '@sandpiper/controller';
 
 let count = 0;
 
+export interface SourceRun {
+  readonly limits?: LimitsRequest;
+  readonly stdin?: string | Buffer;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Beside the program: path to content. */
+  readonly files?: Readonly<Record<string, string | Buffer>>;
+  readonly id?: string;
+  readonly interpreter?: Interpreter;
+  readonly deterministic?: Determinism;
+}
+
 /** Runs a program's text in a cell, output captured. */
-export function runSource(
-  cell: Cell,
-  source: string,
-  more: { limits?: LimitsRequest; stdin?: string | Buffer; args?: string[]; id?: string } = {},
-): Promise<RunResult> {
+export function runSource(cell: Cell, source: string, more: SourceRun = {}): Promise<RunResult> {
   const given = Object.fromEntries(
     Object.entries(more.limits ?? {}).filter(([, value]) => value !== undefined),
   );
   return cell.runJob({
     id: more.id ?? `test-${++count}`,
     attempt: 1,
-    interpreter: { engine: 'seccomp' },
+    interpreter: more.interpreter ?? { engine: 'seccomp' },
     programPath: 'main.py',
     args: more.args ?? [],
-    env: {},
+    env: more.env ?? {},
     folder: '/box',
-    files: [{ path: '/box/main.py', data: Buffer.from(source) }],
+    files: Object.entries({ 'main.py': source, ...more.files }).map(([name, data]) => ({
+      path: `/box/${name}`,
+      data: Buffer.from(data),
+    })),
     mounts: [],
     stdin: { kind: 'buffer', data: Buffer.from(more.stdin ?? '') },
     output: 'capture',
     tracePath: null,
-    deterministic: null,
+    deterministic: more.deterministic ?? null,
     outputs: [],
     limits: { ...DEFAULT_LIMITS, ...given },
   });

@@ -1,4 +1,5 @@
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants as files, openSync, readSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 
 /** What a guest is started with. Strings hold no NUL: the contracts see to it. */
@@ -62,6 +63,9 @@ export const NOT_EXECUTED: ReadonlyMap<number, string> = new Map([
   [127, 'it cannot be executed by the user of the guests, who are nobody when Sandpiper is root'],
 ]);
 
+/** What a translated guest dies of when the kernel refuses it memory (SHIM_SIGNAL_NO_MEMORY of native/shim/shim.h). */
+export const REFUSED_MEMORY_SIGNAL = constants.signals.SIGSTKFLT;
+
 export class KeeperError extends Error {
   override readonly name = 'KeeperError';
 }
@@ -103,7 +107,7 @@ export class KeeperClient {
     const pid = Number(this.#expect('started'));
     const requests = openSync(join(this.directory, 'requests'), 'r');
     const replies = openSync(join(this.directory, 'replies'), 'w');
-    const errors = openSync(join(this.directory, 'errors'), constants.O_RDONLY | constants.O_NONBLOCK);
+    const errors = openSync(join(this.directory, 'errors'), files.O_RDONLY | files.O_NONBLOCK);
     this.#send('attached');
     return new StartedGuest(pid, requests, replies, errors);
   }

@@ -53,6 +53,11 @@ export class KeeperProcess {
     this.child.stdin?.write(`kill ${pid}\n`);
   }
 
+  /** Sends SIGINT to the guest of that process id, once its program has begun. */
+  interruptGuest(pid: number): void {
+    this.child.stdin?.write(`interrupt ${pid}\n`);
+  }
+
   /** Kills the guest, ends the keeper, removes its folder. */
   async close(): Promise<void> {
     this.child.stdin?.end();

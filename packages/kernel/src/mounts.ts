@@ -18,6 +18,8 @@ export function defaultHostMounts(): readonly HostMount[] {
     same('/usr/share/zoneinfo'),
     // without it setlocale(3) knows no UTF-8, and Python falls back to its UTF-8 mode
     same('/usr/lib/locale/C.utf8'),
+    // an interpreter with a prompt asks what its terminal can do, and complains where nobody knows
+    same('/usr/lib/terminfo'),
     // links to usr/lib and usr/lib64, which the guest's own path walk follows
     same('/lib'),
     same('/lib64'),

@@ -51,7 +51,9 @@ export class InputFile extends Stream {
   }
 
   override read(length: number): Buffer {
-    return this.source.read(length);
+    const data = this.source.read(length);
+    if (data === null) throw new SyscallError(Errno.EINTR);
+    return data;
   }
 
   override poll(): number {

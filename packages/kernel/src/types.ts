@@ -28,8 +28,8 @@ export type Outcome =
   | { readonly kind: 'limit'; readonly limit: LimitName };
 
 export interface InputStream {
-  /** At most `max` bytes; empty at the end. May wait. */
-  read(max: number): Buffer;
+  /** At most `max` bytes; empty at the end. May wait; null when a signal for the guest came first. */
+  read(max: number): Buffer | null;
 }
 
 export interface OutputStream {

@@ -20,6 +20,8 @@ export interface Request {
 
 /** Addresses above this are not canonical user addresses on x86-64 (48 bits, upper half the kernel's). */
 const ADDRESS_LIMIT = 2 ** 47;
+/** No process has its first page: a translated guest that passes NULL gets an error, and does not die of looking there. */
+const FIRST_ADDRESS = 4096;
 /** One native transfer; longer ones are cut by whoever asks. Bounds what a guest can make us hold at once. */
 export const MAX_TRANSFER_BYTES = 64 * 1024 * 1024;
 const BUFFER_BYTES = 64 * 1024;
@@ -288,5 +290,5 @@ export class Channel {
 const MAX_REQUEST_BYTES = 1 + MAX_SIGNATURE_BYTES + 8 * MAX_ARGUMENTS;
 
 function checkAddress(address: number): void {
-  if (!(address >= 0 && address < ADDRESS_LIMIT)) throw new SyscallError(Errno.EFAULT);
+  if (!(address >= FIRST_ADDRESS && address < ADDRESS_LIMIT)) throw new SyscallError(Errno.EFAULT);
 }

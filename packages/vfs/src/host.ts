@@ -26,7 +26,7 @@ export class HostFile extends FileInode {
     private readonly path: Buffer,
     info: HostInfo,
   ) {
-    super(info.ino, S_IF.REG | (info.mode & 0o555), info.mtimeNs, false);
+    super(info.ino, S_IF.REG | shownTo(info.mode), info.mtimeNs, false);
     this.uid = this.gid = 0;
     this.#size = info.size;
   }
@@ -87,7 +87,7 @@ export class HostDirectory extends DirectoryInode {
     private readonly path: Buffer,
     info: HostInfo,
   ) {
-    super(info.ino, S_IF.DIR | (info.mode & 0o555), info.mtimeNs, false);
+    super(info.ino, S_IF.DIR | shownTo(info.mode), info.mtimeNs, false);
     this.uid = this.gid = 0;
     this.nlink = 2;
   }
@@ -116,6 +116,11 @@ export class HostDirectory extends DirectoryInode {
     }
     return this.#names;
   }
+}
+
+/** A mount is shown on purpose: what its owner may read or search, the guest may. Never write. */
+function shownTo(mode: number): number {
+  return ((mode >> 6) & 0o5) * 0o111;
 }
 
 interface HostInfo {

@@ -104,13 +104,11 @@ static void demand_architecture(void) {
 }
 
 /* Private anonymous memory, and no more of a file than nothing. */
-static void allow_memory(int through_gate) {
-  static const uint32_t advices[] = {MADV_NORMAL, MADV_RANDOM,   MADV_SEQUENTIAL, MADV_WILLNEED,
-                                     MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE,   MADV_NOHUGEPAGE};
+static void allow_growth(void) {
   unsigned rule;
 
   rule = begin(__NR_mmap);
-  if (through_gate) require_gate();
+  require_gate();
   require_mask(2, PROT_READ | PROT_WRITE | PROT_EXEC);
   load(HIGH(3));
   require_equal(0);
@@ -120,13 +118,19 @@ static void allow_memory(int through_gate) {
   end(rule, SECCOMP_RET_ALLOW);
 
   rule = begin(__NR_mremap);
-  if (through_gate) require_gate();
+  require_gate();
   require_mask(3, MREMAP_MAYMOVE | MREMAP_FIXED);
   end(rule, SECCOMP_RET_ALLOW);
 
   rule = begin(__NR_brk);
-  if (through_gate) require_gate();
+  require_gate();
   end(rule, SECCOMP_RET_ALLOW);
+}
+
+static void allow_memory(int through_gate) {
+  static const uint32_t advices[] = {MADV_NORMAL, MADV_RANDOM,   MADV_SEQUENTIAL, MADV_WILLNEED,
+                                     MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE,   MADV_NOHUGEPAGE};
+  unsigned rule;
 
   rule = begin(__NR_munmap);
   if (through_gate) require_gate();
@@ -170,6 +174,7 @@ static void build(int own_clock) {
   require_argument(0, SHIM_FD_OUT);
   end(rule, SECCOMP_RET_ALLOW);
 
+  allow_growth();
   allow_memory(1);
   allow_ends(1);
 
@@ -189,17 +194,21 @@ static void build(int own_clock) {
 
 /*
  * A translated interpreter has no code that opens or asks for anything; its C library has (tzset reads /etc/localtime),
- * and goes on when it is told that nothing is there. abort(3) raises its signal by tgkill(2) to itself.
+ * and goes on when it is told that nothing is there. abort(3) raises its signal by tgkill(2) to itself, and so does the
+ * shim when memory is refused. Trapped are only the growth of memory, for that, and the signal mask, which must not hold
+ * the trap's own signal.
  */
 static void build_translated(void) {
   static const uint32_t outputs[] = {STDOUT_FILENO, STDERR_FILENO};
   static const uint32_t lookups[] = {__NR_open,   __NR_openat, __NR_newfstatat, __NR_stat,     __NR_lstat,
                                      __NR_access, __NR_faccessat, __NR_readlink, __NR_readlinkat};
-  static const uint32_t harmless[] = {__NR_getpid, __NR_gettid, __NR_rt_sigprocmask};
+  static const uint32_t deaths[] = {SIGABRT, SHIM_SIGNAL_NO_MEMORY};
   const uint32_t self = (uint32_t)raw3(__NR_getpid, 0, 0, 0);
   unsigned rule;
 
   demand_architecture();
+  allow_growth();
+  always(__NR_rt_sigprocmask, SECCOMP_RET_TRAP);
   otherwise = SECCOMP_RET_ERRNO | EPERM;
 
   rule = begin(__NR_read);
@@ -216,10 +225,11 @@ static void build_translated(void) {
   rule = begin(__NR_tgkill);
   require_argument(0, self);
   require_argument(1, self);
-  require_argument(2, SIGABRT);
+  require_one_of(2, ~0u, deaths, 2);
   end(rule, SECCOMP_RET_ALLOW);
 
-  for (unsigned i = 0; i < sizeof harmless / sizeof *harmless; i++) always(harmless[i], SECCOMP_RET_ALLOW);
+  always(__NR_getpid, SECCOMP_RET_ALLOW);
+  always(__NR_gettid, SECCOMP_RET_ALLOW);
   for (unsigned i = 0; i < sizeof lookups / sizeof *lookups; i++) always(lookups[i], SECCOMP_RET_ERRNO | ENOENT);
 
   answer(otherwise);

@@ -5,7 +5,7 @@
 /* Installs the filter of a stock interpreter. With `own_clock` it may ask for its CPU time natively. Returns 0, or a negative errno. */
 int filter_install(int own_clock);
 
-/* Installs the filter of a translated interpreter, which traps nothing. Returns 0, or a negative errno. */
+/* Installs the filter of a translated interpreter, which traps hardly anything. Returns 0, or a negative errno. */
 int filter_install_translated(void);
 
 #endif

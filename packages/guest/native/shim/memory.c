@@ -2,6 +2,7 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
 
@@ -35,8 +36,16 @@ void memory_note_call(long nr, const uint64_t a[6], long result) {
   }
 }
 
+static int dies_when_refused;
+
+void memory_die_when_refused(void) { dies_when_refused = 1; }
+
 /* A growth that the kernel refuses is the memory limit: the controller is told before the guest is. */
 static void tell_refused(long nr, uint64_t size) {
+  if (dies_when_refused) {
+    raw3(__NR_tgkill, raw3(__NR_getpid, 0, 0, 0), raw3(__NR_gettid, 0, 0, 0), SHIM_SIGNAL_NO_MEMORY);
+    return;
+  }
   uint64_t told[2] = {(uint64_t)nr, size};
   channel_call("sandpiper_nomem(ii)i", told);
 }

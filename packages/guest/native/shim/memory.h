@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+/* Of a translated guest: growth that is refused ends it by a signal, for its pipes are not the shim's to speak on. */
+void memory_die_when_refused(void);
+
 /* Returns 1, and the result, when the call was one that this process may make natively. */
 int memory_call(long nr, const uint64_t arguments[6], long *result);
 

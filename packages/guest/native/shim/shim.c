@@ -33,10 +33,13 @@ static const char *const signatures[] = {
 };
 #define SIGNATURES (sizeof signatures / sizeof signatures[0])
 
+static int translated;
+
 static long answer_call(long nr, const uint64_t a[6], ucontext_t *context) {
   long result;
   if (nr == __NR_rt_sigprocmask) return signals_set_mask(context, a);
   if (memory_call(nr, a, &result)) return result;
+  if (translated) return -EPERM;
   if (nr >= 0 && (size_t)nr < SIGNATURES && signatures[nr] != NULL) {
     result = channel_call(signatures[nr], a);
     if (result == 0) signals_note_call(nr, a);
@@ -91,7 +94,7 @@ static void take_descriptors(void) {
     refuse("descriptors cannot be closed (close_range)");
 }
 
-static void catch_signals(void) {
+static void catch_traps(void) {
   /* AT_MINSIGSTKSZ is what a frame with all the vector state takes (signal(7), getauxval(3)). */
   size_t size = getauxval(AT_MINSIGSTKSZ) * 2 + 65536;
   size = (size + 4095) & ~(size_t)4095;
@@ -102,10 +105,11 @@ static void catch_signals(void) {
   struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
   signals_add_from_outside(&action.sa_mask);
   if (sigaction(SIGSYS, &action, NULL) != 0) refuse("SIGSYS cannot be caught");
+}
+
+static void catch_signals(void) {
   if (signals_catch() != 0) refuse("SIGINT and SIGALRM cannot be caught");
-  sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  action.sa_sigaction = on_fault;
+  struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
   if (sigaction(SIGSEGV, &action, NULL) != 0 || sigaction(SIGBUS, &action, NULL) != 0)
     refuse("SIGSEGV cannot be caught");
   sigset_t none;
@@ -113,12 +117,8 @@ static void catch_signals(void) {
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/*
- * The guest keeps the variables that are its own. Of the rest (shim.h) it must not even learn. Returns whether it is a
- * translated interpreter.
- */
-static int take_orders(char **environment) {
-  int translated = 0;
+/* The guest keeps the variables that are its own. Of the rest (shim.h) it must not even learn. */
+static void take_orders(char **environment) {
   const size_t prefix = sizeof GUEST_VARIABLE - 1;
   char **to = environment;
   for (char **from = environment; *from != NULL; from++) {
@@ -131,7 +131,6 @@ static int take_orders(char **environment) {
     memset(*from, 0, strlen(*from));
   }
   *to = NULL;
-  return translated;
 }
 
 static void say_ready(void) {
@@ -147,6 +146,7 @@ static void forbid_descriptors(void) {
 
 static void lock_down_stock(void) {
   take_descriptors();
+  catch_traps();
   catch_signals();
   clock_take(virtual_time);
   forbid_descriptors();
@@ -156,10 +156,15 @@ static void lock_down_stock(void) {
   say_ready();
 }
 
-/* Its protocol stays on descriptors 0 and 1, and what it says on 2 belongs to the result. */
+/*
+ * Its protocol stays on descriptors 0 and 1, and what it says on 2 belongs to the result. Nothing is sent for it but the
+ * first word: a trap there is about memory or the signal mask, and is settled here.
+ */
 static void lock_down_translated(void) {
   if (syscall(__NR_close_range, 3u, ~0u, 0u) != 0) refuse("descriptors cannot be closed (close_range)");
   forbid_descriptors();
+  catch_traps();
+  memory_die_when_refused();
   if (filter_install_translated() != 0) _exit(SHIM_EXIT_NO_FILTER);
   channel_use(STDIN_FILENO, STDOUT_FILENO);
   say_ready();
@@ -168,6 +173,7 @@ static void lock_down_translated(void) {
 __attribute__((constructor)) static void lock_down(int argc, char **argv, char **environment) {
   (void)argc;
   (void)argv;
-  if (take_orders(environment)) lock_down_translated();
+  take_orders(environment);
+  if (translated) lock_down_translated();
   else lock_down_stock();
 }

@@ -31,6 +31,9 @@
 /* Dialect of sandbox-2 that this shim speaks; the controller refuses another. */
 #define SHIM_DIALECT 1
 
+/* What a translated guest dies of when it is refused memory: the controller is in the middle of a call, perhaps. */
+#define SHIM_SIGNAL_NO_MEMORY SIGSTKFLT
+
 /* Exit code when the kernel refuses the filter: there is no descriptor left to say it on. */
 #define SHIM_EXIT_NO_FILTER 127
 

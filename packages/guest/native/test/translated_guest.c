@@ -266,8 +266,10 @@ static int hang(char *rest) {
     if (read(STDIN_FILENO, &byte, 1) <= 0) return -1;
 }
 
+/* Bytes, in hexadecimal. */
 static int garbage(char *rest) {
-  sandbox_send(rest, strlen(rest));
+  unsigned char byte;
+  for (; sscanf(rest, "%2hhx", &byte) == 1; rest += 2) sandbox_send(&byte, 1);
   return hang(rest);
 }
 

@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { completeLimits, limitsSchema, type RunResult } from '@sandpiper/contracts';
+import {
+  Cell,
+  EngineUnusableError,
+  type GuestJob,
+  type LiveStreams,
+  RUN_FOLDER,
+} from '@sandpiper/controller';
+import { InputError } from '@sandpiper/grading';
+import { demandCpu, demandTracePath, interpreterOf, limitsOf, type RunOptions } from './command-run.js';
+import { escapeForTerminal } from './escape.js';
+import { endingLine, exitCodeOf } from './exit-codes.js';
+import { readHistory, writeHistory } from './history-file.js';
+import { quote } from './options.js';
+import { Prompt } from './prompt.js';
+import { TerminalText } from './terminal-text.js';
+
+export interface InteractOptions
+  extends Pick<
+    RunOptions,
+    'engine' | 'pypy' | 'lib' | 'env' | 'trace' | 'cpu' | 'cpuMs' | 'wallMs' | 'memoryMb'
+  > {
+  tmp?: string;
+  raw?: boolean;
+}
+
+/** Where the guest sees the folder of `--lib`, for the interpreter that has a library of its own. */
+const LIBRARY_PATH = '/opt/lib';
+/** So many Ctrl-C without a prompt in between end a session that does not heed them. */
+const PATIENCE = 3;
+
+/** `sandpiper interact`: a prompt on a sandboxed interpreter. Gives the exit code. */
+export async function interactCommand(options: InteractOptions): Promise<number> {
+  const job = jobOf(options);
+  const cpu = options.cpu === undefined ? null : demandCpu(options.cpu);
+  const cell = await Cell.start({ id: null, cpu, node: null, rpython: null });
+  const terminal = process.stdin.isTTY && process.stdout.isTTY;
+  const session = terminal ? new TerminalSession(cell, job, options) : new PipedSession(options);
+  const stop = () => cell.cancel(job.id);
+  process.on('SIGTERM', stop);
+  process.on('SIGHUP', stop);
+  if (!terminal) process.on('SIGINT', stop);
+  try {
+    const result = await cell.runJob(job, session);
+    session.close();
+    const line = endingLine(result);
+    if (line !== null) process.stderr.write(`sandpiper: ${line}\n`);
+    return exitCodeOf(result satisfies RunResult);
+  } catch (error) {
+    if (error instanceof EngineUnusableError)
+      throw new InputError(escapeForTerminal(error.message), { cause: error });
+    throw error;
+  } finally {
+    session.close();
+    for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) process.off(signal, stop);
+    await cell.close();
+  }
+}
+
+function jobOf(options: InteractOptions): GuestJob {
+  const { lib, tmp } = options;
+  const ownLibrary = options.engine !== 'rpython' && lib !== undefined;
+  const env = Object.fromEntries((options.env ?? []).map(({ name, value }) => [name, value]));
+  return {
+    id: randomUUID(),
+    attempt: 1,
+    interpreter: interpreterOf(ownLibrary ? { ...options, lib: undefined } : options),
+    programPath: null,
+    args: [],
+    env: ownLibrary ? { PYTHONPATH: LIBRARY_PATH, ...env } : env,
+    folder: RUN_FOLDER,
+    files: [],
+    mounts: [
+      ...(tmp === undefined ? [] : [{ host: folder('--tmp', tmp), path: '/tmp' }]),
+      ...(ownLibrary ? [{ host: folder('--lib', lib), path: LIBRARY_PATH }] : []),
+    ],
+    stdin: { kind: 'live' },
+    output: 'live',
+    tracePath: options.trace === undefined ? null : demandTracePath(options.trace),
+    deterministic: null,
+    outputs: [],
+    limits: completeLimits({ ...longestSession(), ...limitsOf(options) }),
+  };
+}
+
+/** A person at a prompt takes time; what it may use of the machine is limited by memory as ever. */
+function longestSession() {
+  const { cpuMs, wallMs, syscalls, outputBytes } = limitsSchema.shape;
+  const most = (schema: { maxValue: number | null }) => schema.maxValue ?? Number.MAX_SAFE_INTEGER;
+  return {
+    cpuMs: most(cpuMs),
+    wallMs: most(wallMs),
+    syscalls: most(syscalls),
+    outputBytes: most(outputBytes),
+  };
+}
+
+function folder(option: string, path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw new InputError(`${option}: ${quote(path)}: no such folder`);
+  if (!found.isDirectory()) throw new InputError(`${option}: ${quote(path)}: is not a folder`);
+  return resolve(path);
+}
+
+/** Writes the guest's output, as it is or made fit for a terminal. */
+class Output {
+  readonly #texts = { stdout: new TerminalText(), stderr: new TerminalText() };
+  /** What the last line holds so far: the prompt, when the guest then asks for input. */
+  lastLine = '';
+
+  constructor(private readonly raw: boolean) {}
+
+  write(stream: 'stdout' | 'stderr', data: Uint8Array): void {
+    const target = process[stream];
+    if (this.raw || !target.isTTY) target.write(data);
+    const text = this.#texts[stream].take(data);
+    if (!this.raw && target.isTTY) target.write(text);
+    const end = text.lastIndexOf('\n');
+    this.lastLine = end < 0 ? this.lastLine + text : text.slice(end + 1);
+  }
+}
+
+class TerminalSession implements LiveStreams {
+  readonly #output: Output;
+  readonly #prompt: Prompt;
+  #unheeded = 0;
+  #closed = false;
+
+  constructor(cell: Cell, job: GuestJob, options: InteractOptions) {
+    this.#output = new Output(options.raw === true);
+    const interruptible = job.interpreter.engine === 'seccomp';
+    this.#prompt = new Prompt({
+      input: process.stdin,
+      output: process.stdout,
+      history: readHistory(),
+      onInterrupt: (typing) => {
+        if (interruptible && this.#unheeded++ < PATIENCE) cell.interrupt(job.id);
+        // A translated interpreter has no signals: its statement can only be ended with it.
+        else if (!typing) cell.cancel(job.id);
+        else void this.#again?.();
+      },
+    });
+  }
+
+  #again: (() => void) | null = null;
+
+  onOutput(stream: 'stdout' | 'stderr', data: Uint8Array): void {
+    this.#output.write(stream, data);
+  }
+
+  onInput(): Promise<Uint8Array | null> {
+    this.#unheeded = 0;
+    const prompt = this.#output.lastLine;
+    this.#output.lastLine = '';
+    return new Promise((done) => {
+      const ask = () => {
+        void this.#prompt.ask(prompt).then((line) => {
+          this.#again = null;
+          done(line === null ? null : Buffer.from(line));
+        });
+      };
+      this.#again = () => {
+        process.stdout.write('\n');
+        ask();
+      };
+      ask();
+    });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#prompt.close();
+    writeHistory(this.#prompt.history);
+    if (this.#output.lastLine !== '') process.stdout.write('\n');
+  }
+}
+
+/** Input from a file or a pipe goes to the guest as it comes. */
+class PipedSession implements LiveStreams {
+  readonly #output: Output;
+  readonly #input = process.stdin[Symbol.asyncIterator]();
+
+  constructor(options: InteractOptions) {
+    this.#output = new Output(options.raw === true);
+  }
+
+  onOutput(stream: 'stdout' | 'stderr', data: Uint8Array): void {
+    this.#output.write(stream, data);
+  }
+
+  async onInput(): Promise<Uint8Array | null> {
+    const { done, value } = await this.#input.next();
+    return done === true ? null : Buffer.from(value as Uint8Array);
+  }
+
+  close(): void {
+    process.stdin.destroy();
+  }
+}

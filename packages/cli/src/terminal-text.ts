@@ -1,0 +1,51 @@
+import { escapeCharacter } from './escape.js';
+
+const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
+
+/**
+ * A stream of a guest's output, made fit for a terminal: what would move the cursor, change colours, rename the window or
+ * reorder a line is shown as an escape, and so is a byte that is no UTF-8. Line ends and tabs stay. Characters may be
+ * split over pieces.
+ */
+export class TerminalText {
+  #rest = Buffer.alloc(0);
+
+  /** What is complete of it so far. */
+  take(piece: Uint8Array): string {
+    const bytes = Buffer.concat([this.#rest, piece]);
+    let text = '';
+    let at = 0;
+    while (at < bytes.length) {
+      const size = sizeOf(bytes, at);
+      if (size === null) break;
+      if (size === 0) {
+        text += `\\x${(bytes[at] ?? 0).toString(16).padStart(2, '0')}`;
+        at++;
+        continue;
+      }
+      text += bytes.toString('utf8', at, at + size).replace(UNSAFE, shown);
+      at += size;
+    }
+    this.#rest = bytes.subarray(at);
+    return text;
+  }
+}
+
+function shown(character: string): string {
+  return character === '\n' || character === '\t' ? character : escapeCharacter(character);
+}
+
+/** Bytes of the UTF-8 character at `at`, ASCII in one run; 0 where there is none, null where it is not complete yet. */
+function sizeOf(bytes: Buffer, at: number): number | null {
+  let end = at;
+  while (end < bytes.length && (bytes[end] ?? 0) < 0x80) end++;
+  if (end > at) return end - at;
+  const first = bytes[at] ?? 0;
+  const size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const have = bytes.subarray(at, at + size);
+  if (!have.subarray(1).every((byte) => (byte & 0xc0) === 0x80)) return 0;
+  if (have.length < size) return null;
+  // Overlong forms and surrogates decode to U+FFFD, which in itself is three bytes long.
+  return have.toString('utf8').includes('\ufffd') && have.toString('hex') !== 'efbfbd' ? 0 : size;
+}

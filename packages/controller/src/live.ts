@@ -1,0 +1,105 @@
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { InputStream, OutputStream } from '@sandpiper/kernel';
+
+/** The standard streams of a run, followed while it runs. */
+export interface LiveStreams {
+  onOutput(stream: 'stdout' | 'stderr', data: Uint8Array): void;
+  /**
+   * The guest waits for input; null is its end. Asked anew when the guest was interrupted meanwhile: what an earlier
+   * answer brings is not lost.
+   */
+  onInput(): Promise<Uint8Array | null>;
+}
+
+/** The thread's end of them. */
+export interface LivePort {
+  readonly port: MessagePort;
+  /** [0]: answers that the main thread has sent. [1]: bytes of output that it has not taken yet. */
+  readonly words: Int32Array;
+}
+
+const ANSWERS = 0;
+const IN_FLIGHT = 1;
+/** Output that may be on its way before the guest has to wait for whoever takes it, bytes. */
+const MAX_IN_FLIGHT = 1024 * 1024;
+/** Milliseconds between two looks at whether the guest must stop waiting. */
+const SLICE_MS = 10;
+
+type ToMain =
+  | { readonly kind: 'output'; readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
+  | { readonly kind: 'input' };
+
+/** Serves a run's streams from the main thread until the port is closed. */
+export function serveLiveStreams(port: MessagePort, words: Int32Array, streams: LiveStreams): void {
+  port.on('message', (message: ToMain) => {
+    if (message.kind === 'input') {
+      const answer = (data: Uint8Array | null) => {
+        port.postMessage(data);
+        Atomics.add(words, ANSWERS, 1);
+        Atomics.notify(words, ANSWERS);
+      };
+      // Whoever cannot give input any more has come to its end.
+      streams.onInput().then(answer, () => answer(null));
+      return;
+    }
+    streams.onOutput(message.stream, message.data);
+    Atomics.sub(words, IN_FLIGHT, message.data.length);
+    Atomics.notify(words, IN_FLIGHT);
+  });
+}
+
+export class LiveInput implements InputStream {
+  #left = Buffer.alloc(0);
+  #ended = false;
+
+  constructor(
+    private readonly live: LivePort,
+    /** A signal waits for the guest, or the guest is to end. */
+    private readonly mustStop: () => boolean,
+  ) {}
+
+  read(max: number): Buffer | null {
+    if (this.#left.length === 0 && !this.#ended && !this.#wait()) return null;
+    const piece = this.#left.subarray(0, max);
+    this.#left = this.#left.subarray(piece.length);
+    return piece;
+  }
+
+  /** False when a signal came first. */
+  #wait(): boolean {
+    const { port, words } = this.live;
+    port.postMessage({ kind: 'input' } satisfies ToMain);
+    for (;;) {
+      const seen = Atomics.load(words, ANSWERS);
+      const received = receiveMessageOnPort(port) as { message: Uint8Array | null } | undefined;
+      if (received !== undefined) {
+        if (received.message === null) this.#ended = true;
+        else this.#left = Buffer.from(received.message);
+        if (this.#ended || this.#left.length > 0) return true;
+      } else if (this.mustStop()) {
+        return false;
+      } else {
+        Atomics.wait(words, ANSWERS, seen, SLICE_MS);
+      }
+    }
+  }
+}
+
+export class LiveOutput implements OutputStream {
+  constructor(
+    private readonly stream: 'stdout' | 'stderr',
+    private readonly live: LivePort,
+    private readonly mustStop: () => boolean,
+  ) {}
+
+  write(data: Buffer): void {
+    const { port, words } = this.live;
+    for (let flying = Atomics.load(words, IN_FLIGHT); flying > MAX_IN_FLIGHT; ) {
+      if (this.mustStop()) break;
+      Atomics.wait(words, IN_FLIGHT, flying, SLICE_MS);
+      flying = Atomics.load(words, IN_FLIGHT);
+    }
+    Atomics.add(words, IN_FLIGHT, data.length);
+    port.postMessage({ kind: 'output', stream: this.stream, data: Uint8Array.from(data) } satisfies ToMain);
+  }
+}

@@ -1,0 +1,49 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { TranslatedInterpreter } from '@sandpiper/controller';
+
+/** The C program that speaks the guest's side of sandbox-2 (packages/guest/native/test/translated_guest.c). */
+export const GUEST_PATH = fileURLToPath(
+  new URL('../../guest/native/build/translated-guest', import.meta.url),
+);
+
+/** A folder with what looks like the library of a PyPy, and room for programs that are none. */
+export class Bench {
+  // The guests of a root are nobody, who must be able to go there.
+  readonly folder = mkdtempSync(join(tmpdir(), 'sandpiper-rpython-'));
+  readonly library = join(this.folder, 'library');
+
+  constructor() {
+    chmodSync(this.folder, 0o755);
+    mkdirSync(join(this.library, 'lib-python/3'), { recursive: true });
+    mkdirSync(join(this.library, 'lib_pypy'));
+    writeFileSync(join(this.library, 'lib-python/3/os.py'), 'the library\n');
+  }
+
+  get interpreter(): TranslatedInterpreter {
+    return { engine: 'rpython', executable: GUEST_PATH, library: this.library };
+  }
+
+  /** Writes a file, executable by default, and gives its path. */
+  write(name: string, data: string | Buffer, mode = 0o755): string {
+    const path = join(this.folder, name);
+    writeFileSync(path, data);
+    chmodSync(path, mode);
+    return path;
+  }
+
+  /** The C guest, with a text in it changed into one as long. */
+  altered(name: string, from: string, to: string): string {
+    const binary = readFileSync(GUEST_PATH);
+    const at = binary.indexOf(from);
+    if (at < 0 || from.length !== to.length) throw new Error(`${from} cannot become ${to}`);
+    binary.write(to, at, 'latin1');
+    return this.write(name, binary);
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
