@@ -2,6 +2,8 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync, statSync } fr
 import { dirname, resolve } from 'node:path';
 import {
   completeLimits,
+  DEFAULT_EPOCH_S,
+  DEFAULT_SEED,
   fileNameSchema,
   REQUEST_BOUNDS,
   runRequestSchema,
@@ -22,10 +24,9 @@ import { InputError, readBounded } from '@sandpiper/grading';
 import { escapeForTerminal } from './escape.js';
 import { EXIT, endingLine, exitCodeOf } from './exit-codes.js';
 import { quote, type Pair } from './options.js';
+import { type OutputTarget, writeOutputs } from './output-files.js';
 
 const MIB = 1024 * 1024;
-/** When a deterministic run begins, if nobody says: the first second of 2020, UTC. Seconds since 1970. */
-const DEFAULT_EPOCH_S = 1_577_836_800;
 
 export interface RunOptions {
   json?: boolean;
@@ -43,6 +44,8 @@ export interface RunOptions {
   deterministic?: boolean;
   seed?: string;
   epoch?: number;
+  transcript?: string;
+  out?: OutputTarget[];
   trace?: string;
   cpu?: number;
 }
@@ -60,6 +63,7 @@ export async function runCommand(
   const programBytes = await readBounded(program, REQUEST_BOUNDS.sourceBytes);
   const files = await readFiles(options.file ?? [], completeLimits(limits).diskBytes);
   const cpu = options.cpu === undefined ? null : demandCpu(options.cpu);
+  const outputs = options.out ?? [];
   const tracePath = options.trace === undefined ? null : demandTracePath(options.trace);
   const stdinFd = options.stdin === undefined ? 0 : openStdin(options.stdin);
   try {
@@ -69,20 +73,21 @@ export async function runCommand(
         interpreter,
         deterministic,
         mounts: [],
-        outputs: [],
+        outputs: outputs.map(({ name }) => name),
         // The guest sees the paths that it would see without the sandbox: they stand in tracebacks and in argv.
         folder: folderOf(program),
         programPath: folderOf(program) === process.cwd() ? program : resolve(program),
         program: programBytes,
         files,
-        stdin: { kind: 'fd', fd: stdinFd },
+        stdin: deterministic === null ? { kind: 'fd', fd: stdinFd } : readAll(stdinFd),
         output: options.json === true ? 'capture' : 'pass-through',
         tracePath,
       },
       cpu,
     );
+    const allThere = writeOutputs(result, outputs);
     await report(result, options.json === true);
-    return exitCodeOf(result);
+    return allThere || result.status !== 'ok' ? exitCodeOf(result) : EXIT.failed;
   } finally {
     if (stdinFd !== 0) closeSync(stdinFd);
   }
@@ -97,6 +102,7 @@ export function interpreterOf(options: {
   const { engine = 'seccomp', pypy, lib } = options;
   if (engine === 'seccomp') {
     if (pypy !== undefined) throw new InputError('--pypy goes with --engine rpython');
+    if (lib !== undefined) throw new InputError('--lib goes with --engine rpython');
     return { engine };
   }
   if (pypy === undefined || lib === undefined) {
@@ -108,10 +114,14 @@ export function interpreterOf(options: {
 }
 
 function determinismOf(options: RunOptions): Determinism | null {
-  const { deterministic, seed, epoch } = options;
-  if (deterministic === true) return { seed: seed ?? '0', epochMs: (epoch ?? DEFAULT_EPOCH_S) * 1000 };
-  if (seed !== undefined) throw new InputError('--seed goes with --deterministic');
-  if (epoch !== undefined) throw new InputError('--epoch goes with --deterministic');
+  const { deterministic, seed = DEFAULT_SEED, epoch = DEFAULT_EPOCH_S, transcript } = options;
+  if (deterministic === true) {
+    const transcriptPath = transcript === undefined ? null : demandNewFile('--transcript', transcript);
+    return { seed, epochMs: epoch * 1000, transcriptPath };
+  }
+  for (const name of ['seed', 'epoch', 'transcript'] as const) {
+    if (options[name] !== undefined) throw new InputError(`--${name} goes with --deterministic`);
+  }
   return null;
 }
 
@@ -185,9 +195,24 @@ export function demandCpu(cpu: number): number {
 }
 
 export function demandTracePath(path: string): string {
-  if (!existsSync(dirname(path))) throw new InputError(`--trace: ${dirname(path)}: no such folder`);
-  if (existsSync(path) && statSync(path).isDirectory()) throw new InputError(`--trace: ${path}: is a folder`);
+  return demandNewFile('--trace', path);
+}
+
+/** A file that can be made there, or replaced. */
+function demandNewFile(option: string, path: string): string {
+  if (!existsSync(dirname(path))) throw new InputError(`${option}: ${dirname(path)}: no such folder`);
+  if (existsSync(path) && statSync(path).isDirectory())
+    throw new InputError(`${option}: ${path}: is a folder`);
   return path;
+}
+
+/** All input beforehand: how it would come in pieces is a matter of time. */
+function readAll(fd: number): LocalRun['stdin'] {
+  try {
+    return { kind: 'buffer', data: readFileSync(fd) };
+  } catch (cause) {
+    throw new InputError('the standard input cannot be read', { cause });
+  }
 }
 
 function openStdin(path: string): number {

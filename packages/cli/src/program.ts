@@ -4,6 +4,7 @@ import type { GradeOptions } from './command-grade.js';
 import type { InteractOptions } from './command-interact.js';
 import type { RunOptions } from './command-run.js';
 import type { UpOptions } from './command-up.js';
+import { outputTarget } from './output-files.js';
 import { engine, pair, serverUrl, wholeNumber } from './options.js';
 
 const MIB = 1024 * 1024;
@@ -13,6 +14,7 @@ const MAX_NODES = 64;
 export interface Commands {
   run(program: string, args: readonly string[], options: RunOptions): Promise<number>;
   interact(options: InteractOptions): Promise<number>;
+  replay(transcript: string): Promise<number>;
   up(options: UpOptions): Promise<number>;
   grade(problem: string, submissions: readonly string[], options: GradeOptions): Promise<number>;
   doctor(options: { json?: boolean }): Promise<number>;
@@ -22,6 +24,7 @@ export interface Commands {
 const COMMANDS: Commands = {
   run: async (...given) => (await import('./command-run.js')).runCommand(...given),
   interact: async (...given) => (await import('./command-interact.js')).interactCommand(...given),
+  replay: async (...given) => (await import('./command-replay.js')).replayCommand(...given),
   up: async (...given) => (await import('./command-up.js')).upCommand(...given),
   grade: async (...given) => (await import('./command-grade.js')).gradeCommand(...given),
   doctor: async (...given) => (await import('./command-doctor.js')).doctorCommand(...given),
@@ -43,6 +46,7 @@ export function buildProgram(
     .showSuggestionAfterError(true);
   addRun(program, commands, onExitCode);
   addInteract(program, commands, onExitCode);
+  addReplay(program, commands, onExitCode);
   addUp(program, commands, onExitCode);
   addGrade(program, commands, onExitCode);
   addDoctor(program, commands, onExitCode);
@@ -84,6 +88,11 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
       'put a file into the folder of the program (repeatable)',
       pair('--file', 'NAME=PATH'),
     )
+    .option(
+      '--out <name[=path]>',
+      'a file that the run leaves: write it to ./NAME or PATH (repeatable)',
+      outputTarget,
+    )
     .option('--deterministic', 'made-up time, seeded chance: the same run every time')
     .option('--seed <text>', 'for --deterministic: what all random bytes come from (default: 0)')
     .option(
@@ -91,6 +100,7 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
       'for --deterministic: when the run begins, seconds since 1970 (default: the year 2020)',
       wholeNumber('--epoch', 0, 253_402_300_799),
     )
+    .option('--transcript <file>', 'for --deterministic: write every call, for sandpiper replay')
     .addHelpText(
       'after',
       examples(
@@ -122,6 +132,24 @@ function addInteract(program: Command, commands: Commands, onExitCode: (code: nu
     )
     .action(async (options: InteractOptions) => {
       onExitCode(await commands.interact(options));
+    });
+}
+
+function addReplay(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
+  program
+    .command('replay')
+    .description('Run again what a transcript records, and say where it first differs.')
+    .argument('<transcript>', 'what run --deterministic --transcript has written')
+    .addHelpText(
+      'after',
+      examples(
+        ['sandpiper run --deterministic --transcript t.jsonl hello.py', 'record'],
+        ['sandpiper replay t.jsonl', 'the same?'],
+      ) +
+        '\nExit code: 0 when every call is the same, 1 when one differs, 2 when the file is no transcript.\n',
+    )
+    .action(async (transcript: string) => {
+      onExitCode(await commands.replay(transcript));
     });
 }
 

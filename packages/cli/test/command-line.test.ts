@@ -18,6 +18,7 @@ async function parse(...argv: string[]): Promise<Call> {
   const commands: Commands = {
     run: record('run'),
     interact: record('interact'),
+    replay: record('replay'),
     up: record('up'),
     grade: record('grade'),
     doctor: record('doctor'),

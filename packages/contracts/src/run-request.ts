@@ -9,6 +9,7 @@ export const REQUEST_BOUNDS = {
   args: 256,
   argBytes: 64 * 1024,
   env: 256,
+  outputs: 100,
 } as const;
 
 const noNul = (what: string) => z.string().refine((s) => !s.includes('\0'), `${what} must not hold a NUL`);
@@ -58,6 +59,10 @@ const envSchema = z
   )
   .refine((env) => Object.keys(env).length <= REQUEST_BOUNDS.env, `at most ${REQUEST_BOUNDS.env} variables`);
 
+/** When a deterministic run begins, if nobody says: the first second of 2020, UTC. Seconds since 1970. */
+export const DEFAULT_EPOCH_S = 1_577_836_800;
+export const DEFAULT_SEED = '0';
+
 /** The body of `POST /v1/runs`; the same object stands in a batch and in the queue. */
 export const runRequestSchema = z
   .strictObject({
@@ -69,6 +74,24 @@ export const runRequestSchema = z
     stdinBase64: base64(REQUEST_BOUNDS.stdinBytes).optional(),
     env: envSchema.optional(),
     engine: engineSchema.optional(),
+    deterministic: z
+      .strictObject({
+        seed: z.string().max(256).optional().describe('What all random bytes come from; default 0'),
+        epoch: z
+          .number()
+          .int()
+          .min(0)
+          .max(253_402_300_799)
+          .optional()
+          .describe('When the run begins, seconds since 1970; default the first second of 2020'),
+      })
+      .optional()
+      .describe('Made-up time, seeded chance: the same run every time'),
+    outputs: z
+      .array(fileNameSchema)
+      .max(REQUEST_BOUNDS.outputs)
+      .optional()
+      .describe('Files that the result shall hold, as the run leaves them'),
     limits: partialLimitsSchema.optional(),
     accept: z.strictObject({ weakerLimits: z.boolean().optional() }).optional(),
     priority: z.number().int().min(0).max(100).optional().describe('0 is served first; default 50'),

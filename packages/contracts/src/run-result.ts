@@ -54,6 +54,20 @@ export const enforcementSchema = z
 
 export type Enforcement = z.infer<typeof enforcementSchema>;
 
+/** What all files that a result holds may take together, bytes. */
+export const MAX_OUTPUT_FILES_BYTES = 16 * 1024 * 1024;
+
+/** A file that the run left: `content`, or `contentBase64` where it is not UTF-8. */
+export const outputFileSchema = z
+  .strictObject({
+    name: z.string(),
+    content: z.string().optional(),
+    contentBase64: z.string().optional(),
+  })
+  .meta({ id: 'OutputFile' });
+
+export type OutputFile = z.infer<typeof outputFileSchema>;
+
 /**
  * What came of a run; the CLI, the API and the queue share it. Output that is not UTF-8 stands in the
  * `...Base64` twin, and the plain field then holds a readable rendering with U+FFFD.
@@ -71,6 +85,16 @@ export const runResultSchema = z
     stdoutTruncated: z.boolean(),
     stderrTruncated: z.boolean(),
     message: z.string().nullable().describe('One line that says why, for every status but ok'),
+    transcriptDigest: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional()
+      .describe('SHA-256 over all calls of a deterministic run: the same run has the same'),
+    outputs: z.array(outputFileSchema).optional().describe('The files that were asked for'),
+    missingOutputs: z
+      .record(z.string(), z.string())
+      .optional()
+      .describe('Files that were asked for and cannot be given, each with the reason'),
     deniedCalls: z
       .record(z.string(), count)
       .describe('System calls that were denied, by name, with how often; at most 32 names'),

@@ -46,6 +46,8 @@ export interface Determinism {
   readonly seed: string;
   /** What time the run begins at, milliseconds since 1970. */
   readonly epochMs: number;
+  /** Where the transcript is written, or null for its digest alone. */
+  readonly transcriptPath: string | null;
 }
 
 /** Where it runs. */

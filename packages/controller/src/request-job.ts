@@ -1,7 +1,14 @@
 import { posix } from 'node:path';
-import { completeLimits, decodeBytes, type Engine, type RunRequest } from '@sandpiper/contracts';
+import {
+  completeLimits,
+  DEFAULT_EPOCH_S,
+  DEFAULT_SEED,
+  decodeBytes,
+  type Engine,
+  type RunRequest,
+} from '@sandpiper/contracts';
 import { EngineUnusableError, type Interpreter, type TranslatedInterpreter } from './engines.js';
-import { type GuestFile, type GuestJob, RUN_FOLDER } from './job.js';
+import { type Determinism, type GuestFile, type GuestJob, RUN_FOLDER } from './job.js';
 
 /** The job that a request of the API stands for. */
 export function jobOfRequest(
@@ -30,10 +37,16 @@ export function jobOfRequest(
     stdin: { kind: 'buffer', data: decodeBytes(request.stdin, request.stdinBase64) },
     output: 'capture',
     tracePath: null,
-    deterministic: null,
-    outputs: [],
+    deterministic: determinismOf(request),
+    outputs: request.outputs ?? [],
     limits: completeLimits(request.limits),
   };
+}
+
+function determinismOf({ deterministic }: RunRequest): Determinism | null {
+  if (deterministic === undefined) return null;
+  const { seed = DEFAULT_SEED, epoch = DEFAULT_EPOCH_S } = deterministic;
+  return { seed, epochMs: epoch * 1000, transcriptPath: null };
 }
 
 function interpreterOf(engine: Engine, rpython: TranslatedInterpreter | null): Interpreter {

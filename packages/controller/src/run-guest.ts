@@ -20,8 +20,9 @@ export function runGuest(job: GuestJob, place: CellPlace, keeper: KeeperClient):
   const cpuBefore = threadCpuNs();
   demandInterpreterFiles(job.interpreter);
   const engine = engineOf(job.interpreter);
-  if (engine.kind === 'translated') inspectTranslated(engine, keeper);
+  const unanswered = engine.kind === 'translated' ? inspectTranslated(engine, keeper) : [];
   const session = new Session(job, place, keeper, engine);
+  session.noteUnanswered(unanswered);
   let end: GuestEnd;
   try {
     const guest = startGuest(job, place, keeper, engine, session.env);

@@ -5,6 +5,7 @@ import { encodeBytes, type RunResult } from '@sandpiper/contracts';
 import type { GuestEnd, KeeperClient } from '@sandpiper/guest';
 import {
   GuestKernel,
+  type GuestMemory,
   HostClock,
   type InputStream,
   type Outcome,
@@ -16,9 +17,11 @@ import { hashSeedOf, SeededBytes } from './determinism.js';
 import type { Engine } from './engines.js';
 import { greet } from './handshake.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
+import { collectOutputs } from './outputs.js';
 import { type Decisions, decideEnding } from './status.js';
 import { LiveInput, LiveOutput, type LivePort } from './live.js';
 import { BufferInput, CaptureOutput, DescriptorInput, DescriptorOutput } from './streams.js';
+import { RecordingMemory, Transcript } from './transcript.js';
 
 /**
  * What is kept of a translated guest's own descriptor 2. Half of what the pipe holds (pipe(7)): one that was ever full,
@@ -43,6 +46,7 @@ export class Session {
   readonly #stderr: OutputStream;
   readonly #stdin: InputStream;
   readonly #trace: number | null;
+  readonly #transcript: Transcript | null;
   readonly #programPath: string | null;
   /** The variables that the guest's program sees. */
   readonly env: Readonly<Record<string, string>>;
@@ -63,6 +67,8 @@ export class Session {
     this.env = environmentOf(job);
     const { deterministic } = job;
     const seeded = deterministic === null ? null : new SeededBytes(deterministic.seed);
+    this.#transcript =
+      job.deterministic === null ? null : new Transcript(job.deterministic.transcriptPath, job, engine);
     const trace = this.#trace;
     this.#kernel = new GuestKernel(engine.surface, {
       limits: job.limits,
@@ -105,7 +111,7 @@ export class Session {
           this.#decisions.memoryRefused = true;
           return;
         }
-        const outcome = this.#kernel.call(this.engine.keyOf(signature), request.args, channel);
+        const outcome = this.#call(this.engine.keyOf(signature), request.args, channel);
         if (this.#endsBy(outcome)) return;
         if (this.engine.dialect === 'linux') answerLinux(channel, outcome);
         else answerLibc(channel, signature, outcome);
@@ -117,6 +123,14 @@ export class Session {
     }
   }
 
+  #call(key: string, args: readonly number[], memory: GuestMemory): Outcome {
+    if (this.#transcript === null) return this.#kernel.call(key, args, memory);
+    const recording = new RecordingMemory(memory);
+    const outcome = this.#kernel.call(key, args, recording);
+    this.#transcript.record(key, args, recording, outcome);
+    return outcome;
+  }
+
   result(end: GuestEnd, startedAt: Date, controllerCpuMs: number): RunResult {
     const { job } = this;
     const decisions = this.#decisions;
@@ -124,6 +138,7 @@ export class Session {
     decisions.diskFull = this.#kernel.diskLimitHit;
     decisions.programBegan = this.#marked;
     const ending = decideEnding(decisions, end);
+    this.#transcript?.close(ending);
     return {
       id: job.id,
       ...ending,
@@ -131,6 +146,8 @@ export class Session {
       ...encodeStream('stderr', this.#stderr),
       stdoutTruncated: this.#kernel.stdoutTruncated,
       stderrTruncated: this.#kernel.stderrTruncated || this.#errorsCut,
+      ...(this.#transcript === null ? {} : { transcriptDigest: this.#transcript.digest }),
+      ...(job.outputs.length === 0 ? {} : collectOutputs(this.#kernel, job)),
       deniedCalls: Object.fromEntries(this.#kernel.deniedCalls),
       usage: {
         cpuMs: end.cpuNs / 1e6,
@@ -154,6 +171,12 @@ export class Session {
   close(): void {
     if (this.#trace !== null) closeSync(this.#trace);
     if (this.#stdin instanceof DescriptorInput) this.#stdin.close();
+  }
+
+  /** Functions that the interpreter may call and that no row of the table answers: told at the head of a trace. */
+  noteUnanswered(functions: readonly string[]): void {
+    if (this.#trace === null || functions.length === 0) return;
+    writeSync(this.#trace, `# not in the table of calls: ${functions.join(' ')}\n`);
   }
 
   /** What a translated guest said behind its translation's back: fatal messages of RPython. */

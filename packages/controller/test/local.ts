@@ -13,6 +13,8 @@ export interface SourceRun {
   readonly id?: string;
   readonly interpreter?: Interpreter;
   readonly deterministic?: Determinism;
+  readonly tracePath?: string;
+  readonly outputs?: readonly string[];
 }
 
 /** Runs a program's text in a cell, output captured. */
@@ -35,9 +37,9 @@ export function runSource(cell: Cell, source: string, more: SourceRun = {}): Pro
     mounts: [],
     stdin: { kind: 'buffer', data: Buffer.from(more.stdin ?? '') },
     output: 'capture',
-    tracePath: null,
+    tracePath: more.tracePath ?? null,
     deterministic: more.deterministic ?? null,
-    outputs: [],
+    outputs: more.outputs ?? [],
     limits: { ...DEFAULT_LIMITS, ...given },
   });
 }

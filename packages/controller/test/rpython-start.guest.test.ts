@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, symlinkSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Cell, EngineUnusableError, type TranslatedInterpreter } from '@sandpiper/controller';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -127,6 +127,13 @@ describe('a binary is refused that', () => {
     expect(existsSync(trace)).toBe(false);
   });
 
+  it('is set-user-ID, which is not heeded', async () => {
+    const { path, trace } = leavesTrace('set-user-id');
+    chmodSync(path, 0o4755);
+    expect(await refusal({ executable: path })).toMatch(/does not answer/);
+    expect(existsSync(trace)).toBe(false);
+  });
+
   it('is another program, which the sandbox holds all the same', async () => {
     const { path, trace } = leavesTrace('dynamic');
     expect(await refusal({ executable: path })).toMatch(/does not answer/);
@@ -178,6 +185,18 @@ describe('an interpreter is taken that', () => {
       status: 'ok',
       stdout: '42\n',
     });
+  });
+
+  it('can call what nobody answers, which a trace tells', async () => {
+    const interpreter = {
+      ...bench.interpreter,
+      executable: bench.altered('more', ' rmdir(p)i ', ' mkdog(p)i '),
+    };
+    const tracePath = join(bench.folder, 'trace');
+    expect(await runSource(cell, 'print 42\n', { interpreter, tracePath })).toMatchObject({ stdout: '42\n' });
+    const trace = readFileSync(tracePath, 'utf8').split('\n');
+    expect(trace[0]).toBe('# not in the table of calls: mkdog(p)i');
+    expect(trace).toContain('open("main.py", 0, 438) = 3');
   });
 
   it('was replaced by another since', async () => {

@@ -1,4 +1,5 @@
-import { SyscallError } from '@sandpiper/abi';
+import { errnoName, SyscallError } from '@sandpiper/abi';
+import { MemoryFile } from '@sandpiper/vfs';
 import { Call } from './call.js';
 import { placeProc } from './proc.js';
 import { KernelState } from './state.js';
@@ -47,6 +48,24 @@ export class GuestKernel {
   /** What the guest wrote past the kernel, as far as its output limit has room. */
   appendStderr(data: Buffer): void {
     this.#state.appendStderr(data);
+  }
+
+  /**
+   * A file of the run's own, at an absolute path, as the run left it. Links are followed as the guest would; what is not
+   * a file in the guest's memory, a host's among them, is none of the run's.
+   */
+  fileLeft(path: string, maxBytes: number): { data: Buffer } | { why: string } {
+    const { space } = this.#state;
+    try {
+      const { inode } = space.resolve(Buffer.from(path).toString('latin1'), space.rootLocation, true);
+      if (inode === null) return { why: 'no such file' };
+      if (!(inode instanceof MemoryFile) || !inode.writable) return { why: 'not a file of the run' };
+      if (inode.size > maxBytes) return { why: `too large: ${inode.size} bytes where ${maxBytes} are left` };
+      return { data: inode.read(0, inode.size) };
+    } catch (error) {
+      if (error instanceof SyscallError) return { why: `cannot be read: ${errnoName(error.errno)}` };
+      throw error;
+    }
   }
 
   /** `key` is what the surface's table is looked up by: a name or a signature. */

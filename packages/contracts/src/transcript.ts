@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { limitsSchema } from './limits.js';
+
+/** Version of the transcript's form. */
+export const TRANSCRIPT_VERSION = 1;
+
+/** The first line of a transcript: a deterministic run that can be made again. Bytes are base64. */
+export const transcriptHeaderSchema = z.strictObject({
+  transcript: z.literal(TRANSCRIPT_VERSION, `must be ${TRANSCRIPT_VERSION}: it is of another version`),
+  /** What ran it: a different one may do other things. */
+  madeBy: z.strictObject({ sandpiper: z.string(), interpreter: z.string() }),
+  run: z.strictObject({
+    interpreter: z.discriminatedUnion('engine', [
+      z.strictObject({ engine: z.literal('seccomp') }),
+      z.strictObject({ engine: z.literal('rpython'), executable: z.string(), library: z.string() }),
+    ]),
+    programPath: z.string(),
+    args: z.array(z.string()),
+    env: z.record(z.string(), z.string()),
+    folder: z.string().startsWith('/'),
+    files: z.array(z.strictObject({ path: z.string().startsWith('/'), data: z.base64() })),
+    stdin: z.base64(),
+    seed: z.string(),
+    epochMs: z.number().int().min(0),
+    limits: limitsSchema,
+  }),
+});
+
+export type TranscriptHeader = z.infer<typeof transcriptHeaderSchema>;
+
+/** The last line. */
+export const transcriptEndSchema = z.object({ end: z.object({ calls: z.number(), digest: z.string() }) });
