@@ -1,5 +1,5 @@
 // count-tests.mjs REPORT: the last line of scripts/test, from the report of vitest's json reporter.
-// Fails when a test file did not even load, and in CI when anything was skipped.
+// Fails when a test file did not even load, and in CI when anything was skipped that need not be.
 import { readFileSync } from 'node:fs';
 
 const text = readFileSync(process.argv[2], 'utf8');
@@ -19,12 +19,15 @@ const passed = count('passed');
 const failed = count('failed') + brokenFiles;
 const skipped = count('skipped', 'pending', 'todo', 'disabled');
 
+// A PyPy translated with --sandbox is no part of the repository: its tests say so by this in their names.
+const OPTIONAL = /skipped, it needs PYPY[23]_SANDBOX and PYPY[23]_SANDBOX_LIB/;
+const missing = tests.filter(
+  (test) => test.status !== 'passed' && test.status !== 'failed' && !OPTIONAL.test(test.fullName),
+);
 const inCi = process.env.CI === 'true';
-if (inCi && skipped > 0) {
+if (inCi && missing.length > 0) {
   console.log('CI: a skipped test is a failure, for every real component is meant to be there:');
-  for (const test of tests) {
-    if (test.status !== 'passed' && test.status !== 'failed') console.log(`  ${test.fullName}`);
-  }
+  for (const test of missing) console.log(`  ${test.fullName}`);
 }
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
-process.exit(failed > 0 || passed === 0 || (inCi && skipped > 0) ? 1 : 0);
+process.exit(failed > 0 || passed === 0 || (inCi && missing.length > 0) ? 1 : 0);

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { completeLimits, limitsSchema, type RunResult } from '@sandpiper/contracts';
 import {
   Cell,
+  currentCpu,
   EngineUnusableError,
   type GuestJob,
   type LiveStreams,
@@ -35,7 +36,7 @@ const PATIENCE = 3;
 /** `sandpiper interact`: a prompt on a sandboxed interpreter. Gives the exit code. */
 export async function interactCommand(options: InteractOptions): Promise<number> {
   const job = jobOf(options);
-  const cpu = options.cpu === undefined ? null : demandCpu(options.cpu);
+  const cpu = options.cpu === undefined ? currentCpu() : demandCpu(options.cpu);
   const cell = await Cell.start({ id: null, cpu, node: null, rpython: null });
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
   const session = terminal ? new TerminalSession(cell, job, options) : new PipedSession(options);
@@ -137,37 +138,27 @@ class TerminalSession implements LiveStreams {
       output: process.stdout,
       history: readHistory(),
       onInterrupt: (typing) => {
-        if (interruptible && this.#unheeded++ < PATIENCE) cell.interrupt(job.id);
+        if (interruptible && this.#unheeded++ < PATIENCE) {
+          cell.interrupt(job.id);
+          return true;
+        }
         // A translated interpreter has no signals: its statement can only be ended with it.
-        else if (!typing) cell.cancel(job.id);
-        else void this.#again?.();
+        if (!typing) cell.cancel(job.id);
+        return false;
       },
     });
   }
-
-  #again: (() => void) | null = null;
 
   onOutput(stream: 'stdout' | 'stderr', data: Uint8Array): void {
     this.#output.write(stream, data);
   }
 
-  onInput(): Promise<Uint8Array | null> {
+  async onInput(): Promise<Uint8Array | null> {
     this.#unheeded = 0;
     const prompt = this.#output.lastLine;
     this.#output.lastLine = '';
-    return new Promise((done) => {
-      const ask = () => {
-        void this.#prompt.ask(prompt).then((line) => {
-          this.#again = null;
-          done(line === null ? null : Buffer.from(line));
-        });
-      };
-      this.#again = () => {
-        process.stdout.write('\n');
-        ask();
-      };
-      ask();
-    });
+    const line = await this.#prompt.ask(prompt);
+    return line === null ? null : Buffer.from(line);
   }
 
   close(): void {
@@ -193,8 +184,8 @@ class PipedSession implements LiveStreams {
   }
 
   async onInput(): Promise<Uint8Array | null> {
-    const { done, value } = await this.#input.next();
-    return done === true ? null : Buffer.from(value as Uint8Array);
+    const next = (await this.#input.next()) as IteratorResult<Uint8Array, undefined>;
+    return next.done === true ? null : Buffer.from(next.value);
   }
 
   close(): void {

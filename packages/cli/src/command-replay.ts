@@ -142,8 +142,8 @@ class Lines {
   }
 
   async next(): Promise<string | null> {
-    const { done, value } = await this.#lines.next();
-    return done === true ? null : value;
+    const next = await this.#lines.next();
+    return next.done === true ? null : next.value;
   }
 
   close(): void {

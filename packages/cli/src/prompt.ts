@@ -5,8 +5,8 @@ export interface PromptOptions {
   readonly output: NodeJS.WriteStream;
   /** Latest first, as node:readline has it. */
   readonly history: readonly string[];
-  /** Ctrl-C. `typing` says whether a line was being asked for. */
-  readonly onInterrupt: (typing: boolean) => void;
+  /** Ctrl-C. `typing` says whether a line was being asked for; true when it will be asked for anew. */
+  readonly onInterrupt: (typing: boolean) => boolean;
 }
 
 /** A line as the guest reads it, with its end; null at the end of input. */
@@ -77,15 +77,20 @@ export class Prompt {
   }
 
   #interrupted(): void {
-    const typing = this.#answer !== null;
+    const answer = this.#answer;
+    const prompt = this.#readline.getPrompt();
     // What was typed ahead goes with the line that is being typed.
     this.#typed.length = 0;
     this.#answer = null;
     this.#readline.setPrompt('');
     this.#readline.write(null, { ctrl: true, name: 'e' });
     this.#readline.write(null, { ctrl: true, name: 'u' });
-    if (typing) this.options.output.write('^C');
-    this.options.onInterrupt(typing);
+    if (answer !== null) this.options.output.write('^C');
+    if (this.options.onInterrupt(answer !== null) || answer === null) return;
+    this.#answer = answer;
+    this.options.output.write('\n');
+    this.#readline.setPrompt(prompt);
+    this.#readline.prompt();
   }
 }
 

@@ -71,10 +71,11 @@ export class LiveInput implements InputStream {
     port.postMessage({ kind: 'input' } satisfies ToMain);
     for (;;) {
       const seen = Atomics.load(words, ANSWERS);
-      const received = receiveMessageOnPort(port) as { message: Uint8Array | null } | undefined;
+      const received = receiveMessageOnPort(port);
       if (received !== undefined) {
-        if (received.message === null) this.#ended = true;
-        else this.#left = Buffer.from(received.message);
+        const data = received.message as Uint8Array | null;
+        if (data === null) this.#ended = true;
+        else this.#left = Buffer.from(data);
         if (this.#ended || this.#left.length > 0) return true;
       } else if (this.mustStop()) {
         return false;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { posix } from 'node:path';
 import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
 import { Cell } from './cell.js';
+import { currentCpu } from './host.js';
 import type { Interpreter } from './engines.js';
 import type { Determinism, GuestFile, GuestJob } from './job.js';
 
@@ -34,7 +35,7 @@ export async function runLocally(
   options: { signal?: AbortSignal; cpu?: number | null } = {},
 ): Promise<RunResult> {
   const id = randomUUID();
-  const cell = await Cell.start({ id: null, cpu: options.cpu ?? null, node: null, rpython: null });
+  const cell = await Cell.start({ id: null, cpu: options.cpu ?? currentCpu(), node: null, rpython: null });
   const cancel = () => cell.cancel(id);
   options.signal?.addEventListener('abort', cancel);
   try {

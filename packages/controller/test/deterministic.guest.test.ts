@@ -20,18 +20,24 @@ try: {}['missing']
 except KeyError as e: print(repr(e), e.__traceback__)
 `;
 
-let cells: Cell[] = [];
+const cells: Cell[] = [];
 
 beforeAll(async () => {
-  cells = await Promise.all([0, 1].map((id) => Cell.start({ id, cpu: null, node: null, rpython: null })));
+  for (const id of [0, 1]) cells.push(await Cell.start({ id, cpu: null, node: null, rpython: null }));
 });
 
 afterAll(async () => {
   await Promise.all(cells.map((cell) => cell.close()));
 });
 
+function cellOf(index: number): Cell {
+  const cell = cells[index];
+  if (cell === undefined) throw new Error(`there is no cell ${index}`);
+  return cell;
+}
+
 const run = (cell: number, seed = 'seed', epochMs = 1e12) =>
-  runSource(cells[cell] as Cell, PROGRAM, {
+  runSource(cellOf(cell), PROGRAM, {
     stdin: 'given',
     deterministic: { seed, epochMs, transcriptPath: null },
   });
@@ -68,7 +74,7 @@ describe('a deterministic run', () => {
 });
 
 describe('files that a run leaves', () => {
-  const leave = (source: string, outputs: string[]) => runSource(cells[0] as Cell, source, { outputs });
+  const leave = (source: string, outputs: string[]) => runSource(cellOf(0), source, { outputs });
 
   it('come back, whatever is in them', async () => {
     const { outputs, missingOutputs } = await leave(

@@ -330,6 +330,24 @@ export const fileOperations = {
     return vector(c, (address, size) => write(c, file, address, size, null));
   },
   sendfile: sendFile,
+  preadv: (c) => {
+    const file = readable(c);
+    let at = position(c, file, 3);
+    return vector(c, (address, size) => {
+      const moved = read(c, file, address, size, at);
+      at += moved;
+      return moved;
+    });
+  },
+  pwritev: (c) => {
+    const file = writable(c);
+    let at = position(c, file, 3);
+    return vector(c, (address, size) => {
+      const moved = write(c, file, address, size, at);
+      at += moved;
+      return moved;
+    });
+  },
   lseek: seek,
   ftruncate: (c) => truncateTo(c, openForWriting(c, c.int(0)), c.long(1)),
   truncate: (c) => {

@@ -1,0 +1,53 @@
+/** Modules of the package `test` of pypy3-lib-testsuite that are compared. */
+export const MODULES: readonly string[] = [
+  'test_json',
+  'test_re',
+  'test_collections',
+  'test_heapq',
+  'test_itertools',
+  'test_functools',
+  'test_datetime',
+  'test_decimal',
+  'test_fractions',
+  'test_math',
+  'test_random',
+  'test_string',
+  'test_textwrap',
+  'test_struct',
+  'test_zlib',
+  'test_hashlib',
+  'test_io',
+  'test_fileio',
+  'test_os',
+  'test_posixpath',
+  'test_pathlib',
+  'test_tempfile',
+  'test_glob',
+  'test_shutil',
+  'test_zipfile',
+  'test_tarfile',
+  'test_csv',
+  'test_configparser',
+  'test_pickle',
+  'test_shelve',
+  'test_dbm_dumb',
+  'test_sqlite',
+  'test_bz2',
+  'test_contextlib',
+  'test_copy',
+  'test_dataclasses',
+  'test_enum',
+  'test_filecmp',
+  'test_fileinput',
+  'test_gzip',
+  'test_lzma',
+  'test_mmap',
+  'test_statistics',
+  'test_time',
+];
+
+/** Slow, bare or in the sandbox: not for every change. */
+const SLOW: ReadonlySet<string> = new Set(['test_hashlib', 'test_io']);
+
+/** What runs in continuous integration: less than a minute for both sides together. */
+export const FAST_MODULES: readonly string[] = MODULES.filter((module) => !SLOW.has(module));

@@ -1,0 +1,43 @@
+/** What a test method came to. `ended` is not the driver's word: the interpreter ended or hung within the method. */
+export type OutcomeName =
+  | 'pass'
+  | 'fail'
+  | 'error'
+  | 'skip'
+  | 'expected failure'
+  | 'unexpected success'
+  | 'ended';
+
+export interface Outcome {
+  readonly outcome: OutcomeName;
+  /** The last line of the exception and where it was raised; empty where there is none. */
+  readonly reason: string;
+}
+
+/** What one side made of one module. */
+export interface SideResult {
+  /** By id, in the order in which they ran. */
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  /** What went wrong outside of any method, one line each. */
+  readonly troubles: readonly string[];
+  /** Calls that the virtual kernel refused, by name; empty for the bare interpreter. */
+  readonly deniedCalls: Readonly<Record<string, number>>;
+  readonly seconds: number;
+}
+
+/** A line of the driver (driver/driver.py tells their meaning). */
+export type DriverEvent =
+  | { readonly event: 'start'; readonly id: string }
+  | { readonly event: 'end'; readonly id: string; readonly outcome: OutcomeName; readonly reason: string }
+  | { readonly event: 'trouble'; readonly where: string; readonly reason: string }
+  | { readonly event: 'done' };
+
+/** Null for what is none: a test may have found the report's descriptor and written there. */
+export function parseEvent(line: string): DriverEvent | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && 'event' in value ? (value as DriverEvent) : null;
+  } catch {
+    return null;
+  }
+}

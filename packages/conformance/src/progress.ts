@@ -1,0 +1,20 @@
+export interface Progress {
+  update(module: string, side: string, ended: number): void;
+  finish(module: string, figures: string): void;
+}
+
+/** A line for each module that is through; on a terminal also one that changes while a module is run. */
+export function createProgress(stream: NodeJS.WriteStream, modules: number): Progress {
+  let finished = 0;
+  const place = (): string => `[${finished + 1}/${modules}]`;
+  const clear = stream.isTTY ? '\r\x1b[K' : '';
+  return {
+    update(module, side, ended) {
+      if (stream.isTTY) stream.write(`${clear}${place()} ${module}: ${side}, ${ended} methods`);
+    },
+    finish(module, figures) {
+      stream.write(`${clear}${place()} ${module}: ${figures}\n`);
+      finished++;
+    },
+  };
+}

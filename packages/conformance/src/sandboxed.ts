@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { runLocally } from '@sandpiper/controller';
+
+/**
+ * A process of its own for one sandboxed run: the guest's streams are this process's, so that the parent reads them as
+ * it reads those of the bare interpreter. The result goes to the parent as a message.
+ *
+ * Usage: sandboxed.js DRIVER MODULE; standard input is the driver's. A SIGTERM cancels the run.
+ */
+const [driver = '', module = ''] = process.argv.slice(2);
+
+const MIB = 1024 * 1024;
+/** As wide as the contracts have them: it is not limits that are compared. */
+const LIMITS = {
+  cpuMs: 3_600_000,
+  wallMs: 7_200_000,
+  memoryBytes: 4096 * MIB,
+  outputBytes: 256 * MIB,
+  diskBytes: 1024 * MIB,
+  files: 100_000,
+  openFiles: 1024,
+  syscalls: 1_000_000_000,
+};
+
+/** Outside of the working directory, where tests may remove what they like. */
+const DRIVER = '/conformance/driver.py';
+
+const abort = new AbortController();
+process.on('SIGTERM', () => abort.abort());
+
+const result = await runLocally(
+  {
+    request: { args: [module], env: { TMPDIR: '/tmp' }, limits: LIMITS },
+    interpreter: { engine: 'seccomp' },
+    folder: '/box',
+    programPath: DRIVER,
+    program: readFileSync(driver),
+    files: [],
+    stdin: { kind: 'buffer', data: readFileSync(0) },
+    output: 'pass-through',
+    tracePath: process.env['CONFORMANCE_TRACE'] ?? null,
+    mounts: [],
+    deterministic: null,
+    outputs: [],
+  },
+  { signal: abort.signal },
+);
+const { status, message, deniedCalls } = result;
+process.send?.({ how: message === null ? status : `${status}: ${message}`, deniedCalls });
+process.disconnect?.();

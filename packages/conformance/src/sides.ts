@@ -1,0 +1,102 @@
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { chownSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const DRIVER = fileURLToPath(new URL('../driver/driver.py', import.meta.url));
+const SANDBOXED = fileURLToPath(new URL('../dist/sandboxed.js', import.meta.url));
+
+/** Debian's user nobody. The sandbox's guest is an ordinary user too, and root passes and fails other tests. */
+const NOBODY = 65534;
+
+/** One of the two ways to run the driver; one process at a time. */
+export interface Side {
+  readonly name: 'bare' | 'sandbox';
+  /** The streams of the process are the driver's. */
+  start(module: string): ChildProcess;
+  /** Ends what was started, with everything that it has started itself. */
+  kill(): void;
+  close(): void;
+}
+
+/** The interpreter as it is, as an ordinary user, in folders of its own that are removed at the end. */
+export function bareSide(): Side {
+  const folders = new UserFolders();
+  const driver = folders.copy(DRIVER);
+  let child: ChildProcess | null = null;
+  const kill = (): void => {
+    try {
+      if (child?.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // nobody is left in its group
+    }
+  };
+  return {
+    name: 'bare',
+    start(module) {
+      const home = folders.make();
+      const command = [...folders.asUser, 'pypy3', driver, module];
+      child = spawn(command[0] ?? '', command.slice(1), {
+        cwd: home,
+        env: { PATH: '/usr/bin:/bin', HOME: home, LANG: 'C.UTF-8', TMPDIR: folders.make() },
+        stdio: ['pipe', 'pipe', 'pipe'],
+        detached: true, // a group of its own, so that what tests start can be killed with it
+      });
+      return child;
+    },
+    kill,
+    close() {
+      kill();
+      folders.remove();
+    },
+  };
+}
+
+/** The interpreter in the sandbox, by a process that ends its guest with itself. */
+export function sandboxSide(): Side {
+  let child: ChildProcess | null = null;
+  const kill = (): void => void child?.kill('SIGKILL');
+  return {
+    name: 'sandbox',
+    start(module) {
+      child = fork(SANDBOXED, [DRIVER, module], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'] });
+      return child;
+    },
+    kill,
+    close: kill,
+  };
+}
+
+/** A temporary folder that belongs to the user whom the bare interpreter runs as: nobody for root, else ourselves. */
+class UserFolders {
+  readonly #isRoot = process.getuid?.() === 0;
+  readonly #top = this.#give(mkdtempSync(join(tmpdir(), 'sandpiper-conformance-')));
+  #count = 0;
+
+  /** What stands before a command that is to run as that user. */
+  get asUser(): string[] {
+    return this.#isRoot ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : [];
+  }
+
+  make(): string {
+    const path = join(this.#top, String(++this.#count));
+    mkdirSync(path);
+    return this.#give(path);
+  }
+
+  copy(file: string): string {
+    const path = join(this.make(), 'driver.py');
+    copyFileSync(file, path);
+    return this.#give(path);
+  }
+
+  remove(): void {
+    rmSync(this.#top, { recursive: true, force: true });
+  }
+
+  #give(path: string): string {
+    if (this.#isRoot) chownSync(path, NOBODY, NOBODY);
+    return path;
+  }
+}
