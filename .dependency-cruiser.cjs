@@ -15,7 +15,7 @@ const MAY_IMPORT = {
   'packages/store': ['contracts'],
   'packages/telemetry': ['contracts'],
   'packages/cli': ['contracts', 'controller', 'grading', 'client', 'telemetry'],
-  'packages/conformance': ['contracts', 'controller'],
+  'packages/conformance': ['controller'],
   'services/scheduler': ['contracts', 'store', 'telemetry'],
   'services/worker': ['contracts', 'store', 'telemetry', 'controller'],
 };

@@ -41,8 +41,15 @@ export async function interactCommand(options: InteractOptions): Promise<number>
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
   const session = terminal ? new TerminalSession(cell, job, options) : new PipedSession(options);
   const stop = () => cell.cancel(job.id);
+  let hungUp = false;
+  // The terminal is gone: what is still written to it or read from it fails.
+  const hangUp = () => {
+    hungUp = true;
+    stop();
+  };
+  for (const stream of [process.stdin, process.stdout, process.stderr]) stream.on('error', hangUp);
   process.on('SIGTERM', stop);
-  process.on('SIGHUP', stop);
+  process.on('SIGHUP', hangUp);
   if (!terminal) process.on('SIGINT', stop);
   try {
     const result = await cell.runJob(job, session);
@@ -56,8 +63,11 @@ export async function interactCommand(options: InteractOptions): Promise<number>
     throw error;
   } finally {
     session.close();
-    for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) process.off(signal, stop);
     await cell.close();
+    for (const signal of ['SIGTERM', 'SIGINT']) process.off(signal, stop);
+    process.off('SIGHUP', hangUp);
+    // Node would set the terminal's modes back at its end, and abort where there is none.
+    if (hungUp && terminal) process.kill(process.pid, 'SIGHUP');
   }
 }
 

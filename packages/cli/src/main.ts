@@ -40,6 +40,7 @@ async function main(): Promise<number> {
 
 // A reader that has seen enough (`sandpiper ... | head`) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EIO') return; // the terminal is gone, and SIGHUP tells so
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed);
 });
 

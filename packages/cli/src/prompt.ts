@@ -38,10 +38,13 @@ export class Prompt {
     this.#readline.setPrompt('');
     this.#readline.on('line', (line) => this.#give(`${line}\n`));
     this.#readline.on('history', (lines) => void (this.#history = lines));
-    this.#readline.on('close', () => {
+    const end = () => {
       this.#ended = true;
       this.#give(null);
-    });
+    };
+    this.#readline.on('close', end);
+    // The terminal is gone.
+    this.#readline.on('error', end);
     this.#readline.on('SIGINT', () => this.#interrupted());
   }
 

@@ -116,6 +116,28 @@ describe('a prompt at a terminal', () => {
     expect(code).toBe(0);
   });
 
+  it('ends when its terminal goes, also within a statement', () => {
+    const hangUp = `
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
+seen = b''
+def wait(text):
+    global seen
+    while text not in seen: seen += os.read(terminal, 65536)
+wait(b'>>>> ')
+os.write(terminal, b'print("be" + "gun"); any(iter(int, 1))\\r')
+wait(b'begun')
+os.close(terminal)
+print(os.WTERMSIG(os.waitpid(pid, 0)[1]))`;
+    const { stdout } = spawnSync('pypy3', ['-c', hangUp, process.execPath, command, 'interact'], {
+      encoding: 'utf8',
+      env: { ...process.env, XDG_STATE_HOME: folder },
+      timeout: 60_000,
+    });
+    expect(stdout).toBe('1\n'); // SIGHUP
+  });
+
   it('lets output do nothing with the terminal, unless --raw', () => {
     const steps = [
       ['>>>> ', 'print(chr(27) + "[31mred")\r'],

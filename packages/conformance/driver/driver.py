@@ -14,6 +14,7 @@ Whatever the tests themselves print goes to standard error.
 import importlib
 import json
 import os
+import signal
 import sys
 import types
 import unittest
@@ -36,6 +37,12 @@ def open_report():
     report = open(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     os.dup2(2, 1)
     return report
+
+
+def clear_signals():
+    """A method that fails halfway may leave a signal blocked or a timer set, and the next would hang for it."""
+    signal.alarm(0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 class Reporter:
@@ -76,6 +83,7 @@ class Result(unittest.TestResult):
 
     def stopTest(self, test):
         super().stopTest(test)
+        clear_signals()
         outcome, reason = self.outcome or ("pass", "")
         self.reporter.tell("end", id=self.ids[test], outcome=outcome, reason=reason)
 

@@ -1,12 +1,5 @@
 /** What a test method came to. `ended` is not the driver's word: the interpreter ended or hung within the method. */
-export type OutcomeName =
-  | 'pass'
-  | 'fail'
-  | 'error'
-  | 'skip'
-  | 'expected failure'
-  | 'unexpected success'
-  | 'ended';
+type OutcomeName = 'pass' | 'fail' | 'error' | 'skip' | 'expected failure' | 'unexpected success' | 'ended';
 
 export interface Outcome {
   readonly outcome: OutcomeName;

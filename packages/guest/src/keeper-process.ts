@@ -31,9 +31,16 @@ export class KeeperProcess {
       complaints = (complaints + text).slice(-2000);
     });
     child.stdin?.on('error', () => {}); // the keeper's end is seen by `ended`
+    // At its end this process waits for its threads, and one of them may wait for a guest: that must not go on.
+    const atExit = () => {
+      child.kill('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+    };
+    process.once('exit', atExit);
     const ended = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(error.message));
       child.once('close', (code, signal) => {
+        process.off('exit', atExit);
         rmSync(directory, { recursive: true, force: true });
         const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
         resolve(complaints === '' ? `the keeper ended: ${how}` : `the keeper ended: ${complaints.trim()}`);

@@ -96,6 +96,13 @@ describe('POST /v1/runs', () => {
     },
   );
 
+  it('refuses an engine that no node has, in a run and in a batch', async () => {
+    const run = await post('/v1/runs', { source: '1', engine: 'rpython' });
+    expect([run.statusCode, error(run).path]).toEqual([400, 'engine']);
+    const batch = await post('/v1/batches', { runs: [{ source: '1' }, { source: '1', engine: 'rpython' }] });
+    expect([batch.statusCode, error(batch).path]).toEqual([400, 'runs.1.engine']);
+  });
+
   it('refuses a body that is too large with 413', async () => {
     const reply = await post('/v1/runs', { source: 'x'.repeat(2 * 1024 * 1024) });
     expect(reply.statusCode).toBe(413);
