@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { runLocally } from '@sandpiper/controller';
+import { PYTHONHASHSEED } from './sides.js';
 
 /**
  * A process of its own for one sandboxed run: the guest's streams are this process's, so that the parent reads them as
@@ -30,7 +31,7 @@ process.on('SIGTERM', () => abort.abort());
 
 const result = await runLocally(
   {
-    request: { args: [module], env: { TMPDIR: '/tmp' }, limits: LIMITS },
+    request: { args: [module], env: { TMPDIR: '/tmp', PYTHONHASHSEED }, limits: LIMITS },
     interpreter: { engine: 'seccomp' },
     folder: '/box',
     programPath: DRIVER,

@@ -10,6 +10,9 @@ const SANDBOXED = fileURLToPath(new URL('../dist/sandboxed.js', import.meta.url)
 /** Debian's user nobody. The sandbox's guest is an ordinary user too, and root passes and fails other tests. */
 const NOBODY = 65534;
 
+/** The same on both sides: it is not the order of sets that is compared. */
+export const PYTHONHASHSEED = '0';
+
 /** One of the two ways to run the driver; one process at a time. */
 export interface Side {
   readonly name: 'bare' | 'sandbox';
@@ -39,7 +42,7 @@ export function bareSide(): Side {
       const command = [...folders.asUser, 'pypy3', driver, module];
       child = spawn(command[0] ?? '', command.slice(1), {
         cwd: home,
-        env: { PATH: '/usr/bin:/bin', HOME: home, LANG: 'C.UTF-8', TMPDIR: folders.make() },
+        env: { PATH: '/usr/bin:/bin', HOME: home, LANG: 'C.UTF-8', TMPDIR: folders.make(), PYTHONHASHSEED },
         stdio: ['pipe', 'pipe', 'pipe'],
         detached: true, // a group of its own, so that what tests start can be killed with it
       });

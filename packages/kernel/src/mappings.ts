@@ -78,6 +78,18 @@ export class Mappings {
     this.#all = kept;
   }
 
+  /** A mapping has moved or changed its length (mremap(2)); what it has more of shows the file. */
+  resize(memory: GuestMemory, from: number, to: number, length: number): void {
+    this.#all = this.#all.map((mapping) => {
+      if (mapping.address !== from) return mapping;
+      const resized = { ...mapping, address: to, length };
+      const start = mapping.offset + mapping.length;
+      const more = Math.min(mapping.offset + length, mapping.inode.size) - start;
+      if (more > 0) memory.write(to + mapping.length, mapping.inode.read(start, more));
+      return resized;
+    });
+  }
+
   #fetchOne(memory: GuestMemory, mapping: Mapping): void {
     const { inode, offset } = mapping;
     if (!mapping.writable || !(inode instanceof MemoryFile)) return;

@@ -64,6 +64,19 @@ describe('a shared mapping of a file', () => {
     expect(guest.read(guest.open('a'), 3)).toBe('ONE');
   });
 
+  it('shows more of the file when it grows, and can be written where it then lies', () => {
+    const { guest, fd } = mapped('x'.repeat(8192));
+    const at = guest.call('mmap', 0, 4096, PROT.READ | PROT.WRITE, MAP.SHARED, fd, 0);
+    const moved = guest.memory.room(8192);
+    guest.memory.nativeResults.set(25, moved);
+    expect(guest.call('mremap', at, 4096, 8192, 1, 0)).toBe(moved);
+    expect(guest.memory.read(moved + 4096, 4).toString()).toBe('xxxx');
+    guest.memory.write(moved + 4096, Buffer.from('y'));
+    const to = guest.memory.room(8);
+    guest.call('pread64', fd, to, 1, 4096);
+    expect(guest.memory.read(to, 1).toString()).toBe('y');
+  });
+
   it('is one of a bounded number', () => {
     const { guest, fd } = mapped();
     const map = () => guest.call('mmap', 0, 4096, PROT.READ, MAP.SHARED, fd, 0);

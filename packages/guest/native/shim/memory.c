@@ -27,6 +27,12 @@ void memory_note_call(long nr, const uint64_t a[6], long result) {
     if (shared_count == SHIM_SHARED_MAPPINGS) return; /* the controller refuses one more */
     shared[shared_count].start = (uint64_t)result;
     shared[shared_count++].size = a[1];
+  } else if (nr == __NR_mremap && result > 0) {
+    for (unsigned i = 0; i < shared_count; i++) {
+      if (shared[i].start != a[0]) continue;
+      shared[i].start = (uint64_t)result;
+      shared[i].size = a[2];
+    }
   } else if (nr == __NR_munmap && result == 0) {
     /* One of which a part is left is kept whole: that costs a request and no more. */
     for (unsigned i = 0; i < shared_count;) {

@@ -8,6 +8,8 @@ import { MAX_MOVE } from './files.js';
 const MMAP = 9;
 const MPROTECT = 10;
 const MUNMAP = 11;
+const MREMAP = 25;
+const PAGE = 4096;
 
 const ZEROES = Buffer.alloc(MAX_MOVE);
 
@@ -81,6 +83,17 @@ function mapFile(call: Call): number {
   return at;
 }
 
+/** Only where a shared mapping is concerned, and whole; the shim makes the others natively. */
+function remap(call: Call): number {
+  const [from = 0, oldLength = 0, length = 0, flags = 0, to = 0] = call.args;
+  const { mappings } = call.state;
+  mappings.fetchAll(call.memory);
+  const at = call.memory.syscall(MREMAP, from, oldLength, length, flags, to);
+  if (at === -Errno.ENOMEM) throw new RunEnds({ kind: 'limit', limit: 'memoryBytes' });
+  if (at >= 0) mappings.resize(call.memory, from, at, length);
+  return at;
+}
+
 /** Only where a shared mapping is concerned; the shim makes the others natively. */
 function unmap(call: Call): number {
   const [address = 0, length = 0] = call.args;
@@ -91,7 +104,14 @@ function unmap(call: Call): number {
 export const memoryOperations = {
   mmap: mapFile,
   munmap: unmap,
+  mremap: remap,
   msync: (c) => {
+    const [ASYNC, INVALIDATE, SYNC] = [1, 2, 4];
+    const flags = c.int(2);
+    const both = (flags & (ASYNC | SYNC)) === (ASYNC | SYNC);
+    if (c.pointer(0) % PAGE !== 0 || both || (flags & ~(ASYNC | INVALIDATE | SYNC)) !== 0) {
+      throw new SyscallError(Errno.EINVAL);
+    }
     c.state.mappings.fetchAll(c.memory);
     return 0;
   },

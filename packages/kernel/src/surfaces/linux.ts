@@ -40,6 +40,7 @@ const notes: Partial<Record<keyof typeof operations, string>> = {
   ioctl: 'FIONREAD, FIOCLEX and FIONCLEX; no descriptor is a terminal',
   mmap: 'files are copied into memory; a shared mapping is brought into step when the file is looked at',
   munmap: 'natively, but for shared mappings of files',
+  mremap: 'natively, but for shared mappings of files',
   madvise: 'advices that the filter does not let through are refused',
   chown: 'to oneself only',
   fchown: 'to oneself only',
@@ -97,7 +98,6 @@ const refused: Row[] = [
   ...['fork', 'vfork', 'clone', 'clone3'].map((name) =>
     denied(name, Errno.EAGAIN, 'by the filter itself: one process, one thread'),
   ),
-  denied('mremap', Errno.EINVAL, AN_ANONYMOUS_ONE),
   denied('mprotect', Errno.EINVAL, AN_ANONYMOUS_ONE),
 ];
 
