@@ -29,6 +29,9 @@ export const usageSchema = z
     startupCpuMs: milliseconds.describe("CPU time of the interpreter's start-up"),
     controllerCpuMs: milliseconds.describe('CPU time of the controller that answered the system calls'),
     wallMs: milliseconds.describe('Elapsed time of the program'),
+    waitMs: milliseconds
+      .optional()
+      .describe('Time that the program could have run and had no CPU, where the kernel tells'),
     peakMemoryBytes: count.describe("Peak resident memory above the interpreter's own"),
     syscalls: count,
     bytesRead: count.describe('Bytes that reads of the guest returned'),
@@ -84,6 +87,10 @@ export const runResultSchema = z
     stderrBase64: z.string().optional(),
     stdoutTruncated: z.boolean(),
     stderrTruncated: z.boolean(),
+    unreliable: z
+      .string()
+      .optional()
+      .describe('Why the times are not to be trusted: a grader may repeat the run'),
     message: z.string().nullable().describe('One line that says why, for every status but ok'),
     transcriptDigest: z
       .string()

@@ -18,6 +18,7 @@ import type { Engine } from './engines.js';
 import { greet } from './handshake.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { collectOutputs } from './outputs.js';
+import { hostPressure, unreliability } from './pressure.js';
 import { type Decisions, decideEnding } from './status.js';
 import { LiveInput, LiveOutput, type LivePort } from './live.js';
 import { BufferInput, CaptureOutput, DescriptorInput, DescriptorOutput } from './streams.js';
@@ -52,6 +53,7 @@ export class Session {
   readonly env: Readonly<Record<string, string>>;
   #marked = false;
   #errorsCut = false;
+  readonly #pressureBefore = hostPressure();
 
   constructor(
     private readonly job: GuestJob,
@@ -139,9 +141,14 @@ export class Session {
     decisions.programBegan = this.#marked;
     const ending = decideEnding(decisions, end);
     this.#transcript?.close(ending);
+    const waitMs = end.waitedNs === null ? null : end.waitedNs / 1e6;
+    const { syscalls } = this.#kernel.usage;
+    const measured = { cpuMs: end.cpuNs / 1e6, wallMs: end.wallNs / 1e6, syscalls, waitMs };
+    const unreliable = unreliability(measured, this.#pressureBefore, hostPressure());
     return {
       id: job.id,
       ...ending,
+      ...(unreliable === null ? {} : { unreliable }),
       ...encodeStream('stdout', this.#stdout),
       ...encodeStream('stderr', this.#stderr),
       stdoutTruncated: this.#kernel.stdoutTruncated,
@@ -150,10 +157,11 @@ export class Session {
       ...(job.outputs.length === 0 ? {} : collectOutputs(this.#kernel, job)),
       deniedCalls: Object.fromEntries(this.#kernel.deniedCalls),
       usage: {
-        cpuMs: end.cpuNs / 1e6,
+        cpuMs: measured.cpuMs,
         startupCpuMs: end.startupCpuNs / 1e6,
         controllerCpuMs,
-        wallMs: end.wallNs / 1e6,
+        wallMs: measured.wallMs,
+        ...(waitMs === null ? {} : { waitMs }),
         peakMemoryBytes: end.peakBytes,
         ...this.#kernel.usage,
       },

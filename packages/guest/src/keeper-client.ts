@@ -55,6 +55,8 @@ export interface GuestEnd {
   readonly baselineBytes: number;
   /** Peak resident memory above that. */
   readonly peakBytes: number;
+  /** How long it could have run and had no CPU, since its program began; null where the kernel does not tell. */
+  readonly waitedNs: number | null;
 }
 
 /** What it means when a guest ends with this exit code before its program began (native/keeper/guest.h). */
@@ -138,7 +140,7 @@ export class KeeperClient {
   ended(): GuestEnd {
     const line = this.#line();
     const [, reason = '', ...figures] = line.split(' ');
-    const [status, startupCpuNs, cpuNs, wallNs, baselineBytes, peakBytes] = figures.map(Number);
+    const [status, startupCpuNs, cpuNs, wallNs, baselineBytes, peakBytes, waitedNs] = figures.map(Number);
     if (!REASONS.has(reason) || status === undefined || figures.some((f) => !/^-?\d+$/.test(f))) {
       throw new KeeperError(`a report that makes no sense: ${line}`);
     }
@@ -153,6 +155,7 @@ export class KeeperClient {
       wallNs: wallNs ?? 0,
       baselineBytes: baselineBytes ?? 0,
       peakBytes: peakBytes ?? 0,
+      waitedNs: waitedNs === undefined || waitedNs < 0 ? null : waitedNs,
     };
   }
 

@@ -48,6 +48,20 @@ static int memory_of(const struct guest *guest, int64_t *space, int64_t *residen
   return 0;
 }
 
+/*
+ * How long it could have run and had no CPU: the second figure of schedstat (Documentation/scheduler/sched-stats.rst),
+ * which a process that has ended keeps until it is reaped.
+ */
+static int64_t waited(const struct guest *guest) {
+  char text[128];
+  ssize_t n = guest->schedstat < 0 ? -1 : pread(guest->schedstat, text, sizeof text - 1, 0);
+  if (n <= 0) return -1;
+  text[n] = 0;
+  char *rest;
+  strtoll(text, &rest, 10);
+  return strtoll(rest, NULL, 10);
+}
+
 static void limit(int resource, rlim_t value) {
   struct rlimit l = {value, value};
   if (setrlimit(resource, &l) != 0) _exit(120);
@@ -136,11 +150,14 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
   guest->statm = open(path, O_RDONLY | O_CLOEXEC);
+  snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
+  guest->schedstat = open(path, O_RDONLY | O_CLOEXEC);
   if (guest->statm < 0 || clock_getcpuclockid(pid, &guest->clock) != 0) {
     int error = errno;
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     if (guest->statm >= 0) close(guest->statm);
+    if (guest->schedstat >= 0) close(guest->schedstat);
     guest->pid = 0;
     return -error;
   }
@@ -163,6 +180,7 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
   struct rlimit cpu = {seconds, seconds};
   if (prlimit(guest->pid, RLIMIT_CPU, &cpu, NULL) != 0) return -1;
   guest->baseline = resident;
+  guest->waited_at_mark = waited(guest);
   guest->memory = memory;
   guest->cpu_limit = guest->startup_cpu + cpu_ns;
   guest->marked = 1;
@@ -227,8 +245,12 @@ int64_t guest_watch(struct guest *guest) {
 int guest_reap(struct guest *guest, struct guest_report *report) {
   struct rusage usage;
   int status;
-  if (guest->pid == 0 || wait4(guest->pid, &status, WNOHANG, &usage) != guest->pid) return 0;
+  siginfo_t info = {0};
+  if (guest->pid == 0 || waitid(P_PID, (id_t)guest->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
+    return 0;
   int64_t ended = now_ns();
+  int64_t waited_in_all = waited(guest);
+  if (wait4(guest->pid, &status, 0, &usage) != guest->pid) return 0;
   int64_t cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * SECOND +
                 (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ll;
   int64_t peak = usage.ru_maxrss * 1024ll - guest->baseline;
@@ -237,6 +259,7 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
   report->cpu = guest->marked && cpu > guest->startup_cpu ? cpu - guest->startup_cpu : 0;
   report->wall = ended - (guest->marked ? guest->marked_at : guest->started);
   report->peak = guest->marked && peak > 0 ? peak : 0;
+  report->waited = waited_in_all < 0 ? -1 : guest->marked ? waited_in_all - guest->waited_at_mark : 0;
   if (guest->why == GUEST_RUNS) guest->why = END_EXIT;
   if (guest->why == END_EXIT || guest->why == END_KILLED) {
     /*
@@ -247,6 +270,7 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
     else if (guest->marked && report->peak > guest->memory) guest->why = END_MEMORY;
   }
   close(guest->statm);
+  if (guest->schedstat >= 0) close(guest->schedstat);
   guest->pid = 0;
   return 1;
 }

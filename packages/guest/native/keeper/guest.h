@@ -31,6 +31,8 @@ struct guest {
   pid_t pid; /* 0: there is none */
   clockid_t clock;
   int statm; /* /proc/PID/statm */
+  int schedstat; /* /proc/PID/schedstat, or -1 where the kernel has none */
+  int64_t waited_at_mark;
   int64_t started, deadline;
   int64_t cpu_limit;   /* absolute, on the guest's clock; 0 until the program begins */
   int64_t memory;
@@ -45,6 +47,7 @@ struct guest {
 struct guest_report {
   int status; /* as of wait4(2) */
   int64_t startup_cpu, cpu, wall, baseline, peak;
+  int64_t waited; /* could have run and had no CPU, since the mark; -1 where nobody can tell */
 };
 
 int64_t now_ns(void);

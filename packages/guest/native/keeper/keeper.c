@@ -20,7 +20,7 @@
  *   timer FIRST_NS INTERVAL_NS                      -
  *   kill                                            -
  *   pin TID CPU                                     pinned | failed WHY
- *                                                   ended WHY STATUS STARTUP_CPU CPU WALL BASELINE PEAK
+ *                                                   ended WHY STATUS STARTUP_CPU CPU WALL BASELINE PEAK WAITED
  * KIND is `stock` or `translated`; FIXED is 1 for the same addresses in every run.
  * Every start that was answered `started` is followed by exactly one `ended`.
  */
@@ -207,8 +207,8 @@ static void reap(void) {
   struct guest_report r;
   if (!guest_reap(&guest, &r)) return;
   close_pipes();
-  report("ended %s %d %lld %lld %lld %lld %lld\n", why[guest.why], r.status, (long long)r.startup_cpu,
-         (long long)r.cpu, (long long)r.wall, (long long)r.baseline, (long long)r.peak);
+  report("ended %s %d %lld %lld %lld %lld %lld %lld\n", why[guest.why], r.status, (long long)r.startup_cpu,
+         (long long)r.cpu, (long long)r.wall, (long long)r.baseline, (long long)r.peak, (long long)r.waited);
 }
 
 static void make_fifos(void) {

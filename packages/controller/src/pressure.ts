@@ -1,0 +1,85 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What the host did to everybody on it, counted from its start; null where its kernel does not tell. Microseconds. */
+export interface HostPressure {
+  /** Nobody in the system could go on for want of memory (PSI, Documentation/accounting/psi.rst). */
+  readonly memoryUs: number | null;
+  /** The node's own control group was kept from running by its quota (cpu.stat). */
+  readonly throttledUs: number | null;
+}
+
+export function hostPressure(): HostPressure {
+  return {
+    memoryUs: figureOf('/proc/pressure/memory', /^full .* total=(\d+)$/m),
+    throttledUs: throttledUs(),
+  };
+}
+
+/** A guest waits for its controller with each call, and for the CPU until that one sleeps: that is no sign of others. */
+const WAIT_PER_CALL_MS = 0.02;
+/** What is taken for chance: milliseconds, and the part of the CPU time. */
+const CHANCE_MS = 20;
+const CHANCE_PART = 0.1;
+
+export interface Measured {
+  readonly cpuMs: number;
+  readonly wallMs: number;
+  readonly syscalls: number;
+  /** Milliseconds that the guest could have run and had no CPU; null where nobody can tell. */
+  readonly waitMs: number | null;
+}
+
+/** Why times of a run are not to be trusted, in one line; null when they are. */
+export function unreliability(run: Measured, before: HostPressure, after: HostPressure): string | null {
+  const throttled = (difference(before.throttledUs, after.throttledUs) ?? 0) / 1000;
+  if (throttled > 0) return `the node was throttled for ${Math.ceil(throttled)} ms`;
+  const waited = (run.waitMs ?? 0) - run.syscalls * WAIT_PER_CALL_MS;
+  if (waited > CHANCE_MS && waited > CHANCE_PART * run.cpuMs) {
+    return `others had the CPU for ${Math.ceil(waited)} ms while the program could have run`;
+  }
+  const starved = (difference(before.memoryUs, after.memoryUs) ?? 0) / 1000;
+  if (starved > CHANCE_MS && starved > CHANCE_PART * run.wallMs) {
+    return `the host was short of memory for ${Math.ceil(starved)} ms`;
+  }
+  return null;
+}
+
+function difference(before: number | null, after: number | null): number | null {
+  return before === null || after === null ? null : after - before;
+}
+
+function throttledUs(): number | null {
+  const path = cpuStat();
+  if (path === null) return null;
+  const v2 = figureOf(path, /^throttled_usec (\d+)$/m);
+  if (v2 !== null) return v2;
+  const v1 = figureOf(path, /^throttled_time (\d+)$/m);
+  return v1 === null ? null : v1 / 1000;
+}
+
+let statPath: string | null | undefined;
+
+/** cpu.stat of the control group that this process is in (cgroups(7)). */
+function cpuStat(): string | null {
+  if (statPath === undefined) {
+    const groups = readFileSync('/proc/self/cgroup', 'latin1');
+    const v1 = /^\d+:(?:[^:]*,)?cpu(?:,[^:]*)?:(.*)$/m.exec(groups)?.[1];
+    const v2 = /^0::(.*)$/m.exec(groups)?.[1];
+    const candidates = [
+      ...(v1 === undefined ? [] : [join('/sys/fs/cgroup/cpu', v1, 'cpu.stat')]),
+      ...(v2 === undefined ? [] : [join('/sys/fs/cgroup', v2, 'cpu.stat')]),
+    ];
+    statPath = candidates.find((path) => existsSync(path)) ?? null;
+  }
+  return statPath;
+}
+
+function figureOf(path: string, form: RegExp): number | null {
+  try {
+    const text = form.exec(readFileSync(path, 'latin1'))?.[1];
+    return text === undefined ? null : Number(text);
+  } catch {
+    return null; // not there, or not for us
+  }
+}

@@ -1,0 +1,100 @@
+import type { GuestEnd } from '@sandpiper/guest';
+import { describe, expect, it } from 'vitest';
+import { type HostPressure, unreliability } from '../src/pressure.js';
+import { decideEnding, type Decisions } from '../src/status.js';
+
+const NOTHING: Decisions = {
+  cancelled: false,
+  violation: null,
+  limit: null,
+  memoryRefused: false,
+  ownSignal: null,
+  exitCode: null,
+  diskFull: false,
+  programBegan: true,
+};
+
+const EXIT_0: GuestEnd = {
+  reason: 'exit',
+  exitCode: 0,
+  signal: null,
+  startupCpuNs: 0,
+  cpuNs: 0,
+  wallNs: 0,
+  baselineBytes: 0,
+  peakBytes: 0,
+  waitedNs: 0,
+};
+
+const killed = (reason: GuestEnd['reason'], signal = 9): Partial<GuestEnd> => ({
+  reason,
+  exitCode: null,
+  signal,
+});
+
+/** The table of ARCHITECTURE.md, "Statuses": what holds, and what comes of it. */
+const CASES: readonly (readonly [
+  what: string,
+  decisions: Partial<Decisions>,
+  end: Partial<GuestEnd>,
+  status: string,
+])[] = [
+  ['exits 0', {}, {}, 'ok'],
+  ['exits 3', {}, { exitCode: 3 }, 'runtime-error'],
+  ['exits 0 after a write was refused', { diskFull: true }, {}, 'ok'],
+  ['exits 1 after a write was refused', { diskFull: true }, { exitCode: 1 }, 'disk-limit'],
+  ['dies of a signal of its own', { ownSignal: 15 }, killed('killed'), 'runtime-error'],
+  ['dies of a fault', {}, killed('exit', 11), 'runtime-error'],
+  ['is killed from outside', {}, killed('exit'), 'internal-error'],
+  ['ends before its program began', { programBegan: false }, { exitCode: 1 }, 'internal-error'],
+  ['does not begin in time', { programBegan: false }, killed('startup'), 'internal-error'],
+  ['crosses the CPU limit', {}, killed('cpu'), 'time-limit'],
+  ['dies of the CPU rlimit behind it', {}, killed('exit', 24), 'time-limit'],
+  ['crosses the CPU limit and then exits 0', { exitCode: 0 }, { reason: 'cpu' }, 'time-limit'],
+  ['crosses the wall limit', {}, killed('wall'), 'wall-limit'],
+  ['crosses the memory limit', {}, killed('memory'), 'memory-limit'],
+  ['is refused memory and catches the error', { memoryRefused: true }, {}, 'memory-limit'],
+  ['is refused memory and crosses the CPU limit', { memoryRefused: true }, killed('cpu'), 'memory-limit'],
+  ['writes too much and crosses the wall limit', { limit: 'outputBytes' }, killed('wall'), 'output-limit'],
+  ['makes too many calls and exits 0', { limit: 'syscalls', exitCode: 0 }, {}, 'syscall-limit'],
+  ['breaks the protocol and crosses the CPU limit', { violation: 'bytes' }, killed('cpu'), 'violation'],
+  ['makes a call of another architecture', {}, killed('exit', 31), 'violation'],
+  ['is cancelled while it ends', { cancelled: true }, {}, 'cancelled'],
+  ['is cancelled and crosses a limit', { cancelled: true, limit: 'outputBytes' }, killed('cpu'), 'cancelled'],
+  ['is cancelled and breaks the protocol', { cancelled: true, violation: 'bytes' }, {}, 'cancelled'],
+];
+
+describe('a run whose guest', () => {
+  it.each(CASES)('%s', (_, decisions, end, status) => {
+    const ending = decideEnding({ ...NOTHING, ...decisions }, { ...EXIT_0, ...end });
+    expect(ending.status).toBe(status);
+    expect(ending.message === null).toBe(status === 'ok');
+  });
+});
+
+describe('times', () => {
+  const quiet: HostPressure = { memoryUs: 0, throttledUs: 0 };
+  const run = { cpuMs: 1000, wallMs: 1100, syscalls: 100, waitMs: 10 };
+
+  it('are trusted where the CPU was the run’s own', () => {
+    expect(unreliability(run, quiet, quiet)).toBeNull();
+    expect(unreliability({ ...run, waitMs: null }, quiet, quiet)).toBeNull();
+  });
+
+  it('are trusted where it waited for its own controller only', () => {
+    expect(unreliability({ ...run, syscalls: 100_000, waitMs: 900 }, quiet, quiet)).toBeNull();
+  });
+
+  it.each([
+    [{ ...run, waitMs: 300 }, quiet, /^others had the CPU for 298 ms/],
+    [run, { memoryUs: 0, throttledUs: 5000 }, /^the node was throttled for 5 ms/],
+    [run, { memoryUs: 400_000, throttledUs: 0 }, /^the host was short of memory for 400 ms/],
+  ])('are not where %j', (measured, after, message) => {
+    expect(unreliability(measured, quiet, after)).toMatch(message);
+  });
+
+  it('are judged by what the kernel tells', () => {
+    const silent: HostPressure = { memoryUs: null, throttledUs: null };
+    expect(unreliability(run, silent, silent)).toBeNull();
+  });
+});
