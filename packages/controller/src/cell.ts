@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import type { RunRequest, RunResult } from '@sandpiper/contracts';
-import { KeeperProcess } from '@sandpiper/guest';
+import { type CgroupPlace, KeeperProcess } from '@sandpiper/guest';
 import { Piscina } from 'piscina';
 import { EngineUnusableError, type TranslatedInterpreter } from './engines.js';
 import { type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
@@ -16,6 +16,8 @@ export interface CellOptions {
   readonly node: string | null;
   /** The translated interpreter of this node, if it has one. */
   readonly rpython: TranslatedInterpreter | null;
+  /** Where control groups are made, if not where this host lends them. */
+  readonly groups?: CgroupPlace;
 }
 
 /** The cell cannot run anything any more; its run, if it had one, is to be tried elsewhere. */
@@ -51,7 +53,7 @@ export class Cell {
   }
 
   static async start(options: CellOptions): Promise<Cell> {
-    const keeper = await KeeperProcess.start();
+    const keeper = await KeeperProcess.start(options.groups);
     const pool = new Piscina({
       filename: fileURLToPath(new URL('thread.js', import.meta.url)),
       minThreads: 1,

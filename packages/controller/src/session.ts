@@ -166,7 +166,7 @@ export class Session {
         ...this.#kernel.usage,
       },
       limits: job.limits,
-      enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: 'keeper-watch' },
+      enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: end.memoryHeldBy },
       engine: job.interpreter.engine,
       attempt: job.attempt,
       node: this.place.node,

@@ -16,6 +16,7 @@ const NOTHING: Decisions = {
 
 const EXIT_0: GuestEnd = {
   reason: 'exit',
+  memoryHeldBy: 'keeper-watch',
   exitCode: 0,
   signal: null,
   startupCpuNs: 0,

@@ -1,3 +1,4 @@
+export * from './cgroups.js';
 export * from './keeper-client.js';
 export * from './keeper-process.js';
 export * from './native.js';

@@ -45,6 +45,7 @@ export type GuestEndReason = 'exit' | 'cpu' | 'wall' | 'memory' | 'startup' | 'k
 
 /** The keeper's report of a guest that has ended. Times in nanoseconds, memory in bytes. */
 export interface GuestEnd {
+  readonly memoryHeldBy: 'cgroup-v2' | 'cgroup-v1' | 'keeper-watch';
   readonly reason: GuestEndReason;
   readonly exitCode: number | null;
   readonly signal: number | null;
@@ -61,6 +62,7 @@ export interface GuestEnd {
 
 /** What it means when a guest ends with this exit code before its program began (native/keeper/guest.h). */
 export const NOT_EXECUTED: ReadonlyMap<number, string> = new Map([
+  [118, 'it could not enter its control group'],
   [119, 'the shim cannot be loaded: guests must be able to read it, and it must lie where programs may lie'],
   [127, 'it cannot be executed by the user of the guests, who are nobody when Sandpiper is root'],
 ]);
@@ -72,7 +74,12 @@ export class KeeperError extends Error {
   override readonly name = 'KeeperError';
 }
 
-const REASONS: ReadonlySet<string> = new Set(['exit', 'cpu', 'wall', 'memory', 'startup', 'killed']);
+const REASONS: ReadonlySet<string> = new Set(['exit', 'cpu', 'wall', 'memory', 'startup', 'killed', 'lost']);
+const ENFORCERS = new Map([
+  ['cgroup-v2', 'cgroup-v2'],
+  ['cgroup-v1', 'cgroup-v1'],
+  ['none', 'keeper-watch'],
+] as const);
 
 /**
  * The keeper as the controller's thread talks to it: blocking, over the FIFOs in the keeper's folder. The thread may
@@ -139,15 +146,25 @@ export class KeeperClient {
   /** Waits until the guest has ended and was reaped. */
   ended(): GuestEnd {
     const line = this.#line();
-    const [, reason = '', ...figures] = line.split(' ');
+    const words = line.split(' ');
+    const memoryHeldBy = words.pop() ?? '';
+    const [, reason = '', ...figures] = words;
     const [status, startupCpuNs, cpuNs, wallNs, baselineBytes, peakBytes, waitedNs] = figures.map(Number);
-    if (!REASONS.has(reason) || status === undefined || figures.some((f) => !/^-?\d+$/.test(f))) {
+    const enforcer = ENFORCERS.get(memoryHeldBy as 'none');
+    if (
+      !REASONS.has(reason) ||
+      enforcer === undefined ||
+      status === undefined ||
+      figures.some((f) => !/^-?\d+$/.test(f))
+    ) {
       throw new KeeperError(`a report that makes no sense: ${line}`);
     }
+    if (reason === 'lost') throw new KeeperError('the control group of the guest has gone');
     // wait(2): the low seven bits are the signal, the next byte the exit code.
     const signal = status & 0x7f;
     return {
       reason: reason as GuestEndReason,
+      memoryHeldBy: enforcer,
       exitCode: signal === 0 ? (status >> 8) & 0xff : null,
       signal: signal === 0 ? null : signal,
       startupCpuNs: startupCpuNs ?? 0,

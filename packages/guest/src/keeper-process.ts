@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type CgroupPlace, cgroupPlace } from './cgroups.js';
 import { KEEPER_PATH, SHIM_PATH } from './native.js';
 
 /** How long a keeper may take to say that it is ready, milliseconds. It only makes four FIFOs. */
@@ -20,9 +21,11 @@ export class KeeperProcess {
     readonly ended: Promise<string>,
   ) {}
 
-  static async start(): Promise<KeeperProcess> {
+  /** @param place where it makes the control groups of its guests */
+  static async start(place: CgroupPlace = cgroupPlace()): Promise<KeeperProcess> {
     const directory = mkdtempSync(join(tmpdir(), 'sandpiper-cell-'));
-    const child = spawn(KEEPER_PATH, ['--dir', directory, '--shim', SHIM_PATH], {
+    const groups = place.kind === 'none' ? [] : ['--cgroup', `${place.kind}:${place.directory}`];
+    const child = spawn(KEEPER_PATH, ['--dir', directory, '--shim', SHIM_PATH, ...groups], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: {},
     });

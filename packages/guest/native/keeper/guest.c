@@ -16,12 +16,15 @@
 #include <unistd.h>
 
 #include "../shim/shim.h"
+#include "cgroup.h"
 
 #define SECOND 1000000000ll
 #define MILLISECOND 1000000ll
 #define MIB (1ll << 20)
 /* How often the memory of a running guest is looked at. The address-space limit holds between two looks. */
 #define WATCH_NS (4 * MILLISECOND)
+/* How often it is seen that its control group is still there. */
+#define CHECK_GROUP_NS (100 * MILLISECOND)
 
 int64_t now_ns(void) {
   struct timespec t;
@@ -35,8 +38,11 @@ static int64_t cpu_of(const struct guest *guest) {
   return t.tv_sec * SECOND + t.tv_nsec;
 }
 
-/* Sizes from statm (proc(5)): total address space and resident set, in bytes. */
-static int memory_of(const struct guest *guest, int64_t *space, int64_t *resident) {
+/*
+ * Sizes from statm (proc(5)), in bytes. What counts is memory of the process's own; pages of files, such as the code of
+ * the interpreter that it comes to for the first time, are everybody's.
+ */
+static int memory_of(struct guest *guest, int64_t *space, int64_t *own) {
   char text[128];
   ssize_t n = pread(guest->statm, text, sizeof text - 1, 0);
   if (n <= 0) return -1;
@@ -44,7 +50,10 @@ static int memory_of(const struct guest *guest, int64_t *space, int64_t *residen
   char *rest;
   int64_t page = sysconf(_SC_PAGESIZE);
   *space = strtoll(text, &rest, 10) * page;
-  *resident = strtoll(rest, NULL, 10) * page;
+  int64_t resident = strtoll(rest, &rest, 10) * page;
+  if (resident == 0) return -1; /* it has ended */
+  guest->of_files = strtoll(rest, NULL, 10) * page;
+  *own = resident - guest->of_files;
   return 0;
 }
 
@@ -116,6 +125,8 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
     CPU_SET((size_t)spec->cpu, &set);
     if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(123);
   }
+  /* Before the descriptors are placed: the group's is one of those that are closed. */
+  if (cgroup_enter() != 0) _exit(GUEST_EXIT_NO_GROUP);
   place_descriptors(files, spec->translated);
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_FSIZE, 0);
@@ -142,8 +153,14 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
 
 int guest_start(struct guest *guest, const struct guest_spec *spec, const struct guest_files *files) {
   pid_t keeper = getpid();
+  int made = cgroup_make();
+  if (made != 0) return made;
   pid_t pid = fork();
-  if (pid < 0) return -errno;
+  if (pid < 0) {
+    int error = errno;
+    cgroup_remove();
+    return -error;
+  }
   if (pid == 0) become_guest(spec, files, keeper);
   *guest = (struct guest){.pid = pid, .why = GUEST_RUNS, .started = now_ns()};
   guest->deadline = guest->started + spec->startup_ns;
@@ -159,14 +176,15 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
     if (guest->statm >= 0) close(guest->statm);
     if (guest->schedstat >= 0) close(guest->schedstat);
     guest->pid = 0;
+    cgroup_remove();
     return -error;
   }
   return 0;
 }
 
 int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory) {
-  int64_t space, resident;
-  if (guest->pid == 0 || memory_of(guest, &space, &resident) != 0) return -1;
+  int64_t space, own;
+  if (guest->pid == 0 || memory_of(guest, &space, &own) != 0) return -1;
   /*
    * The address space bounds what two looks of the watch could miss. It is twice as wide, and 256 MiB more, than the memory
    * limit, because a program may reserve more than it touches; what counts is what it touches.
@@ -174,12 +192,13 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
   struct rlimit address_space = {(rlim_t)(space + 2 * memory + 256 * MIB), 0};
   address_space.rlim_max = address_space.rlim_cur;
   if (prlimit(guest->pid, RLIMIT_AS, &address_space, NULL) != 0) return -1;
+  if (cgroup_limit(memory) != 0) return -1;
   guest->startup_cpu = cpu_of(guest);
   /* A backstop for the case that this process is not scheduled: whole seconds, so never before the exact limit. */
   rlim_t seconds = (rlim_t)((guest->startup_cpu + cpu_ns) / SECOND + 2);
   struct rlimit cpu = {seconds, seconds};
   if (prlimit(guest->pid, RLIMIT_CPU, &cpu, NULL) != 0) return -1;
-  guest->baseline = resident;
+  guest->baseline = own;
   guest->waited_at_mark = waited(guest);
   guest->memory = memory;
   guest->cpu_limit = guest->startup_cpu + cpu_ns;
@@ -231,8 +250,16 @@ int64_t guest_watch(struct guest *guest) {
     guest_kill(guest, END_CPU);
     return SECOND;
   }
-  int64_t space, resident;
-  if (memory_of(guest, &space, &resident) == 0 && resident - guest->baseline > guest->memory) {
+  int64_t now = now_ns();
+  if (now - guest->group_checked_at > CHECK_GROUP_NS) {
+    guest->group_checked_at = now;
+    if (cgroup_check() != 0) {
+      guest_kill(guest, END_LOST);
+      return SECOND;
+    }
+  }
+  int64_t space, own;
+  if (memory_of(guest, &space, &own) == 0 && own - guest->baseline > guest->memory) {
     guest_kill(guest, END_MEMORY);
     return SECOND;
   }
@@ -253,14 +280,20 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
   if (wait4(guest->pid, &status, 0, &usage) != guest->pid) return 0;
   int64_t cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * SECOND +
                 (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ll;
-  int64_t peak = usage.ru_maxrss * 1024ll - guest->baseline;
+  /* The peak of all pages, less those of files when they were last looked at. */
+  int64_t peak = usage.ru_maxrss * 1024ll - guest->of_files - guest->baseline;
   *report = (struct guest_report){.status = status, .baseline = guest->baseline};
   report->startup_cpu = guest->marked ? guest->startup_cpu : cpu;
   report->cpu = guest->marked && cpu > guest->startup_cpu ? cpu - guest->startup_cpu : 0;
   report->wall = ended - (guest->marked ? guest->marked_at : guest->started);
   report->peak = guest->marked && peak > 0 ? peak : 0;
   report->waited = waited_in_all < 0 ? -1 : guest->marked ? waited_in_all - guest->waited_at_mark : 0;
-  if (guest->why == GUEST_RUNS) guest->why = END_EXIT;
+  struct cgroup_usage group;
+  int read = cgroup_read(&group);
+  cgroup_remove();
+  if (read > 0 && group.peak >= 0 && guest->marked) report->peak = group.peak;
+  if (guest->why == GUEST_RUNS) guest->why = read < 0 ? END_LOST : END_EXIT;
+  if (read > 0 && group.killed && guest->why != END_LOST) guest->why = END_MEMORY;
   if (guest->why == END_EXIT || guest->why == END_KILLED) {
     /*
      * It may have crossed a limit between two looks: the exact figures decide. Of one that was killed too, because the

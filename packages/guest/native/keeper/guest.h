@@ -9,7 +9,8 @@
 /* Whoever the node is, a guest of a node of root is nobody (user and group). */
 #define GUEST_NOBODY 65534
 
-/* How one ends that was not executed: for want of the shim, and by execve(2). */
+/* How one ends that was not executed: outside of its control group, for want of the shim, and by execve(2). */
+#define GUEST_EXIT_NO_GROUP 118
 #define GUEST_EXIT_NO_SHIM 119
 #define GUEST_EXIT_NOT_EXECUTED 127
 
@@ -25,12 +26,14 @@ struct guest_spec {
   int fixed_addresses; /* the same in every run (personality(2), ADDR_NO_RANDOMIZE) */
 };
 
-enum guest_end { GUEST_RUNS, END_EXIT, END_CPU, END_WALL, END_MEMORY, END_STARTUP, END_KILLED };
+/* END_LOST: its control group has gone, so that nothing holds it any more. */
+enum guest_end { GUEST_RUNS, END_EXIT, END_CPU, END_WALL, END_MEMORY, END_STARTUP, END_KILLED, END_LOST };
 
 struct guest {
   pid_t pid; /* 0: there is none */
   clockid_t clock;
   int statm; /* /proc/PID/statm */
+  int64_t of_files; /* resident pages of files, when last looked at */
   int schedstat; /* /proc/PID/schedstat, or -1 where the kernel has none */
   int64_t waited_at_mark;
   int64_t started, deadline;
@@ -40,6 +43,7 @@ struct guest {
   int marked;
   int64_t marked_at, startup_cpu, baseline;
   enum guest_end why;
+  int64_t group_checked_at;
   int64_t alarm_at, alarm_interval; /* monotonic, 0: none */
   int64_t killed_at; /* monotonic; 0 when it was not */
 };

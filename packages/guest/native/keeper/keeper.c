@@ -1,7 +1,7 @@
 /*
  * The parent of the guests of one cell: starts them, holds them to their limits, kills, reaps and reports.
  *
- *   sandpiper-keeper --dir DIR --shim FILE
+ *   sandpiper-keeper --dir DIR --shim FILE [--cgroup v2:DIR | --cgroup v1:DIR]
  *
  * Theory of operation. The node's main thread started this process and holds its standard input: a line `kill PID` there
  * ends the guest that runs, `interrupt PID` sends it SIGINT, and end of file means that the node is gone: the guest is killed, DIR removed, and this
@@ -20,7 +20,7 @@
  *   timer FIRST_NS INTERVAL_NS                      -
  *   kill                                            -
  *   pin TID CPU                                     pinned | failed WHY
- *                                                   ended WHY STATUS STARTUP_CPU CPU WALL BASELINE PEAK WAITED
+ *                                                   ended WHY STATUS STARTUP_CPU CPU WALL BASELINE PEAK WAITED GROUP
  * KIND is `stock` or `translated`; FIXED is 1 for the same addresses in every run.
  * Every start that was answered `started` is followed by exactly one `ended`.
  */
@@ -33,8 +33,10 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "control.h"
 #include "die.h"
 #include "guest.h"
@@ -45,6 +47,7 @@ enum { CONTROL, REPORTS, REQUESTS, REPLIES, ERRORS, FIFOS };
 static int directory = -1;
 static char *directory_path;
 static int shim = -1;
+static const char *group_place;
 static int control = -1, reports = -1;
 /* Both ends of the guest's pipes, between `start` and `attached`. */
 static int requests = -1, replies = -1, errors = -1;
@@ -176,6 +179,8 @@ static void remove_directory(void) {
 
 static _Noreturn void leave(void) {
   guest_kill(&guest, END_KILLED);
+  if (guest.pid != 0) waitpid(guest.pid, NULL, 0);
+  cgroup_remove();
   remove_directory();
   exit(0);
 }
@@ -203,12 +208,13 @@ static void read_node(void) {
 }
 
 static void reap(void) {
-  static const char *const why[] = {"?", "exit", "cpu", "wall", "memory", "startup", "killed"};
+  static const char *const why[] = {"?", "exit", "cpu", "wall", "memory", "startup", "killed", "lost"};
   struct guest_report r;
   if (!guest_reap(&guest, &r)) return;
   close_pipes();
-  report("ended %s %d %lld %lld %lld %lld %lld %lld\n", why[guest.why], r.status, (long long)r.startup_cpu,
-         (long long)r.cpu, (long long)r.wall, (long long)r.baseline, (long long)r.peak, (long long)r.waited);
+  report("ended %s %d %lld %lld %lld %lld %lld %lld %s\n", why[guest.why], r.status, (long long)r.startup_cpu,
+         (long long)r.cpu, (long long)r.wall, (long long)r.baseline, (long long)r.peak, (long long)r.waited,
+         cgroup_name());
 }
 
 static void make_fifos(void) {
@@ -240,7 +246,7 @@ static void share_user_of_guests(void) {
 
 static void read_options(int argc, char **argv) {
   static const struct option options[] = {
-      {"dir", required_argument, NULL, 'd'}, {"shim", required_argument, NULL, 's'}, {0}};
+      {"dir", required_argument, NULL, 'd'}, {"shim", required_argument, NULL, 's'}, {"cgroup", required_argument, NULL, 'c'}, {0}};
   int option;
   while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
     if (option == 'd') {
@@ -250,6 +256,8 @@ static void read_options(int argc, char **argv) {
     } else if (option == 's') {
       shim = open(optarg, O_RDONLY | O_CLOEXEC);
       if (shim < 0) die_errno(optarg);
+    } else if (option == 'c') {
+      group_place = optarg;
     } else {
       exit(2);
     }
@@ -262,6 +270,7 @@ int main(int argc, char **argv) {
   /* A terminal's Ctrl-C goes to the whole group; the node decides what it means. */
   signal(SIGINT, SIG_IGN);
   signal(SIGPIPE, SIG_IGN);
+  cgroup_use(group_place);
   make_fifos();
   share_user_of_guests();
   int children = watch_children();

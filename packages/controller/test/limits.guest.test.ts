@@ -1,0 +1,136 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { Cell } from '@sandpiper/controller';
+import { cgroupPlace, type CgroupPlace } from '@sandpiper/guest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { runSource } from './local.js';
+
+const MIB = 1024 * 1024;
+const lent = cgroupPlace();
+const NONE: CgroupPlace = { kind: 'none', why: 'the test wants none' };
+
+/** The same suite for every mechanism that this host has. */
+const mechanisms = [
+  { name: 'no control groups', groups: NONE, enforcer: 'keeper-watch' },
+  ...(lent.kind === 'none'
+    ? []
+    : [{ name: `cgroup ${lent.kind}`, groups: lent, enforcer: `cgroup-${lent.kind}` }]),
+];
+if (lent.kind === 'none') process.stderr.write(`limits: this host lends no control groups: ${lent.why}\n`);
+
+const touch = (mebibytes: number) => `
+import mmap
+m = mmap.mmap(-1, ${mebibytes} << 20)
+for i in range(0, len(m), 4096): m[i] = 1
+print('touched')`;
+
+function groupsLeft(): string[] {
+  return lent.kind === 'none'
+    ? []
+    : readdirSync(lent.directory).filter((name) => name.startsWith(`sandpiper-`) && /-\d+$/.test(name));
+}
+
+describe.each(mechanisms)('memory, held by $name', ({ groups, enforcer }) => {
+  let cell: Cell;
+  const limits = { memoryBytes: 64 * MIB };
+
+  beforeAll(async () => {
+    cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null, groups });
+  });
+
+  afterAll(() => cell.close());
+
+  afterEach(() => {
+    expect(groupsLeft()).toEqual([]);
+  });
+
+  it.each([32, 60])('%d of 64 MiB are had, and reported', async (size) => {
+    const { status, stdout, usage, enforcement } = await runSource(cell, touch(size), { limits });
+    expect([status, stdout, enforcement.memory]).toEqual(['ok', 'touched\n', enforcer]);
+    const slack = enforcer === 'keeper-watch' ? 0.1 * size + 4 : 0.05 * size + 2;
+    expect(Math.abs(usage.peakMemoryBytes / MIB - size)).toBeLessThan(slack);
+  });
+
+  it.each([
+    ['touched', touch(80)],
+    ['in many small objects', 'keep = [[i] for i in range(10**8)]'],
+    [
+      'caught as MemoryError, again and again',
+      'while True:\n  try: x = [bytearray(1 << 20) for _ in range(4096)]\n  except MemoryError: pass',
+    ],
+    ['asked for at once', 'try: x = bytearray(1 << 40)\nexcept MemoryError: pass'],
+  ])('more is a memory-limit: %s', async (_, source) => {
+    const { status, message } = await runSource(cell, source, { limits });
+    expect([status, message]).toEqual(['memory-limit', 'the memory limit was reached']);
+  });
+
+  it('is there again for the next run', async () => {
+    expect((await runSource(cell, touch(80), { limits })).status).toBe('memory-limit');
+    expect((await runSource(cell, touch(60), { limits })).status).toBe('ok');
+  });
+});
+
+describe.runIf(lent.kind !== 'none')('a control group', () => {
+  it('does not outlive a keeper that is told to go', async () => {
+    const cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
+    const running = runSource(cell, 'while True: pass').catch((error: unknown) => error);
+    await untilGroup();
+    await cell.close();
+    await running;
+    expect(groupsLeft()).toEqual([]);
+  });
+
+  it('of a keeper that was killed is removed by the next', async () => {
+    const cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
+    const running = runSource(cell, 'while True: pass').catch((error: unknown) => error);
+    const [name = ''] = await untilGroup();
+    process.kill(Number(/^sandpiper-(\d+)-/.exec(name)?.[1]), 'SIGKILL');
+    await running;
+    await cell.close();
+    const next = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
+    await next.close();
+    expect(groupsLeft()).toEqual([]);
+  });
+
+  it('that has gone ends the attempt, and no run goes on without', async () => {
+    const cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
+    const running = runSource(cell, 'while True: pass').catch((error: unknown) => error);
+    const [name = ''] = await untilGroup();
+    await moveOutAndRemove(name);
+    expect(String(await running)).toContain('the control group of the guest has gone');
+    expect((await runSource(cell, 'print(1)')).status).toBe('ok');
+    await cell.close();
+  });
+
+  it('that cannot be made keeps a cell from starting', async () => {
+    const groups: CgroupPlace = { kind: 'v1', directory: '/proc' };
+    await expect(Cell.start({ id: 0, cpu: null, node: null, rpython: null, groups })).rejects.toThrow(
+      'v1:/proc',
+    );
+  });
+});
+
+/** Waits until a guest is in its group. */
+async function untilGroup(): Promise<string[]> {
+  for (;;) {
+    const names = groupsLeft();
+    if (names.length > 0 && pids(names[0] ?? '').length > 0) return names;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+function directory(): string {
+  if (lent.kind === 'none') throw new Error('there are no control groups');
+  return lent.directory;
+}
+
+function pids(name: string): string[] {
+  return readFileSync(`${directory()}/${name}/cgroup.procs`, 'latin1').split('\n').filter(Boolean);
+}
+
+async function moveOutAndRemove(name: string): Promise<void> {
+  const { rmdirSync, writeFileSync } = await import('node:fs');
+  // Once its program has begun, so that it is not the start that fails.
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  for (const pid of pids(name)) writeFileSync(`${directory()}/cgroup.procs`, pid);
+  rmdirSync(`${directory()}/${name}`);
+}

@@ -1,0 +1,169 @@
+#include "cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "die.h"
+
+/* A guest is one process with one thread; a few more for what starts and ends. */
+#define MAX_PROCESSES "16"
+#define PREFIX "sandpiper-"
+
+static enum { NONE, V1, V2 } kind;
+static int place = -1; /* the directory that the groups are made in */
+static int group = -1; /* the group of the guest that runs, or of the next */
+static char name[64];
+static unsigned count;
+static int64_t baseline;
+static int peak_file = -1;
+
+const char *cgroup_name(void) { return kind == V2 ? "cgroup-v2" : kind == V1 ? "cgroup-v1" : "none"; }
+
+static int put(const char *file, const char *text) {
+  int fd = openat(group, file, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  ssize_t n = write(fd, text, strlen(text));
+  int error = errno;
+  close(fd);
+  errno = error;
+  return n == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+static int put_number(const char *file, int64_t number) {
+  char text[32];
+  snprintf(text, sizeof text, "%lld", (long long)number);
+  return put(file, text);
+}
+
+/* The number behind `key` in a file of lines `key number`; with no key the whole file is the number. -1 on failure. */
+static int64_t get(const char *file, const char *key) {
+  char text[4096];
+  int fd = openat(group, file, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (n <= 0) return -1;
+  text[n] = 0;
+  if (key == NULL) return strtoll(text, NULL, 10);
+  for (char *line = text; line != NULL; line = strchr(line, '\n')) {
+    if (*line == '\n') line++;
+    size_t length = strlen(key);
+    if (strncmp(line, key, length) == 0 && line[length] == ' ') return strtoll(line + length, NULL, 10);
+  }
+  return -1;
+}
+
+/* Groups are named after their keeper: those of one that is gone are nobody's. */
+static void remove_stale(void) {
+  DIR *listing = fdopendir(dup(place));
+  if (listing == NULL) return;
+  for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
+    if (strncmp(entry->d_name, PREFIX, sizeof PREFIX - 1) != 0) continue;
+    long keeper = strtol(entry->d_name + sizeof PREFIX - 1, NULL, 10);
+    if (keeper > 0 && kill((pid_t)keeper, 0) != 0 && errno == ESRCH) unlinkat(place, entry->d_name, AT_REMOVEDIR);
+  }
+  closedir(listing);
+}
+
+void cgroup_use(const char *text) {
+  if (text == NULL) return;
+  if (strncmp(text, "v2:", 3) == 0) kind = V2;
+  else if (strncmp(text, "v1:", 3) == 0) kind = V1;
+  else die("--cgroup wants v1:DIR or v2:DIR");
+  place = open(text + 3, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (place < 0) die_errno(text);
+  remove_stale();
+  int error = cgroup_make();
+  if (error != 0) {
+    errno = -error;
+    die_errno(text);
+  }
+  cgroup_remove();
+}
+
+static int close_group(int error) {
+  if (peak_file >= 0) close(peak_file);
+  if (group >= 0) close(group);
+  group = peak_file = -1;
+  unlinkat(place, name, AT_REMOVEDIR);
+  return -error;
+}
+
+int cgroup_make(void) {
+  if (kind == NONE) return 0;
+  snprintf(name, sizeof name, PREFIX "%d-%u", (int)getpid(), ++count);
+  if (mkdirat(place, name, 0755) != 0) return -errno;
+  group = openat(place, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (group < 0) return close_group(errno);
+  if (kind == V2) {
+    if (put("memory.oom.group", "1") != 0 || put("pids.max", MAX_PROCESSES) != 0) return close_group(errno);
+    /* Where the host has no swap there is no such file. */
+    if (put("memory.swap.max", "0") != 0 && errno != ENOENT) return close_group(errno);
+    peak_file = openat(group, "memory.peak", O_RDWR | O_CLOEXEC);
+    if (peak_file < 0) peak_file = openat(group, "memory.peak", O_RDONLY | O_CLOEXEC);
+  } else if (put("memory.swappiness", "0") != 0) {
+    return close_group(errno);
+  }
+  return 0;
+}
+
+int cgroup_enter(void) { return kind == NONE ? 0 : put("cgroup.procs", "0"); }
+
+int cgroup_limit(int64_t memory) {
+  if (kind == NONE) return 0;
+  baseline = get(kind == V2 ? "memory.current" : "memory.usage_in_bytes", NULL);
+  if (baseline < 0) return -1;
+  int64_t limit = baseline + memory;
+  if (kind == V2) {
+    if (put_number("memory.max", limit) != 0) return -1;
+    /* The peak begins anew for who writes to it, since Linux 6.12; before that it counts the start too. */
+    if (peak_file >= 0 && write(peak_file, "reset\n", 6) != 6) return 0;
+    return 0;
+  }
+  if (put_number("memory.limit_in_bytes", limit) != 0) return -1;
+  /* With swap accounting, memory and swap together; it may not be below the other. */
+  if (put_number("memory.memsw.limit_in_bytes", limit) != 0 && errno != ENOENT) return -1;
+  return put("memory.max_usage_in_bytes", "0");
+}
+
+static int64_t peak_of_group(void) {
+  if (kind == V1) return get("memory.max_usage_in_bytes", NULL);
+  char text[32];
+  ssize_t n = peak_file < 0 ? -1 : pread(peak_file, text, sizeof text - 1, 0);
+  if (n <= 0) return -1;
+  text[n] = 0;
+  return strtoll(text, NULL, 10);
+}
+
+int cgroup_check(void) {
+  if (kind == NONE) return 0;
+  return get(kind == V2 ? "memory.current" : "memory.usage_in_bytes", NULL) < 0 ? -1 : 0;
+}
+
+int cgroup_read(struct cgroup_usage *usage) {
+  if (kind == NONE || group < 0) return 0;
+  if (cgroup_check() != 0) return -1;
+  int64_t peak = peak_of_group();
+  int64_t kills = get(kind == V2 ? "memory.events" : "memory.oom_control", "oom_kill");
+  /* -1 of the peak: a kernel before 5.19 does not tell it, and the keeper's own figure stands. */
+  *usage = (struct cgroup_usage){.peak = peak < 0 ? -1 : peak > baseline ? peak - baseline : 0, .killed = kills > 0};
+  return 1;
+}
+
+void cgroup_remove(void) {
+  if (kind == NONE || group < 0) return;
+  if (peak_file >= 0) close(peak_file);
+  close(group);
+  group = peak_file = -1;
+  /* The last of its processes was reaped; the kernel may take a moment more to see it empty. */
+  const struct timespec moment = {0, 1000000};
+  for (int i = 0; i < 200 && unlinkat(place, name, AT_REMOVEDIR) != 0 && errno == EBUSY; i++) nanosleep(&moment, NULL);
+}

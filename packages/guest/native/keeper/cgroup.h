@@ -1,0 +1,43 @@
+/*
+ * Control groups, where the host lends them (cgroups(7)): a group for each guest, whose memory the kernel bounds exactly.
+ * One interface; version 2, version 1, and none behind it. Sizes in bytes.
+ */
+#ifndef SANDPIPER_CGROUP_H
+#define SANDPIPER_CGROUP_H
+
+#include <stdint.h>
+
+/*
+ * Takes `place`: "v2:DIR", "v1:MEMORY_DIR", or NULL for none. Groups that dead keepers left there are removed. Ends the
+ * process with a line when groups cannot be made there.
+ */
+void cgroup_use(const char *place);
+
+/* "cgroup-v2", "cgroup-v1" or "none". */
+const char *cgroup_name(void);
+
+/* Makes the group of the next guest, which holds nothing yet. Returns 0, or a negative errno. */
+int cgroup_make(void);
+
+/* The calling process moves there. Returns 0, or -1 with errno. Between fork and exec. */
+int cgroup_enter(void);
+
+/* From now on it may use `memory` more than it does now; the peak counts from here. Returns 0, or -1 with errno. */
+int cgroup_limit(int64_t memory);
+
+/* What is seen of a group. */
+struct cgroup_usage {
+  int64_t peak; /* above what there was at cgroup_limit */
+  int killed;   /* the kernel has killed in it for want of memory */
+};
+
+/* Returns 1 when there is a group and it was read, 0 when there is none, -1 when it has gone. */
+int cgroup_read(struct cgroup_usage *usage);
+
+/* Returns 0 while the group is there, -1 when it has gone. */
+int cgroup_check(void);
+
+/* Removes the group of a guest that has been reaped. */
+void cgroup_remove(void);
+
+#endif

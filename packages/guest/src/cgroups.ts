@@ -1,0 +1,123 @@
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = '/sys/fs/cgroup';
+
+/** Where keepers may make a control group for each guest (cgroups(7)), or why they may not. */
+export type CgroupPlace =
+  | { readonly kind: 'v1' | 'v2'; readonly directory: string }
+  | { readonly kind: 'none'; readonly why: string };
+
+/** What the environment variable SANDPIPER_CGROUPS may say. */
+const CHOICES = ['auto', 'off', 'v1', 'v2'];
+
+let found: CgroupPlace | undefined;
+
+/**
+ * Looked for once. With `SANDPIPER_CGROUPS=v1` or `v2` it must be that one.
+ * @throws Error with one line when what was asked for cannot be had
+ */
+export function cgroupPlace(): CgroupPlace {
+  found ??= choose(process.env['SANDPIPER_CGROUPS'] ?? 'auto');
+  return found;
+}
+
+function choose(choice: string): CgroupPlace {
+  if (!CHOICES.includes(choice)) {
+    throw new Error(`SANDPIPER_CGROUPS must be one of ${CHOICES.join(', ')}, not ${JSON.stringify(choice)}`);
+  }
+  if (choice === 'off') return { kind: 'none', why: 'switched off by SANDPIPER_CGROUPS' };
+  const v2 = choice === 'v1' ? null : placeV2();
+  if (v2?.kind === 'v2') return v2;
+  const v1 = choice === 'v2' ? null : placeV1();
+  if (v1?.kind === 'v1') return v1;
+  const why = [v2, v1].flatMap((place) => (place?.kind === 'none' ? [place.why] : [])).join('; ');
+  if (choice !== 'auto') throw new Error(`SANDPIPER_CGROUPS=${choice}: ${why}`);
+  return { kind: 'none', why };
+}
+
+/** Of this process, e.g. `/user.slice`; null where that hierarchy is not there. */
+function groupOf(form: RegExp): string | null {
+  return form.exec(readFileSync('/proc/self/cgroup', 'latin1'))?.[1] ?? null;
+}
+
+function placeV1(): CgroupPlace {
+  const group = groupOf(/^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(.*)$/m);
+  const directory = group === null ? null : join(ROOT, 'memory', group);
+  if (directory === null || !existsSync(join(directory, 'memory.limit_in_bytes'))) {
+    return { kind: 'none', why: 'no memory controller of version 1' };
+  }
+  return writable(directory) ? { kind: 'v1', directory } : notOurs(directory);
+}
+
+function placeV2(): CgroupPlace {
+  const group = groupOf(/^0::(.*)$/m);
+  if (group === null || !existsSync(join(ROOT, 'cgroup.controllers'))) {
+    return { kind: 'none', why: 'cgroup v2 is not mounted' };
+  }
+  const own = join(ROOT, group);
+  const controllers = words(join(own, 'cgroup.controllers'));
+  if (!controllers.includes('memory') || !controllers.includes('pids')) {
+    return { kind: 'none', why: `${own} has no controllers for memory and pids` };
+  }
+  if (!writable(own) || !writable(join(own, 'cgroup.subtree_control'))) return notOurs(own);
+  try {
+    return delegate(own);
+  } catch (error) {
+    return { kind: 'none', why: `${own} cannot be divided: ${(error as Error).message}` };
+  }
+}
+
+/**
+ * A group with controllers for its children may hold no process itself, but at the root: so this process, alone in its
+ * group, moves into a child. What others are in the group is not ours to move.
+ */
+function delegate(own: string): CgroupPlace {
+  const enabled = words(join(own, 'cgroup.subtree_control'));
+  if (enabled.includes('memory') && enabled.includes('pids')) return { kind: 'v2', directory: own };
+  const others = words(join(own, 'cgroup.procs')).filter((pid) => !isOurs(Number(pid)));
+  if (own !== `${ROOT}/` && others.length > 0) {
+    return {
+      kind: 'none',
+      why: `${own} holds other processes too; start this one in a delegated group of its own`,
+    };
+  }
+  const leaf = join(own, `sandpiper-node-${process.pid}`);
+  if (own !== `${ROOT}/`) {
+    mkdirSync(leaf, { recursive: true });
+    for (const pid of words(join(own, 'cgroup.procs'))) writeFileSync(join(leaf, 'cgroup.procs'), pid);
+  }
+  writeFileSync(join(own, 'cgroup.subtree_control'), '+memory +pids');
+  return { kind: 'v2', directory: own };
+}
+
+/** This process or one that descends from it. */
+function isOurs(pid: number): boolean {
+  for (let at = pid; at > 1; ) {
+    if (at === process.pid) return true;
+    try {
+      const stat = readFileSync(`/proc/${at}/stat`, 'latin1');
+      at = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    } catch {
+      return true; // ended meanwhile
+    }
+  }
+  return false;
+}
+
+function notOurs(directory: string): CgroupPlace {
+  return { kind: 'none', why: `${directory} is not ours to write to` };
+}
+
+function writable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function words(path: string): string[] {
+  return readFileSync(path, 'latin1').split(/\s+/).filter(Boolean);
+}
