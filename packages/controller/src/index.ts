@@ -1,4 +1,5 @@
 export * from './cell.js';
+export { cgroupPlace } from '@sandpiper/guest';
 export { EngineUnusableError, type Interpreter, type TranslatedInterpreter } from './engines.js';
 export * from './host.js';
 export type { Determinism, GuestFile, GuestJob } from './job.js';

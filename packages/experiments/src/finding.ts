@@ -1,0 +1,7 @@
+/** One demand, and what was measured. */
+export interface Finding {
+  readonly experiment: string;
+  readonly measured: string;
+  readonly demanded: string;
+  readonly met: boolean;
+}
