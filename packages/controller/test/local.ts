@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS, type LimitsRequest, type RunResult } from '@sandpiper/contracts';
-import type { Cell, Determinism, Interpreter } from '@sandpiper/controller';
+import type { Cell, Determinism, Interpreter, LiveStreams } from '@sandpiper/controller';
 
 let count = 0;
 
@@ -18,28 +18,36 @@ export interface SourceRun {
 }
 
 /** Runs a program's text in a cell, output captured. */
-export function runSource(cell: Cell, source: string, more: SourceRun = {}): Promise<RunResult> {
+export function runSource(
+  cell: Cell,
+  source: string,
+  more: SourceRun = {},
+  streams: LiveStreams | null = null,
+): Promise<RunResult> {
   const given = Object.fromEntries(
     Object.entries(more.limits ?? {}).filter(([, value]) => value !== undefined),
   );
-  return cell.runJob({
-    id: more.id ?? `test-${++count}`,
-    attempt: 1,
-    interpreter: more.interpreter ?? { engine: 'seccomp' },
-    programPath: 'main.py',
-    args: more.args ?? [],
-    env: more.env ?? {},
-    folder: '/box',
-    files: Object.entries({ 'main.py': source, ...more.files }).map(([name, data]) => ({
-      path: `/box/${name}`,
-      data: Buffer.from(data),
-    })),
-    mounts: [],
-    stdin: { kind: 'buffer', data: Buffer.from(more.stdin ?? '') },
-    output: 'capture',
-    tracePath: more.tracePath ?? null,
-    deterministic: more.deterministic ?? null,
-    outputs: more.outputs ?? [],
-    limits: { ...DEFAULT_LIMITS, ...given },
-  });
+  return cell.runJob(
+    {
+      id: more.id ?? `test-${++count}`,
+      attempt: 1,
+      interpreter: more.interpreter ?? { engine: 'seccomp' },
+      programPath: 'main.py',
+      args: more.args ?? [],
+      env: more.env ?? {},
+      folder: '/box',
+      files: Object.entries({ 'main.py': source, ...more.files }).map(([name, data]) => ({
+        path: `/box/${name}`,
+        data: Buffer.from(data),
+      })),
+      mounts: [],
+      stdin: { kind: 'buffer', data: Buffer.from(more.stdin ?? '') },
+      output: streams === null ? 'capture' : 'live',
+      tracePath: more.tracePath ?? null,
+      deterministic: more.deterministic ?? null,
+      outputs: more.outputs ?? [],
+      limits: { ...DEFAULT_LIMITS, ...given },
+    },
+    streams,
+  );
 }

@@ -27,7 +27,8 @@ interface Options {
   readonly json: string | null;
 }
 
-function parse(args: readonly string[]): Options | 'help' | string {
+/** Null when help is asked for. */
+function parse(args: readonly string[]): Options | { readonly complaint: string } | null {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -39,12 +40,13 @@ function parse(args: readonly string[]): Options | 'help' | string {
         help: { type: 'boolean', short: 'h' },
       },
     });
-    if (values.help === true) return 'help';
-    if (positionals.length !== 1 || positionals[0] !== 'limits')
-      return 'give the name of an experiment: limits';
+    if (values.help === true) return null;
+    if (positionals.length !== 1 || positionals[0] !== 'limits') {
+      return { complaint: 'give the name of an experiment: limits' };
+    }
     return { quick: values.quick === true, page: values.page ?? null, json: values.json ?? null };
   } catch (error) {
-    return (error as Error).message.split('\n')[0] ?? 'bad usage';
+    return { complaint: (error as Error).message.split('\n')[0] ?? 'bad usage' };
   }
 }
 
@@ -89,10 +91,10 @@ ${rows.join('\n')}
 }
 
 const options = parse(process.argv.slice(2));
-if (options === 'help') {
+if (options === null) {
   process.stdout.write(HELP);
-} else if (typeof options === 'string') {
-  process.stderr.write(`experiments: ${options} (see --help)\n`);
+} else if ('complaint' in options) {
+  process.stderr.write(`experiments: ${options.complaint} (see --help)\n`);
   process.exitCode = 2;
 } else {
   const findings = await measure(options.quick);

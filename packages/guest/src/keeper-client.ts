@@ -131,6 +131,8 @@ export class KeeperClient {
       line = this.#line();
       this.#unread = `${end}\n${this.#unread}`;
     }
+    // Of a guest that lives and cannot be held: somebody's to look at, and not the program's doing.
+    if (line.startsWith('failed the limits')) throw new KeeperError(line);
     return line === 'marked';
   }
 

@@ -124,8 +124,11 @@ int cgroup_limit(int64_t memory) {
   int64_t limit = baseline + memory;
   if (kind == V2) {
     if (put_number("memory.max", limit) != 0) return -1;
-    /* The peak begins anew for who writes to it, since Linux 6.12; before that it counts the start too. */
-    if (peak_file >= 0 && write(peak_file, "reset\n", 6) != 6) return 0;
+    /* The peak begins anew for who writes to it, since Linux 6.12. Before that it counts the start too: of no use. */
+    if (peak_file >= 0 && write(peak_file, "reset\n", 6) != 6) {
+      close(peak_file);
+      peak_file = -1;
+    }
     return 0;
   }
   if (put_number("memory.limit_in_bytes", limit) != 0) return -1;
@@ -153,7 +156,7 @@ int cgroup_read(struct cgroup_usage *usage) {
   if (cgroup_check() != 0) return -1;
   int64_t peak = peak_of_group();
   int64_t kills = get(kind == V2 ? "memory.events" : "memory.oom_control", "oom_kill");
-  /* -1 of the peak: a kernel before 5.19 does not tell it, and the keeper's own figure stands. */
+  /* -1 of the peak: the kernel does not tell it, and the keeper's own figure stands. */
   *usage = (struct cgroup_usage){.peak = peak < 0 ? -1 : peak > baseline ? peak - baseline : 0, .killed = kills > 0};
   return 1;
 }

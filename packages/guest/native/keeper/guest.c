@@ -184,7 +184,10 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
 
 int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory) {
   int64_t space, own;
-  if (guest->pid == 0 || memory_of(guest, &space, &own) != 0) return -1;
+  if (guest->pid == 0 || memory_of(guest, &space, &own) != 0) {
+    errno = ESRCH;
+    return -1;
+  }
   /*
    * The address space bounds what two looks of the watch could miss. It is twice as wide, and 256 MiB more, than the memory
    * limit, because a program may reserve more than it touches; what counts is what it touches.

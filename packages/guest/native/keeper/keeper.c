@@ -123,6 +123,7 @@ static void mark(struct words *words) {
       words_take_number(words, 1, &memory) != 0)
     die("a mark command that makes no sense");
   if (guest_mark(&guest, cpu_ms * 1000000, wall_ms * 1000000, memory) == 0) report("marked\n");
+  else if (errno == ESRCH) report("failed the guest has ended\n");
   else report("failed the limits cannot be set: %s\n", strerror(errno));
 }
 
