@@ -64,6 +64,8 @@ export interface GuestEnd {
 export const NOT_EXECUTED: ReadonlyMap<number, string> = new Map([
   [118, 'it could not enter its control group'],
   [119, 'the shim cannot be loaded: guests must be able to read it, and it must lie where programs may lie'],
+  [124, 'the hard limit of open files is below 8192'],
+  [125, 'its addresses cannot be fixed here, which a deterministic run needs: personality(2) is refused'],
   [127, 'it cannot be executed by the user of the guests, who are nobody when Sandpiper is root'],
 ]);
 
