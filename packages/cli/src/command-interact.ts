@@ -5,7 +5,7 @@ import { completeLimits, limitsSchema, type RunResult } from '@sandpiper/contrac
 import {
   Cell,
   currentCpu,
-  EngineUnusableError,
+  RunRefusedError,
   type GuestJob,
   type LiveStreams,
   RUN_FOLDER,
@@ -58,7 +58,7 @@ export async function interactCommand(options: InteractOptions): Promise<number>
     if (line !== null) process.stderr.write(`sandpiper: ${line}\n`);
     return exitCodeOf(result satisfies RunResult);
   } catch (error) {
-    if (error instanceof EngineUnusableError)
+    if (error instanceof RunRefusedError)
       throw new InputError(escapeForTerminal(error.message), { cause: error });
     throw error;
   } finally {

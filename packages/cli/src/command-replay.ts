@@ -8,7 +8,7 @@ import {
   type TranscriptHeader,
   transcriptHeaderSchema,
 } from '@sandpiper/contracts';
-import { EngineUnusableError, interpreterStampOf, runLocally } from '@sandpiper/controller';
+import { RunRefusedError, interpreterStampOf, runLocally } from '@sandpiper/controller';
 import { InputError } from '@sandpiper/grading';
 import { escapeForTerminal } from './escape.js';
 import { EXIT } from './exit-codes.js';
@@ -83,7 +83,7 @@ async function runAgain({ run, madeBy }: TranscriptHeader, transcriptPath: strin
       { signal: abort.signal },
     );
   } catch (error) {
-    if (error instanceof EngineUnusableError)
+    if (error instanceof RunRefusedError)
       throw new InputError(escapeForTerminal(error.message), { cause: error });
     throw error;
   } finally {

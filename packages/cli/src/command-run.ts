@@ -14,7 +14,7 @@ import {
 } from '@sandpiper/contracts';
 import {
   type Determinism,
-  EngineUnusableError,
+  RunRefusedError,
   type Interpreter,
   type LocalRun,
   RUN_FOLDER,
@@ -35,6 +35,8 @@ export interface RunOptions {
   memoryMb?: number;
   outputMb?: number;
   diskMb?: number;
+  weakerLimits?: boolean;
+  strictLimits?: boolean;
   stdin?: string;
   file?: Pair[];
   env?: Pair[];
@@ -145,6 +147,8 @@ function buildRequest(args: readonly string[], limits: Partial<Limits>, options:
       ? {}
       : { env: Object.fromEntries(options.env.map((e) => [e.name, e.value])) }),
     limits,
+    ...(options.weakerLimits === true ? { accept: { weakerLimits: true } } : {}),
+    ...(options.strictLimits === true ? { accept: { weakerLimits: false } } : {}),
   });
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
@@ -240,7 +244,7 @@ async function runInterruptibly(run: LocalRun, cpu: number | null): Promise<RunR
   try {
     return await runLocally(run, { signal: abort.signal, cpu });
   } catch (error) {
-    if (error instanceof EngineUnusableError)
+    if (error instanceof RunRefusedError)
       throw new InputError(escapeForTerminal(error.message), { cause: error });
     throw error;
   } finally {

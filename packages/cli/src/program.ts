@@ -1,5 +1,5 @@
 import { ENGINES, limitsSchema, MIN_MEMORY_BYTES } from '@sandpiper/contracts';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { GradeOptions } from './command-grade.js';
 import type { InteractOptions } from './command-interact.js';
 import type { RunOptions } from './command-run.js';
@@ -81,6 +81,12 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
       '--disk-mb <n>',
       'limit of the files that the program writes, MiB',
       wholeNumber('--disk-mb', 1, most(diskBytes) / MIB),
+    )
+    .option('--weaker-limits', 'run even where this host has less memory than the limit')
+    .addOption(
+      new Option('--strict-limits', 'run only where a control group holds the memory limit').conflicts(
+        'weakerLimits',
+      ),
     )
     .option('--stdin <file>', 'read the standard input from a file')
     .option(

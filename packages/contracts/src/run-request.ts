@@ -93,7 +93,16 @@ export const runRequestSchema = z
       .optional()
       .describe('Files that the result shall hold, as the run leaves them'),
     limits: partialLimitsSchema.optional(),
-    accept: z.strictObject({ weakerLimits: z.boolean().optional() }).optional(),
+    accept: z
+      .strictObject({
+        weakerLimits: z
+          .boolean()
+          .optional()
+          .describe(
+            'true: run even where the node has less memory than the limit; false: only where a control group holds the memory limit',
+          ),
+      })
+      .optional(),
     priority: z.number().int().min(0).max(100).optional().describe('0 is served first; default 50'),
     tags: z.array(z.string().min(1).max(128)).max(16).optional(),
     idempotencyKey: z.string().min(1).max(256).optional(),

@@ -32,6 +32,9 @@ export const usageSchema = z
     waitMs: milliseconds
       .optional()
       .describe('Time that the program could have run and had no CPU, where the kernel tells'),
+    throttledMs: milliseconds
+      .optional()
+      .describe('Time that the cap on its CPU kept it waiting, start-up included, where the node has a cap'),
     peakMemoryBytes: count.describe("Peak resident memory above the interpreter's own"),
     syscalls: count,
     bytesRead: count.describe('Bytes that reads of the guest returned'),

@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import type { RunRequest, RunResult } from '@sandpiper/contracts';
-import { type CgroupPlace, KeeperProcess } from '@sandpiper/guest';
+import { type CgroupPlace, cgroupPlace, KeeperProcess } from '@sandpiper/guest';
 import { Piscina } from 'piscina';
-import { EngineUnusableError, type TranslatedInterpreter } from './engines.js';
+import { demandEnforceable, RunRefusedError } from './enforceable.js';
+import type { TranslatedInterpreter } from './engines.js';
 import { type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { type LiveStreams, serveLiveStreams } from './live.js';
 import { jobOfRequest } from './request-job.js';
@@ -78,6 +79,7 @@ export class Cell {
   async runJob(job: GuestJob, streams: LiveStreams | null = null): Promise<RunResult> {
     if (this.#died !== null) throw this.#died;
     if (this.#running !== null) throw new Error(`the cell runs ${this.#running} already`);
+    demandEnforceable(job, this.options.groups ?? cgroupPlace());
     this.#running = job.id;
     Atomics.store(this.#shared, SHARED_CANCELLED, 0);
     Atomics.store(this.#shared, SHARED_PID, 0);
@@ -98,7 +100,7 @@ export class Cell {
       const transferList = live === null ? [] : [live.port];
       const running = this.pool.run({ job, place }, { transferList }) as Promise<ThreadAnswer>;
       const answer = await Promise.race([running, this.#death]);
-      if ('unusable' in answer) throw new EngineUnusableError(answer.unusable);
+      if ('refused' in answer) throw new RunRefusedError(answer.refused);
       return answer.result;
     } finally {
       this.#running = null;

@@ -38,11 +38,6 @@ export interface Engine {
 /** What the library of a PyPy holds. */
 export const LIBRARY_FOLDERS = ['lib-python', 'lib_pypy'];
 
-/** The engine cannot be had with what was given; the message is one line for whoever gave it. */
-export class EngineUnusableError extends Error {
-  override readonly name = 'EngineUnusableError';
-}
-
 /** The files of a translated interpreter must be there: see demandInterpreterFiles. */
 export function engineOf(interpreter: Interpreter): Engine {
   if (interpreter.engine === 'seccomp') {

@@ -8,7 +8,8 @@ import {
   parseDump,
   type Transport,
 } from '@sandpiper/protocol';
-import { type Engine, EngineUnusableError } from './engines.js';
+import { RunRefusedError } from './enforceable.js';
+import type { Engine } from './engines.js';
 
 /** The dialect of the shim that this controller was written with (native/shim/shim.h). */
 const SHIM_DIALECT = 1;
@@ -50,7 +51,7 @@ export function inspectTranslated(engine: Engine, keeper: KeeperClient): readonl
       .signatures.map((signature) => signature.text)
       .filter((signature) => !engine.surface.rows.has(signature));
   } catch (error) {
-    throw new EngineUnusableError(`${engine.executable}: ${(error as Error).message}`);
+    throw new RunRefusedError(`${engine.executable}: ${(error as Error).message}`);
   }
   known.set(engine.executable, { stamp, functions });
   return functions;
@@ -80,7 +81,7 @@ function dumpOf(engine: Engine, keeper: KeeperClient): string {
     said = guest.readErrors().toString('utf8').trim();
     guest.close();
   }
-  if (text === null) throw new EngineUnusableError(`${engine.executable}: ${whyNotStarted(end, said)}`);
+  if (text === null) throw new RunRefusedError(`${engine.executable}: ${whyNotStarted(end, said)}`);
   return text;
 }
 

@@ -1,6 +1,7 @@
 export * from './cell.js';
 export { cgroupPlace } from '@sandpiper/guest';
-export { EngineUnusableError, type Interpreter, type TranslatedInterpreter } from './engines.js';
+export { RunRefusedError } from './enforceable.js';
+export type { Interpreter, TranslatedInterpreter } from './engines.js';
 export * from './host.js';
 export type { Determinism, GuestFile, GuestJob } from './job.js';
 export { RUN_FOLDER } from './job.js';

@@ -1,26 +1,27 @@
 import { closeSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { EngineUnusableError, type Interpreter, LIBRARY_FOLDERS } from './engines.js';
+import { RunRefusedError } from './enforceable.js';
+import { type Interpreter, LIBRARY_FOLDERS } from './engines.js';
 
 /** The loader of glibc, which the shim is made for. One that does not preload it would start the program unlocked. */
 const LOADER = 'ld-linux-x86-64.so.2';
 
-/** @throws EngineUnusableError when the files of a translated interpreter are not what they must be */
+/** @throws RunRefusedError when the files of a translated interpreter are not what they must be */
 export function demandInterpreterFiles(interpreter: Interpreter): void {
   if (interpreter.engine !== 'rpython') return;
   const { executable, library } = interpreter;
   const program = look(executable);
-  if (program === undefined) throw new EngineUnusableError(`${executable}: no such file`);
+  if (program === undefined) throw new RunRefusedError(`${executable}: no such file`);
   if (!program.isFile() || (program.mode & 0o111) === 0) {
-    throw new EngineUnusableError(`${executable}: is not an executable file`);
+    throw new RunRefusedError(`${executable}: is not an executable file`);
   }
   demandLoader(executable);
   if (look(library)?.isDirectory() !== true) {
-    throw new EngineUnusableError(`${library}: no such folder`);
+    throw new RunRefusedError(`${library}: no such folder`);
   }
   for (const name of LIBRARY_FOLDERS) {
     if (look(join(library, name))?.isDirectory() !== true) {
-      throw new EngineUnusableError(
+      throw new RunRefusedError(
         `${library}: is not the library of a PyPy: it has no folder ${name} (it holds ${LIBRARY_FOLDERS.join(' and ')})`,
       );
     }
@@ -33,7 +34,7 @@ function look(path: string): Stats | undefined {
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new EngineUnusableError(`${path}: cannot be looked at: ${code}`);
+    throw new RunRefusedError(`${path}: cannot be looked at: ${code}`);
   }
 }
 
@@ -41,12 +42,12 @@ function look(path: string): Stats | undefined {
 function demandLoader(executable: string): void {
   const loader = readLoader(executable);
   if (loader === null) {
-    throw new EngineUnusableError(
+    throw new RunRefusedError(
       `${executable}: is statically linked: the sandbox is preloaded, and wants a dynamically linked program`,
     );
   }
   if (basename(loader) !== LOADER) {
-    throw new EngineUnusableError(
+    throw new RunRefusedError(
       `${executable}: is loaded by ${JSON.stringify(loader.slice(0, 80))}, not by glibc's ${LOADER}`,
     );
   }
@@ -62,7 +63,7 @@ function readLoader(executable: string): string | null {
   try {
     const header = readAt(fd, 0, HEADER_BYTES);
     if (!isProgram(header)) {
-      throw new EngineUnusableError(`${executable}: is not a program for Linux on x86-64`);
+      throw new RunRefusedError(`${executable}: is not a program for Linux on x86-64`);
     }
     const count = Math.min(header.readUInt16LE(56), MAX_ENTRIES);
     const table = readAt(fd, Number(header.readBigUInt64LE(32)), count * ENTRY_BYTES);
@@ -88,7 +89,7 @@ function openToRead(path: string): number {
   try {
     return openSync(path, 'r');
   } catch (error) {
-    throw new EngineUnusableError(`${path}: cannot be read: ${codeOf(error)}`);
+    throw new RunRefusedError(`${path}: cannot be read: ${codeOf(error)}`);
   }
 }
 

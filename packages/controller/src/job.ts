@@ -1,4 +1,4 @@
-import type { Limits } from '@sandpiper/contracts';
+import type { Limits, RunRequest } from '@sandpiper/contracts';
 import type { HostMount } from '@sandpiper/kernel';
 import type { Interpreter } from './engines.js';
 import type { LivePort } from './live.js';
@@ -34,6 +34,8 @@ export interface GuestJob {
   /** Names of files whose content the result shall hold, below the folder. */
   readonly outputs: readonly string[];
   readonly limits: Limits;
+  /** As of the request: see demandEnforceable. */
+  readonly accept?: RunRequest['accept'];
 }
 
 /** The words behind the interpreter's own name. */

@@ -9,7 +9,7 @@ import type { Determinism, GuestFile, GuestJob } from './job.js';
 /** A run here and now, without a queue. */
 export interface LocalRun {
   /** Limits, arguments, environment and engine; files and input are given beside it. */
-  readonly request: Pick<RunRequest, 'args' | 'env' | 'limits'>;
+  readonly request: Pick<RunRequest, 'args' | 'env' | 'limits' | 'accept'>;
   readonly interpreter: Interpreter;
   /** The working directory that the guest sees, absolute; in memory, whatever the host has there. */
   readonly folder: string;
@@ -58,6 +58,7 @@ export async function runLocally(
       deterministic: run.deterministic,
       outputs: run.outputs,
       limits: completeLimits(run.request.limits),
+      ...(run.request.accept === undefined ? {} : { accept: run.request.accept }),
     });
     if (options.signal?.aborted) cancel();
     return await running;

@@ -7,7 +7,8 @@ import {
   type Engine,
   type RunRequest,
 } from '@sandpiper/contracts';
-import { EngineUnusableError, type Interpreter, type TranslatedInterpreter } from './engines.js';
+import { RunRefusedError } from './enforceable.js';
+import type { Interpreter, TranslatedInterpreter } from './engines.js';
 import { type Determinism, type GuestFile, type GuestJob, RUN_FOLDER } from './job.js';
 
 /** The job that a request of the API stands for. */
@@ -40,6 +41,7 @@ export function jobOfRequest(
     deterministic: determinismOf(request),
     outputs: request.outputs ?? [],
     limits: completeLimits(request.limits),
+    ...(request.accept === undefined ? {} : { accept: request.accept }),
   };
 }
 
@@ -51,6 +53,6 @@ function determinismOf({ deterministic }: RunRequest): Determinism | null {
 
 function interpreterOf(engine: Engine, rpython: TranslatedInterpreter | null): Interpreter {
   if (engine === 'seccomp') return { engine };
-  if (rpython === null) throw new EngineUnusableError('this node has no interpreter for the engine rpython');
+  if (rpython === null) throw new RunRefusedError('this node has no interpreter for the engine rpython');
   return rpython;
 }

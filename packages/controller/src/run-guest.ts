@@ -13,7 +13,7 @@ const STARTUP_MS = 20_000;
 
 /**
  * Runs one program from start to result. Blocks its thread: whoever wants it to stop sets the shared word and kills the
- * guest. Throws only for what is neither the program's nor the guest's doing, {@link EngineUnusableError} among it.
+ * guest. Throws only for what is neither the program's nor the guest's doing, {@link RunRefusedError} among it.
  */
 export function runGuest(job: GuestJob, place: CellPlace, keeper: KeeperClient): RunResult {
   const startedAt = new Date();

@@ -162,6 +162,7 @@ export class Session {
         controllerCpuMs,
         wallMs: measured.wallMs,
         ...(waitMs === null ? {} : { waitMs }),
+        ...(end.throttledNs === null ? {} : { throttledMs: end.throttledNs / 1e6 }),
         peakMemoryBytes: end.peakBytes,
         ...this.#kernel.usage,
       },

@@ -1,7 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import type { RunResult } from '@sandpiper/contracts';
 import { KeeperClient } from '@sandpiper/guest';
-import { EngineUnusableError } from './engines.js';
+import { RunRefusedError } from './enforceable.js';
 import type { CellPlace, GuestJob } from './job.js';
 import { runGuest } from './run-guest.js';
 
@@ -23,14 +23,14 @@ function ownThreadId(): number {
 }
 
 /** What comes back of a job: errors lose their class on the way between threads. */
-export type ThreadAnswer = { readonly result: RunResult } | { readonly unusable: string };
+export type ThreadAnswer = { readonly result: RunResult } | { readonly refused: string };
 
 /** What Piscina calls in the cell's thread. */
 export default function runInThread(task: { job: GuestJob; place: CellPlace }): ThreadAnswer {
   try {
     return { result: runGuest(task.job, task.place, keeperOf(task.place)) };
   } catch (error) {
-    if (error instanceof EngineUnusableError) return { unusable: error.message };
+    if (error instanceof RunRefusedError) return { refused: error.message };
     throw error;
   }
 }

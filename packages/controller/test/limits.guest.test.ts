@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { Cell } from '@sandpiper/controller';
 import { cgroupPlace, type CgroupPlace } from '@sandpiper/guest';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -113,9 +113,24 @@ describe.runIf(lent.kind !== 'none')('a control group', () => {
     );
     await hasBegun;
     const [name = ''] = groupsLeft();
-    for (const pid of pids(name)) writeFileSync(`${directory()}/cgroup.procs`, pid);
+    const elsewhere = `${directory()}/elsewhere-${process.pid}`;
+    mkdirSync(elsewhere);
+    for (const pid of pids(name)) writeFileSync(`${elsewhere}/cgroup.procs`, pid);
     rmdirSync(`${directory()}/${name}`);
     expect(String(await running)).toContain('the control group of the guest has gone');
+    rmdirSync(elsewhere);
+    expect(await runSource(cell, 'print(1)')).toMatchObject({ status: 'ok', message: null });
+    await cell.close();
+  });
+
+  it('is demanded by a run that accepts no weaker limits, and its want refused', async () => {
+    const cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null, groups: NONE });
+    const refused = runSource(cell, 'print(1)', { accept: { weakerLimits: false } });
+    await expect(refused).rejects.toThrow(
+      'no control group holds the memory limit on this node: the test wants none',
+    );
+    const more = { limits: { memoryBytes: Number.MAX_SAFE_INTEGER } };
+    await expect(runSource(cell, 'print(1)', more)).rejects.toThrow('cannot be held: this node has');
     expect((await runSource(cell, 'print(1)')).status).toBe('ok');
     await cell.close();
   });

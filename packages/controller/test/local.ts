@@ -8,6 +8,7 @@ export interface SourceRun {
   readonly stdin?: string | Buffer;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  readonly accept?: { readonly weakerLimits: boolean };
   /** Beside the program: path to content. */
   readonly files?: Readonly<Record<string, string | Buffer>>;
   readonly id?: string;
@@ -41,6 +42,7 @@ export function runSource(
         data: Buffer.from(data),
       })),
       mounts: [],
+      ...(more.accept === undefined ? {} : { accept: more.accept }),
       stdin: { kind: 'buffer', data: Buffer.from(more.stdin ?? '') },
       output: streams === null ? 'capture' : 'live',
       tracePath: more.tracePath ?? null,

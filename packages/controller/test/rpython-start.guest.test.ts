@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Cell, EngineUnusableError, type TranslatedInterpreter } from '@sandpiper/controller';
+import { Cell, RunRefusedError, type TranslatedInterpreter } from '@sandpiper/controller';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSource } from './local.js';
 import { Bench, GUEST_PATH } from './translated.js';
@@ -45,7 +45,7 @@ async function refusal(more: Partial<TranslatedInterpreter>): Promise<string> {
     (result) => new Error(`it ran: ${JSON.stringify(result)}`),
     (cause: Error) => cause,
   );
-  expect(error).toBeInstanceOf(EngineUnusableError);
+  expect(error).toBeInstanceOf(RunRefusedError);
   expect(error.message).not.toContain('\n');
   // The cell is as good as before.
   expect(await start({})).toMatchObject({ status: 'ok', stdout: '42\n' });

@@ -25,6 +25,7 @@ const EXIT_0: GuestEnd = {
   baselineBytes: 0,
   peakBytes: 0,
   waitedNs: 0,
+  throttledNs: null,
 };
 
 const killed = (reason: GuestEnd['reason'], signal = 9): Partial<GuestEnd> => ({

@@ -1,11 +1,13 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const ROOT = '/sys/fs/cgroup';
 
 /** Where keepers may make a control group for each guest (cgroups(7)), or why they may not. */
 export type CgroupPlace =
-  | { readonly kind: 'v1' | 'v2'; readonly directory: string }
+  | { readonly kind: 'v1'; readonly directory: string }
+  /** `cpus`: how many CPUs a guest may use at most (cpu.max), or null for no cap. */
+  | { readonly kind: 'v2'; readonly directory: string; readonly cpus: number | null }
   | { readonly kind: 'none'; readonly why: string };
 
 /** What the environment variable SANDPIPER_CGROUPS may say. */
@@ -18,8 +20,37 @@ let found: CgroupPlace | undefined;
  * @throws Error with one line when what was asked for cannot be had
  */
 export function cgroupPlace(): CgroupPlace {
-  found ??= choose(process.env['SANDPIPER_CGROUPS'] ?? 'auto');
+  found ??= withCap(choose(process.env['SANDPIPER_CGROUPS'] ?? 'auto'), cpuCap());
   return found;
+}
+
+/** Of `SANDPIPER_GUEST_CPUS`, e.g. 0.5; null when nothing is asked for. */
+function cpuCap(): number | null {
+  const text = process.env['SANDPIPER_GUEST_CPUS'];
+  if (text === undefined || text === '') return null;
+  const cpus = Number(text);
+  if (!(cpus >= 0.01 && cpus <= 1024)) {
+    throw new Error(`SANDPIPER_GUEST_CPUS must be a number from 0.01 to 1024, not ${JSON.stringify(text)}`);
+  }
+  return cpus;
+}
+
+function withCap(place: CgroupPlace, cpus: number | null): CgroupPlace {
+  if (cpus === null) return place;
+  if (place.kind !== 'v2') {
+    const why = place.kind === 'none' ? place.why : 'there is version 1 only';
+    throw new Error(`SANDPIPER_GUEST_CPUS needs control groups of version 2: ${why}`);
+  }
+  const enabled = words(join(place.directory, 'cgroup.subtree_control'));
+  try {
+    if (!enabled.includes('cpu')) writeFileSync(join(place.directory, 'cgroup.subtree_control'), '+cpu');
+  } catch (error) {
+    throw new Error(
+      `SANDPIPER_GUEST_CPUS: ${place.directory} has no controller for the CPU: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+  return { ...place, cpus };
 }
 
 function choose(choice: string): CgroupPlace {
@@ -60,6 +91,8 @@ function placeV2(): CgroupPlace {
   if (!controllers.includes('memory') || !controllers.includes('pids')) {
     return { kind: 'none', why: `${own} has no controllers for memory and pids` };
   }
+  const above = own === `${ROOT}/` ? null : dirname(own);
+  if (above !== null && isDivided(above)) return { kind: 'v2', directory: above, cpus: null };
   if (!writable(own) || !writable(join(own, 'cgroup.subtree_control'))) return notOurs(own);
   try {
     return delegate(own);
@@ -69,12 +102,24 @@ function placeV2(): CgroupPlace {
 }
 
 /**
+ * The group above, lent to us with the controllers on: our own is then one of several, beside those of the guests. So it is
+ * below a node that has moved itself (see `delegate`), and where an administrator has made both.
+ */
+function isDivided(directory: string): boolean {
+  if (!writable(directory) || !writable(join(directory, 'cgroup.procs'))) return false;
+  if (words(join(directory, 'cgroup.procs')).length > 0) return false;
+  const enabled = words(join(directory, 'cgroup.subtree_control'));
+  return enabled.includes('memory') && enabled.includes('pids');
+}
+
+/**
  * A group with controllers for its children may hold no process itself, but at the root: so this process, alone in its
  * group, moves into a child. What others are in the group is not ours to move.
  */
 function delegate(own: string): CgroupPlace {
   const enabled = words(join(own, 'cgroup.subtree_control'));
-  if (enabled.includes('memory') && enabled.includes('pids')) return { kind: 'v2', directory: own };
+  if (enabled.includes('memory') && enabled.includes('pids'))
+    return { kind: 'v2', directory: own, cpus: null };
   const others = words(join(own, 'cgroup.procs')).filter((pid) => !isOurs(Number(pid)));
   if (own !== `${ROOT}/` && others.length > 0) {
     return {
@@ -88,7 +133,7 @@ function delegate(own: string): CgroupPlace {
     for (const pid of words(join(own, 'cgroup.procs'))) writeFileSync(join(leaf, 'cgroup.procs'), pid);
   }
   writeFileSync(join(own, 'cgroup.subtree_control'), '+memory +pids');
-  return { kind: 'v2', directory: own };
+  return { kind: 'v2', directory: own, cpus: null };
 }
 
 /** This process or one that descends from it. */

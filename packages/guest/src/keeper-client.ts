@@ -58,6 +58,8 @@ export interface GuestEnd {
   readonly peakBytes: number;
   /** How long it could have run and had no CPU, since its program began; null where the kernel does not tell. */
   readonly waitedNs: number | null;
+  /** How long a cap on its CPU (cpu.max) has kept it waiting, its start included; null without one. */
+  readonly throttledNs: number | null;
 }
 
 /** What it means when a guest ends with this exit code before its program began (native/keeper/guest.h). */
@@ -153,7 +155,8 @@ export class KeeperClient {
     const words = line.split(' ');
     const memoryHeldBy = words.pop() ?? '';
     const [, reason = '', ...figures] = words;
-    const [status, startupCpuNs, cpuNs, wallNs, baselineBytes, peakBytes, waitedNs] = figures.map(Number);
+    const [status, startupCpuNs, cpuNs, wallNs, baselineBytes, peakBytes, waitedNs, throttledNs] =
+      figures.map(Number);
     const enforcer = ENFORCERS.get(memoryHeldBy as 'none');
     if (
       !REASONS.has(reason) ||
@@ -177,6 +180,7 @@ export class KeeperClient {
       baselineBytes: baselineBytes ?? 0,
       peakBytes: peakBytes ?? 0,
       waitedNs: waitedNs === undefined || waitedNs < 0 ? null : waitedNs,
+      throttledNs: throttledNs === undefined || throttledNs < 0 ? null : throttledNs,
     };
   }
 

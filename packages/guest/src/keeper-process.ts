@@ -25,7 +25,9 @@ export class KeeperProcess {
   static async start(place: CgroupPlace = cgroupPlace()): Promise<KeeperProcess> {
     const directory = mkdtempSync(join(tmpdir(), 'sandpiper-cell-'));
     const groups = place.kind === 'none' ? [] : ['--cgroup', `${place.kind}:${place.directory}`];
-    const child = spawn(KEEPER_PATH, ['--dir', directory, '--shim', SHIM_PATH, ...groups], {
+    const cap =
+      place.kind === 'v2' && place.cpus !== null ? ['--cpus', String(Math.round(place.cpus * 1000))] : [];
+    const child = spawn(KEEPER_PATH, ['--dir', directory, '--shim', SHIM_PATH, ...groups, ...cap], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: {},
     });

@@ -1,4 +1,4 @@
-import { EngineUnusableError } from '@sandpiper/controller';
+import { RunRefusedError } from '@sandpiper/controller';
 import { completeLimits, type RunJob, type RunResult } from '@sandpiper/contracts';
 import { RUN_ATTEMPTS, syntheticResult, type RunStore } from '@sandpiper/store';
 import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
@@ -150,7 +150,7 @@ export class RunProcessor {
       await this.finish(run, this.unstarted(lease, run, attempt, 'cancelled', 'cancelled'), attempt);
       return 'completed';
     }
-    if (error instanceof EngineUnusableError) {
+    if (error instanceof RunRefusedError) {
       // It would be so at every attempt on this node, and another would have been given the run by its configuration.
       await this.finish(run, this.unstarted(lease, run, attempt, 'internal-error', error.message), attempt);
       return 'completed';

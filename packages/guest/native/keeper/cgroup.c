@@ -24,6 +24,7 @@ static char name[64];
 static unsigned count;
 static int64_t baseline;
 static int peak_file = -1;
+static int64_t cpu_thousandths; /* 0: no cap */
 
 const char *cgroup_name(void) { return kind == V2 ? "cgroup-v2" : kind == V1 ? "cgroup-v1" : "none"; }
 
@@ -73,7 +74,10 @@ static void remove_stale(void) {
   closedir(listing);
 }
 
+void cgroup_cap_cpu(int64_t thousandths) { cpu_thousandths = thousandths; }
+
 void cgroup_use(const char *text) {
+  if (cpu_thousandths > 0 && (text == NULL || strncmp(text, "v2:", 3) != 0)) die("--cpus wants --cgroup v2:DIR");
   if (text == NULL) return;
   if (strncmp(text, "v2:", 3) == 0) kind = V2;
   else if (strncmp(text, "v1:", 3) == 0) kind = V1;
@@ -107,6 +111,12 @@ int cgroup_make(void) {
     if (put("memory.oom.group", "1") != 0 || put("pids.max", MAX_PROCESSES) != 0) return close_group(errno);
     /* Where the host has no swap there is no such file. */
     if (put("memory.swap.max", "0") != 0 && errno != ENOENT) return close_group(errno);
+    if (cpu_thousandths > 0) {
+      /* Quota and period, microseconds. */
+      char cap[48];
+      snprintf(cap, sizeof cap, "%lld 100000", (long long)cpu_thousandths * 100);
+      if (put("cpu.max", cap) != 0) return close_group(errno);
+    }
     peak_file = openat(group, "memory.peak", O_RDWR | O_CLOEXEC);
     if (peak_file < 0) peak_file = openat(group, "memory.peak", O_RDONLY | O_CLOEXEC);
   } else if (put("memory.swappiness", "0") != 0) {
@@ -157,7 +167,11 @@ int cgroup_read(struct cgroup_usage *usage) {
   int64_t peak = peak_of_group();
   int64_t kills = get(kind == V2 ? "memory.events" : "memory.oom_control", "oom_kill");
   /* -1 of the peak: the kernel does not tell it, and the keeper's own figure stands. */
-  *usage = (struct cgroup_usage){.peak = peak < 0 ? -1 : peak > baseline ? peak - baseline : 0, .killed = kills > 0};
+  *usage = (struct cgroup_usage){.peak = peak < 0 ? -1 : peak > baseline ? peak - baseline : 0, .killed = kills > 0, .throttled = -1};
+  if (kind == V2 && cpu_thousandths > 0) {
+    int64_t microseconds = get("cpu.stat", "throttled_usec");
+    usage->throttled = microseconds < 0 ? -1 : microseconds * 1000;
+  }
   return 1;
 }
 

@@ -13,6 +13,9 @@
  */
 void cgroup_use(const char *place);
 
+/* Guests get so many thousandths of a CPU at most (cpu.max); version 2 only. Called before cgroup_use. */
+void cgroup_cap_cpu(int64_t thousandths);
+
 /* "cgroup-v2", "cgroup-v1" or "none". */
 const char *cgroup_name(void);
 
@@ -29,6 +32,7 @@ int cgroup_limit(int64_t memory);
 struct cgroup_usage {
   int64_t peak; /* above what there was at cgroup_limit */
   int killed;   /* the kernel has killed in it for want of memory */
+  int64_t throttled; /* nanoseconds that cpu.max has kept it waiting; -1 where it has none */
 };
 
 /* Returns 1 when there is a group and it was read, 0 when there is none, -1 when it has gone. */

@@ -291,9 +291,10 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
   report->wall = ended - (guest->marked ? guest->marked_at : guest->started);
   report->peak = guest->marked && peak > 0 ? peak : 0;
   report->waited = waited_in_all < 0 ? -1 : guest->marked ? waited_in_all - guest->waited_at_mark : 0;
-  struct cgroup_usage group;
+  struct cgroup_usage group = {.throttled = -1};
   int read = cgroup_read(&group);
   cgroup_remove();
+  report->throttled = group.throttled;
   if (read > 0 && group.peak >= 0 && guest->marked) report->peak = group.peak;
   if (guest->why == GUEST_RUNS) guest->why = read < 0 ? END_LOST : END_EXIT;
   if (read > 0 && group.killed && guest->why != END_LOST) guest->why = END_MEMORY;

@@ -51,6 +51,7 @@ struct guest {
 struct guest_report {
   int status; /* as of wait4(2) */
   int64_t startup_cpu, cpu, wall, baseline, peak;
+  int64_t throttled; /* by cpu.max, since the start; -1 where there is none */
   int64_t waited; /* could have run and had no CPU, since the mark; -1 where nobody can tell */
 };
 

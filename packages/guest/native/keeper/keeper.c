@@ -1,7 +1,7 @@
 /*
  * The parent of the guests of one cell: starts them, holds them to their limits, kills, reaps and reports.
  *
- *   sandpiper-keeper --dir DIR --shim FILE [--cgroup v2:DIR | --cgroup v1:DIR]
+ *   sandpiper-keeper --dir DIR --shim FILE [--cgroup v2:DIR [--cpus THOUSANDTHS] | --cgroup v1:DIR]
  *
  * Theory of operation. The node's main thread started this process and holds its standard input: a line `kill PID` there
  * ends the guest that runs, `interrupt PID` sends it SIGINT, and end of file means that the node is gone: the guest is killed, DIR removed, and this
@@ -20,7 +20,7 @@
  *   timer FIRST_NS INTERVAL_NS                      -
  *   kill                                            -
  *   pin TID CPU                                     pinned | failed WHY
- *                                                   ended WHY STATUS STARTUP_CPU CPU WALL BASELINE PEAK WAITED GROUP
+ *                                                   ended WHY STATUS STARTUP_CPU CPU WALL BASELINE PEAK WAITED THROTTLED GROUP
  * KIND is `stock` or `translated`; FIXED is 1 for the same addresses in every run.
  * Every start that was answered `started` is followed by exactly one `ended`.
  */
@@ -213,9 +213,9 @@ static void reap(void) {
   struct guest_report r;
   if (!guest_reap(&guest, &r)) return;
   close_pipes();
-  report("ended %s %d %lld %lld %lld %lld %lld %lld %s\n", why[guest.why], r.status, (long long)r.startup_cpu,
+  report("ended %s %d %lld %lld %lld %lld %lld %lld %lld %s\n", why[guest.why], r.status, (long long)r.startup_cpu,
          (long long)r.cpu, (long long)r.wall, (long long)r.baseline, (long long)r.peak, (long long)r.waited,
-         cgroup_name());
+         (long long)r.throttled, cgroup_name());
 }
 
 static void make_fifos(void) {
@@ -247,7 +247,7 @@ static void share_user_of_guests(void) {
 
 static void read_options(int argc, char **argv) {
   static const struct option options[] = {
-      {"dir", required_argument, NULL, 'd'}, {"shim", required_argument, NULL, 's'}, {"cgroup", required_argument, NULL, 'c'}, {0}};
+      {"dir", required_argument, NULL, 'd'}, {"shim", required_argument, NULL, 's'}, {"cgroup", required_argument, NULL, 'c'}, {"cpus", required_argument, NULL, 'p'}, {0}};
   int option;
   while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
     if (option == 'd') {
@@ -259,6 +259,8 @@ static void read_options(int argc, char **argv) {
       if (shim < 0) die_errno(optarg);
     } else if (option == 'c') {
       group_place = optarg;
+    } else if (option == 'p') {
+      cgroup_cap_cpu(strtoll(optarg, NULL, 10));
     } else {
       exit(2);
     }
