@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# scripts/test-hosts container: the suite of limits in a container like a pod of the restricted Pod Security Standard.
+set -euo pipefail
+top=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
+cd "$top"
+. scripts/lib/steps.sh
+. scripts/lib/docker-engine.sh
+
+work=$(mktemp -d)
+trap 'stop_docker; rm -rf "$work"' EXIT
+start_docker "$work/docker"
+
+if ! command -v debootstrap >/dev/null; then
+  say 'system packages: debootstrap'
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends debootstrap >/dev/null
+fi
+say 'a base image: Debian by debootstrap, with the Node of this machine'
+quietly debootstrap debootstrap --variant=minbase --include=ca-certificates bookworm "$work/base"
+node_prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
+install -D "$node_prefix/bin/node" "$work/base/usr/local/bin/node"
+mkdir -p "$work/base/usr/local/lib/node_modules"
+cp -r "$(npm root -g)/npm" "$work/base/usr/local/lib/node_modules/npm"
+ln -s ../lib/node_modules/npm/bin/npm-cli.js "$work/base/usr/local/bin/npm"
+# whatever certificates this machine trusts its registries by
+install -D /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/ca-certificates.crt"
+tar -C "$work/base" -c . |
+  docker import --change 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt' - sandpiper-base >/dev/null
+rm -rf "$work/base"
+
+build() { DOCKER_BUILDKIT=0 docker build --quiet --network host --build-arg BASE=sandpiper-base -f deploy/Dockerfile "$@" .; }
+say 'the image with the tests, and the one that is shipped'
+quietly 'the image with the tests' build --target suite --tag sandpiper-suite
+quietly 'the image' build --tag sandpiper
+docker images --format '{{.Repository}} {{.Size}}' | grep '^sandpiper'
+
+# --user is in the image
+restricted=(docker run --rm --cap-drop ALL --security-opt no-new-privileges --read-only --network none --tmpfs /tmp --env CI=true)
+say 'doctor, and a program, in the image that is shipped'
+"${restricted[@]}" sandpiper sandpiper doctor || [[ $? -eq 1 ]]
+"${restricted[@]}" --volume "$top/examples:/examples:ro" sandpiper sandpiper run /examples/hello.py
+say 'the suite of limits in a restricted container'
+"${restricted[@]}" --env NO_COLOR=1 --env TERM=dumb --tmpfs /sandpiper/node_modules/.vite-temp:mode=1777 sandpiper-suite \
+  node node_modules/vitest/vitest.mjs run --no-cache --project guest packages/controller/test/limits.guest.test.ts
+say 'the suite of limits passed in a restricted container'
