@@ -112,6 +112,10 @@ export const runResultSchema = z
     limits: limitsSchema,
     enforcement: enforcementSchema,
     engine: engineSchema,
+    start: z
+      .enum(['cold', 'forked'])
+      .optional()
+      .describe('Whether the interpreter was started for this run, or forked of one that was parked'),
     attempt: count,
     node: z.string().nullable(),
     cell: count.nullable(),

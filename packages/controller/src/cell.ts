@@ -19,6 +19,8 @@ export interface CellOptions {
   readonly rpython: TranslatedInterpreter | null;
   /** Where control groups are made, if not where this host lends them. */
   readonly groups?: CgroupPlace;
+  /** What the parent of the fork server imports; null or nothing: every run starts an interpreter. */
+  readonly profile?: readonly string[] | null;
 }
 
 /** The cell cannot run anything any more; its run, if it had one, is to be tried elsewhere. */
@@ -67,6 +69,7 @@ export class Cell {
       cell.#closing ? null : new CellDiedError(how),
     );
     const cell = new Cell(options, keeper, pool, closed);
+    if (options.profile != null) cell.#prepare();
     return cell;
   }
 
@@ -88,24 +91,37 @@ export class Cell {
       channel === null ? null : { port: channel.port2, words: new Int32Array(new SharedArrayBuffer(8)) };
     if (channel !== null && live !== null && streams !== null)
       serveLiveStreams(channel.port1, live.words, streams);
-    const place: CellPlace = {
-      keeperDirectory: this.keeper.directory,
-      cpu: this.options.cpu,
-      node: this.options.node,
-      cell: this.options.id,
-      shared: this.#shared,
-      live,
-    };
+    const place = this.#place(live);
     try {
       const transferList = live === null ? [] : [live.port];
       const running = this.pool.run({ job, place }, { transferList }) as Promise<ThreadAnswer>;
       const answer = await Promise.race([running, this.#death]);
       if ('refused' in answer) throw new RunRefusedError(answer.refused);
+      if (!('result' in answer)) throw new Error('a thread that answers what it was not asked');
+      if (answer.wantsParent) this.#prepare();
       return answer.result;
     } finally {
       this.#running = null;
       channel?.port1.close();
     }
+  }
+
+  /** A parent for the runs to come; those that come before it is there wait for it. */
+  #prepare(): void {
+    const preparing = this.pool.run({ job: null, place: this.#place(null) }) as Promise<ThreadAnswer>;
+    preparing.catch(() => {}); // the thread is gone, and the cell with it
+  }
+
+  #place(live: CellPlace['live']): CellPlace {
+    return {
+      keeperDirectory: this.keeper.directory,
+      cpu: this.options.cpu,
+      node: this.options.node,
+      cell: this.options.id,
+      shared: this.#shared,
+      profile: this.options.profile ?? null,
+      live,
+    };
   }
 
   /** Sends the guest of that run SIGINT, as a terminal's Ctrl-C would. */

@@ -12,10 +12,12 @@ import { RunRefusedError } from './enforceable.js';
 import type { Engine } from './engines.js';
 
 /** The dialect of the shim that this controller was written with (native/shim/shim.h). */
-const SHIM_DIALECT = 1;
+const SHIM_DIALECT = 2;
 /** A dump names some 150 functions; bytes. */
 const MAX_DUMP_BYTES = 256 * 1024;
 const DUMP_DEADLINE_MS = 10_000;
+/** Elapsed time that the interpreter may take to reach its program: generous, as the machine may be busy. */
+export const STARTUP_MS = 20_000;
 
 /**
  * The shim's first word, which proves that the filter is on: nothing was answered before it. False when the guest ended

@@ -2,6 +2,7 @@ export * from './cell.js';
 export { cgroupPlace } from '@sandpiper/guest';
 export { RunRefusedError } from './enforceable.js';
 export type { Interpreter, TranslatedInterpreter } from './engines.js';
+export { DEFAULT_PROFILE } from './fork-server.js';
 export * from './host.js';
 export type { Determinism, GuestFile, GuestJob } from './job.js';
 export { RUN_FOLDER } from './job.js';

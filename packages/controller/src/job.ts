@@ -60,6 +60,8 @@ export interface CellPlace {
   readonly cell: number | null;
   /** Two words that thread and main thread share: the guest's process id, and whether the run is cancelled. */
   readonly shared: Int32Array;
+  /** What the cell's parent imports before it parks; null: every run starts an interpreter. */
+  readonly profile: readonly string[] | null;
   /** For a job whose streams are `live`. */
   readonly live: LivePort | null;
 }

@@ -3,29 +3,39 @@ import type { RunResult } from '@sandpiper/contracts';
 import type { GuestEnd, KeeperClient, StartedGuest } from '@sandpiper/guest';
 import { Channel, DescriptorTransport } from '@sandpiper/protocol';
 import { type Engine, engineOf } from './engines.js';
-import { inspectTranslated } from './handshake.js';
+import type { ForkServer } from './fork-server.js';
+import { inspectTranslated, STARTUP_MS } from './handshake.js';
 import { demandInterpreterFiles } from './interpreter-files.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { Session } from './session.js';
-
-/** Elapsed time that the interpreter may take to reach its program: generous, as the machine may be busy. */
-const STARTUP_MS = 20_000;
 
 /**
  * Runs one program from start to result. Blocks its thread: whoever wants it to stop sets the shared word and kills the
  * guest. Throws only for what is neither the program's nor the guest's doing, {@link RunRefusedError} among it.
  */
-export function runGuest(job: GuestJob, place: CellPlace, keeper: KeeperClient): RunResult {
+export function runGuest(
+  job: GuestJob,
+  place: CellPlace,
+  keeper: KeeperClient,
+  forkServer: ForkServer | null,
+): RunResult {
   const startedAt = new Date();
   const cpuBefore = threadCpuNs();
   demandInterpreterFiles(job.interpreter);
   const engine = engineOf(job.interpreter);
   const unanswered = engine.kind === 'translated' ? inspectTranslated(engine, keeper) : [];
-  const session = new Session(job, place, keeper, engine);
+  const forked = forkServer?.fork(job) ?? null;
+  let session: Session;
+  try {
+    session = new Session(job, place, keeper, engine, forked?.inheritance ?? null);
+  } catch (error) {
+    if (forked !== null) endOf(forked.guest, keeper);
+    throw error;
+  }
   session.noteUnanswered(unanswered);
   let end: GuestEnd;
   try {
-    const guest = startGuest(job, place, keeper, engine, session.env);
+    const guest = forked?.guest ?? startGuest(job, place, keeper, engine, session.env);
     try {
       Atomics.store(place.shared, SHARED_PID, guest.pid);
       if (Atomics.load(place.shared, SHARED_CANCELLED) !== 0) keeper.kill();
@@ -61,6 +71,12 @@ function startGuest(
     cpu: place.cpu,
     startupMs: STARTUP_MS,
   });
+}
+
+function endOf(guest: StartedGuest, keeper: KeeperClient): void {
+  keeper.kill();
+  keeper.ended();
+  guest.close();
 }
 
 /** CPU time of the calling thread, nanoseconds: the first figure of schedstat (Documentation/scheduler/sched-stats). */

@@ -7,6 +7,7 @@ import {
   GuestKernel,
   type GuestMemory,
   HostClock,
+  type Inheritance,
   type InputStream,
   type Outcome,
   type OutputStream,
@@ -15,6 +16,8 @@ import {
 import { type Channel, GuestGoneError, GuestProtocolError, type Signature } from '@sandpiper/protocol';
 import { hashSeedOf, SeededBytes } from './determinism.js';
 import type { Engine } from './engines.js';
+import { environmentOf } from './environment.js';
+import { answerOrder, orderOf } from './fork-server.js';
 import { greet } from './handshake.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { collectOutputs } from './outputs.js';
@@ -60,13 +63,15 @@ export class Session {
     private readonly place: CellPlace,
     private readonly keeper: KeeperClient,
     private readonly engine: Engine,
+    /** Of the parent, where the guest is forked. */
+    private readonly inheritance: Inheritance | null,
   ) {
     this.#stdout = this.#output('stdout', 1);
     this.#stderr = this.#output('stderr', 2);
     this.#stdin = this.#input();
     this.#trace = job.tracePath === null ? null : openSync(job.tracePath, 'w');
     this.#programPath = job.programPath === null ? null : posix.resolve(job.folder, job.programPath);
-    this.env = environmentOf(job);
+    this.env = variablesOf(job);
     const { deterministic } = job;
     const seeded = deterministic === null ? null : new SeededBytes(deterministic.seed);
     this.#transcript =
@@ -94,6 +99,7 @@ export class Session {
             setAlarm: (first, interval) => keeper.timer(Number(first), Number(interval)),
           }
         : {}),
+      ...(inheritance === null ? {} : { inheritance }),
       shouldStop: () => this.#mustStop(),
       onOpen: (path) => this.#opened(path),
       ...(trace === null ? {} : { trace: (line: string) => void writeSync(trace, `${line}\n`) }),
@@ -103,7 +109,7 @@ export class Session {
   /** Answers calls until the guest has ended or must. */
   serve(channel: Channel): void {
     try {
-      if (!greet(channel)) return;
+      if (!(this.inheritance === null ? greet(channel) : this.#order(channel))) return;
       for (;;) {
         const request = channel.nextRequest();
         if (request === null) return;
@@ -123,6 +129,15 @@ export class Session {
         this.#decisions.violation = `the guest broke the protocol: ${error.message}`;
       else if (!(error instanceof GuestGoneError)) throw error;
     }
+  }
+
+  /** The first call of a child; of another it would be our mistake, for no program has run yet. */
+  #order(channel: Channel): boolean {
+    const request = channel.nextRequest();
+    if (request === null) return false;
+    if (!answerOrder(channel, request, orderOf(this.job)))
+      throw new Error(`a child asks for ${request.signature.text}, and not for its order`);
+    return true;
   }
 
   #call(key: string, args: readonly number[], memory: GuestMemory): Outcome {
@@ -169,6 +184,7 @@ export class Session {
       limits: job.limits,
       enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: end.memoryHeldBy },
       engine: job.interpreter.engine,
+      start: this.inheritance === null ? 'cold' : 'forked',
       attempt: job.attempt,
       node: this.place.node,
       cell: this.place.cell,
@@ -263,16 +279,13 @@ export class Session {
 }
 
 /** What the guest's program finds in its environment. */
-function environmentOf(job: GuestJob): Readonly<Record<string, string>> {
+function variablesOf(job: GuestJob): Readonly<Record<string, string>> {
   const { deterministic } = job;
-  return {
-    PATH: '/usr/bin:/bin',
-    HOME: job.folder,
-    LANG: 'C.UTF-8',
+  return environmentOf(job.folder, {
     ...(job.programPath === null ? { TERM: 'vt100' } : {}),
     ...(deterministic === null ? {} : { PYTHONHASHSEED: hashSeedOf(deterministic) }),
     ...job.env,
-  };
+  });
 }
 
 function answerLinux(channel: Channel, outcome: Outcome): void {

@@ -2,20 +2,22 @@ import { readlinkSync } from 'node:fs';
 import type { RunResult } from '@sandpiper/contracts';
 import { KeeperClient } from '@sandpiper/guest';
 import { RunRefusedError } from './enforceable.js';
+import { ForkServer } from './fork-server.js';
 import type { CellPlace, GuestJob } from './job.js';
 import { runGuest } from './run-guest.js';
 
 /** One thread serves one cell for its whole life, so it holds one keeper. */
-let held: { directory: string; keeper: KeeperClient } | null = null;
+let held: { directory: string; keeper: KeeperClient; forkServer: ForkServer | null } | null = null;
 
-function keeperOf(place: CellPlace): KeeperClient {
-  if (held?.directory === place.keeperDirectory) return held.keeper;
+function heldFor(place: CellPlace): NonNullable<typeof held> {
+  if (held?.directory === place.keeperDirectory) return held;
   held?.keeper.close();
   const keeper = new KeeperClient(place.keeperDirectory);
-  held = { directory: place.keeperDirectory, keeper };
   // Controller and guest never run at the same time: on one CPU a call costs a switch, not a wake-up of another CPU.
   if (place.cpu !== null) keeper.pinThread(ownThreadId(), place.cpu);
-  return keeper;
+  const forkServer = place.profile === null ? null : new ForkServer(keeper, place.profile, place.cpu);
+  held = { directory: place.keeperDirectory, keeper, forkServer };
+  return held;
 }
 
 function ownThreadId(): number {
@@ -23,12 +25,18 @@ function ownThreadId(): number {
 }
 
 /** What comes back of a job: errors lose their class on the way between threads. */
-export type ThreadAnswer = { readonly result: RunResult } | { readonly refused: string };
+export type ThreadAnswer =
+  | { readonly result: RunResult; readonly wantsParent: boolean }
+  | { readonly prepared: string | null }
+  | { readonly refused: string };
 
 /** What Piscina calls in the cell's thread. */
-export default function runInThread(task: { job: GuestJob; place: CellPlace }): ThreadAnswer {
+export default function runInThread(task: { job: GuestJob | null; place: CellPlace }): ThreadAnswer {
   try {
-    return { result: runGuest(task.job, task.place, keeperOf(task.place)) };
+    const { keeper, forkServer } = heldFor(task.place);
+    if (task.job === null) return { prepared: forkServer?.prepare() ?? null };
+    const result = runGuest(task.job, task.place, keeper, forkServer);
+    return { result, wantsParent: forkServer?.wanting === true };
   } catch (error) {
     if (error instanceof RunRefusedError) return { refused: error.message };
     throw error;

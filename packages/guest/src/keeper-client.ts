@@ -7,8 +7,11 @@ export interface GuestStart {
   readonly executable: string;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** `translated` is a PyPy that speaks sandbox-2 by itself; `stock` is any other, under the shim. */
-  readonly kind: 'stock' | 'translated';
+  /**
+   * `translated` is a PyPy that speaks sandbox-2 by itself; `stock` is any other, under the shim; `parked` is a stock one
+   * that becomes a parent: see {@link KeeperClient.park}.
+   */
+  readonly kind: 'stock' | 'translated' | 'parked';
   /** The controller makes up the guest's time, and addresses are the same in every run. */
   readonly deterministic: boolean;
   /** The CPU that the guest is pinned to, or null. */
@@ -114,10 +117,35 @@ export class KeeperClient {
       ...guest.argv,
       ...env,
       ...(guest.kind === 'translated' ? ['SANDPIPER_TRANSLATED=1'] : []),
+      ...(guest.kind === 'parked' ? ['SANDPIPER_PARKED=1'] : []),
       ...(guest.deterministic ? ['SANDPIPER_VIRTUAL_TIME=1'] : []),
       'LD_PRELOAD=/proc/self/fd/5',
     );
-    const pid = Number(this.#expect('started'));
+    return this.#attach(Number(this.#expect('started')));
+  }
+
+  /**
+   * The guest that was started as `parked`, and told so by its controller, becomes the parent of guests to come. False
+   * when it has died before that, and then its end is still to be waited for.
+   */
+  park(): boolean {
+    this.#send('parked');
+    return this.#answerPast('parked');
+  }
+
+  /** A guest that is a copy of the parent; null when there is no parent any more. The caller closes it. */
+  fork(startupMs: number): StartedGuest | null {
+    this.#send('fork', startupMs);
+    const line = this.#line();
+    return line.startsWith('started ') ? this.#attach(Number(line.slice(8))) : null;
+  }
+
+  /** Ends the parent, if there is one. */
+  retire(): void {
+    this.#send('retire');
+  }
+
+  #attach(pid: number): StartedGuest {
     const requests = openSync(join(this.directory, 'requests'), 'r');
     const replies = openSync(join(this.directory, 'replies'), 'w');
     const errors = openSync(join(this.directory, 'errors'), files.O_RDONLY | files.O_NONBLOCK);
@@ -128,16 +156,20 @@ export class KeeperClient {
   /** The program begins: limits and usage count from here. Returns false when the guest is dead already. */
   mark(limits: { cpuMs: number; wallMs: number; memoryBytes: number }): boolean {
     this.#send('mark', limits.cpuMs, limits.wallMs, limits.memoryBytes);
+    return this.#answerPast('marked');
+  }
+
+  /** Whether the answer is that word. The guest may have died before the keeper read the command. */
+  #answerPast(word: string): boolean {
     let line = this.#line();
     if (line.startsWith('ended ')) {
-      // It died before the keeper read the command: the answer to that is the next line.
       const end = line;
       line = this.#line();
       this.#unread = `${end}\n${this.#unread}`;
     }
     // Of a guest that lives and cannot be held: somebody's to look at, and not the program's doing.
     if (line.startsWith('failed the limits')) throw new KeeperError(line);
-    return line === 'marked';
+    return line === word;
   }
 
   /** Sends the guest SIGALRM after a time and then at each interval, nanoseconds; 0 stops it. */

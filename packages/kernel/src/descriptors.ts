@@ -77,6 +77,10 @@ export class FdTable {
     return entry.file;
   }
 
+  get count(): number {
+    return this.#files.size;
+  }
+
   has(fd: number): boolean {
     return this.#files.has(fd);
   }

@@ -5,7 +5,7 @@ import { placeProc } from './proc.js';
 import { KernelState } from './state.js';
 import type { Surface } from './surfaces/surface.js';
 import { traceLine } from './trace.js';
-import { type GuestMemory, type KernelOptions, type Outcome, RunEnds } from './types.js';
+import { type GuestMemory, type Inheritance, type KernelOptions, type Outcome, RunEnds } from './types.js';
 
 /** How many names a result lists; the rest are counted together. */
 const MAX_DENIED_NAMES = 31;
@@ -43,6 +43,18 @@ export class GuestKernel {
   /** The guest was told ENOSPC, because a limit of its disk was reached. */
   get diskLimitHit(): boolean {
     return this.#state.space.quota.exceeded;
+  }
+
+  /**
+   * What a fork of the guest would have of it; null where that is more than this tells: open files besides the standard
+   * streams, another working directory, a timer, a shared mapping.
+   */
+  inheritance(): Inheritance | null {
+    const { fds, cwd, alarm, mappings, sigactions, alternateStack, umask, space, options } = this.#state;
+    const start = space.locate(Buffer.from(options.cwd).toString('latin1'), space.rootLocation);
+    if (fds.count !== 3 || cwd.directory !== start.directory || alarm !== null || mappings.count > 0)
+      return null;
+    return { sigactions: new Map(sigactions), alternateStack, umask };
   }
 
   /** What the guest wrote past the kernel, as far as its output limit has room. */

@@ -26,6 +26,10 @@ interface Mapping {
 export class Mappings {
   #all: readonly Mapping[] = [];
 
+  get count(): number {
+    return this.#all.length;
+  }
+
   get full(): boolean {
     return this.#all.length >= MAX_MAPPINGS;
   }

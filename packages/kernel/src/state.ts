@@ -32,6 +32,12 @@ export class KernelState {
 
   constructor(readonly options: KernelOptions) {
     this.startedNs = options.clock.monotonicNs();
+    const { inheritance } = options;
+    if (inheritance !== undefined) {
+      for (const [signal, action] of inheritance.sigactions) this.sigactions.set(signal, action);
+      this.alternateStack = inheritance.alternateStack;
+      this.umask = inheritance.umask;
+    }
     this.libc = new LibcState(options.env);
     this.fds = new FdTable(options.limits.openFiles);
     this.space = new NameSpace(() => this.now(), options.limits);

@@ -50,6 +50,14 @@ export interface KernelLimits {
   readonly syscalls: number;
 }
 
+/** What a forked process has of its parent, besides memory (fork(2)); nobody writes to it. */
+export interface Inheritance {
+  /** Handlers: signal number to struct sigaction. */
+  readonly sigactions: ReadonlyMap<number, Buffer>;
+  readonly alternateStack: Buffer;
+  readonly umask: number;
+}
+
 export interface KernelOptions {
   readonly limits: KernelLimits;
   readonly stdin: InputStream;
@@ -72,6 +80,8 @@ export interface KernelOptions {
   readonly setAlarm?: (firstNs: bigint, intervalNs: bigint) => void;
   /** Asked while a call waits; true ends the wait. */
   readonly shouldStop?: () => boolean;
+  /** Of the parent, where the guest is forked. */
+  readonly inheritance?: Inheritance;
   /** One line per call, as strace would show it. */
   readonly trace?: (line: string) => void;
   /** The absolute path, without links, of every file that was opened. */

@@ -34,6 +34,7 @@ const OP = {
   free: 0x46,
   errno: 0x45,
   syscall: 0x53,
+  park: 0x50,
   void: 0x76,
   int: 0x69,
   double: 0x66,
@@ -154,6 +155,16 @@ export class Channel {
     const result = this.#takeWord();
     this.#expectNothingMore();
     return result;
+  }
+
+  /**
+   * Instead of a result: the guest, which was started as the parent of a fork server, parks, and each of its children
+   * sends the request again to a controller of its own.
+   */
+  park(): void {
+    this.#expectedResult = null;
+    this.#byte(OP.park);
+    this.#flush();
   }
 
   returnVoid(): void {

@@ -127,6 +127,8 @@ int cgroup_make(void) {
 
 int cgroup_enter(void) { return kind == NONE ? 0 : put("cgroup.procs", "0"); }
 
+int cgroup_take(int64_t pid) { return kind == NONE ? 0 : put_number("cgroup.procs", pid); }
+
 int cgroup_limit(int64_t memory) {
   if (kind == NONE) return 0;
   baseline = get(kind == V2 ? "memory.current" : "memory.usage_in_bytes", NULL);

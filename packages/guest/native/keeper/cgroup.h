@@ -25,6 +25,9 @@ int cgroup_make(void);
 /* The calling process moves there. Returns 0, or -1 with errno. Between fork and exec. */
 int cgroup_enter(void);
 
+/* Another process moves there. Returns 0, or -1 with errno. */
+int cgroup_take(int64_t pid);
+
 /* From now on it may use `memory` more than it does now; the peak counts from here. Returns 0, or -1 with errno. */
 int cgroup_limit(int64_t memory);
 

@@ -83,8 +83,9 @@ static void place_descriptors(const struct guest_files *files, int translated) {
   } moves[] = {{files->in, translated ? STDIN_FILENO : KEEPER_FD_IN},
                {files->out, translated ? STDOUT_FILENO : KEEPER_FD_OUT},
                {files->shim, KEEPER_FD_SHIM},
-               {files->errors, STDERR_FILENO}};
-  const int count = translated ? 4 : 3;
+               {translated ? files->errors : files->socket, translated ? STDERR_FILENO : KEEPER_FD_SOCKET}};
+  const int parked = !translated && files->socket >= 0;
+  const int count = translated || parked ? 4 : 3;
   int high[4];
   for (int i = 0; i < count; i++)
     if ((high[i] = fcntl(moves[i].from, F_DUPFD, 16)) < 0) _exit(121);
@@ -94,7 +95,7 @@ static void place_descriptors(const struct guest_files *files, int translated) {
     close(KEEPER_FD_IN);
     close(KEEPER_FD_OUT);
   }
-  if (close_range(KEEPER_FD_SHIM + 1, ~0u, 0) != 0) _exit(121);
+  if (close_range((parked ? KEEPER_FD_SOCKET : KEEPER_FD_SHIM) + 1, ~0u, 0) != 0) _exit(121);
 }
 
 static void drop_root(void) {
@@ -126,7 +127,7 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
     if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(123);
   }
   /* Before the descriptors are placed: the group's is one of those that are closed. */
-  if (cgroup_enter() != 0) _exit(GUEST_EXIT_NO_GROUP);
+  if (!spec->parked && cgroup_enter() != 0) _exit(GUEST_EXIT_NO_GROUP);
   place_descriptors(files, spec->translated);
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_FSIZE, 0);
@@ -151,9 +152,25 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
   _exit(GUEST_EXIT_NOT_EXECUTED);
 }
 
+/* Returns 0, or a negative errno. */
+static int watch_from_now(struct guest *guest, pid_t pid, int64_t startup_ns) {
+  *guest = (struct guest){.pid = pid, .why = GUEST_RUNS, .started = now_ns()};
+  guest->deadline = guest->started + startup_ns;
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+  guest->statm = open(path, O_RDONLY | O_CLOEXEC);
+  snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
+  guest->schedstat = open(path, O_RDONLY | O_CLOEXEC);
+  if (guest->statm >= 0 && clock_getcpuclockid(pid, &guest->clock) == 0) return 0;
+  int error = errno;
+  guest_forget(guest);
+  return -error;
+}
+
 int guest_start(struct guest *guest, const struct guest_spec *spec, const struct guest_files *files) {
   pid_t keeper = getpid();
-  int made = cgroup_make();
+  /* A parent is our own: each of its children gets a group. */
+  int made = spec->parked ? 0 : cgroup_make();
   if (made != 0) return made;
   pid_t pid = fork();
   if (pid < 0) {
@@ -162,24 +179,34 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
     return -error;
   }
   if (pid == 0) become_guest(spec, files, keeper);
-  *guest = (struct guest){.pid = pid, .why = GUEST_RUNS, .started = now_ns()};
-  guest->deadline = guest->started + spec->startup_ns;
-  char path[64];
-  snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-  guest->statm = open(path, O_RDONLY | O_CLOEXEC);
-  snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
-  guest->schedstat = open(path, O_RDONLY | O_CLOEXEC);
-  if (guest->statm < 0 || clock_getcpuclockid(pid, &guest->clock) != 0) {
-    int error = errno;
+  int error = watch_from_now(guest, pid, spec->startup_ns);
+  if (error != 0) {
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    if (guest->statm >= 0) close(guest->statm);
-    if (guest->schedstat >= 0) close(guest->schedstat);
-    guest->pid = 0;
     cgroup_remove();
-    return -error;
   }
+  return error;
+}
+
+int guest_adopt(struct guest *guest, pid_t pid, int64_t startup_ns) {
+  int error = cgroup_make();
+  if (error != 0) return error;
+  if (cgroup_take(pid) != 0) error = -errno;
+  if (error == 0) error = watch_from_now(guest, pid, startup_ns);
+  if (error != 0) {
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    cgroup_remove();
+    return error;
+  }
+  guest->forked = 1;
   return 0;
+}
+
+void guest_forget(struct guest *guest) {
+  if (guest->statm >= 0) close(guest->statm);
+  if (guest->schedstat >= 0) close(guest->schedstat);
+  guest->pid = 0;
 }
 
 int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory) {
@@ -195,7 +222,8 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
   struct rlimit address_space = {(rlim_t)(space + 2 * memory + 256 * MIB), 0};
   address_space.rlim_max = address_space.rlim_cur;
   if (prlimit(guest->pid, RLIMIT_AS, &address_space, NULL) != 0) return -1;
-  if (cgroup_limit(memory) != 0) return -1;
+  /* The pages that a child has of its parent are charged to its group one by one, as it writes to them. */
+  if (cgroup_limit(guest->forked ? memory + own : memory) != 0) return -1;
   guest->startup_cpu = cpu_of(guest);
   /* A backstop for the case that this process is not scheduled: whole seconds, so never before the exact limit. */
   rlim_t seconds = (rlim_t)((guest->startup_cpu + cpu_ns) / SECOND + 2);
@@ -295,7 +323,7 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
   int read = cgroup_read(&group);
   cgroup_remove();
   report->throttled = group.throttled;
-  if (read > 0 && group.peak >= 0 && guest->marked) report->peak = group.peak;
+  if (read > 0 && group.peak >= 0 && guest->marked && !guest->forked) report->peak = group.peak;
   if (guest->why == GUEST_RUNS) guest->why = read < 0 ? END_LOST : END_EXIT;
   if (read > 0 && group.killed && guest->why != END_LOST) guest->why = END_MEMORY;
   if (guest->why == END_EXIT || guest->why == END_KILLED) {
@@ -306,8 +334,6 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
     if (guest->marked && cpu > guest->cpu_limit) guest->why = END_CPU;
     else if (guest->marked && report->peak > guest->memory) guest->why = END_MEMORY;
   }
-  close(guest->statm);
-  if (guest->schedstat >= 0) close(guest->schedstat);
-  guest->pid = 0;
+  guest_forget(guest);
   return 1;
 }

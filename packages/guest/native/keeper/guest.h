@@ -23,6 +23,7 @@ struct guest_spec {
   int64_t memory;
   int cpu; /* pinned there, or -1 */
   int translated; /* its protocol is on descriptors 0 and 1, and `errors` is its 2 */
+  int parked; /* a parent of the fork server */
   int fixed_addresses; /* the same in every run (personality(2), ADDR_NO_RANDOMIZE) */
 };
 
@@ -41,6 +42,7 @@ struct guest {
   int64_t memory;
   int64_t cpu_spent, wall_spent; /* the limits, kept for the report of which was crossed */
   int marked;
+  int forked; /* of a parked parent */
   int64_t marked_at, startup_cpu, baseline;
   enum guest_end why;
   int64_t group_checked_at;
@@ -61,10 +63,17 @@ int64_t now_ns(void);
 struct guest_files {
   int in, out, errors; /* pipes; `errors` is for translated ones only */
   int shim;
+  int socket; /* for a parent of the fork server, else -1 */
 };
 
 /* Returns 0, or a negative errno. */
 int guest_start(struct guest *guest, const struct guest_spec *spec, const struct guest_files *files);
+
+/* A guest that was forked of a parent that is parked, as of guest_start: it waits for its controller. */
+int guest_adopt(struct guest *guest, pid_t pid, int64_t startup_ns);
+
+/* The descriptors of one that is not watched any more: it is parked, or gone. */
+void guest_forget(struct guest *guest);
 
 /* Sends it SIGALRM after that time, and then each `interval`; 0 stops it. */
 void guest_timer(struct guest *guest, int64_t first_ns, int64_t interval_ns);

@@ -16,12 +16,17 @@
  *   start EXE CPU STARTUP_MS KIND FIXED ARGC ARGS... ENV...
  *                                                   started PID | failed WHY
  *   attached                                        -
+ *   parked                                          parked | failed WHY
+ *   fork STARTUP_MS                                 started PID | failed WHY
+ *   retire                                          -
  *   mark CPU_MS WALL_MS MEMORY                      marked | failed WHY
  *   timer FIRST_NS INTERVAL_NS                      -
  *   kill                                            -
  *   pin TID CPU                                     pinned | failed WHY
  *                                                   ended WHY STATUS STARTUP_CPU CPU WALL BASELINE PEAK WAITED THROTTLED GROUP
- * KIND is `stock` or `translated`; FIXED is 1 for the same addresses in every run.
+ * KIND is `stock`, `translated` or `parked`, which is a stock guest that becomes the parent of the fork server: at `parked`
+ * it is the guest no more, and `fork` makes one of it (shim/fork.c), until it is told to `retire` or dies.
+ * FIXED is 1 for the same addresses in every run.
  * Every start that was answered `started` is followed by exactly one `ended`.
  */
 #include <fcntl.h>
@@ -32,6 +37,7 @@
 #include <stdarg.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +46,9 @@
 #include "control.h"
 #include "die.h"
 #include "guest.h"
+
+/* A fork takes about a millisecond. */
+#define PARENT_ANSWERS_MS 5000
 
 static const char *const fifo_names[] = {"control", "reports", "requests", "replies", "errors"};
 enum { CONTROL, REPORTS, REQUESTS, REPLIES, ERRORS, FIFOS };
@@ -52,6 +61,9 @@ static int control = -1, reports = -1;
 /* Both ends of the guest's pipes, between `start` and `attached`. */
 static int requests = -1, replies = -1, errors = -1;
 static struct guest guest;
+/* The parent of the fork server, if there is one, and the socket to it. */
+static struct guest parent;
+static int parent_socket = -1;
 
 __attribute__((format(printf, 1, 2))) static void report(const char *format, ...) {
   char line[256];
@@ -76,6 +88,23 @@ static int open_fifo(int which, int flags) {
   return fd;
 }
 
+static void open_pipes(void) {
+  close_pipes();
+  requests = open_fifo(REQUESTS, 0);
+  replies = open_fifo(REPLIES, 0);
+  errors = open_fifo(ERRORS, O_NONBLOCK);
+}
+
+/* Ends the parent; its children do not notice. */
+static void retire(void) {
+  if (parent_socket >= 0) close(parent_socket);
+  parent_socket = -1;
+  if (parent.pid == 0) return;
+  kill(parent.pid, SIGKILL);
+  waitpid(parent.pid, NULL, 0);
+  guest_forget(&parent);
+}
+
 static void start(struct words *words) {
   struct guest_spec spec = {0};
   int64_t cpu, startup_ms, fixed, count;
@@ -89,6 +118,7 @@ static void start(struct words *words) {
   spec.cpu = (int)cpu;
   spec.startup_ns = startup_ms * 1000000;
   spec.translated = strcmp(kind, "translated") == 0;
+  spec.parked = strcmp(kind, "parked") == 0;
   spec.fixed_addresses = fixed != 0;
 
   /* the words behind are argv and then the environment; each list wants a NULL of its own */
@@ -98,14 +128,18 @@ static void start(struct words *words) {
   spec.argv = argv;
   spec.environment = words->word + words->next + count;
 
+  int ends[2] = {-1, -1};
   if (guest.pid != 0) {
     report("failed a guest runs already\n");
+  } else if (spec.parked && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    report("failed socketpair: %s\n", strerror(errno));
   } else {
-    close_pipes();
-    requests = open_fifo(REQUESTS, 0);
-    replies = open_fifo(REPLIES, 0);
-    errors = open_fifo(ERRORS, O_NONBLOCK);
-    const struct guest_files files = {.in = replies, .out = requests, .errors = errors, .shim = shim};
+    if (spec.parked) {
+      retire();
+      parent_socket = ends[0];
+    }
+    open_pipes();
+    const struct guest_files files = {.in = replies, .out = requests, .errors = errors, .shim = shim, .socket = ends[1]};
     int error = guest_start(&guest, &spec, &files);
     if (error == 0) {
       report("started %d\n", (int)guest.pid);
@@ -114,7 +148,58 @@ static void start(struct words *words) {
       report("failed fork: %s\n", strerror(-error));
     }
   }
+  if (ends[1] >= 0) close(ends[1]);
   free(argv);
+}
+
+/* The guest that runs becomes the parent of those to come. */
+static void park(void) {
+  if (guest.pid == 0 || guest.why != GUEST_RUNS || parent_socket < 0) {
+    report("failed there is nothing to park\n");
+    return;
+  }
+  parent = guest;
+  guest.pid = 0;
+  close_pipes();
+  report("parked\n");
+}
+
+/* Returns the process id of the child, or 0 when the parent does not answer. */
+static pid_t ask_parent(void) {
+  char byte = 0;
+  struct iovec vector = {&byte, 1};
+  union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(2 * sizeof(int))];
+  } rights = {0};
+  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights};
+  rights.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  memcpy(CMSG_DATA(&rights.header), (int[]){replies, requests}, 2 * sizeof(int));
+  if (sendmsg(parent_socket, &message, MSG_NOSIGNAL) != 1) return 0;
+  struct pollfd answer = {parent_socket, POLLIN, 0};
+  int64_t pid;
+  if (poll(&answer, 1, PARENT_ANSWERS_MS) != 1 || recv(parent_socket, &pid, sizeof pid, MSG_DONTWAIT) != sizeof pid) return 0;
+  return pid > 0 ? (pid_t)pid : 0;
+}
+
+static void fork_guest(struct words *words) {
+  int64_t startup_ms;
+  if (words_take_number(words, 1, &startup_ms) != 0) die("a fork command that makes no sense");
+  if (guest.pid != 0 || parent.pid == 0) {
+    report("failed %s\n", guest.pid != 0 ? "a guest runs already" : "there is no parent");
+    return;
+  }
+  open_pipes();
+  pid_t pid = ask_parent();
+  int error = pid == 0 ? -ECHILD : guest_adopt(&guest, pid, startup_ms * 1000000);
+  if (error == 0) {
+    report("started %d\n", (int)pid);
+    return;
+  }
+  close_pipes();
+  /* Whatever it is that it does: there is a next one. */
+  retire();
+  report("failed fork: %s\n", strerror(-error));
 }
 
 static void mark(struct words *words) {
@@ -150,6 +235,9 @@ static void obey(struct words *words) {
   const char *command = words_take(words);
   if (strcmp(command, "start") == 0) start(words);
   else if (strcmp(command, "attached") == 0) close_pipes();
+  else if (strcmp(command, "parked") == 0) park();
+  else if (strcmp(command, "fork") == 0) fork_guest(words);
+  else if (strcmp(command, "retire") == 0) retire();
   else if (strcmp(command, "mark") == 0) mark(words);
   else if (strcmp(command, "timer") == 0) timer(words);
   else if (strcmp(command, "kill") == 0) guest_kill(&guest, END_KILLED);
@@ -179,6 +267,7 @@ static void remove_directory(void) {
 }
 
 static _Noreturn void leave(void) {
+  retire();
   guest_kill(&guest, END_KILLED);
   if (guest.pid != 0) waitpid(guest.pid, NULL, 0);
   cgroup_remove();
@@ -206,6 +295,11 @@ static void read_node(void) {
     if (strncmp(line, "kill ", 5) == 0) guest_kill(&guest, END_KILLED);
     else if (strncmp(line, "interrupt ", 10) == 0) guest_signal(&guest, SIGINT);
   }
+}
+
+/* A parent that has died is missed by the next `fork`, which then starts a guest the long way. */
+static void reap_parent(void) {
+  if (parent.pid != 0 && waitpid(parent.pid, NULL, WNOHANG) == parent.pid) guest_forget(&parent);
 }
 
 static void reap(void) {
@@ -288,6 +382,7 @@ int main(int argc, char **argv) {
       struct signalfd_siginfo info;
       while (read(children, &info, sizeof info) == sizeof info)
         ;
+      reap_parent();
       reap();
     }
     if (fds[0].revents) read_node();

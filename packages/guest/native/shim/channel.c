@@ -6,6 +6,7 @@
  *   W  to a bad address swallows its bytes and turns the call's result into -EFAULT
  * and has one operation more:
  *   S  number and six arguments: make this system call natively, under the filter, and answer 8 bytes
+ *   P  park; in each child the request is sent once more, to the controller of the child (fork.c)
  * Nothing here allocates or calls the C library: it runs inside a signal handler.
  */
 #include "channel.h"
@@ -28,6 +29,10 @@ static unsigned char outgoing[BUFFER_SIZE];
 /* What `M` hands out: good until the result of the same call. */
 static _Alignas(16) unsigned char heap[HEAP_SIZE];
 static size_t heap_used;
+
+static void (*park)(void);
+
+void channel_park_by(void (*with)(void)) { park = with; }
 
 static int channel_in = SHIM_FD_IN, channel_out = SHIM_FD_OUT;
 
@@ -234,6 +239,12 @@ long channel_call(const char *signature, const uint64_t *arguments) {
         break;
       case 'S':
         native_call();
+        break;
+      case 'P':
+        if (park == NULL) give_up();
+        park();
+        park = NULL; /* a child: an ordinary guest from here on, whose request comes to its own controller */
+        send_request(signature, arguments);
         break;
       case 'i': {
         long result = (long)receive_word();

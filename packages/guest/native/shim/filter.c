@@ -14,6 +14,7 @@
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -160,7 +161,40 @@ static void allow_ends(int through_gate) {
   end(rule, SECCOMP_RET_ALLOW);
 }
 
-static void build(int own_clock) {
+/*
+ * What a parent of the fork server does besides, from the gate only and before any untrusted instruction exists: see
+ * fork.c. In its children the next filter refuses all of it.
+ */
+static void allow_forking(void) {
+  static const uint32_t by_gate[] = {__NR_dup3, __NR_close, __NR_prctl, __NR_getppid, __NR_setrlimit};
+  unsigned rule;
+
+  otherwise = SECCOMP_RET_ERRNO | EAGAIN;
+  rule = begin(__NR_clone);
+  require_gate();
+  require_argument(0, CLONE_PARENT | SIGCHLD);
+  require_argument(1, 0);
+  end(rule, SECCOMP_RET_ALLOW);
+  otherwise = SECCOMP_RET_TRAP;
+
+  rule = begin(__NR_recvmsg);
+  require_gate();
+  require_argument(0, SHIM_FD_KEEPER);
+  end(rule, SECCOMP_RET_ALLOW);
+
+  rule = begin(__NR_sendto);
+  require_gate();
+  require_argument(0, SHIM_FD_KEEPER);
+  end(rule, SECCOMP_RET_ALLOW);
+
+  for (unsigned i = 0; i < sizeof by_gate / sizeof *by_gate; i++) {
+    rule = begin(by_gate[i]);
+    require_gate();
+    end(rule, SECCOMP_RET_ALLOW);
+  }
+}
+
+static void build(int own_clock, int parks) {
   static const uint32_t cpu_clocks[] = {2, 3}; /* CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID */
   unsigned rule;
 
@@ -184,7 +218,8 @@ static void build(int own_clock) {
     end(rule, SECCOMP_RET_ALLOW);
   }
 
-  always(__NR_clone, SECCOMP_RET_ERRNO | EAGAIN);
+  if (parks) allow_forking();
+  else always(__NR_clone, SECCOMP_RET_ERRNO | EAGAIN);
   always(__NR_clone3, SECCOMP_RET_ERRNO | EAGAIN);
   always(__NR_fork, SECCOMP_RET_ERRNO | EAGAIN);
   always(__NR_vfork, SECCOMP_RET_ERRNO | EAGAIN);
@@ -237,13 +272,20 @@ static void build_translated(void) {
 
 static int install(void) {
   struct sock_fprog fprog = {.len = (unsigned short)length, .filter = program};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -errno;
-  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &fprog, 0, 0) != 0) return -errno;
-  return 0;
+  /* By the gate, as the filter of a parent lets no other do it. */
+  long error = shim_gate(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
+  if (error == 0) error = shim_gate(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, (long)&fprog, 0, 0, 0);
+  return (int)error;
 }
 
-int filter_install(int own_clock) {
-  build(own_clock);
+int filter_install(int own_clock, int parks) {
+  build(own_clock, parks);
+  return install();
+}
+
+int filter_install_child(int own_clock) {
+  length = 0;
+  build(own_clock, 0);
   return install();
 }
 

@@ -25,6 +25,7 @@
 #include "channel.h"
 #include "clock.h"
 #include "filter.h"
+#include "fork.h"
 #include "memory.h"
 #include "signals.h"
 
@@ -34,6 +35,11 @@ static const char *const signatures[] = {
 #define SIGNATURES (sizeof signatures / sizeof signatures[0])
 
 static int translated;
+/* What the processor's counter shows in a run with made-up time. */
+static int virtual_time;
+static uint64_t counter;
+/* A parent of the fork server, until it is told to park. */
+static int parks;
 
 static long answer_call(long nr, const uint64_t a[6], ucontext_t *context) {
   long result;
@@ -61,10 +67,6 @@ static void on_trap(int signal, siginfo_t *info, void *data) {
   signals_deliver(context);
 }
 
-/* What the processor's counter shows in a run with made-up time. */
-static int virtual_time;
-static uint64_t counter;
-
 /* A fault of the shim's own copy is an EFAULT; any other is the program's, and kills it as it would have. */
 static void on_fault(int signal, siginfo_t *info, void *data) {
   ucontext_t *context = data;
@@ -88,8 +90,9 @@ static _Noreturn void refuse(const char *why) {
 static void take_descriptors(void) {
   if (dup2(KEEPER_FD_IN, SHIM_FD_IN) < 0 || dup2(KEEPER_FD_OUT, SHIM_FD_OUT) < 0)
     refuse("the protocol's pipes cannot be moved: the limit of open files is below 8192");
+  if (parks && dup2(KEEPER_FD_SOCKET, SHIM_FD_KEEPER) < 0) refuse("the keeper's socket cannot be moved");
   if (syscall(__NR_close_range, 0u, 1u, 0u) != 0 ||
-      syscall(__NR_close_range, 3u, (unsigned)SHIM_FD_IN - 1, 0u) != 0 ||
+      syscall(__NR_close_range, 3u, (unsigned)SHIM_FD_IN - (parks ? 2 : 1), 0u) != 0 ||
       syscall(__NR_close_range, (unsigned)SHIM_FD_OUT + 1, ~0u, 0u) != 0)
     refuse("descriptors cannot be closed (close_range)");
 }
@@ -128,6 +131,7 @@ static void take_orders(char **environment) {
     }
     if (strncmp(*from, VARIABLE_TRANSLATED, sizeof VARIABLE_TRANSLATED - 1) == 0) translated = 1;
     if (strncmp(*from, VARIABLE_VIRTUAL_TIME, sizeof VARIABLE_VIRTUAL_TIME - 1) == 0) virtual_time = 1;
+    if (strncmp(*from, VARIABLE_PARKED, sizeof VARIABLE_PARKED - 1) == 0) parks = 1;
     memset(*from, 0, strlen(*from));
   }
   *to = NULL;
@@ -138,11 +142,14 @@ static void say_ready(void) {
   channel_call("sandpiper_ready(i)i", hello);
 }
 
+/* A parent receives the pipes of its children: it is they who may have no more. */
 static void forbid_descriptors(void) {
   const struct rlimit nothing = {0, 0};
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) refuse("PR_SET_DUMPABLE failed");
-  if (setrlimit(RLIMIT_NOFILE, &nothing) != 0) refuse("RLIMIT_NOFILE cannot be set");
+  if (!parks && setrlimit(RLIMIT_NOFILE, &nothing) != 0) refuse("RLIMIT_NOFILE cannot be set");
 }
+
+static void park(void) { fork_park(1); }
 
 static void lock_down_stock(void) {
   take_descriptors();
@@ -152,7 +159,11 @@ static void lock_down_stock(void) {
   forbid_descriptors();
   /* Standard error was kept until here, to say what went wrong. */
   close(STDERR_FILENO);
-  if (filter_install(!virtual_time) != 0) _exit(SHIM_EXIT_NO_FILTER);
+  if (parks) {
+    fork_prepare();
+    channel_park_by(park);
+  }
+  if (filter_install(!virtual_time, parks) != 0) _exit(SHIM_EXIT_NO_FILTER);
   say_ready();
 }
 

@@ -8,6 +8,7 @@
  */
 #define SHIM_FD_IN 8190
 #define SHIM_FD_OUT 8191
+#define SHIM_FD_KEEPER 8189
 
 /* As many shared mappings of files as the controller allows (MAX_MAPPINGS in its mappings.ts). */
 #define SHIM_SHARED_MAPPINGS 64
@@ -16,6 +17,8 @@
 #define KEEPER_FD_IN 3
 #define KEEPER_FD_OUT 4
 #define KEEPER_FD_SHIM 5
+/* Of a parent of the fork server: the socket on which the keeper sends the pipes of its children. */
+#define KEEPER_FD_SOCKET 6
 
 /*
  * What the keeper says to the constructor is in the environment. A variable of the guest's own comes with this prefix,
@@ -28,8 +31,11 @@
 /* The guest's time is made up by the controller. */
 #define VARIABLE_VIRTUAL_TIME "SANDPIPER_VIRTUAL_TIME="
 
+/* A parent of the fork server: see fork.c. */
+#define VARIABLE_PARKED "SANDPIPER_PARKED="
+
 /* Dialect of sandbox-2 that this shim speaks; the controller refuses another. */
-#define SHIM_DIALECT 1
+#define SHIM_DIALECT 2
 
 /* What a translated guest dies of when it is refused memory: the controller is in the middle of a call, perhaps. */
 #define SHIM_SIGNAL_NO_MEMORY SIGSTKFLT

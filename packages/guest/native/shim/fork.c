@@ -1,0 +1,81 @@
+/*
+ * The fork server. A guest that was started for it (VARIABLE_PARKED) imports what its profile names and then asks for
+ * its program; instead of a result the controller tells it to park. From then on it only waits for the keeper, on a
+ * socket: each message brings the two pipes of a child. The child is forked with CLONE_PARENT, so that the keeper reaps
+ * it, and asks its own controller for the program once more. The parent never runs a line of untrusted code.
+ *
+ * The calls made here are let through from the gate only, and only by the first filter; the child puts the filter of
+ * every other guest on top before anything else (seccomp(2): the strictest of all filters wins).
+ */
+#include "fork.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "arch_x86_64.h"
+#include "filter.h"
+#include "shim.h"
+
+static long keeper;
+
+void fork_prepare(void) { keeper = raw3(__NR_getppid, 0, 0, 0); }
+
+static _Noreturn void end(int code) {
+  for (;;) shim_gate(__NR_exit_group, code, 0, 0, 0, 0, 0);
+}
+
+static long gate(long nr, long a, long b, long c) { return shim_gate(nr, a, b, c, 0, 0, 0); }
+
+/* Returns 0 and two descriptors, or -1 when the keeper is gone. */
+static int receive_pipes(int pipes[2]) {
+  char byte;
+  struct iovec vector = {&byte, 1};
+  _Alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(2 * sizeof(int))];
+  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  long n;
+  do n = gate(__NR_recvmsg, SHIM_FD_KEEPER, (long)&message, 0);
+  while (n == -EINTR);
+  const struct cmsghdr *header = (const struct cmsghdr *)control;
+  if (n != 1 || message.msg_controllen < CMSG_LEN(2 * sizeof(int)) || header->cmsg_type != SCM_RIGHTS) return -1;
+  const int *received = (const int *)CMSG_DATA(header);
+  pipes[0] = received[0];
+  pipes[1] = received[1];
+  return 0;
+}
+
+static void become_child(const int pipes[2], int own_clock) {
+  const struct rlimit nothing = {0, 0};
+  /* The death of the keeper is not inherited (PR_SET_PDEATHSIG); it may be dead already. */
+  if (gate(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0) != 0 || gate(__NR_getppid, 0, 0, 0) != keeper ||
+      gate(__NR_dup3, pipes[0], SHIM_FD_IN, 0) < 0 || gate(__NR_dup3, pipes[1], SHIM_FD_OUT, 0) < 0 ||
+      gate(__NR_close, pipes[0], 0, 0) != 0 || gate(__NR_close, pipes[1], 0, 0) != 0 ||
+      gate(__NR_close, SHIM_FD_KEEPER, 0, 0) != 0 || gate(__NR_setrlimit, RLIMIT_NOFILE, (long)&nothing, 0) != 0 ||
+      filter_install_child(own_clock) != 0)
+    end(SHIM_EXIT_NO_FILTER);
+}
+
+void fork_park(int own_clock) {
+  int pipes[2];
+  /* They are the same FIFOs that the children will talk on: while it holds them, nobody sees the end of a child. */
+  gate(__NR_close, SHIM_FD_IN, 0, 0);
+  gate(__NR_close, SHIM_FD_OUT, 0, 0);
+  while (receive_pipes(pipes) == 0) {
+    int64_t pid = gate(__NR_clone, CLONE_PARENT | SIGCHLD, 0, 0);
+    if (pid == 0) {
+      become_child(pipes, own_clock);
+      return;
+    }
+    gate(__NR_close, pipes[0], 0, 0);
+    gate(__NR_close, pipes[1], 0, 0);
+    if (shim_gate(__NR_sendto, SHIM_FD_KEEPER, (long)&pid, sizeof pid, MSG_NOSIGNAL, 0, 0) != sizeof pid) break;
+  }
+  end(0);
+}

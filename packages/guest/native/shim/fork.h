@@ -1,0 +1,11 @@
+/* The parked parent of the fork server: see fork.c. */
+#ifndef SANDPIPER_FORK_H
+#define SANDPIPER_FORK_H
+
+/* Remembers the keeper, which must be the parent of every child. Called before the filter is on. */
+void fork_prepare(void);
+
+/* Waits for orders of the keeper and never returns, but in each child: there with the child's own pipes and filter. */
+void fork_park(int own_clock);
+
+#endif
