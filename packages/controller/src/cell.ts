@@ -21,6 +21,8 @@ export interface CellOptions {
   readonly groups?: CgroupPlace;
   /** What the parent of the fork server imports; null or nothing: every run starts an interpreter. */
   readonly profile?: readonly string[] | null;
+  /** Told when a parent could not be made, and why: runs start an interpreter each until one can. */
+  readonly onUnprepared?: (why: string) => void;
 }
 
 /** The cell cannot run anything any more; its run, if it had one, is to be tried elsewhere. */
@@ -69,7 +71,7 @@ export class Cell {
       cell.#closing ? null : new CellDiedError(how),
     );
     const cell = new Cell(options, keeper, pool, closed);
-    if (options.profile != null) cell.#prepare();
+    if ((options.profile ?? null) !== null) cell.#prepare();
     return cell;
   }
 
@@ -109,7 +111,12 @@ export class Cell {
   /** A parent for the runs to come; those that come before it is there wait for it. */
   #prepare(): void {
     const preparing = this.pool.run({ job: null, place: this.#place(null) }) as Promise<ThreadAnswer>;
-    preparing.catch(() => {}); // the thread is gone, and the cell with it
+    preparing.then(
+      (answer) => {
+        if ('prepared' in answer && answer.prepared !== null) this.options.onUnprepared?.(answer.prepared);
+      },
+      () => {}, // the thread is gone, and the cell with it
+    );
   }
 
   #place(live: CellPlace['live']): CellPlace {

@@ -26,6 +26,8 @@ const FOLDER = '/sandpiper';
 /** A parent is replaced after so many children or so long: nothing in it may grow old, its addresses neither. */
 const MOST_CHILDREN = 1000;
 const OLDEST_MS = 10 * 60_000;
+/** The keeper ends a child that has had no order for so long; before that it is exchanged. */
+const SPARE_LIVES_MS = OLDEST_MS + 60_000;
 /** After so many parents in a row that never got to park, there is none any more. */
 const MOST_FAILURES = 3;
 
@@ -33,6 +35,13 @@ const MOST_FAILURES = 3;
 const EARLY_VARIABLES = /^(PYTHON|PYPY|LC_|LANG|LANGUAGE$|TZ|GLIBC_|MALLOC_|LD_)/;
 
 const PARKED = readFileSync(new URL('../guest/parked.py', import.meta.url), 'utf8');
+
+/** A child that waits for its order. */
+interface Spare {
+  readonly guest: StartedGuest;
+  readonly channel: Channel;
+  readonly since: number;
+}
 
 interface Parent {
   readonly inheritance: Inheritance;
@@ -45,6 +54,7 @@ interface Parent {
 /** A guest that was forked and waits for its order, and what its kernel begins with. */
 export interface ForkedGuest {
   readonly guest: StartedGuest;
+  readonly channel: Channel;
   readonly inheritance: Inheritance;
 }
 
@@ -54,6 +64,7 @@ export interface ForkedGuest {
  */
 export class ForkServer {
   #parent: Parent | null = null;
+  #spare: Spare | null = null;
   #failures = 0;
 
   constructor(
@@ -64,15 +75,20 @@ export class ForkServer {
 
   /** Whether {@link prepare} has something to do. */
   get wanting(): boolean {
-    return this.#failures < MOST_FAILURES && (this.#parent === null || this.#isOld(this.#parent));
+    if (this.#failures >= MOST_FAILURES) return false;
+    return this.#parent === null || this.#isOld(this.#parent) || this.#spare === null;
   }
 
   /** Makes a parent where there is none or an old one. Returns why there is none then, or null. */
   prepare(): string | null {
     if (!this.wanting) return null;
-    this.#parent = null;
     try {
-      this.#parent = this.#start();
+      if (this.#parent === null || this.#isOld(this.#parent)) {
+        this.#discardSpare();
+        this.#parent = null;
+        this.#parent = this.#start();
+      }
+      this.#spare ??= this.#forkOne(this.#parent);
       this.#failures = 0;
       return null;
     } catch (error) {
@@ -84,14 +100,45 @@ export class ForkServer {
   /** Null when the job wants an interpreter of its own, or there is no parent. */
   fork(job: GuestJob): ForkedGuest | null {
     const parent = this.#parent;
-    if (parent === null || !suits(job, parent)) return null;
-    const guest = this.keeper.fork(STARTUP_MS);
+    if (parent !== null && suits(job, parent)) {
+      if (this.#spare !== null && Date.now() - this.#spare.since > OLDEST_MS) this.#discardSpare();
+      const child = this.#spare ?? this.#forkOne(parent);
+      this.#spare = null;
+      if (child !== null) return { ...child, inheritance: parent.inheritance };
+    }
+    // The keeper has one guest at a time.
+    this.#discardSpare();
+    return null;
+  }
+
+  /** Null when the parent is no more. */
+  #forkOne(parent: Parent): Spare | null {
+    const guest = this.keeper.fork(SPARE_LIVES_MS);
     if (guest === null) {
       this.#parent = null;
       return null;
     }
     parent.children++;
-    return { guest, inheritance: parent.inheritance };
+    const channel = new Channel(new DescriptorTransport(guest.requests, guest.replies), 'linux');
+    const spare = { guest, channel, since: Date.now() };
+    const request = channel.nextRequest();
+    if (request !== null && isCall(request, 'read')) {
+      channel.returnInt(0);
+      return spare;
+    }
+    this.#discard(spare);
+    throw new Error(`a child begins with ${request?.signature.text ?? 'its end'}`);
+  }
+
+  #discardSpare(): void {
+    if (this.#spare !== null) this.#discard(this.#spare);
+    this.#spare = null;
+  }
+
+  #discard({ guest }: Spare): void {
+    this.keeper.kill();
+    this.keeper.ended();
+    guest.close();
   }
 
   #isOld(parent: Parent): boolean {
@@ -154,11 +201,11 @@ function serveUntilParked(channel: Channel, engine: Engine, profile: readonly st
     const request = channel.nextRequest();
     if (request === null) throw new Error(`the parent has ended: ${lastLine(said)}`);
     const { name } = request.signature;
-    const [fd, address = 0, size = 0] = request.args;
-    if (fd === CALL_FD && name === 'write') {
+    const [, address = 0, size = 0] = request.args;
+    if (isCall(request, 'write')) {
       modules = new Set(channel.read(address, size).toString().split('\0'));
       channel.returnInt(size);
-    } else if (fd === CALL_FD && name === 'read') {
+    } else if (isCall(request, 'read')) {
       const inheritance = kernel.inheritance();
       if (inheritance === null) throw new Error('the parent holds what a child would not have');
       channel.park();
@@ -172,15 +219,18 @@ function serveUntilParked(channel: Channel, engine: Engine, profile: readonly st
   }
 }
 
+function isCall(request: Request, name: 'read' | 'write'): boolean {
+  return request.signature.name === name && request.args[0] === CALL_FD;
+}
+
 function lastLine(said: readonly Buffer[]): string {
   return Buffer.concat(said).toString('utf8').trimEnd().split('\n').at(-1) ?? '';
 }
 
 /** What a child asks for first: the arguments and variables of its run, and something for its generator of numbers. */
 export function answerOrder(channel: Channel, request: Request, order: Buffer): boolean {
-  const [fd, address = 0] = request.args;
-  if (request.signature.name !== 'read' || fd !== CALL_FD) return false;
-  channel.write(address, order);
+  if (!isCall(request, 'read')) return false;
+  channel.write(request.args[1] ?? 0, order);
   channel.returnInt(order.length);
   return true;
 }

@@ -39,7 +39,8 @@ export function runGuest(
     try {
       Atomics.store(place.shared, SHARED_PID, guest.pid);
       if (Atomics.load(place.shared, SHARED_CANCELLED) !== 0) keeper.kill();
-      session.serve(new Channel(new DescriptorTransport(guest.requests, guest.replies), engine.dialect));
+      const transport = new DescriptorTransport(guest.requests, guest.replies);
+      session.serve(forked?.channel ?? new Channel(transport, engine.dialect));
     } finally {
       // Whatever happened above, the guest is dead and its descriptors are closed when this function ends.
       keeper.kill();

@@ -1,5 +1,5 @@
 import type { RunStatus } from '@sandpiper/contracts';
-import { Cell, type Interpreter } from '@sandpiper/controller';
+import { Cell, DEFAULT_PROFILE, type Interpreter } from '@sandpiper/controller';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSource, type SourceRun } from './local.js';
 
@@ -19,6 +19,7 @@ function translated(name: string): Interpreter | null {
 interface Subject {
   readonly title: string;
   readonly interpreter: Interpreter | null;
+  readonly profile?: readonly string[];
 }
 
 function subject(title: string, name: string): Subject {
@@ -31,6 +32,11 @@ function subject(title: string, name: string): Subject {
 
 const SUBJECTS: readonly Subject[] = [
   { title: 'stock pypy3, engine seccomp', interpreter: { engine: 'seccomp' } },
+  {
+    title: 'stock pypy3, forked of a parked parent',
+    interpreter: { engine: 'seccomp' },
+    profile: DEFAULT_PROFILE,
+  },
   subject('PyPy 2.7, engine rpython', 'PYPY2_SANDBOX'),
   subject('PyPy 3.6, engine rpython', 'PYPY3_SANDBOX'),
 ];
@@ -183,11 +189,12 @@ for make in (lambda: open(os.__file__, "w"), lambda: os.unlink(os.__file__)):
   },
 ];
 
-describe.each(SUBJECTS.map((one) => [one.title, one.interpreter] as const))('%s', (_title, interpreter) => {
+describe.each(SUBJECTS)('$title', ({ interpreter, profile }) => {
   let cell: Cell | null = null;
 
   beforeAll(async () => {
-    if (interpreter !== null) cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
+    if (interpreter !== null)
+      cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null, profile: profile ?? null });
   });
   afterAll(() => cell?.close());
 

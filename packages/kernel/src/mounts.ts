@@ -40,7 +40,6 @@ function interpreter(): HostMount[] {
 /** Shared objects only, by name: the folder of libraries holds much that is not the guest's business. */
 function sharedObjects(): HostMount[] {
   if (!existsSync(LIBRARIES)) return [];
-  return readdirSync(LIBRARIES)
-    .filter((name) => /\.so(\.[0-9.]+)?$/.test(name))
-    .map((name) => same(`${LIBRARIES}/${name}`));
+  const only = readdirSync(LIBRARIES).filter((name) => /\.so(\.[0-9.]+)?$/.test(name));
+  return [{ ...same(LIBRARIES), only }];
 }

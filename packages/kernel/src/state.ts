@@ -68,7 +68,7 @@ export class KernelState {
     space.makeDirectories('/tmp', true, 0o1777);
     space.makeDirectories(options.cwd, true);
     space.placeDevices();
-    for (const mount of options.hostMounts) space.mountHost(mount.path, mount.host);
+    for (const mount of options.hostMounts) space.mountHost(mount.path, mount.host, mount.only ?? null);
     space.placeFile(
       '/etc/passwd',
       Buffer.from(

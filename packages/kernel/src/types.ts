@@ -40,6 +40,8 @@ export interface OutputStream {
 export interface HostMount {
   readonly host: string;
   readonly path: string;
+  /** Of a folder, the names of what is shown; all of it where there is no list. */
+  readonly only?: readonly string[];
 }
 
 export interface KernelLimits {

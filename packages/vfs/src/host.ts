@@ -86,6 +86,8 @@ export class HostDirectory extends DirectoryInode {
   constructor(
     private readonly path: Buffer,
     info: HostInfo,
+    /** Where not all that lies in the folder is shown: the names of what is. */
+    private readonly shown: ReadonlySet<string> | null = null,
   ) {
     super(info.ino, S_IF.DIR | shownTo(info.mode), info.mtimeNs, false);
     this.uid = this.gid = 0;
@@ -108,7 +110,8 @@ export class HostDirectory extends DirectoryInode {
     if (this.#names === null) {
       try {
         const listed = readdirSync(this.path, { encoding: 'buffer' });
-        this.#names = listed.map((name) => name.toString('latin1')).sort();
+        const names = listed.map((name) => name.toString('latin1')).sort();
+        this.#names = this.shown === null ? names : names.filter((name) => this.shown?.has(name));
       } catch {
         this.#names = []; // not readable for us, so not for the guest
       }
@@ -131,9 +134,17 @@ interface HostInfo {
 }
 
 const mounts = new Map<string, Inode | null>();
+const partial = new WeakMap<readonly string[], Inode | null>();
 
 /** The inode of a mount's root, or null where the host has no such file. One for all runs of this process. */
-export function hostMount(path: string): Inode | null {
+export function hostMount(path: string, only: readonly string[] | null = null): Inode | null {
+  if (only !== null) {
+    const known = partial.get(only);
+    if (known !== undefined) return known;
+    const made = hostInode(Buffer.from(path), new Set(only));
+    partial.set(only, made);
+    return made;
+  }
   let inode = mounts.get(path);
   if (inode === undefined) {
     inode = hostInode(Buffer.from(path));
@@ -142,11 +153,11 @@ export function hostMount(path: string): Inode | null {
   return inode;
 }
 
-function hostInode(path: Buffer): Inode | null {
+function hostInode(path: Buffer, shown: ReadonlySet<string> | null = null): Inode | null {
   try {
     const s = lstatSync(path, { bigint: true });
     const info = { ino: Number(s.ino), mode: Number(s.mode), size: Number(s.size), mtimeNs: s.mtimeNs };
-    if (s.isDirectory()) return new HostDirectory(path, info);
+    if (s.isDirectory()) return new HostDirectory(path, info, shown);
     if (s.isFile()) return new HostFile(path, info);
     if (s.isSymbolicLink()) {
       const target = readlinkSync(path, { encoding: 'buffer' }).toString('latin1');

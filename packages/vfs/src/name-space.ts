@@ -108,8 +108,8 @@ export class NameSpace {
   }
 
   /** Shows a file or folder of the host, read-only. Where the host has none, nothing is there. */
-  mountHost(path: string, host: string): void {
-    const inode = hostMount(host);
+  mountHost(path: string, host: string, only: readonly string[] | null = null): void {
+    const inode = hostMount(host, only);
     if (inode !== null) this.place(path, inode);
   }
 

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { TranslatedInterpreter } from '@sandpiper/controller';
+import { DEFAULT_PROFILE, type TranslatedInterpreter } from '@sandpiper/controller';
 import { DEFAULT_RETENTION_SECONDS, redisEnvShape } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
@@ -25,6 +25,17 @@ const configSchema = z
     /** A PyPy translated with `--sandbox`, and the folder of its lib-python and lib_pypy: the engine `rpython`. */
     SANDPIPER_RPYTHON_PYPY: z.string().startsWith('/', 'must be an absolute path').optional(),
     SANDPIPER_RPYTHON_LIB: z.string().startsWith('/', 'must be an absolute path').optional(),
+    /**
+     * What each cell's parked parent imports before guests are forked of it: `default`, names of modules with commas
+     * between them, or `cold`: no parent, every run starts an interpreter.
+     */
+    SANDPIPER_PROFILE: z
+      .string()
+      .regex(
+        /^\w+(\.\w+)*(,\w+(\.\w+)*)*$/,
+        'must be `default`, `cold`, or names of modules with commas between them',
+      )
+      .default('default'),
     /** Where health and metrics are served. 0: any free port. */
     SANDPIPER_HOST: z.string().min(1).default('127.0.0.1'),
     SANDPIPER_PORT: integer(0, 65_535).default(0),
@@ -54,6 +65,13 @@ export function rpythonOf(config: Config): TranslatedInterpreter | null {
   const { SANDPIPER_RPYTHON_PYPY: executable, SANDPIPER_RPYTHON_LIB: library } = config;
   if (executable === undefined || library === undefined) return null;
   return { engine: 'rpython', executable, library };
+}
+
+/** The modules of the profile, or null for cold starts. */
+export function profileOf(config: Config): readonly string[] | null {
+  const { SANDPIPER_PROFILE: profile } = config;
+  if (profile === 'cold') return null;
+  return profile === 'default' ? DEFAULT_PROFILE : profile.split(',');
 }
 
 /** The CPU of each cell, in turn when there are more cells than CPUs. */

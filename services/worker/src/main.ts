@@ -1,6 +1,6 @@
 import { availableCpus, Cell } from '@sandpiper/controller';
 import { createLogger, createNodeMetrics, superviseProcess, tellParent } from '@sandpiper/telemetry';
-import { cellCpus, readConfig, rpythonOf } from './config.js';
+import { cellCpus, readConfig, profileOf, rpythonOf } from './config.js';
 import { WorkerNode } from './node.js';
 import { operationsServer } from './operations-server.js';
 
@@ -34,7 +34,13 @@ async function main(): Promise<void> {
       name,
       redis: config.SANDPIPER_REDIS_URL,
       cpus: cellCpus(config, availableCpus()),
-      factory: (place) => Cell.start({ ...place, rpython: rpythonOf(config) }),
+      factory: (place) =>
+        Cell.start({
+          ...place,
+          rpython: rpythonOf(config),
+          profile: profileOf(config),
+          onUnprepared: (why) => log.warn({ cell: place.id, why }, 'no parent to fork guests of'),
+        }),
       metrics,
       log,
       graceMs: config.SANDPIPER_GRACE_MS,
