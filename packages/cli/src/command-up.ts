@@ -6,6 +6,7 @@ export interface UpOptions {
   port?: number;
   host?: string;
   stateDir?: string;
+  cold?: boolean;
 }
 
 /** `sandpiper up`: the embedded service until Ctrl-C, which drains; a second one does not wait. */

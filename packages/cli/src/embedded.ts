@@ -22,6 +22,8 @@ export interface EmbeddedOptions {
   readonly host?: string;
   /** Default: `sandpiper` in $XDG_STATE_HOME, or in ~/.local/state. */
   readonly stateDir?: string;
+  /** Nodes start an interpreter for every run. */
+  readonly cold?: boolean;
   /** How soon Redis syncs what it acknowledged to the disk; default `everysec`. */
   readonly durability?: Durability;
   /** One line for people about every death and return of a part. */
@@ -174,6 +176,7 @@ class Parts {
       SANDPIPER_CELL_CPUS: cpus.join(','),
       SANDPIPER_HOST: '127.0.0.1',
       SANDPIPER_PORT: '0',
+      ...(this.options.cold === true ? { SANDPIPER_PROFILE: 'cold' } : {}),
     });
     return this.add(name, {
       spawn: () => spawnService('worker', env, log.fd),

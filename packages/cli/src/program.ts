@@ -191,6 +191,7 @@ function addUp(program: Command, commands: Commands, onExitCode: (code: number) 
     .option('--port <n>', 'port of the HTTP API; 0 takes a free one', wholeNumber('--port', 0, 65_535))
     .option('--host <address>', 'address to listen on (default: this host alone)')
     .option('--state-dir <folder>', 'where runs and results outlive a restart')
+    .option('--cold', 'start an interpreter for every run, instead of forking one that is parked')
     .addHelpText(
       'after',
       examples(
