@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
 import { SHIM_PATH } from '@sandpiper/guest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runSource, type SourceRun } from './local.js';
+import { childrenOf, runSource, type SourceRun } from './local.js';
 
 const PROGRAMS = new URL('../../../examples/programs/', import.meta.url);
 
@@ -126,19 +126,13 @@ print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.to
   });
 
   it('costs no run when its parent dies', async () => {
-    const children = (pid: number) =>
-      readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
-        .trim()
-        .split(' ')
-        .filter(Boolean)
-        .map(Number);
-    const others = new Set(children(process.pid));
+    const others = new Set(childrenOf(process.pid));
     const cell = await Cell.start({ id: 2, cpu: null, node: null, rpython: null, profile: DEFAULT_PROFILE });
     expect((await seen(cell, 'print(1)')).start).toBe('forked');
     // The parent, and the child that waits for the next run: whichever dies, and both.
-    const keepers = children(process.pid).filter((pid) => !others.has(pid));
+    const keepers = childrenOf(process.pid).filter((pid) => !others.has(pid));
     expect(keepers).toHaveLength(1);
-    for (const pid of children(keepers[0] ?? 0).slice(0, 1)) process.kill(pid, 'SIGKILL');
+    for (const pid of childrenOf(keepers[0] ?? 0).slice(0, 1)) process.kill(pid, 'SIGKILL');
     for (let i = 0; i < 4; i++) expect((await seen(cell, 'print(1)')).what.stdout).toBe('1\n');
     expect((await seen(cell, 'print(1)')).start).toBe('forked');
     await cell.close();

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
 import { cgroupPlace, type CgroupPlace } from '@sandpiper/guest';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { runSource } from './local.js';
+import { childrenOf, runSource } from './local.js';
 
 const MIB = 1024 * 1024;
 const lent = cgroupPlace();
@@ -142,6 +142,22 @@ describe.runIf(lent.kind !== 'none')('a control group', () => {
     await cell.close();
   });
 
+  it('for a guest that cannot be forked for want of process ids is an attempt that failed', async () => {
+    const others = new Set(childrenOf(process.pid));
+    const cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
+    const [keeper = 0] = childrenOf(process.pid).filter((pid) => !others.has(pid));
+    const back = lent.kind === 'v1' ? pidsGroupOf(keeper) : groupOf(keeper);
+    const crowded = `${lent.kind === 'v1' ? back : directory()}/crowded-${process.pid}`;
+    mkdirSync(crowded);
+    writeFileSync(`${crowded}/pids.max`, '1');
+    writeFileSync(`${crowded}/cgroup.procs`, String(keeper));
+    await expect(runSource(cell, 'print(1)')).rejects.toThrow('fork: Resource temporarily unavailable');
+    writeFileSync(`${back}/cgroup.procs`, String(keeper));
+    rmdirSync(crowded);
+    expect((await runSource(cell, 'print(1)')).status).toBe('ok');
+    await cell.close();
+  });
+
   it('that cannot be made keeps a cell from starting', async () => {
     const groups: CgroupPlace = { kind: 'v1', directory: '/proc' };
     await expect(Cell.start({ id: 0, cpu: null, node: null, rpython: null, groups })).rejects.toThrow(
@@ -162,6 +178,19 @@ async function untilGroup(): Promise<string[]> {
 function directory(): string {
   if (lent.kind === 'none') throw new Error('there are no control groups');
   return lent.directory;
+}
+
+/** The group of that hierarchy that a process is in. */
+function pidsGroupOf(pid: number): string {
+  return `/sys/fs/cgroup/pids${groupIn(pid, /^\d+:pids:(.*)$/m)}`;
+}
+
+function groupOf(pid: number): string {
+  return `/sys/fs/cgroup${groupIn(pid, /^0::(.*)$/m)}`;
+}
+
+function groupIn(pid: number, form: RegExp): string {
+  return form.exec(readFileSync(`/proc/${pid}/cgroup`, 'latin1'))?.[1] ?? '';
 }
 
 function pids(name: string): string[] {

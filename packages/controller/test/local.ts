@@ -1,7 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { DEFAULT_LIMITS, type LimitsRequest, type RunResult } from '@sandpiper/contracts';
 import type { Cell, Determinism, Interpreter, LiveStreams } from '@sandpiper/controller';
 
 let count = 0;
+
+/** Process ids (proc(5), task/TID/children). */
+export function childrenOf(pid: number): number[] {
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
+  return list.trim().split(' ').filter(Boolean).map(Number);
+}
 
 export interface SourceRun {
   readonly limits?: LimitsRequest;
