@@ -27,14 +27,18 @@ def become():
     import posix
     import sys
 
+    complaints = []
     for name in PROFILE:
         try:
             __import__(name)
-        except ImportError:
-            pass
+        except BaseException as error:
+            # It is left out, and told. One that wants a thread is among them: no guest can have one.
+            complaints.append("%s: %s: %s" % (name, type(error).__name__, error))
     sys.path.remove(os.environ["PYTHONPATH"])
     sys.path_importer_cache.pop(os.environ.pop("PYTHONPATH"), None)
     posix.write(CALL_FD, "\0".join(sys.modules).encode())
+    if complaints:
+        posix.write(CALL_FD, "; ".join(complaints).encode("utf-8", "replace")[:1000])
     # Twice: what finalizers let go of is collected by the second. Children begin with an empty nursery.
     gc.collect()
     gc.collect()

@@ -21,7 +21,7 @@ export interface CellOptions {
   readonly groups?: CgroupPlace;
   /** What the parent of the fork server imports; null or nothing: every run starts an interpreter. */
   readonly profile?: readonly string[] | null;
-  /** Told when a parent could not be made, and why: runs start an interpreter each until one can. */
+  /** Told what is wrong with the profile: a parent without some of its modules, or none, and then runs start cold. */
   readonly onUnprepared?: (why: string) => void;
 }
 

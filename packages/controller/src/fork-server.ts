@@ -47,6 +47,8 @@ interface Parent {
   readonly inheritance: Inheritance;
   /** All modules that it has loaded. */
   readonly modules: ReadonlySet<string>;
+  /** Of modules of the profile that could not be imported. */
+  readonly complaint: string | null;
   readonly since: number;
   children: number;
 }
@@ -79,18 +81,23 @@ export class ForkServer {
     return this.#parent === null || this.#isOld(this.#parent) || this.#spare === null;
   }
 
-  /** Makes a parent where there is none or an old one. Returns why there is none then, or null. */
+  /**
+   * Makes a parent where there is none or an old one, and forks a child. Returns null, or what is wrong: why there is no
+   * parent, or what a new one could not import.
+   */
   prepare(): string | null {
     if (!this.wanting) return null;
+    let complaint: string | null = null;
     try {
       if (this.#parent === null || this.#isOld(this.#parent)) {
         this.#discardSpare();
         this.#parent = null;
         this.#parent = this.#start();
+        complaint = this.#parent.complaint;
       }
       this.#spare ??= this.#forkOne(this.#parent);
       this.#failures = 0;
-      return null;
+      return complaint;
     } catch (error) {
       this.#failures++;
       return (error as Error).message;
@@ -156,7 +163,7 @@ export class ForkServer {
       cpu: this.cpu,
       startupMs: STARTUP_MS,
     });
-    let parked: { inheritance: Inheritance; modules: ReadonlySet<string> } | null = null;
+    let parked: ReturnType<typeof serveUntilParked> = null;
     try {
       parked = serveUntilParked(
         new Channel(new DescriptorTransport(guest.requests, guest.replies), 'linux'),
@@ -196,20 +203,23 @@ function serveUntilParked(channel: Channel, engine: Engine, profile: readonly st
     clock: new HostClock(),
     randomBytes,
   });
-  let modules: ReadonlySet<string> = new Set();
+  let modules: ReadonlySet<string> | null = null;
+  let complaint: string | null = null;
   for (;;) {
     const request = channel.nextRequest();
     if (request === null) throw new Error(`the parent has ended: ${lastLine(said)}`);
     const { name } = request.signature;
     const [, address = 0, size = 0] = request.args;
     if (isCall(request, 'write')) {
-      modules = new Set(channel.read(address, size).toString().split('\0'));
+      const text = channel.read(address, size).toString();
+      if (modules === null) modules = new Set(text.split('\0'));
+      else complaint = text;
       channel.returnInt(size);
     } else if (isCall(request, 'read')) {
       const inheritance = kernel.inheritance();
       if (inheritance === null) throw new Error('the parent holds what a child would not have');
       channel.park();
-      return { inheritance, modules };
+      return { inheritance, modules: modules ?? new Set<string>(), complaint };
     } else {
       const outcome = kernel.call(name, request.args, channel);
       if (outcome.kind === 'return') channel.returnInt(outcome.value);

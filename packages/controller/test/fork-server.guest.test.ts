@@ -125,6 +125,18 @@ print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.to
     expect([start, what.stdout]).toEqual(['cold', 'began\n']);
   });
 
+  it('tells of modules that cannot be imported, and goes on without', async () => {
+    const said: string[] = [];
+    const onUnprepared = (why: string) => void said.push(why);
+    const profile = ['json', 'no_such_module', 'json.nothing'];
+    const cell = await Cell.start({ id: 3, cpu: null, node: null, rpython: null, profile, onUnprepared });
+    expect((await seen(cell, 'print(1)')).start).toBe('forked');
+    expect(said).toEqual([
+      "no_such_module: ModuleNotFoundError: No module named 'no_such_module'; json.nothing: ModuleNotFoundError: No module named 'json.nothing'",
+    ]);
+    await cell.close();
+  });
+
   it('costs no run when its parent dies', async () => {
     const others = new Set(childrenOf(process.pid));
     const cell = await Cell.start({ id: 2, cpu: null, node: null, rpython: null, profile: DEFAULT_PROFILE });

@@ -39,7 +39,8 @@ async function main(): Promise<void> {
           ...place,
           rpython: rpythonOf(config),
           profile: profileOf(config),
-          onUnprepared: (why) => log.warn({ cell: place.id, why }, 'no parent to fork guests of'),
+          onUnprepared: (why) =>
+            log.warn({ cell: place.id, why }, 'the profile of the fork server cannot be had as it is'),
         }),
       metrics,
       log,
