@@ -43,7 +43,8 @@ export function runGuest(
       session.serve(forked?.channel ?? new Channel(transport, engine.dialect));
     } finally {
       // Whatever happened above, the guest is dead and its descriptors are closed when this function ends.
-      keeper.kill();
+      if (forked !== null && session.askedToEnd) keeper.finish();
+      else keeper.kill();
       end = keeper.ended();
       Atomics.store(place.shared, SHARED_PID, 0);
       session.takeErrors(guest.readErrors());

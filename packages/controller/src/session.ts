@@ -148,6 +148,11 @@ export class Session {
     return outcome;
   }
 
+  /** The guest has called exit, and waits. */
+  get askedToEnd(): boolean {
+    return this.#decisions.exitCode !== null;
+  }
+
   result(end: GuestEnd, startedAt: Date, controllerCpuMs: number): RunResult {
     const { job } = this;
     const decisions = this.#decisions;

@@ -177,6 +177,11 @@ export class KeeperClient {
     this.#send('timer', firstNs, intervalNs);
   }
 
+  /** Of a guest that has asked to end: it is reported as it is now, and what is left of it is cleared up later. */
+  finish(): void {
+    this.#send('finish');
+  }
+
   kill(): void {
     this.#send('kill');
   }

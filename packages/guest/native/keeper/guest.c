@@ -71,6 +71,19 @@ static int64_t waited(const struct guest *guest) {
   return strtoll(rest, NULL, 10);
 }
 
+/* VmHWM of status (proc(5)), bytes; -1 when it has ended. */
+static int64_t highest_resident(pid_t pid) {
+  char path[64], text[4096];
+  snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+  if (fd >= 0) close(fd);
+  if (n <= 0) return -1;
+  text[n] = 0;
+  const char *line = strstr(text, "\nVmHWM:");
+  return line == NULL ? -1 : strtoll(line + 7, NULL, 10) * 1024;
+}
+
 static void limit(int resource, rlim_t value) {
   struct rlimit l = {value, value};
   if (setrlimit(resource, &l) != 0) _exit(120);
@@ -169,6 +182,7 @@ static int watch_from_now(struct guest *guest, pid_t pid, int64_t startup_ns) {
 
 int guest_start(struct guest *guest, const struct guest_spec *spec, const struct guest_files *files) {
   pid_t keeper = getpid();
+  guest_clear();
   /* A parent is our own: each of its children gets a group. */
   int made = spec->parked ? 0 : cgroup_make();
   if (made != 0) return made;
@@ -189,6 +203,7 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
 }
 
 int guest_adopt(struct guest *guest, pid_t pid, int64_t startup_ns) {
+  guest_clear();
   int error = cgroup_make();
   if (error != 0) return error;
   if (cgroup_take(pid) != 0) error = -errno;
@@ -300,19 +315,11 @@ int64_t guest_watch(struct guest *guest) {
   return left < WATCH_NS ? left : WATCH_NS;
 }
 
-int guest_reap(struct guest *guest, struct guest_report *report) {
-  struct rusage usage;
-  int status;
-  siginfo_t info = {0};
-  if (guest->pid == 0 || waitid(P_PID, (id_t)guest->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
-    return 0;
+/* Of one that is reaped or has asked to end: `peak` is all that was ever resident, as its pages of files are now. */
+static void fill_report(struct guest *guest, struct guest_report *report, int status, int64_t cpu, int64_t resident,
+                        int64_t waited_in_all) {
   int64_t ended = now_ns();
-  int64_t waited_in_all = waited(guest);
-  if (wait4(guest->pid, &status, 0, &usage) != guest->pid) return 0;
-  int64_t cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * SECOND +
-                (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ll;
-  /* The peak of all pages, less those of files when they were last looked at. */
-  int64_t peak = usage.ru_maxrss * 1024ll - guest->of_files - guest->baseline;
+  int64_t peak = resident - guest->of_files - guest->baseline;
   *report = (struct guest_report){.status = status, .baseline = guest->baseline};
   report->startup_cpu = guest->marked ? guest->startup_cpu : cpu;
   report->cpu = guest->marked && cpu > guest->startup_cpu ? cpu - guest->startup_cpu : 0;
@@ -321,7 +328,6 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
   report->waited = waited_in_all < 0 ? -1 : guest->marked ? waited_in_all - guest->waited_at_mark : 0;
   struct cgroup_usage group = {.throttled = -1};
   int read = cgroup_read(&group);
-  cgroup_remove();
   report->throttled = group.throttled;
   if (read > 0 && group.peak >= 0 && guest->marked && !guest->forked) report->peak = group.peak;
   if (guest->why == GUEST_RUNS) guest->why = read < 0 ? END_LOST : END_EXIT;
@@ -334,6 +340,43 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
     if (guest->marked && cpu > guest->cpu_limit) guest->why = END_CPU;
     else if (guest->marked && report->peak > guest->memory) guest->why = END_MEMORY;
   }
+}
+
+/* Killed by guest_finish and not reaped yet. */
+static pid_t cleared_later;
+
+void guest_clear(void) {
+  if (cleared_later == 0) return;
+  waitpid(cleared_later, NULL, 0);
+  cleared_later = 0;
+  cgroup_remove();
+}
+
+int guest_finish(struct guest *guest, struct guest_report *report) {
+  int64_t space, own;
+  if (guest->pid == 0 || guest->why != GUEST_RUNS || !guest->marked || memory_of(guest, &space, &own) != 0) return 0;
+  int64_t resident = highest_resident(guest->pid);
+  if (resident < 0) return 0;
+  int64_t cpu = cpu_of(guest), waited_in_all = waited(guest);
+  guest_kill(guest, END_KILLED);
+  fill_report(guest, report, SIGKILL, cpu, resident, waited_in_all);
+  cleared_later = guest->pid;
+  guest_forget(guest);
+  return 1;
+}
+
+int guest_reap(struct guest *guest, struct guest_report *report) {
+  struct rusage usage;
+  int status;
+  siginfo_t info = {0};
+  if (guest->pid == 0 || waitid(P_PID, (id_t)guest->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
+    return 0;
+  int64_t waited_in_all = waited(guest);
+  if (wait4(guest->pid, &status, 0, &usage) != guest->pid) return 0;
+  int64_t cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * SECOND +
+                (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ll;
+  fill_report(guest, report, status, cpu, usage.ru_maxrss * 1024ll, waited_in_all);
+  cgroup_remove();
   guest_forget(guest);
   return 1;
 }

@@ -89,6 +89,15 @@ int64_t guest_watch(struct guest *guest);
 
 void guest_kill(struct guest *guest, enum guest_end why);
 
+/*
+ * Fills the report of a guest that has asked to end, and kills it; guest_clear reaps it. Returns 0 when it is to be reaped
+ * as any other: it has ended already, or was killed.
+ */
+int guest_finish(struct guest *guest, struct guest_report *report);
+
+/* Reaps what guest_finish has left, waiting for it; its group goes too. */
+void guest_clear(void);
+
 /* Returns 1 and fills the report when the guest has ended, 0 when it still runs. */
 int guest_reap(struct guest *guest, struct guest_report *report);
 

@@ -22,11 +22,13 @@
  *   mark CPU_MS WALL_MS MEMORY                      marked | failed WHY
  *   timer FIRST_NS INTERVAL_NS                      -
  *   kill                                            -
+ *   finish                                          -
  *   pin TID CPU                                     pinned | failed WHY
  *                                                   ended WHY STATUS STARTUP_CPU CPU WALL BASELINE PEAK WAITED THROTTLED GROUP
  * KIND is `stock`, `translated` or `parked`, which is a stock guest that becomes the parent of the fork server: at `parked`
  * it is the guest no more, and `fork` makes one of it (shim/fork.c), until it is told to `retire` or dies.
  * FIXED is 1 for the same addresses in every run.
+ * After `finish` the guest, which has asked to end, is reported as it is, killed, and reaped when there is time.
  * Every start that was answered `started` is followed by exactly one `ended`.
  */
 #include <fcntl.h>
@@ -231,6 +233,30 @@ static void pin(struct words *words) {
   else report("failed pin: %s\n", strerror(errno));
 }
 
+/* A parent that has died is missed by the next `fork`, which then starts a guest the long way. */
+static void reap_parent(void) {
+  if (parent.pid != 0 && waitpid(parent.pid, NULL, WNOHANG) == parent.pid) guest_forget(&parent);
+}
+
+static void report_end(const struct guest_report *r) {
+  static const char *const why[] = {"?", "exit", "cpu", "wall", "memory", "startup", "killed", "lost"};
+  close_pipes();
+  report("ended %s %d %lld %lld %lld %lld %lld %lld %lld %s\n", why[guest.why], r->status, (long long)r->startup_cpu,
+         (long long)r->cpu, (long long)r->wall, (long long)r->baseline, (long long)r->peak, (long long)r->waited,
+         (long long)r->throttled, cgroup_name());
+}
+
+static void reap(void) {
+  struct guest_report r;
+  if (guest_reap(&guest, &r)) report_end(&r);
+}
+
+static void finish(void) {
+  struct guest_report r;
+  if (guest_finish(&guest, &r)) report_end(&r);
+  else guest_kill(&guest, END_KILLED);
+}
+
 static void obey(struct words *words) {
   const char *command = words_take(words);
   if (strcmp(command, "start") == 0) start(words);
@@ -241,6 +267,7 @@ static void obey(struct words *words) {
   else if (strcmp(command, "mark") == 0) mark(words);
   else if (strcmp(command, "timer") == 0) timer(words);
   else if (strcmp(command, "kill") == 0) guest_kill(&guest, END_KILLED);
+  else if (strcmp(command, "finish") == 0) finish();
   else if (strcmp(command, "pin") == 0) pin(words);
   else die("unknown command");
 }
@@ -268,6 +295,7 @@ static void remove_directory(void) {
 
 static _Noreturn void leave(void) {
   retire();
+  guest_clear();
   guest_kill(&guest, END_KILLED);
   if (guest.pid != 0) waitpid(guest.pid, NULL, 0);
   cgroup_remove();
@@ -295,21 +323,6 @@ static void read_node(void) {
     if (strncmp(line, "kill ", 5) == 0) guest_kill(&guest, END_KILLED);
     else if (strncmp(line, "interrupt ", 10) == 0) guest_signal(&guest, SIGINT);
   }
-}
-
-/* A parent that has died is missed by the next `fork`, which then starts a guest the long way. */
-static void reap_parent(void) {
-  if (parent.pid != 0 && waitpid(parent.pid, NULL, WNOHANG) == parent.pid) guest_forget(&parent);
-}
-
-static void reap(void) {
-  static const char *const why[] = {"?", "exit", "cpu", "wall", "memory", "startup", "killed", "lost"};
-  struct guest_report r;
-  if (!guest_reap(&guest, &r)) return;
-  close_pipes();
-  report("ended %s %d %lld %lld %lld %lld %lld %lld %lld %s\n", why[guest.why], r.status, (long long)r.startup_cpu,
-         (long long)r.cpu, (long long)r.wall, (long long)r.baseline, (long long)r.peak, (long long)r.waited,
-         (long long)r.throttled, cgroup_name());
 }
 
 static void make_fifos(void) {
@@ -374,6 +387,7 @@ int main(int argc, char **argv) {
   if (write(STDOUT_FILENO, "ready\n", 6) != 6) die("nobody waits for this keeper");
 
   struct pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {control, POLLIN, 0}, {children, POLLIN, 0}};
+  int clear = 0;
   for (;;) {
     int64_t wait = guest.pid != 0 ? guest_watch(&guest) : -1;
     struct timespec timeout = {wait / 1000000000, wait % 1000000000};
@@ -384,8 +398,11 @@ int main(int argc, char **argv) {
         ;
       reap_parent();
       reap();
+      clear = 1;
     }
     if (fds[0].revents) read_node();
     if (fds[1].revents & POLLIN) read_control();
+    if (clear) guest_clear();
+    clear = 0;
   }
 }

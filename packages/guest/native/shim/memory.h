@@ -7,6 +7,9 @@
 /* Of a translated guest: growth that is refused ends it by a signal, for its pipes are not the shim's to speak on. */
 void memory_die_when_refused(void);
 
+/* The controller is asked to end the process (exit_group). */
+void memory_tell_end(void);
+
 /* Returns 1, and the result, when the call was one that this process may make natively. */
 int memory_call(long nr, const uint64_t arguments[6], long *result);
 

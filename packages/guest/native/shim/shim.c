@@ -149,7 +149,10 @@ static void forbid_descriptors(void) {
   if (!parks && setrlimit(RLIMIT_NOFILE, &nothing) != 0) refuse("RLIMIT_NOFILE cannot be set");
 }
 
-static void park(void) { fork_park(1); }
+static void park(void) {
+  fork_park(1);
+  memory_tell_end();
+}
 
 static void lock_down_stock(void) {
   take_descriptors();
