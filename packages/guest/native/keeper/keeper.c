@@ -238,9 +238,9 @@ static void reap_parent(void) {
   if (parent.pid != 0 && waitpid(parent.pid, NULL, WNOHANG) == parent.pid) guest_forget(&parent);
 }
 
+/* The ends of the pipes are kept until `attached`, also of a guest that is dead by then: who opens a FIFO waits for a partner. */
 static void report_end(const struct guest_report *r) {
   static const char *const why[] = {"?", "exit", "cpu", "wall", "memory", "startup", "killed", "lost"};
-  close_pipes();
   report("ended %s %d %lld %lld %lld %lld %lld %lld %lld %s\n", why[guest.why], r->status, (long long)r->startup_cpu,
          (long long)r->cpu, (long long)r->wall, (long long)r->baseline, (long long)r->peak, (long long)r->waited,
          (long long)r->throttled, cgroup_name());
