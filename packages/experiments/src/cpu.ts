@@ -17,7 +17,7 @@ while time.process_time() < until:
 const WORK = 'x = 0\nfor i in range(1_000_000_000): x = x + i & 0xffff\n';
 
 /** A virtual machine has neighbours that it cannot see: what bare pypy3 does in turn with ours tells when they are quiet. */
-const REFERENCE_SLACK = 0.02;
+const REFERENCE_SLACK = 0.01;
 
 const LIMIT_MS = 400;
 
