@@ -11,7 +11,7 @@ import { wallLimit } from './wall.js';
 const HELP = `Usage: scripts/experiments limits [OPTION]...
 
 Measures whether limits are as exact as they are promised to be, and prints what was measured beside what is demanded.
-Takes about five minutes; nothing else should run on the machine meanwhile.
+Takes about five minutes, up to fifteen on a machine with noisy neighbours; nothing else should run on the machine meanwhile.
 
   --quick      a fifth of the repeats
   --page FILE  also write a page of Markdown, such as docs/limits.md
