@@ -1,7 +1,8 @@
 """Runs as sitecustomize in the parent of the fork server, before any program: imports what the profile names, parks, and
 in each child makes the process look as if it had been started with the arguments and variables of its run.
 
-PROFILE, CALL_FD and ORDER_BYTES are put before this text. No call goes to CALL_FD but those below; the controller answers them itself.
+PROFILE, CALL_FD and FIRST_BYTES are put before this text. No call goes to CALL_FD but those below; the controller answers
+them itself.
 """
 
 
@@ -21,8 +22,8 @@ except ValueError as error:
 """
 
 
-def become():
-    import gc
+def imported():
+    """Imports the profile; what could not be is told to the controller."""
     import os
     import posix
     import sys
@@ -36,9 +37,35 @@ def become():
             complaints.append("%s: %s: %s" % (name, type(error).__name__, error))
     sys.path.remove(os.environ["PYTHONPATH"])
     sys.path_importer_cache.pop(os.environ.pop("PYTHONPATH"), None)
-    posix.write(CALL_FD, "\0".join(sys.modules).encode())
     if complaints:
         posix.write(CALL_FD, "; ".join(complaints).encode("utf-8", "replace")[:1000])
+
+
+class Words(list):
+    """sys.argv of the parent. What starts a program (app_main.py of PyPy) asks for the first word twice: for its name and
+    folder, and again when it knows that it is neither a folder nor an archive. There the parent stays."""
+
+    asked = False
+
+    def __getitem__(self, index):
+        if not self.asked:
+            self.asked = True
+            return super().__getitem__(index)
+        become(list(self))
+        import sys
+
+        return sys.argv[index]
+
+
+def become(started_with):
+    import builtins
+    import gc
+    import io
+    import os
+    import posix
+    import sys
+
+    posix.write(CALL_FD, b"\0".join(map(os.fsencode, sys.modules)))
     # Twice: what finalizers let go of is collected by the second. Children begin with an empty nursery.
     gc.collect()
     gc.collect()
@@ -47,9 +74,18 @@ def become():
     # waits for the order of its own run.
     posix.read(CALL_FD, 1)
     exec(compile(WARM_UP, "main.py", "exec"), {"__name__": "__main__"})
-    entropy, count, *words = posix.read(CALL_FD, ORDER_BYTES).split(b"\0")
-    count = int(count)
-    sys.argv[:] = map(os.fsdecode, words[:count])
+    order = posix.read(CALL_FD, FIRST_BYTES)
+    size, order = order.split(b"\0", 1)
+    if len(order) < int(size):
+        order += posix.read(CALL_FD, int(size) - len(order))
+    entropy, count, variables, words = order.split(b"\0", 3)
+    count, variables = int(count), int(variables)
+    words = words.split(b"\0", count + 2 * variables)
+    program = words.pop()
+    sys.argv = list(map(os.fsdecode, words[:count]))
+    if sys.argv[0] != started_with[0]:
+        sys.modules["__main__"].__file__ = os.path.abspath(sys.argv[0])
+        sys.path[0] = sys.pypy_resolvedirof(sys.argv[0])
     variables = dict(zip(words[count::2], words[count + 1::2]))
     for name in [name for name in os.environb if name not in variables]:
         del os.environb[name]
@@ -61,7 +97,18 @@ def become():
         # What CPython's module does after a fork; two children must not draw the same numbers.
         random.seed(int(entropy, 16))
 
+    # The text of the program came with the order. So nobody needs to read it, once.
+    opener = builtins.open
 
-become()
+    def program_text(path, mode):
+        builtins.open = opener
+        return io.BytesIO(program)
+
+    builtins.open = program_text
+
+
+imported()
+import sys
+sys.argv = Words(sys.argv)
 # To site this says that there is no such module; so none is left behind.
 raise ImportError("no sitecustomize", name="sitecustomize")

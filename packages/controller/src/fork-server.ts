@@ -7,7 +7,7 @@ import { completeLimits } from '@sandpiper/contracts';
 import { Channel, DescriptorTransport, type Request } from '@sandpiper/protocol';
 import { RunRefusedError } from './enforceable.js';
 import { type Engine, engineOf } from './engines.js';
-import { greet, STARTUP_MS } from './handshake.js';
+import { greet } from './handshake.js';
 import { argvOf, type GuestJob, RUN_FOLDER } from './job.js';
 import { environmentOf } from './environment.js';
 
@@ -19,8 +19,9 @@ export const DEFAULT_PROFILE: readonly string[] = [
 
 /** No descriptor of the virtual kernel: its table ends at 4096. */
 const CALL_FD = 5000;
-/** An order that is longer wants a guest of its own. */
-const ORDER_BYTES = 64 * 1024;
+/** What a child asks for at first; most orders are shorter. One of more than the other wants a guest of its own. */
+const FIRST_BYTES = 4096;
+const MOST_BYTES = 1024 * 1024;
 /** Where parked.py lies in the parent's name space; no child sees it. */
 const FOLDER = '/sandpiper';
 /** A parent is replaced after so many children or so long: nothing in it may grow old, its addresses neither. */
@@ -28,11 +29,17 @@ const MOST_CHILDREN = 1000;
 const OLDEST_MS = 10 * 60_000;
 /** The keeper ends a child that has had no order for so long; before that it is exchanged. */
 const SPARE_LIVES_MS = OLDEST_MS + 60_000;
-/** After so many parents in a row that never got to park, there is none any more. */
+/** A parent that has not parked by then is killed; meanwhile the runs of its cell wait. Usually it takes 0.2 s. */
+const PARKS_WITHIN_MS = 10_000;
+/** After one that never got to park, the next is tried so much later; after so many in a row there is none any more. */
+const RETRY_MS = 60_000;
 const MOST_FAILURES = 3;
 
 /** Variables that an interpreter obeys before its program begins: the parent has begun already. */
 const EARLY_VARIABLES = /^(PYTHON|PYPY|LC_|LANG|LANGUAGE$|TZ|GLIBC_|MALLOC_|LD_)/;
+
+/** Of the last record of a zip archive (APPNOTE 4.3.16), which Python would import the program from. */
+const END_OF_ARCHIVE = 'PK\x05\x06';
 
 const PARKED = readFileSync(new URL('../guest/parked.py', import.meta.url), 'utf8');
 
@@ -40,6 +47,8 @@ const PARKED = readFileSync(new URL('../guest/parked.py', import.meta.url), 'utf
 interface Spare {
   readonly guest: StartedGuest;
   readonly channel: Channel;
+  /** Its question for the order. */
+  readonly asked: Request;
   readonly since: number;
 }
 
@@ -57,6 +66,7 @@ interface Parent {
 export interface ForkedGuest {
   readonly guest: StartedGuest;
   readonly channel: Channel;
+  readonly asked: Request;
   readonly inheritance: Inheritance;
 }
 
@@ -68,6 +78,7 @@ export class ForkServer {
   #parent: Parent | null = null;
   #spare: Spare | null = null;
   #failures = 0;
+  #notBefore = 0;
 
   constructor(
     private readonly keeper: KeeperClient,
@@ -77,7 +88,7 @@ export class ForkServer {
 
   /** Whether {@link prepare} has something to do. */
   get wanting(): boolean {
-    if (this.#failures >= MOST_FAILURES) return false;
+    if (this.#failures >= MOST_FAILURES || Date.now() < this.#notBefore) return false;
     return this.#parent === null || this.#isOld(this.#parent) || this.#spare === null;
   }
 
@@ -100,6 +111,7 @@ export class ForkServer {
       return complaint;
     } catch (error) {
       this.#failures++;
+      this.#notBefore = Date.now() + RETRY_MS;
       return (error as Error).message;
     }
   }
@@ -127,22 +139,23 @@ export class ForkServer {
     }
     parent.children++;
     const channel = new Channel(new DescriptorTransport(guest.requests, guest.replies), 'linux');
-    const spare = { guest, channel, since: Date.now() };
-    const request = channel.nextRequest();
-    if (request !== null && isCall(request, 'read')) {
+    const began = channel.nextRequest();
+    if (began !== null && isCall(began, 'read')) {
       channel.returnInt(0);
-      return spare;
+      // Until it asks, what it does is not its program's.
+      const asked = channel.nextRequest();
+      if (asked !== null && isCall(asked, 'read')) return { guest, channel, asked, since: Date.now() };
     }
-    this.#discard(spare);
-    throw new Error(`a child begins with ${request?.signature.text ?? 'its end'}`);
+    this.#discard(guest);
+    throw new Error('a child does not ask for its order');
   }
 
   #discardSpare(): void {
-    if (this.#spare !== null) this.#discard(this.#spare);
+    if (this.#spare !== null) this.#discard(this.#spare.guest);
     this.#spare = null;
   }
 
-  #discard({ guest }: Spare): void {
+  #discard(guest: StartedGuest): void {
     this.keeper.kill();
     this.keeper.ended();
     guest.close();
@@ -161,7 +174,7 @@ export class ForkServer {
       env: { ...environmentOf(RUN_FOLDER), PYTHONPATH: FOLDER },
       deterministic: false,
       cpu: this.cpu,
-      startupMs: STARTUP_MS,
+      startupMs: PARKS_WITHIN_MS,
     });
     let parked: ReturnType<typeof serveUntilParked> = null;
     try {
@@ -186,7 +199,7 @@ export class ForkServer {
 function serveUntilParked(channel: Channel, engine: Engine, profile: readonly string[]) {
   if (!greet(channel)) return null;
   const names = profile.map((name) => JSON.stringify(name)).join(', ');
-  const source = `PROFILE = [${names}]\nCALL_FD = ${CALL_FD}\nORDER_BYTES = ${ORDER_BYTES}\n${PARKED}`;
+  const source = `PROFILE = [${names}]\nCALL_FD = ${CALL_FD}\nFIRST_BYTES = ${FIRST_BYTES}\n${PARKED}`;
   const said: Buffer[] = [];
   const stderr = { write: (data: Buffer) => void said.push(data) };
   const kernel = new GuestKernel(engine.surface, {
@@ -203,23 +216,22 @@ function serveUntilParked(channel: Channel, engine: Engine, profile: readonly st
     clock: new HostClock(),
     randomBytes,
   });
-  let modules: ReadonlySet<string> | null = null;
-  let complaint: string | null = null;
+  const told: string[] = [];
   for (;;) {
     const request = channel.nextRequest();
     if (request === null) throw new Error(`the parent has ended: ${lastLine(said)}`);
     const { name } = request.signature;
     const [, address = 0, size = 0] = request.args;
     if (isCall(request, 'write')) {
-      const text = channel.read(address, size).toString();
-      if (modules === null) modules = new Set(text.split('\0'));
-      else complaint = text;
+      told.push(channel.read(address, size).toString());
       channel.returnInt(size);
     } else if (isCall(request, 'read')) {
       const inheritance = kernel.inheritance();
       if (inheritance === null) throw new Error('the parent holds what a child would not have');
       channel.park();
-      return { inheritance, modules: modules ?? new Set<string>(), complaint };
+      // Its modules are what it tells last.
+      const modules: ReadonlySet<string> = new Set(told.pop()?.split('\0'));
+      return { inheritance, modules, complaint: told.pop() ?? null };
     } else {
       const outcome = kernel.call(name, request.args, channel);
       if (outcome.kind === 'return') channel.returnInt(outcome.value);
@@ -237,20 +249,46 @@ function lastLine(said: readonly Buffer[]): string {
   return Buffer.concat(said).toString('utf8').trimEnd().split('\n').at(-1) ?? '';
 }
 
-/** What a child asks for first: the arguments and variables of its run, and something for its generator of numbers. */
-export function answerOrder(channel: Channel, request: Request, order: Buffer): boolean {
-  if (!isCall(request, 'read')) return false;
-  channel.write(request.args[1] ?? 0, order);
-  channel.returnInt(order.length);
+/** Answers a child that waits for its order. False when it has ended meanwhile. */
+export function sendOrder({ channel, asked }: ForkedGuest, order: Buffer): boolean {
+  let request: Request | null = asked;
+  for (let sent = 0; sent < order.length; ) {
+    request ??= channel.nextRequest();
+    if (request === null) return false;
+    // No program has run yet: it would be our mistake.
+    if (!isCall(request, 'read'))
+      throw new Error(`a child asks for ${request.signature.text}, and not for its order`);
+    const part = order.subarray(sent, sent + (request.args[2] ?? 0));
+    channel.write(request.args[1] ?? 0, part);
+    channel.returnInt(part.length);
+    sent += part.length;
+    request = null;
+  }
   return true;
 }
 
+/** Arguments, variables and program of a run, and something for its generator of numbers, as parked.py reads them. */
 export function orderOf(job: GuestJob): Buffer {
   const argv = argvOf(job);
   const variables = Object.entries(environmentOf(job.folder, job.env)).flat();
-  return Buffer.from(
-    [randomBytes(64).toString('hex'), String(argv.length), ...argv, ...variables].join('\0'),
-  );
+  const words = [
+    randomBytes(64).toString('hex'),
+    argv.length,
+    variables.length / 2,
+    ...argv,
+    ...variables,
+    '',
+  ];
+  const order = Buffer.concat([Buffer.from(words.join('\0')), programOf(job) ?? Buffer.alloc(0)]);
+  return Buffer.concat([Buffer.from(`${order.length}\0`), order]);
+}
+
+/** The text of a program that is a file of the run; null where it is none, or may be an archive or compiled. */
+function programOf(job: GuestJob): Buffer | null {
+  if (job.programPath === null || /\.py[co]$/.test(job.programPath)) return null;
+  const path = posix.resolve(job.folder, job.programPath);
+  const data = job.files.findLast((file) => file.path === path)?.data ?? null;
+  return data === null || Buffer.from(data).includes(END_OF_ARCHIVE) ? null : Buffer.from(data);
 }
 
 /** Whether a child would be what an interpreter of its own would be to this job. */
@@ -258,12 +296,12 @@ function suits(job: GuestJob, parent: Parent): boolean {
   return (
     job.interpreter.engine === 'seccomp' &&
     job.deterministic === null &&
-    job.programPath !== null &&
+    programOf(job) !== null &&
     job.output !== 'pass-through' &&
     job.folder === RUN_FOLDER &&
     !Object.keys(job.env).some((name) => EARLY_VARIABLES.test(name)) &&
     !job.files.some((file) => parent.modules.has(moduleOf(file.path))) &&
-    orderOf(job).length <= ORDER_BYTES
+    orderOf(job).length <= MOST_BYTES
   );
 }
 

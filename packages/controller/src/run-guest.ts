@@ -27,7 +27,7 @@ export function runGuest(
   const forked = forkServer?.fork(job) ?? null;
   let session: Session;
   try {
-    session = new Session(job, place, keeper, engine, forked?.inheritance ?? null);
+    session = new Session(job, place, keeper, engine, forked);
   } catch (error) {
     if (forked !== null) endOf(forked.guest, keeper);
     throw error;

@@ -7,7 +7,6 @@ import {
   GuestKernel,
   type GuestMemory,
   HostClock,
-  type Inheritance,
   type InputStream,
   type Outcome,
   type OutputStream,
@@ -17,7 +16,7 @@ import { type Channel, GuestGoneError, GuestProtocolError, type Signature } from
 import { hashSeedOf, SeededBytes } from './determinism.js';
 import type { Engine } from './engines.js';
 import { environmentOf } from './environment.js';
-import { answerOrder, orderOf } from './fork-server.js';
+import { type ForkedGuest, orderOf, sendOrder } from './fork-server.js';
 import { greet } from './handshake.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { collectOutputs } from './outputs.js';
@@ -63,8 +62,8 @@ export class Session {
     private readonly place: CellPlace,
     private readonly keeper: KeeperClient,
     private readonly engine: Engine,
-    /** Of the parent, where the guest is forked. */
-    private readonly inheritance: Inheritance | null,
+    /** Null where the guest is started for this run. */
+    private readonly forked: ForkedGuest | null,
   ) {
     this.#stdout = this.#output('stdout', 1);
     this.#stderr = this.#output('stderr', 2);
@@ -99,7 +98,7 @@ export class Session {
             setAlarm: (first, interval) => keeper.timer(Number(first), Number(interval)),
           }
         : {}),
-      ...(inheritance === null ? {} : { inheritance }),
+      ...(forked === null ? {} : { inheritance: forked.inheritance }),
       shouldStop: () => this.#mustStop(),
       onOpen: (path) => this.#opened(path),
       ...(trace === null ? {} : { trace: (line: string) => void writeSync(trace, `${line}\n`) }),
@@ -109,7 +108,7 @@ export class Session {
   /** Answers calls until the guest has ended or must. */
   serve(channel: Channel): void {
     try {
-      if (!(this.inheritance === null ? greet(channel) : this.#order(channel))) return;
+      if (!(this.forked === null ? greet(channel) : this.#order(this.forked))) return;
       for (;;) {
         const request = channel.nextRequest();
         if (request === null) return;
@@ -131,13 +130,10 @@ export class Session {
     }
   }
 
-  /** The first call of a child; of another it would be our mistake, for no program has run yet. */
-  #order(channel: Channel): boolean {
-    const request = channel.nextRequest();
-    if (request === null) return false;
-    if (!answerOrder(channel, request, orderOf(this.job)))
-      throw new Error(`a child asks for ${request.signature.text}, and not for its order`);
-    return true;
+  /** The program of a child begins with its order, which holds its text. */
+  #order(forked: ForkedGuest): boolean {
+    this.#begin();
+    return sendOrder(forked, orderOf(this.job));
   }
 
   #call(key: string, args: readonly number[], memory: GuestMemory): Outcome {
@@ -189,7 +185,7 @@ export class Session {
       limits: job.limits,
       enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: end.memoryHeldBy },
       engine: job.interpreter.engine,
-      start: this.inheritance === null ? 'cold' : 'forked',
+      start: this.forked === null ? 'cold' : 'forked',
       attempt: job.attempt,
       node: this.place.node,
       cell: this.place.cell,

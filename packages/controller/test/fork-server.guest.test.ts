@@ -9,6 +9,12 @@ import { childrenOf, runSource, type SourceRun } from './local.js';
 
 const PROGRAMS = new URL('../../../examples/programs/', import.meta.url);
 
+/** A zip archive of one `__main__.py`, which prints that it began. */
+const ARCHIVE = Buffer.from(
+  'UEsDBBQAAAAAAAAAIVzgSCxgDgAAAA4AAAALAAAAX19tYWluX18ucHlwcmludCgiYmVnYW4iKVBLAQIUAxQAAAAAAAAAIVzgSCxgDgAAAA4AAAALAAAAAAAAAAAAAACAAQAAAABfX21haW5fXy5weVBLBQYAAAAAAQABADkAAAA3AAAAAAA=',
+  'base64',
+);
+
 let cold: Cell;
 let warm: Cell;
 
@@ -102,6 +108,13 @@ describe('a guest that was forked of a parked parent is to its program what a fr
   });
 });
 
+it('runs programs that are longer than one read, in a folder, and that read themselves', async () => {
+  const source = `# ${'x'.repeat(200_000)}\nimport sys, helper\nprint(__file__, sys.path[0], len(open(__file__).read()), helper.VALUE)`;
+  const files = { 'inner/helper.py': 'VALUE = 7', 'inner/program.py': source };
+  const said = await expectTheSame('', { files, programPath: 'inner/program.py', args: ['x'.repeat(5000)] });
+  expect(said).toBe('/box/inner/program.py /box/inner 200092 7\n');
+});
+
 describe('the fork server', () => {
   it('draws other numbers and names in each child', async () => {
     const source = `
@@ -119,7 +132,9 @@ print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.to
     ["a module of the library's name beside it", { files: { 'json.py': 'VALUE = 1' } }],
     ["a package of the library's name", { files: { 'json/__init__.py': 'VALUE = 1' } }],
     ['made-up time', { deterministic: { seed: '0', epochMs: 0, transcriptPath: null } }],
-    ['more arguments than an order holds', { args: ['x'.repeat(70_000)] }],
+    ['an archive for a program', { files: { 'main.py': ARCHIVE } }],
+    ['a folder for a program', { files: { 'app/__main__.py': 'print("began")' }, programPath: 'app' }],
+    ['more than an order holds', { args: Array.from({ length: 11 }, () => 'x'.repeat(100_000)) }],
   ])('is no way to start a run with %s', async (_, more) => {
     const { start, what } = await seen(warm, 'import json\nprint("began")', more);
     expect([start, what.stdout]).toEqual(['cold', 'began\n']);

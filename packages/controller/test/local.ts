@@ -18,6 +18,8 @@ export interface SourceRun {
   readonly accept?: { readonly weakerLimits: boolean };
   /** Beside the program: path to content. */
   readonly files?: Readonly<Record<string, string | Buffer>>;
+  /** Instead of main.py. */
+  readonly programPath?: string;
   readonly id?: string;
   readonly interpreter?: Interpreter;
   readonly deterministic?: Determinism;
@@ -40,7 +42,7 @@ export function runSource(
       id: more.id ?? `test-${++count}`,
       attempt: 1,
       interpreter: more.interpreter ?? { engine: 'seccomp' },
-      programPath: 'main.py',
+      programPath: more.programPath ?? 'main.py',
       args: more.args ?? [],
       env: more.env ?? {},
       folder: '/box',

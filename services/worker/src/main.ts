@@ -14,7 +14,13 @@ async function main(): Promise<void> {
   const metrics = createNodeMetrics(name);
 
   let node: WorkerNode | null = null;
-  const app = operationsServer(metrics, () => node);
+  /** Of each cell, what is wrong with its profile. */
+  const unprepared = new Map<number, string>();
+  const app = operationsServer(
+    metrics,
+    () => node,
+    () => [...new Set(unprepared.values())],
+  );
   const starting = startNode();
   const end = (how: 'drain' | 'abandon') => async (): Promise<void> => {
     // A node that is asked to leave while its cells start has them to close as well.
@@ -34,14 +40,18 @@ async function main(): Promise<void> {
       name,
       redis: config.SANDPIPER_REDIS_URL,
       cpus: cellCpus(config, availableCpus()),
-      factory: (place) =>
-        Cell.start({
+      factory: (place) => {
+        unprepared.delete(place.id);
+        return Cell.start({
           ...place,
           rpython: rpythonOf(config),
           profile: profileOf(config),
-          onUnprepared: (why) =>
-            log.warn({ cell: place.id, why }, 'the profile of the fork server cannot be had as it is'),
-        }),
+          onUnprepared: (why) => {
+            unprepared.set(place.id, `profile of the fork server: ${why}`);
+            log.warn({ cell: place.id, why }, 'the profile of the fork server cannot be had as it is');
+          },
+        });
+      },
       metrics,
       log,
       graceMs: config.SANDPIPER_GRACE_MS,

@@ -7,13 +7,21 @@ export interface Observed {
   showState(): void;
 }
 
-/** `/healthz`, `/readyz` and `/metrics` of a node. Not listening yet. */
-export function operationsServer(metrics: NodeMetrics, observed: () => Observed | null): FastifyInstance {
+/**
+ * `/healthz`, `/readyz` and `/metrics` of a node. Not listening yet.
+ *
+ * @param warnings What a ready node does without, such as modules of its profile that cannot be imported.
+ */
+export function operationsServer(
+  metrics: NodeMetrics,
+  observed: () => Observed | null,
+  warnings: () => readonly string[] = () => [],
+): FastifyInstance {
   const app = fastify({ logger: false });
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
     const ready = observed()?.ready === true;
-    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready' });
+    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', warnings: warnings() });
   });
   app.get('/metrics', async (_request, reply) => {
     observed()?.showState();
