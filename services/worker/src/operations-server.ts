@@ -21,7 +21,9 @@ export function operationsServer(
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
     const ready = observed()?.ready === true;
-    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', warnings: warnings() });
+    return reply
+      .code(ready ? 200 : 503)
+      .send({ status: ready ? 'ready' : 'not ready', warnings: warnings() });
   });
   app.get('/metrics', async (_request, reply) => {
     observed()?.showState();

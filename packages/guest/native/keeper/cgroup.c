@@ -23,6 +23,7 @@ static int group = -1; /* the group of the guest that runs, or of the next */
 static char name[64];
 static unsigned count;
 static int64_t baseline;
+static int64_t kills_before;
 static int peak_file = -1;
 static int64_t cpu_thousandths; /* 0: no cap */
 
@@ -93,6 +94,16 @@ void cgroup_use(const char *text) {
   cgroup_remove();
 }
 
+static int64_t kills(void) { return get(kind == V2 ? "memory.events" : "memory.oom_control", "oom_kill"); }
+
+/* The bounds of the guest before are taken off a group. Returns 0, or -1. */
+static int widen(void) {
+  if (kind == V2) return put("memory.max", "max");
+  /* Memory and swap together may not be below memory alone. */
+  if (put("memory.memsw.limit_in_bytes", "-1") != 0 && errno != ENOENT) return -1;
+  return put("memory.limit_in_bytes", "-1");
+}
+
 static int close_group(int error) {
   if (peak_file >= 0) close(peak_file);
   if (group >= 0) close(group);
@@ -101,14 +112,26 @@ static int close_group(int error) {
   return -error;
 }
 
+/*
+ * Moving a process between groups may wait for a grace period of RCU (percpu_rwsem), and ending a group keeps the kernel busy
+ * for milliseconds. So guests follow each other in one, and a parent of theirs is in it from the start: who forks has
+ * nobody to move. What a cap has counted must not pass from one to the next: there each has its own.
+ */
+int cgroup_is_kept(void) { return kind != NONE && cpu_thousandths == 0; }
+
 int cgroup_make(void) {
   if (kind == NONE) return 0;
+  if (group >= 0) {
+    if (widen() == 0 && (kills_before = kills()) >= 0) return 0;
+    /* It is gone, or not what it should be: the next begins anew. */
+    cgroup_remove();
+  }
   snprintf(name, sizeof name, PREFIX "%d-%u", (int)getpid(), ++count);
   if (mkdirat(place, name, 0755) != 0) return -errno;
   group = openat(place, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (group < 0) return close_group(errno);
   if (kind == V2) {
-    if (put("memory.oom.group", "1") != 0 || put("pids.max", MAX_PROCESSES) != 0) return close_group(errno);
+    if (put("pids.max", MAX_PROCESSES) != 0) return close_group(errno);
     /* Where the host has no swap there is no such file. */
     if (put("memory.swap.max", "0") != 0 && errno != ENOENT) return close_group(errno);
     if (cpu_thousandths > 0) {
@@ -122,12 +145,29 @@ int cgroup_make(void) {
   } else if (put("memory.swappiness", "0") != 0) {
     return close_group(errno);
   }
-  return 0;
+  kills_before = kills();
+  return kills_before < 0 ? close_group(EIO) : 0;
 }
 
 int cgroup_enter(void) { return kind == NONE ? 0 : put("cgroup.procs", "0"); }
 
-int cgroup_take(int64_t pid) { return kind == NONE ? 0 : put_number("cgroup.procs", pid); }
+/* A few processes at most, each on a line. */
+static int holds(int64_t pid) {
+  char text[512], *line = text;
+  int fd = openat(group, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[n < 0 ? 0 : n] = 0;
+  for (char *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+    if (strtoll(line, NULL, 10) == pid) return 1;
+  return 0;
+}
+
+int cgroup_take(int64_t pid) {
+  if (kind == NONE || (cgroup_is_kept() && holds(pid))) return 0;
+  return put_number("cgroup.procs", pid);
+}
 
 int cgroup_limit(int64_t memory) {
   if (kind == NONE) return 0;
@@ -167,14 +207,17 @@ int cgroup_read(struct cgroup_usage *usage) {
   if (kind == NONE || group < 0) return 0;
   if (cgroup_check() != 0) return -1;
   int64_t peak = peak_of_group();
-  int64_t kills = get(kind == V2 ? "memory.events" : "memory.oom_control", "oom_kill");
   /* -1 of the peak: the kernel does not tell it, and the keeper's own figure stands. */
-  *usage = (struct cgroup_usage){.peak = peak < 0 ? -1 : peak > baseline ? peak - baseline : 0, .killed = kills > 0, .throttled = -1};
+  *usage = (struct cgroup_usage){.peak = peak < 0 ? -1 : peak > baseline ? peak - baseline : 0, .killed = kills() > kills_before, .throttled = -1};
   if (kind == V2 && cpu_thousandths > 0) {
     int64_t microseconds = get("cpu.stat", "throttled_usec");
     usage->throttled = microseconds < 0 ? -1 : microseconds * 1000;
   }
   return 1;
+}
+
+void cgroup_release(void) {
+  if (!cgroup_is_kept()) cgroup_remove();
 }
 
 void cgroup_remove(void) {

@@ -1,5 +1,5 @@
 /*
- * Control groups, where the host lends them (cgroups(7)): a group for each guest, whose memory the kernel bounds exactly.
+ * Control groups, where the host lends them (cgroups(7)): a guest's memory is bounded exactly by the kernel.
  * One interface; version 2, version 1, and none behind it. Sizes in bytes.
  */
 #ifndef SANDPIPER_CGROUP_H
@@ -19,13 +19,16 @@ void cgroup_cap_cpu(int64_t thousandths);
 /* "cgroup-v2", "cgroup-v1" or "none". */
 const char *cgroup_name(void);
 
-/* Makes the group of the next guest, which holds nothing yet. Returns 0, or a negative errno. */
+/* Makes the group of the next guest, unless there is one that is kept. It is not bounded yet. Returns 0, or a negative errno. */
 int cgroup_make(void);
+
+/* Whether guests follow each other in one group, which their parent is in as well. */
+int cgroup_is_kept(void);
 
 /* The calling process moves there. Returns 0, or -1 with errno. Between fork and exec. */
 int cgroup_enter(void);
 
-/* Another process moves there. Returns 0, or -1 with errno. */
+/* Another process moves there, if it is elsewhere. Returns 0, or -1 with errno. */
 int cgroup_take(int64_t pid);
 
 /* From now on it may use `memory` more than it does now; the peak counts from here. Returns 0, or -1 with errno. */
@@ -44,7 +47,10 @@ int cgroup_read(struct cgroup_usage *usage);
 /* Returns 0 while the group is there, -1 when it has gone. */
 int cgroup_check(void);
 
-/* Removes the group of a guest that has been reaped. */
+/* The guest has been reaped. */
+void cgroup_release(void);
+
+/* Removes the group, whose processes have all been reaped. */
 void cgroup_remove(void);
 
 #endif

@@ -131,6 +131,19 @@ static void demand_shim(void) {
   close(fd);
 }
 
+/*
+ * When memory runs out, in its group or on the host, the kernel shall end the guest, not the parent that it may share a
+ * group with (proc(5), oom_score_adj). Where that is not ours to write, the parent may die with it, and is replaced.
+ */
+static void die_first(pid_t pid) {
+  char path[64] = "/proc/self/oom_score_adj";
+  if (pid != 0) snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  if (write(fd, "1000", 4) != 4) errno = 0;
+  close(fd);
+}
+
 static _Noreturn void become_guest(const struct guest_spec *spec, const struct guest_files *files, pid_t keeper) {
   setsid();
   if (spec->cpu >= 0) {
@@ -140,7 +153,8 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
     if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(123);
   }
   /* Before the descriptors are placed: the group's is one of those that are closed. */
-  if (!spec->parked && cgroup_enter() != 0) _exit(GUEST_EXIT_NO_GROUP);
+  if ((!spec->parked || cgroup_is_kept()) && cgroup_enter() != 0) _exit(GUEST_EXIT_NO_GROUP);
+  if (!spec->parked) die_first(0);
   place_descriptors(files, spec->translated);
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_FSIZE, 0);
@@ -183,13 +197,12 @@ static int watch_from_now(struct guest *guest, pid_t pid, int64_t startup_ns) {
 int guest_start(struct guest *guest, const struct guest_spec *spec, const struct guest_files *files) {
   pid_t keeper = getpid();
   guest_clear();
-  /* A parent is our own: each of its children gets a group. */
-  int made = spec->parked ? 0 : cgroup_make();
+  int made = spec->parked && !cgroup_is_kept() ? 0 : cgroup_make();
   if (made != 0) return made;
   pid_t pid = fork();
   if (pid < 0) {
     int error = errno;
-    cgroup_remove();
+    cgroup_release();
     return -error;
   }
   if (pid == 0) become_guest(spec, files, keeper);
@@ -197,7 +210,7 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
   if (error != 0) {
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    cgroup_remove();
+    cgroup_release();
   }
   return error;
 }
@@ -207,11 +220,12 @@ int guest_adopt(struct guest *guest, pid_t pid, int64_t startup_ns) {
   int error = cgroup_make();
   if (error != 0) return error;
   if (cgroup_take(pid) != 0) error = -errno;
+  die_first(pid);
   if (error == 0) error = watch_from_now(guest, pid, startup_ns);
   if (error != 0) {
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    cgroup_remove();
+    cgroup_release();
     return error;
   }
   guest->forked = 1;
@@ -349,7 +363,7 @@ void guest_clear(void) {
   if (cleared_later == 0) return;
   waitpid(cleared_later, NULL, 0);
   cleared_later = 0;
-  cgroup_remove();
+  cgroup_release();
 }
 
 int guest_finish(struct guest *guest, struct guest_report *report) {
@@ -376,7 +390,7 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
   int64_t cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * SECOND +
                 (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ll;
   fill_report(guest, report, status, cpu, usage.ru_maxrss * 1024ll, waited_in_all);
-  cgroup_remove();
+  cgroup_release();
   guest_forget(guest);
   return 1;
 }
