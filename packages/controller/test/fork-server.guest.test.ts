@@ -152,6 +152,40 @@ print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.to
     await cell.close();
   });
 
+  it('leaves out a module that ends the interpreter', async () => {
+    const said: string[] = [];
+    const onUnprepared = (why: string) => void said.push(why);
+    const profile = ['json', 'venv.__main__'];
+    const cell = await Cell.start({ id: 4, cpu: null, node: null, rpython: null, profile, onUnprepared });
+    expect((await seen(cell, 'import sys; print("json" in sys.modules)')).what.stdout).toBe('True\n');
+    expect((await seen(cell, 'print(1)')).start).toBe('forked');
+    expect(said.join()).toMatch(/venv\.__main__: SystemExit/);
+    await cell.close();
+  });
+
+  it('kills a parent that does not get to park, and runs start cold', async () => {
+    const others = new Set(childrenOf(process.pid));
+    let hear: (why: string) => void = () => {};
+    const heard = new Promise<string>((resolve) => (hear = resolve));
+    const cell = await Cell.start({
+      id: 5,
+      cpu: null,
+      node: null,
+      rpython: null,
+      profile: DEFAULT_PROFILE,
+      onUnprepared: (why) => hear(why),
+    });
+    // As a module that never comes back: it makes no call any more.
+    const keeper = childrenOf(process.pid).find((pid) => !others.has(pid)) ?? 0;
+    while (childrenOf(keeper).length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    const [parent = 0] = childrenOf(keeper);
+    process.kill(parent, 'SIGSTOP');
+    expect(await heard).toMatch(/the parent (has ended|did not get to park)/);
+    expect(existsSync(`/proc/${parent}`)).toBe(false);
+    expect(await seen(cell, 'print(1)')).toMatchObject({ start: 'cold', what: { stdout: '1\n' } });
+    await cell.close();
+  });
+
   it('costs no run when its parent dies', async () => {
     const others = new Set(childrenOf(process.pid));
     const cell = await Cell.start({ id: 2, cpu: null, node: null, rpython: null, profile: DEFAULT_PROFILE });

@@ -121,6 +121,20 @@ describe('the pipeline', () => {
     expect((await fetch(`${node.url}/readyz`)).status).toBe(200);
   });
 
+  it('is ready without a module that its profile names in vain, and says so', async () => {
+    const node = await startNode('n1', { SANDPIPER_PROFILE: 'json,no_such_module' });
+    await vi.waitFor(
+      async () =>
+        expect(await (await fetch(`${node.url}/readyz`)).json()).toEqual({
+          status: 'ready',
+          warnings: [
+            "profile of the fork server: no_such_module: ModuleNotFoundError: No module named 'no_such_module'",
+          ],
+        }),
+      patience,
+    );
+  });
+
   it('lets a run end when its node is asked to leave, which then exits with 0', async () => {
     const scheduler = await startService('scheduler');
     const node = await startNode('n1');
