@@ -16,7 +16,7 @@ const MAY_IMPORT = {
   'packages/telemetry': ['contracts'],
   'packages/cli': ['contracts', 'controller', 'grading', 'client', 'telemetry'],
   'packages/conformance': ['controller'],
-  'packages/experiments': ['contracts', 'controller'],
+  'packages/experiments': ['contracts', 'controller', 'client'],
   'services/scheduler': ['contracts', 'store', 'telemetry'],
   'services/worker': ['contracts', 'store', 'telemetry', 'controller'],
 };

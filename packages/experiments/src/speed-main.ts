@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { availableCpus } from '@sandpiper/controller';
+import { endToEnd } from './end-to-end.js';
 import { calls, computing, type Figure, latency, memory, throughput, withSpeedBench } from './speed.js';
 
 const HELP = `Usage: scripts/bench [OPTION]...
@@ -75,6 +76,9 @@ const figures = await withSpeedBench(cpu, quick ? 5 : 20, async (bench) => {
   tell(await computing({ ...bench, rounds: quick ? 3 : 7 }));
   return found;
 });
+const whole = await endToEnd(quick);
+for (const figure of whole) process.stdout.write(`${row(figure)}\n`);
+figures.push(...whole);
 if (page !== null) {
   const today = new Date().toISOString().slice(0, 10);
   writeFileSync(

@@ -47,7 +47,7 @@ export async function withSpeedBench<T>(
   }
 }
 
-const HELLO = 'print(6 * 7)\n';
+export const HELLO = 'print(6 * 7)\n';
 const SUM = 'import sys\nprint(sum(map(int, sys.stdin)))\n';
 const IMPORTS = `import json, re, collections, heapq, itertools, functools, math, random, datetime, string, bisect
 import statistics, fractions, typing, dataclasses
@@ -282,6 +282,6 @@ function isOurs(pid: number): boolean {
   }
 }
 
-function ms(value: number): string {
+export function ms(value: number): string {
   return `${value.toFixed(value < 100 ? 2 : 0)} ms`;
 }
