@@ -19,6 +19,7 @@
 
 static enum { NONE, V1, V2 } kind;
 static int place = -1; /* the directory that the groups are made in */
+static int origin = -1; /* the group that this process was started in, or one that holds it as well */
 static int group = -1; /* the group of the guest that runs, or of the next */
 static char name[64];
 static unsigned count;
@@ -29,8 +30,8 @@ static int64_t cpu_thousandths; /* 0: no cap */
 
 const char *cgroup_name(void) { return kind == V2 ? "cgroup-v2" : kind == V1 ? "cgroup-v1" : "none"; }
 
-static int put(const char *file, const char *text) {
-  int fd = openat(group, file, O_WRONLY | O_CLOEXEC);
+static int put_in(int directory, const char *file, const char *text) {
+  int fd = openat(directory, file, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return -1;
   ssize_t n = write(fd, text, strlen(text));
   int error = errno;
@@ -38,6 +39,8 @@ static int put(const char *file, const char *text) {
   errno = error;
   return n == (ssize_t)strlen(text) ? 0 : -1;
 }
+
+static int put(const char *file, const char *text) { return put_in(group, file, text); }
 
 static int put_number(const char *file, int64_t number) {
   char text[32];
@@ -77,6 +80,24 @@ static void remove_stale(void) {
 
 void cgroup_cap_cpu(int64_t thousandths) { cpu_thousandths = thousandths; }
 
+/* Version 1 lets processes be in any group. Of version 2: the line `0::PATH` of /proc/self/cgroup (cgroups(7)). -1 if unknown. */
+static int find_origin(void) {
+  if (kind == V1) return dup(place);
+  static const char root[] = "/sys/fs/cgroup";
+  char text[4096], path[sizeof text + sizeof root];
+  int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[n < 0 ? 0 : n] = 0;
+  for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+    if (strncmp(line, "0::/", 4) != 0) continue;
+    snprintf(path, sizeof path, "%s%s", root, line + 3);
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  }
+  return -1;
+}
+
 void cgroup_use(const char *text) {
   if (cpu_thousandths > 0 && (text == NULL || strncmp(text, "v2:", 3) != 0)) die("--cpus wants --cgroup v2:DIR");
   if (text == NULL) return;
@@ -85,13 +106,14 @@ void cgroup_use(const char *text) {
   else die("--cgroup wants v1:DIR or v2:DIR");
   place = open(text + 3, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (place < 0) die_errno(text);
+  origin = find_origin();
   remove_stale();
   int error = cgroup_make();
   if (error != 0) {
     errno = -error;
     die_errno(text);
   }
-  cgroup_remove();
+  cgroup_release();
 }
 
 static int64_t kills(void) { return get(kind == V2 ? "memory.events" : "memory.oom_control", "oom_kill"); }
@@ -114,8 +136,8 @@ static int close_group(int error) {
 
 /*
  * Moving a process between groups may wait for a grace period of RCU (percpu_rwsem), and ending a group keeps the kernel busy
- * for milliseconds. So guests follow each other in one, and a parent of theirs is in it from the start: who forks has
- * nobody to move. What a cap has counted must not pass from one to the next: there each has its own.
+ * for milliseconds. So guests follow each other in one, and the keeper is in it too: whom it forks, or the parent, is there
+ * from its first moment. What a cap has counted must not pass from one to the next: there each has its own.
  */
 int cgroup_is_kept(void) { return kind != NONE && cpu_thousandths == 0; }
 
@@ -146,10 +168,9 @@ int cgroup_make(void) {
     return close_group(errno);
   }
   kills_before = kills();
-  return kills_before < 0 ? close_group(EIO) : 0;
+  if (kills_before < 0) return close_group(EIO);
+  return cgroup_is_kept() && put("cgroup.procs", "0") != 0 ? close_group(errno) : 0;
 }
-
-int cgroup_enter(void) { return kind == NONE ? 0 : put("cgroup.procs", "0"); }
 
 /* A few processes at most, each on a line. */
 static int holds(int64_t pid) {
@@ -163,6 +184,8 @@ static int holds(int64_t pid) {
     if (strtoll(line, NULL, 10) == pid) return 1;
   return 0;
 }
+
+int cgroup_enter(void) { return cgroup_take(getpid()); }
 
 int cgroup_take(int64_t pid) {
   if (kind == NONE || (cgroup_is_kept() && holds(pid))) return 0;
@@ -218,6 +241,11 @@ int cgroup_read(struct cgroup_usage *usage) {
 
 void cgroup_release(void) {
   if (!cgroup_is_kept()) cgroup_remove();
+}
+
+void cgroup_leave(void) {
+  if (group >= 0 && origin >= 0 && cgroup_is_kept() && put_in(origin, "cgroup.procs", "0") != 0) errno = 0;
+  cgroup_remove();
 }
 
 void cgroup_remove(void) {

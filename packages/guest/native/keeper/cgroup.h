@@ -22,7 +22,7 @@ const char *cgroup_name(void);
 /* Makes the group of the next guest, unless there is one that is kept. It is not bounded yet. Returns 0, or a negative errno. */
 int cgroup_make(void);
 
-/* Whether guests follow each other in one group, which their parent is in as well. */
+/* Whether guests follow each other in one group, which their parent and this process are in as well. */
 int cgroup_is_kept(void);
 
 /* The calling process moves there. Returns 0, or -1 with errno. Between fork and exec. */
@@ -52,5 +52,8 @@ void cgroup_release(void);
 
 /* Removes the group, whose processes have all been reaped. */
 void cgroup_remove(void);
+
+/* The same at the end of this process, which goes back to where it was started. */
+void cgroup_leave(void);
 
 #endif

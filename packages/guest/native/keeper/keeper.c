@@ -298,7 +298,7 @@ static _Noreturn void leave(void) {
   guest_clear();
   guest_kill(&guest, END_KILLED);
   if (guest.pid != 0) waitpid(guest.pid, NULL, 0);
-  cgroup_remove();
+  cgroup_leave();
   remove_directory();
   exit(0);
 }
