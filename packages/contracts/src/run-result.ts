@@ -113,9 +113,11 @@ export const runResultSchema = z
     enforcement: enforcementSchema,
     engine: engineSchema,
     start: z
-      .enum(['cold', 'forked'])
+      .enum(['cold', 'forked', 'waiting'])
       .optional()
-      .describe('Whether the interpreter was started for this run, or forked of one that was parked'),
+      .describe(
+        'Whether the interpreter was started for this run, forked of one that was parked, or had been started and waited',
+      ),
     attempt: count,
     node: z.string().nullable(),
     cell: count.nullable(),

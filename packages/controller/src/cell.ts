@@ -19,7 +19,7 @@ export interface CellOptions {
   readonly rpython: TranslatedInterpreter | null;
   /** Where control groups are made, if not where this host lends them. */
   readonly groups?: CgroupPlace;
-  /** What the parent of the fork server imports; null or nothing: every run starts an interpreter. */
+  /** What the parent of the fork server imports; null or nothing: nothing is kept ready, every run starts an interpreter. */
   readonly profile?: readonly string[] | null;
   /** Told what is wrong with the profile: a parent without some of its modules, or none, and then runs start cold. */
   readonly onUnprepared?: (why: string) => void;
@@ -100,7 +100,7 @@ export class Cell {
       const answer = await Promise.race([running, this.#death]);
       if ('refused' in answer) throw new RunRefusedError(answer.refused);
       if (!('result' in answer)) throw new Error('a thread that answers what it was not asked');
-      if (answer.wantsParent) this.#prepare();
+      if (answer.wantsPreparing) this.#prepare();
       return answer.result;
     } finally {
       this.#running = null;
@@ -108,7 +108,7 @@ export class Cell {
     }
   }
 
-  /** A parent for the runs to come; those that come before it is there wait for it. */
+  /** A parent, or a guest for the next run; a run that comes before it is there waits for it. */
   #prepare(): void {
     const preparing = this.pool.run({ job: null, place: this.#place(null) }) as Promise<ThreadAnswer>;
     preparing.then(

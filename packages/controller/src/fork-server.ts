@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
 import { GuestKernel, HostClock, type Inheritance } from '@sandpiper/kernel';
@@ -120,7 +120,7 @@ export class ForkServer {
   fork(job: GuestJob): ForkedGuest | null {
     const parent = this.#parent;
     if (parent !== null && suits(job, parent)) {
-      if (this.#spare !== null && Date.now() - this.#spare.since > OLDEST_MS) this.#discardSpare();
+      if (this.#spare !== null && !isFresh(this.#spare)) this.#discardSpare();
       const child = this.#spare ?? this.#forkOne(parent);
       this.#spare = null;
       if (child !== null) return { ...child, inheritance: parent.inheritance };
@@ -193,6 +193,11 @@ export class ForkServer {
       guest.close();
     }
   }
+}
+
+/** One that somebody has killed meanwhile is reaped already. */
+function isFresh({ guest, since }: Spare): boolean {
+  return Date.now() - since <= OLDEST_MS && existsSync(`/proc/${guest.pid}`);
 }
 
 /** Answers the calls of a parent until it asks for its program. */

@@ -34,6 +34,12 @@ export function greet(channel: Channel): boolean {
   return true;
 }
 
+/** Another one, when the file was written or replaced. */
+export function stampOf(path: string): string {
+  const { size, mtimeMs, ino } = statSync(path);
+  return `${size} ${mtimeMs} ${ino}`;
+}
+
 /** What was asked already, by path, with the time and size of the file that answered. */
 const known = new Map<string, { stamp: string; functions: readonly string[] }>();
 
@@ -42,8 +48,7 @@ const known = new Map<string, { stamp: string; functions: readonly string[] }>()
  * not what this controller speaks with. Returns the functions that have no row in the table of calls.
  */
 export function inspectTranslated(engine: Engine, keeper: KeeperClient): readonly string[] {
-  const { size, mtimeMs, ino } = statSync(engine.executable);
-  const stamp = `${size} ${mtimeMs} ${ino}`;
+  const stamp = stampOf(engine.executable);
   const before = known.get(engine.executable);
   if (before?.stamp === stamp) return before.functions;
   const text = dumpOf(engine, keeper);

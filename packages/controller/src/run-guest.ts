@@ -3,11 +3,11 @@ import type { RunResult } from '@sandpiper/contracts';
 import type { GuestEnd, KeeperClient, StartedGuest } from '@sandpiper/guest';
 import { Channel, DescriptorTransport } from '@sandpiper/protocol';
 import { type Engine, engineOf } from './engines.js';
-import type { ForkServer } from './fork-server.js';
 import { inspectTranslated, STARTUP_MS } from './handshake.js';
 import { demandInterpreterFiles } from './interpreter-files.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { Session } from './session.js';
+import type { WarmGuests } from './warm-guests.js';
 
 /**
  * Runs one program from start to result. Blocks its thread: whoever wants it to stop sets the shared word and kills the
@@ -17,33 +17,34 @@ export function runGuest(
   job: GuestJob,
   place: CellPlace,
   keeper: KeeperClient,
-  forkServer: ForkServer | null,
+  warmGuests: WarmGuests | null,
 ): RunResult {
   const startedAt = new Date();
   const cpuBefore = threadCpuNs();
   demandInterpreterFiles(job.interpreter);
   const engine = engineOf(job.interpreter);
-  const unanswered = engine.kind === 'translated' ? inspectTranslated(engine, keeper) : [];
-  const forked = forkServer?.fork(job) ?? null;
+  const warm = warmGuests?.take(job) ?? null;
   let session: Session;
   try {
-    session = new Session(job, place, keeper, engine, forked);
+    // Nobody asks an interpreter that was started ahead: another of the same file was.
+    const unanswered = engine.kind === 'translated' ? inspectTranslated(engine, keeper) : [];
+    session = new Session(job, place, keeper, engine, warm);
+    session.noteUnanswered(unanswered);
   } catch (error) {
-    if (forked !== null) endOf(forked.guest, keeper);
+    if (warm !== null) endOf(warm.guest, keeper);
     throw error;
   }
-  session.noteUnanswered(unanswered);
   let end: GuestEnd;
   try {
-    const guest = forked?.guest ?? startGuest(job, place, keeper, engine, session.env);
+    const guest = warm?.guest ?? startGuest(job, place, keeper, engine, session.env);
     try {
       Atomics.store(place.shared, SHARED_PID, guest.pid);
       if (Atomics.load(place.shared, SHARED_CANCELLED) !== 0) keeper.kill();
       const transport = new DescriptorTransport(guest.requests, guest.replies);
-      session.serve(forked?.channel ?? new Channel(transport, engine.dialect));
+      session.serve(warm?.forked?.channel ?? new Channel(transport, engine.dialect));
     } finally {
       // Whatever happened above, the guest is dead and its descriptors are closed when this function ends.
-      if (forked !== null && session.askedToEnd) keeper.finish();
+      if ((warm?.forked ?? null) !== null && session.askedToEnd) keeper.finish();
       else keeper.kill();
       end = keeper.ended();
       Atomics.store(place.shared, SHARED_PID, 0);

@@ -23,6 +23,7 @@ import { collectOutputs } from './outputs.js';
 import { hostPressure, unreliability } from './pressure.js';
 import { type Decisions, decideEnding } from './status.js';
 import { LiveInput, LiveOutput, type LivePort } from './live.js';
+import type { WarmGuest } from './warm-guests.js';
 import { BufferInput, CaptureOutput, DescriptorInput, DescriptorOutput } from './streams.js';
 import { RecordingMemory, Transcript } from './transcript.js';
 
@@ -53,6 +54,7 @@ export class Session {
   readonly #programPath: string | null;
   /** The variables that the guest's program sees. */
   readonly env: Readonly<Record<string, string>>;
+  readonly #forked: ForkedGuest | null;
   #marked = false;
   #errorsCut = false;
   readonly #pressureBefore = hostPressure();
@@ -63,8 +65,9 @@ export class Session {
     private readonly keeper: KeeperClient,
     private readonly engine: Engine,
     /** Null where the guest is started for this run. */
-    private readonly forked: ForkedGuest | null,
+    private readonly warm: WarmGuest | null,
   ) {
+    this.#forked = warm?.forked ?? null;
     this.#stdout = this.#output('stdout', 1);
     this.#stderr = this.#output('stderr', 2);
     this.#stdin = this.#input();
@@ -98,7 +101,7 @@ export class Session {
             setAlarm: (first, interval) => keeper.timer(Number(first), Number(interval)),
           }
         : {}),
-      ...(forked === null ? {} : { inheritance: forked.inheritance }),
+      ...(this.#forked === null ? {} : { inheritance: this.#forked.inheritance }),
       shouldStop: () => this.#mustStop(),
       onOpen: (path) => this.#opened(path),
       ...(trace === null ? {} : { trace: (line: string) => void writeSync(trace, `${line}\n`) }),
@@ -108,7 +111,7 @@ export class Session {
   /** Answers calls until the guest has ended or must. */
   serve(channel: Channel): void {
     try {
-      if (!(this.forked === null ? greet(channel) : this.#order(this.forked))) return;
+      if (!(this.#forked === null ? greet(channel) : this.#order(this.#forked))) return;
       for (;;) {
         const request = channel.nextRequest();
         if (request === null) return;
@@ -185,7 +188,7 @@ export class Session {
       limits: job.limits,
       enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: end.memoryHeldBy },
       engine: job.interpreter.engine,
-      start: this.forked === null ? 'cold' : 'forked',
+      start: this.warm === null ? 'cold' : this.#forked === null ? 'waiting' : 'forked',
       attempt: job.attempt,
       node: this.place.node,
       cell: this.place.cell,

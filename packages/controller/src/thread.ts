@@ -2,12 +2,12 @@ import { readlinkSync } from 'node:fs';
 import type { RunResult } from '@sandpiper/contracts';
 import { KeeperClient } from '@sandpiper/guest';
 import { RunRefusedError } from './enforceable.js';
-import { ForkServer } from './fork-server.js';
 import type { CellPlace, GuestJob } from './job.js';
 import { runGuest } from './run-guest.js';
+import { WarmGuests } from './warm-guests.js';
 
 /** One thread serves one cell for its whole life, so it holds one keeper. */
-let held: { directory: string; keeper: KeeperClient; forkServer: ForkServer | null } | null = null;
+let held: { directory: string; keeper: KeeperClient; warm: WarmGuests | null } | null = null;
 
 function heldFor(place: CellPlace): NonNullable<typeof held> {
   if (held?.directory === place.keeperDirectory) return held;
@@ -15,8 +15,8 @@ function heldFor(place: CellPlace): NonNullable<typeof held> {
   const keeper = new KeeperClient(place.keeperDirectory);
   // Controller and guest never run at the same time: on one CPU a call costs a switch, not a wake-up of another CPU.
   if (place.cpu !== null) keeper.pinThread(ownThreadId(), place.cpu);
-  const forkServer = place.profile === null ? null : new ForkServer(keeper, place.profile, place.cpu);
-  held = { directory: place.keeperDirectory, keeper, forkServer };
+  const warm = place.profile === null ? null : new WarmGuests(keeper, place.profile, place.cpu);
+  held = { directory: place.keeperDirectory, keeper, warm };
   return held;
 }
 
@@ -26,17 +26,17 @@ function ownThreadId(): number {
 
 /** What comes back of a job: errors lose their class on the way between threads. */
 export type ThreadAnswer =
-  | { readonly result: RunResult; readonly wantsParent: boolean }
+  | { readonly result: RunResult; readonly wantsPreparing: boolean }
   | { readonly prepared: string | null }
   | { readonly refused: string };
 
 /** What Piscina calls in the cell's thread. */
 export default function runInThread(task: { job: GuestJob | null; place: CellPlace }): ThreadAnswer {
   try {
-    const { keeper, forkServer } = heldFor(task.place);
-    if (task.job === null) return { prepared: forkServer?.prepare() ?? null };
-    const result = runGuest(task.job, task.place, keeper, forkServer);
-    return { result, wantsParent: forkServer?.wanting === true };
+    const { keeper, warm } = heldFor(task.place);
+    if (task.job === null) return { prepared: warm?.prepare() ?? null };
+    const result = runGuest(task.job, task.place, keeper, warm);
+    return { result, wantsPreparing: warm?.wanting === true };
   } catch (error) {
     if (error instanceof RunRefusedError) return { refused: error.message };
     throw error;

@@ -8,7 +8,7 @@ import { calls, computing, type Figure, latency, memory, throughput, withSpeedBe
 const HELP = `Usage: scripts/bench [OPTION]...
 
 Measures how fast runs are, each figure against its reference in the same run, in turn with it, on one CPU. Takes about
-two minutes; nothing else should run on the machine meanwhile. bubblewrap is compared with where it is installed.
+three minutes; nothing else should run on the machine meanwhile. bubblewrap is compared with where it is installed.
 
   --quick      a quarter of the rounds
   --page FILE  also write a page of Markdown, such as docs/speed.md
@@ -20,20 +20,26 @@ Exit code: 0 when it was measured, whatever the figures are; 2 bad usage.
 /** What profiles by perf(1) and time stamps around each call have shown; of 2026-11-24. */
 const WHERE_IT_GOES = `## Where a warm hello spends its time
 
-By time stamps around every call and by perf (2026-11-24, one behind the other on one CPU, 5 to 6 ms of CPU in all):
+Of the CPU that runs nothing else, one behind the other (2026-11-24, by schedstat of each process, perf and time stamps):
+4.3 ms a run, of which
 
-- 1.0 ms forking: copying the page tables of 26 MiB of the parent's own memory, half of it the interpreter's relocated data,
-  then adoption by the keeper. Done ahead of the run where the node is not busy.
-- 1.0 ms clearing up the child's address space at its end. Done after the result is out.
-- 0.8 ms for some 500 page faults: first writes to pages shared with the parent, first touches of the interpreter's code.
-- 1.3 ms for 31 calls, both sides together. Eleven of them look whether the program is a zip archive.
-- 0.3 ms building the virtual kernel, 0.2 ms setting limits, 0.3 ms the result, 0.8 ms between the node's main thread and the
-  cell's, and the rest Python: 0.3 ms to end, 0.5 ms to become the program.
+- 0.5 ms the parent, forking: it copies the page tables of 26 MiB of its own memory, half of it the interpreter's relocated
+  data.
+- 2.6 ms the child: some 500 page faults (first writes to pages shared with the parent, first touches of the interpreter's
+  code) 0.6 ms, coming to the pages that any program comes to, ahead of its order, 0.5 ms, the program with the
+  interpreter's own beginning and end 0.7 ms, clearing up its address space 0.8 ms.
+- 0.9 ms the controller's thread: building the virtual kernel 0.3 ms, setting limits 0.2 ms, the result 0.3 ms.
+- 0.3 ms the keeper.
 
-What would change it: a parent with less memory of its own (relocations of the interpreter shared by all, huge pages below
-its heap), fewer calls of PyPy's file objects and of its look for archives, limits set when the child is forked. Ten times
-the runs of bare pypy3 on a CPU that is never idle leaves 2.7 ms for everything, forking and clearing up included; those two
-alone are 2 ms here. A cold start makes some 390 calls, each some 25 us; the rest of it is pypy3 itself.
+When the node waits for work, forking, the first pages and the clearing up are not in a run's way, and 2 to 3 ms remain from
+the job in hand to its result, 0.5 ms of them between the node's main thread and the cell's. What made the most of it: a child
+that gets its program with its order makes one call where it made thirty (2.7 ms), and guests that follow each other in one
+control group need not be moved (8 to 16 ms, one time in ten).
+
+Ten times the runs of bare pypy3 on a CPU that is never idle leaves 2.5 to 3 ms for everything, forking and clearing up
+included. What would change it: a parent with less memory of its own (huge pages below its relocated data were tried: 10%),
+relocations of the interpreter shared by all, an interpreter whose code is mapped ahead, no warming up where nobody waits.
+A cold start makes some 390 calls, each some 25 us; the rest of it is pypy3 itself.
 `;
 
 function parse(): { quick: boolean; page: string | null } {

@@ -172,6 +172,11 @@ export class KeeperClient {
     return line === word;
   }
 
+  /** The guest was started ahead of time: what it may take until its program begins counts from now. */
+  startsNow(startupMs: number): void {
+    this.#send('starts', startupMs);
+  }
+
   /** Sends the guest SIGALRM after a time and then at each interval, nanoseconds; 0 stops it. */
   timer(firstNs: number, intervalNs: number): void {
     this.#send('timer', firstNs, intervalNs);

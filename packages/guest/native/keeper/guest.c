@@ -238,6 +238,12 @@ void guest_forget(struct guest *guest) {
   guest->pid = 0;
 }
 
+void guest_starts_now(struct guest *guest, int64_t startup_ns) {
+  if (guest->pid == 0 || guest->marked) return;
+  guest->started = now_ns();
+  guest->deadline = guest->started + startup_ns;
+}
+
 int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory) {
   int64_t space, own;
   if (guest->pid == 0 || memory_of(guest, &space, &own) != 0) {

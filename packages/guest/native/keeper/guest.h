@@ -81,6 +81,9 @@ void guest_timer(struct guest *guest, int64_t first_ns, int64_t interval_ns);
 /* A signal from outside, which the guest may catch. */
 void guest_signal(struct guest *guest, int signal);
 
+/* Of one that was started ahead of its run: its start, and the deadline for it, begin now. */
+void guest_starts_now(struct guest *guest, int64_t startup_ns);
+
 /* The program begins: what was used until now is the interpreter's, and the limits count from here. */
 int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory);
 

@@ -20,6 +20,7 @@
  *   fork STARTUP_MS                                 started PID | failed WHY
  *   retire                                          -
  *   mark CPU_MS WALL_MS MEMORY                      marked | failed WHY
+ *   starts STARTUP_MS                               -
  *   timer FIRST_NS INTERVAL_NS                      -
  *   kill                                            -
  *   finish                                          -
@@ -214,6 +215,12 @@ static void mark(struct words *words) {
   else report("failed the limits cannot be set: %s\n", strerror(errno));
 }
 
+static void starts(struct words *words) {
+  int64_t startup_ms;
+  if (words_take_number(words, 1, &startup_ms) != 0) die("a starts command that makes no sense");
+  guest_starts_now(&guest, startup_ms * 1000000);
+}
+
 static void timer(struct words *words) {
   int64_t first, interval;
   if (words_take_number(words, 0, &first) != 0 || words_take_number(words, 0, &interval) != 0)
@@ -265,6 +272,7 @@ static void obey(struct words *words) {
   else if (strcmp(command, "fork") == 0) fork_guest(words);
   else if (strcmp(command, "retire") == 0) retire();
   else if (strcmp(command, "mark") == 0) mark(words);
+  else if (strcmp(command, "starts") == 0) starts(words);
   else if (strcmp(command, "timer") == 0) timer(words);
   else if (strcmp(command, "kill") == 0) guest_kill(&guest, END_KILLED);
   else if (strcmp(command, "finish") == 0) finish();

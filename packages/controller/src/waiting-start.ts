@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
+import { engineOf, type TranslatedInterpreter } from './engines.js';
+import { STARTUP_MS, stampOf } from './handshake.js';
+import { argvOf, type GuestJob } from './job.js';
+
+/** The words of nearly every run: only the binary's own name and these are known before there is a job. */
+const ARGV = ['main.py'];
+const OLDEST_MS = 10 * 60_000;
+/** The keeper ends one that nobody has taken for so long; before that it is exchanged. */
+const LIVES_MS = OLDEST_MS + 60_000;
+
+interface Waiting {
+  readonly guest: StartedGuest;
+  readonly interpreter: TranslatedInterpreter;
+  readonly stamp: string;
+  readonly since: number;
+}
+
+/**
+ * A translated interpreter cannot be forked by our shim, which is no party to its calls; so one is started while nobody
+ * waits for it, and stays at its first word, which nobody answers until a run takes it.
+ */
+export class WaitingStart {
+  #waiting: Waiting | null = null;
+
+  constructor(
+    private readonly keeper: KeeperClient,
+    private readonly cpu: number | null,
+  ) {}
+
+  get isThere(): boolean {
+    return this.#waiting !== null && Date.now() - this.#waiting.since <= OLDEST_MS;
+  }
+
+  prepare(interpreter: TranslatedInterpreter): void {
+    if (this.isThere) return;
+    this.discard();
+    const engine = engineOf(interpreter);
+    const stamp = stampOf(engine.executable);
+    const guest = this.keeper.start({
+      kind: engine.kind,
+      executable: engine.executable,
+      argv: [engine.argv0, ...ARGV],
+      env: {},
+      deterministic: false,
+      cpu: this.cpu,
+      startupMs: LIVES_MS,
+    });
+    this.#waiting = { guest, interpreter, stamp, since: Date.now() };
+  }
+
+  /** Null when there is none, or none that is what a new one would be to this job; then none is left either. */
+  take(job: GuestJob): StartedGuest | null {
+    const waiting = this.#waiting;
+    if (waiting === null) return null;
+    if (!this.isThere || !suits(job, waiting)) {
+      this.discard();
+      return null;
+    }
+    this.#waiting = null;
+    this.keeper.startsNow(STARTUP_MS);
+    return waiting.guest;
+  }
+
+  discard(): void {
+    if (this.#waiting === null) return;
+    this.keeper.kill();
+    this.keeper.ended();
+    this.#waiting.guest.close();
+    this.#waiting = null;
+  }
+}
+
+function suits(job: GuestJob, { guest, interpreter, stamp }: Waiting): boolean {
+  return (
+    job.interpreter.engine === 'rpython' &&
+    job.interpreter.executable === interpreter.executable &&
+    job.interpreter.library === interpreter.library &&
+    job.deterministic === null &&
+    argvOf(job).join('\0') === ARGV.join('\0') &&
+    stamp === stampOf(interpreter.executable) &&
+    // Reaped already, if somebody has killed it meanwhile.
+    existsSync(`/proc/${guest.pid}`)
+  );
+}
