@@ -26,8 +26,8 @@ export function runGuest(
   const warm = warmGuests?.take(job) ?? null;
   let session: Session;
   try {
-    // Nobody asks an interpreter that was started ahead: another of the same file was.
-    const unanswered = engine.kind === 'translated' ? inspectTranslated(engine, keeper) : [];
+    const unanswered =
+      warm?.unanswered ?? (engine.kind === 'translated' ? inspectTranslated(engine, keeper) : []);
     session = new Session(job, place, keeper, engine, warm);
     session.noteUnanswered(unanswered);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
 import { engineOf, type TranslatedInterpreter } from './engines.js';
-import { STARTUP_MS, stampOf } from './handshake.js';
+import { inspectTranslated, STARTUP_MS, stampOf } from './handshake.js';
 import { argvOf, type GuestJob } from './job.js';
 
 /** The words of nearly every run: only the binary's own name and these are known before there is a job. */
@@ -10,8 +10,13 @@ const OLDEST_MS = 10 * 60_000;
 /** The keeper ends one that nobody has taken for so long; before that it is exchanged. */
 const LIVES_MS = OLDEST_MS + 60_000;
 
-interface Waiting {
+/** A guest that was started, and which functions its binary has that no row of the table answers. */
+export interface StartedAhead {
   readonly guest: StartedGuest;
+  readonly unanswered: readonly string[];
+}
+
+interface Waiting extends StartedAhead {
   readonly interpreter: TranslatedInterpreter;
   readonly stamp: string;
   readonly since: number;
@@ -38,6 +43,8 @@ export class WaitingStart {
     this.discard();
     const engine = engineOf(interpreter);
     const stamp = stampOf(engine.executable);
+    // Of a file that is replaced meanwhile the stamp is another by the time that a run could take it.
+    const unanswered = inspectTranslated(engine, this.keeper);
     const guest = this.keeper.start({
       kind: engine.kind,
       executable: engine.executable,
@@ -47,11 +54,11 @@ export class WaitingStart {
       cpu: this.cpu,
       startupMs: LIVES_MS,
     });
-    this.#waiting = { guest, interpreter, stamp, since: Date.now() };
+    this.#waiting = { guest, unanswered, interpreter, stamp, since: Date.now() };
   }
 
   /** Null when there is none, or none that is what a new one would be to this job; then none is left either. */
-  take(job: GuestJob): StartedGuest | null {
+  take(job: GuestJob): StartedAhead | null {
     const waiting = this.#waiting;
     if (waiting === null) return null;
     if (!this.isThere || !suits(job, waiting)) {
@@ -60,7 +67,7 @@ export class WaitingStart {
     }
     this.#waiting = null;
     this.keeper.startsNow(STARTUP_MS);
-    return waiting.guest;
+    return waiting;
   }
 
   discard(): void {

@@ -9,6 +9,7 @@ export interface WarmGuest {
   readonly guest: StartedGuest;
   /** Null for one that was started, and not forked. */
   readonly forked: ForkedGuest | null;
+  readonly unanswered: readonly string[];
 }
 
 /**
@@ -45,8 +46,8 @@ export class WarmGuests {
   take(job: GuestJob): WarmGuest | null {
     this.#wanted = job.interpreter;
     const started = this.#waiting.take(job);
-    if (started !== null) return { guest: started, forked: null };
+    if (started !== null) return { ...started, forked: null };
     const forked = this.#forkServer.fork(job);
-    return forked === null ? null : { guest: forked.guest, forked };
+    return forked === null ? null : { guest: forked.guest, forked, unanswered: [] };
   }
 }

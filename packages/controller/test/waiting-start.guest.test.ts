@@ -24,7 +24,22 @@ afterAll(async () => {
 const run = (program: string, more: SourceRun = {}) =>
   runSource(cell, `${program}\n`, { interpreter: bench.interpreter, ...more });
 
-const commandOf = (pid: number) => readFileSync(`/proc/${pid}/comm`, 'latin1');
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'latin1');
+  } catch {
+    return ''; // ended
+  }
+}
+
+/** Process id of the guest that waits; it is started when the run before has been answered. */
+async function untilWaiting(name: string): Promise<number> {
+  for (;;) {
+    const pid = childrenOf(keeper).find((pid) => commandOf(pid).startsWith(name));
+    if (pid !== undefined) return pid;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
 
 async function ready(): Promise<void> {
   expect(await run('print 1')).toMatchObject({ status: 'ok', stdout: '1\n' });
@@ -66,6 +81,7 @@ describe('a translated interpreter that waits', () => {
     const interpreter = { ...bench.interpreter, executable: path };
     expect((await run('print 1', { interpreter })).start).toBe('cold');
     expect((await run('print 1', { interpreter })).start).toBe('waiting');
+    await untilWaiting('copy');
     const written = bench.write('fresh', '');
     copyFileSync(GUEST_PATH, written);
 
@@ -75,9 +91,7 @@ describe('a translated interpreter that waits', () => {
 
   it('costs no run when it dies', async () => {
     await ready();
-    const waiting = () => childrenOf(keeper).find((pid) => commandOf(pid).startsWith('translated'));
-    while (waiting() === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
-    process.kill(waiting() ?? 0, 'SIGKILL');
+    process.kill(await untilWaiting('translated'), 'SIGKILL');
     await ready();
   });
 
