@@ -26,9 +26,9 @@ const MOST_BYTES = 1024 * 1024;
 const FOLDER = '/sandpiper';
 /** A parent is replaced after so many children or so long: nothing in it may grow old, its addresses neither. */
 const MOST_CHILDREN = 1000;
-const OLDEST_MS = 10 * 60_000;
+export const OLDEST_MS = 10 * 60_000;
 /** The keeper ends a child that has had no order for so long; before that it is exchanged. */
-const SPARE_LIVES_MS = OLDEST_MS + 60_000;
+export const SPARE_LIVES_MS = OLDEST_MS + 60_000;
 /** A parent that has not parked by then is killed; meanwhile the runs of its cell wait. Usually it takes 0.2 s. */
 const PARKS_WITHIN_MS = 10_000;
 /** After one that never got to park, the next is tried so much later; after so many in a row there is none any more. */
@@ -67,6 +67,7 @@ export interface ForkedGuest {
   readonly guest: StartedGuest;
   readonly channel: Channel;
   readonly asked: Request;
+  readonly order: Buffer;
   readonly inheritance: Inheritance;
 }
 
@@ -119,11 +120,12 @@ export class ForkServer {
   /** Null when the job wants an interpreter of its own, or there is no parent. */
   fork(job: GuestJob): ForkedGuest | null {
     const parent = this.#parent;
-    if (parent !== null && suits(job, parent)) {
+    const order = parent !== null && suits(job, parent) ? orderOf(job) : null;
+    if (parent !== null && order !== null && order.length <= MOST_BYTES) {
       if (this.#spare !== null && !isFresh(this.#spare)) this.#discardSpare();
       const child = this.#spare ?? this.#forkOne(parent);
       this.#spare = null;
-      if (child !== null) return { ...child, inheritance: parent.inheritance };
+      if (child !== null) return { ...child, order, inheritance: parent.inheritance };
     }
     // The keeper has one guest at a time.
     this.#discardSpare();
@@ -255,7 +257,7 @@ function lastLine(said: readonly Buffer[]): string {
 }
 
 /** Answers a child that waits for its order. False when it has ended meanwhile. */
-export function sendOrder({ channel, asked }: ForkedGuest, order: Buffer): boolean {
+export function sendOrder({ channel, asked, order }: ForkedGuest): boolean {
   let request: Request | null = asked;
   for (let sent = 0; sent < order.length; ) {
     request ??= channel.nextRequest();
@@ -273,7 +275,9 @@ export function sendOrder({ channel, asked }: ForkedGuest, order: Buffer): boole
 }
 
 /** Arguments, variables and program of a run, and something for its generator of numbers, as parked.py reads them. */
-export function orderOf(job: GuestJob): Buffer {
+function orderOf(job: GuestJob): Buffer | null {
+  const program = programOf(job);
+  if (program === null) return null;
   const argv = argvOf(job);
   const variables = Object.entries(environmentOf(job.folder, job.env)).flat();
   const words = [
@@ -284,7 +288,7 @@ export function orderOf(job: GuestJob): Buffer {
     ...variables,
     '',
   ];
-  const order = Buffer.concat([Buffer.from(words.join('\0')), programOf(job) ?? Buffer.alloc(0)]);
+  const order = Buffer.concat([Buffer.from(words.join('\0')), program]);
   return Buffer.concat([Buffer.from(`${order.length}\0`), order]);
 }
 
@@ -301,12 +305,10 @@ function suits(job: GuestJob, parent: Parent): boolean {
   return (
     job.interpreter.engine === 'seccomp' &&
     job.deterministic === null &&
-    programOf(job) !== null &&
     job.output !== 'pass-through' &&
     job.folder === RUN_FOLDER &&
     !Object.keys(job.env).some((name) => EARLY_VARIABLES.test(name)) &&
-    !job.files.some((file) => parent.modules.has(moduleOf(file.path))) &&
-    orderOf(job).length <= MOST_BYTES
+    !job.files.some((file) => parent.modules.has(moduleOf(file.path)))
   );
 }
 

@@ -16,7 +16,7 @@ import { type Channel, GuestGoneError, GuestProtocolError, type Signature } from
 import { hashSeedOf, SeededBytes } from './determinism.js';
 import type { Engine } from './engines.js';
 import { environmentOf } from './environment.js';
-import { type ForkedGuest, orderOf, sendOrder } from './fork-server.js';
+import { type ForkedGuest, sendOrder } from './fork-server.js';
 import { greet } from './handshake.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { collectOutputs } from './outputs.js';
@@ -136,7 +136,7 @@ export class Session {
   /** The program of a child begins with its order, which holds its text. */
   #order(forked: ForkedGuest): boolean {
     this.#begin();
-    return sendOrder(forked, orderOf(this.job));
+    return sendOrder(forked);
   }
 
   #call(key: string, args: readonly number[], memory: GuestMemory): Outcome {

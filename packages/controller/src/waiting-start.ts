@@ -1,14 +1,12 @@
 import { existsSync } from 'node:fs';
 import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
 import { engineOf, type TranslatedInterpreter } from './engines.js';
+import { OLDEST_MS, SPARE_LIVES_MS } from './fork-server.js';
 import { inspectTranslated, STARTUP_MS, stampOf } from './handshake.js';
 import { argvOf, type GuestJob } from './job.js';
 
 /** The words of nearly every run: only the binary's own name and these are known before there is a job. */
 const ARGV = ['main.py'];
-const OLDEST_MS = 10 * 60_000;
-/** The keeper ends one that nobody has taken for so long; before that it is exchanged. */
-const LIVES_MS = OLDEST_MS + 60_000;
 
 /** A guest that was started, and which functions its binary has that no row of the table answers. */
 export interface StartedAhead {
@@ -52,7 +50,7 @@ export class WaitingStart {
       env: {},
       deterministic: false,
       cpu: this.cpu,
-      startupMs: LIVES_MS,
+      startupMs: SPARE_LIVES_MS,
     });
     this.#waiting = { guest, unanswered, interpreter, stamp, since: Date.now() };
   }
