@@ -44,6 +44,22 @@ def mend_gdbm():
     _gdbm._lock = threading.RLock()
 
 
+def mend_interning():
+    """`sys.intern` remembers a string as long as its object lives, and a list of strings keeps their text alone: a
+    collection between two calls makes test_pathlib's test_parts_interning fail, bare too. Here every interned string
+    lives as long as the interpreter, bare and in the sandbox."""
+    intern = sys.intern
+    interned = {}
+
+    def intern_for_ever(text):
+        if type(text) is not str:
+            return intern(text)
+        # The None keeps the list one of objects, which a list of strings alone would not be.
+        return interned.setdefault(text, [None, intern(text)])[1]
+
+    sys.intern = intern_for_ever
+
+
 def open_report():
     """Takes standard output for the report, and gives the tests standard error in its place."""
     report = open(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
@@ -191,6 +207,7 @@ def main():
     reporter = Reporter(open_report())
     replace_testcapi()
     mend_gdbm()
+    mend_interning()
     try:
         run_module(name, Runner(reporter, left_out))
     except unittest.SkipTest as skipped:
