@@ -1,7 +1,18 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type Engine, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
-import { QUEUE_PREFIX, RunStore, subscribeFinished } from '@sandpiper/store';
+import {
+  ApiKeyStore,
+  Backlog,
+  BatchStore,
+  DeadLetterStore,
+  NodeRegistry,
+  QUEUE_PREFIX,
+  RunStore,
+  subscribeEvents,
+  TenantStore,
+  type Retention,
+} from '@sandpiper/store';
 import { createSchedulerMetrics, type Logger, type SchedulerSnapshot } from '@sandpiper/telemetry';
 import { Queue } from 'bullmq';
 import { fastify, type FastifyError } from 'fastify';
@@ -12,9 +23,15 @@ import {
 } from 'fastify-type-provider-zod';
 import type { Redis } from 'ioredis';
 import { Admission, type LimitCeilings } from './admission.js';
+import { authenticate, type AuthOptions } from './auth.js';
+import { followersOf } from './batch-follower.js';
+import { BatchIntake } from './batch-intake.js';
 import type { App, Context } from './context.js';
+import { Dispatcher } from './dispatcher.js';
 import { problemHandler } from './problems.js';
 import { RedisGate } from './redis-gate.js';
+import { administrationRoutes } from './routes/administration.js';
+import { batchIntakeRoute, batchStreamRoutes } from './routes/batch-streams.js';
 import { batchRoutes } from './routes/batches.js';
 import { operationRoutes } from './routes/operations.js';
 import { runRoutes } from './routes/runs.js';
@@ -27,8 +44,11 @@ export interface AppDeps {
   readonly subscriber: Redis;
   readonly log: Logger;
   readonly bodyLimit: number;
+  /** Largest batch that comes line by line, bytes. */
+  readonly batchLimit: number;
   readonly maxQueue: number;
-  readonly retentionSeconds: number;
+  readonly retention: Partial<Retention>;
+  readonly auth: AuthOptions;
   readonly ceilings?: LimitCeilings;
   /** What the nodes have; default the seccomp engine. */
   readonly engines?: readonly Engine[];
@@ -55,8 +75,15 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   app.removeContentTypeParser('text/plain');
   countRequests(app, context);
   await describeApi(app);
+  authenticate(app, context.keys, context.gate, deps.auth);
   runRoutes(app, context);
   batchRoutes(app, context);
+  batchStreamRoutes(app, context);
+  await app.register((plugin: App, _options, done) => {
+    batchIntakeRoute(plugin, context, { line: deps.bodyLimit, all: deps.batchLimit });
+    done();
+  });
+  administrationRoutes(app, context);
   operationRoutes(app, context, () => deps.redis.ping());
   followEvents(app, deps, context);
   return app;
@@ -64,7 +91,10 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 
 function makeContext(deps: AppDeps): Context {
   const { redis, log } = deps;
-  const store = new RunStore(redis, deps.retentionSeconds);
+  const store = new RunStore(redis, deps.retention);
+  const batches = new BatchStore(redis, deps.retention.retentionSeconds);
+  const backlog = new Backlog(redis);
+  const nodes = new NodeRegistry(redis);
   const queue = new Queue<RunJob>(RUN_QUEUE, {
     connection: redis,
     prefix: QUEUE_PREFIX,
@@ -77,26 +107,46 @@ function makeContext(deps: AppDeps): Context {
   redis.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
   deps.subscriber.on('error', () => undefined);
   const gate = new RedisGate(redis, log);
-  const admission = new Admission(store, queue, {
-    maxQueue: deps.maxQueue,
-    ceilings: deps.ceilings ?? {},
-    engines: deps.engines ?? ['seccomp'],
-  });
-  const metrics = createSchedulerMetrics(() => snapshot(gate, store, queue));
-  return { store, queue, gate, admission, metrics, log, waiters: new Waiters() };
+  const dispatcher = new Dispatcher({ store, batches, backlog, nodes, queue, log, up: () => gate.up });
+  const admission = new Admission(
+    store,
+    {
+      maxQueue: deps.maxQueue,
+      ceilings: deps.ceilings ?? {},
+      engines: deps.engines ?? ['seccomp'],
+      callbacks: false,
+    },
+    () => dispatcher.wake(),
+  );
+  return {
+    store,
+    batches,
+    backlog,
+    nodes,
+    deadLetters: new DeadLetterStore(redis),
+    tenants: new TenantStore(redis),
+    keys: new ApiKeyStore(redis),
+    queue,
+    gate,
+    admission,
+    intake: new BatchIntake(batches, admission),
+    dispatcher,
+    metrics: createSchedulerMetrics(() => snapshot(gate, store, backlog)),
+    log,
+    waiters: new Waiters(),
+  };
 }
 
 async function snapshot(
   gate: RedisGate,
   store: RunStore,
-  queue: Queue<RunJob>,
+  backlog: Backlog,
 ): Promise<SchedulerSnapshot | null> {
   try {
-    return await gate.run(async () => ({
-      waiting: await queue.getJobCountByTypes('waiting', 'prioritized', 'delayed'),
-      active: await queue.getJobCountByTypes('active'),
-      finished: await store.finishedCounts(),
-    }));
+    return await gate.run(async () => {
+      const { waiting, dispatched, running } = await backlog.counts();
+      return { waiting: waiting + dispatched, active: running, finished: await store.finishedCounts() };
+    });
   } catch {
     return null;
   }
@@ -129,23 +179,31 @@ async function describeApi(app: App): Promise<void> {
 }
 
 function followEvents(app: App, deps: AppDeps, context: Context): void {
-  const { waiters } = context;
-  const subscription = subscribeFinished(
-    deps.subscriber,
-    (event) => {
+  const { waiters, dispatcher } = context;
+  const subscription = subscribeEvents(deps.subscriber, {
+    onFinished(event) {
       waiters.wake(event.runId);
+      if (event.batchId !== '') waiters.wake(followersOf(event.batchId));
       if (event.batchDone) waiters.wake(event.batchId);
+      dispatcher.wake();
     },
-    () => waiters.wakeAll(),
-  );
+    onNodesChanged: () => dispatcher.nodesChanged(),
+    onReady() {
+      waiters.wakeAll();
+      dispatcher.nodesChanged();
+    },
+  });
   // A wait that begins while Redis is away must not sleep: its next read answers 503.
   deps.redis.on('close', () => waiters.wakeAll());
+  deps.redis.on('ready', () => dispatcher.nodesChanged());
+  dispatcher.start();
   app.addHook('preClose', (done) => {
     waiters.close();
     done();
   });
   app.addHook('onClose', async () => {
     subscription.close();
+    await dispatcher.close();
     await context.queue.close().catch(() => undefined);
     deps.redis.disconnect();
   });

@@ -1,5 +1,5 @@
 import { engineSchema } from '@sandpiper/contracts';
-import { DEFAULT_RETENTION_SECONDS, redisEnvShape } from '@sandpiper/store';
+import { DEFAULT_KEEP_ENDED, DEFAULT_RETENTION_SECONDS, redisEnvShape } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
 
@@ -12,10 +12,21 @@ const configSchema = z.object({
   SANDPIPER_PORT: integer(0, 65_535).default(8080),
   /** Largest body of a request, bytes. */
   SANDPIPER_BODY_LIMIT: integer(1024, 1024 ** 3).default(96 * 1024 * 1024),
+  /** Largest batch that comes line by line, bytes. */
+  SANDPIPER_BATCH_LIMIT: integer(1024, 16 * 1024 ** 3).default(512 * 1024 * 1024),
   /** Submissions are refused with 429 while this many runs wait. */
   SANDPIPER_MAX_QUEUE: integer(1, 10_000_000).default(100_000),
   /** How long ended runs are kept, seconds. */
   SANDPIPER_RETENTION_SECONDS: integer(1, 366 * 86_400).default(DEFAULT_RETENTION_SECONDS),
+  /** How many ended runs are kept at most; the oldest leave first. */
+  SANDPIPER_KEEP_ENDED: integer(1, 100_000_000).default(DEFAULT_KEEP_ENDED),
+  /** Whether an API key is needed. Always, but where only this host can reach the service. */
+  SANDPIPER_AUTH: z.enum(['on', 'off']).optional(),
+  /** The key with which the first keys are made; not stored. */
+  SANDPIPER_ADMIN_KEY: z
+    .string()
+    .regex(/^[\w-]{32,256}$/, 'must be 32 to 256 letters, digits, "_" and "-", e.g. of: openssl rand -hex 32')
+    .optional(),
   /** Deadline of one Redis command, milliseconds; then 503. */
   SANDPIPER_REDIS_TIMEOUT_MS: integer(50, 60_000).default(5_000),
   /** Ceilings: a request that asks for more gets this much, and its result says so. */
@@ -38,4 +49,26 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const parsed = configSchema.safeParse(env);
   if (parsed.success) return parsed.data;
   throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
+}
+
+/** Only this host can connect there. */
+const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
+
+/**
+ * Whether keys are asked for. Off on the loopback address unless said otherwise; elsewhere always on.
+ * @throws Error in one line, where it would be open to others, or nobody could ever use it
+ */
+export function authOf(config: Config): { on: boolean; adminKey: string | null } {
+  const { SANDPIPER_AUTH: wanted, SANDPIPER_HOST: host, SANDPIPER_ADMIN_KEY: adminKey = null } = config;
+  const local = LOOPBACK.test(host);
+  if (wanted === 'off' && !local) {
+    throw new Error(`SANDPIPER_AUTH: off is for a loopback SANDPIPER_HOST alone, and this is ${host}`);
+  }
+  const on = wanted === undefined ? !local : wanted === 'on';
+  if (on && adminKey === null) {
+    throw new Error(
+      'SANDPIPER_ADMIN_KEY: must be set where API keys are asked for: the first keys are made with it',
+    );
+  }
+  return { on, adminKey };
 }

@@ -2,12 +2,13 @@ import { connectFailFast } from '@sandpiper/store';
 import { createLogger, superviseProcess, tellParent, type Logger } from '@sandpiper/telemetry';
 import type { Redis } from 'ioredis';
 import { buildApp } from './app.js';
-import { readConfig, type Config } from './config.js';
+import { authOf, readConfig, type Config } from './config.js';
 import type { App } from './context.js';
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLogger({ service: 'scheduler', level: config.SANDPIPER_LOG_LEVEL });
+  const auth = authOf(config);
   const redis = connectFailFast(config.SANDPIPER_REDIS_URL, config.SANDPIPER_REDIS_TIMEOUT_MS);
   const subscriber = connectFailFast(config.SANDPIPER_REDIS_URL, config.SANDPIPER_REDIS_TIMEOUT_MS);
   const app = await buildApp({
@@ -16,7 +17,12 @@ async function main(): Promise<void> {
     log,
     bodyLimit: config.SANDPIPER_BODY_LIMIT,
     maxQueue: config.SANDPIPER_MAX_QUEUE,
-    retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
+    batchLimit: config.SANDPIPER_BATCH_LIMIT,
+    retention: {
+      retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
+      keepEnded: config.SANDPIPER_KEEP_ENDED,
+    },
+    auth,
     ceilings: ceilings(config),
     engines: config.SANDPIPER_ENGINES,
   });

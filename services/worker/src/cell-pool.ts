@@ -15,6 +15,8 @@ interface Slot {
   readonly cpu: number | null;
   state: CellState;
   cell: CellLike | null;
+  /** Of the run that has it. */
+  run: string | null;
   /** Deaths since the last run that went well; the back-off grows with them. */
   failures: number;
   timer: NodeJS.Timeout | null;
@@ -38,7 +40,7 @@ const MAX_BACK_OFF_MS = 30_000;
 /** The cells of a node: hands out idle ones, rebuilds dead ones with back-off. A cell's death is no other cell's business. */
 export class CellPool {
   private readonly slots: Slot[];
-  private readonly waiting: ((lease: Lease) => void)[] = [];
+  private readonly waiting: { readonly run: string; resolve(lease: Lease): void }[] = [];
   private readonly starts = new Set<Promise<void>>();
   private closing = false;
 
@@ -48,6 +50,7 @@ export class CellPool {
       cpu,
       state: 'starting',
       cell: null,
+      run: null,
       failures: 0,
       timer: null,
     }));
@@ -55,6 +58,11 @@ export class CellPool {
 
   get size(): number {
     return this.slots.length;
+  }
+
+  /** Each cell, for people. */
+  view(): { id: number; state: CellState; run: string | null }[] {
+    return this.slots.map(({ id, state, run }) => ({ id, state, run }));
   }
 
   count(state: CellState): number {
@@ -72,9 +80,9 @@ export class CellPool {
   }
 
   /** Waits for an idle cell. First come, first served. */
-  acquire(): Promise<Lease> {
+  acquire(run: string): Promise<Lease> {
     return new Promise((resolve) => {
-      this.waiting.push(resolve);
+      this.waiting.push({ run, resolve });
       this.handOut();
     });
   }
@@ -92,9 +100,10 @@ export class CellPool {
       const slot = this.slots.find((candidate) => candidate.state === 'idle');
       const cell = slot?.cell;
       if (slot === undefined || cell === null || cell === undefined) return;
-      const take = this.waiting.shift();
+      const next = this.waiting.shift();
+      slot.run = next?.run ?? null;
       this.setState(slot, 'busy');
-      take?.({ cellId: slot.id, cell, release: () => this.takeBack(slot, cell) });
+      next?.resolve({ cellId: slot.id, cell, release: () => this.takeBack(slot, cell) });
     }
   }
 
@@ -152,6 +161,7 @@ export class CellPool {
 
   private setState(slot: Slot, state: CellState): void {
     slot.state = state;
+    if (state !== 'busy') slot.run = null;
     this.options.onChange?.();
   }
 }

@@ -16,11 +16,8 @@ async function main(): Promise<void> {
   let node: WorkerNode | null = null;
   /** Of each cell, what is wrong with its profile. */
   const unprepared = new Map<number, string>();
-  const app = operationsServer(
-    metrics,
-    () => node,
-    () => [...new Set(unprepared.values())],
-  );
+  const warnings = (): string[] => [...new Set(unprepared.values())];
+  const app = operationsServer(metrics, () => node, warnings);
   const starting = startNode();
   const end = (how: 'drain' | 'abandon') => async (): Promise<void> => {
     // A node that is asked to leave while its cells start has them to close as well.
@@ -57,7 +54,12 @@ async function main(): Promise<void> {
       graceMs: config.SANDPIPER_GRACE_MS,
       lockMs: config.SANDPIPER_LOCK_MS,
       stalledIntervalMs: config.SANDPIPER_STALLED_INTERVAL_MS,
-      retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
+      retention: {
+        retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
+        keepEnded: config.SANDPIPER_KEEP_ENDED,
+      },
+      engines: rpythonOf(config) === null ? ['seccomp'] : ['seccomp', 'rpython'],
+      warnings,
     });
   }
 }

@@ -1,11 +1,19 @@
-import { RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
-import { connectPatient, MAX_STALLED, QUEUE_PREFIX, RunStore, subscribeCancel } from '@sandpiper/store';
+import { type Engine, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
+import {
+  connectPatient,
+  NodeRegistry,
+  QUEUE_PREFIX,
+  type Retention,
+  RunStore,
+  subscribeCancel,
+  UNLIMITED,
+} from '@sandpiper/store';
 import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
-import { Queue, WaitingError, Worker, type Job } from 'bullmq';
+import { WaitingError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { CellFactory } from './cell-like.js';
 import { CellPool } from './cell-pool.js';
-import { endGivenUp, sweepGivenUp } from './given-up.js';
+import { NodeReporter } from './node-reporter.js';
 import { RunProcessor } from './run-processor.js';
 
 export interface NodeOptions {
@@ -16,14 +24,18 @@ export interface NodeOptions {
   readonly metrics: NodeMetrics;
   readonly log: Logger;
   readonly graceMs: number;
-  readonly retentionSeconds?: number;
+  readonly retention?: Partial<Retention>;
+  readonly engines?: readonly Engine[];
+  /** What it does without, for people. */
+  readonly warnings?: () => readonly string[];
   /** How long a run stays ours without a sign of life, milliseconds; the queue then gives it to another node. */
   readonly lockMs?: number;
   readonly stalledIntervalMs?: number;
   readonly firstBackOffMs?: number;
 }
 
-const SWEEP_MS = 30_000;
+/** How long a run stays a node's without a sign of life, milliseconds. */
+const DEFAULT_LOCK_MS = 10_000;
 
 /** After the grace, what is handed back is to be handed back within this time, milliseconds. */
 const HAND_BACK_MS = 5_000;
@@ -33,9 +45,8 @@ export class WorkerNode {
   private readonly connections: { commands: Redis; blocking: Redis; subscriber: Redis };
   private readonly pool: CellPool;
   private readonly processor: RunProcessor;
-  private readonly queue: Queue<RunJob>;
   private readonly consumer: Worker<RunJob>;
-  private readonly sweepTimer: NodeJS.Timeout;
+  private readonly reporter: NodeReporter;
   private draining = false;
   private stopped: Promise<void> | null = null;
 
@@ -43,7 +54,7 @@ export class WorkerNode {
     const { name, redis, metrics, log, cpus } = options;
     const connect = (): Redis => quiet(connectPatient(redis), log);
     this.connections = { commands: connect(), blocking: connect(), subscriber: connect() };
-    const store = new RunStore(this.connections.commands, options.retentionSeconds);
+    const store = new RunStore(this.connections.commands, options.retention);
     this.pool = new CellPool({
       node: name,
       cpus,
@@ -54,16 +65,17 @@ export class WorkerNode {
       ...(options.firstBackOffMs === undefined ? {} : { firstBackOffMs: options.firstBackOffMs }),
     });
     this.processor = new RunProcessor({ node: name, store, pool: this.pool, metrics, log });
-    this.queue = new Queue<RunJob>(RUN_QUEUE, {
-      connection: this.connections.commands,
-      prefix: QUEUE_PREFIX,
-      skipVersionCheck: true,
-      skipMetasUpdate: true,
+    this.consumer = this.makeConsumer();
+    this.reporter = new NodeReporter({
+      registry: new NodeRegistry(this.connections.commands),
+      name,
+      leaseMs: options.lockMs ?? DEFAULT_LOCK_MS,
+      engines: options.engines ?? ['seccomp'],
+      state: () => (this.draining ? 'draining' : this.ready ? 'ready' : 'not-ready'),
+      cells: () => this.pool.view(),
+      warnings: options.warnings ?? (() => []),
+      up: () => this.redisUp,
     });
-    this.queue.on('error', () => undefined);
-    this.consumer = this.makeConsumer(store);
-    const sweep = (): void => void sweepGivenUp(this.queue, store, name).catch(() => undefined);
-    this.sweepTimer = setInterval(sweep, SWEEP_MS);
     subscribeCancel(
       this.connections.subscriber,
       (id) => this.processor.cancel(id),
@@ -76,6 +88,7 @@ export class WorkerNode {
     const node = new WorkerNode(options);
     await node.pool.start();
     node.showState();
+    node.reporter.start();
     if (!node.draining) {
       node.consumer.run().catch((error: unknown) => options.log.error({ err: error }, 'the consumer ended'));
     }
@@ -110,7 +123,7 @@ export class WorkerNode {
   /** As kill -9 would leave it, but without a process left: says nothing to the queue, which notices by itself. */
   async abandon(): Promise<void> {
     this.draining = true;
-    clearInterval(this.sweepTimer);
+    this.reporter.stop();
     // First of all: what the killed guests come to must not be written as the end of their runs.
     this.disconnect();
     await this.pool.close();
@@ -118,6 +131,7 @@ export class WorkerNode {
 
   private cellsChanged(): void {
     this.showState();
+    this.reporter?.changed();
     // A node does not hold runs for cells that it does not have. One it may: it waits for the first cell to come back.
     this.consumer.concurrency = Math.max(1, this.pool.alive);
   }
@@ -125,7 +139,7 @@ export class WorkerNode {
   private async stop(graceMs: number): Promise<void> {
     this.draining = true;
     this.showState();
-    clearInterval(this.sweepTimer);
+    this.reporter.changed();
     const finished = this.consumer.close();
     if (!(await within(finished, graceMs))) {
       this.options.log.warn({ runs: this.processor.activeIds }, 'the grace is over, runs are handed back');
@@ -133,7 +147,7 @@ export class WorkerNode {
       await within(finished, HAND_BACK_MS);
     }
     await this.pool.close();
-    await within(this.queue.close(), 1_000);
+    await within(this.reporter.leave(), 1_000);
     this.disconnect();
   }
 
@@ -141,8 +155,8 @@ export class WorkerNode {
     for (const connection of Object.values(this.connections)) connection.disconnect();
   }
 
-  private makeConsumer(store: RunStore): Worker<RunJob> {
-    const { name, cpus, lockMs = 10_000, stalledIntervalMs = 3_000, log } = this.options;
+  private makeConsumer(): Worker<RunJob> {
+    const { name, cpus, lockMs = DEFAULT_LOCK_MS, stalledIntervalMs = 3_000, log } = this.options;
     const consumer = new Worker<RunJob>(RUN_QUEUE, (job, token) => this.process(job, token), {
       connection: this.connections.blocking,
       prefix: QUEUE_PREFIX,
@@ -151,7 +165,8 @@ export class WorkerNode {
       concurrency: Math.max(1, cpus.length),
       lockDuration: lockMs,
       stalledInterval: stalledIntervalMs,
-      maxStalledCount: MAX_STALLED,
+      // Deaths are counted when a run is claimed; the queue hands it out again whatever happens.
+      maxStalledCount: UNLIMITED,
       runRetryDelay: 1_000,
       skipVersionCheck: true,
     });
@@ -160,19 +175,11 @@ export class WorkerNode {
       for (const id of ids) this.processor.lockLost(id);
     });
     consumer.on('stalled', (id) => log.warn({ runId: id }, 'a run was taken back from a silent node'));
-    consumer.on('failed', (job) => {
-      // An attempt that will be tried again fails too; the run is given up only when the queue says so.
-      if (job === undefined) return;
-      void job
-        .isFailed()
-        .then((final) => (final ? endGivenUp(job, store, name) : undefined))
-        .catch((error: unknown) => log.error({ err: error, runId: job.id }, 'could not end a run given up'));
-    });
     return consumer;
   }
 
   private async process(job: Job<RunJob>, token: string | undefined): Promise<void> {
-    const outcome = await this.processor.process(job.data, job.attemptsMade);
+    const outcome = await this.processor.process(job.data.id);
     if (outcome === 'lock-lost') throw new Error('the lock of this job was lost');
     if (outcome === 'hand-back') {
       await job.moveToWait(token);

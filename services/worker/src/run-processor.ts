@@ -1,6 +1,6 @@
 import { RunRefusedError } from '@sandpiper/controller';
-import { completeLimits, type RunJob, type RunResult } from '@sandpiper/contracts';
-import { RUN_ATTEMPTS, syntheticResult, type RunStore } from '@sandpiper/store';
+import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import { syntheticResult, type RunStore } from '@sandpiper/store';
 import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
 import type { CellPool, Lease } from './cell-pool.js';
 
@@ -17,9 +17,16 @@ export type Outcome =
   | 'lock-lost';
 
 interface ActiveRun {
-  readonly job: RunJob;
+  readonly id: string;
   interruption: Interruption | null;
   cell: Lease['cell'] | null;
+}
+
+/** An attempt: what the claim gave, and the cell that it is made in. */
+interface Taken {
+  readonly attempt: number;
+  readonly request: RunRequest;
+  readonly lease: Lease;
 }
 
 export interface RunProcessorOptions {
@@ -41,21 +48,18 @@ export class RunProcessor {
     return [...this.active.keys()];
   }
 
-  /**
-   * @param failuresBefore attempts that threw before this one; the last one is turned into a result.
-   * @throws what the cell rejected with, for the queue to try again later.
-   */
-  async process(job: RunJob, failuresBefore: number): Promise<Outcome> {
-    const run: ActiveRun = { job, interruption: null, cell: null };
+  /** @throws what the cell rejected with, for the queue to try again later. */
+  async process(id: string): Promise<Outcome> {
+    const run: ActiveRun = { id, interruption: null, cell: null };
     // Before the claim, so that a cancel which comes after the claim's look at the mark finds us.
-    this.active.set(job.id, run);
-    const lease = await this.options.pool.acquire();
+    this.active.set(id, run);
+    const lease = await this.options.pool.acquire(id);
     try {
       if (this.handingBack) return 'hand-back';
-      return await this.runIn(lease, run, failuresBefore);
+      return await this.runIn(lease, run);
     } finally {
       lease.release();
-      if (this.active.get(job.id) === run) this.active.delete(job.id);
+      if (this.active.get(id) === run) this.active.delete(id);
     }
   }
 
@@ -89,57 +93,58 @@ export class RunProcessor {
     run.cell?.cancel(id);
   }
 
-  private async runIn(lease: Lease, run: ActiveRun, failuresBefore: number): Promise<Outcome> {
+  private async runIn(lease: Lease, run: ActiveRun): Promise<Outcome> {
     const { store, node, metrics, log } = this.options;
-    const { job } = run;
-    const claim = await store.claim(job.id, node, lease.cellId);
+    const { id } = run;
+    const claim = await store.claim(id, node, lease.cellId);
     if (claim.verdict === 'done' || claim.verdict === 'missing') {
-      if (claim.verdict === 'missing') log.warn({ runId: job.id }, 'a job without a run was dropped');
+      if (claim.verdict === 'missing') log.warn({ runId: id }, 'a job without a run was dropped');
       return 'completed';
     }
-    const { attempt } = claim;
+    const taken: Taken = { ...claim, lease };
     if (claim.verdict === 'cancel') run.interruption ??= 'cancel';
     metrics.queueWait.observe(Math.max(0, Date.now() - claim.submittedAt) / 1000);
+    if (claim.verdict === 'poison') {
+      const message = `given up: what ran it died, or failed inside the sandbox, ${claim.deaths} times`;
+      log.error({ runId: id, deaths: claim.deaths }, 'a run was given up');
+      await this.finish(this.unstarted(run, taken, 'internal-error', message), taken, true);
+      return 'completed';
+    }
 
     let result: RunResult;
     try {
-      result = await this.execute(lease, run, attempt);
+      result = await this.execute(run, taken);
     } catch (error) {
       if (run.interruption === 'lock-lost') return this.lose('lock-lost');
-      return this.attemptFailed(lease, run, attempt, failuresBefore, error);
+      return this.attemptFailed(run, taken, error);
     }
     if (run.interruption === 'lock-lost') return this.lose('lock-lost');
     if (run.interruption === 'hand-back' && result.status === 'cancelled') {
-      await store.release(job.id, attempt);
+      await store.release(id, taken.attempt);
       return this.lose('hand-back');
     }
-    await this.finish(run, result, attempt);
+    await this.finish(result, taken);
     return 'completed';
   }
 
-  private async execute(lease: Lease, run: ActiveRun, attempt: number): Promise<RunResult> {
-    const { job } = run;
+  private async execute(run: ActiveRun, taken: Taken): Promise<RunResult> {
     // Read through a function: it may have been set while the claim was on its way.
     if (interruptionOf(run) !== null) {
-      return this.unstarted(lease, run, attempt, 'cancelled', 'cancelled before it started');
+      return this.unstarted(run, taken, 'cancelled', 'cancelled before it started');
     }
-    run.cell = lease.cell;
+    const { cell } = taken.lease;
+    run.cell = cell;
     try {
-      return await lease.cell.run({ id: job.id, request: job.request, attempt });
+      return await cell.run({ id: run.id, request: taken.request, attempt: taken.attempt });
     } finally {
       run.cell = null;
     }
   }
 
-  private async attemptFailed(
-    lease: Lease,
-    run: ActiveRun,
-    attempt: number,
-    failuresBefore: number,
-    error: unknown,
-  ): Promise<Outcome> {
+  private async attemptFailed(run: ActiveRun, taken: Taken, error: unknown): Promise<Outcome> {
     const { store, log } = this.options;
-    const { id } = run.job;
+    const { id } = run;
+    const { attempt, lease } = taken;
     if (run.interruption === 'hand-back') {
       // The cell was closed under it because we leave: no fault of anybody's.
       await store.release(id, attempt);
@@ -147,27 +152,24 @@ export class RunProcessor {
     }
     log.error({ err: error, runId: id, attempt, cell: lease.cellId }, 'an attempt failed inside the sandbox');
     if (run.interruption === 'cancel') {
-      await this.finish(run, this.unstarted(lease, run, attempt, 'cancelled', 'cancelled'), attempt);
+      await this.finish(this.unstarted(run, taken, 'cancelled', 'cancelled'), taken);
       return 'completed';
     }
     if (error instanceof RunRefusedError) {
       // It would be so at every attempt on this node, and another would have been given the run by its configuration.
-      await this.finish(run, this.unstarted(lease, run, attempt, 'internal-error', error.message), attempt);
+      await this.finish(this.unstarted(run, taken, 'internal-error', error.message), taken);
       return 'completed';
     }
-    if (failuresBefore + 1 < RUN_ATTEMPTS) {
-      await store.release(id, attempt);
-      this.lose('sandbox-failure');
-      throw error;
-    }
-    const message = `given up after ${RUN_ATTEMPTS} attempts that failed inside the sandbox`;
-    await this.finish(run, this.unstarted(lease, run, attempt, 'internal-error', message), attempt);
-    return 'completed';
+    // Counted there; the claim that finds it has died too often gives it up.
+    await store.release(id, attempt, true);
+    this.lose('sandbox-failure');
+    throw error;
   }
 
-  private async finish(run: ActiveRun, result: RunResult, attempt: number): Promise<void> {
+  private async finish(result: RunResult, taken: Taken, dead = false): Promise<void> {
     const { store, metrics, log } = this.options;
-    const verdict = await store.finish(result, attempt, run.job.batchId);
+    const { attempt } = taken;
+    const verdict = await store.finish(result, attempt, dead);
     if (verdict !== 'accepted') {
       log.warn({ runId: result.id, attempt, verdict }, 'a result was not accepted');
       this.lose('result-refused');
@@ -185,25 +187,16 @@ export class RunProcessor {
   }
 
   private unstarted(
-    lease: Lease,
     run: ActiveRun,
-    attempt: number,
+    taken: Taken,
     status: 'cancelled' | 'internal-error',
     message: string,
   ): RunResult {
-    const { id, request } = run.job;
+    const { request, attempt, lease } = taken;
     const limits = completeLimits(request.limits);
     const engine = request.engine ?? 'seccomp';
-    return syntheticResult({
-      id,
-      status,
-      message,
-      limits,
-      engine,
-      attempt,
-      node: this.options.node,
-      cell: lease.cellId,
-    });
+    const place = { node: this.options.node, cell: lease.cellId };
+    return syntheticResult({ id: run.id, status, message, limits, engine, attempt, ...place });
   }
 }
 
