@@ -119,14 +119,11 @@ export class Admission {
   }
 }
 
-export const newRunId = (): string => `r${randomBytes(12).toString('hex')}`;
+const newRunId = (): string => `r${randomBytes(12).toString('hex')}`;
 export const newBatchId = (): string => `b${randomBytes(12).toString('hex')}`;
 
 /** Two requests are the same when their validated content is; validation puts the fields in the schema's order. */
-export function idempotencyOf(
-  key: string | undefined,
-  request: RunRequest | BatchRequest,
-): Idempotency | null {
+function idempotencyOf(key: string | undefined, request: RunRequest | BatchRequest): Idempotency | null {
   if (key === undefined) return null;
   const { idempotencyKey: _key, ...content } = request;
   return { key, fingerprint: createHash('sha256').update(JSON.stringify(content)).digest('hex') };

@@ -28,6 +28,7 @@ import { followersOf } from './batch-follower.js';
 import { BatchIntake } from './batch-intake.js';
 import type { App, Context } from './context.js';
 import { Dispatcher } from './dispatcher.js';
+import { closePromptly } from './drain.js';
 import { problemHandler } from './problems.js';
 import { RedisGate } from './redis-gate.js';
 import { administrationRoutes } from './routes/administration.js';
@@ -73,6 +74,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   app.setErrorHandler<FastifyError>(problemHandler(deps.log));
   // fastify reads text/plain by default; here it is a mistake that deserves 415.
   app.removeContentTypeParser('text/plain');
+  closePromptly(app);
   countRequests(app, context);
   await describeApi(app);
   authenticate(app, context.keys, context.gate, deps.auth);

@@ -38,7 +38,7 @@ export async function* followBatch(
   signal: AbortSignal,
 ): AsyncGenerator<EndedRun | null> {
   let position = from;
-  while (!signal.aborted && !waiters.isClosed) {
+  for (;;) {
     const read = () => gate.run(() => batches.ended(batch.id, position, READ_AT_ONCE));
     const isNews = (found: unknown[]): boolean => found.length > 0 || position >= batch.total;
     const found = await waiters.until(followersOf(batch.id), SIGN_OF_LIFE_SECONDS, signal, read, isNews);
@@ -46,7 +46,7 @@ export async function* followBatch(
       position += 1;
       yield { position, index, run };
     }
-    if (position >= batch.total) return;
+    if (position >= batch.total || signal.aborted || waiters.isClosed) return;
     if (found.length === 0) {
       // The list of ends goes when the batch does: nothing will come any more.
       if ((await gate.run(() => batches.facts(batch.id))) === null) return;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { MAX_BATCH_RUNS, type RunRequest } from '@sandpiper/contracts';
 import type { BatchStore, NewBatch, StagedRun } from '@sandpiper/store';
 import { type Admission, type Admitted, newBatchId, type Submitter } from './admission.js';
+import { CutOffProblem } from './ndjson.js';
 import { Problem } from './problems.js';
 
 /** Runs that are written in one step, and what they may weigh together: one step is not to hold up the others. */
@@ -56,6 +57,10 @@ export class BatchIntake {
   ): Promise<Admitted> {
     const { maxQueue } = this.admission.options;
     const most = Math.min(maxQueue, MAX_BATCH_RUNS);
+    const tooLarge = new Problem('batch-too-large', `a batch holds at most ${most} runs here`, {
+      path: 'runs',
+    });
+    if (head.count > most) throw tooLarge;
     // What comes is known when all of it has come: the key is tied to it then.
     const beginning = await this.store.begin(
       this.describe(newBatchId(), head, who),
@@ -78,9 +83,7 @@ export class BatchIntake {
     };
     try {
       for await (const request of runs) {
-        if (total >= most) {
-          throw new Problem('batch-too-large', `a batch holds at most ${most} runs here`, { path: 'runs' });
-        }
+        if (total >= most) throw tooLarge;
         const admitted = this.admission.admit(request, `runs.${total}.`);
         const text = JSON.stringify(request);
         fingerprint.update(text).update('\n');
@@ -95,7 +98,8 @@ export class BatchIntake {
       await flush();
     } catch (error) {
       // What was cut off is taken up again under its key, or swept; what is wrong will not come again as it is.
-      if (sealed === null && (head.key === undefined || error instanceof Problem)) await this.drop(id);
+      const isFinal = error instanceof Problem && !(error instanceof CutOffProblem);
+      if (sealed === null && (head.key === undefined || isFinal)) await this.drop(id);
       throw error;
     }
     const print = fingerprint.digest('hex');

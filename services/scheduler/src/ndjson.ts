@@ -12,6 +12,13 @@ export interface NdjsonBounds {
   readonly all: number;
 }
 
+/** The client went away; it may come again with the same. */
+export class CutOffProblem extends Problem {
+  constructor() {
+    super('bad-request', 'the body ended in the middle; nothing was accepted');
+  }
+}
+
 /** Runs of a body of one JSON object a line, checked one by one as they come. @throws Problem that names the run */
 export async function* runsOfNdjson(body: Readable, bounds: NdjsonBounds): AsyncGenerator<RunRequest> {
   const lines = split2({ maxLength: bounds.line });
@@ -20,6 +27,8 @@ export async function* runsOfNdjson(body: Readable, bounds: NdjsonBounds): Async
   let index = 0;
   try {
     for await (const line of lines as AsyncIterable<string>) {
+      // split2 bounds what it holds back; a line that comes in one piece it does not measure.
+      if (Buffer.byteLength(line) > bounds.line) throw tooLong(index);
       if (line.trim() === '') continue;
       yield parseRun(line, index);
       index += 1;
@@ -31,11 +40,14 @@ export async function* runsOfNdjson(body: Readable, bounds: NdjsonBounds): Async
         path: `runs.${index}`,
       });
     }
-    throw new Problem('bad-request', 'the body ended in the middle; nothing was accepted');
+    throw new CutOffProblem();
   } finally {
     body.resume();
   }
 }
+
+const tooLong = (index: number): Problem =>
+  new Problem('body-too-large', 'a line is longer than this server takes', { path: `runs.${index}` });
 
 function parseRun(line: string, index: number): RunRequest {
   let value: unknown;

@@ -14,12 +14,19 @@ const becomesReady = (redis: Redis): Promise<void> =>
 /** The API against a Redis of the test's; ready when it resolves. */
 export async function startApp(
   socket: string,
-  options: Partial<Pick<AppDeps, 'maxQueue' | 'bodyLimit' | 'ceilings'>> = {},
+  options: Partial<Pick<AppDeps, 'maxQueue' | 'bodyLimit' | 'batchLimit' | 'ceilings' | 'auth'>> = {},
 ): Promise<{ app: TestApp; redis: Redis }> {
   const redis = connectFailFast(socket, 1_000);
   const subscriber = connectFailFast(socket, 1_000);
   const log = createLogger({ service: 'test', level: 'silent' });
-  const limits = { bodyLimit: 1024 * 1024, maxQueue: 1000, retentionSeconds: 1000, ...options };
+  const limits = {
+    bodyLimit: 1024 * 1024,
+    batchLimit: 16 * 1024 * 1024,
+    maxQueue: 1000,
+    retention: { retentionSeconds: 1000 },
+    auth: { on: false, adminKey: null },
+    ...options,
+  };
   const app = await buildApp({ redis, subscriber, log, ...limits });
   await app.ready();
   await Promise.all([becomesReady(redis), becomesReady(subscriber)]);

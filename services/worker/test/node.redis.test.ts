@@ -9,9 +9,11 @@ import {
   connectPatient,
   JOB_NAME,
   jobOptions,
+  KEYS,
+  NodeRegistry,
   QUEUE_PREFIX,
   RunStore,
-  subscribeFinished,
+  subscribeEvents,
 } from '@sandpiper/store';
 import { createLogger, createNodeMetrics } from '@sandpiper/telemetry';
 import { Queue } from 'bullmq';
@@ -69,14 +71,13 @@ async function startNode(options: Partial<NodeOptions> & Pick<NodeOptions, 'fact
   return node;
 }
 
-/** Submits as the scheduler does. */
-async function submit(id: string, source: string, batchId: string | null = null): Promise<void> {
+/** Submits as the scheduler does, and hands over at once. */
+async function submit(id: string, source: string): Promise<void> {
   const request: RunRequest = { source };
-  const job: RunJob = { version: 1, id, batchId, request, submittedAt: Date.now() };
   const limits = completeLimits(undefined);
-  await store.createRuns([{ id, batchId, submittedAt: job.submittedAt, engine: 'seccomp', limits }]);
-  await queue.add(JOB_NAME, job, jobOptions(job));
-  await store.confirmRuns([id]);
+  const run = { id, tenant: 'default', submittedAt: Date.now(), limits, request, trace: '' };
+  await store.submit(run, null, 1000);
+  await queue.add(JOB_NAME, { version: 2, id }, jobOptions(id));
 }
 
 const resultOf = (id: string): Promise<RunResult> =>
@@ -94,7 +95,7 @@ describe('a node', () => {
     const subscriber = connectPatient(server.socket);
     const told: string[] = [];
     await new Promise<void>((resolve) => {
-      subscribeFinished(subscriber, (event) => told.push(event.runId), resolve);
+      subscribeEvents(subscriber, { onFinished: ({ runId }) => told.push(runId), onReady: resolve });
     });
     const metrics = createNodeMetrics('n1');
     await startNode({ ...fakeCells(() => 'ok'), metrics });
@@ -145,7 +146,6 @@ describe('a node', () => {
     await submit('r1', 'while True: pass');
     await becomesRunning('r1');
     await store.markCancelled('r1');
-    await store.publishCancel('r1');
     expect((await resultOf('r1')).status).toBe('cancelled');
   });
 
@@ -177,8 +177,8 @@ describe('a node', () => {
     await submit('r1', '');
     expect(await resultOf('r1')).toMatchObject({
       status: 'internal-error',
-      attempt: 3,
-      message: 'given up after 3 attempts that failed inside the sandbox',
+      attempt: 4,
+      message: 'given up: what ran it died, or failed inside the sandbox, 3 times',
     });
   });
 
@@ -223,16 +223,34 @@ describe('a node', () => {
     expect(cells.cells[0]?.isClosed).toBe(true);
   });
 
-  it('ends a run that the queue has given up', async () => {
-    await startNode(fakeCells(() => FOREVER));
+  it('gives up a run under which three nodes have died, and the others go on', async () => {
+    await submit('poison', '');
+    for (const name of ['n1', 'n2', 'n3']) {
+      const node = await startNode({ ...fakeCells(() => FOREVER), name });
+      await vi.waitFor(async () => expect((await store.runFacts('poison'))?.node).toBe(name), patience);
+      nodes.splice(nodes.indexOf(node), 1);
+      await node.abandon();
+    }
+    await submit('good', '');
+    await startNode({ ...fakeCells(() => 'ok'), name: 'n4' });
+    expect(await resultOf('poison')).toMatchObject({ status: 'internal-error', attempt: 4, node: 'n4' });
+    expect((await resultOf('good')).status).toBe('ok');
+    expect(await redis.zcard(KEYS.dead)).toBe(1);
+  });
+
+  it('shows itself with what it runs, and leaves the list when it leaves', async () => {
+    const registry = new NodeRegistry(redis);
+    const node = await startNode(fakeCells(() => FOREVER));
     await submit('r1', '');
-    await becomesRunning('r1');
-    const [node] = nodes.splice(0);
-    await node?.abandon();
-    // It stalled as often as it may; the next node that sees it ends it.
-    await redis.hset(`${QUEUE_PREFIX}:${RUN_QUEUE}:r1`, 'stc', '3');
-    await startNode({ ...fakeCells(() => 'ok'), name: 'n2' });
-    expect(await resultOf('r1')).toMatchObject({ status: 'internal-error' });
+    await vi.waitFor(
+      async () =>
+        expect(await registry.list()).toMatchObject([
+          { name: 'n1', state: 'ready', cells: [{ id: 0, state: 'busy', run: 'r1' }] },
+        ]),
+      patience,
+    );
+    await node.drain();
+    expect(await registry.list()).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { BatchFacts } from '@sandpiper/store';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { type EndedRun, followBatch } from '../batch-follower.js';
 import type { App, Context } from '../context.js';
@@ -48,7 +48,7 @@ export function batchStreamRoutes(app: App, context: Context): void {
     async (request, reply) => {
       const batch = await ownBatch(context, request, request.params.id);
       const lines = async function* (): AsyncGenerator<string> {
-        for await (const ended of follow(request, reply, batch, request.query.from ?? 0)) {
+        for await (const ended of follow(reply, batch, request.query.from ?? 0)) {
           yield ended === null ? '\n' : `${JSON.stringify(ended)}\n`;
         }
       };
@@ -79,7 +79,7 @@ export function batchStreamRoutes(app: App, context: Context): void {
       const events = async function* (): AsyncGenerator<string> {
         yield 'retry: 1000\n\n';
         let seen = from;
-        for await (const ended of follow(request, reply, batch, from)) {
+        for await (const ended of follow(reply, batch, from)) {
           if (ended !== null) seen = ended.position;
           yield ended === null ? ': alive\n\n' : eventOf('run', ended, ended.position);
         }
@@ -90,12 +90,8 @@ export function batchStreamRoutes(app: App, context: Context): void {
     },
   );
 
-  const follow = (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    batch: BatchFacts,
-    from: number,
-  ): AsyncGenerator<EndedRun | null> => followBatch(context, batch, from, whenClientLeaves(request, reply));
+  const follow = (reply: FastifyReply, batch: BatchFacts, from: number): AsyncGenerator<EndedRun | null> =>
+    followBatch(context, batch, from, whenClientLeaves(reply));
 }
 
 /** JSON holds no line break, so an event's data is one line (https://html.spec.whatwg.org/#event-stream-interpretation). */

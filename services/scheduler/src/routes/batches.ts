@@ -115,7 +115,7 @@ export function batchRoutes(app: App, context: Context): void {
       const { id } = request.params;
       await ownBatch(context, request, id);
       const read = (): Promise<BatchFacts | null> => gate.run(() => batches.facts(id));
-      const leaves = whenClientLeaves(request, reply);
+      const leaves = whenClientLeaves(reply);
       const batch = await waiters.until(id, request.query.wait ?? 0, leaves, read, isDone);
       if (batch === null) throw notFound('batch');
       return describe(batch, request.query.results !== 'false');
@@ -138,7 +138,7 @@ export function batchRoutes(app: App, context: Context): void {
       const { id } = request.params;
       await ownBatch(context, request, id);
       const read = (): Promise<BatchFacts | null> => gate.run(() => batches.facts(id));
-      const leaves = whenClientLeaves(request, reply);
+      const leaves = whenClientLeaves(reply);
       const batch = await waiters.until(id, request.query.wait ?? 0, leaves, read, isDone);
       if (batch === null) throw notFound('batch');
       return summarize(batch);

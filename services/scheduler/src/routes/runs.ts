@@ -63,7 +63,7 @@ export function runRoutes(app: App, context: Context): void {
       const { id } = request.params;
       await demandOwnRun(request, id);
       const read = (): Promise<RunState | null> => gate.run(() => store.runState(id));
-      const leaves = whenClientLeaves(request, reply);
+      const leaves = whenClientLeaves(reply);
       const run = await waiters.until(id, request.query.wait ?? 0, leaves, read, isDone);
       if (run === null) throw notFound('run');
       return run;
