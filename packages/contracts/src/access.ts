@@ -67,3 +67,6 @@ export const newKeySchema = keySchema
 export type NewKey = z.infer<typeof newKeySchema>;
 
 export const keysSchema = z.strictObject({ keys: z.array(keySchema) }).meta({ id: 'Keys' });
+
+/** Whether only this host can connect to an address that a service listens on. */
+export const isLoopbackHost = (host: string): boolean => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host);

@@ -1,4 +1,4 @@
-import { engineSchema } from '@sandpiper/contracts';
+import { engineSchema, isLoopbackHost } from '@sandpiper/contracts';
 import { DEFAULT_KEEP_ENDED, DEFAULT_RETENTION_SECONDS, redisEnvShape } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
@@ -51,16 +51,13 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
 }
 
-/** Only this host can connect there. */
-const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
-
 /**
  * Whether keys are asked for. Off on the loopback address unless said otherwise; elsewhere always on.
  * @throws Error in one line, where it would be open to others, or nobody could ever use it
  */
 export function authOf(config: Config): { on: boolean; adminKey: string | null } {
   const { SANDPIPER_AUTH: wanted, SANDPIPER_HOST: host, SANDPIPER_ADMIN_KEY: adminKey = null } = config;
-  const local = LOOPBACK.test(host);
+  const local = isLoopbackHost(host);
   if (wanted === 'off' && !local) {
     throw new Error(`SANDPIPER_AUTH: off is for a loopback SANDPIPER_HOST alone, and this is ${host}`);
   }
