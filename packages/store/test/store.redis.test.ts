@@ -1,4 +1,5 @@
 import { DEFAULT_LIMITS, type RunResult } from '@sandpiper/contracts';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -13,22 +14,21 @@ import {
   syntheticResult,
   type FinishedEvent,
 } from '../src/index.js';
-import { PrivateRedis } from './private-redis.js';
 
-let server: PrivateRedis;
+let server: RedisServer;
 let redis: Redis;
 let store: RunStore;
 
 beforeAll(async () => {
-  server = await PrivateRedis.start();
-  redis = connectFailFast(server.socket);
+  server = await startRedis();
+  redis = connectFailFast(server.url);
   redis.on('error', () => undefined);
   await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
   store = new RunStore(redis, 1000);
 });
 
 beforeEach(async () => {
-  await redis.flushall();
+  await server.flush();
 });
 
 afterAll(async () => {
@@ -164,7 +164,7 @@ describe('events', () => {
   it('tell of the end of a run and of its batch', async () => {
     await store.createBatch('b', null, 1);
     await store.createRuns([newRun('b-0', 'b')]);
-    const connection = connectFailFast(server.socket);
+    const connection = connectFailFast(server.url);
     connection.on('error', () => undefined);
     const event = new Promise<FinishedEvent>((resolve) => {
       const ready = (): void => void store.finish(result('b-0', 0, 'x'), '*', 'b');

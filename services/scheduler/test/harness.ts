@@ -13,11 +13,11 @@ const becomesReady = (redis: Redis): Promise<void> =>
 
 /** The API against a Redis of the test's; ready when it resolves. */
 export async function startApp(
-  socket: string,
+  url: string,
   options: Partial<Pick<AppDeps, 'maxQueue' | 'bodyLimit' | 'ceilings'>> = {},
 ): Promise<{ app: TestApp; redis: Redis }> {
-  const redis = connectFailFast(socket, 1_000);
-  const subscriber = connectFailFast(socket, 1_000);
+  const redis = connectFailFast(url, 1_000);
+  const subscriber = connectFailFast(url, 1_000);
   const log = createLogger({ service: 'test', level: 'silent' });
   const limits = { bodyLimit: 1024 * 1024, maxQueue: 1000, retentionSeconds: 1000, ...options };
   const app = await buildApp({ redis, subscriber, log, ...limits });

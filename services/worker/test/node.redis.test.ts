@@ -14,32 +14,32 @@ import {
   subscribeFinished,
 } from '@sandpiper/store';
 import { createLogger, createNodeMetrics } from '@sandpiper/telemetry';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
 import { operationsServer, WorkerNode, type NodeOptions } from '../src/index.js';
 import { fakeCells } from './fake-cell.js';
 
 const FOREVER = new Promise<never>(() => undefined);
 const patience = { timeout: 20_000, interval: 20 };
 
-let server: PrivateRedis;
+let server: RedisServer;
 let redis: Redis;
 let store: RunStore;
 let queue: Queue<RunJob>;
 const nodes: WorkerNode[] = [];
 
 beforeAll(async () => {
-  server = await PrivateRedis.start();
-  redis = connectPatient(server.socket);
+  server = await startRedis();
+  redis = connectPatient(server.url);
   redis.on('error', () => undefined);
   store = new RunStore(redis);
   queue = new Queue<RunJob>(RUN_QUEUE, { connection: redis, prefix: QUEUE_PREFIX });
 });
 
 beforeEach(async () => {
-  await redis.flushall();
+  await server.flush();
 });
 
 afterEach(async () => {
@@ -55,7 +55,7 @@ afterAll(async () => {
 async function startNode(options: Partial<NodeOptions> & Pick<NodeOptions, 'factory'>): Promise<WorkerNode> {
   const node = await WorkerNode.start({
     name: 'n1',
-    redis: server.socket,
+    redis: server.url,
     cpus: [null],
     metrics: createNodeMetrics('n1'),
     log: createLogger({ service: 'test', level: 'silent' }),
@@ -91,7 +91,7 @@ const becomesRunning = (id: string): Promise<void> =>
 
 describe('a node', () => {
   it('runs what is queued, says where, counts it and tells who waits', async () => {
-    const subscriber = connectPatient(server.socket);
+    const subscriber = connectPatient(server.url);
     const told: string[] = [];
     await new Promise<void>((resolve) => {
       subscribeFinished(subscriber, (event) => told.push(event.runId), resolve);
@@ -238,10 +238,10 @@ describe('a node', () => {
 
 describe('a node without Redis', () => {
   it('is alive and not ready, and takes runs as soon as Redis is there', async () => {
-    const late = await PrivateRedis.start();
+    const late = await startRedis();
     await late.kill();
     const metrics = createNodeMetrics('n1');
-    const node = await startNode({ ...fakeCells(() => 'ok'), redis: late.socket, metrics });
+    const node = await startNode({ ...fakeCells(() => 'ok'), redis: late.url, metrics });
     const app = operationsServer(metrics, () => node);
     expect((await app.inject('/healthz')).statusCode).toBe(200);
     expect((await app.inject('/readyz')).statusCode).toBe(503);
@@ -249,7 +249,7 @@ describe('a node without Redis', () => {
     await late.boot();
     await vi.waitFor(async () => expect((await app.inject('/readyz')).statusCode).toBe(200), patience);
 
-    const own = connectPatient(late.socket);
+    const own = connectPatient(late.url);
     const ownQueue = new Queue<RunJob>(RUN_QUEUE, { connection: own, prefix: QUEUE_PREFIX });
     const [before, beforeQueue] = [store, queue];
     [store, queue] = [new RunStore(own), ownQueue];

@@ -4,26 +4,27 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import type { RedisServer } from './redis-server.js';
 
-/** A `redis-server` of the test's own, on a Unix socket in a folder of its own, without a port. */
-export class PrivateRedis {
+/** A `redis-server` on a Unix socket in a folder of its own, without a port. */
+export class LocalRedis implements RedisServer {
   private child: ChildProcess | null = null;
 
-  private constructor(readonly folder: string) {}
+  private constructor(private readonly folder: string) {}
 
-  static async start(): Promise<PrivateRedis> {
-    const redis = new PrivateRedis(await mkdtemp(join(tmpdir(), 'sandpiper-test-')));
+  static async start(): Promise<LocalRedis> {
+    const redis = new LocalRedis(await mkdtemp(join(tmpdir(), 'sandpiper-test-')));
     await redis.boot();
     return redis;
   }
 
-  get socket(): string {
+  /** The path of its socket. */
+  get url(): string {
     return join(this.folder, 'redis.sock');
   }
 
-  /** Starts the server, again after {@link kill} (its data are back then: every write is synced). */
   async boot(): Promise<void> {
-    const settings = ['--port', '0', '--unixsocket', this.socket, '--dir', this.folder];
+    const settings = ['--port', '0', '--unixsocket', this.url, '--dir', this.folder];
     const durability = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
     const child = spawn('redis-server', [...settings, ...durability, '--maxmemory-policy', 'noeviction'], {
       stdio: 'ignore',
@@ -33,15 +34,12 @@ export class PrivateRedis {
       once(child, 'spawn'),
       once(child, 'error').then(([error]) => Promise.reject(error as Error)),
     ]);
-    const probe = new Redis({ path: this.socket, maxRetriesPerRequest: null, retryStrategy: () => 20 });
-    probe.on('error', () => undefined);
-    await probe.ping();
-    probe.disconnect();
+    await this.ask((redis) => redis.ping());
   }
 
-  /** It holds its connections and answers nothing, until {@link kill}. */
-  freeze(): void {
+  freeze(): Promise<void> {
     this.child?.kill('SIGSTOP');
+    return Promise.resolve();
   }
 
   async kill(): Promise<void> {
@@ -53,8 +51,23 @@ export class PrivateRedis {
     await gone;
   }
 
+  async flush(): Promise<void> {
+    await this.ask((redis) => redis.flushall());
+  }
+
   async stop(): Promise<void> {
     await this.kill();
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Waits until it serves. */
+  private async ask(what: (redis: Redis) => Promise<unknown>): Promise<void> {
+    const redis = new Redis({ path: this.url, maxRetriesPerRequest: null, retryStrategy: () => 20 });
+    redis.on('error', () => undefined);
+    try {
+      await what(redis);
+    } finally {
+      redis.disconnect();
+    }
   }
 }

@@ -1,0 +1,2 @@
+export type { RedisServer } from './redis-server.js';
+export { startRedis } from './start-redis.js';

@@ -1,0 +1,7 @@
+import { LocalRedis } from './local-redis.js';
+import type { RedisServer } from './redis-server.js';
+
+/** An empty Redis with AOF, synced at every write, and without eviction: as the documentation asks for. */
+export function startRedis(): Promise<RedisServer> {
+  return LocalRedis.start();
+}
