@@ -25,10 +25,16 @@ export function spawnService(
   logFd: number,
 ): ChildProcess {
   return spawn(process.execPath, [serviceEntry(service)], {
-    env: { ...process.env, ...env },
+    env: { ...environmentOfOurs(), ...env },
     detached: true,
     stdio: ['ignore', logFd, logFd, 'ipc'],
   });
+}
+
+/** What the environment says of some other Redis (certificates, users) does not belong to the one that we start. */
+function environmentOfOurs(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('SANDPIPER_REDIS_'));
+  return Object.fromEntries(kept);
 }
 
 /** Resolves when the service says that it is ready. @param onListening gets its address before that. */

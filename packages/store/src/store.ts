@@ -1,6 +1,6 @@
 import type { Engine, Limits, RunResult, RunState, RunStatus } from '@sandpiper/contracts';
 import { RUN_STATUSES } from '@sandpiper/contracts';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './connection.js';
 import {
   batchKey,
   batchRunId,
@@ -65,9 +65,14 @@ export interface BatchFacts {
  */
 export class RunStore {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisConnection,
     private readonly retentionSeconds = DEFAULT_RETENTION_SECONDS,
   ) {}
+
+  /** A read where our keys are: of a cluster's nodes, only theirs matters. */
+  async ping(): Promise<void> {
+    await this.redis.exists(FINISHED_KEY);
+  }
 
   /** Ties an idempotency key to an id, or says what it is tied to. */
   async reserve(kind: IdempotencyKind, key: string, id: string, fingerprint: string): Promise<Reservation> {

@@ -1,11 +1,11 @@
 import { DEFAULT_LIMITS, type RunResult } from '@sandpiper/contracts';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
-import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   batchKey,
   batchRunId,
   connectFailFast,
+  connectSubscriber,
   jobOptions,
   parseFinishedEvent,
   runKey,
@@ -13,10 +13,11 @@ import {
   subscribeFinished,
   syntheticResult,
   type FinishedEvent,
+  type RedisConnection,
 } from '../src/index.js';
 
 let server: RedisServer;
-let redis: Redis;
+let redis: RedisConnection;
 let store: RunStore;
 
 beforeAll(async () => {
@@ -164,7 +165,7 @@ describe('events', () => {
   it('tell of the end of a run and of its batch', async () => {
     await store.createBatch('b', null, 1);
     await store.createRuns([newRun('b-0', 'b')]);
-    const connection = connectFailFast(server.url);
+    const connection = connectSubscriber(server.url);
     connection.on('error', () => undefined);
     const event = new Promise<FinishedEvent>((resolve) => {
       const ready = (): void => void store.finish(result('b-0', 0, 'x'), '*', 'b');

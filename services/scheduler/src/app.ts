@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type Engine, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
-import { QUEUE_PREFIX, RunStore, subscribeFinished } from '@sandpiper/store';
+import { QUEUE_PREFIX, RunStore, subscribeFinished, type RedisConnection } from '@sandpiper/store';
 import { createSchedulerMetrics, type Logger, type SchedulerSnapshot } from '@sandpiper/telemetry';
 import { Queue } from 'bullmq';
 import { fastify, type FastifyError } from 'fastify';
@@ -22,8 +22,8 @@ import { validatorCompiler } from './validation.js';
 import { Waiters } from './waiters.js';
 
 export interface AppDeps {
-  /** Fail-fast connections; the app closes them. The second is for pub/sub alone. */
-  readonly redis: Redis;
+  /** A fail-fast connection, and one for pub/sub alone; the app closes them. */
+  readonly redis: RedisConnection;
   readonly subscriber: Redis;
   readonly log: Logger;
   readonly bodyLimit: number;
@@ -57,7 +57,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   await describeApi(app);
   runRoutes(app, context);
   batchRoutes(app, context);
-  operationRoutes(app, context, () => deps.redis.ping());
+  operationRoutes(app, context, () => context.store.ping());
   followEvents(app, deps, context);
   return app;
 }

@@ -1,14 +1,13 @@
 import { DEFAULT_LIMITS, RUN_QUEUE, type BatchState, type RunJob, type RunState } from '@sandpiper/contracts';
-import { QUEUE_PREFIX, RunStore, syntheticResult } from '@sandpiper/store';
+import { QUEUE_PREFIX, RunStore, syntheticResult, type RedisConnection } from '@sandpiper/store';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from './harness.js';
 
 let server: RedisServer;
 let app: TestApp;
-let redis: Redis;
+let redis: RedisConnection;
 let store: RunStore;
 let queue: Queue<RunJob>;
 

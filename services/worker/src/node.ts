@@ -1,5 +1,14 @@
 import { RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
-import { connectPatient, MAX_STALLED, QUEUE_PREFIX, RunStore, subscribeCancel } from '@sandpiper/store';
+import {
+  connectPatient,
+  connectSubscriber,
+  MAX_STALLED,
+  QUEUE_PREFIX,
+  RunStore,
+  subscribeCancel,
+  type RedisConnection,
+  type RedisTarget,
+} from '@sandpiper/store';
 import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
 import { Queue, WaitingError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -10,7 +19,7 @@ import { RunProcessor } from './run-processor.js';
 
 export interface NodeOptions {
   readonly name: string;
-  readonly redis: string;
+  readonly redis: RedisTarget;
   readonly cpus: readonly (number | null)[];
   readonly factory: CellFactory;
   readonly metrics: NodeMetrics;
@@ -30,7 +39,11 @@ const HAND_BACK_MS = 5_000;
 
 /** A worker node: consumer, cells, cancel channel. One per process. */
 export class WorkerNode {
-  private readonly connections: { commands: Redis; blocking: Redis; subscriber: Redis };
+  private readonly connections: {
+    commands: RedisConnection;
+    blocking: RedisConnection;
+    subscriber: Redis;
+  };
   private readonly pool: CellPool;
   private readonly processor: RunProcessor;
   private readonly queue: Queue<RunJob>;
@@ -41,8 +54,11 @@ export class WorkerNode {
 
   private constructor(private readonly options: NodeOptions) {
     const { name, redis, metrics, log, cpus } = options;
-    const connect = (): Redis => quiet(connectPatient(redis), log);
-    this.connections = { commands: connect(), blocking: connect(), subscriber: connect() };
+    this.connections = {
+      commands: quiet(connectPatient(redis), log),
+      blocking: quiet(connectPatient(redis), log),
+      subscriber: quiet(connectSubscriber(redis), log),
+    };
     const store = new RunStore(this.connections.commands, options.retentionSeconds);
     this.pool = new CellPool({
       node: name,
@@ -182,7 +198,7 @@ export class WorkerNode {
 }
 
 /** Redis going away is a state (readiness, metrics), not a stream of error lines. */
-function quiet(connection: Redis, log: Logger): Redis {
+function quiet<T extends RedisConnection>(connection: T, log: Logger): T {
   connection.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
   return connection;
 }

@@ -7,16 +7,17 @@ import {
 } from '@sandpiper/contracts';
 import {
   connectPatient,
+  connectSubscriber,
   JOB_NAME,
   jobOptions,
   QUEUE_PREFIX,
   RunStore,
   subscribeFinished,
+  type RedisConnection,
 } from '@sandpiper/store';
 import { createLogger, createNodeMetrics } from '@sandpiper/telemetry';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { operationsServer, WorkerNode, type NodeOptions } from '../src/index.js';
 import { fakeCells } from './fake-cell.js';
@@ -25,7 +26,7 @@ const FOREVER = new Promise<never>(() => undefined);
 const patience = { timeout: 20_000, interval: 20 };
 
 let server: RedisServer;
-let redis: Redis;
+let redis: RedisConnection;
 let store: RunStore;
 let queue: Queue<RunJob>;
 const nodes: WorkerNode[] = [];
@@ -91,7 +92,7 @@ const becomesRunning = (id: string): Promise<void> =>
 
 describe('a node', () => {
   it('runs what is queued, says where, counts it and tells who waits', async () => {
-    const subscriber = connectPatient(server.url);
+    const subscriber = connectSubscriber(server.url);
     const told: string[] = [];
     await new Promise<void>((resolve) => {
       subscribeFinished(subscriber, (event) => told.push(event.runId), resolve);
@@ -187,7 +188,9 @@ describe('a node', () => {
     await submit('r1', '');
     await becomesRunning('r1');
     // As kill -9 leaves it: the connections end, nothing is handed back.
-    for (const connection of Object.values(Reflect.get(silent, 'connections') as Record<string, Redis>)) {
+    for (const connection of Object.values(
+      Reflect.get(silent, 'connections') as Record<string, RedisConnection>,
+    )) {
       connection.disconnect();
     }
     nodes.splice(nodes.indexOf(silent), 1);
