@@ -31,9 +31,11 @@ export function spawnService(
   });
 }
 
-/** What the environment says of some other Redis (certificates, users) does not belong to the one that we start. */
+const OF_ANOTHER_REDIS = /^SANDPIPER_REDIS_(USERNAME|PASSWORD_FILE|SENTINEL_\w+|CA|CERT|KEY)$/;
+
+/** Users and certificates in the environment are for some other Redis than the one that we start. */
 function environmentOfOurs(): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('SANDPIPER_REDIS_'));
+  const kept = Object.entries(process.env).filter(([name]) => !OF_ANOTHER_REDIS.test(name));
   return Object.fromEntries(kept);
 }
 
