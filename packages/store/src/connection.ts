@@ -26,6 +26,9 @@ const SENTINEL_TIMEOUT_MS = 2_000;
 const CLUSTER_MAP_INTERVAL_MS = 5_000;
 const CLUSTER_RETRY_MS = 100;
 
+/** A subscriber asks its node for a sign of life at this interval, and waits for it as long, milliseconds. */
+const HEARTBEAT_MS = 2_000;
+
 /** An idle peer that went without a word is noticed: probes begin after this time, milliseconds. */
 const KEEP_ALIVE_MS = 10_000;
 
@@ -154,10 +157,24 @@ function connectToOneOf(settings: RedisSettings, nodes: readonly RedisAddress[],
     ...commonOptions(settings),
     ...own,
     ...turn(),
+    commandTimeout: HEARTBEAT_MS,
     retryStrategy: (times) => {
       Object.assign(connection.options, turn());
       return retryStrategy(times);
     },
   });
+  leaveWhenSilent(connection);
   return connection;
+}
+
+/** A node that hangs keeps its connections, and we would listen to it while the others speak. */
+function leaveWhenSilent(connection: Redis): void {
+  const timer = setInterval(() => {
+    if (connection.status !== 'ready') return;
+    connection.ping().catch(() => {
+      if (connection.status === 'ready') connection.disconnect(true);
+    });
+  }, HEARTBEAT_MS);
+  timer.unref();
+  connection.once('end', () => clearInterval(timer));
 }

@@ -1,2 +1,5 @@
-export type { RedisServer } from './redis-server.js';
-export { startRedis } from './start-redis.js';
+export { ClusterRedis } from './redis/cluster.js';
+export { LocalRedis } from './redis/local.js';
+export type { RedisServer, RedisVariables } from './redis/redis-server.js';
+export { SentinelRedis } from './redis/sentinel.js';
+export { startRedis } from './redis/start.js';
