@@ -11,7 +11,7 @@ function connect(server: RedisServer): Redis {
 
 describe('a Redis of a test', () => {
   it('has after a kill what it had acknowledged', async () => {
-    const server = await startRedis();
+    const server = await startRedis({ own: true });
     onTestFinished(() => server.stop());
     const redis = connect(server);
     await redis.set('{sandpiper}:a', '1');
@@ -23,7 +23,7 @@ describe('a Redis of a test', () => {
   });
 
   it('answers nothing while it is frozen, and is itself again after a kill', async () => {
-    const server = await startRedis();
+    const server = await startRedis({ own: true });
     onTestFinished(() => server.stop());
     const redis = connect(server);
     await redis.set('{sandpiper}:a', '1');
@@ -80,7 +80,7 @@ describe('the user that docs/redis.md describes', () => {
   });
 
   it('fails the test that tried more, by name', async () => {
-    const server = await startRedis();
+    const server = await startRedis({ own: true });
     const redis = connect(server);
     await expect(redis.keys('*')).rejects.toThrow('NOPERM');
     await expect(redis.eval("return redis.call('GET', 'of-another')", 0)).rejects.toThrow();

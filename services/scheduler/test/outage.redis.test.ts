@@ -12,7 +12,7 @@ async function statusOf(app: TestApp, method: 'GET' | 'POST' | 'DELETE', url: st
 
 describe('while Redis is away', () => {
   it('everything that needs it answers 503, and works again afterwards', async () => {
-    const server = await startRedis();
+    const server = await startRedis({ own: true });
     const { app, redis } = await startApp(server.url);
     onTestFinished(async () => {
       await app.close();
@@ -44,7 +44,7 @@ describe('while Redis is away', () => {
 
 describe('while Redis hangs', () => {
   it('requests end with 503 after the deadline of a command', async () => {
-    const server = await startRedis();
+    const server = await startRedis({ own: true });
     const { app } = await startApp(server.url);
     onTestFinished(async () => {
       await app.close();

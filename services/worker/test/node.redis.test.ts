@@ -241,7 +241,7 @@ describe('a node', () => {
 
 describe('a node without Redis', () => {
   it('is alive and not ready, and takes runs as soon as Redis is there', async () => {
-    const late = await startRedis();
+    const late = await startRedis({ own: true });
     await late.kill();
     const metrics = createNodeMetrics('n1');
     const node = await startNode({ ...fakeCells(() => 'ok'), redis: late.url, metrics });

@@ -21,7 +21,7 @@ let redis: RedisServer;
 let services: Service[] = [];
 
 beforeEach(async () => {
-  redis = await startRedis();
+  redis = await startRedis({ own: true });
 });
 
 afterEach(async () => {

@@ -5,7 +5,8 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { clientTls, makeCertificates, portSettings, type Certificates } from '../certificates.js';
 import { freePort } from '../free-port.js';
 import { ServerProcess } from '../server-process.js';
-import { ADMIN, checkRights, userLines } from './rights.js';
+import { configuration } from './configuration.js';
+import { ADMIN, checkRights } from './rights.js';
 
 export interface RedisNodeOptions {
   /** `redis-server`, or what is to be as good as it. */
@@ -19,16 +20,6 @@ export interface RedisNodeOptions {
   /** What else stands in its redis.conf. */
   readonly settings?: Readonly<Record<string, string>>;
 }
-
-/** As docs/redis.md asks for, but that every write is synced. */
-const SETTINGS = {
-  save: '""',
-  appendonly: 'yes',
-  appendfsync: 'always',
-  'maxmemory-policy': 'noeviction',
-  // Replicas need not wait for each other.
-  'repl-diskless-sync-delay': '0',
-};
 
 /** A server process with a folder of its own for its data, configuration and socket. */
 export class RedisNode {
@@ -115,9 +106,8 @@ export class RedisNode {
   }
 
   private async writeConfiguration(): Promise<void> {
-    const settings = { dir: this.folder, ...SETTINGS, ...this.listening(), ...this.options.settings };
-    const lines = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
-    const text = [...lines, ...userLines(this.options.namedUser ?? false), ''].join('\n');
+    const settings = { dir: this.folder, ...this.listening(), ...this.options.settings };
+    const text = configuration(settings, this.options.namedUser ?? false);
     await writeFile(join(this.folder, 'redis.conf'), text, { mode: 0o600 });
   }
 
