@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { ApiKey, KeyRequest, NewKey } from '@sandpiper/contracts';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './connection.js';
 import { KEYS } from './keys.js';
 import { TenantStore } from './tenants.js';
 
@@ -19,7 +19,7 @@ export const sameSecret = (a: string, b: string): boolean => timingSafeEqual(has
 
 /** API keys; of each only a hash is stored. */
 export class ApiKeyStore {
-  constructor(private readonly redis: Redis) {}
+  constructor(private readonly redis: RedisConnection) {}
 
   /** Makes a key, and its tenant if it is new. The answer is the only place where the key itself ever stands. */
   async create(request: KeyRequest): Promise<NewKey> {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './connection.js';
 import { backlogKey, KEYS, runKey } from './keys.js';
 import { throwFirstError } from './pipelines.js';
 import { DISPATCH, TAKE_SILENT } from './scripts/lifecycle.js';
@@ -19,7 +19,7 @@ export interface BacklogFacts {
 
 /** What waits, tenant by tenant, and what was handed to the queue. */
 export class Backlog {
-  constructor(private readonly redis: Redis) {}
+  constructor(private readonly redis: RedisConnection) {}
 
   /**
    * Takes the next runs, tenants in turn by their weights. The caller adds them to the queue; one that dies before that

@@ -5,7 +5,7 @@ import {
   type RunState,
   type RunStatus,
 } from '@sandpiper/contracts';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './connection.js';
 import { batchEndedKey, batchKey, batchRunId, KEYS, runKey } from './keys.js';
 import { chunks, throwFirstError } from './pipelines.js';
 import { BEGIN_BATCH, DROP_BATCH, SEAL_BATCH, STAGE_RUNS } from './scripts/submit.js';
@@ -62,7 +62,7 @@ export interface BatchFacts {
  */
 export class BatchStore {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisConnection,
     private readonly retentionSeconds = DEFAULT_RETENTION_SECONDS,
   ) {}
 

@@ -1,5 +1,5 @@
 import type { DeadLetter, RunRequest, RunResult } from '@sandpiper/contracts';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './connection.js';
 import { KEYS, runKey } from './keys.js';
 import { throwFirstError } from './pipelines.js';
 
@@ -10,7 +10,7 @@ export interface DeadRun extends DeadLetter {
 
 /** Runs that killed, or lost, what ran them too often. Their requests are kept as long as their results. */
 export class DeadLetterStore {
-  constructor(private readonly redis: Redis) {}
+  constructor(private readonly redis: RedisConnection) {}
 
   /** The latest first. @param most how many at most */
   async list(most: number): Promise<DeadRun[]> {

@@ -7,6 +7,8 @@ export * from './events.js';
 export * from './keys.js';
 export * from './nodes.js';
 export * from './queue.js';
+export * from './redis-location.js';
+export * from './redis-settings.js';
 export * from './store.js';
 export * from './synthetic-result.js';
 export * from './tenants.js';

@@ -1,5 +1,5 @@
 import type { NodeReport, NodeView } from '@sandpiper/contracts';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './connection.js';
 import { EVENTS_CHANNEL, KEYS } from './keys.js';
 import { Script } from './script.js';
 
@@ -22,7 +22,7 @@ if ARGV[3] == '1' then redis.call('PUBLISH', ARGV[4], '${NODES_CHANGED}') end
 
 /** Worker nodes and their signs of life. */
 export class NodeRegistry {
-  constructor(private readonly redis: Redis) {}
+  constructor(private readonly redis: RedisConnection) {}
 
   /** A sign of life. @param announce whoever hands out runs is to look at once. */
   async report(report: NodeReport, announce: boolean): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Engine, Limits, RunRequest, RunResult, RunState } from '@sandpiper/contracts';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './connection.js';
 import { batchKey, batchPlace, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from './keys.js';
 import { CLAIM, FINISH, MARK_CANCEL, RELEASE } from './scripts/lifecycle.js';
 import { SUBMIT_RUN } from './scripts/submit.js';
@@ -100,13 +100,18 @@ export class RunStore {
   private readonly retention: Retention;
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisConnection,
     retention: Partial<Retention> = {},
   ) {
     this.retention = {
       retentionSeconds: retention.retentionSeconds ?? DEFAULT_RETENTION_SECONDS,
       keepEnded: retention.keepEnded ?? DEFAULT_KEEP_ENDED,
     };
+  }
+
+  /** A read where our keys are: of a cluster's nodes, only theirs matters. */
+  async ping(): Promise<void> {
+    await this.redis.exists(KEYS.finished);
   }
 
   /** Takes a run in. When this resolves with `accepted`, Redis has it and it waits for its turn. */

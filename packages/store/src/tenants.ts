@@ -1,10 +1,10 @@
 import { tenantSettingsSchema, type Tenant, type TenantSettings } from '@sandpiper/contracts';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './connection.js';
 import { KEYS } from './keys.js';
 
 /** Tenants and how each is served; the scripts that dispatch and admit read the same hash. */
 export class TenantStore {
-  constructor(private readonly redis: Redis) {}
+  constructor(private readonly redis: RedisConnection) {}
 
   /** Makes a tenant or changes its settings. @returns true when it is new. */
   async set(name: string, settings: TenantSettings): Promise<boolean> {

@@ -1,5 +1,4 @@
 import { DEFAULT_LIMITS } from '@sandpiper/contracts';
-import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   Backlog,
@@ -8,22 +7,23 @@ import {
   connectFailFast,
   KEYS,
   type NewBatch,
+  type RedisConnection,
   RunStore,
   syntheticResult,
   TenantStore,
 } from '../src/index.js';
-import { PrivateRedis } from './private-redis.js';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 
-let server: PrivateRedis;
-let redis: Redis;
+let server: RedisServer;
+let redis: RedisConnection;
 let runs: RunStore;
 let batches: BatchStore;
 let backlog: Backlog;
 let tenants: TenantStore;
 
 beforeAll(async () => {
-  server = await PrivateRedis.start();
-  redis = connectFailFast(server.socket);
+  server = await startRedis();
+  redis = connectFailFast(server.url);
   redis.on('error', () => undefined);
   await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
   runs = new RunStore(redis);
@@ -32,8 +32,11 @@ beforeAll(async () => {
   tenants = new TenantStore(redis);
 });
 
+/** The services may not list keys; whoever looks after Redis may. */
+const keys = (pattern: string): Promise<string[]> => server.admin((admin) => admin.keys(pattern));
+
 beforeEach(async () => {
-  await redis.flushall();
+  await server.flush();
 });
 
 afterAll(async () => {
@@ -233,7 +236,7 @@ describe('a batch', () => {
     expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ verdict: 'tenant-full', waiting: 0 });
     expect(await batches.begunBefore(Date.now() + 1)).toEqual(['b5']);
     await batches.drop('b5');
-    const left = await redis.keys('*');
+    const left = await keys('*');
     expect(left.filter((name) => !name.endsWith(':tenants') && !name.endsWith(':sequence'))).toEqual([]);
   });
 

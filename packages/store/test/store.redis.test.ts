@@ -1,9 +1,10 @@
 import { DEFAULT_LIMITS, type RunRequest, type RunResult } from '@sandpiper/contracts';
-import type { Redis } from 'ioredis';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   ApiKeyStore,
   connectFailFast,
+  connectSubscriber,
   DeadLetterStore,
   KEYS,
   MAX_DEATHS,
@@ -14,23 +15,23 @@ import {
   subscribeEvents,
   syntheticResult,
   type FinishedEvent,
+  type RedisConnection,
 } from '../src/index.js';
-import { PrivateRedis } from './private-redis.js';
 
-let server: PrivateRedis;
-let redis: Redis;
+let server: RedisServer;
+let redis: RedisConnection;
 let store: RunStore;
 
 beforeAll(async () => {
-  server = await PrivateRedis.start();
-  redis = connectFailFast(server.socket);
+  server = await startRedis();
+  redis = connectFailFast(server.url);
   redis.on('error', () => undefined);
   await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
   store = new RunStore(redis, { retentionSeconds: 1000, keepEnded: 5 });
 });
 
 beforeEach(async () => {
-  await redis.flushall();
+  await server.flush();
 });
 
 afterAll(async () => {
@@ -194,7 +195,7 @@ describe('idempotency keys', () => {
 describe('events', () => {
   it('tell of the end of a run, and of nodes', async () => {
     await submit('r1');
-    const connection = connectFailFast(server.socket);
+    const connection = connectSubscriber(server.url);
     connection.on('error', () => undefined);
     const nodes = new NodeRegistry(redis);
     let nodesChanged: () => void = () => undefined;

@@ -11,6 +11,7 @@ import {
   RunStore,
   subscribeEvents,
   TenantStore,
+  type RedisConnection,
   type Retention,
 } from '@sandpiper/store';
 import { createSchedulerMetrics, type Logger, type SchedulerSnapshot } from '@sandpiper/telemetry';
@@ -40,8 +41,8 @@ import { validatorCompiler } from './validation.js';
 import { Waiters } from './waiters.js';
 
 export interface AppDeps {
-  /** Fail-fast connections; the app closes them. The second is for pub/sub alone. */
-  readonly redis: Redis;
+  /** A fail-fast connection, and one for pub/sub alone; the app closes them. */
+  readonly redis: RedisConnection;
   readonly subscriber: Redis;
   readonly log: Logger;
   readonly bodyLimit: number;
@@ -86,7 +87,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     done();
   });
   administrationRoutes(app, context);
-  operationRoutes(app, context, () => deps.redis.ping());
+  operationRoutes(app, context, () => context.store.ping());
   followEvents(app, deps, context);
   return app;
 }

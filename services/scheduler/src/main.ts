@@ -1,6 +1,5 @@
-import { connectFailFast } from '@sandpiper/store';
+import { connectFailFast, connectSubscriber, redisSettings, type RedisConnection } from '@sandpiper/store';
 import { createLogger, superviseProcess, tellParent, type Logger } from '@sandpiper/telemetry';
-import type { Redis } from 'ioredis';
 import { buildApp } from './app.js';
 import { authOf, readConfig, type Config } from './config.js';
 import type { App } from './context.js';
@@ -9,8 +8,9 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLogger({ service: 'scheduler', level: config.SANDPIPER_LOG_LEVEL });
   const auth = authOf(config);
-  const redis = connectFailFast(config.SANDPIPER_REDIS_URL, config.SANDPIPER_REDIS_TIMEOUT_MS);
-  const subscriber = connectFailFast(config.SANDPIPER_REDIS_URL, config.SANDPIPER_REDIS_TIMEOUT_MS);
+  const settings = redisSettings(config);
+  const redis = connectFailFast(settings, config.SANDPIPER_REDIS_TIMEOUT_MS);
+  const subscriber = connectSubscriber(settings);
   const app = await buildApp({
     redis,
     subscriber,
@@ -40,7 +40,7 @@ function ceilings(config: Config) {
   };
 }
 
-async function listen(app: App, redis: Redis, config: Config, log: Logger): Promise<void> {
+async function listen(app: App, redis: RedisConnection, config: Config, log: Logger): Promise<void> {
   const url = await app.listen({ host: config.SANDPIPER_HOST, port: config.SANDPIPER_PORT });
   log.info({ url }, 'listening');
   tellParent({ type: 'listening', url });

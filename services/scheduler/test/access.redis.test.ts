@@ -1,27 +1,26 @@
 import type { DeadLetter, NewKey, NodeView, Scope } from '@sandpiper/contracts';
-import { KEYS, NodeRegistry, RunStore } from '@sandpiper/store';
-import type { Redis } from 'ioredis';
+import { KEYS, NodeRegistry, type RedisConnection, RunStore } from '@sandpiper/store';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { authOf, readConfig } from '../src/index.js';
 import { endRun, refusal } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 
 const ADMIN = 'a'.repeat(40);
 
-let server: PrivateRedis;
+let server: RedisServer;
 let app: TestApp;
-let redis: Redis;
+let redis: RedisConnection;
 let store: RunStore;
 
 beforeAll(async () => {
-  server = await PrivateRedis.start();
-  ({ app, redis } = await startApp(server.socket, { auth: { on: true, adminKey: ADMIN } }));
+  server = await startRedis();
+  ({ app, redis } = await startApp(server.url, { auth: { on: true, adminKey: ADMIN } }));
   store = new RunStore(redis);
 });
 
 beforeEach(async () => {
-  await redis.flushall();
+  await server.flush();
 });
 
 afterAll(async () => {

@@ -1,24 +1,23 @@
 import type { BatchState, RunState } from '@sandpiper/contracts';
-import { KEYS, runKey, RunStore } from '@sandpiper/store';
-import type { Redis } from 'ioredis';
+import { KEYS, runKey, RunStore, type RedisConnection } from '@sandpiper/store';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
 import { endRun } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 
-let server: PrivateRedis;
+let server: RedisServer;
 let app: TestApp;
-let redis: Redis;
+let redis: RedisConnection;
 let store: RunStore;
 
 beforeAll(async () => {
-  server = await PrivateRedis.start();
-  ({ app, redis } = await startApp(server.socket, { ceilings: { cpuMs: 60_000 } }));
+  server = await startRedis();
+  ({ app, redis } = await startApp(server.url, { ceilings: { cpuMs: 60_000 } }));
   store = new RunStore(redis);
 });
 
 beforeEach(async () => {
-  await redis.flushall();
+  await server.flush();
 });
 
 afterAll(async () => {
@@ -107,7 +106,7 @@ describe('POST /v1/runs', () => {
   });
 
   it('answers 429 with Retry-After while the queue is full', async () => {
-    const small = await startApp(server.socket, { maxQueue: 1 });
+    const small = await startApp(server.url, { maxQueue: 1 });
     await submit();
     const reply = await small.app.inject({ method: 'POST', url: '/v1/runs', payload: { source: '' } });
     expect(reply.statusCode).toBe(429);

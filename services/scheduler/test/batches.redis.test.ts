@@ -3,24 +3,23 @@ import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { BatchState, BatchSummary, RunState } from '@sandpiper/contracts';
-import { batchRunId, KEYS, runKey, RunStore } from '@sandpiper/store';
-import type { Redis } from 'ioredis';
+import { batchRunId, KEYS, type RedisConnection, runKey, RunStore } from '@sandpiper/store';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { endRun, refusal } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 
 /** Batches that come in, and results that go out, line by line. */
 
-let server: PrivateRedis;
+let server: RedisServer;
 let app: TestApp;
-let redis: Redis;
+let redis: RedisConnection;
 let store: RunStore;
 let address: string;
 
 beforeAll(async () => {
-  server = await PrivateRedis.start();
-  ({ app, redis } = await startApp(server.socket, {
+  server = await startRedis();
+  ({ app, redis } = await startApp(server.url, {
     bodyLimit: 64 * 1024,
     batchLimit: 1024 * 1024,
     maxQueue: 20_000,
@@ -29,8 +28,11 @@ beforeAll(async () => {
   address = await app.listen({ host: '127.0.0.1', port: 0 });
 });
 
+/** The services may not list keys; whoever looks after Redis may. */
+const keys = (pattern: string): Promise<string[]> => server.admin((admin) => admin.keys(pattern));
+
 beforeEach(async () => {
-  await redis.flushall();
+  await server.flush();
 });
 
 afterAll(async () => {
@@ -95,8 +97,8 @@ describe('a batch of lines', () => {
   ])('with the line %j is refused, and nothing of it is left', async (line, code, path) => {
     const reply = await send(lines(2) + line + lines(2));
     expect(refusal(reply)).toEqual([400, code, path]);
-    expect(await redis.keys('{sandpiper}:run:*')).toEqual([]);
-    expect(await redis.keys('{sandpiper}:batch:*')).toEqual([]);
+    expect(await keys('{sandpiper}:run:*')).toEqual([]);
+    expect(await keys('{sandpiper}:batch:*')).toEqual([]);
   });
 
   it('is refused when a line, the whole, or the number of runs is too large, or there is none', async () => {
@@ -106,7 +108,7 @@ describe('a batch of lines', () => {
     expect(refusal(await send(thirty))).toEqual([413, 'body-too-large']);
     expect(refusal(await send(lines(10_001)))).toEqual([413, 'batch-too-large', 'runs']);
     expect(refusal(await send('\n'))).toEqual([400, 'invalid-request', 'runs']);
-    expect(await redis.keys('{sandpiper}:run:*')).toEqual([]);
+    expect(await keys('{sandpiper}:run:*')).toEqual([]);
   });
 
   it('wants its own content type, which no other route takes', async () => {
@@ -129,7 +131,7 @@ describe('a batch of lines', () => {
     });
     half.on('error', () => undefined);
     half.write(lines(300));
-    await vi.waitFor(async () => expect((await redis.keys('{sandpiper}:run:*')).length).toBeGreaterThan(100));
+    await vi.waitFor(async () => expect((await keys('{sandpiper}:run:*')).length).toBeGreaterThan(100));
     const closed = new Promise((resolve) => half.on('close', resolve));
     half.destroy();
     await closed;
@@ -142,7 +144,7 @@ describe('a batch of lines', () => {
     });
     expect(again.statusCode).toBe(202);
     expect(await waiting()).toBe(300);
-    expect(await redis.keys('{sandpiper}:run:*')).toHaveLength(300);
+    expect(await keys('{sandpiper}:run:*')).toHaveLength(300);
   });
 });
 
@@ -182,7 +184,7 @@ describe('the results of a batch', () => {
   });
 
   it('end when the server stops, and when the client leaves', async () => {
-    const other = await startApp(server.socket);
+    const other = await startApp(server.url);
     const at = await other.app.listen({ host: '127.0.0.1', port: 0 });
     const id = await submitted(1);
     const following = fetch(`${at}/v1/batches/${id}/results`).then((reply) => reply.text());

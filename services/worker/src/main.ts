@@ -1,4 +1,5 @@
 import { availableCpus, Cell } from '@sandpiper/controller';
+import { redisSettings } from '@sandpiper/store';
 import { createLogger, createNodeMetrics, superviseProcess, tellParent } from '@sandpiper/telemetry';
 import { cellCpus, readConfig, profileOf, rpythonOf } from './config.js';
 import { WorkerNode } from './node.js';
@@ -9,6 +10,7 @@ const READY_CHECK_MS = 25;
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
+  const redis = redisSettings(config);
   const name = config.SANDPIPER_NODE_NAME;
   const log = createLogger({ service: 'worker', level: config.SANDPIPER_LOG_LEVEL, base: { node: name } });
   const metrics = createNodeMetrics(name);
@@ -35,7 +37,7 @@ async function main(): Promise<void> {
   function startNode(): Promise<WorkerNode> {
     return WorkerNode.start({
       name,
-      redis: config.SANDPIPER_REDIS_URL,
+      redis,
       cpus: cellCpus(config, availableCpus()),
       factory: (place) => {
         unprepared.delete(place.id);

@@ -1,8 +1,11 @@
 import { type Engine, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
 import {
   connectPatient,
+  connectSubscriber,
   NodeRegistry,
   QUEUE_PREFIX,
+  type RedisConnection,
+  type RedisTarget,
   type Retention,
   RunStore,
   subscribeCancel,
@@ -18,7 +21,7 @@ import { RunProcessor } from './run-processor.js';
 
 export interface NodeOptions {
   readonly name: string;
-  readonly redis: string;
+  readonly redis: RedisTarget;
   readonly cpus: readonly (number | null)[];
   readonly factory: CellFactory;
   readonly metrics: NodeMetrics;
@@ -42,7 +45,11 @@ const HAND_BACK_MS = 5_000;
 
 /** A worker node: consumer, cells, cancel channel. One per process. */
 export class WorkerNode {
-  private readonly connections: { commands: Redis; blocking: Redis; subscriber: Redis };
+  private readonly connections: {
+    commands: RedisConnection;
+    blocking: RedisConnection;
+    subscriber: Redis;
+  };
   private readonly pool: CellPool;
   private readonly processor: RunProcessor;
   private readonly consumer: Worker<RunJob>;
@@ -52,8 +59,11 @@ export class WorkerNode {
 
   private constructor(private readonly options: NodeOptions) {
     const { name, redis, metrics, log, cpus } = options;
-    const connect = (): Redis => quiet(connectPatient(redis), log);
-    this.connections = { commands: connect(), blocking: connect(), subscriber: connect() };
+    this.connections = {
+      commands: quiet(connectPatient(redis), log),
+      blocking: quiet(connectPatient(redis), log),
+      subscriber: quiet(connectSubscriber(redis), log),
+    };
     const store = new RunStore(this.connections.commands, options.retention);
     this.pool = new CellPool({
       node: name,
@@ -189,7 +199,7 @@ export class WorkerNode {
 }
 
 /** Redis going away is a state (readiness, metrics), not a stream of error lines. */
-function quiet(connection: Redis, log: Logger): Redis {
+function quiet<T extends RedisConnection>(connection: T, log: Logger): T {
   connection.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
   return connection;
 }

@@ -7,6 +7,7 @@ import {
 } from '@sandpiper/contracts';
 import {
   connectPatient,
+  connectSubscriber,
   JOB_NAME,
   jobOptions,
   KEYS,
@@ -14,34 +15,34 @@ import {
   QUEUE_PREFIX,
   RunStore,
   subscribeEvents,
+  type RedisConnection,
 } from '@sandpiper/store';
 import { createLogger, createNodeMetrics } from '@sandpiper/telemetry';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
 import { operationsServer, WorkerNode, type NodeOptions } from '../src/index.js';
 import { fakeCells } from './fake-cell.js';
 
 const FOREVER = new Promise<never>(() => undefined);
 const patience = { timeout: 20_000, interval: 20 };
 
-let server: PrivateRedis;
-let redis: Redis;
+let server: RedisServer;
+let redis: RedisConnection;
 let store: RunStore;
 let queue: Queue<RunJob>;
 const nodes: WorkerNode[] = [];
 
 beforeAll(async () => {
-  server = await PrivateRedis.start();
-  redis = connectPatient(server.socket);
+  server = await startRedis();
+  redis = connectPatient(server.url);
   redis.on('error', () => undefined);
   store = new RunStore(redis);
   queue = new Queue<RunJob>(RUN_QUEUE, { connection: redis, prefix: QUEUE_PREFIX });
 });
 
 beforeEach(async () => {
-  await redis.flushall();
+  await server.flush();
 });
 
 afterEach(async () => {
@@ -57,7 +58,7 @@ afterAll(async () => {
 async function startNode(options: Partial<NodeOptions> & Pick<NodeOptions, 'factory'>): Promise<WorkerNode> {
   const node = await WorkerNode.start({
     name: 'n1',
-    redis: server.socket,
+    redis: server.url,
     cpus: [null],
     metrics: createNodeMetrics('n1'),
     log: createLogger({ service: 'test', level: 'silent' }),
@@ -92,7 +93,7 @@ const becomesRunning = (id: string): Promise<void> =>
 
 describe('a node', () => {
   it('runs what is queued, says where, counts it and tells who waits', async () => {
-    const subscriber = connectPatient(server.socket);
+    const subscriber = connectSubscriber(server.url);
     const told: string[] = [];
     await new Promise<void>((resolve) => {
       subscribeEvents(subscriber, { onFinished: ({ runId }) => told.push(runId), onReady: resolve });
@@ -187,7 +188,9 @@ describe('a node', () => {
     await submit('r1', '');
     await becomesRunning('r1');
     // As kill -9 leaves it: the connections end, nothing is handed back.
-    for (const connection of Object.values(Reflect.get(silent, 'connections') as Record<string, Redis>)) {
+    for (const connection of Object.values(
+      Reflect.get(silent, 'connections') as Record<string, RedisConnection>,
+    )) {
       connection.disconnect();
     }
     nodes.splice(nodes.indexOf(silent), 1);
@@ -256,10 +259,10 @@ describe('a node', () => {
 
 describe('a node without Redis', () => {
   it('is alive and not ready, and takes runs as soon as Redis is there', async () => {
-    const late = await PrivateRedis.start();
+    const late = await startRedis({ own: true });
     await late.kill();
     const metrics = createNodeMetrics('n1');
-    const node = await startNode({ ...fakeCells(() => 'ok'), redis: late.socket, metrics });
+    const node = await startNode({ ...fakeCells(() => 'ok'), redis: late.url, metrics });
     const app = operationsServer(metrics, () => node);
     expect((await app.inject('/healthz')).statusCode).toBe(200);
     expect((await app.inject('/readyz')).statusCode).toBe(503);
@@ -267,7 +270,7 @@ describe('a node without Redis', () => {
     await late.boot();
     await vi.waitFor(async () => expect((await app.inject('/readyz')).statusCode).toBe(200), patience);
 
-    const own = connectPatient(late.socket);
+    const own = connectPatient(late.url);
     const ownQueue = new Queue<RunJob>(RUN_QUEUE, { connection: own, prefix: QUEUE_PREFIX });
     const [before, beforeQueue] = [store, queue];
     [store, queue] = [new RunStore(own), ownQueue];

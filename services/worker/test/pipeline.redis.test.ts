@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { RunState } from '@sandpiper/contracts';
 import type { ServiceMessage } from '@sandpiper/telemetry';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
 
 /** The whole path with real processes: Redis, scheduler, nodes, keepers, sandboxed PyPy. */
 
@@ -17,11 +17,11 @@ interface Service {
   readonly exit: Promise<number | null>;
 }
 
-let redis: PrivateRedis;
+let redis: RedisServer;
 let services: Service[] = [];
 
 beforeEach(async () => {
-  redis = await PrivateRedis.start();
+  redis = await startRedis({ own: true });
 });
 
 afterEach(async () => {
@@ -38,7 +38,7 @@ async function startService(
   env: Record<string, string> = {},
 ): Promise<Service> {
   const entry = fileURLToPath(new URL(`../../${service}/dist/main.js`, import.meta.url));
-  const own = { SANDPIPER_REDIS_URL: redis.socket, SANDPIPER_PORT: '0', SANDPIPER_LOG_LEVEL: 'fatal' };
+  const own = { SANDPIPER_REDIS_URL: redis.url, SANDPIPER_PORT: '0', SANDPIPER_LOG_LEVEL: 'fatal' };
   const child = spawn(process.execPath, [entry], {
     env: { ...process.env, ...own, ...env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
