@@ -4,6 +4,7 @@
  */
 const MAY_IMPORT = {
   'packages/abi': [],
+  'packages/actor': [],
   'packages/vfs': ['abi'],
   'packages/protocol': ['abi'],
   'packages/kernel': ['abi', 'vfs', 'protocol'],
