@@ -12,7 +12,7 @@ export interface RestartPolicy {
 
 /** What is remembered of a child's deaths. Times are those of the clock, milliseconds. */
 interface Deaths {
-  /** Since it was last seen well. */
+  /** Since it was last seen well; counted up to {@link MOST_COUNTED}. */
   readonly inARow: number;
   /** The latest, at most `maxFailures` of them. */
   readonly at: readonly number[];
@@ -43,6 +43,9 @@ export type ChildEffect =
   | { readonly type: 'escalate'; readonly failures: number; readonly error: Error }
   | { readonly type: 'recover' }
   | { readonly type: 'close' };
+
+/** By then every back-off is the longest, and a number that grows for ever would make ever new states. */
+const MOST_COUNTED = 50;
 
 const NO_DEATHS: Deaths = { inARow: 0, at: [], tooMany: false };
 
@@ -90,7 +93,7 @@ function endsOrStops(
   if (event.type === 'stop') return [{ kind: 'stopping' }, [{ type: 'close' }]];
   if (event.type !== 'ended') return [state, []];
   const error = event.error ?? new Error('it ended by itself');
-  const inARow = state.deaths.inARow + 1;
+  const inARow = Math.min(state.deaths.inARow + 1, MOST_COUNTED);
   const at = [...within(policy, state.deaths.at, event.at), event.at].slice(-policy.maxFailures);
   const tooMany = state.deaths.tooMany || at.length >= policy.maxFailures;
   const ms = tooMany ? policy.maxBackOffMs : backOff(policy, inARow);
