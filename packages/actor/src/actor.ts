@@ -20,8 +20,8 @@ export interface Self<M extends Message> {
    * function that comes back is for one message; it does nothing when called again, or when the actor has stopped.
    */
   place(): (message: M) => void;
-  /** Work beside the mailbox. Its outcome becomes a message; it must not reject. Stopping waits for it. */
-  begin(work: Promise<M>): void;
+  /** Work beside the mailbox. Its outcome becomes a message, null none; it must not reject. Stopping waits for it. */
+  begin(work: Promise<M | null>): void;
   /** A message to itself after so many milliseconds. One timer for each key: a later one replaces it. */
   timer(key: string, ms: number, message: M): void;
   clearTimer(key: string): void;
@@ -173,10 +173,10 @@ export class Actor<M extends Message> implements ActorRef<M> {
     this.#wake();
   }
 
-  #begin(work: Promise<M>): void {
+  #begin(work: Promise<M | null>): void {
     const running: Promise<void> = work
       .then(
-        (message) => this.#own(message),
+        (message) => (message === null ? undefined : this.#own(message)),
         (error: unknown) => this.#fail(error),
       )
       .finally(() => this.#works.delete(running));

@@ -13,6 +13,8 @@ export interface LifecycleActorOptions<S extends Tagged, E extends Message, F ex
    * ({@link Self.begin}). Whatever it throws is a fault of ours and ends the actor.
    */
   readonly perform: (effect: F, self: Self<E>) => void;
+  /** Called after each change of state, before what the change asks for is done. */
+  readonly onChange?: (state: S) => void;
   readonly onDropped?: (event: E) => void;
   /** What the end was, by the terminal state; where it is not given, every end is a good one. */
   readonly failureOf?: (state: S) => Error | null;
@@ -77,6 +79,7 @@ export class LifecycleActor<S extends Tagged, E extends Message, F extends Messa
         effects: effects.map((effect) => effect.type),
       });
     }
+    if (to !== from) this.options.onChange?.(to);
     this.#do(effects, self);
     if (this.options.lifecycle.isTerminal(to)) self.stop();
   }

@@ -1,39 +1,35 @@
+import type { Clock, Inspect } from '@sandpiper/actor';
 import { RunRefusedError } from '@sandpiper/controller';
 import { completeLimits, type RunJob, type RunResult } from '@sandpiper/contracts';
 import { RUN_ATTEMPTS, syntheticResult, type RunStore } from '@sandpiper/store';
 import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
-import type { CellPool, Lease } from './cell-pool.js';
-
-/** Why the guest of a run was killed, where that was not the program's doing. */
-type Interruption = 'cancel' | 'lock-lost' | 'hand-back';
-
-/** How the queue is to go on with the job. */
-export type Outcome =
-  /** The run has its result, by us or by somebody else. */
-  | 'completed'
-  /** Put it back at once, it costs no attempt: we are leaving. */
-  | 'hand-back'
-  /** The lock is somebody else's: nothing that we say about the job counts. */
-  | 'lock-lost';
-
-interface ActiveRun {
-  readonly job: RunJob;
-  interruption: Interruption | null;
-  cell: Lease['cell'] | null;
-}
+import type { Lease } from './cell-actor.js';
+import type { Cells } from './cells.js';
+import type { Breakage, Interruption, Outcome } from './lifecycles/run.js';
+import { RunActor, type RunWork } from './run-actor.js';
 
 export interface RunProcessorOptions {
   readonly node: string;
   readonly store: RunStore;
-  readonly pool: CellPool;
+  readonly cells: Cells;
   readonly metrics: NodeMetrics;
   readonly log: Logger;
+  readonly clock: Clock;
+  readonly inspect: Inspect;
 }
 
-/** Takes one run through: cell, claim, guest, result. Knows nothing of BullMQ. */
+/** What the result says of a run that came to none of its own. */
+const MESSAGES = {
+  cancelled: (error: Error | null) => (error === null ? 'cancelled before it started' : 'cancelled'),
+  refused: (error: Error | null) => error?.message ?? 'refused',
+  'given-up': () => `given up after ${RUN_ATTEMPTS} attempts that failed inside the sandbox`,
+};
+
+/** The runs of a node: has each taken through by an actor, and knows what they ask of the store. Knows nothing of BullMQ. */
 export class RunProcessor {
-  private readonly active = new Map<string, ActiveRun>();
-  private handingBack = false;
+  private readonly active = new Map<string, RunActor>();
+  private accepting = true;
+  private begun = 0;
 
   constructor(private readonly options: RunProcessorOptions) {}
 
@@ -45,16 +41,26 @@ export class RunProcessor {
    * @param failuresBefore attempts that threw before this one; the last one is turned into a result.
    * @throws what the cell rejected with, for the queue to try again later.
    */
-  async process(job: RunJob, failuresBefore: number): Promise<Outcome> {
-    const run: ActiveRun = { job, interruption: null, cell: null };
+  async process(job: RunJob, failuresBefore: number): Promise<Exclude<Outcome, 'failed'>> {
+    if (!this.accepting) return 'hand-back';
+    const { cells, clock, inspect } = this.options;
+    // The queue has given it to us anew, so the lock of the attempt that is still here was lost.
+    if (this.active.has(job.id)) this.lockLost(job.id);
+    this.begun += 1;
+    const name = `run-${this.begun}-${job.id}`;
+    const run = new RunActor({
+      runId: job.id,
+      name,
+      cells,
+      clock,
+      inspect,
+      work: this.workOf(job, failuresBefore),
+    });
     // Before the claim, so that a cancel which comes after the claim's look at the mark finds us.
     this.active.set(job.id, run);
-    const lease = await this.options.pool.acquire();
     try {
-      if (this.handingBack) return 'hand-back';
-      return await this.runIn(lease, run, failuresBefore);
+      return await run.outcome;
     } finally {
-      lease.release();
       if (this.active.get(job.id) === run) this.active.delete(job.id);
     }
   }
@@ -70,10 +76,20 @@ export class RunProcessor {
     this.interrupt(id, 'lock-lost');
   }
 
+  /** No run is taken on until {@link accept}, and those that wait for a cell go back to the queue. */
+  handBackWaiting(): void {
+    this.accepting = false;
+    for (const run of this.active.values()) if (run.isWaiting) run.interrupt('hand-back');
+  }
+
+  accept(): void {
+    this.accepting = true;
+  }
+
   /** The grace is over: kills what runs and gives it back to the queue. */
   handBackAll(): void {
-    this.handingBack = true;
-    for (const id of this.activeIds) this.interrupt(id, 'hand-back');
+    this.accepting = false;
+    for (const run of this.active.values()) run.interrupt('hand-back');
   }
 
   /** After a time without messages: reads the cancel marks of what runs here. */
@@ -82,116 +98,80 @@ export class RunProcessor {
   }
 
   private interrupt(id: string, why: Interruption): void {
-    const run = this.active.get(id);
-    if (run === undefined) return;
-    // A cancel is kept when the node leaves: the run is not to come back. A lost lock overrules everything.
-    if (run.interruption === null || why === 'lock-lost') run.interruption = why;
-    run.cell?.cancel(id);
+    this.active.get(id)?.interrupt(why);
   }
 
-  private async runIn(lease: Lease, run: ActiveRun, failuresBefore: number): Promise<Outcome> {
+  private workOf(job: RunJob, failuresBefore: number): RunWork {
+    const { store } = this.options;
+    return {
+      claim: (lease) => this.claim(lease, job),
+      execute: (lease, attempt) => this.execute(lease, job, attempt),
+      breakageOf: (error) => this.breakageOf(error, failuresBefore),
+      makeUp: (lease, attempt, what, error) => {
+        const status = what === 'cancelled' ? 'cancelled' : 'internal-error';
+        return this.unstarted(lease, job, attempt, status, MESSAGES[what](error));
+      },
+      finish: (result, attempt) => this.finish(job, result, attempt),
+      release: async (attempt) => void (await store.release(job.id, attempt)),
+      count: (result, attempt) => this.finished(result, attempt),
+      lose: (reason) => this.options.metrics.lostAttempts.inc({ reason }),
+    };
+  }
+
+  private async claim(lease: Lease, job: RunJob): ReturnType<RunWork['claim']> {
     const { store, node, metrics, log } = this.options;
-    const { job } = run;
     const claim = await store.claim(job.id, node, lease.cellId);
     if (claim.verdict === 'done' || claim.verdict === 'missing') {
       if (claim.verdict === 'missing') log.warn({ runId: job.id }, 'a job without a run was dropped');
-      return 'completed';
+      return { type: 'not-claimed' };
     }
     const { attempt } = claim;
-    if (claim.verdict === 'cancel') run.interruption ??= 'cancel';
     metrics.queueWait.observe(Math.max(0, Date.now() - claim.submittedAt) / 1000);
-
-    let result: RunResult;
-    try {
-      result = await this.execute(lease, run, attempt);
-    } catch (error) {
-      if (run.interruption === 'lock-lost') return this.lose('lock-lost');
-      return this.attemptFailed(lease, run, attempt, failuresBefore, error);
-    }
-    if (run.interruption === 'lock-lost') return this.lose('lock-lost');
-    if (run.interruption === 'hand-back' && result.status === 'cancelled') {
-      await store.release(job.id, attempt);
-      return this.lose('hand-back');
-    }
-    await this.finish(run, result, attempt);
-    return 'completed';
+    return { type: 'claimed', attempt, cancelled: claim.verdict === 'cancel' };
   }
 
-  private async execute(lease: Lease, run: ActiveRun, attempt: number): Promise<RunResult> {
-    const { job } = run;
-    // Read through a function: it may have been set while the claim was on its way.
-    if (interruptionOf(run) !== null) {
-      return this.unstarted(lease, run, attempt, 'cancelled', 'cancelled before it started');
-    }
-    run.cell = lease.cell;
+  private async execute(lease: Lease, job: RunJob, attempt: number): Promise<RunResult> {
     try {
       return await lease.cell.run({ id: job.id, request: job.request, attempt });
-    } finally {
-      run.cell = null;
-    }
-  }
-
-  private async attemptFailed(
-    lease: Lease,
-    run: ActiveRun,
-    attempt: number,
-    failuresBefore: number,
-    error: unknown,
-  ): Promise<Outcome> {
-    const { store, log } = this.options;
-    const { id } = run.job;
-    if (run.interruption === 'hand-back') {
-      // The cell was closed under it because we leave: no fault of anybody's.
-      await store.release(id, attempt);
-      return this.lose('hand-back');
-    }
-    log.error({ err: error, runId: id, attempt, cell: lease.cellId }, 'an attempt failed inside the sandbox');
-    if (run.interruption === 'cancel') {
-      await this.finish(run, this.unstarted(lease, run, attempt, 'cancelled', 'cancelled'), attempt);
-      return 'completed';
-    }
-    if (error instanceof RunRefusedError) {
-      // It would be so at every attempt on this node, and another would have been given the run by its configuration.
-      await this.finish(run, this.unstarted(lease, run, attempt, 'internal-error', error.message), attempt);
-      return 'completed';
-    }
-    if (failuresBefore + 1 < RUN_ATTEMPTS) {
-      await store.release(id, attempt);
-      this.lose('sandbox-failure');
+    } catch (error) {
+      const { log } = this.options;
+      log.error(
+        { err: error, runId: job.id, attempt, cell: lease.cellId },
+        'an attempt failed inside the sandbox',
+      );
       throw error;
     }
-    const message = `given up after ${RUN_ATTEMPTS} attempts that failed inside the sandbox`;
-    await this.finish(run, this.unstarted(lease, run, attempt, 'internal-error', message), attempt);
-    return 'completed';
   }
 
-  private async finish(run: ActiveRun, result: RunResult, attempt: number): Promise<void> {
-    const { store, metrics, log } = this.options;
-    const verdict = await store.finish(result, attempt, run.job.batchId);
-    if (verdict !== 'accepted') {
-      log.warn({ runId: result.id, attempt, verdict }, 'a result was not accepted');
-      this.lose('result-refused');
-      return;
-    }
+  private breakageOf(error: Error, failuresBefore: number): Breakage {
+    // It would be so at every attempt on this node, and another would have been given the run by its configuration.
+    if (error instanceof RunRefusedError) return 'refused';
+    return failuresBefore + 1 < RUN_ATTEMPTS ? 'again' : 'last';
+  }
+
+  private async finish(job: RunJob, result: RunResult, attempt: number): Promise<boolean> {
+    const { store, log } = this.options;
+    const verdict = await store.finish(result, attempt, job.batchId);
+    if (verdict !== 'accepted') log.warn({ runId: result.id, attempt, verdict }, 'a result was not accepted');
+    return verdict === 'accepted';
+  }
+
+  private finished(result: RunResult, attempt: number): void {
+    const { metrics, log } = this.options;
     metrics.runs.inc({ status: result.status, engine: result.engine });
     metrics.runDuration.observe({ engine: result.engine }, result.usage.wallMs / 1000);
     metrics.runCpu.observe({ engine: result.engine }, result.usage.cpuMs / 1000);
     log.info({ runId: result.id, attempt, cell: result.cell, status: result.status }, 'a run ended');
   }
 
-  private lose<T extends string>(reason: T): T {
-    this.options.metrics.lostAttempts.inc({ reason });
-    return reason;
-  }
-
   private unstarted(
     lease: Lease,
-    run: ActiveRun,
+    job: RunJob,
     attempt: number,
     status: 'cancelled' | 'internal-error',
     message: string,
   ): RunResult {
-    const { id, request } = run.job;
+    const { id, request } = job;
     const limits = completeLimits(request.limits);
     const engine = request.engine ?? 'seccomp';
     return syntheticResult({
@@ -205,9 +185,4 @@ export class RunProcessor {
       cell: lease.cellId,
     });
   }
-}
-
-/** Keeps the compiler from assuming that a field which events change stayed what it was. */
-function interruptionOf(run: ActiveRun): Interruption | null {
-  return run.interruption;
 }

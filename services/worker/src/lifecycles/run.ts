@@ -2,10 +2,10 @@ import { unreachable, type Lifecycle, type Step } from '@sandpiper/actor';
 
 /** Why a run is not to go on here, where that is not its program's doing; the first of this list is the one that counts. */
 const INTERRUPTIONS = ['lock-lost', 'cancel', 'hand-back'] as const;
-type Interruption = (typeof INTERRUPTIONS)[number];
+export type Interruption = (typeof INTERRUPTIONS)[number];
 
 /** How the queue is to go on with the job. */
-type Outcome =
+export type Outcome =
   /** The run has its result, by us or by somebody else. */
   | 'completed'
   /** Put it back at once, it costs no attempt: we are leaving, or have no room. */
@@ -32,7 +32,7 @@ export type RunState =
   | { readonly kind: 'over'; readonly outcome: Outcome; readonly error: Error | null };
 
 /** What went wrong in the sandbox: this node refuses such runs; it may be tried again; it was tried often enough. */
-type Breakage = 'refused' | 'again' | 'last';
+export type Breakage = 'refused' | 'again' | 'last';
 
 export type RunEvent =
   | { readonly type: 'assigned' }
