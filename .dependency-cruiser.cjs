@@ -4,6 +4,7 @@
  */
 const MAY_IMPORT = {
   'packages/abi': [],
+  'packages/actor': [],
   'packages/vfs': ['abi'],
   'packages/protocol': ['abi'],
   'packages/kernel': ['abi', 'vfs', 'protocol'],
@@ -19,7 +20,7 @@ const MAY_IMPORT = {
   'packages/conformance': ['controller'],
   'packages/experiments': ['contracts', 'controller', 'client'],
   'services/scheduler': ['contracts', 'store', 'telemetry'],
-  'services/worker': ['contracts', 'store', 'telemetry', 'controller'],
+  'services/worker': ['actor', 'contracts', 'store', 'telemetry', 'controller'],
 };
 
 const OURS = '^(packages|services)/';

@@ -14,7 +14,7 @@ import {
   type Durability,
 } from './embedded-redis.js';
 import { dealCpus, LogFile, serviceReady, spawnService } from './embedded-services.js';
-import { defaultStateDir, SERVICE_FILE, type ServiceFile } from './service-address.js';
+import { defaultStateDir, SERVICE_FILE, type ServiceFile } from './state-folder.js';
 
 export interface EmbeddedOptions {
   /** Worker nodes; default 1. The CPUs of this process are dealt out among them. */

@@ -67,8 +67,8 @@ export class Cell {
       // An idle thread that waits in Atomics.wait would freeze its own event loop, and with it its orderly end.
       atomics: 'disabled',
     });
-    const closed: Promise<Error | null> = keeper.ended.then((how): Error | null =>
-      cell.#closing ? null : new CellDiedError(how),
+    const closed: Promise<Error | null> = Promise.race([keeper.ended, endOfThread(pool)]).then(
+      (how): Error | null => (cell.#closing ? null : new CellDiedError(how)),
     );
     const cell = new Cell(options, keeper, pool, closed);
     if ((options.profile ?? null) !== null) cell.#prepare();
@@ -153,4 +153,18 @@ export class Cell {
     await this.keeper.close();
     await this.pool.destroy();
   }
+}
+
+/**
+ * Resolves when the pool's one thread has ended, with a line that says how. The pool puts another in its place; but what the
+ * first had open towards its keeper is lost, and with it the cell.
+ */
+function endOfThread(pool: Piscina): Promise<string> {
+  return new Promise((resolve) => {
+    const [thread] = pool.threads;
+    thread?.once('error', (error: Error) => resolve(`the thread failed: ${error.message}`));
+    thread?.once('exit', (code) => resolve(`the thread ended: exit code ${code}`));
+    // Of a thread that fails while it runs nothing; unheard, it would end this process.
+    pool.on('error', () => {});
+  });
 }

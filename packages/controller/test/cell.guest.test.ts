@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { Cell } from '@sandpiper/controller';
+import { Cell, cgroupPlace } from '@sandpiper/controller';
+import type { Piscina } from 'piscina';
 import { runSource } from './local.js';
 
 /** Processes whose parent is `pid`, by /proc/PID/stat (proc(5)); the name may hold spaces and parentheses. */
@@ -25,6 +26,13 @@ function commandOf(pid: number): string {
   } catch {
     return '';
   }
+}
+
+/** The control groups of the guests of that keeper, where the host lends some. */
+function groupsOf(keeper: number): string[] {
+  const place = cgroupPlace();
+  if (place.kind === 'none') return [];
+  return readdirSync(place.directory).filter((name) => name.startsWith(`sandpiper-${keeper}-`));
 }
 
 const keepers = () => childrenOf(process.pid).filter((pid) => commandOf(pid).endsWith('sandpiper-keeper'));
@@ -80,8 +88,34 @@ describe('a cell', () => {
       expect(await cell.closed).toBeInstanceOf(Error);
       await until(() => !existsSync(`/proc/${guest}`));
       await expect(runSource(cell, 'print(1)')).rejects.toThrow();
+      await cell.close();
+      expect(groupsOf(keeper)).toEqual([]);
     } finally {
       await cell.close();
     }
   });
+
+  it.each(['while it runs something', 'while it runs nothing'])(
+    'that loses its thread says so, and leaves nothing behind: %s',
+    async (when) => {
+      const before = { folders: folders().length, keepers: keepers().length };
+      const cell = await Cell.start({ id: 1, cpu: null, node: null, rpython: null });
+      const keeper = keepers().at(-1) as number;
+      try {
+        const busy = when === 'while it runs something';
+        const failed = busy ? runSource(cell, FOREVER).catch((error: unknown) => error) : null;
+        if (busy) await until(() => childrenOf(keeper).length > 0);
+        const [thread] = (Reflect.get(cell, 'pool') as Piscina).threads;
+        // As one that runs out of memory, or that a fault of ours ends.
+        await thread?.terminate();
+        expect((await cell.closed)?.message).toMatch(/^the thread ended/);
+        if (busy) expect(await failed).toBeInstanceOf(Error);
+        await expect(runSource(cell, 'print(1)')).rejects.toThrow('the thread ended');
+      } finally {
+        await cell.close();
+      }
+      expect({ folders: folders().length, keepers: keepers().length }).toEqual(before);
+      expect(groupsOf(keeper)).toEqual([]);
+    },
+  );
 });

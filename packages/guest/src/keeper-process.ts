@@ -1,12 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type CgroupPlace, cgroupPlace } from './cgroups.js';
 import { KEEPER_PATH, SHIM_PATH } from './native.js';
 
 /** How long a keeper may take to say that it is ready, milliseconds. It only makes four FIFOs. */
 const READY_DEADLINE_MS = 10_000;
+
+/** How long it may take to kill and reap its guest, remove its group and end, milliseconds; then it is killed. */
+const END_DEADLINE_MS = 5_000;
+
+/** How long a guest whose keeper was killed may keep its control group busy, milliseconds. The kernel kills it at once. */
+const GROUP_DEADLINE_MS = 2_000;
 
 /**
  * The keeper of one cell, as the node's main thread holds it: it can kill the guest that runs and end the keeper.
@@ -15,6 +22,7 @@ const READY_DEADLINE_MS = 10_000;
 export class KeeperProcess {
   private constructor(
     private readonly child: ChildProcess,
+    private readonly place: CgroupPlace,
     /** The private folder with the keeper's FIFOs; the controller's thread opens them there. */
     readonly directory: string,
     /** Resolves when the process has ended, with a line that says how. */
@@ -51,7 +59,7 @@ export class KeeperProcess {
         resolve(complaints === '' ? `the keeper ended: ${how}` : `the keeper ended: ${complaints.trim()}`);
       });
     });
-    const keeper = new KeeperProcess(child, directory, ended);
+    const keeper = new KeeperProcess(child, place, directory, ended);
     await keeper.#untilReady();
     return keeper;
   }
@@ -70,10 +78,14 @@ export class KeeperProcess {
     this.child.stdin?.write(`interrupt ${pid}\n`);
   }
 
-  /** Kills the guest, ends the keeper, removes its folder. */
+  /** Kills the guest, ends the keeper, removes its folder and its control groups. */
   async close(): Promise<void> {
     this.child.stdin?.end();
+    const late = setTimeout(() => this.child.kill('SIGKILL'), END_DEADLINE_MS);
     await this.ended;
+    clearTimeout(late);
+    // One that was killed could not do that itself.
+    if (this.place.kind !== 'none') await removeGroups(this.place.directory, this.pid);
   }
 
   async #untilReady(): Promise<void> {
@@ -90,5 +102,26 @@ export class KeeperProcess {
     this.child.kill('SIGKILL');
     rmSync(this.directory, { recursive: true, force: true });
     throw new Error(failure);
+  }
+}
+
+/** Of a keeper that is gone: they are named after it (native/keeper/cgroup.c). */
+async function removeGroups(directory: string, keeper: number): Promise<void> {
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith(`sandpiper-${keeper}-`)) continue;
+    // They can be removed when their last process is reaped; whoever inherits it does that.
+    for (let waited = 0; !removeGroup(join(directory, name)) && waited < GROUP_DEADLINE_MS; waited += 10) {
+      await sleep(10);
+    }
+  }
+}
+
+/** @returns false when a process is in it still */
+function removeGroup(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EBUSY';
   }
 }

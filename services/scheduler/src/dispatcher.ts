@@ -103,8 +103,9 @@ export class Dispatcher {
 
   private async measureWindow(): Promise<void> {
     this.nodesWanted = false;
+    // A node that is not ready because one of its cells dies all the time still takes runs in the others.
     const alive = (await this.options.nodes.list())
-      .filter(({ state }) => state === 'ready')
+      .filter(({ state }) => state === 'ready' || state === 'not-ready')
       .flatMap(({ cells }) => cells)
       .filter(({ state }) => state === 'idle' || state === 'busy').length;
     // Without a node nothing leaves the backlog: there it can be cancelled, and its turn is decided when one comes.

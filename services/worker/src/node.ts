@@ -1,3 +1,11 @@
+import {
+  type Clock,
+  LifecycleActor,
+  type RestartPolicy,
+  type Self,
+  systemClock,
+  type Trouble,
+} from '@sandpiper/actor';
 import { type Engine, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
 import {
   connectPatient,
@@ -15,11 +23,13 @@ import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
 import { WaitingError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { CellFactory } from './cell-like.js';
-import { CellPool } from './cell-pool.js';
+import { CELL_STATES, Cells } from './cells.js';
+import { inspectNode } from './inspect-node.js';
 import { NodeReporter } from './node-reporter.js';
+import { nodeLifecycle, type NodeEffect, type NodeEvent, type NodeState } from './lifecycles/node.js';
 import { RunProcessor } from './run-processor.js';
 
-export interface NodeOptions {
+export interface NodeOptions extends Partial<RestartPolicy> {
   readonly name: string;
   readonly redis: RedisTarget;
   readonly cpus: readonly (number | null)[];
@@ -34,8 +44,17 @@ export interface NodeOptions {
   /** How long a run stays ours without a sign of life, milliseconds; the queue then gives it to another node. */
   readonly lockMs?: number;
   readonly stalledIntervalMs?: number;
-  readonly firstBackOffMs?: number;
+  /** Of back-offs, of the grace and of what is handed back. */
+  readonly clock?: Clock;
 }
+
+/** Five deaths of a cell within a minute are too many: three are what one poison run may cost. */
+const RESTART_POLICY: RestartPolicy = {
+  firstBackOffMs: 200,
+  maxBackOffMs: 30_000,
+  maxFailures: 5,
+  windowMs: 60_000,
+};
 
 /** How long a run stays a node's without a sign of life, milliseconds. */
 const DEFAULT_LOCK_MS = 10_000;
@@ -43,47 +62,64 @@ const DEFAULT_LOCK_MS = 10_000;
 /** After the grace, what is handed back is to be handed back within this time, milliseconds. */
 const HAND_BACK_MS = 5_000;
 
-/** A worker node: consumer, cells, cancel channel. One per process. */
+/** Its last word may take so long, milliseconds. */
+const LEAVE_MS = 1_000;
+
+/** Of those who ask it to leave: a signal or two. */
+const MAILBOX_CAPACITY = 4;
+
+/** A worker node: consumer, supervised cells, cancel channel. One per process. */
 export class WorkerNode {
   private readonly connections: {
     commands: RedisConnection;
     blocking: RedisConnection;
     subscriber: Redis;
   };
-  private readonly pool: CellPool;
+  private readonly cells: Cells;
   private readonly processor: RunProcessor;
   private readonly consumer: Worker<RunJob>;
   private readonly reporter: NodeReporter;
-  private draining = false;
-  private stopped: Promise<void> | null = null;
+  private readonly actor: LifecycleActor<NodeState, NodeEvent, NodeEffect>;
+  private readonly policy: RestartPolicy;
+  private toldCells = '';
 
   private constructor(private readonly options: NodeOptions) {
-    const { name, redis, metrics, log, cpus } = options;
+    const { name, redis, metrics, log, cpus, clock = systemClock } = options;
     this.connections = {
       commands: quiet(connectPatient(redis), log),
       blocking: quiet(connectPatient(redis), log),
       subscriber: quiet(connectSubscriber(redis), log),
     };
     const store = new RunStore(this.connections.commands, options.retention);
-    this.pool = new CellPool({
+    this.policy = policyOf(options);
+    const inspect = inspectNode(log, metrics, () => this.showState());
+    this.cells = new Cells({
       node: name,
       cpus,
       factory: options.factory,
-      log,
+      clock,
+      policy: this.policy,
+      inspect,
       onChange: () => this.cellsChanged(),
-      onRestart: () => metrics.cellRestarts.inc(),
-      ...(options.firstBackOffMs === undefined ? {} : { firstBackOffMs: options.firstBackOffMs }),
     });
-    this.processor = new RunProcessor({ node: name, store, pool: this.pool, metrics, log });
+    this.processor = new RunProcessor({ node: name, store, cells: this.cells, metrics, log, clock, inspect });
+    this.actor = new LifecycleActor<NodeState, NodeEvent, NodeEffect>({
+      name: 'node',
+      capacity: MAILBOX_CAPACITY,
+      clock,
+      inspect,
+      lifecycle: nodeLifecycle,
+      perform: (effect, self) => this.perform(effect, self),
+    });
     this.consumer = this.makeConsumer();
     this.reporter = new NodeReporter({
       registry: new NodeRegistry(this.connections.commands),
       name,
       leaseMs: options.lockMs ?? DEFAULT_LOCK_MS,
       engines: options.engines ?? ['seccomp'],
-      state: () => (this.draining ? 'draining' : this.ready ? 'ready' : 'not-ready'),
-      cells: () => this.pool.view(),
-      warnings: options.warnings ?? (() => []),
+      state: () => (this.isLeaving ? 'draining' : this.ready ? 'ready' : 'not-ready'),
+      cells: () => this.cells.facts.map(({ runId, ...cell }) => ({ ...cell, run: runId })),
+      warnings: () => [...this.notReadyBecause, ...(options.warnings?.() ?? [])],
       up: () => this.redisUp,
     });
     subscribeCancel(
@@ -96,18 +132,32 @@ export class WorkerNode {
   /** Starts the cells, then takes runs. Redis need not be there yet. */
   static async start(options: NodeOptions): Promise<WorkerNode> {
     const node = new WorkerNode(options);
-    await node.pool.start();
+    const tellStarted = node.actor.place();
+    await node.cells.start();
+    tellStarted({ type: 'cells-started' });
     node.showState();
     node.reporter.start();
-    if (!node.draining) {
-      node.consumer.run().catch((error: unknown) => options.log.error({ err: error }, 'the consumer ended'));
-    }
     return node;
   }
 
-  /** Takes runs: Redis is there, a cell is alive, nobody asked us to leave. */
+  /** Takes runs: Redis is there, a cell is alive, none dies all the time, nobody asked us to leave. */
   get ready(): boolean {
-    return !this.draining && this.redisUp && this.pool.alive > 0;
+    return this.notReadyBecause.length === 0;
+  }
+
+  /** What keeps it from being ready, a line each. */
+  get notReadyBecause(): readonly string[] {
+    if (this.actor.state.kind === 'starting') return ['its cells are being started'];
+    if (this.isLeaving) return ['it is leaving'];
+    return [
+      ...(this.redisUp ? [] : ['Redis does not answer']),
+      ...(this.cells.alive > 0 ? [] : ['no cell is up']),
+      ...this.cells.troubles.map((trouble) => describeTrouble(trouble, this.policy)),
+    ];
+  }
+
+  private get isLeaving(): boolean {
+    return !['starting', 'serving', 'troubled', 'stranded'].includes(this.actor.state.kind);
   }
 
   get redisUp(): boolean {
@@ -117,52 +167,80 @@ export class WorkerNode {
   /** Brings the gauges up to date; called before each scrape. */
   showState(): void {
     const { metrics } = this.options;
-    for (const state of ['starting', 'idle', 'busy', 'failed'] as const) {
-      metrics.cells.set({ state }, this.pool.count(state));
-    }
+    for (const state of CELL_STATES) metrics.cells.set({ state }, this.cells.count(state));
     metrics.ready.set(this.ready ? 1 : 0);
     metrics.redisUp.set(this.redisUp ? 1 : 0);
   }
 
   /** Readiness goes first; no new runs; those that run get the grace, then go back to the queue; cells are closed. */
-  drain(): Promise<void> {
-    this.stopped ??= this.stop(this.options.graceMs);
-    return this.stopped;
+  async drain(): Promise<void> {
+    this.tell({ type: 'drain' });
+    await this.actor.ended;
   }
 
   /** As kill -9 would leave it, but without a process left: says nothing to the queue, which notices by itself. */
   async abandon(): Promise<void> {
-    this.draining = true;
-    this.reporter.stop();
-    // First of all: what the killed guests come to must not be written as the end of their runs.
-    this.disconnect();
-    await this.pool.close();
+    this.tell({ type: 'abandon' });
+    await this.actor.ended;
+  }
+
+  private tell(event: NodeEvent): void {
+    // Of the few that say the same, those that have been accepted do.
+    if (this.actor.tell(event) === 'full') {
+      this.options.log.warn({ event: event.type }, 'the node was asked too often at once');
+    }
   }
 
   private cellsChanged(): void {
-    this.showState();
-    this.reporter?.changed();
     // A node does not hold runs for cells that it does not have. One it may: it waits for the first cell to come back.
-    this.consumer.concurrency = Math.max(1, this.pool.alive);
-  }
-
-  private async stop(graceMs: number): Promise<void> {
-    this.draining = true;
-    this.showState();
+    this.consumer.concurrency = Math.max(1, this.cells.alive);
+    const cells = { up: this.cells.alive, troubled: this.cells.troubles.length };
+    const now = `${cells.up} ${cells.troubled}`;
+    if (now === this.toldCells) return;
+    this.toldCells = now;
     this.reporter.changed();
-    const finished = this.consumer.close();
-    if (!(await within(finished, graceMs))) {
-      this.options.log.warn({ runs: this.processor.activeIds }, 'the grace is over, runs are handed back');
-      this.processor.handBackAll();
-      await within(finished, HAND_BACK_MS);
-    }
-    await this.pool.close();
-    await within(this.reporter.leave(), 1_000);
-    this.disconnect();
+    this.actor.place()({ type: 'cells', cells });
   }
 
-  private disconnect(): void {
+  private perform(effect: NodeEffect, self: Self<NodeEvent>): void {
+    const { log, graceMs } = this.options;
+    switch (effect.type) {
+      case 'consume':
+        this.consumer.run().catch((error: unknown) => log.error({ err: error }, 'the consumer ended'));
+        return;
+      case 'pause':
+        void this.consumer.pause(true);
+        return;
+      case 'hand-back-waiting':
+        return this.processor.handBackWaiting();
+      case 'resume':
+        this.processor.accept();
+        void this.consumer.resume();
+        return;
+      case 'stop-consuming':
+        this.showState();
+        this.reporter.changed();
+        return whenOver(this.consumer.close(), self, { type: 'runs-ended' });
+      case 'await-grace':
+        return self.timer('grace', graceMs, { type: 'grace-over' });
+      case 'hand-back':
+        log.warn({ runs: this.processor.activeIds }, 'the grace is over, runs are handed back');
+        return this.processor.handBackAll();
+      case 'await-hand-back':
+        return self.timer('hand-back', HAND_BACK_MS, { type: 'hand-back-over' });
+      case 'close-cells':
+        return whenOver(this.cells.close(), self, { type: 'cells-closed' });
+      case 'disconnect':
+        return self.begin(within(this.reporter.leave(), LEAVE_MS).then(() => this.disconnect()));
+      case 'cut':
+        this.reporter.stop();
+        this.disconnect();
+    }
+  }
+
+  private disconnect(): null {
     for (const connection of Object.values(this.connections)) connection.disconnect();
+    return null;
   }
 
   private makeConsumer(): Worker<RunJob> {
@@ -196,6 +274,27 @@ export class WorkerNode {
       throw new WaitingError();
     }
   }
+}
+
+function policyOf(options: Partial<RestartPolicy>): RestartPolicy {
+  const { firstBackOffMs, maxBackOffMs, maxFailures, windowMs } = { ...RESTART_POLICY, ...options };
+  return { firstBackOffMs, maxBackOffMs, maxFailures, windowMs };
+}
+
+/** One line, and no more of what went wrong than a person reads at a glance. */
+function describeTrouble({ child, failures, error }: Trouble, policy: RestartPolicy): string {
+  const why = error.message.split('\n', 1)[0]?.slice(0, 200);
+  const seconds = (ms: number): string => `${ms / 1000} s`;
+  return `${child} died ${failures} times within ${seconds(policy.windowMs)} and is tried every ${seconds(policy.maxBackOffMs)}; last: ${why}`;
+}
+
+/** However it ends: what is closed late or badly is gone all the same. */
+function whenOver(work: Promise<unknown>, self: Self<NodeEvent>, event: NodeEvent): void {
+  const tell = self.place();
+  work.then(
+    () => tell(event),
+    () => tell(event),
+  );
 }
 
 /** Redis going away is a state (readiness, metrics), not a stream of error lines. */

@@ -3,7 +3,8 @@ import { fastify, type FastifyInstance } from 'fastify';
 
 /** What the endpoints show; the node is missing while its cells start. */
 export interface Observed {
-  readonly ready: boolean;
+  /** What keeps it from being ready, a line each; empty when it is. */
+  readonly notReadyBecause: readonly string[];
   showState(): void;
 }
 
@@ -20,10 +21,10 @@ export function operationsServer(
   const app = fastify({ logger: false });
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
-    const ready = observed()?.ready === true;
-    return reply
-      .code(ready ? 200 : 503)
-      .send({ status: ready ? 'ready' : 'not ready', warnings: warnings() });
+    const reasons = observed()?.notReadyBecause ?? ['its cells are being started'];
+    if (reasons.length > 0)
+      return reply.code(503).send({ status: 'not ready', reasons, warnings: warnings() });
+    return reply.send({ status: 'ready', warnings: warnings() });
   });
   app.get('/metrics', async (_request, reply) => {
     observed()?.showState();

@@ -1,46 +1,42 @@
+import type { Clock, Inspect } from '@sandpiper/actor';
 import { RunRefusedError } from '@sandpiper/controller';
 import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
-import { syntheticResult, type RunStore } from '@sandpiper/store';
+import { type Claim, MAX_DEATHS, syntheticResult, type RunStore } from '@sandpiper/store';
 import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
-import type { CellPool, Lease } from './cell-pool.js';
+import type { Lease } from './cell-actor.js';
+import type { Cells } from './cells.js';
+import type { Breakage, Interruption, Outcome } from './lifecycles/run.js';
+import { RunActor, type RunWork } from './run-actor.js';
 
-/** Why the guest of a run was killed, where that was not the program's doing. */
-type Interruption = 'cancel' | 'lock-lost' | 'hand-back';
-
-/** How the queue is to go on with the job. */
-export type Outcome =
-  /** The run has its result, by us or by somebody else. */
-  | 'completed'
-  /** Put it back at once, it costs no attempt: we are leaving. */
-  | 'hand-back'
-  /** The lock is somebody else's: nothing that we say about the job counts. */
-  | 'lock-lost';
-
-interface ActiveRun {
+/** What a claim gives. */
+interface Attempt {
   readonly id: string;
-  interruption: Interruption | null;
-  cell: Lease['cell'] | null;
-}
-
-/** An attempt: what the claim gave, and the cell that it is made in. */
-interface Taken {
-  readonly attempt: number;
   readonly request: RunRequest;
-  readonly lease: Lease;
+  readonly attempt: number;
 }
 
 export interface RunProcessorOptions {
   readonly node: string;
   readonly store: RunStore;
-  readonly pool: CellPool;
+  readonly cells: Cells;
   readonly metrics: NodeMetrics;
   readonly log: Logger;
+  readonly clock: Clock;
+  readonly inspect: Inspect;
 }
 
-/** Takes one run through: cell, claim, guest, result. Knows nothing of BullMQ. */
+/** What the result says of a run that came to none of its own. */
+const MESSAGES = {
+  cancelled: (error: Error | null) => (error === null ? 'cancelled before it started' : 'cancelled'),
+  refused: (error: Error | null) => error?.message ?? 'refused',
+  'given-up': () => `given up: what ran it died, or failed inside the sandbox, ${MAX_DEATHS} times`,
+};
+
+/** The runs of a node: has each taken through by an actor, and knows what they ask of the store. Knows nothing of BullMQ. */
 export class RunProcessor {
-  private readonly active = new Map<string, ActiveRun>();
-  private handingBack = false;
+  private readonly active = new Map<string, RunActor>();
+  private accepting = true;
+  private begun = 0;
 
   constructor(private readonly options: RunProcessorOptions) {}
 
@@ -49,16 +45,20 @@ export class RunProcessor {
   }
 
   /** @throws what the cell rejected with, for the queue to try again later. */
-  async process(id: string): Promise<Outcome> {
-    const run: ActiveRun = { id, interruption: null, cell: null };
+  async process(id: string): Promise<Exclude<Outcome, 'failed'>> {
+    if (!this.accepting) return 'hand-back';
+    const { cells, clock, inspect } = this.options;
+    // The queue has given it to us anew, so the lock of the attempt that is still here was lost.
+    if (this.active.has(id)) this.lockLost(id);
+    this.begun += 1;
+    const name = `run-${this.begun}-${id}`;
+    const work = this.workOf(id);
+    const run = new RunActor({ runId: id, name, cells, clock, inspect, work });
     // Before the claim, so that a cancel which comes after the claim's look at the mark finds us.
     this.active.set(id, run);
-    const lease = await this.options.pool.acquire(id);
     try {
-      if (this.handingBack) return 'hand-back';
-      return await this.runIn(lease, run);
+      return await run.outcome;
     } finally {
-      lease.release();
       if (this.active.get(id) === run) this.active.delete(id);
     }
   }
@@ -74,10 +74,20 @@ export class RunProcessor {
     this.interrupt(id, 'lock-lost');
   }
 
+  /** No run is taken on until {@link accept}, and those that wait for a cell go back to the queue. */
+  handBackWaiting(): void {
+    this.accepting = false;
+    for (const run of this.active.values()) if (run.isWaiting) run.interrupt('hand-back');
+  }
+
+  accept(): void {
+    this.accepting = true;
+  }
+
   /** The grace is over: kills what runs and gives it back to the queue. */
   handBackAll(): void {
-    this.handingBack = true;
-    for (const id of this.activeIds) this.interrupt(id, 'hand-back');
+    this.accepting = false;
+    for (const run of this.active.values()) run.interrupt('hand-back');
   }
 
   /** After a time without messages: reads the cancel marks of what runs here. */
@@ -86,121 +96,82 @@ export class RunProcessor {
   }
 
   private interrupt(id: string, why: Interruption): void {
-    const run = this.active.get(id);
-    if (run === undefined) return;
-    // A cancel is kept when the node leaves: the run is not to come back. A lost lock overrules everything.
-    if (run.interruption === null || why === 'lock-lost') run.interruption = why;
-    run.cell?.cancel(id);
+    this.active.get(id)?.interrupt(why);
   }
 
-  private async runIn(lease: Lease, run: ActiveRun): Promise<Outcome> {
+  private workOf(id: string): RunWork {
+    const { store, metrics } = this.options;
+    /** Comes with the claim, without which nothing else is asked. */
+    let request: RunRequest = {};
+    return {
+      claim: async (lease) => {
+        const claim = await this.claim(lease, id);
+        if (claim.verdict === 'done' || claim.verdict === 'missing') return { type: 'not-claimed' };
+        request = claim.request;
+        return { type: 'claimed', attempt: claim.attempt, verdict: claim.verdict };
+      },
+      execute: (lease, attempt) => this.execute(lease, { id, request, attempt }),
+      breakageOf,
+      makeUp: (lease, attempt, what, error) => {
+        const status = what === 'cancelled' ? 'cancelled' : 'internal-error';
+        return this.unstarted(lease, { id, request, attempt }, status, MESSAGES[what](error));
+      },
+      finish: (result, attempt, dead) => this.finish(result, attempt, dead),
+      release: async (attempt, died) => void (await store.release(id, attempt, died)),
+      count: (result, attempt) => this.finished(result, attempt),
+      lose: (reason) => metrics.lostAttempts.inc({ reason }),
+    };
+  }
+
+  private async claim(lease: Lease, id: string): Promise<Claim> {
     const { store, node, metrics, log } = this.options;
-    const { id } = run;
     const claim = await store.claim(id, node, lease.cellId);
-    if (claim.verdict === 'done' || claim.verdict === 'missing') {
-      if (claim.verdict === 'missing') log.warn({ runId: id }, 'a job without a run was dropped');
-      return 'completed';
+    if (claim.verdict === 'missing') log.warn({ runId: id }, 'a job without a run was dropped');
+    if (claim.verdict === 'poison') log.error({ runId: id, deaths: claim.deaths }, 'a run is given up');
+    if (claim.verdict !== 'done' && claim.verdict !== 'missing') {
+      metrics.queueWait.observe(Math.max(0, Date.now() - claim.submittedAt) / 1000);
     }
-    const taken: Taken = { ...claim, lease };
-    if (claim.verdict === 'cancel') run.interruption ??= 'cancel';
-    metrics.queueWait.observe(Math.max(0, Date.now() - claim.submittedAt) / 1000);
-    if (claim.verdict === 'poison') {
-      const message = `given up: what ran it died, or failed inside the sandbox, ${claim.deaths} times`;
-      log.error({ runId: id, deaths: claim.deaths }, 'a run was given up');
-      await this.finish(this.unstarted(run, taken, 'internal-error', message), taken, true);
-      return 'completed';
-    }
+    return claim;
+  }
 
-    let result: RunResult;
+  private async execute(lease: Lease, job: Attempt): Promise<RunResult> {
     try {
-      result = await this.execute(run, taken);
+      return await lease.cell.run(job);
     } catch (error) {
-      if (run.interruption === 'lock-lost') return this.lose('lock-lost');
-      return this.attemptFailed(run, taken, error);
-    }
-    if (run.interruption === 'lock-lost') return this.lose('lock-lost');
-    if (run.interruption === 'hand-back' && result.status === 'cancelled') {
-      await store.release(id, taken.attempt);
-      return this.lose('hand-back');
-    }
-    await this.finish(result, taken);
-    return 'completed';
-  }
-
-  private async execute(run: ActiveRun, taken: Taken): Promise<RunResult> {
-    // Read through a function: it may have been set while the claim was on its way.
-    if (interruptionOf(run) !== null) {
-      return this.unstarted(run, taken, 'cancelled', 'cancelled before it started');
-    }
-    const { cell } = taken.lease;
-    run.cell = cell;
-    try {
-      return await cell.run({ id: run.id, request: taken.request, attempt: taken.attempt });
-    } finally {
-      run.cell = null;
+      const place = { runId: job.id, attempt: job.attempt, cell: lease.cellId };
+      this.options.log.error({ err: error, ...place }, 'an attempt failed inside the sandbox');
+      throw error;
     }
   }
 
-  private async attemptFailed(run: ActiveRun, taken: Taken, error: unknown): Promise<Outcome> {
+  private async finish(result: RunResult, attempt: number, dead: boolean): Promise<boolean> {
     const { store, log } = this.options;
-    const { id } = run;
-    const { attempt, lease } = taken;
-    if (run.interruption === 'hand-back') {
-      // The cell was closed under it because we leave: no fault of anybody's.
-      await store.release(id, attempt);
-      return this.lose('hand-back');
-    }
-    log.error({ err: error, runId: id, attempt, cell: lease.cellId }, 'an attempt failed inside the sandbox');
-    if (run.interruption === 'cancel') {
-      await this.finish(this.unstarted(run, taken, 'cancelled', 'cancelled'), taken);
-      return 'completed';
-    }
-    if (error instanceof RunRefusedError) {
-      // It would be so at every attempt on this node, and another would have been given the run by its configuration.
-      await this.finish(this.unstarted(run, taken, 'internal-error', error.message), taken);
-      return 'completed';
-    }
-    // Counted there; the claim that finds it has died too often gives it up.
-    await store.release(id, attempt, true);
-    this.lose('sandbox-failure');
-    throw error;
+    const verdict = await store.finish(result, attempt, dead);
+    if (verdict !== 'accepted') log.warn({ runId: result.id, attempt, verdict }, 'a result was not accepted');
+    return verdict === 'accepted';
   }
 
-  private async finish(result: RunResult, taken: Taken, dead = false): Promise<void> {
-    const { store, metrics, log } = this.options;
-    const { attempt } = taken;
-    const verdict = await store.finish(result, attempt, dead);
-    if (verdict !== 'accepted') {
-      log.warn({ runId: result.id, attempt, verdict }, 'a result was not accepted');
-      this.lose('result-refused');
-      return;
-    }
+  private finished(result: RunResult, attempt: number): void {
+    const { metrics, log } = this.options;
     metrics.runs.inc({ status: result.status, engine: result.engine });
     metrics.runDuration.observe({ engine: result.engine }, result.usage.wallMs / 1000);
     metrics.runCpu.observe({ engine: result.engine }, result.usage.cpuMs / 1000);
     log.info({ runId: result.id, attempt, cell: result.cell, status: result.status }, 'a run ended');
   }
 
-  private lose<T extends string>(reason: T): T {
-    this.options.metrics.lostAttempts.inc({ reason });
-    return reason;
-  }
-
   private unstarted(
-    run: ActiveRun,
-    taken: Taken,
+    lease: Lease,
+    job: Attempt,
     status: 'cancelled' | 'internal-error',
     message: string,
   ): RunResult {
-    const { request, attempt, lease } = taken;
+    const { id, request, attempt } = job;
     const limits = completeLimits(request.limits);
     const engine = request.engine ?? 'seccomp';
     const place = { node: this.options.node, cell: lease.cellId };
-    return syntheticResult({ id: run.id, status, message, limits, engine, attempt, ...place });
+    return syntheticResult({ id, status, message, limits, engine, attempt, ...place });
   }
 }
 
-/** Keeps the compiler from assuming that a field which events change stayed what it was. */
-function interruptionOf(run: ActiveRun): Interruption | null {
-  return run.interruption;
-}
+/** A run that is refused would be so at every attempt on this node, and another would have been given it by its configuration. */
+const breakageOf = (error: Error): Breakage => (error instanceof RunRefusedError ? 'refused' : 'again');

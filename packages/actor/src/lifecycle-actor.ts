@@ -1,0 +1,90 @@
+import { Actor, type ActorRef, type Self, type Told } from './actor.js';
+import type { Clock } from './clock.js';
+import { harmless, type Inspect, type Message } from './inspection.js';
+import type { Lifecycle, Tagged } from './lifecycle.js';
+
+export interface LifecycleActorOptions<S extends Tagged, E extends Message, F extends Message> {
+  readonly name: string;
+  readonly capacity: number;
+  readonly clock: Clock;
+  readonly lifecycle: Lifecycle<S, E, F>;
+  /**
+   * Does what a transition asks for. Must not wait: what takes time is begun, and its outcome is an event
+   * ({@link Self.begin}). Whatever it throws is a fault of ours and ends the actor.
+   */
+  readonly perform: (effect: F, self: Self<E>) => void;
+  /** Called after each change of state, before what the change asks for is done. */
+  readonly onChange?: (state: S) => void;
+  readonly onDropped?: (event: E) => void;
+  /** What the end was, by the terminal state; where it is not given, every end is a good one. */
+  readonly failureOf?: (state: S) => Error | null;
+  readonly inspect?: Inspect | undefined;
+}
+
+/** Runs a lifecycle: messages are its events, and it stops in a terminal state. */
+export class LifecycleActor<S extends Tagged, E extends Message, F extends Message> implements ActorRef<E> {
+  readonly name: string;
+  /** Resolves when it has stopped: with the failure of the terminal state, or with what went wrong in the actor. */
+  readonly ended: Promise<Error | null>;
+  readonly #actor: Actor<E>;
+  readonly #inspect: Inspect;
+  #state: S;
+
+  constructor(private readonly options: LifecycleActorOptions<S, E, F>) {
+    const { name, capacity, clock, lifecycle, onDropped, inspect } = options;
+    this.name = name;
+    this.#state = lifecycle.start[0];
+    this.#inspect = harmless(inspect);
+    this.#actor = new Actor<E>({
+      name,
+      capacity,
+      clock,
+      inspect,
+      ...(onDropped === undefined ? {} : { onDropped }),
+      onStart: (self) => this.#do(lifecycle.start[1], self),
+      receive: (event, self) => this.#receive(event, self),
+    });
+    this.ended = this.#actor.ended.then((error) => error ?? options.failureOf?.(this.#state) ?? null);
+  }
+
+  get state(): S {
+    return this.#state;
+  }
+
+  tell(event: E): Told {
+    return this.#actor.tell(event);
+  }
+
+  /** For its owner: an event that must not be refused ({@link Self.place}). */
+  place(): (event: E) => void {
+    return this.#actor.place();
+  }
+
+  /** Ends it wherever it is. A lifecycle with something to clear up is told so instead, and ends by itself. */
+  stop(): Promise<void> {
+    return this.#actor.stop();
+  }
+
+  #receive(event: E, self: Self<E>): void {
+    const from = this.#state;
+    const [to, effects] = this.options.lifecycle.step(from, event);
+    this.#state = to;
+    if (to !== from || effects.length > 0) {
+      this.#inspect({
+        type: 'transition',
+        actor: this.name,
+        from: from.kind,
+        event: event.type,
+        to: to.kind,
+        effects: effects.map((effect) => effect.type),
+      });
+    }
+    if (to !== from) this.options.onChange?.(to);
+    this.#do(effects, self);
+    if (this.options.lifecycle.isTerminal(to)) self.stop();
+  }
+
+  #do(effects: readonly F[], self: Self<E>): void {
+    for (const effect of effects) this.options.perform(effect, self);
+  }
+}

@@ -1,0 +1,102 @@
+import {
+  childLifecycle,
+  explore,
+  type ChildEvent,
+  type Edge,
+  type Message,
+  type Tagged,
+} from '@sandpiper/actor';
+import { cellLifecycle, type CellEvent } from './cell.js';
+import { nodeLifecycle, type NodeEvent } from './node.js';
+import { runLifecycle, type RunEvent } from './run.js';
+
+/** Every event, in each form that makes a difference. Tests and docs/lifecycles.md are made with these. */
+const error = new Error('out of order');
+
+export const CELL_EVENTS: readonly CellEvent[] = [
+  { type: 'started' },
+  { type: 'not-started', error },
+  { type: 'assign', run: 'a' },
+  { type: 'assign', run: 'b' },
+  { type: 'finished', run: 'a' },
+  { type: 'finished', run: 'b' },
+  { type: 'cancel', run: 'a' },
+  { type: 'cancel', run: 'b' },
+  { type: 'died', error },
+  { type: 'close' },
+  { type: 'cleared', error: null },
+  { type: 'cleared', error },
+];
+
+export const RUN_EVENTS: readonly RunEvent[] = [
+  { type: 'assigned' },
+  { type: 'no-room' },
+  { type: 'claimed', attempt: 1, verdict: 'run' },
+  { type: 'claimed', attempt: 1, verdict: 'cancel' },
+  { type: 'claimed', attempt: 1, verdict: 'poison' },
+  { type: 'not-claimed' },
+  { type: 'ended', killed: false },
+  { type: 'ended', killed: true },
+  { type: 'broke', how: 'again', error },
+  { type: 'broke', how: 'refused', error },
+  { type: 'written', accepted: true },
+  { type: 'written', accepted: false },
+  { type: 'released' },
+  { type: 'store-failed', error },
+  { type: 'cancel' },
+  { type: 'lock-lost' },
+  { type: 'hand-back' },
+];
+
+export const NODE_EVENTS: readonly NodeEvent[] = [
+  { type: 'cells-started' },
+  { type: 'cells', cells: { up: 2, troubled: 0 } },
+  { type: 'cells', cells: { up: 1, troubled: 1 } },
+  { type: 'cells', cells: { up: 0, troubled: 1 } },
+  { type: 'drain' },
+  { type: 'abandon' },
+  { type: 'runs-ended' },
+  { type: 'grace-over' },
+  { type: 'hand-back-over' },
+  { type: 'cells-closed' },
+];
+
+const CHILD_EVENTS: readonly ChildEvent[] = [
+  { type: 'up' },
+  { type: 'ended', at: 0, error },
+  { type: 'healthy', at: 0 },
+  { type: 'healthy', at: 1 },
+  { type: 'rested' },
+  { type: 'stop' },
+];
+
+/** Short, so that it has few states: what is drawn is the same for every policy. */
+const DRAWN_POLICY = { firstBackOffMs: 1, maxBackOffMs: 2, maxFailures: 2, windowMs: 1 };
+
+/** The lifecycles of a node, and all that can happen in them. */
+export const LIFECYCLES: readonly {
+  readonly name: string;
+  readonly source: string;
+  readonly edges: () => readonly Edge<Tagged, Message, Message>[];
+}[] = [
+  {
+    name: 'node',
+    source: 'services/worker/src/lifecycles/node.ts',
+    edges: () => explore(nodeLifecycle, NODE_EVENTS),
+  },
+  {
+    name: 'cell',
+    source: 'services/worker/src/lifecycles/cell.ts',
+    edges: () => explore(cellLifecycle, CELL_EVENTS),
+  },
+  {
+    name: 'run',
+    source: 'services/worker/src/lifecycles/run.ts',
+    edges: () => explore(runLifecycle, RUN_EVENTS),
+  },
+  {
+    name: 'supervised child',
+    source: 'packages/actor/src/supervision.ts',
+    edges: () => explore(childLifecycle(DRAWN_POLICY), CHILD_EVENTS),
+  },
+];

@@ -1,0 +1,102 @@
+import { unreachable, type Lifecycle, type Step } from '@sandpiper/actor';
+
+/** One cell from its start to its end. Its successor, after a death, lives anew: see the lifecycle of a supervised child. */
+export type CellState =
+  | { readonly kind: 'starting' }
+  /** It starts, and is to be closed as soon as it has. */
+  | { readonly kind: 'unwanted' }
+  | { readonly kind: 'idle' }
+  /** `killed`: its guest was told to end. */
+  | { readonly kind: 'busy'; readonly run: string; readonly killed: boolean }
+  /** What is left of it goes: guest killed and reaped, control group removed, keeper and thread ended. */
+  | { readonly kind: 'closing'; readonly error: Error | null }
+  /** Nothing is left. `error` is what it died of, null when it was asked to go. */
+  | { readonly kind: 'closed'; readonly error: Error | null };
+
+export type CellEvent =
+  | { readonly type: 'started' }
+  | { readonly type: 'not-started'; readonly error: Error }
+  | { readonly type: 'assign'; readonly run: string }
+  | { readonly type: 'finished'; readonly run: string }
+  | { readonly type: 'cancel'; readonly run: string }
+  /** Its keeper or its thread is gone. */
+  | { readonly type: 'died'; readonly error: Error }
+  | { readonly type: 'close' }
+  /** The error is null when nothing is left. */
+  | { readonly type: 'cleared'; readonly error: Error | null };
+
+export type CellEffect =
+  | { readonly type: 'build' }
+  /** Tell the supervisor that it is there. */
+  | { readonly type: 'up' }
+  /** Tell whoever has runs that it could take one. */
+  | { readonly type: 'offer' }
+  | { readonly type: 'begin'; readonly run: string }
+  /** The run stays with whoever sent it. */
+  | { readonly type: 'refuse'; readonly run: string }
+  | { readonly type: 'kill'; readonly run: string }
+  /** Tell the supervisor that it did what it is for. */
+  | { readonly type: 'healthy' }
+  | { readonly type: 'clear' };
+
+type CellStep = Step<CellState, CellEffect>;
+
+export const cellLifecycle: Lifecycle<CellState, CellEvent, CellEffect> = {
+  start: [{ kind: 'starting' }, [{ type: 'build' }]],
+  step(state, event) {
+    switch (state.kind) {
+      case 'starting':
+        return whileStarting(state, event);
+      case 'unwanted':
+        if (event.type === 'started') return [{ kind: 'closing', error: null }, [{ type: 'clear' }]];
+        if (event.type === 'not-started') return [{ kind: 'closed', error: null }, []];
+        return elsewhere(state, event);
+      case 'idle':
+        if (event.type === 'assign') return begin(event.run);
+        return endOr(state, event);
+      case 'busy':
+        return whileBusy(state, event);
+      case 'closing':
+        if (event.type === 'cleared') return [{ kind: 'closed', error: state.error ?? event.error }, []];
+        return elsewhere(state, event);
+      case 'closed':
+        // Its mailbox answers `stopped`.
+        return [state, []];
+      default:
+        return unreachable(state);
+    }
+  },
+  isTerminal: (state) => state.kind === 'closed',
+};
+
+function whileStarting(state: CellState, event: CellEvent): CellStep {
+  if (event.type === 'started') return [{ kind: 'idle' }, [{ type: 'up' }, { type: 'offer' }]];
+  if (event.type === 'not-started') return [{ kind: 'closed', error: event.error }, []];
+  if (event.type === 'close') return [{ kind: 'unwanted' }, []];
+  return elsewhere(state, event);
+}
+
+function begin(run: string): CellStep {
+  return [{ kind: 'busy', run, killed: false }, [{ type: 'begin', run }]];
+}
+
+function whileBusy(state: Extract<CellState, { kind: 'busy' }>, event: CellEvent): CellStep {
+  if (event.type === 'finished' && event.run === state.run) {
+    return [{ kind: 'idle' }, [{ type: 'healthy' }, { type: 'offer' }]];
+  }
+  if (event.type === 'cancel' && event.run === state.run && !state.killed) {
+    return [{ ...state, killed: true }, [{ type: 'kill', run: state.run }]];
+  }
+  return endOr(state, event);
+}
+
+function endOr(state: CellState, event: CellEvent): CellStep {
+  if (event.type === 'died') return [{ kind: 'closing', error: event.error }, [{ type: 'clear' }]];
+  if (event.type === 'close') return [{ kind: 'closing', error: null }, [{ type: 'clear' }]];
+  return elsewhere(state, event);
+}
+
+/** A run that cannot be taken goes back; everything else comes too late or means another run. */
+function elsewhere(state: CellState, event: CellEvent): CellStep {
+  return [state, event.type === 'assign' ? [{ type: 'refuse', run: event.run }] : []];
+}

@@ -1,0 +1,211 @@
+import { unreachable, type Lifecycle, type Step } from '@sandpiper/actor';
+
+/** Why a run is not to go on here, where that is not its program's doing; the first of this list is the one that counts. */
+const INTERRUPTIONS = ['lock-lost', 'cancel', 'hand-back'] as const;
+export type Interruption = (typeof INTERRUPTIONS)[number];
+
+/** How the queue is to go on with the job. */
+export type Outcome =
+  /** The run has its result, by us or by somebody else. */
+  | 'completed'
+  /** Put it back at once, it costs no attempt: we are leaving, or have no room. */
+  | 'hand-back'
+  /** The lock is somebody else's: nothing that we say about the job counts. */
+  | 'lock-lost'
+  /** The queue is to try it again later. */
+  | 'failed';
+
+/** One attempt at a run, on this node. */
+export type RunState =
+  | { readonly kind: 'waiting'; readonly wanted: 'cancel' | null }
+  /** It has a cell, and asks for its attempt's number. */
+  | { readonly kind: 'claiming'; readonly wanted: Interruption | null }
+  | { readonly kind: 'running'; readonly attempt: number; readonly wanted: Interruption | null }
+  /** Its result is being written. */
+  | { readonly kind: 'writing' }
+  /** Its claim is being given back. */
+  | {
+      readonly kind: 'releasing';
+      readonly outcome: Exclude<Outcome, 'completed'>;
+      readonly error: Error | null;
+    }
+  | { readonly kind: 'over'; readonly outcome: Outcome; readonly error: Error | null };
+
+/** What went wrong in the sandbox: this node refuses such runs; it may be tried again. */
+export type Breakage = 'refused' | 'again';
+
+/** What a claim says of a run: that somebody wanted it cancelled before we came, or that it killed what ran it too often. */
+type ClaimVerdict = 'run' | 'cancel' | 'poison';
+
+export type RunEvent =
+  | { readonly type: 'assigned' }
+  /** Nobody can take it here: too many wait, or the cells are closed. */
+  | { readonly type: 'no-room' }
+  | { readonly type: 'claimed'; readonly attempt: number; readonly verdict: ClaimVerdict }
+  /** It has its result already, or is unknown. */
+  | { readonly type: 'not-claimed' }
+  /** Its guest ended. `killed`: we did it, by {@link RunEffect} `kill`, before the program did. */
+  | { readonly type: 'ended'; readonly killed: boolean }
+  | { readonly type: 'broke'; readonly how: Breakage; readonly error: Error }
+  /** `accepted`: the result is the run's. */
+  | { readonly type: 'written'; readonly accepted: boolean }
+  | { readonly type: 'released' }
+  /** A claim, a result or a release did not get through. */
+  | { readonly type: 'store-failed'; readonly error: Error }
+  | { readonly type: Interruption };
+
+export type RunEffect =
+  | { readonly type: 'ask-for-cell' }
+  | { readonly type: 'withdraw' }
+  | { readonly type: 'claim' }
+  | { readonly type: 'execute'; readonly attempt: number }
+  | { readonly type: 'kill' }
+  /** The guest's result, or one that is made up: for a run that was cancelled, refused or given up. */
+  | {
+      readonly type: 'write';
+      readonly what: 'result' | 'cancelled' | 'refused' | 'given-up';
+      readonly attempt: number;
+    }
+  /** `died`: what ran it failed, which counts against it. */
+  | { readonly type: 'release'; readonly attempt: number; readonly died: boolean }
+  | { readonly type: 'count' }
+  | {
+      readonly type: 'lose';
+      readonly reason: 'lock-lost' | 'hand-back' | 'sandbox-failure' | 'result-refused';
+    }
+  /** Tell the queue, and give the cell back. The last effect of every run. */
+  | { readonly type: 'settle'; readonly outcome: Outcome; readonly error: Error | null };
+
+type RunStep = Step<RunState, RunEffect>;
+
+export const runLifecycle: Lifecycle<RunState, RunEvent, RunEffect> = {
+  start: [{ kind: 'waiting', wanted: null }, [{ type: 'ask-for-cell' }]],
+  step(state, event) {
+    switch (state.kind) {
+      case 'waiting':
+        return whileWaiting(state, event);
+      case 'claiming':
+        return whileClaiming(state, event);
+      case 'running':
+        return whileRunning(state, event);
+      case 'writing':
+        return whileWriting(state, event);
+      case 'releasing':
+        return whileReleasing(state, event);
+      case 'over':
+        return [state, []];
+      default:
+        return unreachable(state);
+    }
+  },
+  isTerminal: (state) => state.kind === 'over',
+};
+
+/** Nothing was claimed yet, so nothing has to be given back. */
+function whileWaiting(state: Extract<RunState, { kind: 'waiting' }>, event: RunEvent): RunStep {
+  switch (event.type) {
+    case 'assigned':
+      return [{ kind: 'claiming', wanted: state.wanted }, [{ type: 'claim' }]];
+    case 'no-room':
+      return over('hand-back');
+    case 'lock-lost':
+      return over('lock-lost', null, [{ type: 'withdraw' }, { type: 'lose', reason: 'lock-lost' }]);
+    case 'hand-back':
+      return over('hand-back', null, [{ type: 'withdraw' }]);
+    case 'cancel':
+      // Only its claim gives the right to write that.
+      return [{ kind: 'waiting', wanted: 'cancel' }, []];
+    default:
+      return [state, []];
+  }
+}
+
+function whileClaiming(state: Extract<RunState, { kind: 'claiming' }>, event: RunEvent): RunStep {
+  switch (event.type) {
+    case 'claimed': {
+      const { attempt, verdict } = event;
+      const wanted = verdict === 'cancel' ? first(state.wanted, 'cancel') : state.wanted;
+      if (wanted === 'lock-lost') return lockLost();
+      if (wanted === 'cancel') return write('cancelled', attempt);
+      if (verdict === 'poison') return write('given-up', attempt);
+      if (wanted === 'hand-back') return release('hand-back', null, attempt);
+      return [{ kind: 'running', attempt, wanted: null }, [{ type: 'execute', attempt }]];
+    }
+    case 'not-claimed':
+      return over('completed');
+    case 'store-failed':
+      return over('failed', event.error);
+    case 'cancel':
+    case 'lock-lost':
+    case 'hand-back':
+      return [{ kind: 'claiming', wanted: first(state.wanted, event.type) }, []];
+    default:
+      return [state, []];
+  }
+}
+
+function whileRunning(state: Extract<RunState, { kind: 'running' }>, event: RunEvent): RunStep {
+  const { attempt, wanted } = state;
+  switch (event.type) {
+    case 'ended':
+      if (wanted === 'lock-lost') return lockLost();
+      if (wanted === 'hand-back' && event.killed) return release('hand-back', null, attempt);
+      return write('result', attempt);
+    case 'broke':
+      if (wanted === 'lock-lost') return lockLost();
+      // The cell was closed under it because we leave: no fault of anybody's.
+      if (wanted === 'hand-back') return release('hand-back', null, attempt);
+      if (wanted === 'cancel') return write('cancelled', attempt);
+      if (event.how === 'refused') return write('refused', attempt);
+      return release('failed', event.error, attempt);
+    case 'cancel':
+    case 'lock-lost':
+    case 'hand-back':
+      return [{ ...state, wanted: first(wanted, event.type) }, wanted === null ? [{ type: 'kill' }] : []];
+    default:
+      return [state, []];
+  }
+}
+
+/** The store decides whether the result counts: an interruption has nothing to add. */
+function whileWriting(state: RunState, event: RunEvent): RunStep {
+  if (event.type === 'store-failed') return over('failed', event.error);
+  if (event.type !== 'written') return [state, []];
+  const effect: RunEffect = event.accepted ? { type: 'count' } : { type: 'lose', reason: 'result-refused' };
+  return over('completed', null, [effect]);
+}
+
+function whileReleasing(state: Extract<RunState, { kind: 'releasing' }>, event: RunEvent): RunStep {
+  switch (event.type) {
+    case 'released': {
+      const reason = state.outcome === 'failed' ? 'sandbox-failure' : state.outcome;
+      return over(state.outcome, state.error, [{ type: 'lose', reason }]);
+    }
+    case 'store-failed':
+      return over('failed', event.error);
+    case 'lock-lost':
+      return [{ kind: 'releasing', outcome: 'lock-lost', error: null }, []];
+    default:
+      return [state, []];
+  }
+}
+
+function write(what: Extract<RunEffect, { type: 'write' }>['what'], attempt: number): RunStep {
+  return [{ kind: 'writing' }, [{ type: 'write', what, attempt }]];
+}
+
+function release(outcome: Exclude<Outcome, 'completed'>, error: Error | null, attempt: number): RunStep {
+  return [{ kind: 'releasing', outcome, error }, [{ type: 'release', attempt, died: outcome === 'failed' }]];
+}
+
+function lockLost(): RunStep {
+  return over('lock-lost', null, [{ type: 'lose', reason: 'lock-lost' }]);
+}
+
+function over(outcome: Outcome, error: Error | null = null, before: readonly RunEffect[] = []): RunStep {
+  return [{ kind: 'over', outcome, error }, [...before, { type: 'settle', outcome, error }]];
+}
+
+function first(a: Interruption | null, b: Interruption): Interruption {
+  return INTERRUPTIONS.find((one) => one === a || one === b) ?? b;
+}

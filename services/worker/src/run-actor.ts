@@ -1,0 +1,175 @@
+import { type Clock, type Inspect, LifecycleActor, type Self } from '@sandpiper/actor';
+import type { RunResult } from '@sandpiper/contracts';
+import type { Assignment, Lease } from './cell-actor.js';
+import type { Cells } from './cells.js';
+import {
+  runLifecycle,
+  type Breakage,
+  type Interruption,
+  type Outcome,
+  type RunEffect,
+  type RunEvent,
+  type RunState,
+} from './lifecycles/run.js';
+
+type Written = Extract<RunEffect, { type: 'write' }>['what'];
+type Lost = Extract<RunEffect, { type: 'lose' }>['reason'];
+
+/** What one run asks of the world. What is asked of the store may reject: the queue then tries the run again later. */
+export interface RunWork {
+  claim(lease: Lease): Promise<Extract<RunEvent, { type: 'claimed' | 'not-claimed' }>>;
+  /** Rejects for what is not the program's doing. */
+  execute(lease: Lease, attempt: number): Promise<RunResult>;
+  breakageOf(error: Error): Breakage;
+  /** The result of a run that came to none of its own. */
+  makeUp(lease: Lease, attempt: number, what: Exclude<Written, 'result'>, error: Error | null): RunResult;
+  /** @param dead it was given up @returns whether the result was accepted */
+  finish(result: RunResult, attempt: number, dead: boolean): Promise<boolean>;
+  /** @param died what ran it failed */
+  release(attempt: number, died: boolean): Promise<void>;
+  /** Called for a result that was accepted. */
+  count(result: RunResult, attempt: number): void;
+  lose(reason: Lost): void;
+}
+
+export interface RunActorOptions {
+  readonly runId: string;
+  /** Told from other attempts at the same run. */
+  readonly name: string;
+  readonly cells: Cells;
+  readonly work: RunWork;
+  readonly clock: Clock;
+  readonly inspect: Inspect;
+}
+
+/** One attempt at a run as an actor: it waits for a cell, claims, runs, writes, and settles with the queue. */
+export class RunActor {
+  /** How the queue is to go on. Rejects with what it is to be told when it is to try again later. */
+  readonly outcome: Promise<Exclude<Outcome, 'failed'>>;
+  readonly #actor: LifecycleActor<RunState, RunEvent, RunEffect>;
+  readonly #interruptions: Readonly<Record<Interruption, (event: RunEvent) => void>>;
+  #settle: (effect: { outcome: Outcome; error: Error | null }) => void = () => {};
+  #settled = false;
+  #lease: Lease | null = null;
+  #result: RunResult | null = null;
+  #written: readonly [RunResult, number] | null = null;
+  #error: Error | null = null;
+
+  constructor(private readonly options: RunActorOptions) {
+    this.outcome = new Promise((resolve, reject) => {
+      this.#settle = ({ outcome, error }) => {
+        this.#settled = true;
+        this.#lease?.release();
+        if (outcome === 'failed') reject(error ?? new Error('the attempt failed'));
+        else resolve(outcome);
+      };
+    });
+    this.#actor = new LifecycleActor<RunState, RunEvent, RunEffect>({
+      name: options.name,
+      capacity: 1,
+      clock: options.clock,
+      inspect: options.inspect,
+      lifecycle: runLifecycle,
+      perform: (effect, self) => this.#perform(effect, self),
+    });
+    // Each of them once: a second one says nothing new.
+    this.#interruptions = {
+      'lock-lost': this.#actor.place(),
+      cancel: this.#actor.place(),
+      'hand-back': this.#actor.place(),
+    };
+    void this.#actor.ended.then((error) => {
+      if (!this.#settled) this.#settle({ outcome: 'failed', error });
+    });
+  }
+
+  get isWaiting(): boolean {
+    return this.#actor.state.kind === 'waiting';
+  }
+
+  interrupt(why: Interruption): void {
+    this.#interruptions[why]({ type: why });
+  }
+
+  #perform(effect: RunEffect, self: Self<RunEvent>): void {
+    const { name, cells, work } = this.options;
+    switch (effect.type) {
+      case 'ask-for-cell':
+        return this.#ask(self);
+      case 'withdraw':
+        return cells.withdraw(name);
+      case 'claim':
+        return self.begin(work.claim(this.#held()).catch(storeFailed));
+      case 'execute':
+        return self.begin(this.#execute(effect.attempt));
+      case 'kill':
+        return this.#held().kill();
+      case 'write':
+        return self.begin(this.#write(effect.what, effect.attempt));
+      case 'release':
+        return self.begin(
+          work.release(effect.attempt, effect.died).then((): RunEvent => ({ type: 'released' }), storeFailed),
+        );
+      case 'count':
+        return this.#written === null ? undefined : work.count(...this.#written);
+      case 'lose':
+        return work.lose(effect.reason);
+      case 'settle':
+        return this.#settle(effect);
+    }
+  }
+
+  #ask(self: Self<RunEvent>): void {
+    const tellAssigned = self.place();
+    const tellNoRoom = self.place();
+    const assignment: Assignment = {
+      name: this.options.name,
+      runId: this.options.runId,
+      begin: (lease) => {
+        // It was withdrawn, too late.
+        if (this.#settled) return lease.release();
+        this.#lease = lease;
+        tellAssigned({ type: 'assigned' });
+      },
+      turnAway: () => tellNoRoom({ type: 'no-room' }),
+    };
+    if (this.options.cells.ask(assignment) !== 'accepted') assignment.turnAway();
+  }
+
+  async #execute(attempt: number): Promise<RunEvent> {
+    const { work } = this.options;
+    try {
+      this.#result = await work.execute(this.#held(), attempt);
+      return { type: 'ended', killed: this.#result.status === 'cancelled' };
+    } catch (thrown) {
+      const error = toError(thrown);
+      this.#error = error;
+      return { type: 'broke', how: work.breakageOf(error), error };
+    }
+  }
+
+  async #write(what: Written, attempt: number): Promise<RunEvent> {
+    const { work } = this.options;
+    const result = what === 'result' ? this.#result : work.makeUp(this.#held(), attempt, what, this.#error);
+    if (result === null) throw new Error('there is no result to write');
+    this.#written = [result, attempt];
+    try {
+      return { type: 'written', accepted: await work.finish(result, attempt, what === 'given-up') };
+    } catch (error) {
+      return storeFailed(error);
+    }
+  }
+
+  #held(): Lease {
+    if (this.#lease === null) throw new Error('the run has no cell');
+    return this.#lease;
+  }
+}
+
+function storeFailed(error: unknown): RunEvent {
+  return { type: 'store-failed', error: toError(error) };
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

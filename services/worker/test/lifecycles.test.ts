@@ -1,0 +1,243 @@
+import * as fc from 'fast-check';
+import type { Lifecycle, Message, Tagged } from '@sandpiper/actor';
+import { describe, expect, it } from 'vitest';
+import { CELL_EVENTS, LIFECYCLES, NODE_EVENTS, RUN_EVENTS } from '../src/lifecycles/catalogue.js';
+import { cellLifecycle, type CellEffect } from '../src/lifecycles/cell.js';
+import { nodeLifecycle } from '../src/lifecycles/node.js';
+import { runLifecycle, type RunEffect, type RunEvent } from '../src/lifecycles/run.js';
+
+/** Lives through the events. @returns what came of each, the start being the first */
+function live<S extends Tagged, E extends Message, F extends Message>(
+  lifecycle: Lifecycle<S, E, F>,
+  events: readonly E[],
+) {
+  let [state, effects] = lifecycle.start;
+  const history: { event: E | null; from: S; to: S; effects: readonly F[] }[] = [
+    { event: null, from: state, to: state, effects },
+  ];
+  for (const event of events) {
+    const from = state;
+    [state, effects] = lifecycle.step(from, event);
+    history.push({ event, from, to: state, effects });
+  }
+  return history;
+}
+
+/** Any events in any order, also such as cannot be. */
+const anyOf = <E>(events: readonly E[]) => fc.array(fc.constantFrom(...events), { maxLength: 40 });
+
+const count = (history: readonly { effects: readonly Message[] }[], type: string): number =>
+  history.flatMap(({ effects }) => effects).filter((effect) => effect.type === type).length;
+
+describe.each(LIFECYCLES)('the lifecycle of a $name', ({ edges }) => {
+  it('answers every event in every state, and has a way to its end from each', () => {
+    const all = edges();
+    const states = new Map(all.map(({ from }) => [JSON.stringify(from), from]));
+    const perState = all.length / states.size;
+    expect(Number.isInteger(perState)).toBe(true);
+    const ends = new Set(['closed', 'over', 'stopped']);
+    const canEnd = new Set([...states].flatMap(([key, { kind }]) => (ends.has(kind) ? [key] : [])));
+    expect(canEnd.size).toBeGreaterThan(0);
+    for (let before = 0; before < canEnd.size; ) {
+      before = canEnd.size;
+      for (const { from, to } of all) if (canEnd.has(JSON.stringify(to))) canEnd.add(JSON.stringify(from));
+    }
+    expect(canEnd.size).toBe(states.size);
+  });
+
+  it('stays in its last state, and does nothing there', () => {
+    const last = edges().filter(({ from }) => ['closed', 'over', 'stopped'].includes(from.kind));
+    for (const { from, to, effects } of last) {
+      expect(to).toBe(from);
+      expect(effects).toEqual([]);
+    }
+  });
+});
+
+describe('a cell', () => {
+  it('begins a run only while it is idle, and answers each that it is given, until it is closed', () => {
+    fc.assert(
+      fc.property(anyOf(CELL_EVENTS), (events) => {
+        let running: string | null = null;
+        for (const { event, from, effects } of live(cellLifecycle, events)) {
+          const answers = effects.filter(
+            (effect): effect is Extract<CellEffect, { type: 'begin' | 'refuse' }> =>
+              effect.type === 'begin' || effect.type === 'refuse',
+          );
+          if (event?.type === 'assign' && from.kind !== 'closed') {
+            expect(answers).toMatchObject([{ run: event.run }]);
+          } else {
+            expect(answers).toEqual([]);
+          }
+          if (event?.type === 'finished' && event.run === running) running = null;
+          for (const answer of answers) {
+            if (answer.type !== 'begin') continue;
+            expect([running, from.kind]).toEqual([null, 'idle']);
+            running = answer.run;
+          }
+        }
+      }),
+    );
+  });
+
+  it('kills a run once, and only the one that it has', () => {
+    fc.assert(
+      fc.property(anyOf(CELL_EVENTS), (events) => {
+        let killable: string | null = null;
+        for (const { effects } of live(cellLifecycle, events)) {
+          for (const effect of effects) {
+            if (effect.type === 'begin') killable = effect.run;
+            if (effect.type !== 'kill') continue;
+            expect(effect.run).toBe(killable);
+            killable = null;
+          }
+        }
+      }),
+    );
+  });
+
+  it('is built once, comes up once, is cleared once', () => {
+    fc.assert(
+      fc.property(anyOf(CELL_EVENTS), (events) => {
+        const history = live(cellLifecycle, events);
+        expect(count(history, 'build')).toBe(1);
+        expect(count(history, 'up')).toBeLessThanOrEqual(1);
+        expect(count(history, 'clear')).toBeLessThanOrEqual(1);
+        // Nothing that was started goes away without being cleared.
+        const started = history.some(
+          ({ event, from }) => event?.type === 'started' && /^(starting|unwanted)$/.test(from.kind),
+        );
+        const closed = history.at(-1)?.to.kind === 'closed';
+        if (closed) expect(count(history, 'clear')).toBe(started ? 1 : 0);
+      }),
+    );
+  });
+});
+
+describe('a run', () => {
+  it('is settled once and last, written at most once, and never both written and released', () => {
+    fc.assert(
+      fc.property(anyOf(RUN_EVENTS), (events) => {
+        const history = live(runLifecycle, events);
+        const over = history.at(-1)?.to.kind === 'over';
+        expect(count(history, 'settle')).toBe(over ? 1 : 0);
+        const effects = history.flatMap((step) => step.effects.map(({ type }) => type));
+        if (over) expect(effects.at(-1)).toBe('settle');
+        expect(count(history, 'write') + count(history, 'release')).toBeLessThanOrEqual(1);
+        for (const once of ['ask-for-cell', 'claim', 'execute', 'kill', 'count', 'withdraw', 'lose']) {
+          expect(count(history, once)).toBeLessThanOrEqual(1);
+        }
+      }),
+    );
+  });
+
+  /** What the world answers to an effect: each way that it can go. */
+  function answersTo(effect: RunEffect): readonly RunEvent[] {
+    const of = (...types: RunEvent['type'][]): RunEvent[] =>
+      RUN_EVENTS.filter((event) => types.includes(event.type));
+    switch (effect.type) {
+      case 'ask-for-cell':
+        return of('assigned', 'no-room');
+      case 'claim':
+        return of('claimed', 'not-claimed', 'store-failed');
+      case 'execute':
+        return of('ended', 'broke');
+      case 'write':
+        return of('written', 'store-failed');
+      case 'release':
+        return of('released', 'store-failed');
+      default:
+        return [];
+    }
+  }
+
+  /** A whole run: the world answers what it is asked, and interrupts when it pleases. */
+  function liveInTheWorld(choices: readonly number[]) {
+    let [state, effects] = runLifecycle.start;
+    const done = [...effects];
+    const interruptions: RunEvent['type'][] = [];
+    let open = effects.flatMap(answersTo);
+    for (const choice of choices) {
+      if (open.length === 0) break;
+      // One in four times somebody interrupts before the answer is there.
+      const interrupts = choice % 4 === 0;
+      const possible = interrupts ? RUN_EVENTS.slice(-3) : open;
+      const event = possible.at((choice >> 2) % possible.length);
+      if (event === undefined) break;
+      if (interrupts) interruptions.push(event.type);
+      [state, effects] = runLifecycle.step(state, event);
+      done.push(...effects);
+      const next = effects.flatMap(answersTo);
+      if (!interrupts || state.kind === 'over') open = next;
+    }
+    return { state, done, interruptions, waits: open.length > 0 };
+  }
+
+  it('never waits for an answer that nobody owes it, and gives back what it claimed or writes its result', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(10_000), { minLength: 40, maxLength: 60 }), (choices) => {
+        const { state, done, interruptions, waits } = liveInTheWorld(choices);
+        if (!waits) expect(state.kind).toBe('over');
+        if (state.kind !== 'over') return;
+        const types = done.map(({ type }) => type);
+        if (state.outcome === 'hand-back' && types.includes('claim')) expect(types).toContain('release');
+        if (state.outcome === 'hand-back' && !types.includes('claim')) expect(types).not.toContain('release');
+        if (state.outcome === 'lock-lost') expect(interruptions).toContain('lock-lost');
+        if (types.includes('kill')) expect(interruptions.length).toBeGreaterThan(0);
+        if (types.includes('count')) expect(state.outcome).toBe('completed');
+      }),
+    );
+  });
+
+  it('whose lock is lost before its claim does not take the attempt from whoever has it now', () => {
+    const history = live(runLifecycle, [{ type: 'lock-lost' }, { type: 'assigned' }]);
+    expect(count(history, 'claim')).toBe(0);
+    expect(history.at(-1)?.to).toMatchObject({ kind: 'over', outcome: 'lock-lost' });
+  });
+
+  it('that is cancelled and then handed back is not to come back', () => {
+    const history = live(runLifecycle, [
+      { type: 'assigned' },
+      { type: 'claimed', attempt: 2, verdict: 'run' },
+      { type: 'cancel' },
+      { type: 'hand-back' },
+      { type: 'ended', killed: true },
+    ]);
+    expect(history.at(-1)?.effects).toEqual([{ type: 'write', what: 'result', attempt: 2 }]);
+  });
+});
+
+describe('a node', () => {
+  it('consumes once, leaves Redis once, closes its cells once and last', () => {
+    fc.assert(
+      fc.property(anyOf(NODE_EVENTS), (events) => {
+        const history = live(nodeLifecycle, events);
+        for (const once of ['consume', 'stop-consuming', 'await-grace', 'hand-back', 'await-hand-back']) {
+          expect(count(history, once)).toBeLessThanOrEqual(1);
+        }
+        const stopped = history.at(-1)?.to.kind === 'stopped';
+        const closing = history.at(-1)?.to.kind === 'closing';
+        expect(count(history, 'close-cells')).toBe(stopped || closing ? 1 : 0);
+        const parted = count(history, 'disconnect') + count(history, 'cut');
+        if (stopped) expect(parted).toBe(1);
+        else expect(parted).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
+  it('pauses and resumes in turn, and never after it was asked to leave', () => {
+    fc.assert(
+      fc.property(anyOf(NODE_EVENTS), (events) => {
+        let [paused, leaving] = [false, false];
+        for (const { event, effects } of live(nodeLifecycle, events)) {
+          leaving ||= event?.type === 'drain' || event?.type === 'abandon';
+          for (const { type } of effects) {
+            if (type !== 'pause' && type !== 'resume') continue;
+            expect([paused, leaving]).toEqual([type === 'resume', false]);
+            paused = type === 'pause';
+          }
+        }
+      }),
+    );
+  });
+});
