@@ -1,5 +1,6 @@
 export * from './connection.js';
 export * from './events.js';
+export * from './eviction.js';
 export * from './keys.js';
 export * from './queue.js';
 export * from './redis-location.js';
