@@ -7,3 +7,4 @@ export * from './redis-location.js';
 export * from './redis-settings.js';
 export * from './store.js';
 export * from './synthetic-result.js';
+export * from './trouble.js';

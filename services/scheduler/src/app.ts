@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type Engine, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
-import { QUEUE_PREFIX, RunStore, subscribeFinished, type RedisConnection } from '@sandpiper/store';
+import { onTrouble, QUEUE_PREFIX, RunStore, subscribeFinished, type RedisConnection } from '@sandpiper/store';
 import { createSchedulerMetrics, type Logger, type SchedulerSnapshot } from '@sandpiper/telemetry';
 import { Queue } from 'bullmq';
 import { fastify, type FastifyError } from 'fastify';
@@ -74,7 +74,7 @@ function makeContext(deps: AppDeps): Context {
   });
   // Errors reach whoever awaits the command; without a listener they would end the process too.
   queue.on('error', () => undefined);
-  redis.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
+  onTrouble(redis, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
   deps.subscriber.on('error', () => undefined);
   const gate = new RedisGate(redis, log);
   const admission = new Admission(store, queue, {

@@ -3,6 +3,7 @@ import {
   connectPatient,
   connectSubscriber,
   MAX_STALLED,
+  onTrouble,
   QUEUE_PREFIX,
   RunStore,
   subscribeCancel,
@@ -55,10 +56,11 @@ export class WorkerNode {
   private constructor(private readonly options: NodeOptions) {
     const { name, redis, metrics, log, cpus } = options;
     this.connections = {
-      commands: quiet(connectPatient(redis), log),
+      commands: connectPatient(redis),
       blocking: quiet(connectPatient(redis), log),
       subscriber: quiet(connectSubscriber(redis), log),
     };
+    onTrouble(this.connections.commands, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
     const store = new RunStore(this.connections.commands, options.retentionSeconds);
     this.pool = new CellPool({
       node: name,
@@ -197,7 +199,7 @@ export class WorkerNode {
   }
 }
 
-/** Redis going away is a state (readiness, metrics), not a stream of error lines. */
+/** What goes wrong with one connection goes wrong with all, and one of them tells. */
 function quiet<T extends RedisConnection>(connection: T, log: Logger): T {
   connection.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
   return connection;
