@@ -7,6 +7,7 @@ import {
   BatchStore,
   DeadLetterStore,
   NodeRegistry,
+  onTrouble,
   QUEUE_PREFIX,
   RunStore,
   subscribeEvents,
@@ -107,7 +108,7 @@ function makeContext(deps: AppDeps): Context {
   });
   // Errors reach whoever awaits the command; without a listener they would end the process too.
   queue.on('error', () => undefined);
-  redis.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
+  onTrouble(redis, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
   deps.subscriber.on('error', () => undefined);
   const gate = new RedisGate(redis, log);
   const dispatcher = new Dispatcher({ store, batches, backlog, nodes, queue, log, up: () => gate.up });

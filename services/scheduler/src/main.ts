@@ -3,6 +3,7 @@ import { createLogger, superviseProcess, tellParent, type Logger } from '@sandpi
 import { buildApp } from './app.js';
 import { authOf, readConfig, type Config } from './config.js';
 import type { App } from './context.js';
+import { adviseOnRedis } from './redis-advice.js';
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
@@ -11,6 +12,7 @@ async function main(): Promise<void> {
   const settings = redisSettings(config);
   const redis = connectFailFast(settings, config.SANDPIPER_REDIS_TIMEOUT_MS);
   const subscriber = connectSubscriber(settings);
+  adviseOnRedis(redis, log);
   const app = await buildApp({
     redis,
     subscriber,

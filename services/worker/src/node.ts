@@ -11,6 +11,7 @@ import {
   connectPatient,
   connectSubscriber,
   NodeRegistry,
+  onTrouble,
   QUEUE_PREFIX,
   type RedisConnection,
   type RedisTarget,
@@ -86,10 +87,11 @@ export class WorkerNode {
   private constructor(private readonly options: NodeOptions) {
     const { name, redis, metrics, log, cpus, clock = systemClock } = options;
     this.connections = {
-      commands: quiet(connectPatient(redis), log),
+      commands: connectPatient(redis),
       blocking: quiet(connectPatient(redis), log),
       subscriber: quiet(connectSubscriber(redis), log),
     };
+    onTrouble(this.connections.commands, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
     const store = new RunStore(this.connections.commands, options.retention);
     this.policy = policyOf(options);
     const inspect = inspectNode(log, metrics, () => this.showState());
@@ -297,7 +299,7 @@ function whenOver(work: Promise<unknown>, self: Self<NodeEvent>, event: NodeEven
   );
 }
 
-/** Redis going away is a state (readiness, metrics), not a stream of error lines. */
+/** What goes wrong with one connection goes wrong with all, and one of them tells. */
 function quiet<T extends RedisConnection>(connection: T, log: Logger): T {
   connection.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
   return connection;

@@ -67,8 +67,9 @@ function describeTopology<T extends Topology>(
   name: string,
   start: () => Promise<T>,
   more: (redis: () => T, bench: () => TopologyBench) => void = () => undefined,
+  skipped = false,
 ): void {
-  describe(`on ${name}`, () => {
+  describe.skipIf(skipped)(`on ${name}`, () => {
     let redis: T;
     let bench: TopologyBench;
 
@@ -150,4 +151,34 @@ describeTopology(
   (redis, bench) => {
     afterHurt('the master of our slot hung', redis, bench, (cluster) => cluster.freezeMaster());
   },
+);
+
+const valkey = process.env['TEST_VALKEY'];
+const onValkey = (what: string): string =>
+  `Valkey, ${what}${valkey === undefined ? ' (skipped, it needs TEST_VALKEY, the path of a valkey-server)' : ''}`;
+const program = valkey ?? 'valkey-server';
+
+describeTopology(
+  onValkey('one server, TLS, as a user with a name'),
+  () => LocalRedis.start({ program, listen: 'tls', namedUser: true }),
+  undefined,
+  valkey === undefined,
+);
+
+describeTopology(
+  onValkey('three Sentinels'),
+  () => SentinelRedis.start({ program }),
+  (redis, bench) => {
+    afterHurt('the master was killed', redis, bench, (sentinel) => sentinel.killMaster());
+  },
+  valkey === undefined,
+);
+
+describeTopology(
+  onValkey('a cluster'),
+  () => ClusterRedis.start({ program }),
+  (redis, bench) => {
+    afterHurt('the master of our slot was killed', redis, bench, (cluster) => cluster.killMaster());
+  },
+  valkey === undefined,
 );

@@ -5,6 +5,7 @@ export interface RedisVariables {
   readonly SANDPIPER_REDIS_URL: string;
   readonly SANDPIPER_REDIS_USERNAME?: string;
   readonly SANDPIPER_REDIS_PASSWORD_FILE?: string;
+  readonly SANDPIPER_REDIS_SENTINEL_USERNAME?: string;
   readonly SANDPIPER_REDIS_SENTINEL_PASSWORD_FILE?: string;
   readonly SANDPIPER_REDIS_CA?: string;
   readonly SANDPIPER_REDIS_CERT?: string;

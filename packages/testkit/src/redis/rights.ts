@@ -8,13 +8,19 @@ const DOCUMENT = new URL('../../../../docs/redis.md', import.meta.url);
 /** Whom the tests' own administration is done as: the services' user may not do it. */
 export const ADMIN = { username: 'admin', password: 'for-tests-alone' } as const;
 
+const ADMIN_LINE = `user ${ADMIN.username} on >${ADMIN.password} ~* &* +@all`;
+
+/** Who the services are to Sentinels. */
+export const SENTINEL_CLIENT = { username: 'sandpiper-sentinel', password: 'asked-by-sentinels' } as const;
+
 /** Who the services are where a test wants a user with a name. */
 const SERVICE = { username: 'sandpiper', password: 'also-for-tests' } as const;
 
-/** The rules that docs/redis.md gives the services' user, from the very line that it shows. */
-function documentedRights(): string {
-  const rules = /^ACL SETUSER sandpiper reset on >PASSWORD (.+)$/m.exec(readFileSync(DOCUMENT, 'utf8'))?.[1];
-  if (rules === undefined) throw new Error('docs/redis.md has no line "ACL SETUSER sandpiper ..."');
+/** The rules that docs/redis.md gives a user, from the very line that it shows. */
+function documentedRights(user: 'sandpiper' | 'sandpiper-sentinel'): string {
+  const line = new RegExp(`^ACL SETUSER ${user} reset on >PASSWORD (.+)$`, 'm');
+  const rules = line.exec(readFileSync(DOCUMENT, 'utf8'))?.[1];
+  if (rules === undefined) throw new Error(`docs/redis.md has no line "ACL SETUSER ${user} ..."`);
   return rules;
 }
 
@@ -30,13 +36,19 @@ export async function userVariables(folder: string) {
  * so that a command which is not shows in the test that needs it.
  */
 export function userLines(named: boolean): string[] {
-  const rights = documentedRights();
+  const rights = documentedRights('sandpiper');
   return [
     ...(named
       ? ['user default off', `user ${SERVICE.username} on >${SERVICE.password} ${rights}`]
       : [`user default on nopass ${rights}`]),
-    `user ${ADMIN.username} on >${ADMIN.password} ~* &* +@all`,
+    ADMIN_LINE,
   ];
+}
+
+/** The same for a Sentinel. */
+export function sentinelUserLines(): string[] {
+  const { username, password } = SENTINEL_CLIENT;
+  return ['user default off', `user ${username} on >${password} ${documentedRights(username)}`, ADMIN_LINE];
 }
 
 /** @throws Error that names what was tried and not allowed since the server began. */

@@ -13,10 +13,9 @@ import { freePort } from '../free-port.js';
 import { ServerProcess } from '../server-process.js';
 import { RedisNode } from './node.js';
 import type { RedisVariables } from './redis-server.js';
-import { ADMIN, userVariables } from './rights.js';
+import { ADMIN, checkRights, SENTINEL_CLIENT, sentinelUserLines, userVariables } from './rights.js';
 
 const MASTER = 'sandpiper-test';
-const SENTINEL_PASSWORD = 'asked-by-sentinels';
 
 /** How soon a master is believed dead, milliseconds: short, for tests wait for it. */
 const DOWN_AFTER_MS = 500;
@@ -95,11 +94,12 @@ export class SentinelRedis {
   }
 
   async stop(): Promise<void> {
+    const checked = await Promise.allSettled(this.sentinels.map((one) => askSentinel(one, checkRights)));
     for (const { process } of this.sentinels) await process.kill();
-    // The replica first: it has seen the commands too, but a master that was killed can tell nothing.
-    const ended = await Promise.allSettled(this.nodes.map((node) => node.stop()));
+    const stopped = await Promise.allSettled(this.nodes.map((node) => node.stop()));
+
     await rm(this.folder, { recursive: true, force: true });
-    const failed = ended.find((end) => end.status === 'rejected');
+    const failed = [...checked, ...stopped].find((end) => end.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }
 
@@ -147,8 +147,9 @@ async function startSentinel(where: {
     ...Object.entries(portSettings(port, certificates)).map(([name, value]) => `${name} ${value}`),
     'bind 127.0.0.1',
     `dir ${folder}`,
-    `requirepass ${SENTINEL_PASSWORD}`,
-    `sentinel sentinel-pass ${SENTINEL_PASSWORD}`,
+    ...sentinelUserLines(),
+    `sentinel sentinel-user ${ADMIN.username}`,
+    `sentinel sentinel-pass ${ADMIN.password}`,
     `sentinel monitor ${MASTER} 127.0.0.1 ${master.port} ${quorum}`,
     `sentinel auth-user ${MASTER} ${ADMIN.username}`,
     `sentinel auth-pass ${MASTER} ${ADMIN.password}`,
@@ -169,7 +170,7 @@ async function askSentinel<T>(sentinel: Sentinel | undefined, ask: (redis: Redis
     host: '127.0.0.1',
     port: sentinel.port,
     ...clientTls(sentinel.certificates),
-    password: SENTINEL_PASSWORD,
+    ...ADMIN,
     maxRetriesPerRequest: null,
     enableReadyCheck: false,
     disableClientInfo: true,
@@ -191,12 +192,13 @@ async function knowsAll(sentinel: Sentinel, others: number): Promise<boolean> {
 
 async function variablesFor(folder: string, sentinels: readonly Sentinel[]): Promise<RedisVariables> {
   const passwordFile = join(folder, 'sentinel-password');
-  await writeFile(passwordFile, SENTINEL_PASSWORD, { mode: 0o600 });
+  await writeFile(passwordFile, SENTINEL_CLIENT.password, { mode: 0o600 });
   const hosts = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',');
   const certificates = sentinels[0]?.certificates;
   const scheme = certificates === undefined ? 'redis' : 'rediss';
   return {
     SANDPIPER_REDIS_URL: `${scheme}-sentinel://${hosts}/${MASTER}`,
+    SANDPIPER_REDIS_SENTINEL_USERNAME: SENTINEL_CLIENT.username,
     SANDPIPER_REDIS_SENTINEL_PASSWORD_FILE: passwordFile,
     ...(await userVariables(folder)),
     ...tlsVariables(certificates),
