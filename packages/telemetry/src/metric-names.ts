@@ -27,6 +27,8 @@ export const METRIC_NAMES = {
   schedulerQueueDepth: 'sandpiper_scheduler_queue_depth',
   /** Counter {status, engine}: runs that ended, all nodes together, as counted in Redis. */
   schedulerRuns: 'sandpiper_runs_total',
+  /** Counter {outcome}: attempts to send a callback (delivered, retry, given-up). */
+  schedulerCallbacks: 'sandpiper_scheduler_callbacks_total',
   /** Gauge: 1 when the scheduler's connection to Redis is up. */
   schedulerRedisUp: 'sandpiper_scheduler_redis_up',
   /** Counter {method, route, status}: HTTP requests answered. */

@@ -22,6 +22,7 @@ export interface SchedulerMetrics {
   readonly render: () => Promise<string>;
   readonly submitted: Counter<'kind'>;
   readonly refused: Counter<'reason'>;
+  readonly callbacks: Counter<'outcome'>;
   readonly httpRequests: Counter<'method' | 'route' | 'status'>;
   readonly httpDuration: Histogram<'method' | 'route'>;
 }
@@ -73,6 +74,12 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
       name: METRIC_NAMES.schedulerRefused,
       help: 'Well-formed submissions refused, by reason',
       labelNames: ['reason'] as const,
+      registers,
+    }),
+    callbacks: new Counter({
+      name: METRIC_NAMES.schedulerCallbacks,
+      help: 'Attempts to send a callback, by outcome',
+      labelNames: ['outcome'] as const,
       registers,
     }),
     httpRequests: new Counter({

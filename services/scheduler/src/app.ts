@@ -27,6 +27,7 @@ import { Admission, type LimitCeilings } from './admission.js';
 import { authenticate, type AuthOptions } from './auth.js';
 import { followersOf } from './batch-follower.js';
 import { BatchIntake } from './batch-intake.js';
+import { type CallbackOptions, Callbacks } from './callbacks/callbacks.js';
 import type { App, Context } from './context.js';
 import { Dispatcher } from './dispatcher.js';
 import { closePromptly } from './drain.js';
@@ -35,6 +36,7 @@ import { RedisGate } from './redis-gate.js';
 import { administrationRoutes } from './routes/administration.js';
 import { batchIntakeRoute, batchStreamRoutes } from './routes/batch-streams.js';
 import { batchRoutes } from './routes/batches.js';
+import { callbackRoutes } from './routes/callbacks.js';
 import { operationRoutes } from './routes/operations.js';
 import { runRoutes } from './routes/runs.js';
 import { validatorCompiler } from './validation.js';
@@ -51,10 +53,14 @@ export interface AppDeps {
   readonly maxQueue: number;
   readonly retention: Partial<Retention>;
   readonly auth: AuthOptions;
+  /** Without it callbacks are refused. */
+  readonly callbacks?: CallbackOptions;
   readonly ceilings?: LimitCeilings;
   /** What the nodes have; default the seccomp engine. */
   readonly engines?: readonly Engine[];
 }
+
+const NO_CALLBACKS = 'this service signs no callbacks: SANDPIPER_CALLBACK_SECRET is not set';
 
 /** A client that sends its request more slowly than this is cut off. */
 const REQUEST_TIMEOUT_MS = 120_000;
@@ -87,6 +93,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     done();
   });
   administrationRoutes(app, context);
+  callbackRoutes(app, context);
   operationRoutes(app, context, () => context.store.ping());
   followEvents(app, deps, context);
   return app;
@@ -111,13 +118,23 @@ function makeContext(deps: AppDeps): Context {
   deps.subscriber.on('error', () => undefined);
   const gate = new RedisGate(redis, log);
   const dispatcher = new Dispatcher({ store, batches, backlog, nodes, queue, log, up: () => gate.up });
+  const metrics = createSchedulerMetrics(() => snapshot(gate, store, backlog));
+  const callbacks =
+    deps.callbacks === undefined
+      ? null
+      : new Callbacks(deps.callbacks, {
+          redis,
+          log,
+          up: () => gate.up,
+          onOutcome: (outcome) => metrics.callbacks.inc({ outcome }),
+        });
   const admission = new Admission(
     store,
     {
       maxQueue: deps.maxQueue,
       ceilings: deps.ceilings ?? {},
       engines: deps.engines ?? ['seccomp'],
-      callbacks: false,
+      callbackFault: (url) => (callbacks === null ? NO_CALLBACKS : callbacks.faultOf(url)),
     },
     () => dispatcher.wake(),
   );
@@ -134,7 +151,8 @@ function makeContext(deps: AppDeps): Context {
     admission,
     intake: new BatchIntake(batches, admission),
     dispatcher,
-    metrics: createSchedulerMetrics(() => snapshot(gate, store, backlog)),
+    callbacks,
+    metrics,
     log,
     waiters: new Waiters(),
   };
@@ -182,13 +200,14 @@ async function describeApi(app: App): Promise<void> {
 }
 
 function followEvents(app: App, deps: AppDeps, context: Context): void {
-  const { waiters, dispatcher } = context;
+  const { waiters, dispatcher, callbacks } = context;
   const subscription = subscribeEvents(deps.subscriber, {
     onFinished(event) {
       waiters.wake(event.runId);
       if (event.batchId !== '') waiters.wake(followersOf(event.batchId));
       if (event.batchDone) waiters.wake(event.batchId);
       dispatcher.wake();
+      callbacks?.wake();
     },
     onNodesChanged: () => dispatcher.nodesChanged(),
     onReady() {
@@ -200,13 +219,14 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
   deps.redis.on('close', () => waiters.wakeAll());
   deps.redis.on('ready', () => dispatcher.nodesChanged());
   dispatcher.start();
+  callbacks?.start();
   app.addHook('preClose', (done) => {
     waiters.close();
     done();
   });
   app.addHook('onClose', async () => {
     subscription.close();
-    await dispatcher.close();
+    await Promise.all([dispatcher.close(), callbacks?.close()]);
     await context.queue.close().catch(() => undefined);
     deps.redis.disconnect();
   });

@@ -132,7 +132,10 @@ else
   redis.call('HDEL', KEYS[1], 'request')
 end
 redis.call('HINCRBY', '${KEYS.finished}', ARGV[3] .. '|' .. run[2], 1)
-if run[4] and run[4] ~= '' then redis.call('ZADD', '${KEYS.callbacks}', ARGV[7], id) end
+if run[4] and run[4] ~= '' then
+  local time = redis.call('TIME')
+  redis.call('ZADD', '${KEYS.callbacks}', time[1] .. string.sub('000000' .. time[2], -6, -4), id)
+end
 local batchDone = '0'
 if ARGV[6] ~= '-' and redis.call('EXISTS', KEYS[2]) == 1 then
   local done = redis.call('HINCRBY', KEYS[2], 'done', 1)
