@@ -14,7 +14,7 @@ import {
   type RedisConnection,
   type Retention,
 } from '@sandpiper/store';
-import { createSchedulerMetrics, type Logger, type SchedulerSnapshot } from '@sandpiper/telemetry';
+import { countReconnects, createSchedulerMetrics, type Logger } from '@sandpiper/telemetry';
 import { Queue } from 'bullmq';
 import { fastify, type FastifyError } from 'fastify';
 import {
@@ -31,6 +31,7 @@ import { type CallbackOptions, Callbacks } from './callbacks/callbacks.js';
 import type { App, Context } from './context.js';
 import { Dispatcher } from './dispatcher.js';
 import { closePromptly } from './drain.js';
+import { takeSnapshot } from './metrics-snapshot.js';
 import { problemHandler } from './problems.js';
 import { RedisGate } from './redis-gate.js';
 import { administrationRoutes } from './routes/administration.js';
@@ -105,6 +106,7 @@ function makeContext(deps: AppDeps): Context {
   const batches = new BatchStore(redis, deps.retention.retentionSeconds);
   const backlog = new Backlog(redis);
   const nodes = new NodeRegistry(redis);
+  const deadLetters = new DeadLetterStore(redis);
   const queue = new Queue<RunJob>(RUN_QUEUE, {
     connection: redis,
     prefix: QUEUE_PREFIX,
@@ -117,8 +119,15 @@ function makeContext(deps: AppDeps): Context {
   redis.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
   deps.subscriber.on('error', () => undefined);
   const gate = new RedisGate(redis, log);
-  const dispatcher = new Dispatcher({ store, batches, backlog, nodes, queue, log, up: () => gate.up });
-  const metrics = createSchedulerMetrics(() => snapshot(gate, store, backlog));
+  const metrics = createSchedulerMetrics(() =>
+    takeSnapshot({ redis, gate, store, batches, backlog, nodes, deadLetters, dispatcher, callbacks }),
+  );
+  countReconnects(redis, metrics.redisReconnects);
+  const dispatcher = new Dispatcher({
+    ...{ store, batches, backlog, nodes, queue, log },
+    up: () => gate.up,
+    onHandedOverAgain: () => metrics.handedOverAgain.inc(),
+  });
   const callbacks =
     deps.callbacks === undefined
       ? null
@@ -143,7 +152,7 @@ function makeContext(deps: AppDeps): Context {
     batches,
     backlog,
     nodes,
-    deadLetters: new DeadLetterStore(redis),
+    deadLetters,
     tenants: new TenantStore(redis),
     keys: new ApiKeyStore(redis),
     queue,
@@ -156,21 +165,6 @@ function makeContext(deps: AppDeps): Context {
     log,
     waiters: new Waiters(),
   };
-}
-
-async function snapshot(
-  gate: RedisGate,
-  store: RunStore,
-  backlog: Backlog,
-): Promise<SchedulerSnapshot | null> {
-  try {
-    return await gate.run(async () => {
-      const { waiting, dispatched, running } = await backlog.counts();
-      return { waiting: waiting + dispatched, active: running, finished: await store.finishedCounts() };
-    });
-  } catch {
-    return null;
-  }
 }
 
 function countRequests(app: App, context: Context): void {

@@ -11,7 +11,7 @@ import {
   subscribeCancel,
   UNLIMITED,
 } from '@sandpiper/store';
-import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
+import { countReconnects, type Logger, type NodeMetrics } from '@sandpiper/telemetry';
 import { WaitingError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { CellFactory } from './cell-like.js';
@@ -64,6 +64,7 @@ export class WorkerNode {
       blocking: quiet(connectPatient(redis), log),
       subscriber: quiet(connectSubscriber(redis), log),
     };
+    countReconnects(this.connections.commands, metrics.redisReconnects);
     const store = new RunStore(this.connections.commands, options.retention);
     this.pool = new CellPool({
       node: name,

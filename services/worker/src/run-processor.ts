@@ -3,6 +3,7 @@ import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/cont
 import { syntheticResult, type RunStore } from '@sandpiper/store';
 import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
 import type { CellPool, Lease } from './cell-pool.js';
+import { RunRecord } from './run-record.js';
 
 /** Why the guest of a run was killed, where that was not the program's doing. */
 type Interruption = 'cancel' | 'lock-lost' | 'hand-back';
@@ -27,6 +28,7 @@ interface Taken {
   readonly attempt: number;
   readonly request: RunRequest;
   readonly lease: Lease;
+  readonly record: RunRecord;
 }
 
 export interface RunProcessorOptions {
@@ -96,14 +98,15 @@ export class RunProcessor {
   private async runIn(lease: Lease, run: ActiveRun): Promise<Outcome> {
     const { store, node, metrics, log } = this.options;
     const { id } = run;
+    const askedAt = performance.now();
     const claim = await store.claim(id, node, lease.cellId);
     if (claim.verdict === 'done' || claim.verdict === 'missing') {
       if (claim.verdict === 'missing') log.warn({ runId: id }, 'a job without a run was dropped');
       return 'completed';
     }
-    const taken: Taken = { ...claim, lease };
+    const record = new RunRecord(metrics, claim, askedAt);
+    const taken: Taken = { ...claim, lease, record };
     if (claim.verdict === 'cancel') run.interruption ??= 'cancel';
-    metrics.queueWait.observe(Math.max(0, Date.now() - claim.submittedAt) / 1000);
     if (claim.verdict === 'poison') {
       const message = `given up: what ran it died, or failed inside the sandbox, ${claim.deaths} times`;
       log.error({ runId: id, deaths: claim.deaths }, 'a run was given up');
@@ -115,13 +118,14 @@ export class RunProcessor {
     try {
       result = await this.execute(run, taken);
     } catch (error) {
-      if (run.interruption === 'lock-lost') return this.lose('lock-lost');
+      if (run.interruption === 'lock-lost') return lose(record, 'lock-lost');
       return this.attemptFailed(run, taken, error);
     }
-    if (run.interruption === 'lock-lost') return this.lose('lock-lost');
+    record.ran(result);
+    if (run.interruption === 'lock-lost') return lose(record, 'lock-lost');
     if (run.interruption === 'hand-back' && result.status === 'cancelled') {
       await store.release(id, taken.attempt);
-      return this.lose('hand-back');
+      return lose(record, 'hand-back');
     }
     await this.finish(result, taken);
     return 'completed';
@@ -148,7 +152,7 @@ export class RunProcessor {
     if (run.interruption === 'hand-back') {
       // The cell was closed under it because we leave: no fault of anybody's.
       await store.release(id, attempt);
-      return this.lose('hand-back');
+      return lose(taken.record, 'hand-back');
     }
     log.error({ err: error, runId: id, attempt, cell: lease.cellId }, 'an attempt failed inside the sandbox');
     if (run.interruption === 'cancel') {
@@ -162,28 +166,21 @@ export class RunProcessor {
     }
     // Counted there; the claim that finds it has died too often gives it up.
     await store.release(id, attempt, true);
-    this.lose('sandbox-failure');
+    taken.record.lost('sandbox-failure');
     throw error;
   }
 
   private async finish(result: RunResult, taken: Taken, dead = false): Promise<void> {
-    const { store, metrics, log } = this.options;
-    const { attempt } = taken;
+    const { store, log } = this.options;
+    const { attempt, record } = taken;
     const verdict = await store.finish(result, attempt, dead);
+    record.written(result, verdict);
     if (verdict !== 'accepted') {
+      record.lost('result-refused');
       log.warn({ runId: result.id, attempt, verdict }, 'a result was not accepted');
-      this.lose('result-refused');
       return;
     }
-    metrics.runs.inc({ status: result.status, engine: result.engine });
-    metrics.runDuration.observe({ engine: result.engine }, result.usage.wallMs / 1000);
-    metrics.runCpu.observe({ engine: result.engine }, result.usage.cpuMs / 1000);
     log.info({ runId: result.id, attempt, cell: result.cell, status: result.status }, 'a run ended');
-  }
-
-  private lose<T extends string>(reason: T): T {
-    this.options.metrics.lostAttempts.inc({ reason });
-    return reason;
   }
 
   private unstarted(
@@ -198,6 +195,11 @@ export class RunProcessor {
     const place = { node: this.options.node, cell: lease.cellId };
     return syntheticResult({ id: run.id, status, message, limits, engine, attempt, ...place });
   }
+}
+
+function lose<T extends 'lock-lost' | 'hand-back'>(record: RunRecord, reason: T): T {
+  record.lost(reason);
+  return reason;
 }
 
 /** Keeps the compiler from assuming that a field which events change stayed what it was. */
