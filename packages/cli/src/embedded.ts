@@ -13,6 +13,7 @@ import {
   spawnRedis,
   type Durability,
 } from './embedded-redis.js';
+import { callbackSecret } from './embedded-secret.js';
 import { dealCpus, LogFile, serviceReady, spawnService } from './embedded-services.js';
 import { defaultStateDir, SERVICE_FILE, type ServiceFile } from './state-folder.js';
 
@@ -169,6 +170,7 @@ class Parts {
           SANDPIPER_HOST: this.options.host ?? DEFAULT_HOST,
           SANDPIPER_PORT: String(port),
           SANDPIPER_ADMIN_KEY: this.adminKey,
+          SANDPIPER_CALLBACK_SECRET: callbackSecret(this.stateDir),
         });
         return spawnService('scheduler', env, log.fd);
       },

@@ -1,6 +1,7 @@
 export * from './access.js';
 export * from './batch.js';
 export * from './bytes.js';
+export * from './callback.js';
 export * from './dead-letter.js';
 export * from './limits.js';
 export * from './node.js';

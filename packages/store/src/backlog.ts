@@ -51,6 +51,15 @@ export class Backlog {
     return { waiting: Number(waiting ?? 0), dispatched: Number(dispatched), running: Number(running) };
   }
 
+  /** Runs of each tenant that were dispatched and have not ended; those with the most first. */
+  async inflight(): Promise<{ tenant: string; count: number }[]> {
+    const hash = await this.redis.hgetall(KEYS.inflight);
+    return Object.entries(hash)
+      .map(([tenant, count]) => ({ tenant, count: Number(count) }))
+      .sort((a, b) => b.count - a.count)
+      .slice(0, SHOWN_TENANTS);
+  }
+
   async byTenant(now = Date.now()): Promise<BacklogFacts[]> {
     const tenants = await this.redis.zrange(KEYS.active, 0, SHOWN_TENANTS - 1);
     const lengths = this.redis.pipeline();

@@ -143,6 +143,11 @@ export class BatchStore {
     return this.redis.zrangebyscore(KEYS.staging, '-inf', time, 'LIMIT', 0, 100);
   }
 
+  /** How many are being taken in. */
+  stagingCount(): Promise<number> {
+    return this.redis.zcard(KEYS.staging);
+  }
+
   /** @returns null for one that nobody knows, or that is not whole yet. */
   async facts(id: string): Promise<BatchFacts | null> {
     const hash = await this.redis.hgetall(batchKey(id));

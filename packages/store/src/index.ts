@@ -1,6 +1,7 @@
 export * from './api-keys.js';
 export * from './backlog.js';
 export * from './batch-store.js';
+export * from './callbacks.js';
 export * from './connection.js';
 export * from './dead-letters.js';
 export * from './events.js';

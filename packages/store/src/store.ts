@@ -50,6 +50,8 @@ export type Claim =
       readonly attempt: number;
       /** Milliseconds since the epoch. */
       readonly submittedAt: number;
+      /** When it was last handed to the queue, milliseconds since the epoch; null where nobody knows any more. */
+      readonly dispatchedAt: number | null;
       /** How often what ran it has died. */
       readonly deaths: number;
       readonly request: RunRequest;
@@ -150,7 +152,7 @@ export class RunStore {
       Date.now(),
       MAX_DEATHS,
     );
-    const [verdict, attempt, submittedAt, deaths, request, , trace] = reply as [
+    const [verdict, attempt, submittedAt, deaths, request, , trace, dispatched] = reply as [
       Claim['verdict'],
       number,
       number,
@@ -158,9 +160,18 @@ export class RunStore {
       string,
       string,
       string,
+      string | null,
     ];
     if (verdict === 'done' || verdict === 'missing') return { verdict };
-    return { verdict, attempt, submittedAt, deaths, request: JSON.parse(request) as RunRequest, trace };
+    return {
+      verdict,
+      attempt,
+      submittedAt,
+      dispatchedAt: dispatched === null ? null : Number(dispatched),
+      deaths,
+      request: JSON.parse(request) as RunRequest,
+      trace,
+    };
   }
 
   /**

@@ -16,8 +16,8 @@ export interface AdmissionOptions {
   readonly maxQueue: number;
   readonly ceilings: LimitCeilings;
   readonly engines: readonly Engine[];
-  /** Whether results can be sent to addresses: there is a secret to sign them with. */
-  readonly callbacks: boolean;
+  /** Why no callback is sent to an address, in words that follow the field's name; null where one is. */
+  readonly callbackFault: (url: string) => string | null;
 }
 
 /** Who submits, and under which trace. */
@@ -61,16 +61,14 @@ export class Admission {
    * @param prefix where it stands in the body, e.g. `runs.3.`
    */
   admit(request: RunRequest, prefix: string): { readonly request: RunRequest; readonly limits: Limits } {
-    const { engines, callbacks } = this.options;
+    const { engines, callbackFault } = this.options;
     const engine = request.engine ?? 'seccomp';
     if (!engines.includes(engine)) {
       const message = `no node here has the engine ${engine}; there are ${engines.join(', ')}`;
       throw new Problem('invalid-request', message, { path: `${prefix}engine` });
     }
-    if (request.callbackUrl !== undefined && !callbacks) {
-      const message = 'this service signs no callbacks: SANDPIPER_CALLBACK_SECRET is not set';
-      throw new Problem('invalid-request', message, { path: `${prefix}callbackUrl` });
-    }
+    const fault = request.callbackUrl === undefined ? null : callbackFault(request.callbackUrl);
+    if (fault !== null) throw new Problem('invalid-request', fault, { path: `${prefix}callbackUrl` });
     const limits = this.clampedLimits(request);
     // The key has done its work; the run needs it no more.
     const { idempotencyKey: _used, ...rest } = request;

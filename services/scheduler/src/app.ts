@@ -15,7 +15,7 @@ import {
   type RedisConnection,
   type Retention,
 } from '@sandpiper/store';
-import { createSchedulerMetrics, type Logger, type SchedulerSnapshot } from '@sandpiper/telemetry';
+import { countReconnects, createSchedulerMetrics, type Logger } from '@sandpiper/telemetry';
 import { Queue } from 'bullmq';
 import { fastify, type FastifyError } from 'fastify';
 import {
@@ -28,14 +28,17 @@ import { Admission, type LimitCeilings } from './admission.js';
 import { authenticate, type AuthOptions } from './auth.js';
 import { followersOf } from './batch-follower.js';
 import { BatchIntake } from './batch-intake.js';
+import { type CallbackOptions, Callbacks } from './callbacks/callbacks.js';
 import type { App, Context } from './context.js';
 import { Dispatcher } from './dispatcher.js';
 import { closePromptly } from './drain.js';
+import { takeSnapshot } from './metrics-snapshot.js';
 import { problemHandler } from './problems.js';
 import { RedisGate } from './redis-gate.js';
 import { administrationRoutes } from './routes/administration.js';
 import { batchIntakeRoute, batchStreamRoutes } from './routes/batch-streams.js';
 import { batchRoutes } from './routes/batches.js';
+import { callbackRoutes } from './routes/callbacks.js';
 import { operationRoutes } from './routes/operations.js';
 import { runRoutes } from './routes/runs.js';
 import { validatorCompiler } from './validation.js';
@@ -52,10 +55,14 @@ export interface AppDeps {
   readonly maxQueue: number;
   readonly retention: Partial<Retention>;
   readonly auth: AuthOptions;
+  /** Without it callbacks are refused. */
+  readonly callbacks?: CallbackOptions;
   readonly ceilings?: LimitCeilings;
   /** What the nodes have; default the seccomp engine. */
   readonly engines?: readonly Engine[];
 }
+
+const NO_CALLBACKS = 'this service signs no callbacks: SANDPIPER_CALLBACK_SECRET is not set';
 
 /** A client that sends its request more slowly than this is cut off. */
 const REQUEST_TIMEOUT_MS = 120_000;
@@ -88,6 +95,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     done();
   });
   administrationRoutes(app, context);
+  callbackRoutes(app, context);
   operationRoutes(app, context, () => context.store.ping());
   followEvents(app, deps, context);
   return app;
@@ -99,6 +107,7 @@ function makeContext(deps: AppDeps): Context {
   const batches = new BatchStore(redis, deps.retention.retentionSeconds);
   const backlog = new Backlog(redis);
   const nodes = new NodeRegistry(redis);
+  const deadLetters = new DeadLetterStore(redis);
   const queue = new Queue<RunJob>(RUN_QUEUE, {
     connection: redis,
     prefix: QUEUE_PREFIX,
@@ -111,14 +120,31 @@ function makeContext(deps: AppDeps): Context {
   onTrouble(redis, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
   deps.subscriber.on('error', () => undefined);
   const gate = new RedisGate(redis, log);
-  const dispatcher = new Dispatcher({ store, batches, backlog, nodes, queue, log, up: () => gate.up });
+  const metrics = createSchedulerMetrics(() =>
+    takeSnapshot({ redis, gate, store, batches, backlog, nodes, deadLetters, dispatcher, callbacks }),
+  );
+  countReconnects(redis, metrics.redisReconnects);
+  const dispatcher = new Dispatcher({
+    ...{ store, batches, backlog, nodes, queue, log },
+    up: () => gate.up,
+    onHandedOverAgain: () => metrics.handedOverAgain.inc(),
+  });
+  const callbacks =
+    deps.callbacks === undefined
+      ? null
+      : new Callbacks(deps.callbacks, {
+          redis,
+          log,
+          up: () => gate.up,
+          onOutcome: (outcome) => metrics.callbacks.inc({ outcome }),
+        });
   const admission = new Admission(
     store,
     {
       maxQueue: deps.maxQueue,
       ceilings: deps.ceilings ?? {},
       engines: deps.engines ?? ['seccomp'],
-      callbacks: false,
+      callbackFault: (url) => (callbacks === null ? NO_CALLBACKS : callbacks.faultOf(url)),
     },
     () => dispatcher.wake(),
   );
@@ -127,7 +153,7 @@ function makeContext(deps: AppDeps): Context {
     batches,
     backlog,
     nodes,
-    deadLetters: new DeadLetterStore(redis),
+    deadLetters,
     tenants: new TenantStore(redis),
     keys: new ApiKeyStore(redis),
     queue,
@@ -135,25 +161,11 @@ function makeContext(deps: AppDeps): Context {
     admission,
     intake: new BatchIntake(batches, admission),
     dispatcher,
-    metrics: createSchedulerMetrics(() => snapshot(gate, store, backlog)),
+    callbacks,
+    metrics,
     log,
     waiters: new Waiters(),
   };
-}
-
-async function snapshot(
-  gate: RedisGate,
-  store: RunStore,
-  backlog: Backlog,
-): Promise<SchedulerSnapshot | null> {
-  try {
-    return await gate.run(async () => {
-      const { waiting, dispatched, running } = await backlog.counts();
-      return { waiting: waiting + dispatched, active: running, finished: await store.finishedCounts() };
-    });
-  } catch {
-    return null;
-  }
 }
 
 function countRequests(app: App, context: Context): void {
@@ -183,13 +195,14 @@ async function describeApi(app: App): Promise<void> {
 }
 
 function followEvents(app: App, deps: AppDeps, context: Context): void {
-  const { waiters, dispatcher } = context;
+  const { waiters, dispatcher, callbacks } = context;
   const subscription = subscribeEvents(deps.subscriber, {
     onFinished(event) {
       waiters.wake(event.runId);
       if (event.batchId !== '') waiters.wake(followersOf(event.batchId));
       if (event.batchDone) waiters.wake(event.batchId);
       dispatcher.wake();
+      callbacks?.wake();
     },
     onNodesChanged: () => dispatcher.nodesChanged(),
     onReady() {
@@ -201,13 +214,14 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
   deps.redis.on('close', () => waiters.wakeAll());
   deps.redis.on('ready', () => dispatcher.nodesChanged());
   dispatcher.start();
+  callbacks?.start();
   app.addHook('preClose', (done) => {
     waiters.close();
     done();
   });
   app.addHook('onClose', async () => {
     subscription.close();
-    await dispatcher.close();
+    await Promise.all([dispatcher.close(), callbacks?.close()]);
     await context.queue.close().catch(() => undefined);
     deps.redis.disconnect();
   });

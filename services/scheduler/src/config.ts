@@ -2,6 +2,16 @@ import { engineSchema, isLoopbackHost } from '@sandpiper/contracts';
 import { DEFAULT_KEEP_ENDED, DEFAULT_RETENTION_SECONDS, redisEnvShape } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
+import { type Network, parseNetworks } from './callbacks/address-policy.js';
+
+const networks = (list: string, check: z.RefinementCtx): Network[] => {
+  try {
+    return parseNetworks(list);
+  } catch (error) {
+    check.addIssue({ code: 'custom', message: (error as Error).message });
+    return [];
+  }
+};
 
 const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 
@@ -27,6 +37,17 @@ const configSchema = z.object({
     .string()
     .regex(/^[\w-]{32,256}$/, 'must be 32 to 256 letters, digits, "_" and "-", e.g. of: openssl rand -hex 32')
     .optional(),
+  /** What the secrets are made of that callbacks are signed with; without it requests with a callback are refused. */
+  SANDPIPER_CALLBACK_SECRET: z
+    .string()
+    .regex(/^[\w-]{32,256}$/, 'must be 32 to 256 letters, digits, "_" and "-", e.g. of: openssl rand -hex 32')
+    .optional(),
+  /** Networks that callbacks may go to besides the public Internet, e.g. `10.1.0.0/16,fd00::/8`. */
+  SANDPIPER_CALLBACK_ALLOW: z.string().default('').transform(networks),
+  SANDPIPER_CALLBACK_ATTEMPTS: integer(1, 50).default(8),
+  /** Before the second attempt; three times as long before each that follows, an hour at most. Milliseconds. */
+  SANDPIPER_CALLBACK_BACK_OFF_MS: integer(10, 3_600_000).default(10_000),
+  SANDPIPER_CALLBACK_TIMEOUT_MS: integer(100, 60_000).default(10_000),
   /** Deadline of one Redis command, milliseconds; then 503. */
   SANDPIPER_REDIS_TIMEOUT_MS: integer(50, 60_000).default(5_000),
   /** Ceilings: a request that asks for more gets this much, and its result says so. */

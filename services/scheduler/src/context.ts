@@ -15,6 +15,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admission } from './admission.js';
 import type { BatchIntake } from './batch-intake.js';
+import type { Callbacks } from './callbacks/callbacks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { RedisGate } from './redis-gate.js';
 import type { Waiters } from './waiters.js';
@@ -33,6 +34,8 @@ export interface Context {
   readonly admission: Admission;
   readonly intake: BatchIntake;
   readonly dispatcher: Dispatcher;
+  /** Null where there is no secret to sign them with. */
+  readonly callbacks: Callbacks | null;
   readonly waiters: Waiters;
   readonly metrics: SchedulerMetrics;
   readonly log: Logger;

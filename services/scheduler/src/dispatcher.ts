@@ -40,6 +40,8 @@ export interface DispatcherOptions {
   readonly log: Logger;
   /** Whether Redis is there. */
   readonly up: () => boolean;
+  /** A run was with nobody any more. */
+  readonly onHandedOverAgain?: () => void;
 }
 
 /**
@@ -57,6 +59,11 @@ export class Dispatcher {
   private closed = false;
 
   constructor(private readonly options: DispatcherOptions) {}
+
+  /** Runs that may be with the queue unclaimed. */
+  get currentWindow(): number {
+    return this.window;
+  }
 
   start(): void {
     this.timer = setInterval(() => this.nodesChanged(), TICK_MS);
@@ -153,6 +160,7 @@ export class Dispatcher {
       await job.remove();
     }
     log.warn({ runId: id }, 'a run that the queue did not have was handed over again');
+    this.options.onHandedOverAgain?.();
     await this.handOver([id]);
   }
 }

@@ -1,6 +1,13 @@
-import { connectFailFast, connectSubscriber, redisSettings, type RedisConnection } from '@sandpiper/store';
+import {
+  connectFailFast,
+  connectPatient,
+  connectSubscriber,
+  redisSettings,
+  type RedisConnection,
+  type RedisSettings,
+} from '@sandpiper/store';
 import { createLogger, superviseProcess, tellParent, type Logger } from '@sandpiper/telemetry';
-import { buildApp } from './app.js';
+import { type AppDeps, buildApp } from './app.js';
 import { authOf, readConfig, type Config } from './config.js';
 import type { App } from './context.js';
 import { adviseOnRedis } from './redis-advice.js';
@@ -25,12 +32,28 @@ async function main(): Promise<void> {
       keepEnded: config.SANDPIPER_KEEP_ENDED,
     },
     auth,
+    ...callbacksOf(config, settings),
     ceilings: ceilings(config),
     engines: config.SANDPIPER_ENGINES,
   });
   // Before listening, so that a signal in between finds somebody.
   superviseProcess({ drain: () => app.close(), abandon: () => app.close() }, log);
   await listen(app, redis, config, log);
+}
+
+function callbacksOf(config: Config, settings: RedisSettings): Pick<AppDeps, 'callbacks'> {
+  const { SANDPIPER_CALLBACK_SECRET: secret } = config;
+  if (secret === undefined) return {};
+  return {
+    callbacks: {
+      secret,
+      allow: config.SANDPIPER_CALLBACK_ALLOW,
+      attempts: config.SANDPIPER_CALLBACK_ATTEMPTS,
+      firstBackOffMs: config.SANDPIPER_CALLBACK_BACK_OFF_MS,
+      timeoutMs: config.SANDPIPER_CALLBACK_TIMEOUT_MS,
+      connection: connectPatient(settings),
+    },
+  };
 }
 
 function ceilings(config: Config) {

@@ -20,7 +20,7 @@ import {
   subscribeCancel,
   UNLIMITED,
 } from '@sandpiper/store';
-import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
+import { countReconnects, type Logger, type NodeMetrics } from '@sandpiper/telemetry';
 import { WaitingError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { CellFactory } from './cell-like.js';
@@ -92,6 +92,7 @@ export class WorkerNode {
       subscriber: quiet(connectSubscriber(redis), log),
     };
     onTrouble(this.connections.commands, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
+    countReconnects(this.connections.commands, metrics.redisReconnects);
     const store = new RunStore(this.connections.commands, options.retention);
     this.policy = policyOf(options);
     const inspect = inspectNode(log, metrics, () => this.showState());

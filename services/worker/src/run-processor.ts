@@ -7,6 +7,7 @@ import type { Lease } from './cell-actor.js';
 import type { Cells } from './cells.js';
 import type { Breakage, Interruption, Outcome } from './lifecycles/run.js';
 import { RunActor, type RunWork } from './run-actor.js';
+import { RunRecord } from './run-record.js';
 
 /** What a claim gives. */
 interface Attempt {
@@ -100,37 +101,46 @@ export class RunProcessor {
   }
 
   private workOf(id: string): RunWork {
-    const { store, metrics } = this.options;
-    /** Comes with the claim, without which nothing else is asked. */
+    const { store, metrics, log } = this.options;
+    /** Come with the claim, without which nothing else is asked. */
     let request: RunRequest = {};
+    let record: RunRecord | null = null;
     return {
       claim: async (lease) => {
+        const askedAt = performance.now();
         const claim = await this.claim(lease, id);
         if (claim.verdict === 'done' || claim.verdict === 'missing') return { type: 'not-claimed' };
         request = claim.request;
+        record = new RunRecord(metrics, claim, askedAt);
         return { type: 'claimed', attempt: claim.attempt, verdict: claim.verdict };
       },
-      execute: (lease, attempt) => this.execute(lease, { id, request, attempt }),
+      execute: async (lease, attempt) => {
+        const result = await this.execute(lease, { id, request, attempt });
+        record?.ran(result);
+        return result;
+      },
       breakageOf,
       makeUp: (lease, attempt, what, error) => {
         const status = what === 'cancelled' ? 'cancelled' : 'internal-error';
         return this.unstarted(lease, { id, request, attempt }, status, MESSAGES[what](error));
       },
-      finish: (result, attempt, dead) => this.finish(result, attempt, dead),
+      finish: async (result, attempt, dead) => {
+        const verdict = await store.finish(result, attempt, dead);
+        record?.written(result, verdict);
+        if (verdict !== 'accepted') log.warn({ runId: id, attempt, verdict }, 'a result was not accepted');
+        return verdict === 'accepted';
+      },
       release: async (attempt, died) => void (await store.release(id, attempt, died)),
-      count: (result, attempt) => this.finished(result, attempt),
+      count: ({ cell, status }, attempt) => log.info({ runId: id, attempt, cell, status }, 'a run ended'),
       lose: (reason) => metrics.lostAttempts.inc({ reason }),
     };
   }
 
   private async claim(lease: Lease, id: string): Promise<Claim> {
-    const { store, node, metrics, log } = this.options;
+    const { store, node, log } = this.options;
     const claim = await store.claim(id, node, lease.cellId);
     if (claim.verdict === 'missing') log.warn({ runId: id }, 'a job without a run was dropped');
     if (claim.verdict === 'poison') log.error({ runId: id, deaths: claim.deaths }, 'a run is given up');
-    if (claim.verdict !== 'done' && claim.verdict !== 'missing') {
-      metrics.queueWait.observe(Math.max(0, Date.now() - claim.submittedAt) / 1000);
-    }
     return claim;
   }
 
@@ -142,21 +152,6 @@ export class RunProcessor {
       this.options.log.error({ err: error, ...place }, 'an attempt failed inside the sandbox');
       throw error;
     }
-  }
-
-  private async finish(result: RunResult, attempt: number, dead: boolean): Promise<boolean> {
-    const { store, log } = this.options;
-    const verdict = await store.finish(result, attempt, dead);
-    if (verdict !== 'accepted') log.warn({ runId: result.id, attempt, verdict }, 'a result was not accepted');
-    return verdict === 'accepted';
-  }
-
-  private finished(result: RunResult, attempt: number): void {
-    const { metrics, log } = this.options;
-    metrics.runs.inc({ status: result.status, engine: result.engine });
-    metrics.runDuration.observe({ engine: result.engine }, result.usage.wallMs / 1000);
-    metrics.runCpu.observe({ engine: result.engine }, result.usage.cpuMs / 1000);
-    log.info({ runId: result.id, attempt, cell: result.cell, status: result.status }, 'a run ended');
   }
 
   private unstarted(

@@ -43,13 +43,14 @@ return ids
 /**
  * A node takes a run. The attempt number that it gets is the fencing token: whoever holds a smaller one is late. A run
  * that is claimed while it runs has lost what ran it: that is a death. KEYS: run, dispatched, running. ARGV: id, node,
- * cell, now, deaths after which it is given up. Returns {verdict, attempt, submitted, deaths, request, batch, trace};
- * verdict is run, cancel, poison, done or missing.
+ * cell, now, deaths after which it is given up. Returns {verdict, attempt, submitted, deaths, request, batch, trace, when
+ * it was handed to the queue}; verdict is run, cancel, poison, done or missing.
  */
 export const CLAIM = new Script(
   'sandpiperClaim',
   3,
   `
+local dispatched = redis.call('ZSCORE', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then return {'missing'} end
@@ -70,7 +71,7 @@ elseif deaths >= tonumber(ARGV[5]) then
   verdict = 'poison'
 end
 local rest = redis.call('HMGET', KEYS[1], 'submitted', 'request', 'batch', 'trace')
-return {verdict, attempt, tonumber(rest[1]), deaths, rest[2], rest[3], rest[4]}
+return {verdict, attempt, tonumber(rest[1]), deaths, rest[2], rest[3], rest[4], dispatched}
 `,
 );
 
@@ -132,7 +133,10 @@ else
   redis.call('HDEL', KEYS[1], 'request')
 end
 redis.call('HINCRBY', '${KEYS.finished}', ARGV[3] .. '|' .. run[2], 1)
-if run[4] and run[4] ~= '' then redis.call('ZADD', '${KEYS.callbacks}', ARGV[7], id) end
+if run[4] and run[4] ~= '' then
+  local time = redis.call('TIME')
+  redis.call('ZADD', '${KEYS.callbacks}', time[1] .. string.sub('000000' .. time[2], -6, -4), id)
+end
 local batchDone = '0'
 if ARGV[6] ~= '-' and redis.call('EXISTS', KEYS[2]) == 1 then
   local done = redis.call('HINCRBY', KEYS[2], 'done', 1)
