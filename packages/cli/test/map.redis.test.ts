@@ -102,6 +102,14 @@ describe('map', () => {
     expect(code).toBe(1);
   });
 
+  it('does what the README shows', async () => {
+    const of = (name: string): string =>
+      fileURLToPath(new URL(`../../../examples/map/${name}`, import.meta.url));
+    const { code, stdout } = await sandpiper(['map', of('square.py'), of('numbers.jsonl')], await known());
+    expect(parsed(stdout).map((line) => line.stdout)).toEqual(['1\n', '4\n', '9\n', '144\n']);
+    expect(code).toBe(0);
+  });
+
   it('goes on after Ctrl-C where its file ends, and leaves nothing running', async () => {
     const to = await known();
     writeFileSync(path('slow.py'), 'import time\ntime.sleep(0.05)\nprint(input())\n');
