@@ -10,6 +10,7 @@ import {
   type TestOutcome,
 } from '@sandpiper/grading';
 import { EXIT } from './exit-codes.js';
+import { catchInterrupts } from './interrupt.js';
 import { gradeAll } from './grade-pipeline.js';
 import { createProgress } from './grade-progress.js';
 import { buildReport, renderReport } from './grade-report.js';
@@ -32,18 +33,14 @@ export async function gradeCommand(
   const { jobs, expected } = await loadJobs(path, submissionPaths);
   if (options.json !== undefined) await demandWritable(options.json);
 
-  const abort = new AbortController();
-  const interrupt = (): void => {
-    if (abort.signal.aborted) process.exit(EXIT.interrupted);
-    process.stderr.write('sandpiper: stopping (Ctrl-C again: do not wait)\n');
-    abort.abort();
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  const interrupt = catchInterrupts(() =>
+    process.stderr.write('sandpiper: stopping (Ctrl-C again: do not wait)\n'),
+  );
+  const { signal } = interrupt;
   const progress = createProgress();
   try {
     const graded = await withService(options, (client) =>
-      gradeAll(patient(client, abort.signal), jobs, progress.update, abort.signal).finally(progress.stop),
+      gradeAll(patient(client, signal), jobs, progress.update, signal).finally(progress.stop),
     );
     const report = buildReport(
       graded,
@@ -60,11 +57,10 @@ export async function gradeCommand(
     );
     return EXIT.failed;
   } catch (error) {
-    if (abort.signal.aborted) return EXIT.interrupted;
+    if (signal.aborted) return EXIT.interrupted;
     throw error;
   } finally {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+    interrupt.release();
   }
 }
 

@@ -3,6 +3,7 @@ import { fileNameSchema, REQUEST_BOUNDS, type RunFile, type RunRequest } from '@
 import { InputError, readBounded } from '@sandpiper/grading';
 import { limitsOf } from './command-run.js';
 import { EXIT } from './exit-codes.js';
+import { catchInterrupts } from './interrupt.js';
 import { countInputs, groupInputs } from './map-inputs.js';
 import { openOutput, outputLine } from './map-outputs.js';
 import { mapInputs, type MapService } from './map-pipeline.js';
@@ -44,23 +45,18 @@ export async function mapCommand(program: string, inputs: string, options: MapOp
   if (total !== null && output.from > total) {
     throw new InputError(`${inputs}: has ${total} lines, and ${output.from} are said to be done`);
   }
-  const abort = new AbortController();
-  const interrupt = (): void => {
-    if (abort.signal.aborted) process.exit(EXIT.interrupted);
-    abort.abort();
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  const interrupt = catchInterrupts();
+  const { signal } = interrupt;
   const progress = new MapProgress(total, output.from);
   let written = output.from;
   try {
     await withService(options, async (client) => {
-      const outputs = mapInputs(serviceOf(client, abort.signal), {
+      const outputs = mapInputs(serviceOf(client, signal), {
         base,
         groups: groupInputs(inputs, output.from),
         asRequests: options.requests === true,
         inFlight: options.inFlight ?? DEFAULT_IN_FLIGHT,
-        signal: abort.signal,
+        signal,
         onEnded: (run) => progress.ended(run),
       });
       for await (const { index, run } of outputs) {
@@ -71,11 +67,10 @@ export async function mapCommand(program: string, inputs: string, options: MapOp
   } catch (error) {
     progress.stop();
     tellHowToGoOn(written, total, options);
-    if (abort.signal.aborted) return EXIT.interrupted;
+    if (signal.aborted) return EXIT.interrupted;
     throw error;
   } finally {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+    interrupt.release();
     await output.close();
   }
   progress.stop();

@@ -6,7 +6,7 @@ import {
   type BatchState,
 } from '@sandpiper/contracts';
 import type { BatchFacts } from '@sandpiper/store';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Admitted } from '../admission.js';
 import { demandOwn } from '../auth.js';
@@ -63,6 +63,20 @@ export async function accepted(context: Context, taking: Promise<Admitted>): Pro
 export function batchRoutes(app: App, context: Context): void {
   const { batches, gate, intake, store, waiters } = context;
 
+  /** The batch when it is done, or when the wait is over. */
+  const waitForBatch = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    id: string,
+    seconds: number,
+  ): Promise<BatchFacts> => {
+    await ownBatch(context, request, id);
+    const read = (): Promise<BatchFacts | null> => gate.run(() => batches.facts(id));
+    const batch = await waiters.until(id, seconds, whenClientLeaves(reply), read, isDone);
+    if (batch === null) throw notFound('batch');
+    return batch;
+  };
+
   const describe = async (batch: BatchFacts, withResults: boolean): Promise<BatchState> => {
     const runs: BatchState['runs'] = [];
     await gate.run(async () => {
@@ -112,12 +126,8 @@ export function batchRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      const { id } = request.params;
-      await ownBatch(context, request, id);
-      const read = (): Promise<BatchFacts | null> => gate.run(() => batches.facts(id));
-      const leaves = whenClientLeaves(reply);
-      const batch = await waiters.until(id, request.query.wait ?? 0, leaves, read, isDone);
-      if (batch === null) throw notFound('batch');
+      const { wait = 0 } = request.query;
+      const batch = await waitForBatch(request, reply, request.params.id, wait);
       return describe(batch, request.query.results !== 'false');
     },
   );
@@ -135,13 +145,8 @@ export function batchRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      const { id } = request.params;
-      await ownBatch(context, request, id);
-      const read = (): Promise<BatchFacts | null> => gate.run(() => batches.facts(id));
-      const leaves = whenClientLeaves(reply);
-      const batch = await waiters.until(id, request.query.wait ?? 0, leaves, read, isDone);
-      if (batch === null) throw notFound('batch');
-      return summarize(batch);
+      const { wait = 0 } = request.query;
+      return summarize(await waitForBatch(request, reply, request.params.id, wait));
     },
   );
 
