@@ -11,7 +11,13 @@ import {
   subscribeCancel,
   UNLIMITED,
 } from '@sandpiper/store';
-import { countReconnects, type Logger, type NodeMetrics } from '@sandpiper/telemetry';
+import {
+  countReconnects,
+  type Logger,
+  NO_TRACING,
+  type NodeMetrics,
+  type Tracing,
+} from '@sandpiper/telemetry';
 import { WaitingError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { CellFactory } from './cell-like.js';
@@ -25,6 +31,8 @@ export interface NodeOptions {
   readonly cpus: readonly (number | null)[];
   readonly factory: CellFactory;
   readonly metrics: NodeMetrics;
+  /** The caller closes it after the node. */
+  readonly tracing?: Tracing;
   readonly log: Logger;
   readonly graceMs: number;
   readonly retention?: Partial<Retention>;
@@ -75,7 +83,14 @@ export class WorkerNode {
       onRestart: () => metrics.cellRestarts.inc(),
       ...(options.firstBackOffMs === undefined ? {} : { firstBackOffMs: options.firstBackOffMs }),
     });
-    this.processor = new RunProcessor({ node: name, store, pool: this.pool, metrics, log });
+    this.processor = new RunProcessor({
+      node: name,
+      store,
+      pool: this.pool,
+      metrics,
+      tracing: options.tracing ?? NO_TRACING,
+      log,
+    });
     this.consumer = this.makeConsumer();
     this.reporter = new NodeReporter({
       registry: new NodeRegistry(this.connections.commands),

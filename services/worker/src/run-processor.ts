@@ -1,7 +1,7 @@
 import { RunRefusedError } from '@sandpiper/controller';
 import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
 import { syntheticResult, type RunStore } from '@sandpiper/store';
-import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
+import type { Logger, NodeMetrics, Tracing } from '@sandpiper/telemetry';
 import type { CellPool, Lease } from './cell-pool.js';
 import { RunRecord } from './run-record.js';
 
@@ -36,6 +36,7 @@ export interface RunProcessorOptions {
   readonly store: RunStore;
   readonly pool: CellPool;
   readonly metrics: NodeMetrics;
+  readonly tracing: Tracing;
   readonly log: Logger;
 }
 
@@ -96,7 +97,7 @@ export class RunProcessor {
   }
 
   private async runIn(lease: Lease, run: ActiveRun): Promise<Outcome> {
-    const { store, node, metrics, log } = this.options;
+    const { store, node, metrics, tracing, log } = this.options;
     const { id } = run;
     const askedAt = performance.now();
     const claim = await store.claim(id, node, lease.cellId);
@@ -104,7 +105,8 @@ export class RunProcessor {
       if (claim.verdict === 'missing') log.warn({ runId: id }, 'a job without a run was dropped');
       return 'completed';
     }
-    const record = new RunRecord(metrics, claim, askedAt);
+    const place = { runId: id, node, cell: lease.cellId };
+    const record = new RunRecord({ metrics, tracing, ...place, claim, askedAt });
     const taken: Taken = { ...claim, lease, record };
     if (claim.verdict === 'cancel') run.interruption ??= 'cancel';
     if (claim.verdict === 'poison') {
