@@ -14,6 +14,12 @@ static const struct {
 };
 #define FILTERS (sizeof filters / sizeof *filters)
 
+const char *policy_filter_name(enum policy_filter filter) {
+  for (size_t f = 0; f < FILTERS; f++)
+    if (filters[f].filter == filter) return filters[f].name;
+  return "?";
+}
+
 void policy_print_action(FILE *to, uint32_t action) {
   const uint32_t kind = action & SECCOMP_RET_ACTION_FULL;
   if (kind == SECCOMP_RET_ALLOW) fprintf(to, "allow");

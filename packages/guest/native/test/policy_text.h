@@ -9,6 +9,9 @@
 /* allow, trap, kill, or the name of an error. */
 void policy_print_action(FILE *to, uint32_t action);
 
+/* As the subjects of try-syscall are called. */
+const char *policy_filter_name(enum policy_filter filter);
+
 /* One condition, as a person would say it. */
 void policy_print_condition(FILE *to, const struct policy_condition *condition);
 

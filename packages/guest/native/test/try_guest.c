@@ -14,8 +14,8 @@ static gate_call *gate;
 /* Its one instruction `syscall`, behind what puts the arguments into their registers. */
 static uintptr_t gate_instruction;
 
-/* A copy of it, 4 GiB away. */
-static gate_call *twin;
+/* Copies of it, at addresses that differ in one bit of each half. */
+static gate_call *twin, *near;
 
 /* rt_sigreturn(2) takes all registers from the stack: with nothing there, it ends the process and does no more. */
 #define NO_STACK 4096l
@@ -60,14 +60,15 @@ static void prepare_32_bits(void) {
   memcpy(page_32, code, sizeof code);
 }
 
-static void prepare_twin(void) {
-  const uintptr_t page = (uintptr_t)gate & ~4095ul, far_page = page ^ (1ul << 32);
+static gate_call *copy_of_gate(uintptr_t bit) {
+  const uintptr_t page = ((uintptr_t)gate & ~4095ul) ^ bit;
   /* Two pages, as the gate may lie at the end of one. */
-  if (mmap((void *)far_page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
-      (void *)far_page)
+  if (mmap((void *)page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+           0) != (void *)page)
     abort();
-  twin = (gate_call *)((uintptr_t)gate ^ (1ul << 32));
-  memcpy((void *)(uintptr_t)twin, (const void *)(uintptr_t)gate, gate_instruction + 3 - (uintptr_t)gate);
+  gate_call *copy = (gate_call *)((uintptr_t)gate ^ bit);
+  memcpy((void *)(uintptr_t)copy, (const void *)(uintptr_t)gate, gate_instruction + 3 - (uintptr_t)gate);
+  return copy;
 }
 
 /* A far return (lret) into the segment of user code of 32 bits (__USER32_CS, arch/x86/include/asm/segment.h). */
@@ -97,6 +98,7 @@ static long perform(const struct probe *p) {
   if (p->way == WAY_PLAIN) return call_plain(p);
   if (p->way == WAY_GATE) return call_by(gate, p);
   if (p->way == WAY_TWIN) return call_by(twin, p);
+  if (p->way == WAY_NEAR) return call_by(near, p);
   if (p->way == WAY_PARK) return call_plain(&(struct probe){.number = SYS_getpid});
   return try_other_way((enum way)p->way, p->number);
 }
@@ -123,7 +125,8 @@ _Noreturn void try_guest(int in, int out, uint64_t gate_offset) {
   const unsigned char *at = (const unsigned char *)gate;
   while (at[0] != 0x0f || at[1] != 0x05) at++;
   gate_instruction = (uintptr_t)at;
-  prepare_twin();
+  twin = copy_of_gate(1ul << 32);
+  near = copy_of_gate(1ul << 31);
   prepare_32_bits();
   long result = (long)(gate_instruction + 2);
   for (;;) {

@@ -52,7 +52,7 @@ static void add_condition(const struct policy_row *row, const struct policy_cond
   const unsigned argument = condition->argument;
   if (condition->test == POLICY_NOTHING) return;
   if (condition->test == POLICY_GATE || condition->test == POLICY_VSYSCALL) {
-    for (probe.way = WAY_PLAIN; probe.way <= WAY_TWIN; probe.way++) add(&probe);
+    for (probe.way = WAY_PLAIN; probe.way <= WAY_NEAR; probe.way++) add(&probe);
     return;
   }
   add_bits(probe, argument);
@@ -64,6 +64,12 @@ static void add_condition(const struct policy_row *row, const struct policy_cond
     add(&probe);
   }
   for (unsigned i = 0; i < condition->count; i++) {
+    for (uint64_t away = 1; away <= 16; away++) {
+      probe.arguments[argument] = condition->values[i] + away;
+      add(&probe);
+      probe.arguments[argument] = condition->values[i] - away;
+      add(&probe);
+    }
     probe.arguments[argument] = condition->values[i] | condition->free;
     add_bits(probe, argument);
   }

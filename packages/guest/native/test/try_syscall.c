@@ -30,10 +30,10 @@ static const struct subject subjects[] = {
 };
 #define SUBJECTS (sizeof subjects / sizeof *subjects)
 
-static const char *const ways[] = {"plain", "gate", "twin", "int80", "far32", "vsyscall"};
+static const char *const ways[] = {"plain", "gate", "twin", "near", "int80", "far32", "vsyscall"};
 
 /* Whether this kernel knows that way at all; where not, nothing can be said of the filter. */
-static int way_exists[WAYS] = {[WAY_PLAIN] = 1, [WAY_GATE] = 1, [WAY_TWIN] = 1};
+static int way_exists[WAYS] = {[WAY_PLAIN] = 1, [WAY_GATE] = 1, [WAY_TWIN] = 1, [WAY_NEAR] = 1};
 
 static int asks_first, asks_table, asks_thorough;
 

@@ -12,6 +12,7 @@ enum way {
   WAY_PLAIN,    /* the instruction syscall */
   WAY_GATE,     /* the same, at the shim's gate */
   WAY_TWIN,     /* the same, at an address of which only the upper half differs from the gate's */
+  WAY_NEAR,     /* the same, at an address of which only the lower half differs */
   WAY_INT80,    /* int 0x80, which is i386's */
   WAY_FAR32,    /* the same, after a far jump into 32-bit code */
   WAY_VSYSCALL, /* the kernel's vsyscall page */
