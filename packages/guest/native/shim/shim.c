@@ -150,7 +150,7 @@ static void forbid_descriptors(void) {
 }
 
 static void park(void) {
-  fork_park(1);
+  fork_park();
   memory_tell_end();
 }
 
@@ -166,7 +166,8 @@ static void lock_down_stock(void) {
     fork_prepare();
     channel_park_by(park);
   }
-  if (filter_install(!virtual_time, parks) != 0) _exit(SHIM_EXIT_NO_FILTER);
+  if (filter_install(parks ? FILTER_PARENT : virtual_time ? FILTER_VIRTUAL_TIME : FILTER_GUEST) != 0)
+    _exit(SHIM_EXIT_NO_FILTER);
   say_ready();
 }
 
@@ -179,7 +180,7 @@ static void lock_down_translated(void) {
   forbid_descriptors();
   catch_traps();
   memory_die_when_refused();
-  if (filter_install_translated() != 0) _exit(SHIM_EXIT_NO_FILTER);
+  if (filter_install(FILTER_TRANSLATED) != 0) _exit(SHIM_EXIT_NO_FILTER);
   channel_use(STDIN_FILENO, STDOUT_FILENO);
   say_ready();
 }
@@ -188,6 +189,8 @@ __attribute__((constructor)) static void lock_down(int argc, char **argv, char *
   (void)argc;
   (void)argv;
   take_orders(environment);
+  /* The children of a parent have the clock of the host. */
+  if (parks && virtual_time) refuse("a parent of the fork server has no time of its own");
   if (translated) lock_down_translated();
   else lock_down_stock();
 }
