@@ -91,6 +91,6 @@ export class Api {
     const init: RequestInit = { method, headers, signal: AbortSignal.timeout(timeoutMs) };
     if (body === undefined) return init;
     // A body that is a stream goes out while the answer is awaited (https://fetch.spec.whatwg.org/#requestinit).
-    return typeof body === 'string' ? { ...init, body } : ({ ...init, body, duplex: 'half' } as RequestInit);
+    return typeof body === 'string' ? { ...init, body } : { ...init, body, duplex: 'half' };
   }
 }

@@ -42,6 +42,7 @@ export class Cluster {
     readonly redis: RedisProcess,
   ) {
     mkdirSync(this.temporary);
+    process.once('exit', this.atExit);
   }
 
   static async start(): Promise<Cluster> {
@@ -138,8 +139,16 @@ export class Cluster {
     await this.redis.kill();
     await this.orphans();
     this.group?.remove();
+    process.off('exit', this.atExit);
     if (!keepFolder) rmSync(this.folder, { recursive: true, force: true });
   }
+
+  /** Whoever interrupts a scenario is not to find its processes. */
+  private readonly atExit = (): void => {
+    for (const service of [...this.schedulers, ...this.nodes]) service.signal('SIGKILL');
+    this.redis.end();
+    rmSync(this.folder, { recursive: true, force: true });
+  };
 
   /** A folder for temporary files that no other program uses. */
   private get temporary(): string {

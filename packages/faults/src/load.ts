@@ -1,5 +1,5 @@
 import type { RunRequest } from '@sandpiper/contracts';
-import { Api, Refusal } from './api.js';
+import { type Api, Refusal } from './api.js';
 import { between, sleep } from './wait.js';
 
 export interface LoadOptions {
@@ -83,7 +83,9 @@ export class Load {
         if (status >= 400 && status < 500 && status !== 429) throw error;
         this.refusals.set(status, (this.refusals.get(status) ?? 0) + 1);
         if (performance.now() > deadline) {
-          throw new Error(`submission ${index} is not acknowledged: ${(error as Error).message}`);
+          throw new Error(`submission ${index} is not acknowledged: ${(error as Error).message}`, {
+            cause: error,
+          });
         }
         await sleep(between(20, Math.min(1000, 50 * 2 ** attempt)));
       }

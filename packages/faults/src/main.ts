@@ -77,6 +77,9 @@ function print({ what, measured, demanded, met }: Finding): void {
   process.stdout.write(`${mark} ${what}: ${measured}${met === null ? '' : ` (demanded: ${demanded})`}\n`);
 }
 
+// What is left then, clusters clear up when the process exits.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 const options = parse(process.argv.slice(2));
 if (options === null) {
   process.stdout.write(HELP);

@@ -63,6 +63,11 @@ export class RedisProcess {
     this.child?.kill('SIGCONT');
   }
 
+  /** As {@link kill}, without waiting for it. */
+  end(): void {
+    this.child?.kill('SIGKILL');
+  }
+
   /** With -9. */
   async kill(): Promise<void> {
     const child = this.child;

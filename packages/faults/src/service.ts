@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { openSync, closeSync, readFileSync } from 'node:fs';
 import type { ServiceMessage } from '@sandpiper/telemetry';
 
@@ -36,7 +35,9 @@ export class Service {
     readonly logFile: string,
     private readonly child: ChildProcess,
   ) {
-    this.exit = once(child, 'exit').then(([code, signal]) => ({ code, signal }) as Exit);
+    this.exit = new Promise((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+    });
     child.on('message', (message) => {
       const told = message as ServiceMessage;
       if (told.type === 'listening') this.url = told.url;

@@ -1,5 +1,9 @@
 import type { Scenario } from '../stage.js';
 import { nodeKills } from './node-kills.js';
+import { nodePauses } from './node-pauses.js';
+import { redisAway } from './redis-away.js';
+import { redisFull } from './redis-full.js';
+import { redisKills } from './redis-kills.js';
 
 /** All of them, in the order in which they are played. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -8,5 +12,25 @@ export const SCENARIOS: readonly Scenario[] = [
     title: 'nodes are killed with -9 at random moments',
     play: (stage, quick) =>
       nodeKills(stage, quick ? { runs: 250, kills: 10, nodes: 3 } : { runs: 5000, kills: 200, nodes: 4 }),
+  },
+  {
+    name: 'node-pauses',
+    title: 'a node is stopped past its lease, then goes on: its late result is refused',
+    play: (stage, quick) => nodePauses(stage, quick ? 2 : 10),
+  },
+  {
+    name: 'redis-kills',
+    title: 'Redis is killed with -9 and started again under load',
+    play: (stage, quick) => redisKills(stage, quick ? { runs: 300, kills: 4 } : { runs: 3000, kills: 20 }),
+  },
+  {
+    name: 'redis-away',
+    title: 'Redis is dead, then hangs, each for a minute',
+    play: (stage, quick) => redisAway(stage, quick ? 10 : 60),
+  },
+  {
+    name: 'redis-full',
+    title: 'Redis has no memory to give',
+    play: (stage, quick) => redisFull(stage, quick ? 200 : 1000, quick ? 8 : 30),
   },
 ];

@@ -70,7 +70,8 @@ export function nodeKills(stage: Stage, { runs, kills, nodes }: NodeKills): Prom
 class Killer {
   struck = 0;
   struckBusy = 0;
-  private readonly starting: Promise<Service>[] = [];
+  private readonly starting: Promise<void>[] = [];
+  private readonly killed = new Set<Service>();
 
   constructor(
     private readonly cluster: Cluster,
@@ -81,18 +82,27 @@ class Killer {
   /** Kills a node that is up; another is started in its place. */
   async strike(): Promise<void> {
     const victim = await until('a node to kill', 120_000, () => this.pick());
+    this.killed.add(victim);
     await this.cluster.killNode(victim);
     this.struck += 1;
     // The dead change nothing any more, and its lease is not over: what Redis says it has, died with it.
     const lost = await this.runsOf(victim.name);
     if (lost.length > 0) this.struckBusy += 1;
     for (const id of lost) this.deaths.set(id, (this.deaths.get(id) ?? 0) + 1);
-    this.starting.push(this.cluster.startNode({ env: LEASE }));
+    this.starting.push(this.replace());
   }
 
   /** Waits until all that replace the dead are up. */
   async successors(): Promise<void> {
     await Promise.all(this.starting);
+  }
+
+  private async replace(): Promise<void> {
+    const node = this.cluster.spawnNode({ env: LEASE });
+    // It may be the next victim before it is up.
+    await node.ready().catch((error: unknown) => {
+      if (!this.killed.has(node)) throw error;
+    });
   }
 
   /** Also one that is starting is killed now and then. */
