@@ -8,6 +8,9 @@ import { sleep } from './wait.js';
 /** Without one more end in such a time, nothing more will come, milliseconds. */
 const STANDSTILL_MS = 60_000;
 
+/** The lease, two rounds of looking for stalled jobs, and as much again, milliseconds. */
+const TOLD_MS = 30_000;
+
 /** Runs that are read in one go. */
 const CHUNK = 500;
 
@@ -66,7 +69,7 @@ export async function check({ redis, acknowledged, witness, expect }: CheckOptio
   const known = new Set(ids);
   const strangers = (await storedRuns(redis)).filter((id) => !known.has(id));
   const counted = await countEnded(redis);
-  const left = await leftInQueues(redis);
+  const left = await untilEmpty(redis);
   const findings = [
     none(`acknowledged runs without an end, of ${ids.length}`, lost.length, lost),
     demand(
@@ -120,6 +123,16 @@ async function storedRuns(redis: Redis): Promise<string[]> {
     ids.push(...keys.map((key) => key.slice(PREFIXES.run.length)));
   } while (cursor !== '0');
   return [...new Set(ids)];
+}
+
+/** A result is written first, and then the queue is told: that may take until the lease of a job is over. */
+async function untilEmpty(redis: Redis): Promise<string[]> {
+  const deadline = performance.now() + TOLD_MS;
+  for (;;) {
+    const left = await leftInQueues(redis);
+    if (left.length === 0 || performance.now() > deadline) return left;
+    await sleep(100);
+  }
 }
 
 /** What is still somewhere though all has ended, as `where: how many`. */

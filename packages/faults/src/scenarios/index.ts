@@ -1,9 +1,13 @@
 import type { Scenario } from '../stage.js';
+import { batchKills } from './batch-kills.js';
+import { drain } from './drain.js';
+import { lossyNetwork } from './lossy-network.js';
 import { nodeKills } from './node-kills.js';
 import { nodePauses } from './node-pauses.js';
 import { redisAway } from './redis-away.js';
 import { redisFull } from './redis-full.js';
 import { redisKills } from './redis-kills.js';
+import { schedulerKills } from './scheduler-kills.js';
 
 /** All of them, in the order in which they are played. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -32,5 +36,26 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'redis-full',
     title: 'Redis has no memory to give',
     play: (stage, quick) => redisFull(stage, quick ? 200 : 1000, quick ? 8 : 30),
+  },
+  {
+    name: 'lossy-network',
+    title: 'a slow, lossy network between clients, scheduler, Redis and nodes',
+    play: (stage, quick) => lossyNetwork(stage, quick ? 150 : 1500),
+  },
+  {
+    name: 'batch-kills',
+    title: 'the scheduler is killed with -9 in the middle of taking a batch',
+    play: (stage, quick) => batchKills(stage, quick ? { runs: 500, kills: 3 } : { runs: 5000, kills: 12 }),
+  },
+  {
+    name: 'scheduler-kills',
+    title: 'one of two schedulers is killed with -9 again and again',
+    play: (stage, quick) =>
+      schedulerKills(stage, quick ? { runs: 300, kills: 6 } : { runs: 3000, kills: 60 }),
+  },
+  {
+    name: 'drain',
+    title: 'nodes and schedulers are asked to leave under load',
+    play: (stage, quick) => drain(stage, quick ? { runs: 300, drains: 3 } : { runs: 2000, drains: 15 }),
   },
 ];
