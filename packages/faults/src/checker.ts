@@ -16,6 +16,8 @@ const CHUNK = 500;
 
 export interface Ended {
   readonly id: string;
+  /** How often what ran it is counted to have died. */
+  readonly deaths: number;
   readonly result: RunResult;
 }
 
@@ -51,6 +53,8 @@ export interface CheckOptions {
   readonly witness?: Witness;
   /** What a result must be; answers what is wrong with it, or null. */
   readonly expect?: (ended: Ended) => string | null;
+  /** Nothing that runs were in has died: so no death may be counted, and no run given up. */
+  readonly nothingDied?: boolean;
 }
 
 export interface Checked {
@@ -59,7 +63,8 @@ export interface Checked {
 }
 
 /** The demand of all scenarios: every acknowledged id has ended in exactly one terminal state, and nothing else is there. */
-export async function check({ redis, acknowledged, witness, expect }: CheckOptions): Promise<Checked> {
+export async function check(options: CheckOptions): Promise<Checked> {
+  const { redis, acknowledged, witness, expect, nothingDied = false } = options;
   const ids = [...new Set(acknowledged)];
   const { ended, lost } = await read(redis, ids);
   const wrong = ended.flatMap((one) => {
@@ -82,6 +87,10 @@ export async function check({ redis, acknowledged, witness, expect }: CheckOptio
     none('runs left in backlogs, windows and the queue', left.length, left),
     none('results that are not those of their runs', wrong.length, wrong),
   ];
+  if (nothingDied) {
+    const blamed = ended.filter(({ deaths }) => deaths > 0).map(({ id, deaths }) => `${id} ${deaths} times`);
+    findings.push(none('runs that are blamed for deaths, though nothing died', blamed.length, blamed));
+  }
   if (witness !== undefined) findings.push(...witnessed(witness, ids));
   findings.push(figure('how they ended', countedByStatus(ended)));
   return { findings, ended };
@@ -107,8 +116,9 @@ async function read(redis: Redis, ids: readonly string[]): Promise<{ ended: Ende
     const replies = (await pipeline.exec()) ?? [];
     chunk.forEach((id, i) => {
       const [state, result, attempt, deaths] = (replies[i]?.[1] ?? []) as (string | null)[];
-      if (state === 'done' && result) ended.push({ id, result: JSON.parse(result) as RunResult });
-      else lost.push(`${id} is ${state ?? 'unknown'}, attempt ${attempt}, deaths ${deaths}`);
+      if (state === 'done' && result) {
+        ended.push({ id, deaths: Number(deaths), result: JSON.parse(result) as RunResult });
+      } else lost.push(`${id} is ${state ?? 'unknown'}, attempt ${attempt}, deaths ${deaths}`);
     });
   }
   return { ended, lost };

@@ -63,6 +63,7 @@ export function batchKills(stage: Stage, { runs, kills }: BatchKills): Promise<F
       redis,
       witness,
       acknowledged: [...acknowledged.values()],
+      nothingDied: true,
       expect: ({ id, result }) =>
         result.stdout === `${places.get(id)}\n` ? null : `printed ${JSON.stringify(result.stdout)}`,
     });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Api } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
@@ -17,6 +18,12 @@ export interface Drains {
 
 const GRACE_MS = 5_000;
 
+const NODE = {
+  SANDPIPER_GRACE_MS: String(GRACE_MS),
+  SANDPIPER_LOCK_MS: '2000',
+  SANDPIPER_STALLED_INTERVAL_MS: '500',
+};
+
 /** What an orderly end may take beyond the grace: handing back, closing cells, a busy machine, milliseconds. */
 const SLACK_MS = 10_000;
 
@@ -32,11 +39,11 @@ export function drain(stage: Stage, { runs, drains }: Drains): Promise<Finding[]
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
     const witness = await Witness.begin(cluster.connect());
-    const startNode = (): Promise<Service> =>
-      cluster.startNode({ env: { SANDPIPER_GRACE_MS: String(GRACE_MS) } });
+    const startNode = (): Promise<Service> => cluster.startNode({ env: NODE });
     await Promise.all([cluster.startScheduler(), cluster.startScheduler(), startNode(), startNode()]);
     const load = new Load({ api, count: runs, request: mixedProgram });
     const outlasting: string[] = [];
+    const finishing: string[] = [];
     const submitting = load.run();
     const say = seldom(stage.say);
     const nodes: Departure[] = [];
@@ -47,8 +54,13 @@ export function drain(stage: Stage, { runs, drains }: Drains): Promise<Finding[]
       await startNode();
       if (nodes.length % 3 === 0) {
         // One that has a run which outlasts its grace: it is handed back, and begun again elsewhere.
-        const { id, node } = await outlastingRun(cluster, api, outlasting.length);
+        const { id, node } = await longRun(cluster, api, 1.5 * GRACE_MS);
         outlasting.push(id);
+        nodes.push(await leave(node));
+      } else if (nodes.length % 3 === 1) {
+        // One that has a run which takes longer than a lease and shorter than the grace: it ends there.
+        const { id, node } = await longRun(cluster, api, 0.7 * GRACE_MS);
+        finishing.push(id);
         nodes.push(await leave(node));
       } else {
         nodes.push(await leave(oldest(cluster.nodes)));
@@ -57,17 +69,21 @@ export function drain(stage: Stage, { runs, drains }: Drains): Promise<Finding[]
       schedulers.push(await leave(oldest(cluster.schedulers)));
     }
     await submitting;
-    const all = [...load.ids, ...outlasting];
+    const all = [...load.ids, ...outlasting, ...finishing];
     await untilEnded(redis, all.length, (ended) => say(`${ended} of ${all.length} runs ended`));
     const expected = expectNumbers(load.acknowledged);
     const { findings, ended } = await check({
       redis,
       witness,
       acknowledged: all,
-      expect: (one) => (outlasting.includes(one.id) ? null : expected(one)),
+      nothingDied: true,
+      expect: (one) => (load.ids.includes(one.id) ? expected(one) : null),
     });
     const again = ended.filter(
       ({ id, result }) => outlasting.includes(id) && result.attempt > 1 && result.status === 'ok',
+    ).length;
+    const once = ended.filter(
+      ({ id, result }) => finishing.includes(id) && result.attempt === 1 && result.status === 'ok',
     ).length;
     const unjust = ended.filter(({ result }) => result.status === 'internal-error').length;
     return [
@@ -80,6 +96,12 @@ export function drain(stage: Stage, { runs, drains }: Drains): Promise<Finding[]
         String(outlasting.length),
         again === outlasting.length,
       ),
+      demand(
+        'runs longer than the lease that ended within the grace, at the first attempt',
+        once,
+        String(finishing.length),
+        once === finishing.length,
+      ),
       none('runs given up', unjust),
       ...findings,
       ...(await remains(cluster)),
@@ -87,14 +109,15 @@ export function drain(stage: Stage, { runs, drains }: Drains): Promise<Finding[]
   });
 }
 
-async function outlastingRun(
+/** Submits a run that takes so long, and waits until a node has it. */
+async function longRun(
   cluster: Cluster,
   api: Api,
-  number: number,
+  ms: number,
 ): Promise<{ readonly id: string; readonly node: Service }> {
-  const source = `import time; time.sleep(${(1.5 * GRACE_MS) / 1000})`;
+  const source = `import time; time.sleep(${ms / 1000})`;
   // Before all others.
-  const id = await api.submit({ source, priority: 0 }, `outlasting-${number}`);
+  const id = await api.submit({ source, priority: 0 }, `long-${randomUUID()}`);
   const node = await until('somebody has the run', 60_000, async () => {
     const has = (await api.nodes()).find(({ cells }) => cells.some(({ run }) => run === id));
     return cluster.nodes.find(({ name }) => name === has?.name);

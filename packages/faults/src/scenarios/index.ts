@@ -1,13 +1,18 @@
 import type { Scenario } from '../stage.js';
 import { batchKills } from './batch-kills.js';
 import { drain } from './drain.js';
+import { fairness } from './fairness.js';
 import { lossyNetwork } from './lossy-network.js';
 import { nodeKills } from './node-kills.js';
 import { nodePauses } from './node-pauses.js';
+import { overload } from './overload.js';
+import { poison } from './poison.js';
 import { redisAway } from './redis-away.js';
 import { redisFull } from './redis-full.js';
 import { redisKills } from './redis-kills.js';
+import { scaleOut } from './scale-out.js';
 import { schedulerKills } from './scheduler-kills.js';
+import { simulation } from './simulation.js';
 
 /** All of them, in the order in which they are played. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -57,5 +62,34 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'drain',
     title: 'nodes and schedulers are asked to leave under load',
     play: (stage, quick) => drain(stage, quick ? { runs: 300, drains: 3 } : { runs: 2000, drains: 15 }),
+  },
+  {
+    name: 'overload',
+    title: 'ten times as many submissions as the nodes can serve',
+    play: (stage, quick) => overload(stage, quick ? 15 : 90),
+  },
+  {
+    name: 'fairness',
+    title: 'a tenant with thousands of runs, and one with a single run now and then',
+    play: (stage, quick) =>
+      fairness(stage, quick ? { runs: 2_000, singles: 10 } : { runs: 10_000, singles: 100 }),
+  },
+  {
+    name: 'poison',
+    title: 'a run that kills its node each time',
+    play: (stage, quick) => poison(stage, quick ? 50 : 300),
+  },
+  {
+    name: 'scale-out',
+    title: 'four nodes on one machine; two cells against one',
+    benchmark: true,
+    play: (stage, quick) => scaleOut(stage, quick ? { rounds: 2, runs: 16 } : { rounds: 8, runs: 32 }),
+  },
+  {
+    name: 'simulation',
+    title: '200 nodes whose guests cost nothing: what scheduler and Redis feed',
+    benchmark: true,
+    play: (stage, quick) =>
+      simulation(stage, { runs: quick ? 10_000 : 60_000, nodes: 200, processes: 2, batch: 1_000 }),
   },
 ];

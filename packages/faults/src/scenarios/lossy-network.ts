@@ -55,6 +55,7 @@ export function lossyNetwork(stage: Stage, runs: number): Promise<Finding[]> {
         redis,
         witness,
         acknowledged: load.ids,
+        nothingDied: true,
         expect: expectNumbers(load.acknowledged),
       });
       const unjust = ended.filter(({ result }) => result.status === 'internal-error');

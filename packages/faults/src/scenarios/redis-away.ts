@@ -44,6 +44,7 @@ export function redisAway(stage: Stage, seconds: number): Promise<Finding[]> {
       redis,
       witness,
       acknowledged: ids,
+      nothingDied: true,
       expect: (ended) => {
         const load = loads.find((one) => one.ids.includes(ended.id));
         return load === undefined ? null : expectNumbers(load.acknowledged)(ended);

@@ -38,6 +38,7 @@ export function redisFull(stage: Stage, runs: number, seconds: number): Promise<
       redis,
       witness,
       acknowledged: load.ids,
+      nothingDied: true,
       expect: expectNumbers(load.acknowledged),
     });
     const seen = [...answers].map(([status, count]) => `${count} x ${status}`).join(', ');

@@ -42,6 +42,7 @@ export function redisKills(stage: Stage, { runs, kills }: RedisKills): Promise<F
       redis,
       witness,
       acknowledged: load.ids,
+      nothingDied: true,
       expect: expectNumbers(load.acknowledged),
     });
     const alive = [scheduler, ...nodes].filter((service) => service.isAlive).length;

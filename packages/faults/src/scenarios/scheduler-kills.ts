@@ -56,6 +56,7 @@ export function schedulerKills(stage: Stage, { runs, kills }: SchedulerKills): P
         redis,
         witness,
         acknowledged: load.ids,
+        nothingDied: true,
         expect: expectNumbers(load.acknowledged),
       });
       const again = cluster.schedulers
