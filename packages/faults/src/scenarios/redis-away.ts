@@ -24,12 +24,14 @@ export function redisAway(stage: Stage, seconds: number): Promise<Finding[]> {
     await cluster.startNodes(2);
     const findings: Finding[] = [];
     const before = await submitMany(api, 'before', 40);
+    const over = [await longRun(api, seconds, 'dead')];
     stage.say(`Redis is killed for ${seconds} s`);
     await cluster.redis.kill();
     findings.push(...(await refusedFor(api, seconds, 'dead', SLACK_MS)));
     await cluster.redis.boot();
     findings.push(await takesAgain(api, 'dead'));
     const between = await submitMany(api, 'between', 40);
+    over.push(await longRun(api, seconds, 'hanging'));
     stage.say(`Redis hangs for ${seconds} s`);
     cluster.redis.freeze();
     findings.push(...(await refusedFor(api, seconds, 'hanging', COMMAND_MS + SLACK_MS)));
@@ -38,7 +40,7 @@ export function redisAway(stage: Stage, seconds: number): Promise<Finding[]> {
     const after = await submitMany(api, 'after', 40);
     // What was refused and yet carried out by a Redis that hung is a run too, though nobody was promised it.
     const loads = [before, between, after];
-    const ids = [...loads.flatMap((load) => load.ids), ...(await probesOf(api))];
+    const ids = [...loads.flatMap((load) => load.ids), ...(await probesOf(api)), ...over];
     await untilEnded(redis, ids.length);
     const checked = await check({
       redis,
@@ -56,6 +58,15 @@ export function redisAway(stage: Stage, seconds: number): Promise<Finding[]> {
 
 const submitMany = (api: Api, name: string, count: number): Promise<Load> =>
   new Load({ api, name, count, request: mixedProgram }).run();
+
+/** One that is running when Redis goes away and when it is back. Its lease is over meanwhile: it may be begun anew. */
+async function longRun(api: Api, seconds: number, kind: Kind): Promise<string> {
+  const wallMs = 3_000 * seconds;
+  const source = `import time; time.sleep(${1.2 * seconds})`;
+  const id = await api.submit({ source, priority: 0, limits: { wallMs } }, `long-${kind}`);
+  await until('the long run is running', 60_000, async () => (await api.run(id)).state === 'running');
+  return id;
+}
 
 const PROBES = ['dead', 'hanging'] as const;
 type Kind = (typeof PROBES)[number];
