@@ -42,9 +42,11 @@ return ids
 
 /**
  * A node takes a run. The attempt number that it gets is the fencing token: whoever holds a smaller one is late. A run
- * that is claimed while it runs has lost what ran it: that is a death. KEYS: run, dispatched, running. ARGV: id, node,
- * cell, now, deaths after which it is given up. Returns {verdict, attempt, submitted, deaths, request, batch, trace, when
- * it was handed to the queue, tenant}; verdict is run, cancel, poison, done or missing.
+ * that is claimed while it runs has lost what ran it: that is a death, until whoever is blamed says otherwise (RELEASE).
+ * A claim that comes twice, for its connection broke before the answer, is answered twice. KEYS: run, dispatched, running.
+ * ARGV: id, node, cell, now, deaths after which it is given up, a name of this claim alone, how often it may be lost.
+ * Returns {verdict, attempt, submitted, deaths, request, batch, trace, when it was handed to the queue, tenant}; verdict is
+ * run, cancel, poison, done or missing.
  */
 export const CLAIM = new Script(
   'sandpiperClaim',
@@ -52,43 +54,53 @@ export const CLAIM = new Script(
   `
 local dispatched = redis.call('ZSCORE', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
-local state = redis.call('HGET', KEYS[1], 'state')
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'deaths', 'claim', 'strays', 'cancel',
+  'submitted', 'request', 'batch', 'trace', 'tenant')
+local state, attempt, deaths = run[1], tonumber(run[2]), tonumber(run[3] or '0')
 if not state then return {'missing'} end
 if state == 'done' then return {'done'} end
-local deaths
-if state == 'running' then
-  deaths = redis.call('HINCRBY', KEYS[1], 'deaths', 1)
-else
-  deaths = tonumber(redis.call('HGET', KEYS[1], 'deaths') or '0')
+if state ~= 'running' or run[4] ~= ARGV[6] then
+  if state == 'running' then
+    deaths = redis.call('HINCRBY', KEYS[1], 'deaths', 1)
+    redis.call('HSET', KEYS[1], 'blamed:' .. attempt, '1')
+  end
+  attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
+  redis.call('HSET', KEYS[1], 'state', 'running', 'node', ARGV[2], 'cell', ARGV[3], 'claim', ARGV[6])
+  redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 end
-local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
-redis.call('HSET', KEYS[1], 'state', 'running', 'node', ARGV[2], 'cell', ARGV[3])
-redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 local verdict = 'run'
-if redis.call('HGET', KEYS[1], 'cancel') then
+if run[6] then
   verdict = 'cancel'
-elseif deaths >= tonumber(ARGV[5]) then
+elseif deaths >= tonumber(ARGV[5]) or tonumber(run[5] or '0') >= tonumber(ARGV[7]) then
   verdict = 'poison'
 end
-local rest = redis.call('HMGET', KEYS[1], 'submitted', 'request', 'batch', 'trace', 'tenant')
-return {verdict, attempt, tonumber(rest[1]), deaths, rest[2], rest[3], rest[4], dispatched, rest[5]}
+return {verdict, attempt, tonumber(run[7]), deaths, run[8], run[9], run[10], dispatched, run[11]}
 `,
 );
 
 /**
- * The run goes back to the queue. KEYS: run, running. ARGV: attempt, id, '1' when what ran it died. Returns 1 when the
+ * The run goes back to the queue. KEYS: run, running. ARGV: attempt, id, why. Of the reasons `failed` counts as a death.
+ * `lock-lost` tells that who had the attempt is alive: when it was taken for dead, that is taken back. Returns 1 when the
  * attempt was the current one.
  */
 export const RELEASE = new Script(
   'sandpiperRelease',
   2,
   `
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
-if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
+if not run[1] or run[1] == 'done' then return 0 end
+if run[1] ~= 'running' or run[2] ~= ARGV[1] then
+  if ARGV[3] ~= 'failed' and redis.call('HDEL', KEYS[1], 'blamed:' .. ARGV[1]) == 1 then
+    redis.call('HINCRBY', KEYS[1], 'deaths', -1)
+    redis.call('HINCRBY', KEYS[1], 'strays', 1)
+  end
+  return 0
+end
 redis.call('HSET', KEYS[1], 'state', 'queued')
 redis.call('HDEL', KEYS[1], 'node', 'cell')
 redis.call('ZREM', KEYS[2], ARGV[2])
-if ARGV[3] == '1' then redis.call('HINCRBY', KEYS[1], 'deaths', 1) end
+if ARGV[3] == 'failed' then redis.call('HINCRBY', KEYS[1], 'deaths', 1) end
+if ARGV[3] == 'lock-lost' then redis.call('HINCRBY', KEYS[1], 'strays', 1) end
 return 1
 `,
 );
