@@ -15,6 +15,7 @@ const MAY_IMPORT = {
   'packages/client': ['contracts'],
   'packages/store': ['contracts'],
   'packages/telemetry': ['contracts'],
+  'packages/testkit': [],
   'packages/cli': ['contracts', 'controller', 'grading', 'client', 'telemetry'],
   'packages/conformance': ['controller'],
   'packages/experiments': ['contracts', 'controller', 'client'],

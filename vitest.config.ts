@@ -43,6 +43,7 @@ export default defineConfig({
       {
         test: {
           name: 'redis',
+          globalSetup: ['packages/testkit/src/vitest-setup.ts'],
           include: everyTest('.redis.test.ts'),
           fileParallelism: false,
           testTimeout: 180_000,

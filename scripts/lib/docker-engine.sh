@@ -2,6 +2,7 @@
 #
 #   start_docker FOLDER   starts it, sets DOCKER_HOST
 #   stop_docker           ends it, and waits until it has
+#   need_debootstrap      installs it where it is missing: base images are made by it, for none can be pulled everywhere
 
 start_docker() {
   local folder=$1
@@ -29,4 +30,10 @@ stop_docker() {
   kill "$docker_daemon" 2>/dev/null || true
   wait "$docker_daemon" 2>/dev/null || true
   umount "$docker_folder/exec/netns/default" 2>/dev/null || true # of host networking; the engine leaves it
+}
+
+need_debootstrap() {
+  command -v debootstrap >/dev/null && return
+  say 'system packages: debootstrap'
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends debootstrap >/dev/null
 }

@@ -10,10 +10,7 @@ work=$(mktemp -d)
 trap 'stop_docker; rm -rf "$work"' EXIT
 start_docker "$work/docker"
 
-if ! command -v debootstrap >/dev/null; then
-  say 'system packages: debootstrap'
-  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends debootstrap >/dev/null
-fi
+need_debootstrap
 say 'a base image: Debian by debootstrap, with the Node of this machine'
 quietly debootstrap debootstrap --variant=minbase --include=ca-certificates bookworm "$work/base"
 node_prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")

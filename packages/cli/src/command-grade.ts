@@ -1,7 +1,5 @@
-import { access, constants, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { SandpiperClient } from '@sandpiper/client';
+import { access, constants, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import {
   InputError,
   loadClass,
@@ -12,10 +10,12 @@ import {
   type TestOutcome,
 } from '@sandpiper/grading';
 import { EXIT } from './exit-codes.js';
+import { catchInterrupts } from './interrupt.js';
 import { gradeAll } from './grade-pipeline.js';
 import { createProgress } from './grade-progress.js';
 import { buildReport, renderReport } from './grade-report.js';
 import { patient } from './patience.js';
+import { withService } from './service-address.js';
 
 export interface GradeOptions {
   server?: string;
@@ -33,20 +33,14 @@ export async function gradeCommand(
   const { jobs, expected } = await loadJobs(path, submissionPaths);
   if (options.json !== undefined) await demandWritable(options.json);
 
-  const abort = new AbortController();
-  const interrupt = (): void => {
-    if (abort.signal.aborted) process.exit(EXIT.interrupted);
-    process.stderr.write('sandpiper: stopping (Ctrl-C again: do not wait)\n');
-    abort.abort();
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  const interrupt = catchInterrupts(() =>
+    process.stderr.write('sandpiper: stopping (Ctrl-C again: do not wait)\n'),
+  );
+  const { signal } = interrupt;
   const progress = createProgress();
   try {
-    const graded = await withService(options, (url) =>
-      gradeAll(patient(new SandpiperClient(url), abort.signal), jobs, progress.update, abort.signal).finally(
-        progress.stop,
-      ),
+    const graded = await withService(options, (client) =>
+      gradeAll(patient(client, signal), jobs, progress.update, signal).finally(progress.stop),
     );
     const report = buildReport(
       graded,
@@ -63,11 +57,10 @@ export async function gradeCommand(
     );
     return EXIT.failed;
   } catch (error) {
-    if (abort.signal.aborted) return EXIT.interrupted;
+    if (signal.aborted) return EXIT.interrupted;
     throw error;
   } finally {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+    interrupt.release();
   }
 }
 
@@ -89,28 +82,6 @@ async function loadJobs(
     throw new InputError(`${path}: name at least one submission to grade on this problem`);
   }
   return found;
-}
-
-/** Gives the work a server: the one that was named, or one of its own that ends with it. */
-async function withService<T>(options: GradeOptions, work: (url: string) => Promise<T>): Promise<T> {
-  if (options.server !== undefined) return work(options.server);
-  const { startEmbedded } = await import('./embedded.js');
-  const stateDir = await mkdtemp(join(tmpdir(), 'sandpiper-grade-'));
-  try {
-    const service = await startEmbedded({
-      stateDir,
-      port: 0,
-      quiet: true,
-      ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
-    });
-    try {
-      return await work(service.url);
-    } finally {
-      await service.stop();
-    }
-  } finally {
-    await rm(stateDir, { recursive: true, force: true });
-  }
 }
 
 /** A report that cannot be written should not be found out after minutes of grading. */

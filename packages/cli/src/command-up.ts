@@ -32,19 +32,24 @@ export async function upCommand(options: UpOptions): Promise<number> {
     ...options,
     onEvent: (line) => process.stderr.write(`sandpiper: ${line}\n`),
   });
-  process.stdout.write(welcome(service.url));
+  process.stdout.write(welcome(service.url, service.authenticated));
   await interrupted;
   await service.stop();
   return EXIT.ok;
 }
 
-export function welcome(url: string): string {
+/** @param authenticated API keys are asked for */
+export function welcome(url: string, authenticated = false): string {
+  const key = authenticated ? ` -H "authorization: Bearer $KEY"` : '';
   return [
     `Sandpiper is up at ${url}`,
     '',
+    ...(authenticated
+      ? ['Others can reach it, so it asks for API keys. Make one:', '  KEY=$(sandpiper keys create NAME)', '']
+      : []),
     'Try it:',
-    `  curl -s '${url}/v1/runs' -H 'content-type: application/json' -d '{"source":"print(6*7)"}'`,
-    `  curl -s '${url}/v1/runs/ID?wait=10'`,
+    `  curl -s '${url}/v1/runs'${key} -H 'content-type: application/json' -d '{"source":"print(6*7)"}'`,
+    `  curl -s '${url}/v1/runs/ID?wait=10'${key}`,
     '',
     'Ctrl-C stops it.',
     '',

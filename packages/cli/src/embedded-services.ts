@@ -25,10 +25,18 @@ export function spawnService(
   logFd: number,
 ): ChildProcess {
   return spawn(process.execPath, [serviceEntry(service)], {
-    env: { ...process.env, ...env },
+    env: { ...environmentOfOurs(), ...env },
     detached: true,
     stdio: ['ignore', logFd, logFd, 'ipc'],
   });
+}
+
+const OF_ANOTHER_REDIS = /^SANDPIPER_REDIS_(USERNAME|PASSWORD_FILE|SENTINEL_\w+|CA|CERT|KEY)$/;
+
+/** Users and certificates in the environment are for some other Redis than the one that we start. */
+function environmentOfOurs(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !OF_ANOTHER_REDIS.test(name));
+  return Object.fromEntries(kept);
 }
 
 /** Resolves when the service says that it is ready. @param onListening gets its address before that. */

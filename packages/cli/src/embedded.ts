@@ -1,6 +1,7 @@
-import { mkdirSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isLoopbackHost } from '@sandpiper/contracts';
 import { availableCpus } from '@sandpiper/controller';
 import { SupervisedChild } from './embedded-child.js';
 import { lockStateDir } from './embedded-lock.js';
@@ -12,7 +13,9 @@ import {
   spawnRedis,
   type Durability,
 } from './embedded-redis.js';
+import { callbackSecret } from './embedded-secret.js';
 import { dealCpus, LogFile, serviceReady, spawnService } from './embedded-services.js';
+import { defaultStateDir, SERVICE_FILE, type ServiceFile } from './state-folder.js';
 
 export interface EmbeddedOptions {
   /** Worker nodes; default 1. The CPUs of this process are dealt out among them. */
@@ -36,6 +39,8 @@ export interface EmbeddedOptions {
 export interface Embedded {
   /** Of the API. */
   readonly url: string;
+  /** Whether API keys are asked for: others than this host can reach it. */
+  readonly authenticated: boolean;
   readonly state: EmbeddedState;
   /** Stops taking runs, lets those that run end, stops everything; when it resolves, no process is left. */
   stop(): Promise<void>;
@@ -49,17 +54,12 @@ interface EmbeddedState {
   pids(): Record<string, number | null>;
 }
 
+const DEFAULT_HOST = '127.0.0.1';
+
 /** Nodes drain for 20 s and hand back for 5; then they are killed. */
 const NODE_STOP_MS = 30_000;
 const SCHEDULER_STOP_MS = 10_000;
 const REDIS_STOP_MS = 20_000;
-
-function defaultStateDir(): string {
-  const given = process.env['XDG_STATE_HOME'];
-  // The specification of base directories says to ignore relative paths.
-  const base = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.local', 'state');
-  return join(base, 'sandpiper');
-}
 
 /**
  * Starts Redis, scheduler and nodes as children of this process, and waits until all are ready. They are kept alive,
@@ -72,14 +72,19 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   mkdirSync(join(stateDir, 'logs'), { recursive: true, mode: 0o700 });
   const parts = new Parts(stateDir, options);
   const unlock = lockStateDir(stateDir);
+  const file = join(stateDir, SERVICE_FILE);
   const stop = once(async () => {
+    rmSync(file, { force: true });
     await parts.stop();
     unlock();
   });
   try {
     const url = await parts.start();
+    const authenticated = !isLoopbackHost(options.host ?? DEFAULT_HOST);
+    const service: ServiceFile = { url, ...(authenticated ? { adminKey: parts.adminKey } : {}) };
+    writeFileSync(file, JSON.stringify(service), { mode: 0o600 });
     const state: EmbeddedState = { stateDir, redis: parts.redisSocket, pids: () => parts.pids() };
-    return { url, state, stop };
+    return { url, authenticated, state, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -100,6 +105,15 @@ class Parts {
   ) {
     this.place = redisPlace(stateDir);
     this.onEvent = options.quiet === true ? () => undefined : (options.onEvent ?? (() => undefined));
+  }
+
+  /** Made at the first start and kept; the environment may name another. */
+  get adminKey(): string {
+    const given = process.env['SANDPIPER_ADMIN_KEY'];
+    if (given !== undefined) return given;
+    const path = join(this.stateDir, 'admin.key');
+    if (!existsSync(path)) writeFileSync(path, randomBytes(32).toString('base64url'), { mode: 0o600 });
+    return readFileSync(path, 'utf8');
   }
 
   get redisSocket(): string {
@@ -152,12 +166,13 @@ class Parts {
       spawn: () => {
         // One that comes back must be found where its predecessor was.
         const port = this.options.port || (this.url === null ? 0 : Number(new URL(this.url).port));
-        const host = this.options.host ?? '127.0.0.1';
-        return spawnService(
-          'scheduler',
-          this.env({ SANDPIPER_HOST: host, SANDPIPER_PORT: String(port) }),
-          log.fd,
-        );
+        const env = this.env({
+          SANDPIPER_HOST: this.options.host ?? DEFAULT_HOST,
+          SANDPIPER_PORT: String(port),
+          SANDPIPER_ADMIN_KEY: this.adminKey,
+          SANDPIPER_CALLBACK_SECRET: callbackSecret(this.stateDir),
+        });
+        return spawnService('scheduler', env, log.fd);
       },
       ready: (child) =>
         serviceReady(child, (url) => {

@@ -6,25 +6,37 @@ const MAX_WAIT_MS = 15 * 60_000;
 const DEFAULT_RETRY_SECONDS = 1;
 const MAX_RETRY_SECONDS = 60;
 
-/**
- * The same service, which waits as long as the server asks when it has too much work (429), and says so once.
- * Anything else, a server whose Redis is away (503) too, is an error at once.
- */
+/** The same service, which waits as long as the server asks when it has too much work (429), and says so once. */
 export function patient(service: GradingService, signal: AbortSignal): GradingService {
-  let told = false;
-  const onBusy = (seconds: number): void => {
-    if (told) return;
-    told = true;
+  const patience = new Patience(signal);
+  return {
+    submitBatch: (batch) => patience.retry(() => service.submitBatch(batch)),
+    getBatch: (id, options) => patience.retry(() => service.getBatch(id, options)),
+    getRun: (id) => patience.retry(() => service.getRun(id)),
+    cancelBatch: (id) => service.cancelBatch(id),
+  };
+}
+
+/**
+ * Tries a request again while the server has too much work (429), as long as it asks. Anything else, a server whose Redis
+ * is away (503) too, is an error at once.
+ */
+export class Patience {
+  private told = false;
+
+  constructor(private readonly signal: AbortSignal) {}
+
+  retry<T>(call: () => Promise<T>): Promise<T> {
+    return retryBusy(call, (seconds) => this.tell(seconds), this.signal);
+  }
+
+  private tell(seconds: number): void {
+    if (this.told) return;
+    this.told = true;
     process.stderr.write(
       `sandpiper: the server has too much work; trying again in ${seconds} s, as it asks\n`,
     );
-  };
-  return {
-    submitBatch: (batch) => retryBusy(() => service.submitBatch(batch), onBusy, signal),
-    getBatch: (id, options) => retryBusy(() => service.getBatch(id, options), onBusy, signal),
-    getRun: (id) => retryBusy(() => service.getRun(id), onBusy, signal),
-    cancelBatch: (id) => service.cancelBatch(id),
-  };
+  }
 }
 
 async function retryBusy<T>(

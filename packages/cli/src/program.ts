@@ -2,10 +2,13 @@ import { ENGINES, limitsSchema, MIN_MEMORY_BYTES } from '@sandpiper/contracts';
 import { Command, Option } from 'commander';
 import type { GradeOptions } from './command-grade.js';
 import type { InteractOptions } from './command-interact.js';
+import type { MapOptions } from './command-map.js';
 import type { RunOptions } from './command-run.js';
 import type { UpOptions } from './command-up.js';
+import { examples } from './help.js';
 import { outputTarget } from './output-files.js';
 import { engine, pair, serverUrl, wholeNumber } from './options.js';
+import { addServiceCommands } from './program-service.js';
 
 const MIB = 1024 * 1024;
 const MAX_NODES = 64;
@@ -17,6 +20,7 @@ export interface Commands {
   replay(transcript: string): Promise<number>;
   up(options: UpOptions): Promise<number>;
   grade(problem: string, submissions: readonly string[], options: GradeOptions): Promise<number>;
+  map(program: string, inputs: string, options: MapOptions): Promise<number>;
   doctor(options: { json?: boolean }): Promise<number>;
 }
 
@@ -27,6 +31,7 @@ const COMMANDS: Commands = {
   replay: async (...given) => (await import('./command-replay.js')).replayCommand(...given),
   up: async (...given) => (await import('./command-up.js')).upCommand(...given),
   grade: async (...given) => (await import('./command-grade.js')).gradeCommand(...given),
+  map: async (...given) => (await import('./command-map.js')).mapCommand(...given),
   doctor: async (...given) => (await import('./command-doctor.js')).doctorCommand(...given),
 };
 
@@ -49,6 +54,8 @@ export function buildProgram(
   addReplay(program, commands, onExitCode);
   addUp(program, commands, onExitCode);
   addGrade(program, commands, onExitCode);
+  addMap(program, commands, onExitCode);
+  addServiceCommands(program, onExitCode);
   addDoctor(program, commands, onExitCode);
   program.addHelpText(
     'after',
@@ -56,6 +63,7 @@ export function buildProgram(
       ['sandpiper run hello.py', 'one program, here and now'],
       ['sandpiper interact', 'a prompt in the sandbox'],
       ['sandpiper grade examples/class', 'a class of programs, through the whole service'],
+      ['sandpiper map solve.py inputs.jsonl', 'one program over many inputs'],
       ['sandpiper up', 'the service itself'],
       ['sandpiper help run', 'more of one command'],
     ),
@@ -161,8 +169,8 @@ function addReplay(program: Command, commands: Commands, onExitCode: (code: numb
 
 const most = (schema: { maxValue: number | null }): number => schema.maxValue ?? Number.MAX_SAFE_INTEGER;
 
-/** The options of every command that runs one guest here. */
-function withGuestOptions(command: Command): Command {
+/** Limits that every command with a program takes. */
+function withLimits(command: Command): Command {
   const { cpuMs, wallMs, memoryBytes } = limitsSchema.shape;
   return command
     .option('--cpu-ms <n>', 'limit of CPU time, milliseconds', wholeNumber('--cpu-ms', 1, most(cpuMs)))
@@ -172,7 +180,16 @@ function withGuestOptions(command: Command): Command {
       "limit of memory above the interpreter's own, MiB",
       wholeNumber('--memory-mb', MIN_MEMORY_BYTES / MIB, most(memoryBytes) / MIB),
     )
-    .option('--env <key=value>', 'set a variable of the environment (repeatable)', pair('--env', 'KEY=VALUE'))
+    .option(
+      '--env <key=value>',
+      'set a variable of the environment (repeatable)',
+      pair('--env', 'KEY=VALUE'),
+    );
+}
+
+/** The options of every command that runs one guest here. */
+function withGuestOptions(command: Command): Command {
+  return withLimits(command)
     .option('--engine <name>', `the engine: ${ENGINES.join(' or ')}`, engine)
     .option('--pypy <path>', 'for rpython: the PyPy that was translated with --sandbox')
     .option(
@@ -236,6 +253,54 @@ function addGrade(program: Command, commands: Commands, onExitCode: (code: numbe
     });
 }
 
+function addMap(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
+  withLimits(program.command('map'))
+    .description('Run one program over many inputs, one a line; outputs keep their order.')
+    .argument('<program>', 'a Python file')
+    .argument('<inputs>', 'a file of lines, each the standard input of one run; "-" is the standard input')
+    .option('--out <file>', 'write the outputs to a file instead of the standard output')
+    .option('--resume', 'with --out: go on where the file ends')
+    .option(
+      '--from <n>',
+      'leave out so many lines: those that have their output',
+      wholeNumber('--from', 0, Number.MAX_SAFE_INTEGER),
+    )
+    .option(
+      '--requests',
+      'each line is a JSON object with what its run has of its own: stdin, args, env, files, limits',
+    )
+    .option('--full', 'write whole results: limits, usage, enforcement, node')
+    .option(
+      '--file <name=path>',
+      'put a file into the folder of the program (repeatable)',
+      pair('--file', 'NAME=PATH'),
+    )
+    .option('--server <url>', 'use a running service instead of starting one', serverUrl)
+    .option(
+      '--nodes <n>',
+      'worker nodes of the service that is started',
+      wholeNumber('--nodes', 1, MAX_NODES),
+    )
+    .option(
+      '--in-flight <n>',
+      'batches of up to 200 lines that the service has at once (default: 4)',
+      wholeNumber('--in-flight', 1, 64),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['sandpiper map solve.py inputs.jsonl > outputs.jsonl', 'each line goes to the program as it stands'],
+        ['sandpiper map solve.py inputs.jsonl --out outputs.jsonl --resume', 'go on after Ctrl-C'],
+        ['sandpiper map solve.py inputs.jsonl --from 312 >> outputs.jsonl', 'the same without --out'],
+        ['sandpiper map tool.py --requests calls.jsonl', 'lines such as {"args": ["-v"], "stdin": "1 2"}'],
+      ) +
+        '\nEach output is one JSON object on one line: index, status, exitCode, stdout, stderr, usage.\nExit code: 0 when every run is ok, 1 when some are not, 130 for Ctrl-C, 2 when the command line or a line is wrong.\n',
+    )
+    .action(async (path: string, inputs: string, options: MapOptions) => {
+      onExitCode(await commands.map(path, inputs, options));
+    });
+}
+
 function addDoctor(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
   program
     .command('doctor')
@@ -245,9 +310,4 @@ function addDoctor(program: Command, commands: Commands, onExitCode: (code: numb
     .action(async (options: { json?: boolean }) => {
       onExitCode(await commands.doctor(options));
     });
-}
-
-function examples(...lines: readonly (readonly [command: string, meaning: string])[]): string {
-  const width = Math.max(...lines.map(([command]) => command.length));
-  return `\nExamples:\n${lines.map(([command, meaning]) => `  ${command.padEnd(width)}  # ${meaning}\n`).join('')}`;
 }

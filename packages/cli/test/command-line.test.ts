@@ -21,6 +21,7 @@ async function parse(...argv: string[]): Promise<Call> {
     replay: record('replay'),
     up: record('up'),
     grade: record('grade'),
+    map: record('map'),
     doctor: record('doctor'),
   };
   const codes: number[] = [];

@@ -1,10 +1,21 @@
-import type { BatchRequest, BatchState, RunRequest, RunResult, RunState } from '@sandpiper/contracts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type {
+  ApiKey,
+  BatchRequest,
+  BatchState,
+  BatchSummary,
+  DeadLetter,
+  KeyRequest,
+  NewKey,
+  NodeView,
+  RunRequest,
+  RunResult,
+  RunState,
+  Tenant,
+  TenantSettings,
+} from '@sandpiper/contracts';
 import { ApiError, ConnectionError } from './errors.js';
-
-export interface ClientOptions {
-  /** Milliseconds that a request may take beyond the wait that it asks for. */
-  readonly timeoutMs?: number;
-}
+import { type ClientOptions, query, Transport } from './transport.js';
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
@@ -12,56 +23,57 @@ export interface CallOptions {
 
 export interface WaitOptions extends CallOptions {
   /** Called after each answer, for a progress bar. */
-  readonly onProgress?: (batch: BatchState) => void;
+  readonly onProgress?: (batch: BatchSummary) => void;
   /** Longest time between two calls of it, seconds. */
   readonly progressSeconds?: number;
 }
 
+/** A run of a batch that has ended. */
+export interface EndedRun {
+  /** How many had ended with it. */
+  readonly position: number;
+  /** Its place in the batch. */
+  readonly index: number;
+  readonly run: RunState;
+}
+
 /** What the server waits at most in one request, seconds; longer waits are several requests. */
 const SERVER_WAIT_SECONDS = 30;
-const DEFAULT_TIMEOUT_MS = 60_000;
 
-interface Call {
-  readonly method: 'GET' | 'POST' | 'DELETE';
-  readonly path: string;
-  readonly body?: object;
-  readonly waitSeconds?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+/** A stream shows a sign of life every 15 seconds. */
+const SILENT_MS = 45_000;
+
+/** How often a stream that broke off is taken up again before the error is the caller's, and how long before each. */
+const FOLLOW_TRIES = 5;
+const FOLLOW_PAUSE_MS = 500;
 
 /**
  * The HTTP API of a scheduler. Every method rejects with {@link ApiError} when the server refuses, with
  * {@link ConnectionError} when there is no answer, and with the signal's reason when the caller aborts.
  */
 export class SandpiperClient {
-  readonly server: string;
-  private readonly timeoutMs: number;
+  private readonly transport: Transport;
 
   /** @param server e.g. `http://127.0.0.1:8080` */
   constructor(server: string, options: ClientOptions = {}) {
-    if (!/^https?:\/\/[^/]/.test(server) || !URL.canParse(server)) {
-      throw new TypeError(`${server}: not an http:// or https:// URL`);
-    }
-    this.server = server.replace(/\/+$/, '');
-    this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.transport = new Transport(server, options);
+  }
+
+  get server(): string {
+    return this.transport.server;
   }
 
   /** @returns the id of the run. Safe to repeat when the request has an idempotency key. */
   async submitRun(request: RunRequest, options: CallOptions = {}): Promise<string> {
-    const { id } = await this.call<{ id: string }>({
-      method: 'POST',
-      path: '/v1/runs',
-      body: request,
-      ...options,
-    });
-    return id;
+    const call = { method: 'POST', path: '/v1/runs', body: request, ...options } as const;
+    return (await this.transport.call<{ id: string }>(call)).id;
   }
 
   /** @param options.waitSeconds answers sooner when the run ends; 0, the default, answers at once. */
   getRun(id: string, options: CallOptions & { readonly waitSeconds?: number } = {}): Promise<RunState> {
     const { waitSeconds, signal } = options;
     const path = `/v1/runs/${encodeURIComponent(id)}${query({ wait: waitSeconds })}`;
-    return this.call({ method: 'GET', path, waitSeconds, signal });
+    return this.transport.call({ method: 'GET', path, waitSeconds, signal });
   }
 
   /** Waits as long as it takes. */
@@ -75,17 +87,34 @@ export class SandpiperClient {
 
   /** @returns the state afterwards; a running run is not over yet. */
   cancelRun(id: string, options: CallOptions = {}): Promise<RunState> {
-    return this.call({ method: 'DELETE', path: `/v1/runs/${encodeURIComponent(id)}`, ...options });
+    return this.transport.call({
+      method: 'DELETE',
+      path: `/v1/runs/${encodeURIComponent(id)}`,
+      ...options,
+    });
   }
 
   async submitBatch(request: BatchRequest, options: CallOptions = {}): Promise<string> {
-    const { id } = await this.call<{ id: string }>({
-      method: 'POST',
-      path: '/v1/batches',
-      body: request,
-      ...options,
-    });
-    return id;
+    const call = { method: 'POST', path: '/v1/batches', body: request, ...options } as const;
+    return (await this.transport.call<{ id: string }>(call)).id;
+  }
+
+  /**
+   * Sends runs as they are made; neither side holds all of them. All or none are accepted.
+   * @param options.idempotencyKey makes it safe to repeat with the same runs.
+   */
+  async streamBatch(
+    runs: AsyncIterable<RunRequest> | Iterable<RunRequest>,
+    options: CallOptions & { readonly idempotencyKey?: string; readonly name?: string } = {},
+  ): Promise<string> {
+    const { signal, idempotencyKey, name } = options;
+    const headers = idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey };
+    const path = `/v1/batches/stream${query({ name })}`;
+    const call = { method: 'POST', path, headers, signal } as const;
+    const lines = async function* (): AsyncGenerator<string> {
+      for await (const run of runs) yield `${JSON.stringify(run)}\n`;
+    };
+    return (await this.transport.upload<{ id: string }>(call, 'application/x-ndjson', lines())).id;
   }
 
   /** @param options.results false leaves the results out: progress of a big batch is small then. */
@@ -94,8 +123,18 @@ export class SandpiperClient {
     options: CallOptions & { readonly waitSeconds?: number; readonly results?: boolean } = {},
   ): Promise<BatchState> {
     const { waitSeconds, results, signal } = options;
-    const path = `/v1/batches/${encodeURIComponent(id)}${query({ wait: waitSeconds, results })}`;
-    return this.call({ method: 'GET', path, waitSeconds, signal });
+    const path = `${batchPath(id)}${query({ wait: waitSeconds, results })}`;
+    return this.transport.call({ method: 'GET', path, waitSeconds, signal });
+  }
+
+  /** How many runs have ended, and how. */
+  getBatchSummary(
+    id: string,
+    options: CallOptions & { readonly waitSeconds?: number } = {},
+  ): Promise<BatchSummary> {
+    const { waitSeconds, signal } = options;
+    const path = `${batchPath(id)}/summary${query({ wait: waitSeconds })}`;
+    return this.transport.call({ method: 'GET', path, waitSeconds, signal });
   }
 
   /** Waits for every run, as long as it takes, and answers with the results. */
@@ -104,76 +143,104 @@ export class SandpiperClient {
     const waitSeconds = onProgress === undefined ? SERVER_WAIT_SECONDS : progressSeconds;
     const call = signal === undefined ? {} : { signal };
     for (;;) {
-      const batch = await this.getBatch(id, { ...call, waitSeconds, results: false });
+      const batch = await this.getBatchSummary(id, { ...call, waitSeconds });
       onProgress?.(batch);
       if (batch.state === 'done') return this.getBatch(id, call);
     }
   }
 
+  /**
+   * The runs of a batch in the order in which they end, until the last. A stream that breaks off is taken up again.
+   * @param options.from how many the caller has already
+   */
+  async *followBatch(
+    id: string,
+    options: CallOptions & { readonly from?: number } = {},
+  ): AsyncGenerator<EndedRun> {
+    const { signal } = options;
+    let position = options.from ?? 0;
+    let failures = 0;
+    for (;;) {
+      const path = `${batchPath(id)}/results${query({ from: position })}`;
+      try {
+        for await (const line of this.transport.lines({ method: 'GET', path, signal }, SILENT_MS)) {
+          const ended = JSON.parse(line) as EndedRun;
+          position = ended.position;
+          failures = 0;
+          yield ended;
+        }
+        // A server that stops ends its streams too.
+        const { total } = await this.getBatchSummary(id, options);
+        if (position >= total) return;
+      } catch (error) {
+        failures += 1;
+        if (!isPassing(error) || failures >= FOLLOW_TRIES) throw error;
+      }
+      await pause(FOLLOW_PAUSE_MS * failures, signal);
+    }
+  }
+
   cancelBatch(id: string, options: CallOptions = {}): Promise<BatchState> {
-    return this.call({ method: 'DELETE', path: `/v1/batches/${encodeURIComponent(id)}`, ...options });
+    return this.transport.call({ method: 'DELETE', path: batchPath(id), ...options });
+  }
+
+  async listNodes(options: CallOptions = {}): Promise<NodeView[]> {
+    const call = { method: 'GET', path: '/v1/nodes', ...options } as const;
+    return (await this.transport.call<{ nodes: NodeView[] }>(call)).nodes;
+  }
+
+  async listTenants(options: CallOptions = {}): Promise<Tenant[]> {
+    const call = { method: 'GET', path: '/v1/tenants', ...options } as const;
+    return (await this.transport.call<{ tenants: Tenant[] }>(call)).tenants;
+  }
+
+  setTenant(name: string, settings: Partial<TenantSettings>, options: CallOptions = {}): Promise<Tenant> {
+    const path = `/v1/tenants/${encodeURIComponent(name)}`;
+    return this.transport.call({ method: 'PUT', path, body: settings, ...options });
+  }
+
+  async listKeys(options: CallOptions = {}): Promise<ApiKey[]> {
+    const call = { method: 'GET', path: '/v1/keys', ...options } as const;
+    return (await this.transport.call<{ keys: ApiKey[] }>(call)).keys;
+  }
+
+  /** The answer holds the key itself, for the only time. */
+  createKey(request: Partial<KeyRequest>, options: CallOptions = {}): Promise<NewKey> {
+    return this.transport.call({ method: 'POST', path: '/v1/keys', body: request, ...options });
+  }
+
+  revokeKey(id: string, options: CallOptions = {}): Promise<void> {
+    return this.transport.call({
+      method: 'DELETE',
+      path: `/v1/keys/${encodeURIComponent(id)}`,
+      ...options,
+    });
+  }
+
+  async listDeadLetters(options: CallOptions = {}): Promise<DeadLetter[]> {
+    const call = { method: 'GET', path: '/v1/dead-letters', ...options } as const;
+    return (await this.transport.call<{ deadLetters: DeadLetter[] }>(call)).deadLetters;
+  }
+
+  /** @returns the id of the new run. */
+  async requeueDeadLetter(id: string, options: CallOptions = {}): Promise<string> {
+    const path = `/v1/dead-letters/${encodeURIComponent(id)}/requeue`;
+    return (await this.transport.call<{ id: string }>({ method: 'POST', path, ...options })).id;
   }
 
   /** Resolves when the server is there and has its Redis. */
   async health(options: CallOptions = {}): Promise<void> {
-    await this.call({ method: 'GET', path: '/readyz', ...options });
-  }
-
-  private async call<T>(call: Call): Promise<T> {
-    const deadline = AbortSignal.timeout(this.timeoutMs + (call.waitSeconds ?? 0) * 1000);
-    const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
-    const init: RequestInit = { method: call.method, signal };
-    if (call.body !== undefined) {
-      init.body = JSON.stringify(call.body);
-      init.headers = { 'Content-Type': 'application/json' };
-    }
-    let response: Response;
-    let text: string;
-    try {
-      response = await fetch(this.server + call.path, init);
-      text = await response.text();
-    } catch (error) {
-      call.signal?.throwIfAborted();
-      throw new ConnectionError(this.server, error);
-    }
-    const body = parse(text);
-    if (!response.ok) throw toApiError(response, body);
-    if (body === undefined) {
-      throw new ApiError(
-        response.status,
-        'bad-answer',
-        `${this.server} is not a Sandpiper server`,
-        null,
-        null,
-      );
-    }
-    return body as T;
+    await this.transport.call({ method: 'GET', path: '/readyz', ...options });
   }
 }
 
-function query(parameters: Record<string, number | boolean | undefined>): string {
-  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
-  return given.length === 0 ? '' : `?${given.map(([name, value]) => `${name}=${String(value)}`).join('&')}`;
-}
+const batchPath = (id: string): string => `/v1/batches/${encodeURIComponent(id)}`;
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+/** Whether it may be otherwise in a moment. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof ConnectionError || (error instanceof ApiError && error.status >= 500);
 
-/** Servers in between answer in shapes of their own; those become `http-STATUS`. */
-function toApiError(response: Response, body: unknown): ApiError {
-  const retryAfter = Number(response.headers.get('Retry-After') ?? Number.NaN);
-  const retryAfterSeconds = Number.isFinite(retryAfter) ? retryAfter : null;
-  const error = (body as { error?: { code?: unknown; message?: unknown; path?: unknown } } | null | undefined)
-    ?.error;
-  if (typeof error?.code !== 'string' || typeof error.message !== 'string') {
-    const message = `the server answered ${response.status} ${response.statusText}`.trim();
-    return new ApiError(response.status, `http-${response.status}`, message, null, retryAfterSeconds);
-  }
-  const path = typeof error.path === 'string' ? error.path : null;
-  return new ApiError(response.status, error.code, error.message, path, retryAfterSeconds);
+/** Rejects with the signal's reason. */
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => signal?.throwIfAborted());
 }

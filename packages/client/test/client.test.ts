@@ -61,11 +61,7 @@ describe('client', () => {
     const progress: number[] = [];
     await client.waitBatch('b', { onProgress: (batch) => progress.push(batch.done) });
     expect(progress).toEqual([1, 2]);
-    expect(seen).toEqual([
-      '/v1/batches/b?wait=1&results=false',
-      '/v1/batches/b?wait=1&results=false',
-      '/v1/batches/b',
-    ]);
+    expect(seen).toEqual(['/v1/batches/b/summary?wait=1', '/v1/batches/b/summary?wait=1', '/v1/batches/b']);
   });
 
   it('tells what the server refused', async () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { runRequestSchema, type RunRequest } from './run-request.js';
+import { runRequestSchema } from './run-request.js';
 import { runResultSchema, runStatusSchema } from './run-result.js';
 
 export const MAX_BATCH_RUNS = 10_000;
@@ -17,8 +17,8 @@ export type BatchRequest = z.infer<typeof batchRequestSchema>;
 
 const count = z.number().int().nonnegative();
 
-/** The answer to `GET /v1/batches/:id`. `runs` is in the order of the request. */
-export const batchStateSchema = z
+/** A batch without its runs. */
+export const batchSummarySchema = z
   .strictObject({
     id: z.string(),
     name: z.string().nullable(),
@@ -26,6 +26,14 @@ export const batchStateSchema = z
     total: count,
     done: count,
     byStatus: z.partialRecord(runStatusSchema, count),
+  })
+  .meta({ id: 'BatchSummary' });
+
+export type BatchSummary = z.infer<typeof batchSummarySchema>;
+
+/** The answer to `GET /v1/batches/:id`. `runs` is in the order of the request. */
+export const batchStateSchema = batchSummarySchema
+  .extend({
     runs: z.array(
       z.strictObject({
         id: z.string(),
@@ -38,14 +46,10 @@ export const batchStateSchema = z
 
 export type BatchState = z.infer<typeof batchStateSchema>;
 
-/** What a job of the queue carries: the request as admitted, and who it is. */
+/** What a job of the queue carries: the name of a run. The request stands in the run itself, and comes with the claim. */
 export interface RunJob {
-  readonly version: 1;
+  readonly version: 2;
   readonly id: string;
-  readonly batchId: string | null;
-  readonly request: RunRequest;
-  /** Milliseconds since the epoch. */
-  readonly submittedAt: number;
 }
 
 export const RUN_QUEUE = 'sandpiper-runs';

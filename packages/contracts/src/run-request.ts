@@ -105,6 +105,17 @@ export const runRequestSchema = z
       .optional(),
     priority: z.number().int().min(0).max(100).optional().describe('0 is served first; default 50'),
     tags: z.array(z.string().min(1).max(128)).max(16).optional(),
+    callbackUrl: z
+      .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+      .max(2048)
+      .optional()
+      .describe('Told the result by a signed POST when the run has ended'),
+    live: z
+      .boolean()
+      .optional()
+      .describe(
+        'Output can be followed while the run goes on, and its standard input is fed over /v1/runs/ID/stream',
+      ),
     idempotencyKey: z.string().min(1).max(256).optional(),
   })
   .refine((r) => r.source !== undefined || (r.files !== undefined && r.files.length > 0), {
@@ -122,6 +133,14 @@ export const runRequestSchema = z
   .refine((r) => r.stdin === undefined || r.stdinBase64 === undefined, {
     message: 'give at most one of stdin and stdinBase64',
     path: ['stdin'],
+  })
+  .refine((r) => r.live !== true || (r.stdin === undefined && r.stdinBase64 === undefined), {
+    message: 'a live run is fed over its stream; leave out stdin and stdinBase64',
+    path: ['live'],
+  })
+  .refine((r) => r.live !== true || r.deterministic === undefined, {
+    message: 'a deterministic run has all of its input beforehand',
+    path: ['live'],
   })
   .meta({ id: 'RunRequest' });
 

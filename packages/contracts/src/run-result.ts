@@ -29,6 +29,9 @@ export const usageSchema = z
     startupCpuMs: milliseconds.describe("CPU time of the interpreter's start-up"),
     controllerCpuMs: milliseconds.describe('CPU time of the controller that answered the system calls'),
     wallMs: milliseconds.describe('Elapsed time of the program'),
+    startupMs: milliseconds
+      .optional()
+      .describe("Elapsed time before that, from the cell's taking the run to the begin of its program"),
     waitMs: milliseconds
       .optional()
       .describe('Time that the program could have run and had no CPU, where the kernel tells'),

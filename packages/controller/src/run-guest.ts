@@ -20,6 +20,7 @@ export function runGuest(
   warmGuests: WarmGuests | null,
 ): RunResult {
   const startedAt = new Date();
+  const takenAt = performance.now();
   const cpuBefore = threadCpuNs();
   demandInterpreterFiles(job.interpreter);
   const engine = engineOf(job.interpreter);
@@ -54,7 +55,7 @@ export function runGuest(
   } finally {
     session.close();
   }
-  return session.result(end, startedAt, (threadCpuNs() - cpuBefore) / 1e6);
+  return session.result(end, startedAt, takenAt, (threadCpuNs() - cpuBefore) / 1e6);
 }
 
 function startGuest(

@@ -56,6 +56,8 @@ export class Session {
   readonly env: Readonly<Record<string, string>>;
   readonly #forked: ForkedGuest | null;
   #marked = false;
+  /** When the program began, as `performance.now()`. */
+  #beganAt: number | null = null;
   #errorsCut = false;
   readonly #pressureBefore = hostPressure();
 
@@ -152,7 +154,8 @@ export class Session {
     return this.#decisions.exitCode !== null;
   }
 
-  result(end: GuestEnd, startedAt: Date, controllerCpuMs: number): RunResult {
+  /** @param takenAt when the cell took the run, as `performance.now()` */
+  result(end: GuestEnd, startedAt: Date, takenAt: number, controllerCpuMs: number): RunResult {
     const { job } = this;
     const decisions = this.#decisions;
     decisions.cancelled = Atomics.load(this.place.shared, SHARED_CANCELLED) !== 0;
@@ -180,6 +183,7 @@ export class Session {
         startupCpuMs: end.startupCpuNs / 1e6,
         controllerCpuMs,
         wallMs: measured.wallMs,
+        ...(this.#beganAt === null ? {} : { startupMs: this.#beganAt - takenAt }),
         ...(waitMs === null ? {} : { waitMs }),
         ...(end.throttledNs === null ? {} : { throttledMs: end.throttledNs / 1e6 }),
         peakMemoryBytes: end.peakBytes,
@@ -253,6 +257,7 @@ export class Session {
 
   #begin(): void {
     this.#marked = this.keeper.mark(this.job.limits);
+    this.#beganAt = performance.now();
     // Without its limits the program does not begin: the guest is dead already, or dies of this.
     if (!this.#marked) throw new GuestGoneError();
   }

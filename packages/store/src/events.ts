@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { CANCEL_CHANNEL, EVENTS_CHANNEL } from './keys.js';
+import { NODES_CHANGED } from './nodes.js';
 
 /** Published by the script that ends a run. A hint to read again, never the only copy of anything. */
 export interface FinishedEvent {
@@ -42,16 +43,21 @@ function subscribe(
   return { close: () => connection.disconnect() };
 }
 
-export function subscribeFinished(
-  connection: Redis,
-  onEvent: (event: FinishedEvent) => void,
-  onReady: () => void,
-): Subscription {
+export interface EventListener {
+  onFinished(event: FinishedEvent): void;
+  /** A node came, went, or can do more or less than before. */
+  onNodesChanged?(): void;
+  /** After every (re)subscription: messages may have been missed before it. */
+  onReady(): void;
+}
+
+export function subscribeEvents(connection: Redis, listener: EventListener): Subscription {
   const onMessage = (message: string): void => {
+    if (message === NODES_CHANGED) return listener.onNodesChanged?.();
     const event = parseFinishedEvent(message);
-    if (event !== null) onEvent(event);
+    if (event !== null) listener.onFinished(event);
   };
-  return subscribe(connection, EVENTS_CHANNEL, onMessage, onReady);
+  return subscribe(connection, EVENTS_CHANNEL, onMessage, () => listener.onReady());
 }
 
 export function subscribeCancel(

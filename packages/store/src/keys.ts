@@ -1,30 +1,87 @@
 /**
  * Where everything stands in Redis. The hash tag `{sandpiper}` keeps all of it in one slot, so that one script may
- * touch a run and its batch on a cluster too.
+ * touch a run, its tenant and its batch on a cluster too.
  *
- *   {sandpiper}:run:ID       hash    a run: state, attempt, limits, result
- *   {sandpiper}:batch:ID     hash    a batch: total, done, a counter per status
- *   {sandpiper}:idem:KIND:K  string  idempotency key -> id and fingerprint of the request
- *   {sandpiper}:finished     hash    "status|engine" -> count, for the metrics
- *   {sandpiper}:events       channel what ended (see events.ts)
- *   {sandpiper}:cancel       channel ids of running runs to be cancelled
- *   {sandpiper}:bull:...     BullMQ's own
+ *   {sandpiper}:run:ID           hash    a run: state, attempt, tenant, request, limits, result (scripts/lua.ts)
+ *   {sandpiper}:batch:ID         hash    a batch: tenant, total, done, a counter per status
+ *   {sandpiper}:batch:ID:staged  zset    runs of a batch that is still being taken in, with their place in the backlog
+ *   {sandpiper}:batch:ID:ended   list    indices of its runs in the order in which they ended
+ *   {sandpiper}:idem:T:KIND:K    string  idempotency key of a tenant -> id and fingerprint of the request
+ *   {sandpiper}:backlog:T        zset    runs of a tenant that wait; by priority, then by time
+ *   {sandpiper}:backlogs         string  how many wait, all tenants together
+ *   {sandpiper}:active           zset    tenants with a backlog, by virtual time: the least is served next
+ *   {sandpiper}:clock            string  virtual time of the last tenant that was served
+ *   {sandpiper}:times            hash    tenant -> virtual time where it left off
+ *   {sandpiper}:inflight         hash    tenant -> runs that were dispatched and have not ended
+ *   {sandpiper}:tenants          hash    tenant -> its settings, JSON
+ *   {sandpiper}:keys             hash    id of an API key -> its hash, tenant and scopes, JSON
+ *   {sandpiper}:sequence         string  counts submissions: the order of runs of one priority
+ *   {sandpiper}:staging          zset    batches that are being taken in, by when they began
+ *   {sandpiper}:dispatched       zset    runs handed to the queue that no node has claimed, by when
+ *   {sandpiper}:running          zset    runs that a node has claimed, by when
+ *   {sandpiper}:ended            zset    ended runs, by when: the oldest leave when there are too many
+ *   {sandpiper}:dead             zset    runs that killed what ran them, by when
+ *   {sandpiper}:callbacks        zset    ended runs whose callback is due, by when
+ *   {sandpiper}:nodes            hash    node -> its last sign of life, JSON
+ *   {sandpiper}:finished         hash    "status|engine" -> count, for the metrics
+ *   {sandpiper}:events           channel what ended (see events.ts)
+ *   {sandpiper}:cancel           channel ids of running runs to be cancelled
+ *   {sandpiper}:bull:...         BullMQ's own
  */
 export const KEY_PREFIX = '{sandpiper}';
 export const QUEUE_PREFIX = `${KEY_PREFIX}:bull`;
 export const EVENTS_CHANNEL = `${KEY_PREFIX}:events`;
 export const CANCEL_CHANNEL = `${KEY_PREFIX}:cancel`;
-export const FINISHED_KEY = `${KEY_PREFIX}:finished`;
+
+const key = (name: string): string => `${KEY_PREFIX}:${name}`;
+
+export const KEYS = {
+  finished: key('finished'),
+  backlogs: key('backlogs'),
+  active: key('active'),
+  clock: key('clock'),
+  times: key('times'),
+  inflight: key('inflight'),
+  tenants: key('tenants'),
+  apiKeys: key('keys'),
+  sequence: key('sequence'),
+  staging: key('staging'),
+  dispatched: key('dispatched'),
+  running: key('running'),
+  ended: key('ended'),
+  dead: key('dead'),
+  callbacks: key('callbacks'),
+  nodes: key('nodes'),
+} as const;
+
+/** What comes before an id or a tenant in the name of a key; the scripts put names together too. */
+export const PREFIXES = {
+  run: key('run:'),
+  batch: key('batch:'),
+  backlog: key('backlog:'),
+  idempotency: key('idem:'),
+} as const;
 
 export type IdempotencyKind = 'run' | 'batch';
 
-export const runKey = (id: string): string => `${KEY_PREFIX}:run:${id}`;
-export const batchKey = (id: string): string => `${KEY_PREFIX}:batch:${id}`;
-export const idempotencyRedisKey = (kind: IdempotencyKind, key: string): string =>
-  `${KEY_PREFIX}:idem:${kind}:${key}`;
+export const runKey = (id: string): string => PREFIXES.run + id;
+export const batchKey = (id: string): string => PREFIXES.batch + id;
+export const batchEndedKey = (id: string): string => `${PREFIXES.batch}${id}:ended`;
+export const backlogKey = (tenant: string): string => PREFIXES.backlog + tenant;
+export const idempotencyRedisKey = (tenant: string, kind: IdempotencyKind, name: string): string =>
+  `${PREFIXES.idempotency}${tenant}:${kind}:${name}`;
 
 /** The id of a run of a batch says where it stands, so no list of them is stored and adding them twice adds them once. */
 export const batchRunId = (batchId: string, index: number): string => `${batchId}-${index}`;
 
+/** Inverse of {@link batchRunId}; null for a run of no batch. */
+export function batchPlace(runId: string): { readonly batchId: string; readonly index: number } | null {
+  const found = /^(b[0-9a-f]+)-(\d+)$/.exec(runId);
+  return found === null ? null : { batchId: found[1] ?? '', index: Number(found[2]) };
+}
+
 /** Ids as the API hands them out; anything else cannot exist. */
 export const ID_PATTERN = /^[A-Za-z0-9_-]{1,128}$/;
+
+/** Whose runs they are where nobody has to say who they are. */
+export const DEFAULT_TENANT = 'default';

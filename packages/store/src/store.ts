@@ -1,172 +1,220 @@
-import type { Engine, Limits, RunResult, RunState, RunStatus } from '@sandpiper/contracts';
-import { RUN_STATUSES } from '@sandpiper/contracts';
-import type { Redis } from 'ioredis';
-import {
-  batchKey,
-  batchRunId,
-  CANCEL_CHANNEL,
-  EVENTS_CHANNEL,
-  FINISHED_KEY,
-  idempotencyRedisKey,
-  runKey,
-  type IdempotencyKind,
-} from './keys.js';
-import * as scripts from './scripts.js';
+import type { Engine, Limits, RunRequest, RunResult, RunState } from '@sandpiper/contracts';
+import type { RedisConnection } from './connection.js';
+import { batchKey, batchPlace, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from './keys.js';
+import { CLAIM, FINISH, MARK_CANCEL, RELEASE } from './scripts/lifecycle.js';
+import { SUBMIT_RUN } from './scripts/submit.js';
 
 /** How long ended runs and batches, and idempotency keys, are kept: a day. */
 export const DEFAULT_RETENTION_SECONDS = 24 * 60 * 60;
 
-/** Runs are read and written in groups of this many, so that no single round trip grows with the batch. */
-const CHUNK = 250;
+/** How many ended runs are kept at most; the oldest leave first. */
+export const DEFAULT_KEEP_ENDED = 200_000;
 
-/** What is written of a run when it is admitted. The request itself travels in the job. */
+/** After so many deaths of what ran it (a node, a cell) a run is given up. */
+export const MAX_DEATHS = 3;
+
+export interface Retention {
+  readonly retentionSeconds: number;
+  /** Ended runs that are kept at most. */
+  readonly keepEnded: number;
+}
+
+/** What is written of a run when it is admitted. */
 export interface NewRun {
   readonly id: string;
-  readonly batchId: string | null;
+  readonly tenant: string;
   /** Milliseconds since the epoch. */
   readonly submittedAt: number;
-  readonly engine: Engine;
   readonly limits: Limits;
+  readonly request: RunRequest;
+  /** W3C trace context of the submission, or ''. */
+  readonly trace: string;
 }
+
+/** An idempotency key, and what tells one request from another. */
+export interface Idempotency {
+  readonly key: string;
+  readonly fingerprint: string;
+}
+
+/** What came of a submission. `same`: it was accepted before. `different`: its key stands for another request. */
+export type Submission =
+  | { readonly verdict: 'accepted' | 'same' | 'different'; readonly id: string }
+  | { readonly verdict: 'queue-full' | 'tenant-full'; readonly waiting: number };
 
 /** What a node gets when it takes a run. `attempt` is the fencing token for {@link RunStore.finish}. */
 export type Claim =
-  | { readonly verdict: 'run'; readonly attempt: number; readonly submittedAt: number }
-  | { readonly verdict: 'cancel'; readonly attempt: number; readonly submittedAt: number }
+  | {
+      /** `poison`: it has killed what ran it too often, and is to be given up. */
+      readonly verdict: 'run' | 'cancel' | 'poison';
+      readonly attempt: number;
+      /** Milliseconds since the epoch. */
+      readonly submittedAt: number;
+      /** When it was last handed to the queue, milliseconds since the epoch; null where nobody knows any more. */
+      readonly dispatchedAt: number | null;
+      /** How often what ran it has died. */
+      readonly deaths: number;
+      readonly request: RunRequest;
+      readonly trace: string;
+    }
   | { readonly verdict: 'done' }
   | { readonly verdict: 'missing' };
 
 export type FinishVerdict = 'accepted' | 'done' | 'stale' | 'missing';
 
-/** `ours`: the key is new. `same`: it stands for this very request. `different`: it was used for another one. */
-export type Reservation = { readonly verdict: 'ours' | 'same' | 'different'; readonly id: string };
-
 export interface RunFacts {
   readonly state: RunState['state'];
-  readonly batchId: string | null;
+  readonly tenant: string;
   readonly attempt: number;
   readonly engine: Engine;
   readonly limits: Limits;
-  readonly enqueued: boolean;
+  readonly node: string | null;
 }
 
-export interface BatchFacts {
-  readonly id: string;
-  readonly name: string | null;
-  readonly total: number;
-  readonly done: number;
-  readonly byStatus: Partial<Record<RunStatus, number>>;
-  readonly enqueued: boolean;
+/** A key of ours for scripts that want one where there is none; it routes to the same slot. */
+const NO_KEY = KEYS.sequence;
+
+/** The keys and values of an optional idempotency key, as the scripts of a submission take them. */
+export function idempotencyArguments(
+  tenant: string,
+  kind: IdempotencyKind,
+  idempotency: Idempotency | null,
+): { readonly redisKey: string; readonly has: '0' | '1'; readonly fingerprint: string } {
+  if (idempotency === null) return { redisKey: NO_KEY, has: '0', fingerprint: '' };
+  const redisKey = idempotencyRedisKey(tenant, kind, idempotency.key);
+  return { redisKey, has: '1', fingerprint: idempotency.fingerprint };
 }
+
+export function toSubmission(reply: unknown): Submission {
+  const [verdict, detail] = reply as [Submission['verdict'], string];
+  if (verdict === 'queue-full' || verdict === 'tenant-full') return { verdict, waiting: Number(detail) };
+  return { verdict, id: detail };
+}
+
+export const priorityOf = (request: RunRequest): number => request.priority ?? 50;
+export const engineOf = (request: RunRequest): Engine => request.engine ?? 'seccomp';
 
 /**
- * Runs and batches in Redis. Knows nothing of the queue; every method is one round trip or a bounded number of them,
- * and rejects with the connection's error when Redis is away.
+ * Runs in Redis. Knows nothing of the queue; every method is one round trip, and rejects with the connection's error
+ * when Redis is away.
  */
 export class RunStore {
+  private readonly retention: Retention;
+
   constructor(
-    private readonly redis: Redis,
-    private readonly retentionSeconds = DEFAULT_RETENTION_SECONDS,
-  ) {}
-
-  /** Ties an idempotency key to an id, or says what it is tied to. */
-  async reserve(kind: IdempotencyKind, key: string, id: string, fingerprint: string): Promise<Reservation> {
-    const redisKey = idempotencyRedisKey(kind, key);
-    const taken = await this.redis.set(redisKey, `${id} ${fingerprint}`, 'EX', this.retentionSeconds, 'NX');
-    if (taken === 'OK') return { verdict: 'ours', id };
-    const value = await this.redis.get(redisKey);
-    // Expired between the two commands: as rare as it is harmless to take it now.
-    if (value === null) return this.reserve(kind, key, id, fingerprint);
-    const [earlierId = '', earlierFingerprint] = value.split(' ');
-    return { verdict: earlierFingerprint === fingerprint ? 'same' : 'different', id: earlierId };
+    private readonly redis: RedisConnection,
+    retention: Partial<Retention> = {},
+  ) {
+    this.retention = {
+      retentionSeconds: retention.retentionSeconds ?? DEFAULT_RETENTION_SECONDS,
+      keepEnded: retention.keepEnded ?? DEFAULT_KEEP_ENDED,
+    };
   }
 
-  /** Writes runs that are not there yet. They expire until {@link confirmRuns} says that the queue has them. */
-  async createRuns(runs: readonly NewRun[]): Promise<void> {
-    for (const chunk of chunks(runs)) {
-      const pipeline = this.redis.pipeline();
-      for (const run of chunk) {
-        const { engine, submittedAt } = run;
-        const limits = JSON.stringify(run.limits);
-        const batch = run.batchId ?? '';
-        pipeline.eval(
-          scripts.CREATE_RUN,
-          1,
-          runKey(run.id),
-          batch,
-          submittedAt,
-          engine,
-          limits,
-          this.retentionSeconds,
-        );
-      }
-      throwFirstError(await pipeline.exec());
-    }
+  /** A read where our keys are: of a cluster's nodes, only theirs matters. */
+  async ping(): Promise<void> {
+    await this.redis.exists(KEYS.finished);
   }
 
-  async confirmRuns(ids: readonly string[]): Promise<void> {
-    for (const chunk of chunks(ids)) {
-      const pipeline = this.redis.pipeline();
-      for (const id of chunk) pipeline.eval(scripts.CONFIRM_RUN, 1, runKey(id));
-      throwFirstError(await pipeline.exec());
-    }
-  }
-
-  async createBatch(id: string, name: string | null, total: number): Promise<void> {
-    await this.redis.eval(scripts.CREATE_BATCH, 1, batchKey(id), name ?? '', total, this.retentionSeconds);
-  }
-
-  async confirmBatch(id: string): Promise<void> {
-    await this.redis.eval(scripts.CONFIRM_BATCH, 1, batchKey(id));
+  /** Takes a run in. When this resolves with `accepted`, Redis has it and it waits for its turn. */
+  async submit(run: NewRun, idempotency: Idempotency | null, maxQueue: number): Promise<Submission> {
+    const { redisKey, has, fingerprint } = idempotencyArguments(run.tenant, 'run', idempotency);
+    const reply = await SUBMIT_RUN.run(
+      this.redis,
+      runKey(run.id),
+      redisKey,
+      run.id,
+      run.tenant,
+      priorityOf(run.request),
+      JSON.stringify(run.request),
+      engineOf(run.request),
+      JSON.stringify(run.limits),
+      run.submittedAt,
+      has,
+      fingerprint,
+      maxQueue,
+      this.retention.retentionSeconds,
+      run.request.callbackUrl ?? '',
+      run.trace,
+    );
+    return toSubmission(reply);
   }
 
   async claim(id: string, node: string, cell: number): Promise<Claim> {
-    const reply = await this.redis.eval(scripts.CLAIM, 1, runKey(id), node, cell);
-    const [verdict, attempt, submittedAt] = reply as [Claim['verdict'], number, number];
+    const reply = await CLAIM.run(
+      this.redis,
+      runKey(id),
+      KEYS.dispatched,
+      KEYS.running,
+      id,
+      node,
+      cell,
+      Date.now(),
+      MAX_DEATHS,
+    );
+    const [verdict, attempt, submittedAt, deaths, request, , trace, dispatched] = reply as [
+      Claim['verdict'],
+      number,
+      number,
+      number,
+      string,
+      string,
+      string,
+      string | null,
+    ];
     if (verdict === 'done' || verdict === 'missing') return { verdict };
-    return { verdict, attempt, submittedAt };
+    return {
+      verdict,
+      attempt,
+      submittedAt,
+      dispatchedAt: dispatched === null ? null : Number(dispatched),
+      deaths,
+      request: JSON.parse(request) as RunRequest,
+      trace,
+    };
   }
 
-  /** @returns false when the attempt was not the current one any more. */
-  async release(id: string, attempt: number): Promise<boolean> {
-    return (await this.redis.eval(scripts.RELEASE, 1, runKey(id), attempt)) === 1;
+  /**
+   * Gives a run back.
+   * @param died what ran it died of it, or with it.
+   * @returns false when the attempt was not the current one any more.
+   */
+  async release(id: string, attempt: number, died = false): Promise<boolean> {
+    const reply = await RELEASE.run(this.redis, runKey(id), KEYS.running, attempt, id, died ? 1 : 0);
+    return reply === 1;
   }
 
   /**
    * Ends a run. Of all calls for one run exactly one is `accepted`.
-   * @param attempt the claim's token; `'queued'` ends it only while no node has it; `'*'` is for a run that the queue
-   *   has given up.
+   * @param attempt the claim's token; `'queued'` ends it only while no node has it.
+   * @param dead puts it on the list of the dead: it killed what ran it.
    */
-  async finish(
-    result: RunResult,
-    attempt: number | 'queued' | '*',
-    batchId: string | null,
-  ): Promise<FinishVerdict> {
-    const reply = await this.redis.eval(
-      scripts.FINISH,
-      3,
+  async finish(result: RunResult, attempt: number | 'queued', dead = false): Promise<FinishVerdict> {
+    const place = batchPlace(result.id);
+    const reply = await FINISH.run(
+      this.redis,
       runKey(result.id),
-      batchKey(batchId ?? '-'),
-      FINISHED_KEY,
-      String(attempt),
+      batchKey(place?.batchId ?? '-'),
+      attempt,
       JSON.stringify(result),
       result.status,
-      this.retentionSeconds,
+      this.retention.retentionSeconds,
       result.id,
-      batchId ?? '-',
-      EVENTS_CHANNEL,
+      place?.batchId ?? '-',
+      Date.now(),
+      place?.index ?? 0,
+      this.retention.keepEnded,
+      dead ? 1 : 0,
     );
     return reply as FinishVerdict;
   }
 
-  /** Marks a run that has not ended; a node that takes it later sees the mark. @returns its state, null when unknown. */
+  /**
+   * Marks a run that has not ended: a node that takes it later sees the mark, one that has it is told.
+   * @returns its state, null when unknown.
+   */
   async markCancelled(id: string): Promise<RunState['state'] | null> {
-    return (await this.redis.eval(scripts.MARK_CANCEL, 1, runKey(id))) as RunState['state'] | null;
-  }
-
-  /** Tells the node that runs it. */
-  async publishCancel(id: string): Promise<void> {
-    await this.redis.publish(CANCEL_CHANNEL, id);
+    return (await MARK_CANCEL.run(this.redis, runKey(id), id)) as RunState['state'] | null;
   }
 
   async isCancelled(id: string): Promise<boolean> {
@@ -178,59 +226,28 @@ export class RunStore {
     return toRunState(id, state, result);
   }
 
+  /** @returns null when nobody knows the run. */
+  async tenantOf(id: string): Promise<string | null> {
+    return this.redis.hget(runKey(id), 'tenant');
+  }
+
   async runFacts(id: string): Promise<RunFacts | null> {
-    const fields = ['state', 'batch', 'attempt', 'engine', 'limits', 'enqueued'] as const;
-    const [state, batch, attempt, engine, limits, enqueued] = await this.redis.hmget(runKey(id), ...fields);
-    if (!state || !engine || !limits) return null;
+    const fields = ['state', 'tenant', 'attempt', 'engine', 'limits', 'node'] as const;
+    const [state, tenant, attempt, engine, limits, node] = await this.redis.hmget(runKey(id), ...fields);
+    if (!state || !tenant || !engine || !limits) return null;
     return {
       state: state as RunState['state'],
-      batchId: batch === '' || batch === undefined ? null : batch,
+      tenant,
       attempt: Number(attempt),
       engine: engine as Engine,
       limits: JSON.parse(limits) as Limits,
-      enqueued: enqueued === '1',
+      node: node ?? null,
     };
-  }
-
-  async batchFacts(id: string): Promise<BatchFacts | null> {
-    const hash = await this.redis.hgetall(batchKey(id));
-    const { name, total, done, enqueued } = hash;
-    if (total === undefined || done === undefined) return null;
-    const byStatus: BatchFacts['byStatus'] = {};
-    for (const status of RUN_STATUSES) {
-      const count = hash[`status:${status}`];
-      if (count !== undefined) byStatus[status] = Number(count);
-    }
-    return {
-      id,
-      name: name === '' || name === undefined ? null : name,
-      total: Number(total),
-      done: Number(done),
-      byStatus,
-      enqueued: enqueued === '1',
-    };
-  }
-
-  /** The runs of a batch in the order of the request. A run that has expired since counts as done without a result. */
-  async batchRuns(batch: BatchFacts, withResults: boolean): Promise<RunState[]> {
-    const ids = Array.from({ length: batch.total }, (_, index) => batchRunId(batch.id, index));
-    const fields = withResults ? ['state', 'result'] : ['state'];
-    const states: RunState[] = [];
-    for (const chunk of chunks(ids)) {
-      const pipeline = this.redis.pipeline();
-      for (const id of chunk) pipeline.hmget(runKey(id), ...fields);
-      const replies = throwFirstError(await pipeline.exec());
-      chunk.forEach((id, index) => {
-        const [state, result] = replies[index] as (string | null)[];
-        states.push(toRunState(id, state, result) ?? { id, state: 'done', result: null });
-      });
-    }
-    return states;
   }
 
   /** Runs that ended, by status and engine, since this Redis began. */
   async finishedCounts(): Promise<{ status: string; engine: string; count: number }[]> {
-    const hash = await this.redis.hgetall(FINISHED_KEY);
+    const hash = await this.redis.hgetall(KEYS.finished);
     return Object.entries(hash).map(([field, count]) => {
       const [status = '', engine = ''] = field.split('|');
       return { status, engine, count: Number(count) };
@@ -238,7 +255,7 @@ export class RunStore {
   }
 }
 
-function toRunState(
+export function toRunState(
   id: string,
   state: string | null | undefined,
   result: string | null | undefined,
@@ -246,17 +263,4 @@ function toRunState(
   if (state === null || state === undefined) return null;
   const parsed = result === null || result === undefined ? null : (JSON.parse(result) as RunResult);
   return { id, state: state as RunState['state'], result: parsed };
-}
-
-function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += CHUNK) yield items.slice(start, start + CHUNK);
-}
-
-/** A pipeline reports errors per command; none of ours may fail alone. */
-function throwFirstError(replies: [Error | null, unknown][] | null): unknown[] {
-  if (replies === null) throw new Error('the pipeline was discarded');
-  return replies.map(([error, value]) => {
-    if (error !== null) throw error;
-    return value;
-  });
 }

@@ -1,34 +1,37 @@
-import { DEFAULT_LIMITS, type RunResult } from '@sandpiper/contracts';
-import type { Redis } from 'ioredis';
+import { DEFAULT_LIMITS, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
-  batchKey,
-  batchRunId,
+  ApiKeyStore,
   connectFailFast,
-  jobOptions,
+  connectSubscriber,
+  DeadLetterStore,
+  KEYS,
+  MAX_DEATHS,
+  NodeRegistry,
   parseFinishedEvent,
   runKey,
   RunStore,
-  subscribeFinished,
+  subscribeEvents,
   syntheticResult,
   type FinishedEvent,
+  type RedisConnection,
 } from '../src/index.js';
-import { PrivateRedis } from './private-redis.js';
 
-let server: PrivateRedis;
-let redis: Redis;
+let server: RedisServer;
+let redis: RedisConnection;
 let store: RunStore;
 
 beforeAll(async () => {
-  server = await PrivateRedis.start();
-  redis = connectFailFast(server.socket);
+  server = await startRedis();
+  redis = connectFailFast(server.url);
   redis.on('error', () => undefined);
   await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
-  store = new RunStore(redis, 1000);
+  store = new RunStore(redis, { retentionSeconds: 1000, keepEnded: 5 });
 });
 
 beforeEach(async () => {
-  await redis.flushall();
+  await server.flush();
 });
 
 afterAll(async () => {
@@ -36,25 +39,24 @@ afterAll(async () => {
   await server.stop();
 });
 
-const newRun = (id: string, batchId: string | null = null) => ({
-  id,
-  batchId,
-  submittedAt: 1,
-  engine: 'seccomp' as const,
-  limits: DEFAULT_LIMITS,
-});
+const submit = (id: string, more: Partial<RunRequest> = {}, key: string | null = null, print = 'f') =>
+  store.submit(
+    {
+      id,
+      tenant: 'default',
+      submittedAt: 1,
+      limits: DEFAULT_LIMITS,
+      request: { source: `print("${id}")`, ...more },
+      trace: '',
+    },
+    key === null ? null : { key, fingerprint: print },
+    1000,
+  );
 
-const result = (id: string, attempt: number, message: string): RunResult =>
-  syntheticResult({
-    id,
-    status: 'internal-error',
-    message,
-    limits: DEFAULT_LIMITS,
-    engine: 'seccomp',
-    attempt,
-    node: 'n',
-    cell: 0,
-  });
+const result = (id: string, attempt: number, message: string): RunResult => {
+  const facts = { id, attempt, message, limits: DEFAULT_LIMITS, engine: 'seccomp' as const };
+  return syntheticResult({ ...facts, status: 'internal-error', node: 'n', cell: 0 });
+};
 
 async function claimed(id: string): Promise<number> {
   const claim = await store.claim(id, 'node', 0);
@@ -62,62 +64,76 @@ async function claimed(id: string): Promise<number> {
   return claim.attempt;
 }
 
+const end = async (id: string, message = 'x') => {
+  const attempt = await claimed(id);
+  return store.finish(result(id, attempt, message), attempt);
+};
+
 describe('a run', () => {
-  it('is queued, running, done', async () => {
-    await store.createRuns([newRun('r1')]);
+  it('is queued, running, done; its request comes with the claim and leaves with the end', async () => {
+    expect(await submit('r1')).toEqual({ verdict: 'accepted', id: 'r1' });
     expect(await store.runState('r1')).toEqual({ id: 'r1', state: 'queued', result: null });
-    const attempt = await claimed('r1');
+    expect(await redis.ttl(runKey('r1'))).toBe(-1);
+    const claim = await store.claim('r1', 'node', 0);
+    expect(claim).toMatchObject({
+      verdict: 'run',
+      attempt: 1,
+      deaths: 0,
+      request: { source: 'print("r1")' },
+    });
     expect((await store.runState('r1'))?.state).toBe('running');
-    expect(await store.finish(result('r1', attempt, 'x'), attempt, null)).toBe('accepted');
+    expect(await store.finish(result('r1', 1, 'x'), 1)).toBe('accepted');
     expect(await store.runState('r1')).toMatchObject({ state: 'done', result: { message: 'x' } });
+    expect(await redis.hexists(runKey('r1'), 'request')).toBe(0);
+    expect(await redis.ttl(runKey('r1'))).toBeGreaterThan(0);
   });
 
   it('refuses the result of a late attempt', async () => {
-    await store.createRuns([newRun('r1')]);
+    await submit('r1');
     const first = await claimed('r1');
     const second = await claimed('r1');
     expect(second).toBe(first + 1);
-    expect(await store.finish(result('r1', first, 'late'), first, null)).toBe('stale');
-    expect(await store.finish(result('r1', second, 'right'), second, null)).toBe('accepted');
-    expect(await store.finish(result('r1', first, 'later'), first, null)).toBe('done');
+    expect(await store.finish(result('r1', first, 'late'), first)).toBe('stale');
+    expect(await store.finish(result('r1', second, 'right'), second)).toBe('accepted');
+    expect(await store.finish(result('r1', first, 'later'), first)).toBe('done');
     expect((await store.runState('r1'))?.result?.message).toBe('right');
   });
 
   it('is accepted once when many try at once', async () => {
-    await store.createRuns([newRun('r1')]);
+    await submit('r1');
     const attempt = await claimed('r1');
-    const tries = Array.from({ length: 20 }, (_, i) =>
-      store.finish(result('r1', attempt, `${i}`), attempt, null),
-    );
+    const tries = Array.from({ length: 20 }, (_, i) => store.finish(result('r1', attempt, `${i}`), attempt));
     const verdicts = await Promise.all(tries);
     expect(verdicts.filter((v) => v === 'accepted')).toHaveLength(1);
   });
 
   it('cannot be taken again when it is done, nor when nobody knows it', async () => {
-    await store.createRuns([newRun('r1')]);
-    await store.finish(result('r1', 0, 'x'), '*', null);
+    await submit('r1');
+    await end('r1');
     expect(await store.claim('r1', 'n', 0)).toEqual({ verdict: 'done' });
     expect(await store.claim('nobody', 'n', 0)).toEqual({ verdict: 'missing' });
-    expect(await store.finish(result('nobody', 0, 'x'), '*', null)).toBe('missing');
+    expect(await store.finish(result('nobody', 1, 'x'), 1)).toBe('missing');
   });
 
   it('shows the mark of a cancel to the node that takes it', async () => {
-    await store.createRuns([newRun('r1')]);
+    await submit('r1');
     expect(await store.markCancelled('r1')).toBe('queued');
     expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'cancel' });
     expect(await store.markCancelled('nobody')).toBeNull();
   });
 
   it('is cancelled while no node has it, and not afterwards', async () => {
-    await store.createRuns([newRun('r1'), newRun('r2')]);
-    expect(await store.finish(result('r1', 0, 'x'), 'queued', null)).toBe('accepted');
+    await submit('r1');
+    await submit('r2');
+    expect(await store.finish(result('r1', 0, 'x'), 'queued')).toBe('accepted');
+    expect(await redis.get(KEYS.backlogs)).toBe('1');
     expect(await store.claim('r1', 'n', 0)).toEqual({ verdict: 'done' });
     await claimed('r2');
-    expect(await store.finish(result('r2', 0, 'x'), 'queued', null)).toBe('stale');
+    expect(await store.finish(result('r2', 0, 'x'), 'queued')).toBe('stale');
   });
 
   it('goes back to the queue by the attempt that holds it only', async () => {
-    await store.createRuns([newRun('r1')]);
+    await submit('r1');
     const first = await claimed('r1');
     const second = await claimed('r1');
     expect(await store.release('r1', first)).toBe(false);
@@ -125,52 +141,76 @@ describe('a run', () => {
     expect((await store.runState('r1'))?.state).toBe('queued');
   });
 
-  it('expires before the queue has it and after its end, not between', async () => {
-    await store.createRuns([newRun('r1')]);
-    expect(await redis.ttl(runKey('r1'))).toBeGreaterThan(0);
-    await store.confirmRuns(['r1']);
-    expect(await redis.ttl(runKey('r1'))).toBe(-1);
-    await store.finish(result('r1', 0, 'x'), '*', null);
-    await store.confirmRuns(['r1']);
-    expect(await redis.ttl(runKey('r1'))).toBeGreaterThan(0);
+  it('that was handed back has not died; one that fails, or is taken from who fell silent, has', async () => {
+    await submit('r1');
+    await store.release('r1', await claimed('r1'));
+    expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'run', deaths: 0 });
+    expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'run', deaths: 1 });
+    await store.release('r1', 3, true);
+    expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'run', deaths: 2, attempt: 4 });
+    expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'poison', deaths: MAX_DEATHS });
+  });
+
+  it('that was given up is on the list of the dead, with what it takes to run it again', async () => {
+    const dead = new DeadLetterStore(redis);
+    await submit('r1');
+    await submit('r2');
+    await end('r2');
+    const attempt = await claimed('r1');
+    await store.finish(result('r1', attempt, 'given up'), attempt, true);
+    expect(await dead.list(10)).toMatchObject([
+      { id: 'r1', tenant: 'default', request: { source: 'print("r1")' }, result: { message: 'given up' } },
+    ]);
+    await dead.markRequeued('r1', 'r3');
+    expect(await dead.get('r1')).toMatchObject({ requeuedAs: 'r3' });
+    expect(await dead.dismiss('r1')).toBe(true);
+    expect(await dead.dismiss('r1')).toBe(false);
+    expect(await dead.get('r1')).toBeNull();
+    expect((await store.runState('r1'))?.result?.message).toBe('given up');
+  });
+
+  it('is kept until there are too many that have ended', async () => {
+    for (let i = 0; i < 8; i++) {
+      await submit(`r${i}`);
+      await end(`r${i}`);
+      // The order of ends is by the millisecond.
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    expect(await store.runState('r2')).toBeNull();
+    expect((await store.runState('r3'))?.state).toBe('done');
+    expect(await store.finishedCounts()).toEqual([{ status: 'internal-error', engine: 'seccomp', count: 8 }]);
   });
 });
 
-describe('a batch', () => {
-  it('counts its runs once each and ends with the last', async () => {
-    const ids = [batchRunId('b', 0), batchRunId('b', 1)] as const;
-    await store.createBatch('b', 'two', 2);
-    await store.createRuns(ids.map((id) => newRun(id, 'b')));
-    await store.confirmBatch('b');
-    await store.finish(result(ids[0], 0, 'x'), '*', 'b');
-    await store.finish(result(ids[0], 0, 'again'), '*', 'b');
-    expect(await store.batchFacts('b')).toMatchObject({ name: 'two', total: 2, done: 1 });
-    expect(await redis.ttl(batchKey('b'))).toBe(-1);
-    await store.finish(result(ids[1], 0, 'x'), '*', 'b');
-    const facts = await store.batchFacts('b');
-    expect(facts).toMatchObject({ done: 2, byStatus: { 'internal-error': 2 } });
-    expect(await redis.ttl(batchKey('b'))).toBeGreaterThan(0);
-    if (facts === null) throw new Error('no batch');
-    expect((await store.batchRuns(facts, true)).map((run) => [run.id, run.result?.message])).toEqual([
-      [ids[0], 'x'],
-      [ids[1], 'x'],
-    ]);
-    expect((await store.batchRuns(facts, false)).every((run) => run.result === null)).toBe(true);
-    expect(await store.finishedCounts()).toEqual([{ status: 'internal-error', engine: 'seccomp', count: 2 }]);
+describe('idempotency keys', () => {
+  it('stand for the first request that used them, and take nothing in twice', async () => {
+    expect(await submit('r1', {}, 'k', 'f1')).toEqual({ verdict: 'accepted', id: 'r1' });
+    expect(await submit('r2', {}, 'k', 'f1')).toEqual({ verdict: 'same', id: 'r1' });
+    expect(await submit('r3', {}, 'k', 'f2')).toEqual({ verdict: 'different', id: 'r1' });
+    expect(await store.runState('r2')).toBeNull();
+    expect(await redis.get(KEYS.backlogs)).toBe('1');
   });
 });
 
 describe('events', () => {
-  it('tell of the end of a run and of its batch', async () => {
-    await store.createBatch('b', null, 1);
-    await store.createRuns([newRun('b-0', 'b')]);
-    const connection = connectFailFast(server.socket);
+  it('tell of the end of a run, and of nodes', async () => {
+    await submit('r1');
+    const connection = connectSubscriber(server.url);
     connection.on('error', () => undefined);
-    const event = new Promise<FinishedEvent>((resolve) => {
-      const ready = (): void => void store.finish(result('b-0', 0, 'x'), '*', 'b');
-      subscribeFinished(connection, resolve, ready);
+    const nodes = new NodeRegistry(redis);
+    let nodesChanged: () => void = () => undefined;
+    const changed = new Promise<void>((resolve) => {
+      nodesChanged = resolve;
     });
-    expect(await event).toEqual({ runId: 'b-0', batchId: 'b', batchDone: true });
+    const event = new Promise<FinishedEvent>((resolve) => {
+      subscribeEvents(connection, {
+        onFinished: resolve,
+        onNodesChanged: nodesChanged,
+        onReady: () => void end('r1').then(() => nodes.leave('n')),
+      });
+    });
+    expect(await event).toEqual({ runId: 'r1', batchId: '', batchDone: false });
+    await changed;
     connection.disconnect();
   });
 
@@ -180,20 +220,52 @@ describe('events', () => {
   });
 });
 
-describe('idempotency keys', () => {
-  it('stand for the first request that used them', async () => {
-    expect(await store.reserve('run', 'k', 'r1', 'f1')).toEqual({ verdict: 'ours', id: 'r1' });
-    expect(await store.reserve('run', 'k', 'r2', 'f1')).toEqual({ verdict: 'same', id: 'r1' });
-    expect(await store.reserve('run', 'k', 'r3', 'f2')).toEqual({ verdict: 'different', id: 'r1' });
-    expect(await store.reserve('batch', 'k', 'b1', 'f2')).toEqual({ verdict: 'ours', id: 'b1' });
+describe('nodes', () => {
+  const report = (leaseMs: number) => ({
+    name: 'n1',
+    state: 'ready' as const,
+    cells: [{ id: 0, state: 'busy' as const, run: 'r1' }],
+    engines: ['seccomp'],
+    version: '1',
+    startedAt: new Date(0).toISOString(),
+    leaseMs,
+    warnings: [],
+  });
+
+  it('are listed with what they run, lost when they were silent for their lease, gone when they have left', async () => {
+    const nodes = new NodeRegistry(redis);
+    await nodes.report(report(60_000), true);
+    expect(await nodes.list()).toMatchObject([{ name: 'n1', state: 'ready', cells: [{ run: 'r1' }] }]);
+    await nodes.report(report(1), false);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await nodes.list()).toMatchObject([{ name: 'n1', state: 'lost' }]);
+    await nodes.leave('n1');
+    expect(await nodes.list()).toEqual([]);
   });
 });
 
-describe('job options', () => {
-  it('give every job a priority, so that none starves the rest', () => {
-    const job = { version: 1, id: 'r', batchId: null, submittedAt: 0 } as const;
-    expect(jobOptions({ ...job, request: { source: '', priority: 0 } }).priority).toBe(1);
-    expect(jobOptions({ ...job, request: { source: '' } }).priority).toBe(51);
-    expect(jobOptions({ ...job, request: { source: '', priority: 100 } }).priority).toBe(101);
+describe('API keys', () => {
+  it('are known by their hash alone', async () => {
+    const keys = new ApiKeyStore(redis);
+    const made = await keys.create({ tenant: 'blue', scopes: ['submit'], name: 'laptop' });
+    const { key, ...shown } = made;
+    expect(await keys.verify(key)).toEqual(shown);
+    expect(await keys.list()).toEqual([shown]);
+    const stored = JSON.stringify(await redis.hgetall(KEYS.apiKeys));
+    expect(stored).not.toContain(key.slice(16));
+    for (const wrong of [
+      '',
+      'sp_',
+      key.slice(0, -1),
+      `${key.slice(0, -1)}!`,
+      key.replace(/_.{12}_/, '_000000000000_'),
+    ]) {
+      expect(await keys.verify(wrong), wrong).toBeNull();
+    }
+    const other = await keys.create({ tenant: 'red', scopes: ['read'] });
+    expect(await keys.verify(key.slice(0, 16) + other.key.slice(16))).toBeNull();
+    expect(await keys.revoke(made.id)).toBe(true);
+    expect(await keys.revoke(made.id)).toBe(false);
+    expect(await keys.verify(key)).toBeNull();
   });
 });

@@ -1,43 +1,295 @@
-/** Every metric that Sandpiper exports. A name stands here once and nowhere else; dashboards are checked against this. */
-export const METRIC_NAMES = {
-  /** Counter {status, engine}: runs whose result this node wrote. */
-  nodeRuns: 'sandpiper_node_runs_total',
-  /** Histogram {engine}: seconds of program wall time. */
-  nodeRunDuration: 'sandpiper_node_run_duration_seconds',
-  /** Histogram {engine}: seconds of program CPU time. */
-  nodeRunCpu: 'sandpiper_node_run_cpu_seconds',
-  /** Histogram: seconds from submission to the start of the first attempt here. */
-  nodeQueueWait: 'sandpiper_node_queue_wait_seconds',
-  /** Gauge {state}: cells by state. */
-  nodeCells: 'sandpiper_node_cells',
-  /** Counter: cells that died and were rebuilt. */
-  nodeCellRestarts: 'sandpiper_node_cell_restarts_total',
-  /** Counter {reason}: attempts that ended without a result of theirs being accepted. */
-  nodeLostAttempts: 'sandpiper_node_lost_attempts_total',
-  /** Gauge: 1 when the node takes runs. */
-  nodeReady: 'sandpiper_node_ready',
-  /** Gauge: 1 when this node's connection to Redis is up. */
-  nodeRedisUp: 'sandpiper_node_redis_up',
+/**
+ * Every metric that Sandpiper exports. One stands here once and nowhere else: instruments are made of these rows,
+ * docs/metrics.md is written from them, dashboard and alerts are checked against them.
+ *
+ * Labels have few values, all of them ours or an administrator's. Nothing that a guest or a client can choose is one.
+ */
+export interface MetricSpec {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  /** Each label with the values that it takes, for people. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Upper bounds of a histogram, seconds. */
+  readonly buckets?: readonly number[];
+}
 
-  /** Counter {kind}: runs and batches accepted. */
-  schedulerSubmitted: 'sandpiper_scheduler_submitted_total',
-  /** Counter {reason}: submissions refused after validation. */
-  schedulerRefused: 'sandpiper_scheduler_refused_total',
-  /** Gauge {state}: jobs of the queue by state (waiting, active). */
-  schedulerQueueDepth: 'sandpiper_scheduler_queue_depth',
-  /** Counter {status, engine}: runs that ended, all nodes together, as counted in Redis. */
-  schedulerRuns: 'sandpiper_runs_total',
-  /** Gauge: 1 when the scheduler's connection to Redis is up. */
-  schedulerRedisUp: 'sandpiper_scheduler_redis_up',
-  /** Counter {method, route, status}: HTTP requests answered. */
-  httpRequests: 'sandpiper_http_requests_total',
-  /** Histogram {method, route}: seconds from request to answer; long-polls count with their wait. */
-  httpDuration: 'sandpiper_http_request_duration_seconds',
-} as const;
-
-export type MetricName = (typeof METRIC_NAMES)[keyof typeof METRIC_NAMES];
-
-/** Buckets from 5 ms (a cold start cannot be faster) to two hours (the longest wall limit). */
-export const RUN_SECONDS_BUCKETS = [
+/** From 5 ms to two hours, the longest wall limit. */
+const RUN_SECONDS = [
   0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200,
 ] as const;
+
+/** From half a millisecond, which a step of ours may take, to minutes, which a run may wait. */
+const STAGE_SECONDS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600,
+] as const;
+
+const HTTP_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60] as const;
+
+const STATUS = 'as in a result: ok, runtime-error, time-limit, ...';
+const ENGINE = 'seccomp, rpython';
+
+/** Of a worker node. Each has the label `node` besides. */
+export const NODE_METRICS = {
+  nodeRuns: {
+    name: 'sandpiper_node_runs_total',
+    type: 'counter',
+    help: 'Runs whose result this node wrote',
+    labels: { status: STATUS, engine: ENGINE },
+  },
+  nodeRunDuration: {
+    name: 'sandpiper_node_run_duration_seconds',
+    type: 'histogram',
+    help: 'Wall time of programs',
+    labels: { engine: ENGINE },
+    buckets: RUN_SECONDS,
+  },
+  nodeRunCpu: {
+    name: 'sandpiper_node_run_cpu_seconds',
+    type: 'histogram',
+    help: 'CPU time of programs',
+    labels: { engine: ENGINE },
+    buckets: RUN_SECONDS,
+  },
+  nodeQueueWait: {
+    name: 'sandpiper_node_queue_wait_seconds',
+    type: 'histogram',
+    help: 'From the submission of a run to the claim by this node',
+    labels: {},
+    buckets: RUN_SECONDS,
+  },
+  nodeStage: {
+    name: 'sandpiper_node_stage_seconds',
+    type: 'histogram',
+    help: 'Where the time of a run goes, stage by stage',
+    labels: {
+      stage:
+        'backlog (submitted to handed to the queue), queue (to the claim), claim, start (to the begin of the program), ' +
+        'program, end (to the result), write',
+    },
+    buckets: STAGE_SECONDS,
+  },
+  nodeRunLatency: {
+    name: 'sandpiper_node_run_latency_seconds',
+    type: 'histogram',
+    help: 'From the submission of a run to its written result',
+    labels: {},
+    buckets: RUN_SECONDS,
+  },
+  nodeStarts: {
+    name: 'sandpiper_node_starts_total',
+    type: 'counter',
+    help: 'Guests by how they were started',
+    labels: { start: 'forked, cold, waiting' },
+  },
+  nodeCalls: {
+    name: 'sandpiper_node_guest_calls_total',
+    type: 'counter',
+    help: 'Calls of guests that the virtual kernel answered',
+    labels: { engine: ENGINE },
+  },
+  nodeDeniedCalls: {
+    name: 'sandpiper_node_denied_calls_total',
+    type: 'counter',
+    help: 'Calls of guests that were denied; which ones stands in the results',
+    labels: { engine: ENGINE },
+  },
+  nodeControllerCpu: {
+    name: 'sandpiper_node_controller_cpu_seconds_total',
+    type: 'counter',
+    help: 'CPU time of the controllers that answered calls of guests',
+    labels: {},
+  },
+  nodeUnreliable: {
+    name: 'sandpiper_node_unreliable_runs_total',
+    type: 'counter',
+    help: 'Results whose times are not to be trusted: the host was short of CPU or memory',
+    labels: {},
+  },
+  nodeCells: {
+    name: 'sandpiper_node_cells',
+    type: 'gauge',
+    help: 'Cells by state',
+    labels: { state: 'starting, idle, busy, failed' },
+  },
+  nodeCellRestarts: {
+    name: 'sandpiper_node_cell_restarts_total',
+    type: 'counter',
+    help: 'Cells that died and were rebuilt',
+    labels: {},
+  },
+  nodeLostAttempts: {
+    name: 'sandpiper_node_lost_attempts_total',
+    type: 'counter',
+    help: 'Attempts whose result was not accepted or not made',
+    labels: { reason: 'lock-lost, hand-back, sandbox-failure, result-refused' },
+  },
+  nodeReady: {
+    name: 'sandpiper_node_ready',
+    type: 'gauge',
+    help: '1 when the node takes runs',
+    labels: {},
+  },
+  nodeRedisUp: {
+    name: 'sandpiper_node_redis_up',
+    type: 'gauge',
+    help: '1 when the connection to Redis is up',
+    labels: {},
+  },
+  nodeRedisReconnects: {
+    name: 'sandpiper_node_redis_reconnects_total',
+    type: 'counter',
+    help: 'How often the connection to Redis was made anew',
+    labels: {},
+  },
+} as const satisfies Record<string, MetricSpec>;
+
+/**
+ * Of a scheduler. What it reads from Redis is the same on every one of them: take the maximum over schedulers, not the
+ * sum.
+ */
+export const SCHEDULER_METRICS = {
+  schedulerSubmitted: {
+    name: 'sandpiper_scheduler_submitted_total',
+    type: 'counter',
+    help: 'Submissions that this scheduler accepted',
+    labels: { kind: 'run, batch' },
+  },
+  schedulerRefused: {
+    name: 'sandpiper_scheduler_refused_total',
+    type: 'counter',
+    help: 'Well-formed submissions that this scheduler refused',
+    labels: { reason: 'the code of the answer: queue-full, quota-exceeded, ...' },
+  },
+  schedulerHandedOverAgain: {
+    name: 'sandpiper_scheduler_handed_over_again_total',
+    type: 'counter',
+    help: 'Runs that were with nobody any more and were handed to the queue again',
+    labels: {},
+  },
+  schedulerDispatchWindow: {
+    name: 'sandpiper_scheduler_dispatch_window',
+    type: 'gauge',
+    help: 'Runs that may be with the queue unclaimed, by the cells that are alive',
+    labels: {},
+  },
+  schedulerCallbacks: {
+    name: 'sandpiper_scheduler_callbacks_total',
+    type: 'counter',
+    help: 'Attempts of this scheduler to send a callback',
+    labels: { outcome: 'delivered, retry (failed, and made again), given-up' },
+  },
+  schedulerRedisUp: {
+    name: 'sandpiper_scheduler_redis_up',
+    type: 'gauge',
+    help: '1 when Redis answers',
+    labels: {},
+  },
+  schedulerRedisPing: {
+    name: 'sandpiper_scheduler_redis_ping_seconds',
+    type: 'gauge',
+    help: 'How long Redis took to answer at this scrape',
+    labels: {},
+  },
+  schedulerRedisReconnects: {
+    name: 'sandpiper_scheduler_redis_reconnects_total',
+    type: 'counter',
+    help: 'How often the connection to Redis was made anew',
+    labels: {},
+  },
+  httpRequests: {
+    name: 'sandpiper_http_requests_total',
+    type: 'counter',
+    help: 'HTTP requests answered',
+    labels: { method: 'of HTTP', route: 'its pattern, without ids', status: 'of HTTP' },
+  },
+  httpDuration: {
+    name: 'sandpiper_http_request_duration_seconds',
+    type: 'histogram',
+    help: 'From request to answer; long-polls and streams count with their wait',
+    labels: { method: 'of HTTP', route: 'its pattern, without ids' },
+    buckets: HTTP_SECONDS,
+  },
+
+  queueDepth: {
+    name: 'sandpiper_scheduler_queue_depth',
+    type: 'gauge',
+    help: 'Runs that have not ended (read from Redis)',
+    labels: { state: 'waiting (in the backlogs), dispatched (with the queue, unclaimed), running' },
+  },
+  tenantWaiting: {
+    name: 'sandpiper_tenant_waiting',
+    type: 'gauge',
+    help: 'Runs that wait; the hundred tenants that are served next (read from Redis)',
+    labels: { tenant: 'name of a tenant' },
+  },
+  tenantAge: {
+    name: 'sandpiper_tenant_next_age_seconds',
+    type: 'gauge',
+    help: 'How long the next run of the tenant has waited (read from Redis)',
+    labels: { tenant: 'name of a tenant' },
+  },
+  tenantInflight: {
+    name: 'sandpiper_tenant_inflight',
+    type: 'gauge',
+    help: 'Runs with the queue or on a node; the hundred tenants with the most (read from Redis)',
+    labels: { tenant: 'name of a tenant' },
+  },
+  schedulerRuns: {
+    name: 'sandpiper_runs_total',
+    type: 'counter',
+    help: 'Runs that ended, of all nodes (counted in Redis)',
+    labels: { status: STATUS, engine: ENGINE },
+  },
+  nodes: {
+    name: 'sandpiper_nodes',
+    type: 'gauge',
+    help: 'Worker nodes by state (read from Redis)',
+    labels: { state: 'ready, not-ready, draining, lost' },
+  },
+  cells: {
+    name: 'sandpiper_cells',
+    type: 'gauge',
+    help: 'Cells of the nodes that are not lost, by state (read from Redis)',
+    labels: { state: 'starting, idle, busy, failed' },
+  },
+  deadLetters: {
+    name: 'sandpiper_dead_letters',
+    type: 'gauge',
+    help: 'Runs that were given up because they killed what ran them (read from Redis)',
+    labels: {},
+  },
+  stagingBatches: {
+    name: 'sandpiper_staging_batches',
+    type: 'gauge',
+    help: 'Batches that are being taken in (read from Redis)',
+    labels: {},
+  },
+  callbackDepth: {
+    name: 'sandpiper_callback_depth',
+    type: 'gauge',
+    help: 'Callbacks by where they stand (read from Redis)',
+    labels: { state: 'outbox, waiting, active, delayed (failed, to be tried again), failed (given up)' },
+  },
+  redisMemoryUsed: {
+    name: 'sandpiper_redis_memory_used_bytes',
+    type: 'gauge',
+    help: 'Memory that Redis has used, where we may ask (INFO)',
+    labels: {},
+  },
+  redisMemoryMax: {
+    name: 'sandpiper_redis_memory_max_bytes',
+    type: 'gauge',
+    help: 'Memory that Redis may use, 0 for no bound, where we may ask (INFO)',
+    labels: {},
+  },
+} as const satisfies Record<string, MetricSpec>;
+
+export const METRICS = { ...NODE_METRICS, ...SCHEDULER_METRICS } as const;
+
+type Names = { readonly [Key in keyof typeof METRICS]: (typeof METRICS)[Key]['name'] };
+
+/** The names alone. */
+export const METRIC_NAMES = Object.fromEntries(
+  Object.entries(METRICS).map(([key, { name }]) => [key, name]),
+) as Names;

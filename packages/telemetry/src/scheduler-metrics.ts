@@ -1,5 +1,6 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { METRIC_NAMES } from './metric-names.js';
+import { collectDefaultMetrics, type Gauge, Registry } from 'prom-client';
+import { Instruments } from './instruments.js';
+import { SCHEDULER_METRICS } from './metric-names.js';
 
 /** A count that lives in Redis and is read when metrics are scraped. */
 export interface FinishedCount {
@@ -8,85 +9,115 @@ export interface FinishedCount {
   readonly count: number;
 }
 
-/** What a scrape asks of Redis; `null` instead means that Redis is away. */
-export interface SchedulerSnapshot {
+/** One tenant among those that are shown. */
+export interface TenantFacts {
+  readonly tenant: string;
   readonly waiting: number;
-  readonly active: number;
-  readonly finished: readonly FinishedCount[];
+  /** How long the next of them has waited, milliseconds. */
+  readonly nextAgeMs: number;
 }
 
-/** The instruments of the scheduler. */
-export interface SchedulerMetrics {
-  readonly registry: Registry;
-  /** The text of `/metrics`, with a fresh snapshot. */
-  readonly render: () => Promise<string>;
-  readonly submitted: Counter<'kind'>;
-  readonly refused: Counter<'reason'>;
-  readonly httpRequests: Counter<'method' | 'route' | 'status'>;
-  readonly httpDuration: Histogram<'method' | 'route'>;
+type Counts = Readonly<Record<string, number>>;
+
+/** What a scrape asks of Redis; `null` instead means that Redis is away. */
+export interface SchedulerSnapshot {
+  readonly pingSeconds: number;
+  /** Runs by state: waiting, dispatched, running. */
+  readonly depth: Counts;
+  readonly window: number;
+  /** Few: the caller bounds them. */
+  readonly tenants: readonly TenantFacts[];
+  readonly inflight: readonly { readonly tenant: string; readonly count: number }[];
+  readonly finished: readonly FinishedCount[];
+  /** By state. */
+  readonly nodes: Counts;
+  readonly cells: Counts;
+  readonly deadLetters: number;
+  readonly stagingBatches: number;
+  /** By where they stand; null where no callbacks are sent. */
+  readonly callbacks: Counts | null;
+  /** Bytes; null where we may not ask. */
+  readonly memory: { readonly used: number; readonly max: number } | null;
 }
 
 /** @param snapshot called once per scrape; must answer within the deadline of its own Redis commands. */
-export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot | null>): SchedulerMetrics {
+export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot | null>) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const registers = [registry];
-  const depth = new Gauge({
-    name: METRIC_NAMES.schedulerQueueDepth,
-    help: 'Jobs of the queue by state',
-    labelNames: ['state'] as const,
-    registers,
-  });
-  const runs = new Counter({
-    name: METRIC_NAMES.schedulerRuns,
-    help: 'Runs that ended, all nodes together, by status and engine',
-    labelNames: ['status', 'engine'] as const,
-    registers,
-  });
-  const redisUp = new Gauge({
-    name: METRIC_NAMES.schedulerRedisUp,
-    help: '1 when Redis answers',
-    registers,
-  });
+  const make = new Instruments(registry);
+  const read = {
+    redisUp: make.gauge(SCHEDULER_METRICS.schedulerRedisUp),
+    redisPing: make.gauge(SCHEDULER_METRICS.schedulerRedisPing),
+    window: make.gauge(SCHEDULER_METRICS.schedulerDispatchWindow),
+    depth: make.gauge(SCHEDULER_METRICS.queueDepth),
+    tenantWaiting: make.gauge(SCHEDULER_METRICS.tenantWaiting),
+    tenantAge: make.gauge(SCHEDULER_METRICS.tenantAge),
+    tenantInflight: make.gauge(SCHEDULER_METRICS.tenantInflight),
+    runs: make.counter(SCHEDULER_METRICS.schedulerRuns),
+    nodes: make.gauge(SCHEDULER_METRICS.nodes),
+    cells: make.gauge(SCHEDULER_METRICS.cells),
+    deadLetters: make.gauge(SCHEDULER_METRICS.deadLetters),
+    stagingBatches: make.gauge(SCHEDULER_METRICS.stagingBatches),
+    callbackDepth: make.gauge(SCHEDULER_METRICS.callbackDepth),
+    memoryUsed: make.gauge(SCHEDULER_METRICS.redisMemoryUsed),
+    memoryMax: make.gauge(SCHEDULER_METRICS.redisMemoryMax),
+  } as const;
+
+  const show = (now: SchedulerSnapshot): void => {
+    read.redisPing.set(now.pingSeconds);
+    read.window.set(now.window);
+    setByState(read.depth, now.depth);
+    setByState(read.nodes, now.nodes);
+    setByState(read.cells, now.cells);
+    setByState(read.callbackDepth, now.callbacks ?? {});
+    read.deadLetters.set(now.deadLetters);
+    read.stagingBatches.set(now.stagingBatches);
+    // Tenants that are not there any more go; so no more of them are shown than are read.
+    for (const gauge of [read.tenantWaiting, read.tenantAge, read.tenantInflight]) gauge.reset();
+    for (const { tenant, waiting, nextAgeMs } of now.tenants) {
+      read.tenantWaiting.set({ tenant }, waiting);
+      read.tenantAge.set({ tenant }, nextAgeMs / 1000);
+    }
+    for (const { tenant, count } of now.inflight) read.tenantInflight.set({ tenant }, count);
+    // The counts are Redis's, so that they survive a restart of ours: set, not added to.
+    read.runs.reset();
+    for (const { status, engine, count } of now.finished) read.runs.inc({ status, engine }, count);
+    read.memoryUsed.set(now.memory?.used ?? Number.NaN);
+    read.memoryMax.set(now.memory?.max ?? Number.NaN);
+  };
+
+  /** Redis is away: what it said last is not what is. Its counters stay, for a counter that goes back is a restart. */
+  const forget = (): void => {
+    const byLabel = [read.depth, read.nodes, read.cells, read.callbackDepth];
+    for (const gauge of [...byLabel, read.tenantWaiting, read.tenantAge, read.tenantInflight]) gauge.reset();
+    const single = [read.redisPing, read.deadLetters, read.stagingBatches, read.memoryUsed, read.memoryMax];
+    for (const gauge of single) gauge.set(Number.NaN);
+  };
+
   return {
     registry,
+    /** The text of `/metrics`, with a fresh snapshot. */
     // prom-client serialises instruments side by side, so what Redis knows is fetched before, not in a `collect`.
-    async render() {
+    async render(): Promise<string> {
       const now = await snapshot();
-      redisUp.set(now === null ? 0 : 1);
-      if (now !== null) {
-        depth.set({ state: 'waiting' }, now.waiting);
-        depth.set({ state: 'active' }, now.active);
-        // The counts are Redis's, so that they survive a restart of ours: set, not added to.
-        runs.reset();
-        for (const { status, engine, count } of now.finished) runs.inc({ status, engine }, count);
-      }
+      read.redisUp.set(now === null ? 0 : 1);
+      if (now === null) forget();
+      else show(now);
       return registry.metrics();
     },
-    submitted: new Counter({
-      name: METRIC_NAMES.schedulerSubmitted,
-      help: 'Runs and batches accepted',
-      labelNames: ['kind'] as const,
-      registers,
-    }),
-    refused: new Counter({
-      name: METRIC_NAMES.schedulerRefused,
-      help: 'Well-formed submissions refused, by reason',
-      labelNames: ['reason'] as const,
-      registers,
-    }),
-    httpRequests: new Counter({
-      name: METRIC_NAMES.httpRequests,
-      help: 'HTTP requests answered',
-      labelNames: ['method', 'route', 'status'] as const,
-      registers,
-    }),
-    httpDuration: new Histogram({
-      name: METRIC_NAMES.httpDuration,
-      help: 'Seconds from request to answer',
-      labelNames: ['method', 'route'] as const,
-      buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60],
-      registers,
-    }),
-  };
+    submitted: make.counter(SCHEDULER_METRICS.schedulerSubmitted),
+    refused: make.counter(SCHEDULER_METRICS.schedulerRefused),
+    handedOverAgain: make.counter(SCHEDULER_METRICS.schedulerHandedOverAgain),
+    callbacks: make.counter(SCHEDULER_METRICS.schedulerCallbacks),
+    redisReconnects: make.counter(SCHEDULER_METRICS.schedulerRedisReconnects),
+    httpRequests: make.counter(SCHEDULER_METRICS.httpRequests),
+    httpDuration: make.histogram(SCHEDULER_METRICS.httpDuration),
+  } as const;
+}
+
+export type SchedulerMetrics = ReturnType<typeof createSchedulerMetrics>;
+
+function setByState(gauge: Gauge<'state'>, counts: Counts): void {
+  gauge.reset();
+  for (const [state, count] of Object.entries(counts)) gauge.set({ state }, count);
 }

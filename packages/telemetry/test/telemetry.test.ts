@@ -1,6 +1,16 @@
+import { EventEmitter } from 'node:events';
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { createLogger, createNodeMetrics, createSchedulerMetrics, METRIC_NAMES } from '../src/index.js';
+import {
+  countReconnects,
+  createLogger,
+  createNodeMetrics,
+  createSchedulerMetrics,
+  METRIC_NAMES,
+  METRICS,
+  type MetricSpec,
+  type SchedulerSnapshot,
+} from '../src/index.js';
 
 function capture(): { lines: () => Record<string, unknown>[]; stream: Writable } {
   let text = '';
@@ -42,27 +52,85 @@ describe('logger', () => {
   });
 });
 
+/** Everything that a scrape can ask of Redis. */
+const SNAPSHOT: SchedulerSnapshot = {
+  pingSeconds: 0.25,
+  depth: { waiting: 3, dispatched: 2, running: 1 },
+  window: 4,
+  tenants: [{ tenant: 'a', waiting: 3, nextAgeMs: 1500 }],
+  inflight: [{ tenant: 'b', count: 3 }],
+  finished: [{ status: 'ok', engine: 'seccomp', count: 7 }],
+  nodes: { ready: 1, lost: 2 },
+  cells: { idle: 1, busy: 1 },
+  deadLetters: 5,
+  stagingBatches: 1,
+  callbacks: { outbox: 1, failed: 2 },
+  memory: { used: 1000, max: 0 },
+};
+
 describe('metrics', () => {
-  it('names every metric once', () => {
-    const names = Object.values(METRIC_NAMES);
-    expect(new Set(names).size).toBe(names.length);
+  it('names every metric once, in the style of Prometheus', () => {
+    const all: MetricSpec[] = Object.values(METRICS);
+    expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+    for (const { name, type, buckets } of all) {
+      expect(name).toMatch(/^sandpiper_[a-z_]+$/);
+      expect(name.endsWith('_total')).toBe(type === 'counter');
+      expect(buckets !== undefined).toBe(type === 'histogram');
+      expect([...(buckets ?? [])].sort((a, b) => a - b)).toEqual([...(buckets ?? [])]);
+    }
   });
 
   it('exports every name of the catalogue, and nothing of ours outside it', async () => {
     const node = await createNodeMetrics('n1').registry.metrics();
     const scheduler = await createSchedulerMetrics(() => Promise.resolve(null)).render();
-    const exported = [...`${node}\n${scheduler}`.matchAll(/^# TYPE (sandpiper_\S+)/gm)].map((m) => m[1]);
-    expect([...exported].sort()).toEqual([...Object.values(METRIC_NAMES)].sort());
+    const exported = [...`${node}\n${scheduler}`.matchAll(/^# TYPE (sandpiper_\S+)/gm)].map(
+      ([, name = '']) => name,
+    );
+    expect(exported.sort()).toEqual(Object.values(METRIC_NAMES).sort());
   });
 
-  it('shows what Redis counted', async () => {
-    const metrics = createSchedulerMetrics(() =>
-      Promise.resolve({ waiting: 3, active: 1, finished: [{ status: 'ok', engine: 'seccomp', count: 7 }] }),
-    );
+  it('shows what Redis knows, and nothing old when it is away', async () => {
+    let now: SchedulerSnapshot | null = SNAPSHOT;
+    const metrics = createSchedulerMetrics(() => Promise.resolve(now));
     await metrics.render();
     const text = await metrics.render();
-    expect(text).toContain('sandpiper_runs_total{status="ok",engine="seccomp"} 7');
-    expect(text).toContain('sandpiper_scheduler_queue_depth{state="waiting"} 3');
-    expect(text).toContain('sandpiper_scheduler_redis_up 1');
+    for (const line of [
+      'sandpiper_scheduler_redis_up 1',
+      'sandpiper_scheduler_redis_ping_seconds 0.25',
+      'sandpiper_runs_total{status="ok",engine="seccomp"} 7',
+      'sandpiper_scheduler_queue_depth{state="waiting"} 3',
+      'sandpiper_scheduler_dispatch_window 4',
+      'sandpiper_tenant_waiting{tenant="a"} 3',
+      'sandpiper_tenant_next_age_seconds{tenant="a"} 1.5',
+      'sandpiper_tenant_inflight{tenant="b"} 3',
+      'sandpiper_nodes{state="lost"} 2',
+      'sandpiper_cells{state="busy"} 1',
+      'sandpiper_dead_letters 5',
+      'sandpiper_callback_depth{state="failed"} 2',
+      'sandpiper_redis_memory_used_bytes 1000',
+    ]) {
+      expect(text).toContain(`${line}\n`);
+    }
+    now = { ...SNAPSHOT, tenants: [], inflight: [], memory: null };
+    const later = await metrics.render();
+    expect(later).not.toContain('tenant="');
+    expect(later).toContain('sandpiper_redis_memory_used_bytes Nan');
+    now = null;
+    const away = await metrics.render();
+    expect(away).toContain('sandpiper_scheduler_redis_up 0');
+    expect(away).not.toContain('queue_depth{');
+    expect(away).toContain('sandpiper_runs_total{status="ok",engine="seccomp"} 7');
+  });
+
+  it('counts connections that were made anew, and not the first', () => {
+    const connection = new EventEmitter() as EventEmitter & { status: string };
+    connection.status = 'connecting';
+    let count = 0;
+    countReconnects(connection, { inc: () => (count += 1) });
+    connection.emit('ready');
+    expect(count).toBe(0);
+    connection.emit('ready');
+    connection.emit('ready');
+    expect(count).toBe(2);
   });
 });

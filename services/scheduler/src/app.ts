@@ -1,8 +1,21 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type Engine, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
-import { QUEUE_PREFIX, RunStore, subscribeFinished } from '@sandpiper/store';
-import { createSchedulerMetrics, type Logger, type SchedulerSnapshot } from '@sandpiper/telemetry';
+import {
+  ApiKeyStore,
+  Backlog,
+  BatchStore,
+  DeadLetterStore,
+  NodeRegistry,
+  onTrouble,
+  QUEUE_PREFIX,
+  RunStore,
+  subscribeEvents,
+  TenantStore,
+  type RedisConnection,
+  type Retention,
+} from '@sandpiper/store';
+import { countReconnects, createSchedulerMetrics, type Logger } from '@sandpiper/telemetry';
 import { Queue } from 'bullmq';
 import { fastify, type FastifyError } from 'fastify';
 import {
@@ -12,27 +25,44 @@ import {
 } from 'fastify-type-provider-zod';
 import type { Redis } from 'ioredis';
 import { Admission, type LimitCeilings } from './admission.js';
+import { authenticate, type AuthOptions } from './auth.js';
+import { followersOf } from './batch-follower.js';
+import { BatchIntake } from './batch-intake.js';
+import { type CallbackOptions, Callbacks } from './callbacks/callbacks.js';
 import type { App, Context } from './context.js';
+import { Dispatcher } from './dispatcher.js';
+import { closePromptly } from './drain.js';
+import { takeSnapshot } from './metrics-snapshot.js';
 import { problemHandler } from './problems.js';
 import { RedisGate } from './redis-gate.js';
+import { administrationRoutes } from './routes/administration.js';
+import { batchIntakeRoute, batchStreamRoutes } from './routes/batch-streams.js';
 import { batchRoutes } from './routes/batches.js';
+import { callbackRoutes } from './routes/callbacks.js';
 import { operationRoutes } from './routes/operations.js';
 import { runRoutes } from './routes/runs.js';
 import { validatorCompiler } from './validation.js';
 import { Waiters } from './waiters.js';
 
 export interface AppDeps {
-  /** Fail-fast connections; the app closes them. The second is for pub/sub alone. */
-  readonly redis: Redis;
+  /** A fail-fast connection, and one for pub/sub alone; the app closes them. */
+  readonly redis: RedisConnection;
   readonly subscriber: Redis;
   readonly log: Logger;
   readonly bodyLimit: number;
+  /** Largest batch that comes line by line, bytes. */
+  readonly batchLimit: number;
   readonly maxQueue: number;
-  readonly retentionSeconds: number;
+  readonly retention: Partial<Retention>;
+  readonly auth: AuthOptions;
+  /** Without it callbacks are refused. */
+  readonly callbacks?: CallbackOptions;
   readonly ceilings?: LimitCeilings;
   /** What the nodes have; default the seccomp engine. */
   readonly engines?: readonly Engine[];
 }
+
+const NO_CALLBACKS = 'this service signs no callbacks: SANDPIPER_CALLBACK_SECRET is not set';
 
 /** A client that sends its request more slowly than this is cut off. */
 const REQUEST_TIMEOUT_MS = 120_000;
@@ -53,18 +83,31 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   app.setErrorHandler<FastifyError>(problemHandler(deps.log));
   // fastify reads text/plain by default; here it is a mistake that deserves 415.
   app.removeContentTypeParser('text/plain');
+  closePromptly(app);
   countRequests(app, context);
   await describeApi(app);
+  authenticate(app, context.keys, context.gate, deps.auth);
   runRoutes(app, context);
   batchRoutes(app, context);
-  operationRoutes(app, context, () => deps.redis.ping());
+  batchStreamRoutes(app, context);
+  await app.register((plugin: App, _options, done) => {
+    batchIntakeRoute(plugin, context, { line: deps.bodyLimit, all: deps.batchLimit });
+    done();
+  });
+  administrationRoutes(app, context);
+  callbackRoutes(app, context);
+  operationRoutes(app, context, () => context.store.ping());
   followEvents(app, deps, context);
   return app;
 }
 
 function makeContext(deps: AppDeps): Context {
   const { redis, log } = deps;
-  const store = new RunStore(redis, deps.retentionSeconds);
+  const store = new RunStore(redis, deps.retention);
+  const batches = new BatchStore(redis, deps.retention.retentionSeconds);
+  const backlog = new Backlog(redis);
+  const nodes = new NodeRegistry(redis);
+  const deadLetters = new DeadLetterStore(redis);
   const queue = new Queue<RunJob>(RUN_QUEUE, {
     connection: redis,
     prefix: QUEUE_PREFIX,
@@ -74,32 +117,55 @@ function makeContext(deps: AppDeps): Context {
   });
   // Errors reach whoever awaits the command; without a listener they would end the process too.
   queue.on('error', () => undefined);
-  redis.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
+  onTrouble(redis, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
   deps.subscriber.on('error', () => undefined);
   const gate = new RedisGate(redis, log);
-  const admission = new Admission(store, queue, {
-    maxQueue: deps.maxQueue,
-    ceilings: deps.ceilings ?? {},
-    engines: deps.engines ?? ['seccomp'],
+  const metrics = createSchedulerMetrics(() =>
+    takeSnapshot({ redis, gate, store, batches, backlog, nodes, deadLetters, dispatcher, callbacks }),
+  );
+  countReconnects(redis, metrics.redisReconnects);
+  const dispatcher = new Dispatcher({
+    ...{ store, batches, backlog, nodes, queue, log },
+    up: () => gate.up,
+    onHandedOverAgain: () => metrics.handedOverAgain.inc(),
   });
-  const metrics = createSchedulerMetrics(() => snapshot(gate, store, queue));
-  return { store, queue, gate, admission, metrics, log, waiters: new Waiters() };
-}
-
-async function snapshot(
-  gate: RedisGate,
-  store: RunStore,
-  queue: Queue<RunJob>,
-): Promise<SchedulerSnapshot | null> {
-  try {
-    return await gate.run(async () => ({
-      waiting: await queue.getJobCountByTypes('waiting', 'prioritized', 'delayed'),
-      active: await queue.getJobCountByTypes('active'),
-      finished: await store.finishedCounts(),
-    }));
-  } catch {
-    return null;
-  }
+  const callbacks =
+    deps.callbacks === undefined
+      ? null
+      : new Callbacks(deps.callbacks, {
+          redis,
+          log,
+          up: () => gate.up,
+          onOutcome: (outcome) => metrics.callbacks.inc({ outcome }),
+        });
+  const admission = new Admission(
+    store,
+    {
+      maxQueue: deps.maxQueue,
+      ceilings: deps.ceilings ?? {},
+      engines: deps.engines ?? ['seccomp'],
+      callbackFault: (url) => (callbacks === null ? NO_CALLBACKS : callbacks.faultOf(url)),
+    },
+    () => dispatcher.wake(),
+  );
+  return {
+    store,
+    batches,
+    backlog,
+    nodes,
+    deadLetters,
+    tenants: new TenantStore(redis),
+    keys: new ApiKeyStore(redis),
+    queue,
+    gate,
+    admission,
+    intake: new BatchIntake(batches, admission),
+    dispatcher,
+    callbacks,
+    metrics,
+    log,
+    waiters: new Waiters(),
+  };
 }
 
 function countRequests(app: App, context: Context): void {
@@ -129,23 +195,33 @@ async function describeApi(app: App): Promise<void> {
 }
 
 function followEvents(app: App, deps: AppDeps, context: Context): void {
-  const { waiters } = context;
-  const subscription = subscribeFinished(
-    deps.subscriber,
-    (event) => {
+  const { waiters, dispatcher, callbacks } = context;
+  const subscription = subscribeEvents(deps.subscriber, {
+    onFinished(event) {
       waiters.wake(event.runId);
+      if (event.batchId !== '') waiters.wake(followersOf(event.batchId));
       if (event.batchDone) waiters.wake(event.batchId);
+      dispatcher.wake();
+      callbacks?.wake();
     },
-    () => waiters.wakeAll(),
-  );
+    onNodesChanged: () => dispatcher.nodesChanged(),
+    onReady() {
+      waiters.wakeAll();
+      dispatcher.nodesChanged();
+    },
+  });
   // A wait that begins while Redis is away must not sleep: its next read answers 503.
   deps.redis.on('close', () => waiters.wakeAll());
+  deps.redis.on('ready', () => dispatcher.nodesChanged());
+  dispatcher.start();
+  callbacks?.start();
   app.addHook('preClose', (done) => {
     waiters.close();
     done();
   });
   app.addHook('onClose', async () => {
     subscription.close();
+    await Promise.all([dispatcher.close(), callbacks?.close()]);
     await context.queue.close().catch(() => undefined);
     deps.redis.disconnect();
   });

@@ -1,20 +1,41 @@
+import type {
+  ApiKeyStore,
+  Backlog,
+  BatchStore,
+  DeadLetterStore,
+  NodeRegistry,
+  RunStore,
+  TenantStore,
+} from '@sandpiper/store';
 import type { RunJob } from '@sandpiper/contracts';
-import type { RunStore } from '@sandpiper/store';
 import type { Logger, SchedulerMetrics } from '@sandpiper/telemetry';
 import type { Queue } from 'bullmq';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admission } from './admission.js';
+import type { BatchIntake } from './batch-intake.js';
+import type { Callbacks } from './callbacks/callbacks.js';
+import type { Dispatcher } from './dispatcher.js';
 import type { RedisGate } from './redis-gate.js';
 import type { Waiters } from './waiters.js';
 
 /** What the routes work with. */
 export interface Context {
   readonly store: RunStore;
+  readonly batches: BatchStore;
+  readonly backlog: Backlog;
+  readonly nodes: NodeRegistry;
+  readonly deadLetters: DeadLetterStore;
+  readonly tenants: TenantStore;
+  readonly keys: ApiKeyStore;
   readonly queue: Queue<RunJob>;
   readonly gate: RedisGate;
   readonly admission: Admission;
+  readonly intake: BatchIntake;
+  readonly dispatcher: Dispatcher;
+  /** Null where there is no secret to sign them with. */
+  readonly callbacks: Callbacks | null;
   readonly waiters: Waiters;
   readonly metrics: SchedulerMetrics;
   readonly log: Logger;

@@ -1,28 +1,59 @@
-import { connectFailFast } from '@sandpiper/store';
+import {
+  connectFailFast,
+  connectPatient,
+  connectSubscriber,
+  redisSettings,
+  type RedisConnection,
+  type RedisSettings,
+} from '@sandpiper/store';
 import { createLogger, superviseProcess, tellParent, type Logger } from '@sandpiper/telemetry';
-import type { Redis } from 'ioredis';
-import { buildApp } from './app.js';
-import { readConfig, type Config } from './config.js';
+import { type AppDeps, buildApp } from './app.js';
+import { authOf, readConfig, type Config } from './config.js';
 import type { App } from './context.js';
+import { adviseOnRedis } from './redis-advice.js';
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLogger({ service: 'scheduler', level: config.SANDPIPER_LOG_LEVEL });
-  const redis = connectFailFast(config.SANDPIPER_REDIS_URL, config.SANDPIPER_REDIS_TIMEOUT_MS);
-  const subscriber = connectFailFast(config.SANDPIPER_REDIS_URL, config.SANDPIPER_REDIS_TIMEOUT_MS);
+  const auth = authOf(config);
+  const settings = redisSettings(config);
+  const redis = connectFailFast(settings, config.SANDPIPER_REDIS_TIMEOUT_MS);
+  const subscriber = connectSubscriber(settings);
+  adviseOnRedis(redis, log);
   const app = await buildApp({
     redis,
     subscriber,
     log,
     bodyLimit: config.SANDPIPER_BODY_LIMIT,
     maxQueue: config.SANDPIPER_MAX_QUEUE,
-    retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
+    batchLimit: config.SANDPIPER_BATCH_LIMIT,
+    retention: {
+      retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
+      keepEnded: config.SANDPIPER_KEEP_ENDED,
+    },
+    auth,
+    ...callbacksOf(config, settings),
     ceilings: ceilings(config),
     engines: config.SANDPIPER_ENGINES,
   });
   // Before listening, so that a signal in between finds somebody.
   superviseProcess({ drain: () => app.close(), abandon: () => app.close() }, log);
   await listen(app, redis, config, log);
+}
+
+function callbacksOf(config: Config, settings: RedisSettings): Pick<AppDeps, 'callbacks'> {
+  const { SANDPIPER_CALLBACK_SECRET: secret } = config;
+  if (secret === undefined) return {};
+  return {
+    callbacks: {
+      secret,
+      allow: config.SANDPIPER_CALLBACK_ALLOW,
+      attempts: config.SANDPIPER_CALLBACK_ATTEMPTS,
+      firstBackOffMs: config.SANDPIPER_CALLBACK_BACK_OFF_MS,
+      timeoutMs: config.SANDPIPER_CALLBACK_TIMEOUT_MS,
+      connection: connectPatient(settings),
+    },
+  };
 }
 
 function ceilings(config: Config) {
@@ -34,7 +65,7 @@ function ceilings(config: Config) {
   };
 }
 
-async function listen(app: App, redis: Redis, config: Config, log: Logger): Promise<void> {
+async function listen(app: App, redis: RedisConnection, config: Config, log: Logger): Promise<void> {
   const url = await app.listen({ host: config.SANDPIPER_HOST, port: config.SANDPIPER_PORT });
   log.info({ url }, 'listening');
   tellParent({ type: 'listening', url });

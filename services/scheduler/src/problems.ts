@@ -19,12 +19,16 @@ type ErrorBody = z.infer<typeof errorBodySchema>;
 const STATUS = {
   'bad-request': 400,
   'invalid-request': 400,
+  unauthenticated: 401,
+  forbidden: 403,
   'not-found': 404,
   'idempotency-conflict': 409,
+  'already-requeued': 409,
   'body-too-large': 413,
   'batch-too-large': 413,
   'unsupported-media-type': 415,
   'queue-full': 429,
+  'quota-exceeded': 429,
   'internal-error': 500,
   'store-unavailable': 503,
 } as const;
@@ -72,6 +76,7 @@ export function problemHandler(log: Logger) {
   return (error: FastifyError | Problem, _request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const problem = toProblem(error, log);
     const { path, retryAfterSeconds } = problem.details;
+    if (problem.code === 'unauthenticated') void reply.header('WWW-Authenticate', 'Bearer realm="sandpiper"');
     if (retryAfterSeconds !== undefined) void reply.header('Retry-After', String(retryAfterSeconds));
     const body: ErrorBody = {
       error: { code: problem.code, message: problem.message, ...(path === undefined ? {} : { path }) },

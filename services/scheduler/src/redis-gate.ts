@@ -1,5 +1,5 @@
+import type { RedisConnection } from '@sandpiper/store';
 import type { Logger } from '@sandpiper/telemetry';
-import type { Redis } from 'ioredis';
 import { Problem } from './problems.js';
 
 /** Errors of a Redis that is there but cannot serve: full, loading, failing over, unable to persist. */
@@ -14,7 +14,7 @@ const RETRY_AFTER_SECONDS = 2;
  */
 export class RedisGate {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisConnection,
     private readonly log: Logger,
   ) {}
 

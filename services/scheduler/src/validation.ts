@@ -15,9 +15,15 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, ht
   };
 };
 
-function toProblem(issue: z.core.$ZodIssue | undefined, httpPart: string | undefined): Problem {
+/** @param prefix where what was checked stands in the body */
+export function toProblem(
+  issue: z.core.$ZodIssue | undefined,
+  httpPart: string | undefined,
+  prefix: readonly PropertyKey[] = [],
+): Problem {
   if (issue === undefined) return new Problem('invalid-request', 'the request is not valid');
-  const deepest = descend(issue);
+  const inner = descend(issue);
+  const deepest = { ...inner, path: [...prefix, ...inner.path] };
   if (deepest.code === 'unrecognized_keys') {
     const name = deepest.keys[0] ?? '';
     return new Problem(

@@ -9,6 +9,11 @@ export class Waiters {
   private readonly waiting = new Map<string, Set<() => void>>();
   private closed = false;
 
+  /** The server stops: whoever follows something leaves. */
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
   /**
    * Reads until `isDone`, woken by {@link wake}, at the latest when the time is up; answers with the last read.
    * @param read is called first and after each wake; never in a loop of its own.

@@ -1,30 +1,26 @@
-import { DEFAULT_LIMITS, RUN_QUEUE, type BatchState, type RunJob, type RunState } from '@sandpiper/contracts';
-import { QUEUE_PREFIX, RunStore, syntheticResult } from '@sandpiper/store';
-import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { BatchState, RunState } from '@sandpiper/contracts';
+import { KEYS, runKey, RunStore, type RedisConnection } from '@sandpiper/store';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
+import { endRun } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 
-let server: PrivateRedis;
+let server: RedisServer;
 let app: TestApp;
-let redis: Redis;
+let redis: RedisConnection;
 let store: RunStore;
-let queue: Queue<RunJob>;
 
 beforeAll(async () => {
-  server = await PrivateRedis.start();
-  ({ app, redis } = await startApp(server.socket, { ceilings: { cpuMs: 60_000 } }));
+  server = await startRedis();
+  ({ app, redis } = await startApp(server.url, { ceilings: { cpuMs: 60_000 } }));
   store = new RunStore(redis);
-  queue = new Queue<RunJob>(RUN_QUEUE, { connection: redis, prefix: QUEUE_PREFIX });
 });
 
 beforeEach(async () => {
-  await redis.flushall();
+  await server.flush();
 });
 
 afterAll(async () => {
-  await queue.close();
   await app.close();
   await server.stop();
 });
@@ -41,25 +37,18 @@ async function submit(payload: object = { source: 'print(42)' }): Promise<string
 const error = (reply: { json: () => unknown }) =>
   (reply.json() as { error: { code: string; message: string; path?: string } }).error;
 
-/** Ends a run as a node would. */
-async function end(id: string, batchId: string | null = null): Promise<void> {
-  const claim = await store.claim(id, 'node', 0);
-  if (claim.verdict !== 'run') throw new Error(claim.verdict);
-  const { attempt } = claim;
-  const facts = { id, attempt, limits: DEFAULT_LIMITS, engine: 'seccomp', node: 'node', cell: 0 } as const;
-  await store.finish(
-    { ...syntheticResult({ ...facts, status: 'cancelled', message: '' }), status: 'ok' },
-    attempt,
-    batchId,
-  );
-}
+/** Runs that wait. No node is there, so none of them leaves. */
+const waiting = async (): Promise<number> => Number((await redis.get(KEYS.backlogs)) ?? 0);
+
+const end = (id: string): Promise<void> => endRun(store, id);
 
 describe('POST /v1/runs', () => {
-  it('answers 202 with an id when the queue has it', async () => {
+  it('answers 202 with an id when Redis has it', async () => {
     const id = await submit({ source: 'print(42)', limits: { cpuMs: 100_000 }, priority: 3 });
-    const job = await queue.getJob(id);
-    expect(job?.data.request).toMatchObject({ source: 'print(42)', limits: { cpuMs: 60_000 } });
-    expect(job?.opts.priority).toBe(4);
+    expect(JSON.parse((await redis.hget(runKey(id), 'request')) ?? '')).toMatchObject({
+      source: 'print(42)',
+      limits: { cpuMs: 60_000 },
+    });
     expect((await app.inject(`/v1/runs/${id}`)).json()).toEqual({ id, state: 'queued', result: null });
   });
 
@@ -76,7 +65,7 @@ describe('POST /v1/runs', () => {
     const reply = await post('/v1/runs', payload);
     expect(reply.statusCode).toBe(400);
     expect(error(reply)).toMatchObject({ code: 'invalid-request', path });
-    expect(await queue.count()).toBe(0);
+    expect(await waiting()).toBe(0);
   });
 
   it('names an unknown field', async () => {
@@ -117,7 +106,7 @@ describe('POST /v1/runs', () => {
   });
 
   it('answers 429 with Retry-After while the queue is full', async () => {
-    const small = await startApp(server.socket, { maxQueue: 1 });
+    const small = await startApp(server.url, { maxQueue: 1 });
     await submit();
     const reply = await small.app.inject({ method: 'POST', url: '/v1/runs', payload: { source: '' } });
     expect(reply.statusCode).toBe(429);
@@ -139,7 +128,7 @@ describe('idempotency', () => {
     const third = await post('/v1/runs', { source: 'a', idempotencyKey: 'k' });
     expect(second.json()).toEqual(first.json());
     expect(third.json()).toEqual(first.json());
-    expect(await queue.count()).toBe(1);
+    expect(await waiting()).toBe(1);
   });
 
   it('makes one run of many submissions at once', async () => {
@@ -147,7 +136,7 @@ describe('idempotency', () => {
       Array.from({ length: 20 }, () => post('/v1/runs', { source: 'a' }, key)),
     );
     expect(new Set(replies.map((reply) => reply.body)).size).toBe(1);
-    expect(await queue.count()).toBe(1);
+    expect(await waiting()).toBe(1);
   });
 
   it('refuses the key of another request', async () => {
@@ -157,19 +146,11 @@ describe('idempotency', () => {
     expect(error(reply)).toMatchObject({ code: 'idempotency-conflict', path: 'idempotencyKey' });
   });
 
-  it('completes a submission that was cut off before the queue had it', async () => {
-    const first = (await post('/v1/runs', { source: 'a' }, key)).json<{ id: string }>();
-    await queue.remove(first.id);
-    await redis.hdel(`{sandpiper}:run:${first.id}`, 'enqueued');
-    await post('/v1/runs', { source: 'a' }, key);
-    expect(await queue.getJob(first.id)).toBeDefined();
-  });
-
   it('holds for batches', async () => {
     const batch = { runs: [{ source: 'a' }, { source: 'b' }] };
     const first = await post('/v1/batches', batch, key);
     expect((await post('/v1/batches', batch, key)).json()).toEqual(first.json());
-    expect(await queue.count()).toBe(2);
+    expect(await waiting()).toBe(2);
   });
 });
 
@@ -185,9 +166,9 @@ describe('GET /v1/runs/:id', () => {
 
   it('waits for the end', async () => {
     const id = await submit();
-    const waiting = app.inject(`/v1/runs/${id}?wait=60`);
+    const answer = app.inject(`/v1/runs/${id}?wait=60`);
     await end(id);
-    expect((await waiting).json<RunState>()).toMatchObject({ state: 'done', result: { status: 'ok', id } });
+    expect((await answer).json<RunState>()).toMatchObject({ state: 'done', result: { status: 'ok', id } });
   });
 
   it('answers with the state when the wait is over', async () => {
@@ -205,12 +186,12 @@ describe('DELETE /v1/runs/:id', () => {
 
   it('ends a waiting run at once and wakes who waits for it', async () => {
     const id = await submit();
-    const waiting = app.inject(`/v1/runs/${id}?wait=60`);
+    const answer = app.inject(`/v1/runs/${id}?wait=60`);
     const reply = await cancel(`/v1/runs/${id}`);
     expect(reply.statusCode).toBe(200);
     expect(reply.json<RunState>()).toMatchObject({ state: 'done', result: { status: 'cancelled' } });
-    expect((await waiting).json<RunState>().result?.status).toBe('cancelled');
-    expect(await queue.getJob(id)).toBeUndefined();
+    expect((await answer).json<RunState>().result?.status).toBe('cancelled');
+    expect(await waiting()).toBe(0);
   });
 
   it('marks a running run and says that it is not over', async () => {
@@ -236,12 +217,12 @@ describe('batches', () => {
     const { id } = (await post('/v1/batches', three)).json<{ id: string }>();
     const before = (await app.inject(`/v1/batches/${id}`)).json<BatchState>();
     expect(before).toMatchObject({ name: 'three', state: 'running', total: 3, done: 0 });
-    const jobs = await Promise.all(before.runs.map((run) => queue.getJob(run.id)));
-    expect(jobs.map((job) => job?.data.request.source)).toEqual(['a', 'b', 'c']);
+    const requests = await Promise.all(before.runs.map((run) => redis.hget(runKey(run.id), 'request')));
+    expect(requests.map((text) => JSON.parse(text ?? '').source)).toEqual(['a', 'b', 'c']);
 
-    const waiting = app.inject(`/v1/batches/${id}?wait=60`);
-    for (const run of before.runs) await end(run.id, id);
-    const after = (await waiting).json<BatchState>();
+    const answer = app.inject(`/v1/batches/${id}?wait=60`);
+    for (const run of before.runs) await end(run.id);
+    const after = (await answer).json<BatchState>();
     expect(after).toMatchObject({ state: 'done', done: 3, byStatus: { ok: 3 } });
     expect(after.runs.every((run) => run.result?.status === 'ok')).toBe(true);
     const lean = (await app.inject(`/v1/batches/${id}?results=false`)).json<BatchState>();
@@ -252,7 +233,7 @@ describe('batches', () => {
     const { id } = (await post('/v1/batches', three)).json<{ id: string }>();
     const reply = await app.inject({ method: 'DELETE', url: `/v1/batches/${id}` });
     expect(reply.json<BatchState>()).toMatchObject({ state: 'done', byStatus: { cancelled: 3 } });
-    expect(await queue.count()).toBe(0);
+    expect(await waiting()).toBe(0);
   });
 
   it('name the run that is wrong', async () => {

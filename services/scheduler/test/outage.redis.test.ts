@@ -1,5 +1,5 @@
+import { startRedis } from '@sandpiper/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
 import { readConfig } from '../src/index.js';
 import { startApp, type TestApp } from './harness.js';
 
@@ -12,8 +12,8 @@ async function statusOf(app: TestApp, method: 'GET' | 'POST' | 'DELETE', url: st
 
 describe('while Redis is away', () => {
   it('everything that needs it answers 503, and works again afterwards', async () => {
-    const server = await PrivateRedis.start();
-    const { app, redis } = await startApp(server.socket);
+    const server = await startRedis({ own: true });
+    const { app, redis } = await startApp(server.url);
     onTestFinished(async () => {
       await app.close();
       await server.stop();
@@ -44,13 +44,13 @@ describe('while Redis is away', () => {
 
 describe('while Redis hangs', () => {
   it('requests end with 503 after the deadline of a command', async () => {
-    const server = await PrivateRedis.start();
-    const { app } = await startApp(server.socket);
+    const server = await startRedis({ own: true });
+    const { app } = await startApp(server.url);
     onTestFinished(async () => {
       await app.close();
       await server.stop();
     });
-    server.freeze();
+    await server.freeze();
     expect(await statusOf(app, 'POST', '/v1/runs')).toBe(503);
     expect(await statusOf(app, 'GET', '/v1/runs/r1')).toBe(503);
     expect(await statusOf(app, 'GET', '/readyz')).toBe(503);

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { DEFAULT_PROFILE, type TranslatedInterpreter } from '@sandpiper/controller';
-import { DEFAULT_RETENTION_SECONDS, redisEnvShape } from '@sandpiper/store';
+import { DEFAULT_KEEP_ENDED, DEFAULT_RETENTION_SECONDS, redisEnvShape } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
 
@@ -44,6 +44,8 @@ const configSchema = z
     SANDPIPER_LOCK_MS: integer(500, 600_000).default(10_000),
     SANDPIPER_STALLED_INTERVAL_MS: integer(100, 600_000).default(3_000),
     SANDPIPER_RETENTION_SECONDS: integer(1, 366 * 86_400).default(DEFAULT_RETENTION_SECONDS),
+    /** How many ended runs are kept at most, of all nodes; the oldest leave first. The same on the scheduler. */
+    SANDPIPER_KEEP_ENDED: integer(1, 100_000_000).default(DEFAULT_KEEP_ENDED),
     SANDPIPER_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   })
   .refine((c) => (c.SANDPIPER_RPYTHON_PYPY === undefined) === (c.SANDPIPER_RPYTHON_LIB === undefined), {

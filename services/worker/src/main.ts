@@ -1,4 +1,5 @@
 import { availableCpus, Cell } from '@sandpiper/controller';
+import { redisSettings } from '@sandpiper/store';
 import { createLogger, createNodeMetrics, superviseProcess, tellParent } from '@sandpiper/telemetry';
 import { cellCpus, readConfig, profileOf, rpythonOf } from './config.js';
 import { WorkerNode } from './node.js';
@@ -9,6 +10,7 @@ const READY_CHECK_MS = 25;
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
+  const redis = redisSettings(config);
   const name = config.SANDPIPER_NODE_NAME;
   const log = createLogger({ service: 'worker', level: config.SANDPIPER_LOG_LEVEL, base: { node: name } });
   const metrics = createNodeMetrics(name);
@@ -16,11 +18,8 @@ async function main(): Promise<void> {
   let node: WorkerNode | null = null;
   /** Of each cell, what is wrong with its profile. */
   const unprepared = new Map<number, string>();
-  const app = operationsServer(
-    metrics,
-    () => node,
-    () => [...new Set(unprepared.values())],
-  );
+  const warnings = (): string[] => [...new Set(unprepared.values())];
+  const app = operationsServer(metrics, () => node, warnings);
   const starting = startNode();
   const end = (how: 'drain' | 'abandon') => async (): Promise<void> => {
     // A node that is asked to leave while its cells start has them to close as well.
@@ -38,7 +37,7 @@ async function main(): Promise<void> {
   function startNode(): Promise<WorkerNode> {
     return WorkerNode.start({
       name,
-      redis: config.SANDPIPER_REDIS_URL,
+      redis,
       cpus: cellCpus(config, availableCpus()),
       factory: (place) => {
         unprepared.delete(place.id);
@@ -57,7 +56,12 @@ async function main(): Promise<void> {
       graceMs: config.SANDPIPER_GRACE_MS,
       lockMs: config.SANDPIPER_LOCK_MS,
       stalledIntervalMs: config.SANDPIPER_STALLED_INTERVAL_MS,
-      retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
+      retention: {
+        retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
+        keepEnded: config.SANDPIPER_KEEP_ENDED,
+      },
+      engines: rpythonOf(config) === null ? ['seccomp'] : ['seccomp', 'rpython'],
+      warnings,
     });
   }
 }

@@ -6,27 +6,42 @@ import {
   systemClock,
   type Trouble,
 } from '@sandpiper/actor';
-import { RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
-import { connectPatient, MAX_STALLED, QUEUE_PREFIX, RunStore, subscribeCancel } from '@sandpiper/store';
-import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
-import { Queue, WaitingError, Worker, type Job } from 'bullmq';
+import { type Engine, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
+import {
+  connectPatient,
+  connectSubscriber,
+  NodeRegistry,
+  onTrouble,
+  QUEUE_PREFIX,
+  type RedisConnection,
+  type RedisTarget,
+  type Retention,
+  RunStore,
+  subscribeCancel,
+  UNLIMITED,
+} from '@sandpiper/store';
+import { countReconnects, type Logger, type NodeMetrics } from '@sandpiper/telemetry';
+import { WaitingError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { CellFactory } from './cell-like.js';
 import { CELL_STATES, Cells } from './cells.js';
-import { endGivenUp, sweepGivenUp } from './given-up.js';
 import { inspectNode } from './inspect-node.js';
+import { NodeReporter } from './node-reporter.js';
 import { nodeLifecycle, type NodeEffect, type NodeEvent, type NodeState } from './lifecycles/node.js';
 import { RunProcessor } from './run-processor.js';
 
 export interface NodeOptions extends Partial<RestartPolicy> {
   readonly name: string;
-  readonly redis: string;
+  readonly redis: RedisTarget;
   readonly cpus: readonly (number | null)[];
   readonly factory: CellFactory;
   readonly metrics: NodeMetrics;
   readonly log: Logger;
   readonly graceMs: number;
-  readonly retentionSeconds?: number;
+  readonly retention?: Partial<Retention>;
+  readonly engines?: readonly Engine[];
+  /** What it does without, for people. */
+  readonly warnings?: () => readonly string[];
   /** How long a run stays ours without a sign of life, milliseconds; the queue then gives it to another node. */
   readonly lockMs?: number;
   readonly stalledIntervalMs?: number;
@@ -42,33 +57,43 @@ const RESTART_POLICY: RestartPolicy = {
   windowMs: 60_000,
 };
 
-const SWEEP_MS = 30_000;
+/** How long a run stays a node's without a sign of life, milliseconds. */
+const DEFAULT_LOCK_MS = 10_000;
 
 /** After the grace, what is handed back is to be handed back within this time, milliseconds. */
 const HAND_BACK_MS = 5_000;
 
-const QUEUE_CLOSE_MS = 1_000;
+/** Its last word may take so long, milliseconds. */
+const LEAVE_MS = 1_000;
 
 /** Of those who ask it to leave: a signal or two. */
 const MAILBOX_CAPACITY = 4;
 
 /** A worker node: consumer, supervised cells, cancel channel. One per process. */
 export class WorkerNode {
-  private readonly connections: { commands: Redis; blocking: Redis; subscriber: Redis };
+  private readonly connections: {
+    commands: RedisConnection;
+    blocking: RedisConnection;
+    subscriber: Redis;
+  };
   private readonly cells: Cells;
   private readonly processor: RunProcessor;
-  private readonly queue: Queue<RunJob>;
   private readonly consumer: Worker<RunJob>;
-  private readonly sweepTimer: NodeJS.Timeout;
+  private readonly reporter: NodeReporter;
   private readonly actor: LifecycleActor<NodeState, NodeEvent, NodeEffect>;
   private readonly policy: RestartPolicy;
   private toldCells = '';
 
   private constructor(private readonly options: NodeOptions) {
     const { name, redis, metrics, log, cpus, clock = systemClock } = options;
-    const connect = (): Redis => quiet(connectPatient(redis), log);
-    this.connections = { commands: connect(), blocking: connect(), subscriber: connect() };
-    const store = new RunStore(this.connections.commands, options.retentionSeconds);
+    this.connections = {
+      commands: connectPatient(redis),
+      blocking: quiet(connectPatient(redis), log),
+      subscriber: quiet(connectSubscriber(redis), log),
+    };
+    onTrouble(this.connections.commands, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
+    countReconnects(this.connections.commands, metrics.redisReconnects);
+    const store = new RunStore(this.connections.commands, options.retention);
     this.policy = policyOf(options);
     const inspect = inspectNode(log, metrics, () => this.showState());
     this.cells = new Cells({
@@ -89,16 +114,17 @@ export class WorkerNode {
       lifecycle: nodeLifecycle,
       perform: (effect, self) => this.perform(effect, self),
     });
-    this.queue = new Queue<RunJob>(RUN_QUEUE, {
-      connection: this.connections.commands,
-      prefix: QUEUE_PREFIX,
-      skipVersionCheck: true,
-      skipMetasUpdate: true,
+    this.consumer = this.makeConsumer();
+    this.reporter = new NodeReporter({
+      registry: new NodeRegistry(this.connections.commands),
+      name,
+      leaseMs: options.lockMs ?? DEFAULT_LOCK_MS,
+      engines: options.engines ?? ['seccomp'],
+      state: () => (this.isLeaving ? 'draining' : this.ready ? 'ready' : 'not-ready'),
+      cells: () => this.cells.facts.map(({ runId, ...cell }) => ({ ...cell, run: runId })),
+      warnings: () => [...this.notReadyBecause, ...(options.warnings?.() ?? [])],
+      up: () => this.redisUp,
     });
-    this.queue.on('error', () => undefined);
-    this.consumer = this.makeConsumer(store);
-    const sweep = (): void => void sweepGivenUp(this.queue, store, name).catch(() => undefined);
-    this.sweepTimer = setInterval(sweep, SWEEP_MS);
     subscribeCancel(
       this.connections.subscriber,
       (id) => this.processor.cancel(id),
@@ -113,6 +139,7 @@ export class WorkerNode {
     await node.cells.start();
     tellStarted({ type: 'cells-started' });
     node.showState();
+    node.reporter.start();
     return node;
   }
 
@@ -123,14 +150,17 @@ export class WorkerNode {
 
   /** What keeps it from being ready, a line each. */
   get notReadyBecause(): readonly string[] {
-    const { kind } = this.actor.state;
-    if (kind === 'starting') return ['its cells are being started'];
-    if (kind !== 'serving' && kind !== 'troubled' && kind !== 'stranded') return ['it is leaving'];
+    if (this.actor.state.kind === 'starting') return ['its cells are being started'];
+    if (this.isLeaving) return ['it is leaving'];
     return [
       ...(this.redisUp ? [] : ['Redis does not answer']),
       ...(this.cells.alive > 0 ? [] : ['no cell is up']),
       ...this.cells.troubles.map((trouble) => describeTrouble(trouble, this.policy)),
     ];
+  }
+
+  private get isLeaving(): boolean {
+    return !['starting', 'serving', 'troubled', 'stranded'].includes(this.actor.state.kind);
   }
 
   get redisUp(): boolean {
@@ -171,6 +201,7 @@ export class WorkerNode {
     const now = `${cells.up} ${cells.troubled}`;
     if (now === this.toldCells) return;
     this.toldCells = now;
+    this.reporter.changed();
     this.actor.place()({ type: 'cells', cells });
   }
 
@@ -191,7 +222,7 @@ export class WorkerNode {
         return;
       case 'stop-consuming':
         this.showState();
-        clearInterval(this.sweepTimer);
+        this.reporter.changed();
         return whenOver(this.consumer.close(), self, { type: 'runs-ended' });
       case 'await-grace':
         return self.timer('grace', graceMs, { type: 'grace-over' });
@@ -203,9 +234,9 @@ export class WorkerNode {
       case 'close-cells':
         return whenOver(this.cells.close(), self, { type: 'cells-closed' });
       case 'disconnect':
-        return self.begin(within(this.queue.close(), QUEUE_CLOSE_MS).then(() => this.disconnect()));
+        return self.begin(within(this.reporter.leave(), LEAVE_MS).then(() => this.disconnect()));
       case 'cut':
-        clearInterval(this.sweepTimer);
+        this.reporter.stop();
         this.disconnect();
     }
   }
@@ -215,8 +246,8 @@ export class WorkerNode {
     return null;
   }
 
-  private makeConsumer(store: RunStore): Worker<RunJob> {
-    const { name, cpus, lockMs = 10_000, stalledIntervalMs = 3_000, log } = this.options;
+  private makeConsumer(): Worker<RunJob> {
+    const { name, cpus, lockMs = DEFAULT_LOCK_MS, stalledIntervalMs = 3_000, log } = this.options;
     const consumer = new Worker<RunJob>(RUN_QUEUE, (job, token) => this.process(job, token), {
       connection: this.connections.blocking,
       prefix: QUEUE_PREFIX,
@@ -225,7 +256,8 @@ export class WorkerNode {
       concurrency: Math.max(1, cpus.length),
       lockDuration: lockMs,
       stalledInterval: stalledIntervalMs,
-      maxStalledCount: MAX_STALLED,
+      // Deaths are counted when a run is claimed; the queue hands it out again whatever happens.
+      maxStalledCount: UNLIMITED,
       runRetryDelay: 1_000,
       skipVersionCheck: true,
     });
@@ -234,19 +266,11 @@ export class WorkerNode {
       for (const id of ids) this.processor.lockLost(id);
     });
     consumer.on('stalled', (id) => log.warn({ runId: id }, 'a run was taken back from a silent node'));
-    consumer.on('failed', (job) => {
-      // An attempt that will be tried again fails too; the run is given up only when the queue says so.
-      if (job === undefined) return;
-      void job
-        .isFailed()
-        .then((final) => (final ? endGivenUp(job, store, name) : undefined))
-        .catch((error: unknown) => log.error({ err: error, runId: job.id }, 'could not end a run given up'));
-    });
     return consumer;
   }
 
   private async process(job: Job<RunJob>, token: string | undefined): Promise<void> {
-    const outcome = await this.processor.process(job.data, job.attemptsMade);
+    const outcome = await this.processor.process(job.data.id);
     if (outcome === 'lock-lost') throw new Error('the lock of this job was lost');
     if (outcome === 'hand-back') {
       await job.moveToWait(token);
@@ -276,8 +300,8 @@ function whenOver(work: Promise<unknown>, self: Self<NodeEvent>, event: NodeEven
   );
 }
 
-/** Redis going away is a state (readiness, metrics), not a stream of error lines. */
-function quiet(connection: Redis, log: Logger): Redis {
+/** What goes wrong with one connection goes wrong with all, and one of them tells. */
+function quiet<T extends RedisConnection>(connection: T, log: Logger): T {
   connection.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
   return connection;
 }

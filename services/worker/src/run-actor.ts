@@ -23,9 +23,10 @@ export interface RunWork {
   breakageOf(error: Error): Breakage;
   /** The result of a run that came to none of its own. */
   makeUp(lease: Lease, attempt: number, what: Exclude<Written, 'result'>, error: Error | null): RunResult;
-  /** @returns whether the result was accepted */
-  finish(result: RunResult, attempt: number): Promise<boolean>;
-  release(attempt: number): Promise<void>;
+  /** @param dead it was given up @returns whether the result was accepted */
+  finish(result: RunResult, attempt: number, dead: boolean): Promise<boolean>;
+  /** @param died what ran it failed */
+  release(attempt: number, died: boolean): Promise<void>;
   /** Called for a result that was accepted. */
   count(result: RunResult, attempt: number): void;
   lose(reason: Lost): void;
@@ -107,7 +108,7 @@ export class RunActor {
         return self.begin(this.#write(effect.what, effect.attempt));
       case 'release':
         return self.begin(
-          work.release(effect.attempt).then((): RunEvent => ({ type: 'released' }), storeFailed),
+          work.release(effect.attempt, effect.died).then((): RunEvent => ({ type: 'released' }), storeFailed),
         );
       case 'count':
         return this.#written === null ? undefined : work.count(...this.#written);
@@ -153,7 +154,7 @@ export class RunActor {
     if (result === null) throw new Error('there is no result to write');
     this.#written = [result, attempt];
     try {
-      return { type: 'written', accepted: await work.finish(result, attempt) };
+      return { type: 'written', accepted: await work.finish(result, attempt, what === 'given-up') };
     } catch (error) {
       return storeFailed(error);
     }

@@ -1,12 +1,20 @@
 import type { Clock, Inspect } from '@sandpiper/actor';
 import { RunRefusedError } from '@sandpiper/controller';
-import { completeLimits, type RunJob, type RunResult } from '@sandpiper/contracts';
-import { RUN_ATTEMPTS, syntheticResult, type RunStore } from '@sandpiper/store';
+import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import { type Claim, MAX_DEATHS, syntheticResult, type RunStore } from '@sandpiper/store';
 import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
 import type { Lease } from './cell-actor.js';
 import type { Cells } from './cells.js';
 import type { Breakage, Interruption, Outcome } from './lifecycles/run.js';
 import { RunActor, type RunWork } from './run-actor.js';
+import { RunRecord } from './run-record.js';
+
+/** What a claim gives. */
+interface Attempt {
+  readonly id: string;
+  readonly request: RunRequest;
+  readonly attempt: number;
+}
 
 export interface RunProcessorOptions {
   readonly node: string;
@@ -22,7 +30,7 @@ export interface RunProcessorOptions {
 const MESSAGES = {
   cancelled: (error: Error | null) => (error === null ? 'cancelled before it started' : 'cancelled'),
   refused: (error: Error | null) => error?.message ?? 'refused',
-  'given-up': () => `given up after ${RUN_ATTEMPTS} attempts that failed inside the sandbox`,
+  'given-up': () => `given up: what ran it died, or failed inside the sandbox, ${MAX_DEATHS} times`,
 };
 
 /** The runs of a node: has each taken through by an actor, and knows what they ask of the store. Knows nothing of BullMQ. */
@@ -37,31 +45,22 @@ export class RunProcessor {
     return [...this.active.keys()];
   }
 
-  /**
-   * @param failuresBefore attempts that threw before this one; the last one is turned into a result.
-   * @throws what the cell rejected with, for the queue to try again later.
-   */
-  async process(job: RunJob, failuresBefore: number): Promise<Exclude<Outcome, 'failed'>> {
+  /** @throws what the cell rejected with, for the queue to try again later. */
+  async process(id: string): Promise<Exclude<Outcome, 'failed'>> {
     if (!this.accepting) return 'hand-back';
     const { cells, clock, inspect } = this.options;
     // The queue has given it to us anew, so the lock of the attempt that is still here was lost.
-    if (this.active.has(job.id)) this.lockLost(job.id);
+    if (this.active.has(id)) this.lockLost(id);
     this.begun += 1;
-    const name = `run-${this.begun}-${job.id}`;
-    const run = new RunActor({
-      runId: job.id,
-      name,
-      cells,
-      clock,
-      inspect,
-      work: this.workOf(job, failuresBefore),
-    });
+    const name = `run-${this.begun}-${id}`;
+    const work = this.workOf(id);
+    const run = new RunActor({ runId: id, name, cells, clock, inspect, work });
     // Before the claim, so that a cancel which comes after the claim's look at the mark finds us.
-    this.active.set(job.id, run);
+    this.active.set(id, run);
     try {
       return await run.outcome;
     } finally {
-      if (this.active.get(job.id) === run) this.active.delete(job.id);
+      if (this.active.get(id) === run) this.active.delete(id);
     }
   }
 
@@ -101,88 +100,73 @@ export class RunProcessor {
     this.active.get(id)?.interrupt(why);
   }
 
-  private workOf(job: RunJob, failuresBefore: number): RunWork {
-    const { store } = this.options;
+  private workOf(id: string): RunWork {
+    const { store, metrics, log } = this.options;
+    /** Come with the claim, without which nothing else is asked. */
+    let request: RunRequest = {};
+    let record: RunRecord | null = null;
     return {
-      claim: (lease) => this.claim(lease, job),
-      execute: (lease, attempt) => this.execute(lease, job, attempt),
-      breakageOf: (error) => this.breakageOf(error, failuresBefore),
+      claim: async (lease) => {
+        const askedAt = performance.now();
+        const claim = await this.claim(lease, id);
+        if (claim.verdict === 'done' || claim.verdict === 'missing') return { type: 'not-claimed' };
+        request = claim.request;
+        record = new RunRecord(metrics, claim, askedAt);
+        return { type: 'claimed', attempt: claim.attempt, verdict: claim.verdict };
+      },
+      execute: async (lease, attempt) => {
+        const result = await this.execute(lease, { id, request, attempt });
+        record?.ran(result);
+        return result;
+      },
+      breakageOf,
       makeUp: (lease, attempt, what, error) => {
         const status = what === 'cancelled' ? 'cancelled' : 'internal-error';
-        return this.unstarted(lease, job, attempt, status, MESSAGES[what](error));
+        return this.unstarted(lease, { id, request, attempt }, status, MESSAGES[what](error));
       },
-      finish: (result, attempt) => this.finish(job, result, attempt),
-      release: async (attempt) => void (await store.release(job.id, attempt)),
-      count: (result, attempt) => this.finished(result, attempt),
-      lose: (reason) => this.options.metrics.lostAttempts.inc({ reason }),
+      finish: async (result, attempt, dead) => {
+        const verdict = await store.finish(result, attempt, dead);
+        record?.written(result, verdict);
+        if (verdict !== 'accepted') log.warn({ runId: id, attempt, verdict }, 'a result was not accepted');
+        return verdict === 'accepted';
+      },
+      release: async (attempt, died) => void (await store.release(id, attempt, died)),
+      count: ({ cell, status }, attempt) => log.info({ runId: id, attempt, cell, status }, 'a run ended'),
+      lose: (reason) => metrics.lostAttempts.inc({ reason }),
     };
   }
 
-  private async claim(lease: Lease, job: RunJob): ReturnType<RunWork['claim']> {
-    const { store, node, metrics, log } = this.options;
-    const claim = await store.claim(job.id, node, lease.cellId);
-    if (claim.verdict === 'done' || claim.verdict === 'missing') {
-      if (claim.verdict === 'missing') log.warn({ runId: job.id }, 'a job without a run was dropped');
-      return { type: 'not-claimed' };
-    }
-    const { attempt } = claim;
-    metrics.queueWait.observe(Math.max(0, Date.now() - claim.submittedAt) / 1000);
-    return { type: 'claimed', attempt, cancelled: claim.verdict === 'cancel' };
+  private async claim(lease: Lease, id: string): Promise<Claim> {
+    const { store, node, log } = this.options;
+    const claim = await store.claim(id, node, lease.cellId);
+    if (claim.verdict === 'missing') log.warn({ runId: id }, 'a job without a run was dropped');
+    if (claim.verdict === 'poison') log.error({ runId: id, deaths: claim.deaths }, 'a run is given up');
+    return claim;
   }
 
-  private async execute(lease: Lease, job: RunJob, attempt: number): Promise<RunResult> {
+  private async execute(lease: Lease, job: Attempt): Promise<RunResult> {
     try {
-      return await lease.cell.run({ id: job.id, request: job.request, attempt });
+      return await lease.cell.run(job);
     } catch (error) {
-      const { log } = this.options;
-      log.error(
-        { err: error, runId: job.id, attempt, cell: lease.cellId },
-        'an attempt failed inside the sandbox',
-      );
+      const place = { runId: job.id, attempt: job.attempt, cell: lease.cellId };
+      this.options.log.error({ err: error, ...place }, 'an attempt failed inside the sandbox');
       throw error;
     }
   }
 
-  private breakageOf(error: Error, failuresBefore: number): Breakage {
-    // It would be so at every attempt on this node, and another would have been given the run by its configuration.
-    if (error instanceof RunRefusedError) return 'refused';
-    return failuresBefore + 1 < RUN_ATTEMPTS ? 'again' : 'last';
-  }
-
-  private async finish(job: RunJob, result: RunResult, attempt: number): Promise<boolean> {
-    const { store, log } = this.options;
-    const verdict = await store.finish(result, attempt, job.batchId);
-    if (verdict !== 'accepted') log.warn({ runId: result.id, attempt, verdict }, 'a result was not accepted');
-    return verdict === 'accepted';
-  }
-
-  private finished(result: RunResult, attempt: number): void {
-    const { metrics, log } = this.options;
-    metrics.runs.inc({ status: result.status, engine: result.engine });
-    metrics.runDuration.observe({ engine: result.engine }, result.usage.wallMs / 1000);
-    metrics.runCpu.observe({ engine: result.engine }, result.usage.cpuMs / 1000);
-    log.info({ runId: result.id, attempt, cell: result.cell, status: result.status }, 'a run ended');
-  }
-
   private unstarted(
     lease: Lease,
-    job: RunJob,
-    attempt: number,
+    job: Attempt,
     status: 'cancelled' | 'internal-error',
     message: string,
   ): RunResult {
-    const { id, request } = job;
+    const { id, request, attempt } = job;
     const limits = completeLimits(request.limits);
     const engine = request.engine ?? 'seccomp';
-    return syntheticResult({
-      id,
-      status,
-      message,
-      limits,
-      engine,
-      attempt,
-      node: this.options.node,
-      cell: lease.cellId,
-    });
+    const place = { node: this.options.node, cell: lease.cellId };
+    return syntheticResult({ id, status, message, limits, engine, attempt, ...place });
   }
 }
+
+/** A run that is refused would be so at every attempt on this node, and another would have been given it by its configuration. */
+const breakageOf = (error: Error): Breakage => (error instanceof RunRefusedError ? 'refused' : 'again');

@@ -198,7 +198,7 @@ describe('a run', () => {
   it('that is cancelled and then handed back is not to come back', () => {
     const history = live(runLifecycle, [
       { type: 'assigned' },
-      { type: 'claimed', attempt: 2, cancelled: false },
+      { type: 'claimed', attempt: 2, verdict: 'run' },
       { type: 'cancel' },
       { type: 'hand-back' },
       { type: 'ended', killed: true },

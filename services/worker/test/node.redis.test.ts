@@ -7,39 +7,42 @@ import {
 } from '@sandpiper/contracts';
 import {
   connectPatient,
+  connectSubscriber,
   JOB_NAME,
   jobOptions,
+  KEYS,
+  NodeRegistry,
   QUEUE_PREFIX,
   RunStore,
-  subscribeFinished,
+  subscribeEvents,
+  type RedisConnection,
 } from '@sandpiper/store';
 import { createLogger, createNodeMetrics } from '@sandpiper/telemetry';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
 import { operationsServer, WorkerNode, type NodeOptions } from '../src/index.js';
 import { fakeCells } from './fake-cell.js';
 
 const FOREVER = new Promise<never>(() => undefined);
 const patience = { timeout: 20_000, interval: 20 };
 
-let server: PrivateRedis;
-let redis: Redis;
+let server: RedisServer;
+let redis: RedisConnection;
 let store: RunStore;
 let queue: Queue<RunJob>;
 const nodes: WorkerNode[] = [];
 
 beforeAll(async () => {
-  server = await PrivateRedis.start();
-  redis = connectPatient(server.socket);
+  server = await startRedis();
+  redis = connectPatient(server.url);
   redis.on('error', () => undefined);
   store = new RunStore(redis);
   queue = new Queue<RunJob>(RUN_QUEUE, { connection: redis, prefix: QUEUE_PREFIX });
 });
 
 beforeEach(async () => {
-  await redis.flushall();
+  await server.flush();
 });
 
 afterEach(async () => {
@@ -55,7 +58,7 @@ afterAll(async () => {
 async function startNode(options: Partial<NodeOptions> & Pick<NodeOptions, 'factory'>): Promise<WorkerNode> {
   const node = await WorkerNode.start({
     name: 'n1',
-    redis: server.socket,
+    redis: server.url,
     cpus: [null],
     metrics: createNodeMetrics('n1'),
     log: createLogger({ service: 'test', level: 'silent' }),
@@ -69,14 +72,13 @@ async function startNode(options: Partial<NodeOptions> & Pick<NodeOptions, 'fact
   return node;
 }
 
-/** Submits as the scheduler does. */
-async function submit(id: string, source: string, batchId: string | null = null): Promise<void> {
+/** Submits as the scheduler does, and hands over at once. */
+async function submit(id: string, source: string): Promise<void> {
   const request: RunRequest = { source };
-  const job: RunJob = { version: 1, id, batchId, request, submittedAt: Date.now() };
   const limits = completeLimits(undefined);
-  await store.createRuns([{ id, batchId, submittedAt: job.submittedAt, engine: 'seccomp', limits }]);
-  await queue.add(JOB_NAME, job, jobOptions(job));
-  await store.confirmRuns([id]);
+  const run = { id, tenant: 'default', submittedAt: Date.now(), limits, request, trace: '' };
+  await store.submit(run, null, 1000);
+  await queue.add(JOB_NAME, { version: 2, id }, jobOptions(id));
 }
 
 const resultOf = (id: string): Promise<RunResult> =>
@@ -91,10 +93,10 @@ const becomesRunning = (id: string): Promise<void> =>
 
 describe('a node', () => {
   it('runs what is queued, says where, counts it and tells who waits', async () => {
-    const subscriber = connectPatient(server.socket);
+    const subscriber = connectSubscriber(server.url);
     const told: string[] = [];
     await new Promise<void>((resolve) => {
-      subscribeFinished(subscriber, (event) => told.push(event.runId), resolve);
+      subscribeEvents(subscriber, { onFinished: ({ runId }) => told.push(runId), onReady: resolve });
     });
     const metrics = createNodeMetrics('n1');
     await startNode({ ...fakeCells(() => 'ok'), metrics });
@@ -145,7 +147,6 @@ describe('a node', () => {
     await submit('r1', 'while True: pass');
     await becomesRunning('r1');
     await store.markCancelled('r1');
-    await store.publishCancel('r1');
     expect((await resultOf('r1')).status).toBe('cancelled');
   });
 
@@ -177,8 +178,8 @@ describe('a node', () => {
     await submit('r1', '');
     expect(await resultOf('r1')).toMatchObject({
       status: 'internal-error',
-      attempt: 3,
-      message: 'given up after 3 attempts that failed inside the sandbox',
+      attempt: 4,
+      message: 'given up: what ran it died, or failed inside the sandbox, 3 times',
     });
   });
 
@@ -187,7 +188,9 @@ describe('a node', () => {
     await submit('r1', '');
     await becomesRunning('r1');
     // As kill -9 leaves it: the connections end, nothing is handed back.
-    for (const connection of Object.values(Reflect.get(silent, 'connections') as Record<string, Redis>)) {
+    for (const connection of Object.values(
+      Reflect.get(silent, 'connections') as Record<string, RedisConnection>,
+    )) {
       connection.disconnect();
     }
     nodes.splice(nodes.indexOf(silent), 1);
@@ -223,25 +226,43 @@ describe('a node', () => {
     expect(cells.cells[0]?.isClosed).toBe(true);
   });
 
-  it('ends a run that the queue has given up', async () => {
-    await startNode(fakeCells(() => FOREVER));
+  it('gives up a run under which three nodes have died, and the others go on', async () => {
+    await submit('poison', '');
+    for (const name of ['n1', 'n2', 'n3']) {
+      const node = await startNode({ ...fakeCells(() => FOREVER), name });
+      await vi.waitFor(async () => expect((await store.runFacts('poison'))?.node).toBe(name), patience);
+      nodes.splice(nodes.indexOf(node), 1);
+      await node.abandon();
+    }
+    await submit('good', '');
+    await startNode({ ...fakeCells(() => 'ok'), name: 'n4' });
+    expect(await resultOf('poison')).toMatchObject({ status: 'internal-error', attempt: 4, node: 'n4' });
+    expect((await resultOf('good')).status).toBe('ok');
+    expect(await redis.zcard(KEYS.dead)).toBe(1);
+  });
+
+  it('shows itself with what it runs, and leaves the list when it leaves', async () => {
+    const registry = new NodeRegistry(redis);
+    const node = await startNode(fakeCells(() => FOREVER));
     await submit('r1', '');
-    await becomesRunning('r1');
-    const [node] = nodes.splice(0);
-    await node?.abandon();
-    // It stalled as often as it may; the next node that sees it ends it.
-    await redis.hset(`${QUEUE_PREFIX}:${RUN_QUEUE}:r1`, 'stc', '3');
-    await startNode({ ...fakeCells(() => 'ok'), name: 'n2' });
-    expect(await resultOf('r1')).toMatchObject({ status: 'internal-error' });
+    await vi.waitFor(
+      async () =>
+        expect(await registry.list()).toMatchObject([
+          { name: 'n1', state: 'ready', cells: [{ id: 0, state: 'busy', run: 'r1' }] },
+        ]),
+      patience,
+    );
+    await node.drain();
+    expect(await registry.list()).toEqual([]);
   });
 });
 
 describe('a node without Redis', () => {
   it('is alive and not ready, and takes runs as soon as Redis is there', async () => {
-    const late = await PrivateRedis.start();
+    const late = await startRedis({ own: true });
     await late.kill();
     const metrics = createNodeMetrics('n1');
-    const node = await startNode({ ...fakeCells(() => 'ok'), redis: late.socket, metrics });
+    const node = await startNode({ ...fakeCells(() => 'ok'), redis: late.url, metrics });
     const app = operationsServer(metrics, () => node);
     expect((await app.inject('/healthz')).statusCode).toBe(200);
     expect((await app.inject('/readyz')).statusCode).toBe(503);
@@ -249,7 +270,7 @@ describe('a node without Redis', () => {
     await late.boot();
     await vi.waitFor(async () => expect((await app.inject('/readyz')).statusCode).toBe(200), patience);
 
-    const own = connectPatient(late.socket);
+    const own = connectPatient(late.url);
     const ownQueue = new Queue<RunJob>(RUN_QUEUE, { connection: own, prefix: QUEUE_PREFIX });
     const [before, beforeQueue] = [store, queue];
     [store, queue] = [new RunStore(own), ownQueue];

@@ -1,65 +1,29 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { RunState } from '@sandpiper/contracts';
-import type { ServiceMessage } from '@sandpiper/telemetry';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
+import { Processes, type Service } from './processes.js';
 
 /** The whole path with real processes: Redis, scheduler, nodes, keepers, sandboxed PyPy. */
 
 const patience = { timeout: 60_000, interval: 25 };
 
-interface Service {
-  readonly child: ChildProcess;
-  readonly url: string;
-  readonly exit: Promise<number | null>;
-}
-
-let redis: PrivateRedis;
-let services: Service[] = [];
+let redis: RedisServer;
+let processes: Processes;
 
 beforeEach(async () => {
-  redis = await PrivateRedis.start();
+  redis = await startRedis();
+  processes = new Processes(redis);
 });
 
 afterEach(async () => {
-  for (const { child, exit } of services) {
-    child.kill('SIGKILL');
-    await exit;
-  }
-  services = [];
+  await processes.kill();
   await redis.stop();
 });
 
-async function startService(
-  service: 'scheduler' | 'worker',
-  env: Record<string, string> = {},
-): Promise<Service> {
-  const entry = fileURLToPath(new URL(`../../${service}/dist/main.js`, import.meta.url));
-  const own = { SANDPIPER_REDIS_URL: redis.socket, SANDPIPER_PORT: '0', SANDPIPER_LOG_LEVEL: 'fatal' };
-  const child = spawn(process.execPath, [entry], {
-    env: { ...process.env, ...own, ...env },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
-  const exit = once(child, 'exit').then(([code]) => code as number | null);
-  const url = await new Promise<string>((resolve, reject) => {
-    let address = '';
-    child.on('message', (message) => {
-      const told = message as ServiceMessage;
-      if (told.type === 'listening') address = told.url;
-      else resolve(address);
-    });
-    void exit.then((code) => reject(new Error(`${service} ended with ${code}`)));
-  });
-  const started = { child, url, exit };
-  services.push(started);
-  return started;
-}
-
+const startScheduler = (): Promise<Service> => processes.scheduler();
 const startNode = (name: string, env: Record<string, string> = {}): Promise<Service> =>
-  startService('worker', { SANDPIPER_NODE_NAME: name, SANDPIPER_CELLS: '1', ...env });
+  processes.node(name, env);
 
 async function submit(scheduler: Service, source: string): Promise<string> {
   const headers = { 'content-type': 'application/json' };
@@ -104,7 +68,7 @@ const descendantsOf = (pid: number): number[] =>
 
 describe('the pipeline', () => {
   it('answers 42', async () => {
-    const scheduler = await startService('scheduler');
+    const scheduler = await startScheduler();
     const node = await startNode('n1');
     const run = await getRun(scheduler, await submit(scheduler, 'print(42)'), 60);
     expect(run.result).toMatchObject({
@@ -136,7 +100,7 @@ describe('the pipeline', () => {
   });
 
   it('lets a run end when its node is asked to leave, which then exits with 0', async () => {
-    const scheduler = await startService('scheduler');
+    const scheduler = await startScheduler();
     const node = await startNode('n1');
     const id = await submit(scheduler, 'import time; time.sleep(1); print("done")');
     await becomesRunning(scheduler, id);
@@ -146,7 +110,7 @@ describe('the pipeline', () => {
   });
 
   it('gives a run that outlasts the grace to another node', async () => {
-    const scheduler = await startService('scheduler');
+    const scheduler = await startScheduler();
     const first = await startNode('n1', { SANDPIPER_GRACE_MS: '0' });
     const id = await submit(scheduler, 'import time; time.sleep(2); print("done")');
     await becomesRunning(scheduler, id);
@@ -159,7 +123,7 @@ describe('the pipeline', () => {
   });
 
   it('rebuilds a cell whose keeper is killed, and its run is tried again', async () => {
-    const scheduler = await startService('scheduler');
+    const scheduler = await startScheduler();
     const node = await startNode('n1');
     const id = await submit(scheduler, 'import time; time.sleep(1); print("done")');
     await becomesRunning(scheduler, id);
@@ -171,7 +135,7 @@ describe('the pipeline', () => {
   });
 
   it('goes on by itself after Redis was killed and came back', async () => {
-    const scheduler = await startService('scheduler');
+    const scheduler = await startScheduler();
     const node = await startNode('n1');
     const before = await submit(scheduler, 'import time; time.sleep(1); print("before")');
     await becomesRunning(scheduler, before);

@@ -10,7 +10,7 @@ import { fakeCells } from './fake-cell.js';
 class Script implements RunWork {
   readonly asked: string[] = [];
   claims: () => ReturnType<RunWork['claim']> = () =>
-    Promise.resolve({ type: 'claimed', attempt: 7, cancelled: false });
+    Promise.resolve({ type: 'claimed', attempt: 7, verdict: 'run' });
   runs: () => Promise<RunResult> = () => Promise.resolve(resultOf('ok'));
   finishes: () => Promise<boolean> = () => Promise.resolve(true);
   releases: () => Promise<void> = () => Promise.resolve();
@@ -23,8 +23,8 @@ class Script implements RunWork {
     this.asked.push('execute');
     return this.runs();
   }
-  breakageOf(error: Error): 'refused' | 'again' | 'last' {
-    return error.message as 'refused' | 'again' | 'last';
+  breakageOf(error: Error): 'refused' | 'again' {
+    return error.message as 'refused' | 'again';
   }
   makeUp(_lease: unknown, _attempt: number, what: string): RunResult {
     return resultOf(what === 'cancelled' ? 'cancelled' : 'internal-error');
@@ -134,7 +134,6 @@ describe('a run', () => {
 
   it.each([
     ['again', ['release 7', 'lose sandbox-failure'], 'again'],
-    ['last', ['finish internal-error 7', 'count internal-error'], null],
     ['refused', ['finish internal-error 7', 'count internal-error'], null],
   ])('that breaks in the sandbox (%s) is tried again or reported', async (how, then, thrown) => {
     const work = new Script();
@@ -145,6 +144,13 @@ describe('a run', () => {
     expect(work.asked).toEqual(['claim', 'execute', ...then]);
   });
 
+  it('that has killed what ran it too often is not executed', async () => {
+    const work = new Script();
+    work.claims = () => Promise.resolve({ type: 'claimed', attempt: 7, verdict: 'poison' });
+    expect(await start(work).outcome).toBe('completed');
+    expect(work.asked).toEqual(['claim', 'finish internal-error 7', 'count internal-error']);
+  });
+
   it('is not executed when it was cancelled while it was being claimed', async () => {
     const claimed = gate<Awaited<ReturnType<RunWork['claim']>>>();
     const work = new Script();
@@ -153,7 +159,7 @@ describe('a run', () => {
     await settled();
     run.interrupt('cancel');
     run.interrupt('cancel');
-    claimed.open({ type: 'claimed', attempt: 7, cancelled: false });
+    claimed.open({ type: 'claimed', attempt: 7, verdict: 'run' });
     expect(await run.outcome).toBe('completed');
     expect(work.asked).toEqual(['claim', 'finish cancelled 7', 'count cancelled']);
   });

@@ -1,50 +1,31 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { FakeClock } from '@sandpiper/actor';
 import type { RunState } from '@sandpiper/contracts';
 import { Cell, cgroupPlace } from '@sandpiper/controller';
-import { createLogger, createNodeMetrics, type NodeMetrics, type ServiceMessage } from '@sandpiper/telemetry';
+import { createLogger, createNodeMetrics, type NodeMetrics } from '@sandpiper/telemetry';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { PrivateRedis } from '../../../packages/store/test/private-redis.js';
 import type { Cells } from '../src/cells.js';
 import { operationsServer, WorkerNode, type CellFactory, type NodeOptions } from '../src/index.js';
 import type { RunProcessor } from '../src/run-processor.js';
+import { Processes, type Service } from './processes.js';
 
 /** Real cells that lose their keeper, thread or parent guest under a node whose back-offs the test's clock decides. */
 
 const patience = { timeout: 60_000, interval: 10 };
 const policy = { firstBackOffMs: 20, maxBackOffMs: 400, maxFailures: 3, windowMs: 5_000 };
 
-let redis: PrivateRedis;
-let scheduler: { child: ChildProcess; url: string };
+let redis: RedisServer;
+let processes: Processes;
+let scheduler: Service;
 const nodes: TestNode[] = [];
 
 beforeAll(async () => {
-  redis = await PrivateRedis.start();
-  const entry = fileURLToPath(new URL('../../scheduler/dist/main.js', import.meta.url));
-  const child = spawn(process.execPath, [entry], {
-    env: {
-      ...process.env,
-      SANDPIPER_REDIS_URL: redis.socket,
-      SANDPIPER_PORT: '0',
-      SANDPIPER_LOG_LEVEL: 'fatal',
-    },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
-  const url = await new Promise<string>((resolve, reject) => {
-    let address = '';
-    child.on('message', (message) => {
-      const told = message as ServiceMessage;
-      if (told.type === 'listening') address = told.url;
-      else resolve(address);
-    });
-    child.once('exit', (code) => reject(new Error(`the scheduler ended with ${code}`)));
-  });
-  scheduler = { child, url };
+  redis = await startRedis();
+  processes = new Processes(redis);
+  scheduler = await processes.scheduler();
 });
 
 afterEach(async () => {
@@ -52,9 +33,7 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  const gone = once(scheduler.child, 'exit');
-  scheduler.child.kill('SIGKILL');
-  await gone;
+  await processes.kill();
   await redis.stop();
 });
 
@@ -81,7 +60,7 @@ async function startNode(
   };
   const node = await WorkerNode.start({
     name: 'n1',
-    redis: redis.socket,
+    redis: redis.url,
     cpus: [null, null],
     factory,
     metrics,
@@ -246,9 +225,9 @@ describe('a node with two cells', () => {
   });
 });
 
-describe('a node whose only cell cannot be built', () => {
+describe('a node whose only cell cannot be rebuilt', () => {
   it('gives its runs to others, and takes runs again when it has a cell', async () => {
-    let broken = true;
+    let broken = false;
     const alone = await startNode({
       cpus: [null],
       before: () => {
@@ -257,8 +236,14 @@ describe('a node whose only cell cannot be built', () => {
     });
     const { node, clock } = alone;
     const processor = Reflect.get(node, 'processor') as RunProcessor;
-    const first = await submit('print(1)');
-    await vi.waitFor(() => expect(processor.activeIds).toEqual([first]), patience);
+    const first = await submit('import time; time.sleep(1); print(1)');
+    await cellWith(alone, first);
+    broken = true;
+    process.kill(keeperOf(latest(alone, 0)), 'SIGKILL');
+    await vi.waitFor(async () => expect(await restartsOf(alone)).toBe(1), patience);
+    // It takes the run again, and waits with it for its cell.
+    const isWaiting = (): boolean => processor.activeIds.includes(first) && cellsOf(alone).alive === 0;
+    await vi.waitFor(() => expect(isWaiting()).toBe(true), patience);
     expect(node.notReadyBecause).toEqual(['no cell is up']);
     await clock.advance(policy.maxBackOffMs);
     await vi.waitFor(() => expect(processor.activeIds).toEqual([]), patience);

@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ID_PATTERN } from '@sandpiper/store';
 import { z } from 'zod';
+import type { Submitter } from '../admission.js';
+import { identityOf } from '../auth.js';
 import { errorBodySchema, Problem } from '../problems.js';
 import { MAX_WAIT_SECONDS } from '../waiters.js';
 
@@ -27,12 +29,16 @@ export const acceptedSchema = z.strictObject({ id: z.string() }).meta({ id: 'Acc
 /** Answers that every route of the API may give. */
 export const refusals = {
   400: errorBodySchema,
+  401: errorBodySchema,
+  403: errorBodySchema,
   404: errorBodySchema,
   503: errorBodySchema,
 } as const;
 
 export const submissionRefusals = {
   400: errorBodySchema,
+  401: errorBodySchema,
+  403: errorBodySchema,
   409: errorBodySchema,
   413: errorBodySchema,
   415: errorBodySchema,
@@ -51,9 +57,20 @@ export function idempotencyKeyOf(header: string | undefined, field: string | und
 }
 
 /** Aborts when the client goes away, so that a wait for nobody ends. */
-export function whenClientLeaves(request: FastifyRequest, reply: FastifyReply): AbortSignal {
+export function whenClientLeaves(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
-  request.raw.socket.once('close', () => controller.abort());
+  // Of the response, not of the socket, which serves many requests: "the response has been completed, or its underlying
+  // connection was terminated prematurely" (Node's http.ServerResponse).
   reply.raw.once('close', () => controller.abort());
   return controller.signal;
+}
+
+/** W3C trace context (https://www.w3.org/TR/trace-context/): version, trace, parent, flags. */
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** Who submits, and the trace that the client goes on with us. */
+export function submitterOf(request: FastifyRequest): Submitter {
+  const header = request.headers['traceparent'];
+  const trace = typeof header === 'string' && TRACEPARENT.test(header) ? header : '';
+  return { tenant: identityOf(request).tenant, trace };
 }

@@ -12,7 +12,8 @@ export function operationRoutes(app: App, context: Context, ping: () => Promise<
     return { status: 'ready' };
   });
 
-  app.get('/metrics', hidden, async (_request, reply) => {
+  // What it tells of tenants is for those who run the service.
+  app.get('/metrics', { ...hidden, config: { scope: 'admin' } }, async (_request, reply) => {
     const text = await context.metrics.render();
     return reply.type(context.metrics.registry.contentType).send(text);
   });

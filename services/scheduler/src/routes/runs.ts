@@ -1,5 +1,7 @@
 import { runRequestSchema, runStateSchema, type RunState } from '@sandpiper/contracts';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { demandOwn } from '../auth.js';
 import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
 import { notFound, Problem } from '../problems.js';
@@ -10,6 +12,7 @@ import {
   idParamsSchema,
   refusals,
   submissionRefusals,
+  submitterOf,
   waitSchema,
   whenClientLeaves,
 } from './common.js';
@@ -18,11 +21,14 @@ const isDone = (run: RunState | null): boolean => run === null || run.state === 
 
 /** Submit, look at, wait for and cancel single runs. */
 export function runRoutes(app: App, context: Context): void {
-  const { admission, gate, metrics, queue, store, waiters } = context;
+  const { admission, gate, metrics, store, waiters } = context;
+  const demandOwnRun = async (request: FastifyRequest, id: string): Promise<void> =>
+    demandOwn(request, await gate.run(() => store.tenantOf(id)), 'run');
 
   app.post(
     '/v1/runs',
     {
+      config: { scope: 'submit' },
       schema: {
         summary: 'Submit a run',
         tags: ['runs'],
@@ -34,7 +40,7 @@ export function runRoutes(app: App, context: Context): void {
     async (request, reply) => {
       const key = idempotencyKeyOf(request.headers['idempotency-key'], request.body.idempotencyKey);
       const { id, replayed } = await gate
-        .run(() => admission.submitRun(request.body, key))
+        .run(() => admission.submitRun(request.body, submitterOf(request), key))
         .catch((error: unknown) => countRefusal(context, error));
       if (!replayed) metrics.submitted.inc({ kind: 'run' });
       return reply.code(202).header('Location', `/v1/runs/${id}`).send({ id });
@@ -44,6 +50,7 @@ export function runRoutes(app: App, context: Context): void {
   app.get(
     '/v1/runs/:id',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'State and result of a run',
         tags: ['runs'],
@@ -54,8 +61,9 @@ export function runRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { id } = request.params;
+      await demandOwnRun(request, id);
       const read = (): Promise<RunState | null> => gate.run(() => store.runState(id));
-      const leaves = whenClientLeaves(request, reply);
+      const leaves = whenClientLeaves(reply);
       const run = await waiters.until(id, request.query.wait ?? 0, leaves, read, isDone);
       if (run === null) throw notFound('run');
       return run;
@@ -65,6 +73,7 @@ export function runRoutes(app: App, context: Context): void {
   app.delete(
     '/v1/runs/:id',
     {
+      config: { scope: 'submit' },
       schema: {
         summary: 'Cancel a run',
         description: 'A waiting run is done at once; a running one is killed and is done soon.',
@@ -74,7 +83,9 @@ export function runRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      const run = await gate.run(() => cancelRun(store, queue, request.params.id));
+      const { id } = request.params;
+      await demandOwnRun(request, id);
+      const run = await gate.run(() => cancelRun(store, id));
       if (run === null) throw notFound('run');
       return reply.code(run.state === 'done' ? 200 : 202).send(run);
     },

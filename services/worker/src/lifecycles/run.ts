@@ -31,15 +31,17 @@ export type RunState =
     }
   | { readonly kind: 'over'; readonly outcome: Outcome; readonly error: Error | null };
 
-/** What went wrong in the sandbox: this node refuses such runs; it may be tried again; it was tried often enough. */
-export type Breakage = 'refused' | 'again' | 'last';
+/** What went wrong in the sandbox: this node refuses such runs; it may be tried again. */
+export type Breakage = 'refused' | 'again';
+
+/** What a claim says of a run: that somebody wanted it cancelled before we came, or that it killed what ran it too often. */
+type ClaimVerdict = 'run' | 'cancel' | 'poison';
 
 export type RunEvent =
   | { readonly type: 'assigned' }
   /** Nobody can take it here: too many wait, or the cells are closed. */
   | { readonly type: 'no-room' }
-  /** `cancelled`: somebody wanted that before we came. */
-  | { readonly type: 'claimed'; readonly attempt: number; readonly cancelled: boolean }
+  | { readonly type: 'claimed'; readonly attempt: number; readonly verdict: ClaimVerdict }
   /** It has its result already, or is unknown. */
   | { readonly type: 'not-claimed' }
   /** Its guest ended. `killed`: we did it, by {@link RunEffect} `kill`, before the program did. */
@@ -64,7 +66,8 @@ export type RunEffect =
       readonly what: 'result' | 'cancelled' | 'refused' | 'given-up';
       readonly attempt: number;
     }
-  | { readonly type: 'release'; readonly attempt: number }
+  /** `died`: what ran it failed, which counts against it. */
+  | { readonly type: 'release'; readonly attempt: number; readonly died: boolean }
   | { readonly type: 'count' }
   | {
       readonly type: 'lose';
@@ -120,10 +123,11 @@ function whileWaiting(state: Extract<RunState, { kind: 'waiting' }>, event: RunE
 function whileClaiming(state: Extract<RunState, { kind: 'claiming' }>, event: RunEvent): RunStep {
   switch (event.type) {
     case 'claimed': {
-      const { attempt } = event;
-      const wanted = event.cancelled ? first(state.wanted, 'cancel') : state.wanted;
+      const { attempt, verdict } = event;
+      const wanted = verdict === 'cancel' ? first(state.wanted, 'cancel') : state.wanted;
       if (wanted === 'lock-lost') return lockLost();
       if (wanted === 'cancel') return write('cancelled', attempt);
+      if (verdict === 'poison') return write('given-up', attempt);
       if (wanted === 'hand-back') return release('hand-back', null, attempt);
       return [{ kind: 'running', attempt, wanted: null }, [{ type: 'execute', attempt }]];
     }
@@ -153,7 +157,6 @@ function whileRunning(state: Extract<RunState, { kind: 'running' }>, event: RunE
       if (wanted === 'hand-back') return release('hand-back', null, attempt);
       if (wanted === 'cancel') return write('cancelled', attempt);
       if (event.how === 'refused') return write('refused', attempt);
-      if (event.how === 'last') return write('given-up', attempt);
       return release('failed', event.error, attempt);
     case 'cancel':
     case 'lock-lost':
@@ -192,7 +195,7 @@ function write(what: Extract<RunEffect, { type: 'write' }>['what'], attempt: num
 }
 
 function release(outcome: Exclude<Outcome, 'completed'>, error: Error | null, attempt: number): RunStep {
-  return [{ kind: 'releasing', outcome, error }, [{ type: 'release', attempt }]];
+  return [{ kind: 'releasing', outcome, error }, [{ type: 'release', attempt, died: outcome === 'failed' }]];
 }
 
 function lockLost(): RunStep {

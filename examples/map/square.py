@@ -1,0 +1,4 @@
+import json
+
+number = json.loads(input())
+print(number * number)

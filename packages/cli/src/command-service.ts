@@ -1,0 +1,140 @@
+import type { KeyRequest, NodeView, Scope, TenantSettings } from '@sandpiper/contracts';
+import Table from 'cli-table3';
+import { escapeForTerminal } from './escape.js';
+import { EXIT } from './exit-codes.js';
+import { duration } from './map-progress.js';
+import { findService } from './service-address.js';
+
+/** Commands that look at a running service, or change who may use it and how. */
+
+export interface ServiceOptions {
+  server?: string;
+  json?: boolean;
+}
+
+/** `sandpiper nodes`. */
+export async function nodesCommand(options: ServiceOptions): Promise<number> {
+  const nodes = await (await findService(options.server)).listNodes();
+  print(options, nodes, () => renderNodes(nodes));
+  return EXIT.ok;
+}
+
+export function renderNodes(nodes: readonly NodeView[]): string {
+  if (nodes.length === 0) return 'No node is there.\n';
+  const rows = nodes.map((node) => [
+    node.name,
+    node.state === 'lost' ? `lost (silent for ${duration(node.silentMs / 1000)})` : node.state,
+    node.cells.map(({ id, state, run }) => `${id}: ${state}${run === null ? '' : ` ${run}`}`).join('\n'),
+    duration((Date.now() - Date.parse(node.startedAt)) / 1000),
+    node.engines.join(', '),
+    node.warnings.join('\n'),
+  ]);
+  return table(['node', 'state', 'cells', 'up for', 'engines', 'does without'], rows);
+}
+
+/** `sandpiper keys`. */
+export async function keysCommand(options: ServiceOptions): Promise<number> {
+  const keys = await (await findService(options.server)).listKeys();
+  print(options, keys, () =>
+    keys.length === 0
+      ? 'There is no key.\n'
+      : table(
+          ['id', 'tenant', 'scopes', 'name', 'made'],
+          keys.map((key) => [key.id, key.tenant, key.scopes.join(', '), key.name ?? '', key.createdAt]),
+        ),
+  );
+  return EXIT.ok;
+}
+
+/** `sandpiper keys create TENANT`. The key alone goes to the standard output, so that it can be put away. */
+export async function createKeyCommand(
+  tenant: string,
+  options: ServiceOptions & { scope?: Scope[]; name?: string },
+): Promise<number> {
+  const request: Partial<KeyRequest> = {
+    tenant,
+    ...(options.scope === undefined ? {} : { scopes: options.scope }),
+    ...(options.name === undefined ? {} : { name: options.name }),
+  };
+  const made = await (await findService(options.server)).createKey(request);
+  print(options, made, () => `${made.key}\n`);
+  process.stderr.write(`sandpiper: key ${made.id} of ${made.tenant}; it is shown this once\n`);
+  return EXIT.ok;
+}
+
+/** `sandpiper keys revoke ID`. */
+export async function revokeKeyCommand(id: string, options: ServiceOptions): Promise<number> {
+  await (await findService(options.server)).revokeKey(id);
+  return EXIT.ok;
+}
+
+/** `sandpiper tenants`. */
+export async function tenantsCommand(options: ServiceOptions): Promise<number> {
+  const tenants = await (await findService(options.server)).listTenants();
+  const orNone = (value: number): string => (value === 0 ? 'no limit' : String(value));
+  print(options, tenants, () =>
+    tenants.length === 0
+      ? 'No tenant was made; everybody is "default".\n'
+      : table(
+          ['tenant', 'weight', 'may wait', 'may run at once'],
+          tenants.map((t) => [t.name, String(t.weight), orNone(t.maxQueued), orNone(t.maxRunning)]),
+        ),
+  );
+  return EXIT.ok;
+}
+
+/** `sandpiper tenants set NAME`. */
+export async function setTenantCommand(
+  name: string,
+  options: ServiceOptions & Partial<TenantSettings>,
+): Promise<number> {
+  const { weight, maxQueued, maxRunning } = options;
+  const settings = {
+    ...(weight === undefined ? {} : { weight }),
+    ...(maxQueued === undefined ? {} : { maxQueued }),
+    ...(maxRunning === undefined ? {} : { maxRunning }),
+  };
+  const tenant = await (await findService(options.server)).setTenant(name, settings);
+  print(options, tenant, () => `${tenant.name}: weight ${tenant.weight}\n`);
+  return EXIT.ok;
+}
+
+/** `sandpiper dead-letters`. */
+export async function deadLettersCommand(options: ServiceOptions): Promise<number> {
+  const dead = await (await findService(options.server)).listDeadLetters();
+  print(options, dead, () =>
+    dead.length === 0
+      ? 'No run was given up.\n'
+      : table(
+          ['run', 'tenant', 'given up', 'why', 'run again as'],
+          dead.map((d) => [d.id, d.tenant, d.diedAt, d.result?.message ?? '', d.requeuedAs ?? '']),
+        ),
+  );
+  return EXIT.ok;
+}
+
+/** `sandpiper dead-letters requeue ID`. */
+export async function requeueCommand(id: string, options: ServiceOptions): Promise<number> {
+  const again = await (await findService(options.server)).requeueDeadLetter(id);
+  print(options, { id: again }, () => `${again}\n`);
+  return EXIT.ok;
+}
+
+function print(options: ServiceOptions, value: unknown, render: () => string): void {
+  process.stdout.write(options.json === true ? `${JSON.stringify(value, null, 2)}\n` : render());
+}
+
+function table(head: string[], rows: readonly string[][]): string {
+  const made = new Table({ head, style: { head: [], border: [] } });
+  made.push(
+    ...rows.map((row) =>
+      row.map((cell) =>
+        cell
+          .split('\n')
+          .map((line) => escapeForTerminal(line, 200))
+          .join('\n'),
+      ),
+    ),
+  );
+  return `${made.toString()}\n`;
+}

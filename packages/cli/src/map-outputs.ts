@@ -1,0 +1,117 @@
+import { once } from 'node:events';
+import { createReadStream, createWriteStream, existsSync, statSync, truncateSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import type { RunResult, RunState } from '@sandpiper/contracts';
+import { InputError } from '@sandpiper/grading';
+
+/** Where the lines of the outputs go. */
+export interface MapOutput {
+  /** Lines of the inputs that have their output already. */
+  readonly from: number;
+  write(line: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens what the outputs are written to: the standard output, or a file, which is gone on with where it ends.
+ * @throws InputError when the file cannot be, or is something else
+ */
+export async function openOutput(
+  path: string | undefined,
+  resume: boolean,
+  from: number,
+): Promise<MapOutput> {
+  if (path === undefined) return { from, ...writer(process.stdout, false) };
+  const there = existsSync(path);
+  if (there && statSync(path).isDirectory()) throw new InputError(`--out: ${path}: is a folder`);
+  if (there && statSync(path).size > 0 && !resume) {
+    throw new InputError(`--out: ${path}: is there already; --resume goes on where it ends`);
+  }
+  const done = there ? await keepWholeLines(path) : 0;
+  const stream = createWriteStream(path, { flags: 'a' });
+  await once(stream, 'open').catch((cause: unknown) => {
+    throw new InputError(`--out: ${path}: cannot be written`, { cause });
+  });
+  return { from: done, ...writer(stream, true) };
+}
+
+function writer(stream: Writable, ours: boolean): Pick<MapOutput, 'write' | 'close'> {
+  return {
+    async write(line) {
+      if (!stream.write(line)) await once(stream, 'drain');
+    },
+    async close() {
+      if (!ours) return;
+      stream.end();
+      await once(stream, 'close');
+    },
+  };
+}
+
+/** Cuts off a line that was not written to its end. @returns how many lines are left */
+async function keepWholeLines(path: string): Promise<number> {
+  let lines = 0;
+  let whole = 0;
+  let last = '';
+  let position = 0;
+  let pending = '';
+  for await (const chunk of createReadStream(path, { encoding: 'latin1' }) as AsyncIterable<string>) {
+    for (let start = 0; ; ) {
+      const end = chunk.indexOf('\n', start);
+      if (end === -1) {
+        pending += chunk.slice(start);
+        break;
+      }
+      last = pending + chunk.slice(start, end);
+      pending = '';
+      lines += 1;
+      whole = position + end + 1;
+      start = end + 1;
+    }
+    position += chunk.length;
+  }
+  if (lines > 0 && indexOf(last) !== lines - 1) {
+    throw new InputError(
+      `--resume: ${path}: is not what sandpiper map has written: its last line is of another place`,
+    );
+  }
+  if (whole < position) truncateSync(path, whole);
+  return lines;
+}
+
+function indexOf(line: string): number | null {
+  try {
+    const { index } = JSON.parse(line) as { index?: unknown };
+    return typeof index === 'number' ? index : null;
+  } catch {
+    return null;
+  }
+}
+
+/** One line for one input. */
+export function outputLine(index: number, run: RunState, full: boolean): string {
+  const { result } = run;
+  if (result === null) {
+    return `${JSON.stringify({ index, status: 'internal-error', message: 'the result has expired' })}\n`;
+  }
+  return `${JSON.stringify(full ? { index, ...result } : compact(index, result))}\n`;
+}
+
+/** What most want to know; the rest is in the whole result. */
+function compact(index: number, result: RunResult): object {
+  const { status, exitCode, signal, stdout, stdoutBase64, stderr, stderrBase64, message, usage } = result;
+  const { cpuMs, wallMs, peakMemoryBytes } = usage;
+  return {
+    index,
+    status,
+    exitCode,
+    ...(signal === null ? {} : { signal }),
+    stdout,
+    ...(stdoutBase64 === undefined ? {} : { stdoutBase64 }),
+    stderr,
+    ...(stderrBase64 === undefined ? {} : { stderrBase64 }),
+    ...(message === null ? {} : { message }),
+    ...(result.outputs === undefined ? {} : { outputs: result.outputs }),
+    usage: { cpuMs, wallMs, peakMemoryBytes },
+  };
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import type { EndedRun } from '@sandpiper/client';
+import type { RunRequest, RunState } from '@sandpiper/contracts';
+import { type MapInput, runOfInput } from './map-inputs.js';
+
+/** What of a client the mapping uses. */
+export interface MapService {
+  streamBatch(
+    runs: Iterable<RunRequest>,
+    options: { readonly idempotencyKey: string; readonly signal: AbortSignal },
+  ): Promise<string>;
+  followBatch(id: string, options: { readonly signal: AbortSignal }): AsyncIterable<EndedRun>;
+  cancelBatch(id: string): Promise<unknown>;
+}
+
+export interface MapJob {
+  readonly base: RunRequest;
+  readonly groups: AsyncIterable<readonly MapInput[]>;
+  readonly asRequests: boolean;
+  /** Batches that the service has at the same time. */
+  readonly inFlight: number;
+  readonly signal: AbortSignal;
+  /** Called for every run in the order in which they end. */
+  readonly onEnded: (run: RunState) => void;
+}
+
+/**
+ * The program over all inputs: batch by batch, a few at a time, results in the order of the inputs. What is in flight when
+ * it is stopped, or fails, is cancelled.
+ */
+export async function* mapInputs(
+  service: MapService,
+  job: MapJob,
+): AsyncGenerator<{ readonly index: number; readonly run: RunState }> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, job.signal]);
+  const running: Group[] = [];
+  const groups = job.groups[Symbol.asyncIterator]();
+  let more = true;
+  try {
+    for (;;) {
+      while (more && running.length < job.inFlight) {
+        const next = await groups.next();
+        if (next.done === true) more = false;
+        else running.push(new Group(service, job, next.value, signal));
+      }
+      const first = running[0];
+      if (first === undefined) return;
+      yield* first.inOrder();
+      running.shift();
+    }
+  } finally {
+    stop.abort();
+    await Promise.all(running.map((group) => group.cancel()));
+    await groups.return?.();
+  }
+}
+
+/** The inputs of one batch, and what has come of them. */
+class Group {
+  private readonly ended = new Map<number, RunState>();
+  private id: string | null = null;
+  private wake: () => void = () => undefined;
+  private failure: Error | null = null;
+  private readonly working: Promise<void>;
+
+  constructor(
+    private readonly service: MapService,
+    private readonly job: MapJob,
+    private readonly inputs: readonly MapInput[],
+    private readonly signal: AbortSignal,
+  ) {
+    this.working = this.work().catch((error: unknown) => {
+      this.failure = error instanceof Error ? error : new Error(String(error));
+      this.wake();
+    });
+  }
+
+  /** Its runs in the order of the inputs, each as soon as it and all before it have ended. */
+  async *inOrder(): AsyncGenerator<{ readonly index: number; readonly run: RunState }> {
+    for (const [place, { index }] of this.inputs.entries()) {
+      yield { index, run: await this.wait(place) };
+      this.ended.delete(place);
+    }
+  }
+
+  /** Nothing of it is to go on. */
+  async cancel(): Promise<void> {
+    await this.working;
+    if (this.id !== null) await this.service.cancelBatch(this.id).catch(() => undefined);
+  }
+
+  private async wait(place: number): Promise<RunState> {
+    for (;;) {
+      const run = this.ended.get(place);
+      if (run !== undefined) return run;
+      if (this.failure !== null) throw this.failure;
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+  }
+
+  private async work(): Promise<void> {
+    const { service, job, signal } = this;
+    const runs = this.inputs.map((input) => runOfInput(job.base, input, job.asRequests));
+    const idempotencyKey = randomUUID();
+    this.id = await service.streamBatch(runs, { idempotencyKey, signal });
+    for await (const { index, run } of service.followBatch(this.id, { signal })) {
+      this.ended.set(index, run);
+      job.onEnded(run);
+      this.wake();
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import { ApiError, ConnectionError } from './errors.js';
+
+export interface ClientOptions {
+  /** Milliseconds that a request may take beyond the wait that it asks for. */
+  readonly timeoutMs?: number;
+  /** Sent as `Authorization: Bearer KEY`. */
+  readonly apiKey?: string;
+}
+
+const DEFAULT_TIMEOUT_MS = 60_000;
+
+export interface Call {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Seconds that the server was asked to wait. */
+  readonly waitSeconds?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Requests to one server: its address, the key, and what its answers mean. */
+export class Transport {
+  readonly server: string;
+  private readonly timeoutMs: number;
+  private readonly apiKey: string | undefined;
+
+  /** @throws TypeError for an address that is none */
+  constructor(server: string, options: ClientOptions) {
+    if (!/^https?:\/\/[^/]/.test(server) || !URL.canParse(server)) {
+      throw new TypeError(`${server}: not an http:// or https:// URL`);
+    }
+    this.server = server.replace(/\/+$/, '');
+    this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.apiKey = options.apiKey;
+  }
+
+  /** One request with a JSON answer; undefined where the answer is empty (204). */
+  async call<T>(call: Call): Promise<T> {
+    const deadline = AbortSignal.timeout(this.timeoutMs + (call.waitSeconds ?? 0) * 1000);
+    const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
+    const json = call.body === undefined ? {} : { 'Content-Type': 'application/json' };
+    const body = call.body === undefined ? {} : { body: JSON.stringify(call.body) };
+    return this.answered(call, async () => {
+      const response = await this.fetch(call, { signal, headers: json, ...body });
+      return this.parse(response, await response.text()) as T;
+    });
+  }
+
+  /** Sends text that is made on the way. Its length is not known, so it has no deadline but the caller's signal. */
+  async upload<T>(call: Call, type: string, text: AsyncIterable<string>): Promise<T> {
+    return this.answered(call, async () => {
+      const body = new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          const next = await iterator.next();
+          if (next.done === true) controller.close();
+          else controller.enqueue(encoder.encode(next.value));
+        },
+        async cancel() {
+          await iterator.return?.();
+        },
+      });
+      const encoder = new TextEncoder();
+      const iterator = text[Symbol.asyncIterator]();
+      const init: RequestInit & { duplex: 'half' } = {
+        headers: { 'Content-Type': type },
+        body,
+        duplex: 'half',
+        ...(call.signal === undefined ? {} : { signal: call.signal }),
+      };
+      const response = await this.fetch(call, init);
+      return this.parse(response, await response.text()) as T;
+    });
+  }
+
+  /**
+   * The lines of an answer as they come, without the empty ones.
+   * @param silentMs the server shows a sign of life more often than that; without one it is gone.
+   */
+  async *lines(call: Call, silentMs: number): AsyncGenerator<string> {
+    const stop = new AbortController();
+    const signal = call.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, call.signal]);
+    const silent = setTimeout(
+      () => stop.abort(new DOMException('no sign of life', 'TimeoutError')),
+      silentMs,
+    );
+    try {
+      const response = await this.answered(call, () => this.fetch(call, { signal }));
+      if (!response.ok) this.parse(response, await this.answered(call, () => response.text()));
+      const reader = (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream()).getReader();
+      let rest = '';
+      for (;;) {
+        const { done, value } = await this.answered(call, () => reader.read());
+        if (done) return;
+        silent.refresh();
+        const lines = (rest + value).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) if (line !== '') yield line;
+      }
+    } finally {
+      clearTimeout(silent);
+      stop.abort();
+    }
+  }
+
+  private fetch(call: Call, init: RequestInit): Promise<Response> {
+    const key = this.apiKey === undefined ? {} : { Authorization: `Bearer ${this.apiKey}` };
+    const headers = { ...(init.headers as Record<string, string> | undefined), ...key, ...call.headers };
+    return fetch(this.server + call.path, { ...init, method: call.method, headers });
+  }
+
+  /** No answer at all is an error of its own, unless the caller wanted none any more. */
+  private async answered<T>(call: Call, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof ApiError) throw error;
+      call.signal?.throwIfAborted();
+      throw new ConnectionError(this.server, error);
+    }
+  }
+
+  /** The JSON of an answer that is a success. */
+  private parse(response: Response, text: string): unknown {
+    if (response.status === 204) return undefined;
+    const body = parseJson(text);
+    if (!response.ok) throw toApiError(response, body);
+    if (body !== undefined) return body;
+    const message = `${this.server} is not a Sandpiper server`;
+    throw new ApiError(response.status, 'bad-answer', message, null, null);
+  }
+}
+
+export function query(parameters: Record<string, string | number | boolean | undefined>): string {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return '';
+  return `?${given.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&')}`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Servers in between answer in shapes of their own; those become `http-STATUS`. */
+function toApiError(response: Response, body: unknown): ApiError {
+  const retryAfter = Number(response.headers.get('Retry-After') ?? Number.NaN);
+  const retryAfterSeconds = Number.isFinite(retryAfter) ? retryAfter : null;
+  const error = (body as { error?: { code?: unknown; message?: unknown; path?: unknown } } | null | undefined)
+    ?.error;
+  if (typeof error?.code !== 'string' || typeof error.message !== 'string') {
+    const message = `the server answered ${response.status} ${response.statusText}`.trim();
+    return new ApiError(response.status, `http-${response.status}`, message, null, retryAfterSeconds);
+  }
+  const path = typeof error.path === 'string' ? error.path : null;
+  return new ApiError(response.status, error.code, error.message, path, retryAfterSeconds);
+}

@@ -1,0 +1,61 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { ApiKey, KeyRequest, NewKey } from '@sandpiper/contracts';
+import type { RedisConnection } from './connection.js';
+import { KEYS } from './keys.js';
+import { TenantStore } from './tenants.js';
+
+/** `sp_ID_SECRET`: the id finds the key, the secret proves it. */
+const KEY_PATTERN = /^sp_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/;
+
+interface StoredKey extends ApiKey {
+  /** SHA-256 of the secret, hex. A secret of 256 random bits needs no slow hash: nobody can guess through it. */
+  readonly hash: string;
+}
+
+const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest();
+
+/** Whether two secrets are the same, in a time that does not tell where they differ. */
+export const sameSecret = (a: string, b: string): boolean => timingSafeEqual(hashOf(a), hashOf(b));
+
+/** API keys; of each only a hash is stored. */
+export class ApiKeyStore {
+  constructor(private readonly redis: RedisConnection) {}
+
+  /** Makes a key, and its tenant if it is new. The answer is the only place where the key itself ever stands. */
+  async create(request: KeyRequest): Promise<NewKey> {
+    const id = randomBytes(6).toString('hex');
+    const secret = randomBytes(32).toString('base64url');
+    const { tenant, scopes, name = null } = request;
+    const key: ApiKey = { id, tenant, scopes, name, createdAt: new Date().toISOString() };
+    await new TenantStore(this.redis).ensure(tenant);
+    const stored: StoredKey = { ...key, hash: hashOf(secret).toString('hex') };
+    await this.redis.hset(KEYS.apiKeys, id, JSON.stringify(stored));
+    return { ...key, key: `sp_${id}_${secret}` };
+  }
+
+  /** @returns the key that was shown, or null: unknown, revoked, or not a key at all. */
+  async verify(text: string): Promise<ApiKey | null> {
+    const [, id = '', secret = ''] = KEY_PATTERN.exec(text) ?? [];
+    if (id === '') return null;
+    const stored = await this.redis.hget(KEYS.apiKeys, id);
+    if (stored === null) return null;
+    const { hash, ...key } = JSON.parse(stored) as StoredKey;
+    return timingSafeEqual(hashOf(secret), Buffer.from(hash, 'hex')) ? key : null;
+  }
+
+  /** @returns false when there was none. */
+  async revoke(id: string): Promise<boolean> {
+    return (await this.redis.hdel(KEYS.apiKeys, id)) === 1;
+  }
+
+  /** By tenant, then by age. */
+  async list(): Promise<ApiKey[]> {
+    const hash = await this.redis.hgetall(KEYS.apiKeys);
+    return Object.values(hash)
+      .map((text) => {
+        const { hash: _secret, ...key } = JSON.parse(text) as StoredKey;
+        return key;
+      })
+      .sort((a, b) => (`${a.tenant} ${a.createdAt}` < `${b.tenant} ${b.createdAt}` ? -1 : 1));
+  }
+}

@@ -1,0 +1,86 @@
+import type { RedisConnection } from './connection.js';
+import { backlogKey, KEYS, runKey } from './keys.js';
+import { throwFirstError } from './pipelines.js';
+import { DISPATCH, TAKE_SILENT } from './scripts/lifecycle.js';
+
+/** Tenants that a scrape shows at most, the first to be served first. */
+const SHOWN_TENANTS = 100;
+
+/** How many silent runs are looked at in one go. */
+const SILENT_AT_ONCE = 500;
+
+/** One tenant's runs that wait. */
+export interface BacklogFacts {
+  readonly tenant: string;
+  readonly waiting: number;
+  /** How long the next of them has waited, milliseconds. */
+  readonly nextAgeMs: number;
+}
+
+/** What waits, tenant by tenant, and what was handed to the queue. */
+export class Backlog {
+  constructor(private readonly redis: RedisConnection) {}
+
+  /**
+   * Takes the next runs, tenants in turn by their weights. The caller adds them to the queue; one that dies before that
+   * is made up for by {@link silentDispatched}.
+   * @param window how many may be with the queue that no node has claimed; @param most how many to take at most.
+   */
+  async dispatch(window: number, most: number): Promise<string[]> {
+    return (await DISPATCH.run(this.redis, KEYS.dispatched, Date.now(), window, most)) as string[];
+  }
+
+  /** Runs handed to the queue longer ago than that, and claimed by nobody. Each is named once in such a time. */
+  silentDispatched(olderThanMs: number): Promise<string[]> {
+    return this.silent(KEYS.dispatched, olderThanMs);
+  }
+
+  /** Runs claimed longer ago than that. Each is named once in such a time. */
+  silentRunning(olderThanMs: number): Promise<string[]> {
+    return this.silent(KEYS.running, olderThanMs);
+  }
+
+  /** A run that is not there any more is not looked at again. */
+  async forgetSilent(id: string): Promise<void> {
+    await this.redis.multi().zrem(KEYS.dispatched, id).zrem(KEYS.running, id).exec();
+  }
+
+  async counts(): Promise<{ waiting: number; dispatched: number; running: number }> {
+    const pipeline = this.redis.pipeline().get(KEYS.backlogs).zcard(KEYS.dispatched).zcard(KEYS.running);
+    const [waiting, dispatched, running] = throwFirstError(await pipeline.exec());
+    return { waiting: Number(waiting ?? 0), dispatched: Number(dispatched), running: Number(running) };
+  }
+
+  /** Runs of each tenant that were dispatched and have not ended; those with the most first. */
+  async inflight(): Promise<{ tenant: string; count: number }[]> {
+    const hash = await this.redis.hgetall(KEYS.inflight);
+    return Object.entries(hash)
+      .map(([tenant, count]) => ({ tenant, count: Number(count) }))
+      .sort((a, b) => b.count - a.count)
+      .slice(0, SHOWN_TENANTS);
+  }
+
+  async byTenant(now = Date.now()): Promise<BacklogFacts[]> {
+    const tenants = await this.redis.zrange(KEYS.active, 0, SHOWN_TENANTS - 1);
+    const lengths = this.redis.pipeline();
+    for (const tenant of tenants) lengths.zcard(backlogKey(tenant)).zrange(backlogKey(tenant), 0, 0);
+    const replies = throwFirstError(await lengths.exec());
+    const found = tenants.flatMap((tenant, i) => {
+      const [next] = replies[2 * i + 1] as string[];
+      return next === undefined ? [] : [{ tenant, waiting: Number(replies[2 * i]), next }];
+    });
+    const times = this.redis.pipeline();
+    for (const { next } of found) times.hget(runKey(next), 'submitted');
+    const submitted = throwFirstError(await times.exec());
+    return found.map(({ tenant, waiting }, i) => ({
+      tenant,
+      waiting,
+      nextAgeMs: Math.max(0, now - Number(submitted[i] ?? now)),
+    }));
+  }
+
+  private async silent(key: string, olderThanMs: number): Promise<string[]> {
+    const now = Date.now();
+    return (await TAKE_SILENT.run(this.redis, key, now, now - olderThanMs, SILENT_AT_ONCE)) as string[];
+  }
+}

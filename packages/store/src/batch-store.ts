@@ -1,0 +1,206 @@
+import {
+  RUN_STATUSES,
+  type Limits,
+  type RunRequest,
+  type RunState,
+  type RunStatus,
+} from '@sandpiper/contracts';
+import type { RedisConnection } from './connection.js';
+import { batchEndedKey, batchKey, batchRunId, KEYS, runKey } from './keys.js';
+import { chunks, throwFirstError } from './pipelines.js';
+import { BEGIN_BATCH, DROP_BATCH, SEAL_BATCH, STAGE_RUNS } from './scripts/submit.js';
+import {
+  DEFAULT_RETENTION_SECONDS,
+  engineOf,
+  idempotencyArguments,
+  priorityOf,
+  toRunState,
+  toSubmission,
+  type Idempotency,
+  type Submission,
+} from './store.js';
+
+/** Runs that one step removes of a batch that never became whole. */
+const DROPPED_AT_ONCE = 500;
+
+export interface NewBatch {
+  readonly id: string;
+  readonly tenant: string;
+  readonly name: string | null;
+  /** Milliseconds since the epoch. */
+  readonly submittedAt: number;
+  readonly trace: string;
+}
+
+export interface StagedRun {
+  readonly index: number;
+  readonly request: RunRequest;
+  readonly limits: Limits;
+}
+
+/** `ours`: go on with this id. `sealed`: accepted before; whether it is the same, its fingerprint tells. */
+export type BatchBeginning =
+  | { readonly verdict: 'ours' | 'same' | 'different'; readonly id: string }
+  | { readonly verdict: 'sealed'; readonly id: string; readonly fingerprint: string }
+  | { readonly verdict: 'queue-full' | 'tenant-full'; readonly waiting: number };
+
+/** `gone`: another attempt with the same key began it anew, or it took too long. */
+export type Sealing = Submission | { readonly verdict: 'gone' };
+
+export interface BatchFacts {
+  readonly id: string;
+  readonly tenant: string;
+  readonly name: string | null;
+  readonly total: number;
+  readonly done: number;
+  readonly byStatus: Partial<Record<RunStatus, number>>;
+}
+
+/**
+ * Batches in Redis. One is taken in piece by piece beside the backlog, and goes into it in one step when it is whole: of a
+ * batch whose scheduler died in the middle nothing is run before its client has sent it again.
+ */
+export class BatchStore {
+  constructor(
+    private readonly redis: RedisConnection,
+    private readonly retentionSeconds = DEFAULT_RETENTION_SECONDS,
+  ) {}
+
+  /** @param count how many runs come, where that is known; @param idempotency fingerprint '' where it is known at the end. */
+  async begin(
+    batch: NewBatch,
+    idempotency: Idempotency | null,
+    count: number,
+    maxQueue: number,
+  ): Promise<BatchBeginning> {
+    const { redisKey, has, fingerprint } = idempotencyArguments(batch.tenant, 'batch', idempotency);
+    const reply = await BEGIN_BATCH.run(
+      this.redis,
+      batchKey(batch.id),
+      redisKey,
+      batch.id,
+      batch.tenant,
+      batch.name ?? '',
+      has,
+      fingerprint,
+      this.retentionSeconds,
+      batch.submittedAt,
+      count,
+      maxQueue,
+    );
+    const [verdict, id, print] = reply as [BatchBeginning['verdict'], string, string];
+    if (verdict === 'sealed') return { verdict, id, fingerprint: print };
+    return toSubmission(reply) as BatchBeginning;
+  }
+
+  /** @returns false when the batch is whole already, or gone. */
+  async stage(batch: NewBatch, runs: readonly StagedRun[]): Promise<boolean> {
+    const rows = runs.flatMap(({ index, request, limits }) => [
+      index,
+      priorityOf(request),
+      JSON.stringify(request),
+      engineOf(request),
+      JSON.stringify(limits),
+      request.callbackUrl ?? '',
+    ]);
+    const { id, tenant, submittedAt, trace } = batch;
+    return (await STAGE_RUNS.run(this.redis, batchKey(id), id, tenant, submittedAt, trace, ...rows)) === 1;
+  }
+
+  /** All of it was staged. When this resolves with `accepted`, every run of it waits for its turn. */
+  async seal(
+    batch: NewBatch,
+    total: number,
+    idempotency: Idempotency | null,
+    maxQueue: number,
+  ): Promise<Sealing> {
+    const { id, tenant } = batch;
+    const { redisKey, has, fingerprint } = idempotencyArguments(tenant, 'batch', idempotency);
+    const reply = await SEAL_BATCH.run(
+      this.redis,
+      batchKey(id),
+      redisKey,
+      id,
+      tenant,
+      total,
+      has,
+      fingerprint,
+      this.retentionSeconds,
+      maxQueue,
+    );
+    const [verdict] = reply as [Sealing['verdict']];
+    return verdict === 'gone' ? { verdict } : toSubmission(reply);
+  }
+
+  /** Removes a batch that is not whole, with what was staged of it. */
+  async drop(id: string): Promise<void> {
+    let left = 1;
+    while (left > 0) left = (await DROP_BATCH.run(this.redis, batchKey(id), id, DROPPED_AT_ONCE)) as number;
+  }
+
+  /** Ids of batches that were begun before that time (milliseconds since the epoch) and are not whole. */
+  async begunBefore(time: number): Promise<string[]> {
+    return this.redis.zrangebyscore(KEYS.staging, '-inf', time, 'LIMIT', 0, 100);
+  }
+
+  /** How many are being taken in. */
+  stagingCount(): Promise<number> {
+    return this.redis.zcard(KEYS.staging);
+  }
+
+  /** @returns null for one that nobody knows, or that is not whole yet. */
+  async facts(id: string): Promise<BatchFacts | null> {
+    const hash = await this.redis.hgetall(batchKey(id));
+    const { tenant, name, total, done } = hash;
+    if (tenant === undefined || total === undefined || total === '' || done === undefined) return null;
+    const byStatus: BatchFacts['byStatus'] = {};
+    for (const status of RUN_STATUSES) {
+      const count = hash[`status:${status}`];
+      if (count !== undefined) byStatus[status] = Number(count);
+    }
+    return {
+      id,
+      tenant,
+      name: name === '' || name === undefined ? null : name,
+      total: Number(total),
+      done: Number(done),
+      byStatus,
+    };
+  }
+
+  /** The runs of a batch in the order of the request. */
+  async *runs(batch: BatchFacts, withResults: boolean): AsyncGenerator<RunState> {
+    const indices = Array.from({ length: batch.total }, (_, index) => index);
+    for (const chunk of chunks(indices)) yield* await this.states(batch.id, chunk, withResults);
+  }
+
+  /**
+   * Runs that have ended, in the order in which they did.
+   * @param from how many of them the caller has seen; @param most how many to give at most.
+   */
+  async ended(id: string, from: number, most: number): Promise<{ index: number; run: RunState }[]> {
+    const indices = (await this.redis.lrange(batchEndedKey(id), from, from + most - 1)).map(Number);
+    const states = await this.states(id, indices, true);
+    return indices.map((index, i) => ({
+      index,
+      run: states[i] ?? { id: batchRunId(id, index), state: 'done', result: null },
+    }));
+  }
+
+  /** A run that has expired since counts as done without a result. */
+  private async states(
+    batchId: string,
+    indices: readonly number[],
+    withResults: boolean,
+  ): Promise<RunState[]> {
+    const fields = withResults ? ['state', 'result'] : ['state'];
+    const pipeline = this.redis.pipeline();
+    const ids = indices.map((index) => batchRunId(batchId, index));
+    for (const id of ids) pipeline.hmget(runKey(id), ...fields);
+    const replies = throwFirstError(await pipeline.exec());
+    return ids.map((id, i) => {
+      const [state, result] = replies[i] as (string | null)[];
+      return toRunState(id, state, result) ?? { id, state: 'done', result: null };
+    });
+  }
+}

@@ -1,0 +1,59 @@
+import type { NodeReport, NodeView } from '@sandpiper/contracts';
+import type { RedisConnection } from './connection.js';
+import { EVENTS_CHANNEL, KEYS } from './keys.js';
+import { Script } from './script.js';
+
+/** A node that has been silent for so long is not listed any more, milliseconds. */
+const FORGOTTEN_AFTER_MS = 60 * 60 * 1000;
+
+/** What is published on the channel of events when a node comes, goes, or changes what it can do. */
+export const NODES_CHANGED = 'nodes';
+
+/** Time is Redis's, so that clocks of nodes need not agree. KEYS: nodes. ARGV: name, report, announce, channel. */
+const REPORT = new Script(
+  'sandpiperNodeReport',
+  1,
+  `
+local time = redis.call('TIME')
+redis.call('HSET', KEYS[1], ARGV[1], time[1] .. string.sub('000000' .. time[2], -6, -4) .. ' ' .. ARGV[2])
+if ARGV[3] == '1' then redis.call('PUBLISH', ARGV[4], '${NODES_CHANGED}') end
+`,
+);
+
+/** Worker nodes and their signs of life. */
+export class NodeRegistry {
+  constructor(private readonly redis: RedisConnection) {}
+
+  /** A sign of life. @param announce whoever hands out runs is to look at once. */
+  async report(report: NodeReport, announce: boolean): Promise<void> {
+    const text = JSON.stringify(report);
+    await REPORT.run(this.redis, KEYS.nodes, report.name, text, announce ? 1 : 0, EVENTS_CHANNEL);
+  }
+
+  /** The node has left in order. */
+  async leave(name: string): Promise<void> {
+    await this.redis.multi().hdel(KEYS.nodes, name).publish(EVENTS_CHANNEL, NODES_CHANGED).exec();
+  }
+
+  /** All nodes by name. One that has been silent for its lease is `lost`; after an hour it is not listed any more. */
+  async list(): Promise<NodeView[]> {
+    const [[seconds, microseconds], hash] = await Promise.all([
+      this.redis.time() as Promise<unknown> as Promise<[string, string]>,
+      this.redis.hgetall(KEYS.nodes),
+    ]);
+    const now = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+    const views: NodeView[] = [];
+    for (const [name, text] of Object.entries(hash)) {
+      const cut = text.indexOf(' ');
+      const silentMs = Math.max(0, now - Number(text.slice(0, cut)));
+      if (silentMs > FORGOTTEN_AFTER_MS) {
+        await this.redis.hdel(KEYS.nodes, name);
+        continue;
+      }
+      const report = JSON.parse(text.slice(cut + 1)) as NodeReport;
+      const state = silentMs > report.leaseMs ? 'lost' : report.state;
+      views.push({ ...report, state, silentMs });
+    }
+    return views.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+}

@@ -1,0 +1,41 @@
+import type { ChainableCommander } from 'ioredis';
+import type { RedisConnection } from './connection.js';
+
+/** What a script can be run on: a connection, or a pipeline that was made of one on which it is known. */
+type Runner = Record<string, (...args: (string | number)[]) => unknown>;
+
+const known = new WeakMap<RedisConnection, Set<string>>();
+
+/**
+ * A change of state that must be atomic, as Lua: Redis runs one script at a time. Sent by its hash after the first time.
+ * Every key that it touches has the hash tag of ours, so names that are put together inside are in the same slot.
+ */
+export class Script {
+  constructor(
+    /** A name that no Redis command has. */
+    private readonly name: string,
+    private readonly numberOfKeys: number,
+    private readonly lua: string,
+  ) {}
+
+  run(redis: RedisConnection, ...args: (string | number)[]): Promise<unknown> {
+    this.define(redis);
+    return (redis as unknown as Runner)[this.name]?.(...args) as Promise<unknown>;
+  }
+
+  /** Adds it to a pipeline of that connection. */
+  queue(redis: RedisConnection, pipeline: ChainableCommander, ...args: (string | number)[]): void {
+    this.define(redis);
+    // A pipeline takes over the commands of its connection when it is made; one made earlier does not know this one.
+    (pipeline as unknown as Runner)[this.name]?.(...args);
+  }
+
+  /** Makes it known to a connection. Call it before a pipeline is made that {@link queue} is to add it to. */
+  define(redis: RedisConnection): void {
+    let names = known.get(redis);
+    if (names === undefined) known.set(redis, (names = new Set()));
+    if (names.has(this.name)) return;
+    names.add(this.name);
+    redis.defineCommand(this.name, { numberOfKeys: this.numberOfKeys, lua: this.lua });
+  }
+}

@@ -1,0 +1,65 @@
+import { KEYS, PREFIXES } from '../keys.js';
+
+/**
+ * What the scripts share. Fields of a run: state (queued, running, done), attempt, deaths, tenant, batch, priority,
+ * submitted, engine, limits, request, callback, trace, counted, cancel, node, cell, result.
+ *
+ * Scores are written out in full: as a number alone, Redis would take fourteen digits of them.
+ */
+
+/**
+ * `place(priority)`: where a run stands in its tenant's backlog. By priority first, then by its number: 100 times 2^43
+ * and a sequence below that are exact in a double.
+ */
+export const PLACE = `
+local function place(priority)
+  local sequence = redis.call('INCR', '${KEYS.sequence}')
+  return string.format('%.0f', tonumber(priority) * 8796093022208 + sequence)
+end
+`;
+
+/** `activate(tenant)`: a tenant with a backlog is served from now on; time that it did not want is not saved up. */
+export const ACTIVATE = `
+local function activate(tenant)
+  if redis.call('ZSCORE', '${KEYS.active}', tenant) then return end
+  local clock = tonumber(redis.call('GET', '${KEYS.clock}') or '0')
+  local own = tonumber(redis.call('HGET', '${KEYS.times}', tenant) or '0')
+  redis.call('ZADD', '${KEYS.active}', string.format('%.17g', math.max(clock, own)), tenant)
+end
+`;
+
+/** `settings(tenant)`: weight, maxQueued and maxRunning (0: no limit of its own). */
+export const SETTINGS = `
+local function settings(tenant)
+  local text = redis.call('HGET', '${KEYS.tenants}', tenant)
+  if not text then return {weight = 1, maxQueued = 0, maxRunning = 0} end
+  return cjson.decode(text)
+end
+`;
+
+/**
+ * `room(tenant, count, most)`: whether that many more may wait. Returns nil, or what is full and how many wait there.
+ */
+export const ROOM = `
+local function room(tenant, count, most)
+  local all = tonumber(redis.call('GET', '${KEYS.backlogs}') or '0')
+  if all + count > tonumber(most) then return {'queue-full', tostring(all)} end
+  local own = settings(tenant).maxQueued
+  local waiting = redis.call('ZCARD', '${PREFIXES.backlog}' .. tenant)
+  if own > 0 and waiting + count > own then return {'tenant-full', tostring(waiting)} end
+  return nil
+end
+`;
+
+/** `forget_oldest(most)`: ended runs above that number leave, some at a time, the oldest first. */
+export const FORGET_OLDEST = `
+local function forget_oldest(most)
+  local excess = redis.call('ZCARD', '${KEYS.ended}') - most
+  if excess <= 0 then return end
+  for _, id in ipairs(redis.call('ZRANGE', '${KEYS.ended}', 0, math.min(excess, 16) - 1)) do
+    redis.call('ZREM', '${KEYS.ended}', id)
+    redis.call('ZREM', '${KEYS.dead}', id)
+    redis.call('DEL', '${PREFIXES.run}' .. id)
+  end
+end
+`;

@@ -1,0 +1,252 @@
+import { DEFAULT_LIMITS } from '@sandpiper/contracts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  Backlog,
+  batchRunId,
+  BatchStore,
+  connectFailFast,
+  KEYS,
+  type NewBatch,
+  type RedisConnection,
+  RunStore,
+  syntheticResult,
+  TenantStore,
+} from '../src/index.js';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
+
+let server: RedisServer;
+let redis: RedisConnection;
+let runs: RunStore;
+let batches: BatchStore;
+let backlog: Backlog;
+let tenants: TenantStore;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = connectFailFast(server.url);
+  redis.on('error', () => undefined);
+  await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+  runs = new RunStore(redis);
+  batches = new BatchStore(redis);
+  backlog = new Backlog(redis);
+  tenants = new TenantStore(redis);
+});
+
+/** The services may not list keys; whoever looks after Redis may. */
+const keys = (pattern: string): Promise<string[]> => server.admin((admin) => admin.keys(pattern));
+
+beforeEach(async () => {
+  await server.flush();
+});
+
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+const USUAL = { weight: 1, maxQueued: 0, maxRunning: 0 };
+const PLENTY = 1000;
+
+const submit = (tenant: string, id: string, priority = 50, maxQueue = PLENTY) =>
+  runs.submit(
+    {
+      id,
+      tenant,
+      submittedAt: Date.now(),
+      limits: DEFAULT_LIMITS,
+      request: { source: '', priority },
+      trace: '',
+    },
+    null,
+    maxQueue,
+  );
+
+async function submitMany(tenant: string, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await submit(tenant, `${tenant}${i}`);
+}
+
+/** Ends a run as a node would. */
+async function end(id: string): Promise<void> {
+  const claim = await runs.claim(id, 'n', 0);
+  if (claim.verdict !== 'run') throw new Error(claim.verdict);
+  const facts = {
+    id,
+    attempt: claim.attempt,
+    limits: DEFAULT_LIMITS,
+    engine: 'seccomp',
+    message: '',
+  } as const;
+  await runs.finish(syntheticResult({ ...facts, status: 'cancelled', node: 'n', cell: 0 }), claim.attempt);
+}
+
+describe('runs that wait', () => {
+  it('are handed over by priority, then in the order in which they came', async () => {
+    await submit('a', 'late', 51);
+    await submit('a', 'first');
+    await submit('a', 'second');
+    await submit('a', 'urgent', 0);
+    expect(await backlog.dispatch(10, 10)).toEqual(['urgent', 'first', 'second', 'late']);
+  });
+
+  it('are handed over only as far as the window goes, and claimed runs make room', async () => {
+    await submitMany('a', 5);
+    expect(await backlog.dispatch(2, 10)).toEqual(['a0', 'a1']);
+    expect(await backlog.dispatch(2, 10)).toEqual([]);
+    await end('a0');
+    expect(await backlog.dispatch(2, 10)).toEqual(['a2']);
+    expect(await backlog.dispatch(0, 10)).toEqual([]);
+    expect(await backlog.counts()).toEqual({ waiting: 2, dispatched: 2, running: 0 });
+  });
+
+  it('of one tenant do not hold up those of another', async () => {
+    await submitMany('many', 50);
+    expect(await backlog.dispatch(4, 10)).toHaveLength(4);
+    await submit('single', 'the-one');
+    for (const id of ['many0', 'many1', 'many2', 'many3']) await end(id);
+    expect((await backlog.dispatch(4, 10)).slice(0, 2)).toContain('the-one');
+  });
+
+  it('are served by weight', async () => {
+    await tenants.set('heavy', { ...USUAL, weight: 3 });
+    await submitMany('heavy', 40);
+    await submitMany('light', 40);
+    const ids = await backlog.dispatch(40, 40);
+    expect(ids.filter((id) => id.startsWith('heavy'))).toHaveLength(30);
+  });
+
+  it('of a tenant that was away do not make up for the time', async () => {
+    await submitMany('a', 100);
+    for (const id of await backlog.dispatch(50, 50)) await end(id);
+    await submitMany('b', 50);
+    const ids = await backlog.dispatch(20, 20);
+    expect(ids.filter((id) => id.startsWith('b')).length).toBeLessThanOrEqual(11);
+  });
+
+  it('of a tenant at its limit of running runs wait until one ends', async () => {
+    await tenants.set('a', { ...USUAL, maxRunning: 2 });
+    await submitMany('a', 4);
+    await submit('b', 'b0');
+    expect((await backlog.dispatch(10, 10)).sort()).toEqual(['a0', 'a1', 'b0']);
+    await end('a0');
+    expect(await backlog.dispatch(10, 10)).toEqual(['a2']);
+    await runs.markCancelled('a3');
+    expect(await redis.hgetall(KEYS.inflight)).toEqual({ a: '2', b: '1' });
+  });
+
+  it('are refused above the quota of the tenant, and above what the service takes', async () => {
+    await tenants.set('a', { ...USUAL, maxQueued: 2 });
+    await submitMany('a', 2);
+    expect(await submit('a', 'a2')).toEqual({ verdict: 'tenant-full', waiting: 2 });
+    expect(await submit('b', 'b0', 50, 2)).toEqual({ verdict: 'queue-full', waiting: 2 });
+    expect(await submit('b', 'b0')).toMatchObject({ verdict: 'accepted' });
+    expect(await runs.runState('a2')).toBeNull();
+  });
+
+  it('show how many they are and how long the next has waited, tenant by tenant', async () => {
+    await submitMany('a', 3);
+    await submit('b', 'b0');
+    const facts = await backlog.byTenant(Date.now() + 5_000);
+    expect(new Map(facts.map(({ tenant, waiting }) => [tenant, waiting]))).toEqual(
+      new Map([
+        ['a', 3],
+        ['b', 1],
+      ]),
+    );
+    expect(facts.every(({ nextAgeMs }) => nextAgeMs >= 4_000)).toBe(true);
+  });
+
+  it('that were handed over and never claimed are found', async () => {
+    await submitMany('a', 2);
+    await backlog.dispatch(10, 10);
+    expect(await backlog.silentDispatched(60_000)).toEqual([]);
+    await runs.claim('a0', 'n', 0);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await backlog.silentDispatched(1)).toEqual(['a1']);
+    expect(await backlog.silentRunning(1)).toEqual(['a0']);
+    expect(await backlog.silentRunning(60_000)).toEqual([]);
+  });
+});
+
+describe('a batch', () => {
+  const batch = (id: string): NewBatch => ({
+    id,
+    tenant: 'a',
+    name: 'two',
+    submittedAt: Date.now(),
+    trace: '',
+  });
+  const staged = (index: number) => ({ index, request: { source: `${index}` }, limits: DEFAULT_LIMITS });
+  const key = (fingerprint: string) => ({ key: 'k', fingerprint });
+
+  it('is served when it is whole, counts its runs once each and ends with the last', async () => {
+    const two = batch('b0');
+    expect(await batches.begin(two, null, 2, PLENTY)).toEqual({ verdict: 'ours', id: 'b0' });
+    expect(await batches.stage(two, [staged(0), staged(1)])).toBe(true);
+    expect(await batches.facts('b0')).toBeNull();
+    expect(await backlog.dispatch(10, 10)).toEqual([]);
+    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ verdict: 'accepted', id: 'b0' });
+    expect(await backlog.dispatch(10, 10)).toEqual(['b0-0', 'b0-1']);
+    await end('b0-1');
+    await expect(end('b0-1')).rejects.toThrow('done');
+    expect(await batches.facts('b0')).toMatchObject({ tenant: 'a', name: 'two', total: 2, done: 1 });
+    await end('b0-0');
+    const facts = await batches.facts('b0');
+    expect(facts).toMatchObject({ done: 2, byStatus: { cancelled: 2 } });
+    if (facts === null) throw new Error('no batch');
+    const inOrder: string[] = [];
+    for await (const run of batches.runs(facts, true)) inOrder.push(`${run.id} ${run.result?.status}`);
+    expect(inOrder).toEqual(['b0-0 cancelled', 'b0-1 cancelled']);
+    expect((await batches.ended('b0', 0, 10)).map(({ index }) => index)).toEqual([1, 0]);
+    expect((await batches.ended('b0', 1, 10)).map(({ run }) => run.id)).toEqual(['b0-0']);
+  });
+
+  it('that was cut off is taken up again under its key, and is the same afterwards', async () => {
+    const first = batch('b1');
+    await batches.begin(first, key(''), 0, PLENTY);
+    await batches.stage(first, [staged(0), staged(1), staged(2)]);
+    // Its scheduler dies here; the client sends it again, to another.
+    const again = await batches.begin(batch('b2'), key(''), 0, PLENTY);
+    expect(again).toEqual({ verdict: 'ours', id: 'b1' });
+    expect(await runs.runState('b1-0')).toBeNull();
+    await batches.stage(first, [staged(0), staged(1)]);
+    expect(await batches.seal(first, 2, key('print'), PLENTY)).toMatchObject({ verdict: 'accepted' });
+    expect(await batches.begin(batch('b3'), key(''), 0, PLENTY)).toEqual({
+      verdict: 'sealed',
+      id: 'b1',
+      fingerprint: 'print',
+    });
+    expect(await batches.seal(first, 2, key('print'), PLENTY)).toMatchObject({ verdict: 'same' });
+    expect(await batches.seal(first, 2, key('other'), PLENTY)).toMatchObject({ verdict: 'different' });
+    expect(await backlog.dispatch(10, 10)).toEqual(['b1-0', 'b1-1']);
+  });
+
+  it('that misses a run is not accepted', async () => {
+    const two = batch('b4');
+    await batches.begin(two, null, 0, PLENTY);
+    await batches.stage(two, [staged(0)]);
+    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ verdict: 'gone' });
+  });
+
+  it('is refused whole above the quota, and leaves nothing when it is dropped', async () => {
+    await tenants.set('a', { ...USUAL, maxQueued: 1 });
+    const two = batch('b5');
+    expect(await batches.begin(two, null, 2, PLENTY)).toEqual({ verdict: 'tenant-full', waiting: 0 });
+    await batches.begin(two, null, 0, PLENTY);
+    await batches.stage(two, [staged(0), staged(1)]);
+    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ verdict: 'tenant-full', waiting: 0 });
+    expect(await batches.begunBefore(Date.now() + 1)).toEqual(['b5']);
+    await batches.drop('b5');
+    const left = await keys('*');
+    expect(left.filter((name) => !name.endsWith(':tenants') && !name.endsWith(':sequence'))).toEqual([]);
+  });
+
+  it('that is whole cannot be dropped', async () => {
+    const one = batch('b6');
+    await batches.begin(one, null, 1, PLENTY);
+    await batches.stage(one, [staged(0)]);
+    await batches.seal(one, 1, null, PLENTY);
+    await batches.drop('b6');
+    expect((await runs.runState(batchRunId('b6', 0)))?.state).toBe('queued');
+    expect(await batches.stage(one, [staged(1)])).toBe(false);
+  });
+});

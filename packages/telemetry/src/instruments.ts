@@ -1,0 +1,30 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { MetricSpec } from './metric-names.js';
+
+type LabelsOf<Spec extends MetricSpec> = Extract<keyof Spec['labels'], string>;
+
+/** Makes instruments of the rows of the catalogue, in one registry. */
+export class Instruments {
+  constructor(private readonly registry: Registry) {}
+
+  counter<Spec extends MetricSpec & { type: 'counter' }>(spec: Spec): Counter<LabelsOf<Spec>> {
+    return new Counter(this.settings(spec));
+  }
+
+  gauge<Spec extends MetricSpec & { type: 'gauge' }>(spec: Spec): Gauge<LabelsOf<Spec>> {
+    return new Gauge(this.settings(spec));
+  }
+
+  histogram<Spec extends MetricSpec & { type: 'histogram' }>(spec: Spec): Histogram<LabelsOf<Spec>> {
+    return new Histogram({ ...this.settings(spec), buckets: [...(spec.buckets ?? [])] });
+  }
+
+  private settings<Spec extends MetricSpec>({ name, help, labels }: Spec) {
+    return {
+      name,
+      help,
+      labelNames: Object.keys(labels) as LabelsOf<Spec>[],
+      registers: [this.registry],
+    };
+  }
+}

@@ -1,0 +1,5 @@
+export { ClusterRedis } from './redis/cluster.js';
+export { LocalRedis } from './redis/local.js';
+export type { RedisServer, RedisVariables } from './redis/redis-server.js';
+export { SentinelRedis } from './redis/sentinel.js';
+export { startRedis } from './redis/start.js';

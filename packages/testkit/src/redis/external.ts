@@ -1,0 +1,55 @@
+import { Redis } from 'ioredis';
+import type { RedisServer, RedisVariables } from './redis-server.js';
+
+/**
+ * A server that somebody else has started, by TEST_REDIS_URL (one that ioredis takes as it is). It is emptied, so it
+ * must have been empty; it is not ours to kill.
+ */
+export class ExternalRedis implements RedisServer {
+  readonly variables: RedisVariables;
+
+  private constructor(readonly url: string) {
+    this.variables = { SANDPIPER_REDIS_URL: url };
+  }
+
+  /** @throws Error when something is in it. */
+  static async start(url: string): Promise<ExternalRedis> {
+    const redis = new ExternalRedis(url);
+    const keys = await redis.admin((connection) => connection.dbsize());
+    if (keys > 0) throw new Error(`TEST_REDIS_URL: ${keys} keys are there, and tests would delete them`);
+    return redis;
+  }
+
+  freeze(): Promise<void> {
+    return Promise.reject(notOurs());
+  }
+
+  kill(): Promise<void> {
+    return Promise.reject(notOurs());
+  }
+
+  boot(): Promise<void> {
+    return Promise.reject(notOurs());
+  }
+
+  async flush(): Promise<void> {
+    await this.admin((redis) => redis.flushdb());
+  }
+
+  async admin<T>(ask: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = new Redis(this.url, { maxRetriesPerRequest: 20 });
+    redis.on('error', () => undefined);
+    try {
+      return await ask(redis);
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.flush();
+  }
+}
+
+const notOurs = (): Error =>
+  new Error('the server of TEST_REDIS_URL is not ours to kill: ask for startRedis({ own: true })');

@@ -1,0 +1,206 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import {
+  clientTls,
+  makeCertificates,
+  portSettings,
+  tlsVariables,
+  type Certificates,
+} from '../certificates.js';
+import { freePort } from '../free-port.js';
+import { ServerProcess } from '../server-process.js';
+import { RedisNode } from './node.js';
+import type { RedisVariables } from './redis-server.js';
+import { ADMIN, checkRights, SENTINEL_CLIENT, sentinelUserLines, userVariables } from './rights.js';
+
+const MASTER = 'sandpiper-test';
+
+/** How soon a master is believed dead, milliseconds: short, for tests wait for it. */
+const DOWN_AFTER_MS = 500;
+const FAILOVER_TIMEOUT_MS = 3_000;
+
+/** How long the parts may take to find each other, milliseconds. */
+const GATHER_MS = 30_000;
+const LOOK_MS = 50;
+
+export interface SentinelOptions {
+  readonly sentinels?: 1 | 2 | 3;
+  /** For all of them. */
+  readonly tls?: boolean;
+  readonly program?: string;
+}
+
+/** A master, its replica, and the Sentinels that put the one in the other's place; all with passwords of their own. */
+export class SentinelRedis {
+  private constructor(
+    private readonly folder: string,
+    private readonly nodes: readonly RedisNode[],
+    private readonly sentinels: readonly Sentinel[],
+    readonly variables: RedisVariables,
+  ) {}
+
+  static async start(options: SentinelOptions = {}): Promise<SentinelRedis> {
+    const { sentinels: count = 3, tls = false, program = 'redis-server' } = options;
+    const folder = await mkdtemp(join(tmpdir(), 'sandpiper-test-'));
+    const replication = { masteruser: ADMIN.username, masterauth: ADMIN.password };
+    const certificates = tls ? await makeCertificates(folder) : undefined;
+    const common = {
+      program,
+      namedUser: true,
+      listen: tls ? 'tls' : 'port',
+      ...(certificates === undefined ? {} : { certificates }),
+    } as const;
+    const master = await RedisNode.start({ ...common, settings: replication });
+    const following = { ...replication, replicaof: `127.0.0.1 ${master.port}` };
+    const replica = await RedisNode.start({ ...common, settings: following });
+    const sentinels: Sentinel[] = [];
+    for (let index = 0; index < count; index += 1) {
+      sentinels.push(
+        await startSentinel({ program, folder, index, master, quorum: Math.floor(count / 2) + 1 }),
+      );
+    }
+    const variables = await variablesFor(folder, sentinels);
+    const redis = new SentinelRedis(folder, [master, replica], sentinels, variables);
+    await redis.gathered();
+    return redis;
+  }
+
+  /** Waits until the replica has what the master has acknowledged: replication is asynchronous. */
+  async replicated(): Promise<void> {
+    const master = await this.master();
+    const replicas = await master.admin(async (redis) => {
+      // WAIT looks at what this very connection wrote last.
+      await redis.set('{sandpiper}:test:replicated', Date.now());
+      return redis.wait(1, GATHER_MS);
+    });
+    if (replicas < 1) throw new Error('the replica did not follow its master');
+  }
+
+  /** kill -9 for the present master. */
+  async killMaster(): Promise<void> {
+    await (await this.master()).kill();
+  }
+
+  /** SIGSTOP for the present master: its connections stay. */
+  async freezeMaster(): Promise<void> {
+    (await this.master()).freeze();
+  }
+
+  /** Asks the present master as an administrator. */
+  async admin<T>(ask: (redis: Redis) => Promise<T>): Promise<T> {
+    return (await this.master()).admin(ask);
+  }
+
+  async stop(): Promise<void> {
+    const checked = await Promise.allSettled(this.sentinels.map((one) => askSentinel(one, checkRights)));
+    for (const { process } of this.sentinels) await process.kill();
+    const stopped = await Promise.allSettled(this.nodes.map((node) => node.stop()));
+
+    await rm(this.folder, { recursive: true, force: true });
+    const failed = [...checked, ...stopped].find((end) => end.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  private async master(): Promise<RedisNode> {
+    const [, port] = (await askSentinel(this.sentinels[0], (redis) =>
+      redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER),
+    )) as [string, string];
+    const node = this.nodes.find((candidate) => candidate.port === Number(port));
+    if (node === undefined)
+      throw new Error(`the Sentinels name a master at port ${port}, which is none of ours`);
+    return node;
+  }
+
+  /** Every Sentinel knows the replica and the other Sentinels: before that nobody could take over. */
+  private async gathered(): Promise<void> {
+    const deadline = Date.now() + GATHER_MS;
+    for (const sentinel of this.sentinels) {
+      while (!(await knowsAll(sentinel, this.sentinels.length - 1))) {
+        if (Date.now() > deadline) throw new Error('the Sentinels did not find each other and the replica');
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
+    }
+  }
+}
+
+interface Sentinel {
+  readonly process: ServerProcess;
+  readonly port: number;
+  readonly certificates: Certificates | undefined;
+}
+
+async function startSentinel(where: {
+  program: string;
+  folder: string;
+  index: number;
+  master: RedisNode;
+  quorum: number;
+}): Promise<Sentinel> {
+  const { program, folder, index, master, quorum } = where;
+  const { certificates } = master;
+  const port = await freePort();
+  // A Sentinel writes what it learns into its configuration, so each has a file of its own.
+  const file = join(folder, `sentinel-${index}.conf`);
+  const lines = [
+    ...Object.entries(portSettings(port, certificates)).map(([name, value]) => `${name} ${value}`),
+    'bind 127.0.0.1',
+    `dir ${folder}`,
+    ...sentinelUserLines(),
+    `sentinel sentinel-user ${ADMIN.username}`,
+    `sentinel sentinel-pass ${ADMIN.password}`,
+    `sentinel monitor ${MASTER} 127.0.0.1 ${master.port} ${quorum}`,
+    `sentinel auth-user ${MASTER} ${ADMIN.username}`,
+    `sentinel auth-pass ${MASTER} ${ADMIN.password}`,
+    `sentinel down-after-milliseconds ${MASTER} ${DOWN_AFTER_MS}`,
+    `sentinel failover-timeout ${MASTER} ${FAILOVER_TIMEOUT_MS}`,
+    '',
+  ];
+  await writeFile(file, lines.join('\n'), { mode: 0o600 });
+  const process = await ServerProcess.start(program, [file, '--sentinel'], folder);
+  const sentinel = { process, port, certificates };
+  await process.whileAlive(askSentinel(sentinel, (redis) => redis.ping()));
+  return sentinel;
+}
+
+async function askSentinel<T>(sentinel: Sentinel | undefined, ask: (redis: Redis) => Promise<T>): Promise<T> {
+  if (sentinel === undefined) throw new Error('there is no Sentinel');
+  const redis = new Redis({
+    host: '127.0.0.1',
+    port: sentinel.port,
+    ...clientTls(sentinel.certificates),
+    ...ADMIN,
+    maxRetriesPerRequest: null,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    retryStrategy: () => 20,
+  });
+  redis.on('error', () => undefined);
+  try {
+    return await ask(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function knowsAll(sentinel: Sentinel, others: number): Promise<boolean> {
+  const flat = (await askSentinel(sentinel, (redis) => redis.call('SENTINEL', 'MASTER', MASTER))) as string[];
+  const field = (name: string): string | undefined => flat[flat.indexOf(name) + 1];
+  return field('num-slaves') === '1' && field('num-other-sentinels') === String(others);
+}
+
+async function variablesFor(folder: string, sentinels: readonly Sentinel[]): Promise<RedisVariables> {
+  const passwordFile = join(folder, 'sentinel-password');
+  await writeFile(passwordFile, SENTINEL_CLIENT.password, { mode: 0o600 });
+  const hosts = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',');
+  const certificates = sentinels[0]?.certificates;
+  const scheme = certificates === undefined ? 'redis' : 'rediss';
+  return {
+    SANDPIPER_REDIS_URL: `${scheme}-sentinel://${hosts}/${MASTER}`,
+    SANDPIPER_REDIS_SENTINEL_USERNAME: SENTINEL_CLIENT.username,
+    SANDPIPER_REDIS_SENTINEL_PASSWORD_FILE: passwordFile,
+    ...(await userVariables(folder)),
+    ...tlsVariables(certificates),
+  };
+}

@@ -1,0 +1,21 @@
+import { ContainerRedis } from './container.js';
+import { ExternalRedis } from './external.js';
+import { LocalRedis } from './local.js';
+import type { RedisServer } from './redis-server.js';
+import { findRedisSource, redisImage } from './source.js';
+
+export interface StartOptions {
+  /** The test kills or freezes it: never the server of TEST_REDIS_URL, which is not ours. */
+  readonly own?: boolean;
+}
+
+/**
+ * An empty Redis with AOF, synced at every write, and without eviction: as the documentation asks for. Where it
+ * comes from: TEST_REDIS_URL, else {@link findRedisSource}.
+ */
+export async function startRedis(options: StartOptions = {}): Promise<RedisServer> {
+  const url = process.env['TEST_REDIS_URL'];
+  if (url && options.own !== true) return ExternalRedis.start(url);
+  const { kind } = await findRedisSource();
+  return kind === 'container' ? ContainerRedis.start(redisImage()) : LocalRedis.start();
+}

@@ -1,0 +1,56 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+
+/** How much of a server's last output an error shows, characters. */
+const LAST_WORDS = 1_000;
+
+/** A server that a test has started. It dies with the process of the test, however that ends. */
+export class ServerProcess {
+  private lastWords = '';
+  /** Resolves, with what it said last, when it is gone. */
+  readonly gone: Promise<string>;
+
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly program: string,
+  ) {
+    const keep = (text: Buffer): void => {
+      this.lastWords = (this.lastWords + text.toString('latin1')).slice(-LAST_WORDS);
+    };
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
+    this.gone = once(child, 'close').then(() => this.lastWords.trim());
+  }
+
+  /** Resolves when it runs, which does not say that it serves. */
+  static async start(program: string, args: readonly string[], folder: string): Promise<ServerProcess> {
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const started = new ServerProcess(child, program);
+    await Promise.race([
+      once(child, 'spawn'),
+      once(child, 'error').then(([error]) => Promise.reject(error as Error)),
+    ]);
+    return started;
+  }
+
+  /** Rejects, with what the server said last, when that ends before `work` does. */
+  async whileAlive<T>(work: Promise<T>): Promise<T> {
+    const early = this.gone.then((words) => {
+      throw new Error(`${this.program} ended: ${words}`);
+    });
+    return Promise.race([work, early]);
+  }
+
+  /** SIGSTOP: it holds its connections and answers nothing. */
+  freeze(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.gone;
+  }
+}

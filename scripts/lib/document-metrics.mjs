@@ -1,0 +1,52 @@
+// document-metrics.mjs [--check]: writes docs/metrics.md from the catalogue of metrics, or says whether it is what the
+// catalogue would make of it.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { NODE_METRICS, SCHEDULER_METRICS } from '../../packages/telemetry/dist/index.js';
+
+const page = new URL('../../docs/metrics.md', import.meta.url);
+
+function row({ name, type, help, labels }) {
+  const named = Object.entries(labels).map(([label, values]) => `\`${label}\`: ${values}`);
+  return `| \`${name}\` | ${type} | ${help} | ${named.join('; ')} |`;
+}
+
+const table = (metrics) =>
+  [
+    '| metric | type | meaning | labels |',
+    '| --- | --- | --- | --- |',
+    ...Object.values(metrics).map(row),
+  ].join('\n');
+
+const text = `# Metrics
+
+Made by \`node scripts/lib/document-metrics.mjs\` from the catalogue (\`packages/telemetry/src/metric-names.ts\`).
+
+Scheduler and nodes answer \`GET /metrics\` in the text format of Prometheus. Seconds are seconds, bytes are bytes. Besides
+these there are those of the process that prom-client collects (\`process_...\`, \`nodejs_...\`: CPU, memory, garbage collection,
+lag of the event loop).
+
+Where API keys are asked for, \`/metrics\` of a scheduler wants one with the scope \`admin\`; a node's is open, so let it listen where
+only the Prometheus can reach it. \`deploy/prometheus\` has a configuration and alert rules, \`deploy/grafana\` a dashboard.
+
+A label never holds what a guest or a client has chosen. \`tenant\` is a name that an administrator has made, and a scrape shows
+at most a hundred of them.
+
+## Of a worker node
+
+Each has the label \`node\` besides.
+
+${table(NODE_METRICS)}
+
+## Of a scheduler
+
+What is read from Redis is the same on every scheduler: take the maximum over them, not the sum. While Redis is away it is not there.
+
+${table(SCHEDULER_METRICS)}
+`;
+
+if (process.argv[2] === '--check') {
+  if (existsSync(page) && readFileSync(page, 'utf8') === text) process.exit(0);
+  console.error('docs/metrics.md is not what the catalogue says: run node scripts/lib/document-metrics.mjs');
+  process.exit(1);
+}
+writeFileSync(page, text);

@@ -1,0 +1,81 @@
+import type { Scope } from '@sandpiper/contracts';
+import { type ApiKeyStore, DEFAULT_TENANT, sameSecret } from '@sandpiper/store';
+import type { FastifyRequest } from 'fastify';
+import type { App } from './context.js';
+import { notFound, Problem } from './problems.js';
+import type { RedisGate } from './redis-gate.js';
+
+/** Who asks. */
+export interface Identity {
+  readonly tenant: string;
+  readonly scopes: readonly Scope[];
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    identity: Identity | null;
+  }
+  interface FastifyContextConfig {
+    /** What a key must be for to use this route. Without it the route is open to everybody. */
+    scope?: Scope;
+  }
+}
+
+export interface AuthOptions {
+  /** False: everybody is the default tenant and may do everything. Only where nobody else can reach the service. */
+  readonly on: boolean;
+  /** A key that is not stored, with which the first ones are made. */
+  readonly adminKey: string | null;
+}
+
+/** Of the default tenant, and of whoever runs the service. */
+const EVERYTHING: Identity = { tenant: DEFAULT_TENANT, scopes: ['submit', 'read', 'admin'] };
+
+/** Every route that names a scope is closed to whoever has no key for it, before a byte of the body is read. */
+export function authenticate(app: App, keys: ApiKeyStore, gate: RedisGate, options: AuthOptions): void {
+  app.decorateRequest('identity', null);
+  app.addHook('onRequest', async (request) => {
+    const { scope } = request.routeOptions.config;
+    if (scope === undefined) return;
+    if (!options.on) {
+      request.identity = EVERYTHING;
+      return;
+    }
+    const identity = await identify(request, keys, gate, options.adminKey);
+    if (!identity.scopes.includes(scope) && !identity.scopes.includes('admin')) {
+      throw new Problem('forbidden', `this key is not for that: it lacks the scope "${scope}"`);
+    }
+    request.identity = identity;
+  });
+}
+
+async function identify(
+  request: FastifyRequest,
+  keys: ApiKeyStore,
+  gate: RedisGate,
+  adminKey: string | null,
+): Promise<Identity> {
+  const header = request.headers.authorization;
+  if (header === undefined) {
+    throw new Problem('unauthenticated', 'send an API key: Authorization: Bearer KEY');
+  }
+  const [, text] = /^Bearer ([\w-]{1,256})$/i.exec(header) ?? [];
+  if (text === undefined) throw new Problem('unauthenticated', 'send Authorization: Bearer KEY');
+  if (adminKey !== null && sameSecret(text, adminKey)) return EVERYTHING;
+  const key = await gate.run(() => keys.verify(text));
+  if (key === null) throw new Problem('unauthenticated', 'this API key is not known here');
+  return { tenant: key.tenant, scopes: key.scopes };
+}
+
+/** Of a route with a scope. */
+export function identityOf(request: FastifyRequest): Identity {
+  if (request.identity === null) throw new Error('a route without a scope asks who it is');
+  return request.identity;
+}
+
+/** What belongs to another tenant does not exist. @param tenant whose it is; null when nobody knows it */
+export function demandOwn(request: FastifyRequest, tenant: string | null, what: string): void {
+  const identity = identityOf(request);
+  if (tenant === null) throw notFound(what);
+  if (tenant !== identity.tenant && !identity.scopes.includes('admin')) throw notFound(what);
+}

@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { MAX_BATCH_RUNS, type RunRequest } from '@sandpiper/contracts';
+import type { BatchStore, NewBatch, StagedRun } from '@sandpiper/store';
+import { type Admission, type Admitted, newBatchId, type Submitter } from './admission.js';
+import { CutOffProblem } from './ndjson.js';
+import { Problem } from './problems.js';
+
+/** Runs that are written in one step, and what they may weigh together: one step is not to hold up the others. */
+const RUNS_PER_STEP = 100;
+const BYTES_PER_STEP = 4 * 1024 * 1024;
+
+/** Batches that come in at the same time; each holds a step's worth of runs in memory. */
+const MAX_INTAKES = 16;
+
+export interface BatchHead {
+  readonly name: string | null;
+  readonly key: string | undefined;
+  /** How many runs there are, where that is known beforehand; else 0. */
+  readonly count: number;
+}
+
+/**
+ * Takes a batch in, run by run as they come: memory does not grow with the batch, and nothing of it is run before all of
+ * it is there. A client that is cut off sends it again with the same idempotency key.
+ */
+export class BatchIntake {
+  private running = 0;
+
+  constructor(
+    private readonly store: BatchStore,
+    private readonly admission: Admission,
+  ) {}
+
+  /** @param runs may throw a {@link Problem}; nothing is accepted then. */
+  async take(
+    runs: AsyncIterable<RunRequest> | Iterable<RunRequest>,
+    head: BatchHead,
+    who: Submitter,
+  ): Promise<Admitted> {
+    if (this.running >= MAX_INTAKES) {
+      throw new Problem('queue-full', `${this.running} batches are coming in already; try again later`, {
+        retryAfterSeconds: 1,
+      });
+    }
+    this.running += 1;
+    try {
+      return await this.takeIn(runs, head, who);
+    } finally {
+      this.running -= 1;
+    }
+  }
+
+  private async takeIn(
+    runs: AsyncIterable<RunRequest> | Iterable<RunRequest>,
+    head: BatchHead,
+    who: Submitter,
+  ): Promise<Admitted> {
+    const { maxQueue } = this.admission.options;
+    const most = Math.min(maxQueue, MAX_BATCH_RUNS);
+    const tooLarge = new Problem('batch-too-large', `a batch holds at most ${most} runs here`, {
+      path: 'runs',
+    });
+    if (head.count > most) throw tooLarge;
+    // What comes is known when all of it has come: the key is tied to it then.
+    const beginning = await this.store.begin(
+      this.describe(newBatchId(), head, who),
+      head.key === undefined ? null : { key: head.key, fingerprint: '' },
+      head.count,
+      maxQueue,
+    );
+    const { id } = this.admission.answer(beginning, 'batch');
+    const batch = this.describe(id, head, who);
+    const sealed = beginning.verdict === 'sealed' ? beginning.fingerprint : null;
+    const fingerprint = createHash('sha256').update(`${head.name ?? ''}\n`);
+    let total = 0;
+    let step: StagedRun[] = [];
+    let bytes = 0;
+    const flush = async (): Promise<void> => {
+      // False: it is whole already by another attempt. What is left only has to be compared.
+      if (step.length > 0 && sealed === null) await this.store.stage(batch, step);
+      step = [];
+      bytes = 0;
+    };
+    try {
+      for await (const request of runs) {
+        if (total >= most) throw tooLarge;
+        const admitted = this.admission.admit(request, `runs.${total}.`);
+        const text = JSON.stringify(request);
+        fingerprint.update(text).update('\n');
+        step.push({ index: total, ...admitted });
+        total += 1;
+        bytes += text.length;
+        if (step.length >= RUNS_PER_STEP || bytes >= BYTES_PER_STEP) await flush();
+      }
+      if (total === 0) {
+        throw new Problem('invalid-request', 'a batch has at least one run', { path: 'runs' });
+      }
+      await flush();
+    } catch (error) {
+      // What was cut off is taken up again under its key, or swept; what is wrong will not come again as it is.
+      const isFinal = error instanceof Problem && !(error instanceof CutOffProblem);
+      if (sealed === null && (head.key === undefined || isFinal)) await this.drop(id);
+      throw error;
+    }
+    const print = fingerprint.digest('hex');
+    if (sealed !== null) {
+      return this.admission.answer({ verdict: sealed === print ? 'same' : 'different', id }, 'batch');
+    }
+    const idempotency = head.key === undefined ? null : { key: head.key, fingerprint: print };
+    const sealing = await this.store.seal(batch, total, idempotency, maxQueue);
+    if (sealing.verdict === 'queue-full' || sealing.verdict === 'tenant-full') await this.drop(id);
+    return this.admission.answer(sealing, 'batch');
+  }
+
+  /** What stays behind when Redis is away, the dispatcher sweeps. */
+  private async drop(id: string): Promise<void> {
+    await this.store.drop(id).catch(() => undefined);
+  }
+
+  private describe(id: string, head: BatchHead, who: Submitter): NewBatch {
+    return { id, tenant: who.tenant, name: head.name, submittedAt: Date.now(), trace: who.trace };
+  }
+}

@@ -1,0 +1,155 @@
+import { CALLBACK_QUEUE, type CallbackJob, type FailedCallback } from '@sandpiper/contracts';
+import { CallbackOutbox, QUEUE_PREFIX, type RedisConnection } from '@sandpiper/store';
+import type { Logger } from '@sandpiper/telemetry';
+import { Queue, type QueueOptions } from 'bullmq';
+import { AddressPolicy, type Network } from './address-policy.js';
+import { CallbackDeliverer, type CallbackOutcome } from './deliverer.js';
+import { faultOf, resolveByDns, type Resolve } from './destination.js';
+import { OutboxMover } from './outbox-mover.js';
+import { tenantSecret } from './signature.js';
+
+/** Of those that were given up, so many are shown. */
+const MOST_SHOWN = 1_000;
+
+export interface CallbackOptions {
+  /** What the secrets of the tenants are made of. */
+  readonly secret: string;
+  /** Networks that callbacks may be sent to besides the public Internet. */
+  readonly allow: readonly Network[];
+  readonly attempts: number;
+  /** Before the second attempt, milliseconds. */
+  readonly firstBackOffMs: number;
+  /** Of one attempt, from the look-up of the name to the end of the answer. */
+  readonly timeoutMs: number;
+  /** A patient connection for the sender; the app closes it. */
+  readonly connection: RedisConnection;
+  readonly resolve?: Resolve;
+  /** Certificates to trust instead of the usual ones. */
+  readonly ca?: string;
+  /** How long a scheduler holds what it has taken out of the outbox, milliseconds. */
+  readonly leaseMs?: number;
+}
+
+export interface CallbacksDeps {
+  readonly redis: RedisConnection;
+  readonly log: Logger;
+  readonly up: () => boolean;
+  readonly onOutcome: (outcome: CallbackOutcome) => void;
+}
+
+/** How many callbacks stand where. */
+export interface CallbackCounts {
+  readonly outbox: number;
+  readonly waiting: number;
+  readonly delayed: number;
+  readonly active: number;
+  readonly failed: number;
+}
+
+/** Everything about callbacks: what is admitted, how it gets out, what became of it. */
+export class Callbacks {
+  private readonly policy: AddressPolicy;
+  private readonly outbox: CallbackOutbox;
+  private readonly queue: Queue<CallbackJob>;
+  private readonly mover: OutboxMover;
+  private readonly deliverer: CallbackDeliverer;
+
+  constructor(
+    private readonly options: CallbackOptions,
+    { redis, log, up, onOutcome }: CallbacksDeps,
+  ) {
+    const { connection, attempts, leaseMs, ca } = options;
+    this.policy = new AddressPolicy(options.allow);
+    this.outbox = new CallbackOutbox(redis);
+    this.queue = new Queue<CallbackJob>(CALLBACK_QUEUE, callbackQueueOptions(redis));
+    this.queue.on('error', () => undefined);
+    connection.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
+    this.mover = new OutboxMover({
+      outbox: this.outbox,
+      queue: this.queue,
+      attempts,
+      log,
+      up,
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+    });
+    this.deliverer = new CallbackDeliverer({
+      outbox: this.outbox,
+      connection,
+      serviceSecret: options.secret,
+      policy: this.policy,
+      resolve: options.resolve ?? resolveByDns,
+      timeoutMs: options.timeoutMs,
+      firstBackOffMs: options.firstBackOffMs,
+      log,
+      onOutcome,
+      ...(ca === undefined ? {} : { ca }),
+    });
+  }
+
+  start(): void {
+    this.mover.start();
+    this.deliverer.start();
+  }
+
+  /** A run has ended. */
+  wake(): void {
+    this.mover.wake();
+  }
+
+  /** @returns why no callback is sent there, in words that follow the field's name, or null. */
+  faultOf(url: string): string | null {
+    return faultOf(url, this.policy);
+  }
+
+  secretOf(tenant: string): string {
+    return tenantSecret(this.options.secret, tenant);
+  }
+
+  async counts(): Promise<CallbackCounts> {
+    const [outbox, jobs] = await Promise.all([
+      this.outbox.count(),
+      this.queue.getJobCounts('waiting', 'delayed', 'active', 'failed'),
+    ]);
+    const { waiting = 0, delayed = 0, active = 0, failed = 0 } = jobs;
+    return { outbox, waiting, delayed, active, failed };
+  }
+
+  /** Those that were given up, the latest first. */
+  async failed(): Promise<FailedCallback[]> {
+    const jobs = await this.queue.getFailed(0, MOST_SHOWN - 1);
+    const targets = await this.outbox.targets(jobs.map((job) => job.data.id));
+    return jobs.map((job, i) => ({
+      id: job.data.id,
+      tenant: targets[i]?.tenant ?? null,
+      origin: originOf(targets[i]?.url),
+      attempts: job.attemptsMade,
+      reason: job.failedReason,
+      givenUpAt: new Date(job.finishedOn ?? job.timestamp).toISOString(),
+    }));
+  }
+
+  /** All attempts anew. @returns false when it is not among those that were given up. */
+  async retry(id: string): Promise<boolean> {
+    const job = await this.queue.getJob(id);
+    if (job === undefined || !(await job.isFailed())) return false;
+    await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
+    return true;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.mover.close(), this.deliverer.close()]);
+    await this.queue.close().catch(() => undefined);
+    this.options.connection.disconnect();
+  }
+}
+
+const callbackQueueOptions = (connection: RedisConnection): QueueOptions => ({
+  connection,
+  prefix: QUEUE_PREFIX,
+  // Both would be commands at start-up, when Redis need not be there yet.
+  skipVersionCheck: true,
+  skipMetasUpdate: true,
+});
+
+const originOf = (url: string | undefined): string | null =>
+  url !== undefined && URL.canParse(url) ? new URL(url).origin : null;

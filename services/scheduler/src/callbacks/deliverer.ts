@@ -1,0 +1,164 @@
+import { CALLBACK_QUEUE, type CallbackJob, MAX_CALLBACK_RESULT_BYTES } from '@sandpiper/contracts';
+import { type CallbackOutbox, type CallbackTarget, QUEUE_PREFIX, UNLIMITED } from '@sandpiper/store';
+import type { Logger } from '@sandpiper/telemetry';
+import { DelayedError, type Job, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
+import type { AddressPolicy } from './address-policy.js';
+import { destinationOf, RefusedDestination, type Resolve } from './destination.js';
+import { post, Unreachable } from './post.js';
+import { signatureOf, tenantSecret } from './signature.js';
+import { Turns } from './turns.js';
+
+/** Callbacks that one scheduler sends at the same time; each may hold a body of some megabytes. */
+const PLACES = 16;
+
+/** The waits between attempts: the first, each three times the one before, and none longer than the last figure. */
+const BACK_OFF_FACTOR = 3;
+const LONGEST_BACK_OFF_MS = 60 * 60 * 1000;
+
+/** One that has no turn comes again after this time or up to twice as long, milliseconds. */
+const TURN_LATER_MS = 2_000;
+
+/** Of a scheduler that died: its callbacks are sent by another after so long, milliseconds; half of it is a sign of life. */
+const LOCK_MS = 15_000;
+const LOOK_FOR_DEAD_MS = 5_000;
+
+/** At the end, what is being sent may end within this time, milliseconds; the rest another scheduler sends again. */
+const CLOSE_MS = 5_000;
+
+/** `retry`: an attempt that failed and is made again. */
+export type CallbackOutcome = 'delivered' | 'retry' | 'given-up';
+
+export interface DelivererOptions {
+  readonly outbox: CallbackOutbox;
+  /** Patient, for the worker alone; it is closed by whoever made it. */
+  readonly connection: WorkerOptions['connection'];
+  readonly serviceSecret: string;
+  readonly policy: AddressPolicy;
+  readonly resolve: Resolve;
+  readonly timeoutMs: number;
+  readonly firstBackOffMs: number;
+  readonly ca?: string;
+  readonly log: Logger;
+  readonly onOutcome: (outcome: CallbackOutcome) => void;
+}
+
+/**
+ * Sends callbacks, each at least once: an attempt whose answer is lost is made again, and so is one that a scheduler died
+ * over. The receiver tells them by `Sandpiper-Delivery`.
+ */
+export class CallbackDeliverer {
+  private readonly turns = new Turns(PLACES);
+  private readonly worker: Worker<CallbackJob>;
+
+  constructor(private readonly options: DelivererOptions) {
+    this.worker = new Worker<CallbackJob>(CALLBACK_QUEUE, (job, token) => this.process(job, token), {
+      connection: options.connection,
+      prefix: QUEUE_PREFIX,
+      concurrency: PLACES,
+      lockDuration: LOCK_MS,
+      stalledInterval: LOOK_FOR_DEAD_MS,
+      // A death of the scheduler in the middle is no fault of the callback's.
+      maxStalledCount: UNLIMITED,
+      autorun: false,
+      skipVersionCheck: true,
+      settings: { backoffStrategy: (attempt) => backOffMs(attempt, options.firstBackOffMs) },
+    });
+    this.worker.on('error', (error) => options.log.debug({ reason: error.message }, 'callbacks'));
+  }
+
+  start(): void {
+    this.worker.run().catch((error: unknown) => {
+      this.options.log.error({ err: error }, 'the sender of callbacks ended');
+    });
+  }
+
+  async close(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), CLOSE_MS);
+    });
+    const closed = this.worker.close().catch(() => undefined);
+    if ((await Promise.race([closed, late])) === 'late') void this.worker.close(true).catch(() => undefined);
+    clearTimeout(timer);
+  }
+
+  private async process(job: Job<CallbackJob>, token: string | undefined): Promise<void> {
+    const { outbox, log, onOutcome } = this.options;
+    const { id } = job.data;
+    const attempt = job.attemptsMade + 1;
+    try {
+      const [target] = await outbox.targets([id]);
+      if (!target) throw new UnrecoverableError('the run is not kept any more');
+      await this.attempt(job, token, target, attempt);
+      onOutcome('delivered');
+      log.info({ runId: id, attempt }, 'a callback was delivered');
+    } catch (error) {
+      if (error instanceof DelayedError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      const final = error instanceof UnrecoverableError || attempt >= (job.opts.attempts ?? 1);
+      onOutcome(final ? 'given-up' : 'retry');
+      if (final) log.warn({ runId: id, attempt, reason }, 'a callback was given up');
+      else log.info({ runId: id, attempt, reason }, 'a callback failed and is tried again');
+      throw error;
+    }
+  }
+
+  private async attempt(
+    job: Job<CallbackJob>,
+    token: string | undefined,
+    target: CallbackTarget,
+    attempt: number,
+  ): Promise<void> {
+    const { origin } = new URL(target.url);
+    const turn = this.turns.enter(target.tenant, origin);
+    if (turn === 'busy') {
+      await job.moveToDelayed(Date.now() + TURN_LATER_MS * (1 + Math.random()), token);
+      throw new DelayedError();
+    }
+    if (turn === 'resting') throw new Error('nobody answers there for now');
+    let reached = true;
+    try {
+      const status = await this.send(job.data.id, target, attempt);
+      if (status < 200 || status > 299) throw new Error(`the answer was ${status}`);
+    } catch (error) {
+      reached = !(error instanceof Unreachable);
+      throw error instanceof RefusedDestination ? new UnrecoverableError(error.message) : error;
+    } finally {
+      this.turns.leave(target.tenant, origin, reached);
+    }
+  }
+
+  /** @returns the status of the answer. */
+  private async send(id: string, target: CallbackTarget, attempt: number): Promise<number> {
+    const { policy, resolve, timeoutMs, serviceSecret, ca } = this.options;
+    const signal = AbortSignal.timeout(timeoutMs);
+    const destination = await destinationOf(target.url, policy, resolve, signal).catch((error: unknown) => {
+      if (error instanceof RefusedDestination) throw error;
+      throw new Unreachable(error instanceof Error ? error.message : String(error));
+    });
+    const body = await this.bodyOf(id);
+    const secret = tenantSecret(serviceSecret, target.tenant);
+    const headers = {
+      'Content-Type': 'application/json',
+      'User-Agent': 'sandpiper',
+      'Sandpiper-Delivery': id,
+      'Sandpiper-Attempt': String(attempt),
+      'Sandpiper-Signature': signatureOf(secret, body, Math.floor(Date.now() / 1000)),
+    };
+    return post({ destination, body, headers, signal, ...(ca === undefined ? {} : { ca }) });
+  }
+
+  /** As callbackBodySchema of contracts; the result stands in it as it was stored. */
+  private async bodyOf(id: string): Promise<string> {
+    const result = await this.options.outbox.resultText(id, MAX_CALLBACK_RESULT_BYTES);
+    if (result === undefined) throw new UnrecoverableError('the run is not kept any more');
+    const run = `{"id":${JSON.stringify(id)},"state":"done","result":${result ?? 'null'}}`;
+    return `{"event":"run.ended","run":${run}${result === null ? ',"resultOmitted":true' : ''}}`;
+  }
+}
+
+/** Between half and all of it, by chance: callbacks that failed together do not come again together. */
+export function backOffMs(attempt: number, firstMs: number): number {
+  const longest = Math.min(firstMs * BACK_OFF_FACTOR ** (attempt - 1), LONGEST_BACK_OFF_MS);
+  return Math.round(longest * (0.5 + Math.random() / 2));
+}

@@ -1,0 +1,88 @@
+import { CALLBACK_JOB_NAME, callbackJobOptions, type CallbackOutbox } from '@sandpiper/store';
+import type { CallbackJob } from '@sandpiper/contracts';
+import type { Logger } from '@sandpiper/telemetry';
+import type { Queue } from 'bullmq';
+
+/** Moved in one go: one step of Redis is not to hold up the others. */
+const MOST_AT_ONCE = 250;
+
+/** So long what was taken is ours, milliseconds. Moving it takes two round trips. */
+const LEASE_MS = 15_000;
+
+/** Without events, look this often, milliseconds; with them not more often than {@link LEAST_GAP_MS}. */
+const TICK_MS = 1_000;
+const LEAST_GAP_MS = 100;
+
+export interface OutboxMoverOptions {
+  readonly outbox: CallbackOutbox;
+  readonly queue: Queue<CallbackJob>;
+  readonly attempts: number;
+  readonly log: Logger;
+  /** Whether Redis is there. */
+  readonly up: () => boolean;
+  readonly leaseMs?: number;
+}
+
+/**
+ * Moves callbacks from the outbox to their queue. Several schedulers may do so at once: what one has taken is leased. One
+ * that dies before the queue has them leaves them to the next when the lease is over; one that dies after it adds nothing
+ * twice, for the queue knows their ids.
+ */
+export class OutboxMover {
+  private timer: NodeJS.Timeout | null = null;
+  private soon: NodeJS.Timeout | null = null;
+  private working: Promise<void> | null = null;
+  private closed = false;
+
+  constructor(private readonly options: OutboxMoverOptions) {}
+
+  start(): void {
+    this.timer = setInterval(() => this.move(), TICK_MS);
+    this.move();
+  }
+
+  /** A run has ended; it may have a callback. Many calls are one look. */
+  wake(): void {
+    if (this.closed) return;
+    this.soon ??= setTimeout(() => {
+      this.soon = null;
+      this.move();
+    }, LEAST_GAP_MS);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    if (this.timer !== null) clearInterval(this.timer);
+    if (this.soon !== null) clearTimeout(this.soon);
+    await this.working;
+  }
+
+  private move(): void {
+    if (this.closed || !this.options.up()) return;
+    this.working ??= this.moveAll()
+      .catch((error: unknown) => {
+        // Redis went away or has no memory: what was taken is taken again when its lease is over.
+        this.options.log.debug({ reason: (error as Error).message }, 'could not move callbacks');
+      })
+      .finally(() => {
+        this.working = null;
+      });
+  }
+
+  private async moveAll(): Promise<void> {
+    const { outbox, queue, attempts, leaseMs = LEASE_MS } = this.options;
+    for (;;) {
+      const ids = await outbox.take(leaseMs, MOST_AT_ONCE);
+      if (ids.length === 0) return;
+      await queue.addBulk(
+        ids.map((id) => ({
+          name: CALLBACK_JOB_NAME,
+          data: { version: 1 as const, id },
+          opts: callbackJobOptions(id, attempts),
+        })),
+      );
+      await outbox.handedOver(ids);
+      if (ids.length < MOST_AT_ONCE || this.closed) return;
+    }
+  }
+}

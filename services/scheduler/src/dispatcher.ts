@@ -1,0 +1,166 @@
+import type { RunJob } from '@sandpiper/contracts';
+import {
+  type Backlog,
+  JOB_NAME,
+  jobOptions,
+  type NodeRegistry,
+  type RunStore,
+  type BatchStore,
+} from '@sandpiper/store';
+import type { Logger } from '@sandpiper/telemetry';
+import type { Queue } from 'bullmq';
+
+/** Runs that are handed over in one go: one step of Redis is not to hold up the others. */
+const MOST_AT_ONCE = 250;
+
+/** Runs with the queue for each cell that is alive: one that it takes next, and one more while we fetch another. */
+const WINDOW_PER_CELL = 2;
+
+/** A run that waits with the queue is out of its tenant's turn: so few that nobody notices, enough for one node's start. */
+const LEAST_WINDOW = 2;
+
+/** Without events, look this often, milliseconds. */
+const TICK_MS = 1_000;
+
+/** After so long without a claim a run is handed to the queue again; the queue knows it if it still has it. */
+const SILENT_DISPATCHED_MS = 10_000;
+
+/** After so long a running run is looked for in the queue. */
+const SILENT_RUNNING_MS = 60_000;
+
+/** A batch that is not whole after so long has no client any more. */
+const STAGING_MS = 60 * 60 * 1000;
+
+export interface DispatcherOptions {
+  readonly store: RunStore;
+  readonly batches: BatchStore;
+  readonly backlog: Backlog;
+  readonly nodes: NodeRegistry;
+  readonly queue: Queue<RunJob>;
+  readonly log: Logger;
+  /** Whether Redis is there. */
+  readonly up: () => boolean;
+  /** A run was with nobody any more. */
+  readonly onHandedOverAgain?: () => void;
+}
+
+/**
+ * Feeds the queue from the backlogs of the tenants, so few runs at a time that the order of the tenants is decided late.
+ * Several schedulers may do so at once: taking from the backlog is one step of Redis. What a scheduler that died has
+ * taken and not handed over, another hands over later.
+ */
+export class Dispatcher {
+  private window = LEAST_WINDOW;
+  private timer: NodeJS.Timeout | null = null;
+  private working: Promise<void> | null = null;
+  private wanted = false;
+  private nodesWanted = true;
+  private sweptAt = 0;
+  private closed = false;
+
+  constructor(private readonly options: DispatcherOptions) {}
+
+  /** Runs that may be with the queue unclaimed. */
+  get currentWindow(): number {
+    return this.window;
+  }
+
+  start(): void {
+    this.timer = setInterval(() => this.nodesChanged(), TICK_MS);
+    this.wake();
+  }
+
+  /** There may be something to hand over: a run came, one ended. Cheap; many calls are one pass. */
+  wake(): void {
+    this.wanted = true;
+    this.working ??= this.work().finally(() => {
+      this.working = null;
+      if (this.wanted && !this.closed && this.options.up()) this.wake();
+    });
+  }
+
+  /** There may be more or fewer cells than before. */
+  nodesChanged(): void {
+    this.nodesWanted = true;
+    this.wake();
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    if (this.timer !== null) clearInterval(this.timer);
+    await this.working;
+  }
+
+  private async work(): Promise<void> {
+    // What comes in the same turn of the loop is served by the same pass.
+    await new Promise(setImmediate);
+    try {
+      while (this.wanted && !this.closed && this.options.up()) {
+        this.wanted = false;
+        if (this.nodesWanted) await this.measureWindow();
+        await this.fill();
+        await this.sweep();
+      }
+    } catch (error) {
+      // Redis went away or has no memory: the next event or tick tries again.
+      this.wanted = false;
+      this.options.log.debug({ reason: (error as Error).message }, 'could not hand over runs');
+    }
+  }
+
+  private async measureWindow(): Promise<void> {
+    this.nodesWanted = false;
+    // A node that is not ready because one of its cells dies all the time still takes runs in the others.
+    const alive = (await this.options.nodes.list())
+      .filter(({ state }) => state === 'ready' || state === 'not-ready')
+      .flatMap(({ cells }) => cells)
+      .filter(({ state }) => state === 'idle' || state === 'busy').length;
+    // Without a node nothing leaves the backlog: there it can be cancelled, and its turn is decided when one comes.
+    this.window = alive === 0 ? 0 : Math.max(LEAST_WINDOW, alive * WINDOW_PER_CELL);
+  }
+
+  private async fill(): Promise<void> {
+    for (;;) {
+      const ids = await this.options.backlog.dispatch(this.window, MOST_AT_ONCE);
+      if (ids.length > 0) await this.handOver(ids);
+      if (ids.length < MOST_AT_ONCE) return;
+    }
+  }
+
+  private async handOver(ids: readonly string[]): Promise<void> {
+    await this.options.queue.addBulk(
+      ids.map((id) => ({ name: JOB_NAME, data: { version: 2 as const, id }, opts: jobOptions(id) })),
+    );
+  }
+
+  /** What has been silent for long is looked at: it was lost between two steps of somebody who died, or still waits. */
+  private async sweep(): Promise<void> {
+    const now = performance.now();
+    if (now - this.sweptAt < TICK_MS) return;
+    this.sweptAt = now;
+    const { backlog, batches, log } = this.options;
+    const silent = [
+      ...(await backlog.silentDispatched(SILENT_DISPATCHED_MS)),
+      ...(await backlog.silentRunning(SILENT_RUNNING_MS)),
+    ];
+    for (const id of silent) await this.handOverAgain(id);
+    for (const id of await batches.begunBefore(Date.now() - STAGING_MS)) {
+      log.info({ batchId: id }, 'a batch that never became whole was dropped');
+      await batches.drop(id);
+    }
+  }
+
+  private async handOverAgain(id: string): Promise<void> {
+    const { store, queue, backlog, log } = this.options;
+    const facts = await store.runFacts(id);
+    if (facts === null || facts.state === 'done') return backlog.forgetSilent(id);
+    const job = await queue.getJob(id);
+    if (job !== undefined) {
+      if (!(await job.isFailed())) return;
+      await job.remove();
+    }
+    log.warn({ runId: id }, 'a run that the queue did not have was handed over again');
+    this.options.onHandedOverAgain?.();
+    await this.handOver([id]);
+  }
+}

@@ -1,0 +1,96 @@
+import type { NodeView } from '@sandpiper/contracts';
+import type {
+  Backlog,
+  BatchStore,
+  DeadLetterStore,
+  NodeRegistry,
+  RedisConnection,
+  RunStore,
+} from '@sandpiper/store';
+import type { SchedulerSnapshot } from '@sandpiper/telemetry';
+import type { Callbacks } from './callbacks/callbacks.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { RedisGate } from './redis-gate.js';
+
+/** What a scrape looks at. */
+export interface Measured {
+  readonly redis: RedisConnection;
+  readonly gate: RedisGate;
+  readonly store: RunStore;
+  readonly batches: BatchStore;
+  readonly backlog: Backlog;
+  readonly nodes: NodeRegistry;
+  readonly deadLetters: DeadLetterStore;
+  readonly dispatcher: Dispatcher;
+  readonly callbacks: Callbacks | null;
+}
+
+/** All that Redis knows, in a dozen commands. Null when it is away. */
+export async function takeSnapshot(measured: Measured): Promise<SchedulerSnapshot | null> {
+  try {
+    return await measured.gate.run(() => readAll(measured));
+  } catch {
+    return null;
+  }
+}
+
+async function readAll(measured: Measured): Promise<SchedulerSnapshot> {
+  const { redis, store, batches, backlog, nodes, deadLetters, dispatcher, callbacks } = measured;
+  const asked = performance.now();
+  await store.ping();
+  const pingSeconds = (performance.now() - asked) / 1000;
+  const [depth, tenants, inflight, finished, views, dead, stagingBatches, callbackCounts, memory] =
+    await Promise.all([
+      backlog.counts(),
+      backlog.byTenant(),
+      backlog.inflight(),
+      store.finishedCounts(),
+      nodes.list(),
+      deadLetters.count(),
+      batches.stagingCount(),
+      callbacks === null ? null : callbacks.counts(),
+      memoryOf(redis),
+    ]);
+  return {
+    pingSeconds,
+    depth,
+    window: dispatcher.currentWindow,
+    tenants,
+    inflight,
+    finished,
+    nodes: nodesByState(views),
+    cells: cellsByState(views),
+    deadLetters: dead,
+    stagingBatches,
+    callbacks: callbackCounts === null ? null : { ...callbackCounts },
+    memory,
+  };
+}
+
+function nodesByState(views: readonly NodeView[]): Record<NodeView['state'], number> {
+  const counts = { ready: 0, 'not-ready': 0, draining: 0, lost: 0 };
+  for (const { state } of views) counts[state] += 1;
+  return counts;
+}
+
+function cellsByState(views: readonly NodeView[]): Record<NodeView['cells'][number]['state'], number> {
+  const counts = { starting: 0, idle: 0, busy: 0, failed: 0 };
+  for (const view of views) {
+    if (view.state === 'lost') continue;
+    for (const { state } of view.cells) counts[state] += 1;
+  }
+  return counts;
+}
+
+/** A user of Redis with few rights may not ask; in a cluster one of many servers would answer, so nobody is asked. */
+async function memoryOf(redis: RedisConnection): Promise<SchedulerSnapshot['memory']> {
+  if (redis.isCluster) return null;
+  try {
+    const text = await redis.info('memory');
+    const field = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)?.[1]);
+    return { used: field('used_memory'), max: field('maxmemory') };
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('NOPERM')) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,69 @@
+import { callbackSecretSchema, failedCallbacksSchema } from '@sandpiper/contracts';
+import { z } from 'zod';
+import { identityOf } from '../auth.js';
+import type { Callbacks } from '../callbacks/callbacks.js';
+import type { App, Context } from '../context.js';
+import { notFound, Problem } from '../problems.js';
+import { idParamsSchema, refusals } from './common.js';
+
+const tags = ['callbacks'];
+
+/** For receivers: what to check callbacks by. For those who run the service: what became of callbacks. */
+export function callbackRoutes(app: App, context: Context): void {
+  const { gate } = context;
+  const callbacks = (): Callbacks => {
+    if (context.callbacks !== null) return context.callbacks;
+    throw new Problem(
+      'not-found',
+      'this service sends no callbacks: SANDPIPER_CALLBACK_SECRET is not set there',
+    );
+  };
+
+  app.get(
+    '/v1/callback-secret',
+    {
+      config: { scope: 'submit' },
+      schema: {
+        summary: 'What the callbacks of your tenant are signed with',
+        description: 'Whoever holds it can make callbacks that look like ours: keep it as you keep a key.',
+        tags,
+        response: { 200: callbackSecretSchema, ...refusals },
+      },
+    },
+    (request, reply) => {
+      const { tenant } = identityOf(request);
+      void reply.header('Cache-Control', 'no-store');
+      return { tenant, secret: callbacks().secretOf(tenant) };
+    },
+  );
+
+  app.get(
+    '/v1/callbacks/failed',
+    {
+      config: { scope: 'admin' },
+      schema: {
+        summary: 'Callbacks that were given up, the latest first',
+        tags,
+        response: { 200: failedCallbacksSchema, ...refusals },
+      },
+    },
+    async () => ({ callbacks: await gate.run(() => callbacks().failed()) }),
+  );
+
+  app.post(
+    '/v1/callbacks/failed/:id/retry',
+    {
+      config: { scope: 'admin' },
+      schema: {
+        summary: 'Send a callback again that was given up, with all attempts anew',
+        tags,
+        params: idParamsSchema,
+        response: { 202: z.void(), ...refusals },
+      },
+    },
+    async (request, reply) => {
+      if (!(await gate.run(() => callbacks().retry(request.params.id)))) throw notFound('failed callback');
+      return reply.code(202).send();
+    },
+  );
+}

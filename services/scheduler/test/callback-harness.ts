@@ -1,0 +1,71 @@
+import type { RunRequest } from '@sandpiper/contracts';
+import {
+  connectFailFast,
+  connectPatient,
+  connectSubscriber,
+  type RedisConnection,
+  type RedisTarget,
+  RunStore,
+  syntheticResult,
+} from '@sandpiper/store';
+import { createLogger } from '@sandpiper/telemetry';
+import { parseNetworks } from '../src/callbacks/address-policy.js';
+import type { CallbackOptions } from '../src/callbacks/callbacks.js';
+import { buildApp, type AppDeps } from '../src/index.js';
+
+export type CallbackApp = Awaited<ReturnType<typeof buildApp>>;
+
+export const SERVICE_SECRET = 'a-secret-of-the-service-for-tests-0123456789';
+
+interface Options extends Partial<Omit<CallbackOptions, 'allow'>> {
+  readonly allow?: string;
+  readonly auth?: AppDeps['auth'];
+}
+
+/** The API with callbacks that are tried again soon, against a Redis of the test's; ready when it resolves. */
+export async function startCallbackApp(
+  target: RedisTarget,
+  { allow = '127.0.0.0/8', auth = { on: false, adminKey: null }, ...options }: Options = {},
+): Promise<{ app: CallbackApp; redis: RedisConnection; ends: (id: string) => Promise<void> }> {
+  const redis = connectFailFast(target, 5_000);
+  const subscriber = connectSubscriber(target);
+  const app = await buildApp({
+    redis,
+    subscriber,
+    log: createLogger({ service: 'test', level: 'silent' }),
+    bodyLimit: 16 * 1024 * 1024,
+    batchLimit: 16 * 1024 * 1024,
+    maxQueue: 1000,
+    retention: { retentionSeconds: 1000 },
+    auth,
+    callbacks: {
+      secret: SERVICE_SECRET,
+      allow: parseNetworks(allow),
+      attempts: 4,
+      firstBackOffMs: 20,
+      timeoutMs: 10_000,
+      connection: connectPatient(target),
+      ...options,
+    },
+  });
+  await app.ready();
+  if (redis.status !== 'ready') await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+  return { app, redis, ends: (id) => endRun(new RunStore(redis), id) };
+}
+
+/** As a node would: takes the run and writes a result. */
+export async function endRun(store: RunStore, id: string, message = 'ended by the test'): Promise<void> {
+  const claim = await store.claim(id, 'n', 0);
+  const facts = await store.runFacts(id);
+  if (claim.verdict !== 'run' || facts === null) throw new Error(`claim: ${claim.verdict}`);
+  const { limits, engine } = facts;
+  const base = { id, limits, engine, attempt: claim.attempt, node: 'n', cell: 0 };
+  const result = syntheticResult({ ...base, status: 'internal-error', message });
+  await store.finish({ ...result, status: 'ok', exitCode: 0, message: null, stdout: message }, claim.attempt);
+}
+
+export async function submit(app: CallbackApp, request: Partial<RunRequest>): Promise<string> {
+  const reply = await app.inject({ method: 'POST', url: '/v1/runs', payload: { source: '', ...request } });
+  if (reply.statusCode !== 202) throw new Error(reply.body);
+  return reply.json<{ id: string }>().id;
+}

@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import type { NodeReport } from '@sandpiper/contracts';
+import type { NodeRegistry } from '@sandpiper/store';
+
+/** Signs of life in one lease: one that is lost is not the end. */
+const SIGNS_PER_LEASE = 4;
+
+/** More often than this nobody needs to know, milliseconds. */
+const LEAST_MS = 100;
+const MOST_MS = 1_000;
+
+export interface NodeReporterOptions {
+  readonly registry: NodeRegistry;
+  readonly name: string;
+  /** Silent for longer than this, the node is taken for lost, milliseconds. */
+  readonly leaseMs: number;
+  readonly engines: readonly string[];
+  readonly state: () => NodeReport['state'];
+  readonly cells: () => NodeReport['cells'];
+  readonly warnings: () => readonly string[];
+  /** Whether Redis is there. */
+  readonly up: () => boolean;
+}
+
+/** Tells the service again and again that this node is there, and at once when it can do more or less than before. */
+export class NodeReporter {
+  private readonly startedAt = new Date().toISOString();
+  private timer: NodeJS.Timeout | null = null;
+  /** What matters to whoever hands out runs, as it was told last. */
+  private told = '';
+
+  constructor(private readonly options: NodeReporterOptions) {}
+
+  start(): void {
+    const { leaseMs } = this.options;
+    const interval = Math.min(MOST_MS, Math.max(LEAST_MS, leaseMs / SIGNS_PER_LEASE));
+    this.timer = setInterval(() => void this.report(), interval);
+    void this.report();
+  }
+
+  /** Something about the node has changed: its cells, or whether it takes runs. */
+  changed(): void {
+    if (this.timer !== null && this.told !== this.ability()) void this.report();
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+    this.timer = null;
+  }
+
+  /** The last word. */
+  async leave(): Promise<void> {
+    this.stop();
+    await this.options.registry.leave(this.options.name);
+  }
+
+  private async report(): Promise<void> {
+    const { registry, name, leaseMs, engines, state, cells, warnings, up } = this.options;
+    // Commands would wait for Redis, one for each interval that it is away.
+    if (!up()) return;
+    const ability = this.ability();
+    const announce = ability !== this.told;
+    this.told = ability;
+    const report: NodeReport = {
+      name,
+      state: state(),
+      cells: cells(),
+      engines: [...engines],
+      version: VERSION,
+      startedAt: this.startedAt,
+      leaseMs,
+      warnings: [...warnings()],
+    };
+    await registry.report(report, announce).catch(() => {
+      this.told = '';
+    });
+  }
+
+  /** What the node can do: whether it takes runs, and in how many cells. */
+  private ability(): string {
+    const { state, cells } = this.options;
+    const alive = cells().filter((cell) => cell.state === 'idle' || cell.state === 'busy').length;
+    return `${state()} ${alive}`;
+  }
+}
+
+const VERSION = (
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;

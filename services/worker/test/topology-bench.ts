@@ -1,0 +1,131 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { RunState } from '@sandpiper/contracts';
+import { redisSettings } from '@sandpiper/store';
+import { createLogger, createNodeMetrics, type ServiceMessage } from '@sandpiper/telemetry';
+import type { RedisVariables } from '@sandpiper/testkit';
+import { expect, vi } from 'vitest';
+import { WorkerNode } from '../src/index.js';
+import { fakeCells } from './fake-cell.js';
+
+export const patience = { timeout: 60_000, interval: 50 };
+
+/** What a request answers; null when the server cannot serve it now. */
+type Served = { readonly status: number; readonly body: unknown };
+
+/**
+ * A scheduler (the real process) and a node (in this one) on the same Redis. A program that begins with `hold` runs
+ * until it is released or cancelled, every other ends at once.
+ */
+export class TopologyBench {
+  private node: WorkerNode | null = null;
+  private readonly released = new Set<string>();
+  private readonly releases = new EventEmitter();
+
+  private constructor(
+    private readonly scheduler: ChildProcess,
+    private readonly url: string,
+  ) {}
+
+  static async start(variables: RedisVariables): Promise<TopologyBench> {
+    const [scheduler, url] = await startScheduler(variables);
+    const bench = new TopologyBench(scheduler, url);
+    const cells = fakeCells(async (source) => {
+      while (source.startsWith('hold') && !bench.released.has(source)) await once(bench.releases, source);
+      return 'ok' as const;
+    });
+    bench.node = await WorkerNode.start({
+      ...cells,
+      name: 'n1',
+      redis: redisSettings(variables),
+      cpus: [null, null],
+      metrics: createNodeMetrics('n1'),
+      log: createLogger({ service: 'test', level: 'silent' }),
+      graceMs: 0,
+      lockMs: 2_000,
+      stalledIntervalMs: 500,
+    });
+    await vi.waitFor(() => expect(bench.node?.ready).toBe(true), patience);
+    return bench;
+  }
+
+  /** Lets a program end that holds, in whichever attempt. */
+  release(source: string): void {
+    this.released.add(source);
+    this.releases.emit(source);
+  }
+
+  async request(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<Served> {
+    const reply = await fetch(`${this.url}${path}`, {
+      method,
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    return { status: reply.status, body: await reply.json() };
+  }
+
+  async submit(source: string): Promise<string> {
+    const { status, body } = await this.request('POST', '/v1/runs', { source });
+    expect(status).toBe(202);
+    return (body as { id: string }).id;
+  }
+
+  /**
+   * As a client that does not give up: the same request under the same key until it is accepted.
+   * @returns the run's id, and every status that it was answered with on the way.
+   */
+  async insist(source: string, idempotencyKey: string): Promise<{ id: string; statuses: number[] }> {
+    const statuses: number[] = [];
+    const id = await vi.waitFor(async () => {
+      const { status, body } = await this.request('POST', '/v1/runs', { source, idempotencyKey });
+      statuses.push(status);
+      if (status !== 202) throw new Error(`answered with ${status}`);
+      return (body as { id: string }).id;
+    }, patience);
+    return { id, statuses };
+  }
+
+  /** The run when it has ended, with a wait that an event ends; asked again while Redis is away. */
+  ended(id: string): Promise<RunState> {
+    return vi.waitFor(async () => {
+      const { status, body } = await this.request('GET', `/v1/runs/${id}?wait=30`);
+      if (status !== 200) throw new Error(`answered with ${status}`);
+      const run = body as RunState;
+      if (run.state !== 'done') throw new Error(`${id} is ${run.state}`);
+      return run;
+    }, patience);
+  }
+
+  becomesRunning(id: string): Promise<void> {
+    return vi.waitFor(async () => {
+      expect((await this.request('GET', `/v1/runs/${id}`)).body).toMatchObject({ state: 'running' });
+    }, patience);
+  }
+
+  async stop(): Promise<void> {
+    await this.node?.drain();
+    this.scheduler.kill('SIGTERM');
+    if (this.scheduler.exitCode === null) await once(this.scheduler, 'exit');
+  }
+}
+
+async function startScheduler(variables: RedisVariables): Promise<[ChildProcess, string]> {
+  const entry = fileURLToPath(new URL('../../scheduler/dist/main.js', import.meta.url));
+  const own = { SANDPIPER_PORT: '0', SANDPIPER_LOG_LEVEL: 'fatal', SANDPIPER_REDIS_TIMEOUT_MS: '1000' };
+  const child = spawn(process.execPath, [entry], {
+    env: { ...process.env, ...own, ...variables },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const url = await new Promise<string>((resolve, reject) => {
+    let address = '';
+    child.on('message', (message) => {
+      const told = message as ServiceMessage;
+      if (told.type === 'listening') address = told.url;
+      else resolve(address);
+    });
+    child.once('exit', (code) => reject(new Error(`the scheduler ended with ${code}`)));
+  });
+  return [child, url];
+}
