@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import type { RunRequest, RunResult } from '@sandpiper/contracts';
@@ -25,6 +26,9 @@ export interface CellOptions {
   readonly onUnprepared?: (why: string) => void;
 }
 
+/** How long a thread may take to load its modules, milliseconds; only how long {@link Cell.close} waits hangs on it. */
+const LOADS_WITHIN_MS = 30_000;
+
 /** The cell cannot run anything any more; its run, if it had one, is to be tried elsewhere. */
 export class CellDiedError extends Error {
   override readonly name = 'CellDiedError';
@@ -45,6 +49,8 @@ export class Cell {
     private readonly options: CellOptions,
     private readonly keeper: KeeperProcess,
     private readonly pool: Piscina,
+    /** Resolves when the thread has loaded its modules, or has ended. */
+    private readonly loaded: Promise<void>,
     /** Resolves when the cell is no more: with null after `close()`, else with what killed it. */
     readonly closed: Promise<Error | null>,
   ) {
@@ -61,16 +67,25 @@ export class Cell {
     const keeper = await KeeperProcess.start(options.groups);
     const pool = new Piscina({
       filename: fileURLToPath(new URL('thread.js', import.meta.url)),
-      minThreads: 1,
+      // Started by the first task and never again: a pool that keeps a minimum replaces a thread that has died, and a cell
+      // whose thread has died is at its end.
+      minThreads: 0,
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
       // An idle thread that waits in Atomics.wait would freeze its own event loop, and with it its orderly end.
       atomics: 'disabled',
     });
-    const closed: Promise<Error | null> = Promise.race([keeper.ended, endOfThread(pool)]).then(
+    const first = pool.run(null) as Promise<ThreadAnswer>;
+    const threadEnded = endOfThread(pool);
+    // A task whose thread ends before it has loaded waits for ever.
+    const loaded = Promise.race([first, threadEnded]).then(
+      () => {},
+      () => {},
+    );
+    const closed: Promise<Error | null> = Promise.race([keeper.ended, threadEnded]).then(
       (how): Error | null => (cell.#closing ? null : new CellDiedError(how)),
     );
-    const cell = new Cell(options, keeper, pool, closed);
+    const cell = new Cell(options, keeper, pool, loaded, closed);
     if ((options.profile ?? null) !== null) cell.#prepare();
     return cell;
   }
@@ -151,13 +166,16 @@ export class Cell {
   async close(): Promise<void> {
     this.#closing = true;
     await this.keeper.close();
+    // Node 20 ends the whole process when a thread is terminated that loads an ES module
+    // ("IsGraphAsync must be used on an instantiated module").
+    await Promise.race([this.loaded, sleep(LOADS_WITHIN_MS, undefined, { ref: false })]);
     await this.pool.destroy();
   }
 }
 
 /**
- * Resolves when the pool's one thread has ended, with a line that says how. The pool puts another in its place; but what the
- * first had open towards its keeper is lost, and with it the cell.
+ * Resolves when the pool's one thread has ended, with a line that says how. What it had open towards its keeper is lost with
+ * it, and so is the cell.
  */
 function endOfThread(pool: Piscina): Promise<string> {
   return new Promise((resolve) => {

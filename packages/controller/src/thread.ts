@@ -28,10 +28,12 @@ function ownThreadId(): number {
 export type ThreadAnswer =
   | { readonly result: RunResult; readonly wantsPreparing: boolean }
   | { readonly prepared: string | null }
+  | { readonly loaded: true }
   | { readonly refused: string };
 
-/** What Piscina calls in the cell's thread. */
-export default function runInThread(task: { job: GuestJob | null; place: CellPlace }): ThreadAnswer {
+/** What Piscina calls in the cell's thread. The first task is null: it has nothing to do but to be there. */
+export default function runInThread(task: { job: GuestJob | null; place: CellPlace } | null): ThreadAnswer {
+  if (task === null) return { loaded: true };
   try {
     const { keeper, warm } = heldFor(task.place);
     if (task.job === null) return { prepared: warm?.prepare() ?? null };

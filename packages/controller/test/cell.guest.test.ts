@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Cell, cgroupPlace } from '@sandpiper/controller';
 import type { Piscina } from 'piscina';
@@ -95,6 +96,25 @@ describe('a cell', () => {
     }
   });
 
+  it('can be closed while its thread loads', async () => {
+    for (let ms = 0; ms < 100; ms += 10) {
+      const cell = await Cell.start({ id: 1, cpu: null, node: null, rpython: null });
+      await sleep(ms);
+      await cell.close();
+    }
+  });
+
+  it('can be closed when its keeper dies at the moment at which its thread turns to it', async () => {
+    for (let round = 0; round < 4; round++) {
+      const cell = await Cell.start({ id: 1, cpu: null, node: null, rpython: null });
+      await (Reflect.get(cell, 'loaded') as Promise<void>);
+      const running = runSource(cell, FOREVER);
+      process.kill(keepers().at(-1) as number, 'SIGKILL');
+      await expect(running).rejects.toThrow();
+      await cell.close();
+    }
+  });
+
   it.each(['while it runs something', 'while it runs nothing'])(
     'that loses its thread says so, and leaves nothing behind: %s',
     async (when) => {
@@ -105,6 +125,7 @@ describe('a cell', () => {
         const busy = when === 'while it runs something';
         const failed = busy ? runSource(cell, FOREVER).catch((error: unknown) => error) : null;
         if (busy) await until(() => childrenOf(keeper).length > 0);
+        else await runSource(cell, 'print(1)');
         const [thread] = (Reflect.get(cell, 'pool') as Piscina).threads;
         // As one that runs out of memory, or that a fault of ours ends.
         await thread?.terminate();

@@ -98,8 +98,8 @@ export class KeeperClient {
   #unread = '';
 
   constructor(private readonly directory: string) {
-    this.#control = openSync(join(directory, 'control'), 'w');
-    this.#reports = openSync(join(directory, 'reports'), 'r');
+    this.#control = openEnd(directory, 'control', files.O_WRONLY);
+    this.#reports = openEnd(directory, 'reports', files.O_RDONLY);
   }
 
   /** Starts a guest; the caller closes it. */
@@ -146,8 +146,8 @@ export class KeeperClient {
   }
 
   #attach(pid: number): StartedGuest {
-    const requests = openSync(join(this.directory, 'requests'), 'r');
-    const replies = openSync(join(this.directory, 'replies'), 'w');
+    const requests = openEnd(this.directory, 'requests', files.O_RDONLY);
+    const replies = openEnd(this.directory, 'replies', files.O_WRONLY);
     const errors = openSync(join(this.directory, 'errors'), files.O_RDONLY | files.O_NONBLOCK);
     this.#send('attached');
     return new StartedGuest(pid, requests, replies, errors);
@@ -269,5 +269,24 @@ export class KeeperClient {
       if (n === 0) throw new KeeperError('the keeper is gone');
       this.#unread += bytes.toString('latin1', 0, n);
     }
+  }
+}
+
+/**
+ * Opens one end of a FIFO without waiting for another (fifo(7)): who waits for a keeper that has died meanwhile waits for
+ * ever, and a thread that hangs in open(2) can be ended by nobody. For a moment it holds both ends itself.
+ */
+function openEnd(directory: string, name: string, end: number): number {
+  const path = join(directory, name);
+  let both: number;
+  try {
+    both = openSync(path, files.O_RDWR);
+  } catch (error) {
+    throw new KeeperError(`the keeper is gone: ${(error as Error).message}`);
+  }
+  try {
+    return openSync(path, end);
+  } finally {
+    closeSync(both);
   }
 }

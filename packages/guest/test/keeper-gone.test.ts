@@ -1,0 +1,38 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+
+/** In a process of its own: a thread that hangs in open(2) can be ended by nothing less. */
+const CLIENT = `
+import { KeeperClient } from '@sandpiper/guest';
+try {
+  const keeper = new KeeperClient(process.argv[1]);
+  keeper.pinThread(1, 0);
+} catch (error) {
+  process.stdout.write(error.name + ': ' + error.message);
+}
+`;
+
+function turnTo(folder: string): string {
+  const ended = spawnSync(process.execPath, ['--input-type=module', '-e', CLIENT, folder], {
+    cwd: import.meta.dirname,
+    timeout: 10_000,
+    killSignal: 'SIGKILL',
+    encoding: 'utf8',
+  });
+  return ended.signal === null ? ended.stdout : `ended by ${ended.signal}`;
+}
+
+it('a keeper that has died is told from one that lets wait', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sandpiper-test-'));
+  try {
+    // As they lie there between a keeper's death and the removal of its folder: nobody has them open.
+    for (const name of ['control', 'reports']) execFileSync('mkfifo', [join(folder, name)]);
+    expect(turnTo(folder)).toMatch(/^KeeperError: the keeper is gone/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  expect(turnTo(folder)).toMatch(/^KeeperError: the keeper is gone/);
+});
