@@ -29,6 +29,7 @@ const OURS = '^(packages|services)/';
 
 /** @param {[string, string[]]} entry */
 function directionRule([folder, allowed]) {
+  /** @param {string} name */
   const folderOf = (name) => (name.includes('/') ? name : `packages/${name}`);
   const permitted = [`^${folder}/`, ...allowed.map((name) => `^${folderOf(name)}/`)];
   return {
