@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { FakeClock } from '@sandpiper/actor';
 import type { RunState } from '@sandpiper/contracts';
@@ -17,12 +18,16 @@ import { Processes, type Service } from './processes.js';
 const patience = { timeout: 60_000, interval: 10 };
 const policy = { firstBackOffMs: 20, maxBackOffMs: 400, maxFailures: 3, windowMs: 5_000 };
 
+/** Of this test alone, for what keepers leave behind is looked for: others on this host may have keepers too. */
+let folder: string;
 let redis: RedisServer;
 let processes: Processes;
 let scheduler: Service;
 const nodes: TestNode[] = [];
 
 beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sandpiper-supervision-'));
+  process.env['TMPDIR'] = folder;
   redis = await startRedis();
   processes = new Processes(redis);
   scheduler = await processes.scheduler();
@@ -35,6 +40,8 @@ afterEach(async () => {
 afterAll(async () => {
   await processes.kill();
   await redis.stop();
+  delete process.env['TMPDIR'];
+  rmSync(folder, { recursive: true, force: true });
 });
 
 interface TestNode {
