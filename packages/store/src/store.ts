@@ -54,6 +54,7 @@ export type Claim =
       readonly dispatchedAt: number | null;
       /** How often what ran it has died. */
       readonly deaths: number;
+      readonly tenant: string;
       readonly request: RunRequest;
       readonly trace: string;
     }
@@ -152,7 +153,7 @@ export class RunStore {
       Date.now(),
       MAX_DEATHS,
     );
-    const [verdict, attempt, submittedAt, deaths, request, , trace, dispatched] = reply as [
+    const [verdict, attempt, submittedAt, deaths, request, , trace, dispatched, tenant] = reply as [
       Claim['verdict'],
       number,
       number,
@@ -161,6 +162,7 @@ export class RunStore {
       string,
       string,
       string | null,
+      string,
     ];
     if (verdict === 'done' || verdict === 'missing') return { verdict };
     return {
@@ -169,6 +171,7 @@ export class RunStore {
       submittedAt,
       dispatchedAt: dispatched === null ? null : Number(dispatched),
       deaths,
+      tenant,
       request: JSON.parse(request) as RunRequest,
       trace,
     };

@@ -15,7 +15,13 @@ import {
   type RedisConnection,
   type Retention,
 } from '@sandpiper/store';
-import { countReconnects, createSchedulerMetrics, type Logger } from '@sandpiper/telemetry';
+import {
+  countReconnects,
+  createSchedulerMetrics,
+  type Logger,
+  NO_TRACING,
+  type Tracing,
+} from '@sandpiper/telemetry';
 import { Queue } from 'bullmq';
 import { fastify, type FastifyError } from 'fastify';
 import {
@@ -35,6 +41,7 @@ import { closePromptly } from './drain.js';
 import { takeSnapshot } from './metrics-snapshot.js';
 import { problemHandler } from './problems.js';
 import { RedisGate } from './redis-gate.js';
+import { traceRequests } from './request-spans.js';
 import { administrationRoutes } from './routes/administration.js';
 import { batchIntakeRoute, batchStreamRoutes } from './routes/batch-streams.js';
 import { batchRoutes } from './routes/batches.js';
@@ -55,6 +62,8 @@ export interface AppDeps {
   readonly maxQueue: number;
   readonly retention: Partial<Retention>;
   readonly auth: AuthOptions;
+  /** The caller closes it after the app. */
+  readonly tracing?: Tracing;
   /** Without it callbacks are refused. */
   readonly callbacks?: CallbackOptions;
   readonly ceilings?: LimitCeilings;
@@ -85,6 +94,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   app.removeContentTypeParser('text/plain');
   closePromptly(app);
   countRequests(app, context);
+  traceRequests(app, deps.tracing ?? NO_TRACING);
   await describeApi(app);
   authenticate(app, context.keys, context.gate, deps.auth);
   runRoutes(app, context);
@@ -137,6 +147,7 @@ function makeContext(deps: AppDeps): Context {
           log,
           up: () => gate.up,
           onOutcome: (outcome) => metrics.callbacks.inc({ outcome }),
+          tracing: deps.tracing ?? NO_TRACING,
         });
   const admission = new Admission(
     store,

@@ -2,7 +2,7 @@ import type { Clock, Inspect } from '@sandpiper/actor';
 import { RunRefusedError } from '@sandpiper/controller';
 import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
 import { type Claim, MAX_DEATHS, syntheticResult, type RunStore } from '@sandpiper/store';
-import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
+import type { Logger, NodeMetrics, Tracing } from '@sandpiper/telemetry';
 import type { Lease } from './cell-actor.js';
 import type { Cells } from './cells.js';
 import type { Breakage, Interruption, Outcome } from './lifecycles/run.js';
@@ -21,6 +21,7 @@ export interface RunProcessorOptions {
   readonly store: RunStore;
   readonly cells: Cells;
   readonly metrics: NodeMetrics;
+  readonly tracing: Tracing;
   readonly log: Logger;
   readonly clock: Clock;
   readonly inspect: Inspect;
@@ -101,7 +102,7 @@ export class RunProcessor {
   }
 
   private workOf(id: string): RunWork {
-    const { store, metrics, log } = this.options;
+    const { store, node, metrics, tracing, log } = this.options;
     /** Come with the claim, without which nothing else is asked. */
     let request: RunRequest = {};
     let record: RunRecord | null = null;
@@ -111,7 +112,8 @@ export class RunProcessor {
         const claim = await this.claim(lease, id);
         if (claim.verdict === 'done' || claim.verdict === 'missing') return { type: 'not-claimed' };
         request = claim.request;
-        record = new RunRecord(metrics, claim, askedAt);
+        const place = { runId: id, node, cell: lease.cellId };
+        record = new RunRecord({ metrics, tracing, ...place, claim, askedAt });
         return { type: 'claimed', attempt: claim.attempt, verdict: claim.verdict };
       },
       execute: async (lease, attempt) => {
@@ -132,7 +134,10 @@ export class RunProcessor {
       },
       release: async (attempt, died) => void (await store.release(id, attempt, died)),
       count: ({ cell, status }, attempt) => log.info({ runId: id, attempt, cell, status }, 'a run ended'),
-      lose: (reason) => metrics.lostAttempts.inc({ reason }),
+      lose: (reason) => {
+        metrics.lostAttempts.inc({ reason });
+        record?.lost(reason);
+      },
     };
   }
 

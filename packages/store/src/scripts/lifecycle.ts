@@ -44,7 +44,7 @@ return ids
  * A node takes a run. The attempt number that it gets is the fencing token: whoever holds a smaller one is late. A run
  * that is claimed while it runs has lost what ran it: that is a death. KEYS: run, dispatched, running. ARGV: id, node,
  * cell, now, deaths after which it is given up. Returns {verdict, attempt, submitted, deaths, request, batch, trace, when
- * it was handed to the queue}; verdict is run, cancel, poison, done or missing.
+ * it was handed to the queue, tenant}; verdict is run, cancel, poison, done or missing.
  */
 export const CLAIM = new Script(
   'sandpiperClaim',
@@ -70,8 +70,8 @@ if redis.call('HGET', KEYS[1], 'cancel') then
 elseif deaths >= tonumber(ARGV[5]) then
   verdict = 'poison'
 end
-local rest = redis.call('HMGET', KEYS[1], 'submitted', 'request', 'batch', 'trace')
-return {verdict, attempt, tonumber(rest[1]), deaths, rest[2], rest[3], rest[4], dispatched}
+local rest = redis.call('HMGET', KEYS[1], 'submitted', 'request', 'batch', 'trace', 'tenant')
+return {verdict, attempt, tonumber(rest[1]), deaths, rest[2], rest[3], rest[4], dispatched, rest[5]}
 `,
 );
 
