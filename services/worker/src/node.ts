@@ -113,16 +113,9 @@ export class WorkerNode {
       inspect,
       onChange: () => this.cellsChanged(),
     });
-    const tracing = options.tracing ?? NO_TRACING;
     this.processor = new RunProcessor({
-      node: name,
-      store,
-      cells: this.cells,
-      metrics,
-      tracing,
-      log,
-      clock,
-      inspect,
+      ...{ node: name, store, cells: this.cells, metrics, log, clock, inspect },
+      tracing: options.tracing ?? NO_TRACING,
     });
     this.actor = new LifecycleActor<NodeState, NodeEvent, NodeEffect>({
       name: 'node',

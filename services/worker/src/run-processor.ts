@@ -144,7 +144,10 @@ export class RunProcessor {
       },
       release: async (attempt, why) => void (await store.release(id, attempt, why)),
       count: ({ cell, status }, attempt) => log.info({ runId: id, attempt, cell, status }, 'a run ended'),
-      lose: (reason) => (record === null ? metrics.lostAttempts.inc({ reason }) : record.lost(reason)),
+      lose: (reason) => {
+        metrics.lostAttempts.inc({ reason });
+        record?.lost(reason);
+      },
     };
   }
 
