@@ -164,7 +164,7 @@ async function leftInQueues(redis: Redis): Promise<string[]> {
   return found.filter(({ size }) => size !== 0).map(({ where, size }) => `${where}: ${size}`);
 }
 
-export function countedByStatus(ended: readonly Ended[]): string {
+function countedByStatus(ended: readonly Ended[]): string {
   const counts = new Map<string, number>();
   for (const { result } of ended) counts.set(result.status, (counts.get(result.status) ?? 0) + 1);
   return [...counts].map(([status, count]) => `${count} ${status}`).join(', ') || 'none';
