@@ -9,13 +9,16 @@ import { KEYS, PREFIXES } from '../keys.js';
  */
 
 /**
- * `place(priority)`: where a run stands in its tenant's backlog. By priority first, then by its number: 100 times 2^43
- * and a sequence below that are exact in a double.
+ * `places(count)`: a function that gives so many runs, each by its priority, their places in the tenant's backlog. By
+ * priority first, then by number: 100 times 2^43 and a sequence below that are exact in a double.
  */
-export const PLACE = `
-local function place(priority)
-  local sequence = redis.call('INCR', '${KEYS.sequence}')
-  return string.format('%.0f', tonumber(priority) * 8796093022208 + sequence)
+export const PLACES = `
+local function places(count)
+  local sequence = redis.call('INCRBY', '${KEYS.sequence}', count) - count
+  return function(priority)
+    sequence = sequence + 1
+    return string.format('%.0f', tonumber(priority) * 8796093022208 + sequence)
+  end
 end
 `;
 
