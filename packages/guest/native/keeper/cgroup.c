@@ -30,6 +30,8 @@ static int64_t cpu_thousandths; /* 0: no cap */
 
 const char *cgroup_name(void) { return kind == V2 ? "cgroup-v2" : kind == V1 ? "cgroup-v1" : "none"; }
 
+int cgroup_counts(void) { return kind != NONE; }
+
 static int put_in(int directory, const char *file, const char *text) {
   int fd = openat(directory, file, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return -1;

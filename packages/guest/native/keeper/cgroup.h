@@ -19,6 +19,9 @@ void cgroup_cap_cpu(int64_t thousandths);
 /* "cgroup-v2", "cgroup-v1" or "none". */
 const char *cgroup_name(void);
 
+/* Whether the kernel counts all that a guest makes it hold, or nobody but this process looks. */
+int cgroup_counts(void);
+
 /* Makes the group of the next guest, unless there is one that is kept. It is not bounded yet. Returns 0, or a negative errno. */
 int cgroup_make(void);
 
