@@ -54,7 +54,7 @@ export interface Behaviour {
 export const MIB = 1024 * 1024;
 
 /** For what is to be ended by a limit of time. */
-export const SHORT = { cpuMs: 300, wallMs: 900 } as const;
+export const SHORT = { cpuMs: 200, wallMs: 20_000 } as const;
 /** For what is to be ended by a limit of elapsed time, and uses none. */
 export const SHORT_WAIT = { cpuMs: 300, wallMs: 400 } as const;
 

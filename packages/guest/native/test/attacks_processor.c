@@ -173,7 +173,6 @@ static void gate(const char *argument) {
       {SYS_sendto, 8189, at, 8, 0, 0, 0},
       {SYS_dup3, attack_in, 77, 0, 0, 0, 0},
       {SYS_close, attack_in, 0, 0, 0, 0, 0},
-      {SYS_setrlimit, 7, at + 4000 + 200, 0, 0, 0, 0},
   };
   const unsigned char *start, *end;
   unsigned places = 0;
