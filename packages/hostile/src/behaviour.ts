@@ -33,7 +33,7 @@ export interface Attack {
   readonly times?: number;
 }
 
-/** A test of another layer, where the behaviour belongs: the file, and how its title begins. */
+/** A test of another layer, where the behaviour belongs: its file, and its title or that of its group. */
 export interface TestElsewhere {
   readonly file: string;
   readonly title: string;

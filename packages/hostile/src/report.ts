@@ -1,22 +1,62 @@
-import type { Attack, Behaviour } from './behaviour.js';
+import type { Attack, Behaviour, TestElsewhere } from './behaviour.js';
+import type { ElsewhereOutcome } from './elsewhere.js';
 import type { SubjectName } from './ground.js';
 import type { Outcome } from './run-attack.js';
 
-/** One cell of the table: what came of an attack, or why there is none. */
-export type Row = { readonly behaviour: Behaviour; readonly subject: SubjectName } & (
-  | { readonly attack: Attack; readonly outcome: Outcome }
-  | { readonly why: string }
+/** One cell of the table: what came of an attack or of tests elsewhere, or why there is none. */
+export type Row = { readonly behaviour: Behaviour } & (
+  | {
+      readonly kind: 'attack';
+      readonly subject: SubjectName;
+      readonly attack: Attack;
+      readonly outcome: Outcome;
+    }
+  | { readonly kind: 'elsewhere'; readonly test: TestElsewhere; readonly outcome: ElsewhereOutcome }
+  | { readonly kind: 'none'; readonly subject: SubjectName | 'all'; readonly why: string }
 );
+
+export type Verdict = 'held' | 'broken' | 'does not apply';
+
+export function verdictOf(row: Row): Verdict {
+  if (row.kind === 'none') return 'does not apply';
+  const broken = row.kind === 'attack' ? row.outcome.faults.length > 0 : row.outcome.failed > 0;
+  return broken ? 'broken' : 'held';
+}
+
+interface Columns {
+  readonly what: string;
+  readonly where: string;
+  readonly how: string;
+  readonly times: string;
+}
+
+function columnsOf(row: Row): Columns {
+  const { title } = row.behaviour;
+  if (row.kind === 'none') return { what: title, where: row.subject, how: row.why, times: '' };
+  if (row.kind === 'elsewhere') {
+    const { passed, failed, ms } = row.outcome;
+    const how = failed === 0 ? `${passed} tests pass` : `${failed} tests fail, ${passed} pass`;
+    return {
+      what: `${title}: ${row.test.title}`,
+      where: row.test.file,
+      how,
+      times: `${Math.round(ms / 1000)} s`,
+    };
+  }
+  const { attack, outcome } = row;
+  const what = attack.name === '' ? title : `${title}: ${attack.name}`;
+  return { what, where: row.subject, how: endOf(outcome), times: timeOf(outcome) };
+}
 
 /** One line for a terminal, and one more for each fault. */
 export function lineOf(row: Row): string {
-  const head = `${String(row.behaviour.number).padStart(2)} ${row.behaviour.title}`;
-  if ('why' in row) return `-      ${head} | ${row.subject} | ${row.why}`;
-  const { attack, outcome } = row;
-  const name = attack.name === '' ? head : `${head}: ${attack.name}`;
-  const verdict = outcome.faults.length === 0 ? 'held  ' : 'BROKEN';
-  const faults = outcome.faults.map((fault) => `\n         ${fault}`).join('');
-  return `${verdict} ${name} | ${row.subject} | ${endOf(outcome)} | ${timeOf(outcome)}${faults}`;
+  const { what, where, how, times } = columnsOf(row);
+  const verdict = verdictOf(row);
+  const head = verdict === 'does not apply' ? '-     ' : verdict === 'held' ? 'held  ' : 'BROKEN';
+  const faults =
+    row.kind === 'attack' ? row.outcome.faults.map((fault) => `\n         ${fault}`).join('') : '';
+  const line = [`${head} ${String(row.behaviour.number).padStart(2)} ${what}`, where, how, times];
+  return `${line.filter(Boolean).join(' | ')}${faults}`;
 }
 
 function endOf({ status, message }: Outcome): string {
@@ -30,21 +70,23 @@ function timeOf({ cpuMs, wallMs, limits, answeredMs }: Outcome): string {
   return `CPU ${figure(cpuMs, limits.cpuMs)} ms, dead after ${figure(wallMs, limits.wallMs)} ms, answered after ${Math.round(answeredMs)}`;
 }
 
-/** The table as a document. */
-export function markdownOf(rows: readonly Row[]): string {
-  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+const MARK: Record<Verdict, string> = { held: 'held', broken: '**broken**', 'does not apply': '–' };
+
+/** The table as a document: of each behaviour what came of it, and when its guests were dead. */
+export function markdownOf(rows: readonly Row[], about: string): string {
+  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ').replaceAll('<', '&lt;');
   const lines = rows.map((row) => {
-    const { number, title } = row.behaviour;
-    if ('why' in row) return [number, title, row.subject, 'does not apply', row.why, ''];
-    const { attack, outcome } = row;
-    const verdict = outcome.faults.length === 0 ? 'held' : '**broken**';
-    const what = attack.name === '' ? title : `${title}: ${attack.name}`;
-    return [number, what, row.subject, verdict, endOf(outcome), timeOf(outcome)];
+    const { what, where, how, times } = columnsOf(row);
+    return `| ${[String(row.behaviour.number), what, where, MARK[verdictOf(row)], how, times].map(cell).join(' | ')} |`;
   });
   return [
-    '| # | behaviour | engine, start | verdict | how it ended | times |',
+    '# What hostile programs do, and what comes of it',
+    '',
+    about,
+    '',
+    '| # | behaviour | engine and start, or test | verdict | how it ended, or why it does not apply | time of death |',
     '| --- | --- | --- | --- | --- | --- |',
-    ...lines.map((line) => `| ${line.map((one) => cell(String(one))).join(' | ')} |`),
+    ...lines,
     '',
   ].join('\n');
 }

@@ -30,11 +30,12 @@ describe('the corpus', () => {
     expect([...new Set(used)].sort()).toEqual(there.sort());
   });
 
-  it.each(CORPUS.flatMap(({ number, elsewhere = [] }) => elsewhere.map((test) => [number, test.file, test.title] as const)))(
-    '%i is shown by a test that is there: %s',
-    (_number, file, title) => {
-      expect(existsSync(top(file)), file).toBe(true);
-      expect(readFileSync(top(file), 'utf8')).toContain(title);
-    },
-  );
+  it.each(
+    CORPUS.flatMap(({ number, elsewhere = [] }) =>
+      elsewhere.map((test) => [number, test.file, test.title] as const),
+    ),
+  )('%i is shown by a test that is there: %s', (_number, file, title) => {
+    expect(existsSync(top(file)), file).toBe(true);
+    expect(readFileSync(top(file), 'utf8')).toContain(title);
+  });
 });

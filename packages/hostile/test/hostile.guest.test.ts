@@ -21,7 +21,9 @@ function subjectOf(name: (typeof SUBJECTS)[number]): Subject {
 
 const here = SUBJECTS.filter((name) => name !== 'real rpython' || realTranslated() !== null);
 if (here.length < SUBJECTS.length) {
-  process.stdout.write('real rpython: left out, it needs PYPY3_SANDBOX and PYPY3_SANDBOX_LIB in the environment\n');
+  process.stdout.write(
+    'real rpython: left out, it needs PYPY3_SANDBOX and PYPY3_SANDBOX_LIB in the environment\n',
+  );
 }
 
 describe.each(CORPUS.map((behaviour) => [behaviour.number, behaviour.title, behaviour] as const))(

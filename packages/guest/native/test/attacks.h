@@ -25,7 +25,7 @@ struct attack_entry {
 };
 
 /* Each ends with an entry of no name. */
-extern const struct attack_entry call_attacks[], processor_attacks[], memory_attacks[], wire_attacks[];
+extern const struct attack_entry call_attacks[], processor_attacks[], memory_attacks[], wire_attacks[], search_attacks[];
 
 extern int attack_in, attack_out;
 

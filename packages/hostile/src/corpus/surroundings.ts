@@ -4,6 +4,8 @@ const TOO_MUCH_OUTPUT = { status: 'output-limit', exitCode: null, message: /outp
 const NOT_OF_A_GUEST = 'is nothing that a guest does: see the tests that are named';
 
 const elsewhere = (file: string, title: string) => ({ file, title });
+const API = 'services/scheduler/test/hostile.redis.test.ts';
+const COVERT = 'packages/hostile/test/covert.guest.test.ts';
 
 export const SURROUNDINGS: readonly Behaviour[] = [
   {
@@ -69,6 +71,7 @@ export const SURROUNDINGS: readonly Behaviour[] = [
         'lets output do nothing with the terminal, unless --raw',
       ),
       elsewhere('packages/controller/test/statuses.guest.test.ts', 'writes what is no UTF-8 loses nothing'),
+      elsewhere('packages/cli/test/rendering.test.ts', 'has no control characters'),
     ],
   },
   {
@@ -88,14 +91,19 @@ export const SURROUNDINGS: readonly Behaviour[] = [
         expect: { status: 'runtime-error', exitCode: 1, stdout: /<script>/, stderr: /<img/ },
       },
     ],
-    elsewhere: [elsewhere('packages/cli/test/terminal-text.test.ts', '')],
+    elsewhere: [elsewhere(API, 'comes back as JSON that no browser takes for a page')],
   },
   {
     number: 73,
     title: 'log forging by CRLF',
     seccomp: NOT_OF_A_GUEST,
     rpython: NOT_OF_A_GUEST,
-    elsewhere: [],
+    elsewhere: [
+      elsewhere(
+        'packages/telemetry/test/telemetry.test.ts',
+        'writes one line for one event, whatever a program or a client has put into it',
+      ),
+    ],
   },
   {
     number: 74,
@@ -108,29 +116,42 @@ export const SURROUNDINGS: readonly Behaviour[] = [
         limits: { diskBytes: 1 << 20, memoryBytes: 1 << 26 },
       },
     ],
-    rpython: 'a translation unpacks with the same virtual files, as the engine seccomp does',
-    elsewhere: [],
+    rpython: 'a translation unpacks into the same virtual files as the engine seccomp',
+    elsewhere: [
+      elsewhere('packages/grading/test/load.test.ts', 'are refused where a link leads out of the folder'),
+      elsewhere('packages/grading/test/load.test.ts', 'of 100 MiB are refused by their size, unread'),
+    ],
   },
   {
     number: 75,
     title: 'JSON depth bomb, `__proto__` keys',
     seccomp: NOT_OF_A_GUEST,
     rpython: NOT_OF_A_GUEST,
-    elsewhere: [],
+    elsewhere: [
+      elsewhere(API, 'a body that is deep'),
+      elsewhere(API, 'keys that mean something to the language'),
+    ],
   },
   {
     number: 76,
     title: 'oversized payloads, odd characters in ids',
     seccomp: NOT_OF_A_GUEST,
     rpython: NOT_OF_A_GUEST,
-    elsewhere: [],
+    elsewhere: [
+      elsewhere(API, 'a payload that is too large, in whatever'),
+      elsewhere(API, 'ids with odd characters'),
+    ],
   },
   {
     number: 77,
     title: 'callbacks to link-local, loopback and metadata addresses, redirects, rebinding',
-    seccomp: [],
-    rpython: [],
-    notBuilt: 'not built yet: callbacks are in work',
+    seccomp: NOT_OF_A_GUEST,
+    rpython: NOT_OF_A_GUEST,
+    elsewhere: [
+      elsewhere('services/scheduler/test/callback-addresses.test.ts', 'addresses that callbacks are sent to'),
+      elsewhere('services/scheduler/test/callback-addresses.test.ts', 'an address of a callback'),
+      elsewhere('services/scheduler/test/callbacks.redis.test.ts', 'what a callback does not do'),
+    ],
   },
   {
     number: 78,
@@ -147,7 +168,11 @@ export const SURROUNDINGS: readonly Behaviour[] = [
         times: 3,
       },
     ],
-    elsewhere: [],
+    elsewhere: [
+      elsewhere(COVERT, 'two guests at the same time'),
+      elsewhere(COVERT, 'one guest after the other'),
+      elsewhere(COVERT, 'a node keeps nothing of its runs where others could look'),
+    ],
   },
   {
     number: 79,
