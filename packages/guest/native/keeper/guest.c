@@ -163,7 +163,7 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
     if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(123);
   }
   /* Before the descriptors are placed: the group's is one of those that are closed. */
-  if ((!spec->parked || cgroup_is_kept()) && cgroup_enter() != 0) _exit(GUEST_EXIT_NO_GROUP);
+  if (!spec->parked && !cgroup_is_kept() && cgroup_enter() != 0) _exit(GUEST_EXIT_NO_GROUP);
   if (!spec->parked) die_first(0);
   place_descriptors(files, spec->translated);
   limit(RLIMIT_CORE, 0);
@@ -218,6 +218,7 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
     return -error;
   }
   if (pid == 0) become_guest(spec, files, keeper);
+  if (cgroup_is_kept()) cgroup_take_aside(pid);
   int error = watch_from_now(guest, pid, spec->startup_ns);
   if (error != 0) {
     kill(pid, SIGKILL);
@@ -270,6 +271,7 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
   struct rlimit address_space = {(rlim_t)(space + 2 * memory + 256 * MIB), 0};
   address_space.rlim_max = address_space.rlim_cur;
   if (prlimit(guest->pid, RLIMIT_AS, &address_space, NULL) != 0) return -1;
+  if (!guest->forked && cgroup_is_kept() && cgroup_take(guest->pid) != 0) return -1;
   /* The pages that a child has of its parent are charged to its group one by one, as it writes to them. */
   if (cgroup_limit(guest->forked ? memory + own : memory) != 0) return -1;
   guest->startup_cpu = cpu_of(guest);
@@ -407,6 +409,8 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
   if (guest->pid == 0 || waitid(P_PID, (id_t)guest->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
     return 0;
   int64_t waited_in_all = waited(guest);
+  /* Until it is reaped the number is nobody else's. */
+  cgroup_end_aside(0);
   if (wait4(guest->pid, &status, 0, &usage) != guest->pid) return 0;
   int64_t cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * SECOND +
                 (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ll;
