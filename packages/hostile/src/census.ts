@@ -21,7 +21,10 @@ export interface Census {
 /** Of this process and all below it; `folder` is where it keeps its temporary files. */
 export function takeCensus(folder: string): Census {
   const below = descendants(process.pid);
-  const keepers = below.filter((pid) => nameOf(pid).startsWith('sandpiper-keepe'));
+  // Children of ours; what a keeper forks has its name for a moment.
+  const keepers = below.filter(
+    (pid) => nameOf(pid).startsWith('sandpiper-keepe') && statOf(pid)?.parent === process.pid,
+  );
   return {
     processes: below.map(describe).sort(),
     descriptors: [process.pid, ...keepers].flatMap(descriptorsOf).sort(),
@@ -117,7 +120,7 @@ function describe(pid: number): string {
 /** What each leads to. Of files of processes, which come and go, the number is left out. */
 function descriptorsOf(pid: number): string[] {
   const folder = `/proc/${pid}/fd`;
-  return readdirSync(folder).flatMap((fd) => {
+  return listingOf(folder).flatMap((fd) => {
     try {
       const target = readlinkSync(join(folder, fd));
       // The one that this listing is read from, and what it is called in between.
@@ -127,6 +130,14 @@ function descriptorsOf(pid: number): string[] {
       return [];
     }
   });
+}
+
+function listingOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // ended meanwhile
+  }
 }
 
 function listing(folder: string): string[] {
@@ -158,6 +169,10 @@ function linesOf(path: string): string[] {
 }
 
 function residentOf(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  } catch {
+    return 0; // ended meanwhile
+  }
 }
