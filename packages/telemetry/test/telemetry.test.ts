@@ -39,6 +39,17 @@ describe('logger', () => {
     expect(String(line?.['time'])).toMatch(/^\d{4}-\d\d-\d\dT/);
   });
 
+  it('writes one line for one event, whatever a program or a client has put into it', () => {
+    const out = capture();
+    const forged = 'x\r\n{"level":"info","msg":"forged"}\n\u2028\u0085\u001b[2K\u0000';
+    createLogger({ service: 'test', destination: out.stream }).warn(
+      { runId: forged, [forged]: forged },
+      forged,
+    );
+    expect(out.lines()).toHaveLength(1);
+    expect(out.lines()[0]).toMatchObject({ msg: forged, runId: forged, level: 'warn' });
+  });
+
   it('never writes program text, input, environment or credentials', () => {
     const out = capture();
     const secret = 'TOP-SECRET';

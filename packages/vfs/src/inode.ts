@@ -69,6 +69,17 @@ export abstract class DirectoryInode extends Inode {
 
   abstract lookup(name: string): Inode | null;
   abstract names(): readonly string[];
+
+  /**
+   * What is in it, one by one, without a list for whoever reads: of the entries that there are when this begins, each that
+   * stays comes once, and none that is new.
+   */
+  abstract entries(): IterableIterator<DirectoryEntry>;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly inode: Inode;
 }
 
 export class SymlinkInode extends Inode {

@@ -1,5 +1,5 @@
 import { Errno, S_IF, SyscallError } from '@sandpiper/abi';
-import { DirectoryInode, FileInode, type Inode } from './inode.js';
+import { type DirectoryEntry, DirectoryInode, FileInode, type Inode } from './inode.js';
 
 /** Storage is counted in these, as a disk's blocks are; bytes. */
 const BLOCK = 4096;
@@ -152,7 +152,9 @@ export class MemoryFile extends FileInode {
 }
 
 export class MemoryDirectory extends DirectoryInode {
-  readonly #entries = new Map<string, Inode>();
+  /** In the order in which they were made, and so with growing numbers. */
+  readonly #entries = new Map<string, { readonly inode: Inode; readonly number: number }>();
+  #lastNumber = 0;
   /** Whether it counts as one of the guest's files; what was laid out before the run does not. */
   counted = false;
   parent: DirectoryInode | null = null;
@@ -165,7 +167,16 @@ export class MemoryDirectory extends DirectoryInode {
   }
 
   lookup(name: string): Inode | null {
-    return this.#entries.get(name) ?? null;
+    return this.#entries.get(name)?.inode ?? null;
+  }
+
+  /** A map is walked in order, whatever is added and deleted meanwhile. */
+  *entries(): IterableIterator<DirectoryEntry> {
+    const last = this.#lastNumber;
+    for (const [name, { inode, number }] of this.#entries) {
+      if (number > last) return;
+      yield { name, inode };
+    }
   }
 
   names(): readonly string[] {
@@ -177,7 +188,9 @@ export class MemoryDirectory extends DirectoryInode {
   }
 
   set(name: string, inode: Inode): void {
-    this.#entries.set(name, inode);
+    // At the end, also where the name was there before.
+    this.#entries.delete(name);
+    this.#entries.set(name, { inode, number: ++this.#lastNumber });
     if (inode instanceof MemoryDirectory) inode.parent = this;
   }
 

@@ -84,6 +84,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     bodyLimit: deps.bodyLimit,
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 256 },
+    // An address that cannot be one is refused before any handler, and in the same words.
+    frameworkErrors: (error, request, reply) => void problemHandler(deps.log)(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
 
   app.setValidatorCompiler(validatorCompiler);
@@ -93,6 +95,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   // fastify reads text/plain by default; here it is a mistake that deserves 415.
   app.removeContentTypeParser('text/plain');
   closePromptly(app);
+  forbidGuessing(app);
   countRequests(app, context);
   traceRequests(app, deps.tracing ?? NO_TRACING);
   await describeApi(app);
@@ -177,6 +180,14 @@ function makeContext(deps: AppDeps): Context {
     log,
     waiters: new Waiters(),
   };
+}
+
+/** Names and output of others stand in what is answered: no browser shall take it for anything but what it says it is. */
+function forbidGuessing(app: App): void {
+  app.addHook('onRequest', (_request, reply, done) => {
+    void reply.header('X-Content-Type-Options', 'nosniff');
+    done();
+  });
 }
 
 function countRequests(app: App, context: Context): void {

@@ -306,7 +306,8 @@ static _Noreturn void leave(void) {
   guest_clear();
   guest_kill(&guest, END_KILLED);
   if (guest.pid != 0) waitpid(guest.pid, NULL, 0);
-  cgroup_leave();
+  cgroup_end_aside(0);
+  cgroup_remove();
   remove_directory();
   exit(0);
 }
@@ -404,6 +405,7 @@ int main(int argc, char **argv) {
       struct signalfd_siginfo info;
       while (read(children, &info, sizeof info) == sizeof info)
         ;
+      cgroup_end_aside(1);
       reap_parent();
       reap();
       clear = 1;

@@ -83,10 +83,11 @@ static const struct policy_row rows[] = {
               MADV_NOHUGEPAGE)),
         .action = ALLOW, .why = "memory that is given back"),
 
+    /* Another than a private one is the same for all processes that have mapped a file, and guests map the same libraries. */
     ROW(futex, .filters = EVERY,
-        IF(MASKED(OPERATION, FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME, FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET,
-                  FUTEX_WAKE_BITSET)),
-        .action = ALLOW, .why = "locks of one thread"),
+        IF(MASKED(OPERATION, FUTEX_CLOCK_REALTIME, FUTEX_WAIT_PRIVATE, FUTEX_WAKE_PRIVATE, FUTEX_WAIT_BITSET_PRIVATE,
+                  FUTEX_WAKE_BITSET_PRIVATE)),
+        .action = ALLOW, .why = "locks of one thread, which no other guest can meet"),
     ROW(rt_sigreturn, .filters = EVERY, .action = ALLOW, .why = "the end of a trap"),
     ROW(restart_syscall, .filters = EVERY, .action = ALLOW, .why = "a wait that was interrupted"),
     ROW(exit, .filters = EVERY, .action = ALLOW, .why = "the end"),
