@@ -17,6 +17,7 @@
 
 #include "../shim/shim.h"
 #include "cgroup.h"
+#include "number.h"
 
 #define SECOND 1000000000ll
 #define MILLISECOND 1000000ll
@@ -49,11 +50,12 @@ static int memory_of(struct guest *guest, int64_t *space, int64_t *own) {
   text[n] = 0;
   char *rest;
   int64_t page = sysconf(_SC_PAGESIZE);
-  *space = strtoll(text, &rest, 10) * page;
-  int64_t resident = strtoll(rest, &rest, 10) * page;
-  if (resident == 0) return -1; /* it has ended */
-  guest->of_files = strtoll(rest, NULL, 10) * page;
-  *own = resident - guest->of_files;
+  int64_t most = MOST_BYTES / page;
+  int64_t total = number_in(text, &rest, most), resident = number_in(rest, &rest, most), of_files = number_in(rest, NULL, most);
+  if (total < 0 || resident <= 0 || of_files < 0) return -1; /* it has ended */
+  *space = total * page;
+  guest->of_files = of_files * page;
+  *own = resident * page - guest->of_files;
   return 0;
 }
 
@@ -67,8 +69,8 @@ static int64_t waited(const struct guest *guest) {
   if (n <= 0) return -1;
   text[n] = 0;
   char *rest;
-  strtoll(text, &rest, 10);
-  return strtoll(rest, NULL, 10);
+  number_in(text, &rest, INT64_MAX);
+  return number_in(rest, NULL, INT64_MAX);
 }
 
 /* VmHWM of status (proc(5)), bytes; -1 when it has ended. */
@@ -81,7 +83,7 @@ static int64_t highest_resident(pid_t pid) {
   if (n <= 0) return -1;
   text[n] = 0;
   const char *line = strstr(text, "\nVmHWM:");
-  return line == NULL ? -1 : strtoll(line + 7, NULL, 10) * 1024;
+  return line == NULL ? -1 : number_in(line + 7, NULL, MOST_BYTES / 1024) * 1024;
 }
 
 static void limit(int resource, rlim_t value) {
