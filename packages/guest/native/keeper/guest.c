@@ -347,7 +347,8 @@ static void fill_report(struct guest *guest, struct guest_report *report, int st
   report->cpu = guest->marked && cpu > guest->startup_cpu ? cpu - guest->startup_cpu : 0;
   report->wall = ended - (guest->marked ? guest->marked_at : guest->started);
   report->peak = guest->marked && peak > 0 ? peak : 0;
-  report->waited = waited_in_all < 0 ? -1 : guest->marked ? waited_in_all - guest->waited_at_mark : 0;
+  if (!guest->marked) report->waited = waited_in_all < 0 ? -1 : 0;
+  else report->waited = waited_in_all < 0 || guest->waited_at_mark < 0 ? -1 : waited_in_all - guest->waited_at_mark;
   struct cgroup_usage group = {.throttled = -1};
   int read = cgroup_read(&group);
   report->throttled = group.throttled;
