@@ -18,7 +18,7 @@ export class RegularFile extends OpenFile {
     readonly path: string,
   ) {
     super(flags);
-    if (inode instanceof MemoryFile) inode.opens++;
+    if (inode instanceof MemoryFile) inode.hold();
   }
 
   get link() {
@@ -56,9 +56,7 @@ export class RegularFile extends OpenFile {
   }
 
   override released(): void {
-    if (!(this.inode instanceof MemoryFile)) return;
-    this.inode.opens--;
-    if (this.inode.nlink === 0 && this.inode.opens === 0) this.inode.release();
+    if (this.inode instanceof MemoryFile) this.inode.drop();
   }
 }
 
@@ -156,6 +154,12 @@ export class PathHandle extends OpenFile {
     readonly location: Location | null,
   ) {
     super(O.PATH);
+    // It can be opened once more through /proc/self/fd: until then nothing of it may be given back.
+    if (inode instanceof MemoryFile) inode.hold();
+  }
+
+  override released(): void {
+    if (this.inode instanceof MemoryFile) this.inode.drop();
   }
 
   get link() {

@@ -60,6 +60,15 @@ export abstract class Inode {
 export abstract class FileInode extends Inode {
   /** At most `length` bytes from `offset`; empty at the end. */
   abstract read(offset: number, length: number): Buffer;
+
+  /**
+   * The parts of a range that may hold anything but zeroes, as begin and end, in order, none longer than `most`. So nobody
+   * walks through the holes of a file whose size costs its owner nothing.
+   */
+  *parts(offset: number, length: number, most: number): Generator<readonly [number, number]> {
+    const end = Math.min(offset + length, this.size);
+    for (let at = offset; at < end; at += most) yield [at, Math.min(end, at + most)];
+  }
 }
 
 export abstract class DirectoryInode extends Inode {

@@ -13,10 +13,13 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "number.h"
 
 /* A guest is one process with one thread; a few more for what starts and ends. */
 #define MAX_PROCESSES "16"
 #define PREFIX "sandpiper-"
+/* A million CPUs. */
+#define MOST_CPU_THOUSANDTHS 1000000000ll
 
 static enum { NONE, V1, V2 } kind;
 static int place = -1; /* the directory that the groups are made in */
@@ -60,11 +63,11 @@ static int64_t get(const char *file, const char *key) {
   close(fd);
   if (n <= 0) return -1;
   text[n] = 0;
-  if (key == NULL) return strtoll(text, NULL, 10);
+  if (key == NULL) return number_in(text, NULL, MOST_BYTES);
   for (char *line = text; line != NULL; line = strchr(line, '\n')) {
     if (*line == '\n') line++;
     size_t length = strlen(key);
-    if (strncmp(line, key, length) == 0 && line[length] == ' ') return strtoll(line + length, NULL, 10);
+    if (strncmp(line, key, length) == 0 && line[length] == ' ') return number_in(line + length, NULL, MOST_BYTES);
   }
   return -1;
 }
@@ -75,8 +78,8 @@ static void remove_stale(void) {
   if (listing == NULL) return;
   for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
     if (strncmp(entry->d_name, PREFIX, sizeof PREFIX - 1) != 0) continue;
-    long keeper = strtol(entry->d_name + sizeof PREFIX - 1, NULL, 10);
-    if (keeper > 0 && kill((pid_t)keeper, 0) != 0 && errno == ESRCH) unlinkat(place, entry->d_name, AT_REMOVEDIR);
+    int64_t keeper = number_in(entry->d_name + sizeof PREFIX - 1, NULL, INT64_MAX);
+    if (keeper > 0 && keeper <= INT32_MAX && kill((pid_t)keeper, 0) != 0 && errno == ESRCH) unlinkat(place, entry->d_name, AT_REMOVEDIR);
   }
   closedir(listing);
 }
@@ -84,6 +87,7 @@ static void remove_stale(void) {
 void cgroup_cap_cpu(int64_t thousandths) { cpu_thousandths = thousandths; }
 
 void cgroup_use(const char *text) {
+  if (cpu_thousandths < 0 || cpu_thousandths > MOST_CPU_THOUSANDTHS) die("--cpus wants thousandths of a CPU");
   if (cpu_thousandths > 0 && (text == NULL || strncmp(text, "v2:", 3) != 0)) die("--cpus wants --cgroup v2:DIR");
   if (text == NULL) return;
   if (strncmp(text, "v2:", 3) == 0) kind = V2;
@@ -220,7 +224,7 @@ static int64_t peak_of_group(void) {
   ssize_t n = peak_file < 0 ? -1 : pread(peak_file, text, sizeof text - 1, 0);
   if (n <= 0) return -1;
   text[n] = 0;
-  return strtoll(text, NULL, 10);
+  return number_in(text, NULL, MOST_BYTES);
 }
 
 int cgroup_check(void) {
@@ -236,7 +240,7 @@ int cgroup_read(struct cgroup_usage *usage) {
   *usage = (struct cgroup_usage){.peak = peak < 0 ? -1 : peak > baseline ? peak - baseline : 0, .killed = kills() > kills_before, .throttled = -1};
   if (kind == V2 && cpu_thousandths > 0) {
     int64_t microseconds = get("cpu.stat", "throttled_usec");
-    usage->throttled = microseconds < 0 ? -1 : microseconds * 1000;
+    usage->throttled = microseconds < 0 || microseconds > INT64_MAX / 1000 ? -1 : microseconds * 1000;
   }
   return 1;
 }

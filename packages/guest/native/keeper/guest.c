@@ -17,6 +17,7 @@
 
 #include "../shim/shim.h"
 #include "cgroup.h"
+#include "number.h"
 
 #define SECOND 1000000000ll
 #define MILLISECOND 1000000ll
@@ -52,11 +53,12 @@ static int memory_of(struct guest *guest, int64_t *space, int64_t *own) {
   text[n] = 0;
   char *rest;
   int64_t page = sysconf(_SC_PAGESIZE);
-  *space = strtoll(text, &rest, 10) * page;
-  int64_t resident = strtoll(rest, &rest, 10) * page;
-  if (resident == 0) return -1; /* it has ended */
-  guest->of_files = strtoll(rest, NULL, 10) * page;
-  *own = resident - guest->of_files;
+  int64_t most = MOST_BYTES / page;
+  int64_t total = number_in(text, &rest, most), resident = number_in(rest, &rest, most), of_files = number_in(rest, NULL, most);
+  if (total < 0 || resident <= 0 || of_files < 0) return -1; /* it has ended */
+  *space = total * page;
+  guest->of_files = of_files * page;
+  *own = resident * page - guest->of_files;
   return 0;
 }
 
@@ -70,8 +72,8 @@ static int64_t waited(const struct guest *guest) {
   if (n <= 0) return -1;
   text[n] = 0;
   char *rest;
-  strtoll(text, &rest, 10);
-  return strtoll(rest, NULL, 10);
+  number_in(text, &rest, INT64_MAX);
+  return number_in(rest, NULL, INT64_MAX);
 }
 
 /* A figure of status (proc(5)), bytes; -1 when it has ended. `key` stands at the begin of its line: "\nVmHWM:". */
@@ -81,7 +83,7 @@ static int64_t status_figure(const struct guest *guest, const char *key) {
   if (n <= 0) return -1;
   text[n] = 0;
   const char *line = strstr(text, key);
-  return line == NULL ? -1 : strtoll(line + strlen(key), NULL, 10) * 1024;
+  return line == NULL ? -1 : number_in(line + strlen(key), NULL, MOST_BYTES / 1024) * 1024;
 }
 
 /*
@@ -362,7 +364,8 @@ static void fill_report(struct guest *guest, struct guest_report *report, int st
   report->cpu = guest->marked && cpu > guest->startup_cpu ? cpu - guest->startup_cpu : 0;
   report->wall = ended - (guest->marked ? guest->marked_at : guest->started);
   report->peak = guest->marked && peak > 0 ? peak : 0;
-  report->waited = waited_in_all < 0 ? -1 : guest->marked ? waited_in_all - guest->waited_at_mark : 0;
+  if (!guest->marked) report->waited = waited_in_all < 0 ? -1 : 0;
+  else report->waited = waited_in_all < 0 || guest->waited_at_mark < 0 ? -1 : waited_in_all - guest->waited_at_mark;
   struct cgroup_usage group = {.throttled = -1};
   int read = cgroup_read(&group);
   report->throttled = group.throttled;
