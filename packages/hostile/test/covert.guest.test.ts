@@ -59,10 +59,7 @@ const attack = (name: string, argument: string) =>
   `import ctypes\nctypes.CDLL("/box/attacks.so").attack(b"${name}", ${argument})`;
 
 /** As attacks_search.c unmasks it. */
-const masked = (text: string) =>
-  Buffer.from(text)
-    .map((byte) => byte ^ 0x55)
-    .toString('hex');
+const masked = (text: string) => Buffer.from(Buffer.from(text).map((byte) => byte ^ 0x55)).toString('hex');
 
 const secret = () => `covert-${randomBytes(16).toString('hex')}`;
 

@@ -159,7 +159,7 @@ static void begin(void) {
   memset(&commands, 0, sizeof commands);
   line.have = 0;
   kind = NONE;
-  place = origin = group = peak_file = -1;
+  place = group = peak_file = -1;
   count = 0;
   cpu_thousandths = 0;
 }
