@@ -137,7 +137,8 @@ export class Cell {
     );
     this.#turn = preparing.then(
       (answer) => {
-        if ('prepared' in answer && answer.prepared !== null) this.options.onUnprepared?.(answer.prepared);
+        if ('prepared' in answer && answer.prepared !== null && !this.#closing)
+          this.options.onUnprepared?.(answer.prepared);
       },
       () => {}, // the thread is gone, and the cell with it
     );
