@@ -44,6 +44,11 @@ export class Cell {
   #closing = false;
   #died: Error | null = null;
   readonly #death: Promise<never>;
+  /**
+   * What the thread was given last. A pool keeps no order among tasks that come while its thread starts, and a run is to
+   * find the parent that was asked for before it.
+   */
+  #turn: Promise<unknown>;
 
   private constructor(
     private readonly options: CellOptions,
@@ -54,6 +59,7 @@ export class Cell {
     /** Resolves when the cell is no more: with null after `close()`, else with what killed it. */
     readonly closed: Promise<Error | null>,
   ) {
+    this.#turn = loaded;
     this.#death = new Promise((_, reject) => {
       void closed.then((why) => {
         this.#died = why ?? new CellDiedError('the cell was closed');
@@ -110,6 +116,7 @@ export class Cell {
       serveLiveStreams(channel.port1, live.words, streams);
     const place = this.#place(live);
     try {
+      await Promise.race([this.#turn, this.#death]);
       const transferList = live === null ? [] : [live.port];
       const running = this.pool.run({ job, place }, { transferList }) as Promise<ThreadAnswer>;
       const answer = await Promise.race([running, this.#death]);
@@ -125,10 +132,13 @@ export class Cell {
 
   /** A parent, or a guest for the next run; a run that comes before it is there waits for it. */
   #prepare(): void {
-    const preparing = this.pool.run({ job: null, place: this.#place(null) }) as Promise<ThreadAnswer>;
-    preparing.then(
+    const preparing = this.#turn.then(
+      () => this.pool.run({ job: null, place: this.#place(null) }) as Promise<ThreadAnswer>,
+    );
+    this.#turn = preparing.then(
       (answer) => {
-        if ('prepared' in answer && answer.prepared !== null) this.options.onUnprepared?.(answer.prepared);
+        if ('prepared' in answer && answer.prepared !== null && !this.#closing)
+          this.options.onUnprepared?.(answer.prepared);
       },
       () => {}, // the thread is gone, and the cell with it
     );

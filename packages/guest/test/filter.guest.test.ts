@@ -60,11 +60,11 @@ const RT_SIGRETURN = 15;
 const MREMAP = 25;
 const MADVISE = 28;
 const EXIT = 60;
-const FUTEX = 202;
 const RESTART_SYSCALL = 219;
 const EXIT_GROUP = 231;
 
-const ANYWHERE = [MPROTECT, RT_SIGRETURN, MADVISE, EXIT, FUTEX, RESTART_SYSCALL];
+/** And futex, of the four private operations: none of them is 0. */
+const ANYWHERE = [MPROTECT, RT_SIGRETURN, MADVISE, EXIT, RESTART_SYSCALL];
 const AT_GATE = [MUNMAP, BRK, MREMAP, EXIT_GROUP];
 const sorted = (...numbers: number[]) => numbers.toSorted((a, b) => a - b);
 

@@ -66,9 +66,17 @@ static void tell_refused(long nr, uint64_t size) {
  * as a private one only.
  */
 static int make_private(const uint64_t a[6], long *result) {
-  if ((a[1] & FUTEX_PRIVATE_FLAG) != 0) return 0;
-  *result = shim_gate(__NR_futex, (long)a[0], (long)(a[1] | FUTEX_PRIVATE_FLAG), (long)a[2], (long)a[3], (long)a[4], (long)a[5]);
-  return 1;
+  switch (a[1] & ~(uint64_t)FUTEX_CLOCK_REALTIME) {
+    case FUTEX_WAIT:
+    case FUTEX_WAKE:
+    case FUTEX_WAIT_BITSET:
+    case FUTEX_WAKE_BITSET:
+      *result = shim_gate(__NR_futex, (long)a[0], (long)(a[1] | FUTEX_PRIVATE_FLAG), (long)a[2], (long)a[3], (long)a[4],
+                          (long)a[5]);
+      return 1;
+    default:
+      return 0;
+  }
 }
 
 int memory_call(long nr, const uint64_t a[6], long *result) {
