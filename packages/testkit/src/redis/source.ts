@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { engineAnswers } from '../container-engine.js';
 import { ContainerRedis } from './container.js';
 
 /**
@@ -12,9 +10,6 @@ export interface RedisSource {
   /** For people. */
   readonly why: string;
 }
-
-/** How long an engine may take to say that it is there, milliseconds. */
-const ENGINE_MS = 5_000;
 
 export const redisImage = (): string => process.env['TEST_REDIS_IMAGE'] ?? 'redis:7-bookworm';
 
@@ -31,7 +26,7 @@ async function look(): Promise<RedisSource> {
   if (wanted === 'local') return local('TEST_REDIS_SOURCE');
   if (wanted === 'container') return container();
   if (wanted) throw new Error('TEST_REDIS_SOURCE must be container or local');
-  if (!mayHaveEngine()) return local('no container engine here');
+  if (!(await engineAnswers())) return local('no container engine answers');
   const refusal = await reasonAgainstContainers();
   return refusal === null ? container() : local(refusal);
 }
@@ -46,35 +41,8 @@ const container = (): RedisSource => ({
   why: `containers of the image ${redisImage()}, by testcontainers`,
 });
 
-/** A client without an engine leaves none of these behind, and then nobody need be asked. */
-function mayHaveEngine(): boolean {
-  if (process.env['DOCKER_HOST']) return true;
-  const runtime = process.env['XDG_RUNTIME_DIR'] ?? '/run/user/0';
-  const home = homedir();
-  return [
-    '/var/run/docker.sock',
-    join(runtime, 'docker.sock'),
-    join(runtime, 'podman/podman.sock'),
-    join(home, '.docker/run/docker.sock'),
-    join(home, '.docker/desktop/docker.sock'),
-    join(home, '.testcontainers.properties'),
-  ].some((path) => existsSync(path));
-}
-
 /** Starts one, for an engine that answers need not have the image or be able to fetch it. @returns null if it can. */
 async function reasonAgainstContainers(): Promise<string | null> {
-  const { getContainerRuntimeClient } = await import('testcontainers');
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('too late')), ENGINE_MS);
-  });
-  try {
-    await Promise.race([getContainerRuntimeClient(), late]);
-  } catch {
-    return 'no container engine answers';
-  } finally {
-    clearTimeout(timer);
-  }
   try {
     await (await ContainerRedis.start(redisImage())).stop();
     return null;
