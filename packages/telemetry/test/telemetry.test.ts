@@ -122,6 +122,13 @@ describe('metrics', () => {
     expect(away).toContain('sandpiper_runs_total{status="ok",engine="seccomp"} 7');
   });
 
+  it('counts from 0 where the first of a kind is to be an increase', async () => {
+    const node = await createNodeMetrics('n1').registry.metrics();
+    expect(node).toContain('sandpiper_node_lost_attempts_total{reason="lock-lost",node="n1"} 0\n');
+    const scheduler = await createSchedulerMetrics(() => Promise.resolve(null)).render();
+    expect(scheduler).toContain('sandpiper_scheduler_callbacks_total{outcome="given-up"} 0\n');
+  });
+
   it('counts connections that were made anew, and not the first', () => {
     const connection = new EventEmitter() as EventEmitter & { status: string };
     connection.status = 'connecting';
