@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { BatchState } from '@sandpiper/contracts';
 import { connectSubscriber, redisSettings, subscribeEvents } from '@sandpiper/store';
 import { ClusterRedis, LocalRedis, SentinelRedis, startRedis, type RedisVariables } from '@sandpiper/testkit';
@@ -42,8 +45,27 @@ function conforms(redis: () => Topology, bench: () => TopologyBench): void {
     expect((await bench().ended(id)).result?.status).toBe('cancelled');
   });
 
-  it('the scheduler is ready', async () => {
+  it('a callback is tried again and comes', async () => {
+    const deliveries: unknown[] = [];
+    const receiver = createServer((request, reply) => {
+      deliveries.push(request.headers['sandpiper-delivery']);
+      request.resume();
+      reply.writeHead(deliveries.length === 1 ? 500 : 200).end();
+    });
+    receiver.listen(0, '127.0.0.1');
+    await once(receiver, 'listening');
+    onTestFinished(() => void receiver.close());
+    const callbackUrl = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+    const { body } = await bench().request('POST', '/v1/runs', { source: '', callbackUrl });
+    const { id } = body as { id: string };
+    await vi.waitFor(() => expect(deliveries).toEqual([id, id]), patience);
+  });
+
+  it('the scheduler is ready, and its metrics are read', async () => {
     expect((await bench().request('GET', '/readyz')).status).toBe(200);
+    const metrics = await bench().metrics();
+    expect(metrics).toContain('sandpiper_scheduler_redis_up 1\n');
+    expect(metrics).toContain('sandpiper_nodes{state="ready"} 1\n');
   });
 }
 

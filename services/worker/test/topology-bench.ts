@@ -10,6 +10,13 @@ import { Processes } from './processes.js';
 
 export const patience = { timeout: 60_000, interval: 50 };
 
+const SCHEDULER = {
+  SANDPIPER_REDIS_TIMEOUT_MS: '1000',
+  SANDPIPER_CALLBACK_SECRET: 'a-secret-of-the-service-for-tests-0123456789',
+  SANDPIPER_CALLBACK_ALLOW: '127.0.0.1',
+  SANDPIPER_CALLBACK_BACK_OFF_MS: '50',
+};
+
 /** What a request answers; null when the server cannot serve it now. */
 type Served = { readonly status: number; readonly body: unknown };
 
@@ -29,7 +36,7 @@ export class TopologyBench {
 
   static async start(variables: RedisVariables): Promise<TopologyBench> {
     const processes = new Processes({ variables });
-    const { url } = await processes.scheduler({ SANDPIPER_REDIS_TIMEOUT_MS: '1000' });
+    const { url } = await processes.scheduler(SCHEDULER);
     const bench = new TopologyBench(processes, url);
     const cells = fakeCells(async (source) => {
       while (source.startsWith('hold') && !bench.released.has(source)) await once(bench.releases, source);
@@ -64,6 +71,11 @@ export class TopologyBench {
         : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     });
     return { status: reply.status, body: await reply.json() };
+  }
+
+  /** Of the scheduler. */
+  async metrics(): Promise<string> {
+    return (await fetch(`${this.url}/metrics`)).text();
   }
 
   async submit(source: string): Promise<string> {
