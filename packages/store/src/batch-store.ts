@@ -25,6 +25,11 @@ const DROPPED_AT_ONCE = 500;
 
 export interface NewBatch {
   readonly id: string;
+  /**
+   * Names this attempt to take it in. An earlier one under the same key that is still on its way adds nothing any more
+   * when a later one has begun.
+   */
+  readonly intake: string;
   readonly tenant: string;
   readonly name: string | null;
   /** Milliseconds since the epoch. */
@@ -87,13 +92,14 @@ export class BatchStore {
       batch.submittedAt,
       count,
       maxQueue,
+      batch.intake,
     );
     const [verdict, id, print] = reply as [BatchBeginning['verdict'], string, string];
     if (verdict === 'sealed') return { verdict, id, fingerprint: print };
     return toSubmission(reply) as BatchBeginning;
   }
 
-  /** @returns false when the batch is whole already, or gone. */
+  /** @returns false when the batch is whole already, gone, or begun anew by another attempt. */
   async stage(batch: NewBatch, runs: readonly StagedRun[]): Promise<boolean> {
     const rows = runs.flatMap(({ index, request, limits }) => [
       index,
@@ -103,8 +109,9 @@ export class BatchStore {
       JSON.stringify(limits),
       request.callbackUrl ?? '',
     ]);
-    const { id, tenant, submittedAt, trace } = batch;
-    return (await STAGE_RUNS.run(this.redis, batchKey(id), id, tenant, submittedAt, trace, ...rows)) === 1;
+    const { id, tenant, submittedAt, trace, intake } = batch;
+    const head = [id, tenant, submittedAt, trace, intake];
+    return (await STAGE_RUNS.run(this.redis, batchKey(id), ...head, ...rows)) === 1;
   }
 
   /** All of it was staged. When this resolves with `accepted`, every run of it waits for its turn. */
@@ -114,7 +121,7 @@ export class BatchStore {
     idempotency: Idempotency | null,
     maxQueue: number,
   ): Promise<Sealing> {
-    const { id, tenant } = batch;
+    const { id, tenant, intake } = batch;
     const { redisKey, has, fingerprint } = idempotencyArguments(tenant, 'batch', idempotency);
     const reply = await SEAL_BATCH.run(
       this.redis,
@@ -127,6 +134,7 @@ export class BatchStore {
       fingerprint,
       this.retentionSeconds,
       maxQueue,
+      intake,
     );
     const [verdict] = reply as [Sealing['verdict']];
     return verdict === 'gone' ? { verdict } : toSubmission(reply);

@@ -168,8 +168,9 @@ describe('runs that wait', () => {
 });
 
 describe('a batch', () => {
-  const batch = (id: string): NewBatch => ({
+  const batch = (id: string, intake = 'first'): NewBatch => ({
     id,
+    intake,
     tenant: 'a',
     name: 'two',
     submittedAt: Date.now(),
@@ -205,11 +206,15 @@ describe('a batch', () => {
     await batches.begin(first, key(''), 0, PLENTY);
     await batches.stage(first, [staged(0), staged(1), staged(2)]);
     // Its scheduler dies here; the client sends it again, to another.
-    const again = await batches.begin(batch('b2'), key(''), 0, PLENTY);
+    const again = await batches.begin(batch('b2', 'second'), key(''), 0, PLENTY);
     expect(again).toEqual({ verdict: 'ours', id: 'b1' });
     expect(await runs.runState('b1-0')).toBeNull();
-    await batches.stage(first, [staged(0), staged(1)]);
-    expect(await batches.seal(first, 2, key('print'), PLENTY)).toMatchObject({ verdict: 'accepted' });
+    const second = batch('b1', 'second');
+    await batches.stage(second, [staged(0), staged(1)]);
+    // It was not dead after all: what it still adds is not mixed with that of the other.
+    expect(await batches.stage(first, [staged(3)])).toBe(false);
+    expect(await batches.seal(first, 2, key('other'), PLENTY)).toEqual({ verdict: 'gone' });
+    expect(await batches.seal(second, 2, key('print'), PLENTY)).toMatchObject({ verdict: 'accepted' });
     expect(await batches.begin(batch('b3'), key(''), 0, PLENTY)).toEqual({
       verdict: 'sealed',
       id: 'b1',

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { MAX_BATCH_RUNS, type RunRequest } from '@sandpiper/contracts';
 import type { BatchStore, NewBatch, StagedRun } from '@sandpiper/store';
 import { type Admission, type Admitted, newBatchId, type Submitter } from './admission.js';
@@ -57,19 +57,20 @@ export class BatchIntake {
   ): Promise<Admitted> {
     const { maxQueue } = this.admission.options;
     const most = Math.min(maxQueue, MAX_BATCH_RUNS);
+    const intake = randomUUID();
     const tooLarge = new Problem('batch-too-large', `a batch holds at most ${most} runs here`, {
       path: 'runs',
     });
     if (head.count > most) throw tooLarge;
     // What comes is known when all of it has come: the key is tied to it then.
     const beginning = await this.store.begin(
-      this.describe(newBatchId(), head, who),
+      this.describe(newBatchId(), intake, head, who),
       head.key === undefined ? null : { key: head.key, fingerprint: '' },
       head.count,
       maxQueue,
     );
     const { id } = this.admission.answer(beginning, 'batch');
-    const batch = this.describe(id, head, who);
+    const batch = this.describe(id, intake, head, who);
     const sealed = beginning.verdict === 'sealed' ? beginning.fingerprint : null;
     const fingerprint = createHash('sha256').update(`${head.name ?? ''}\n`);
     let total = 0;
@@ -117,7 +118,7 @@ export class BatchIntake {
     await this.store.drop(id).catch(() => undefined);
   }
 
-  private describe(id: string, head: BatchHead, who: Submitter): NewBatch {
-    return { id, tenant: who.tenant, name: head.name, submittedAt: Date.now(), trace: who.trace };
+  private describe(id: string, intake: string, head: BatchHead, who: Submitter): NewBatch {
+    return { id, intake, tenant: who.tenant, name: head.name, submittedAt: Date.now(), trace: who.trace };
   }
 }

@@ -34,7 +34,7 @@ return {'accepted', ARGV[1]}
 
 /**
  * Begins to take a batch in. KEYS: batch, idempotency key. ARGV: id, tenant, name, has key, fingerprint ('' when it is
- * known at the end only), seconds, now, runs if they are known or '0', most in all backlogs.
+ * known at the end only), seconds, now, runs if they are known or '0', most in all backlogs, name of this attempt.
  * Returns {verdict, detail}: ours with the id (a cut-off attempt is taken up with its id), same or different with the id
  * of one that was accepted, sealed with its id and fingerprint, queue-full or tenant-full with a count.
  */
@@ -59,7 +59,8 @@ local full = room(ARGV[2], tonumber(ARGV[8]), ARGV[9])
 if full then return full end
 if ARGV[4] == '1' then redis.call('SET', KEYS[2], id .. ' ' .. ARGV[5], 'EX', ARGV[6]) end
 local batch = '${PREFIXES.batch}' .. id
-redis.call('HSET', batch, 'tenant', ARGV[2], 'name', ARGV[3], 'total', '', 'done', '0', 'submitted', ARGV[7])
+redis.call('HSET', batch, 'tenant', ARGV[2], 'name', ARGV[3], 'total', '', 'done', '0', 'submitted', ARGV[7],
+  'intake', ARGV[10])
 for _, run in ipairs(redis.call('ZRANGE', batch .. ':staged', 0, -1)) do
   redis.call('DEL', '${PREFIXES.run}' .. run)
 end
@@ -71,16 +72,17 @@ return {'ours', id}
 
 /**
  * Puts runs of a batch beside it; nobody is served them before it is whole. KEYS: batch. ARGV: id, tenant, submitted,
- * trace, then for each run: index, priority, request, engine, limits, callback. Returns 0 when the batch is not there or
- * whole already.
+ * trace, name of this attempt, then for each run: index, priority, request, engine, limits, callback. Returns 0 when the
+ * batch is not there, whole already, or another attempt has begun it anew.
  */
 export const STAGE_RUNS = new Script(
   'sandpiperStageRuns',
   1,
   `${PLACES}
-if redis.call('HGET', KEYS[1], 'total') ~= '' then return 0 end
-local place = places((#ARGV - 4) / 6)
-for i = 5, #ARGV, 6 do
+local batch = redis.call('HMGET', KEYS[1], 'total', 'intake')
+if batch[1] ~= '' or batch[2] ~= ARGV[5] then return 0 end
+local place = places((#ARGV - 5) / 6)
+for i = 6, #ARGV, 6 do
   local id = ARGV[1] .. '-' .. ARGV[i]
   redis.call('HSET', '${PREFIXES.run}' .. id, 'state', 'queued', 'attempt', '0', 'deaths', '0', 'batch', ARGV[1],
     'tenant', ARGV[2], 'priority', ARGV[i + 1], 'request', ARGV[i + 2], 'engine', ARGV[i + 3],
@@ -93,7 +95,7 @@ return 1
 
 /**
  * The batch is whole: its runs go into the backlog, all or none. KEYS: batch, idempotency key. ARGV: id, tenant, total,
- * has key, fingerprint, seconds, most in all backlogs. Returns {verdict, detail} as
+ * has key, fingerprint, seconds, most in all backlogs, name of this attempt. Returns {verdict, detail} as
  * SUBMIT_RUN; same or different when another attempt was faster; gone when it was swept or another began it anew.
  */
 export const SEAL_BATCH = new Script(
@@ -107,6 +109,7 @@ if total ~= '' then
   return {(not print or print == ARGV[5]) and 'same' or 'different', ARGV[1]}
 end
 local staged = KEYS[1] .. ':staged'
+if redis.call('HGET', KEYS[1], 'intake') ~= ARGV[8] then return {'gone', ARGV[1]} end
 if redis.call('ZCARD', staged) ~= tonumber(ARGV[3]) then return {'gone', ARGV[1]} end
 local full = room(ARGV[2], tonumber(ARGV[3]), ARGV[7])
 if full then return full end
