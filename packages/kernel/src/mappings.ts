@@ -5,8 +5,29 @@ import type { GuestMemory } from './types.js';
 /** How many shared mappings a guest may have; the shim's table of them is as long (native/shim/shim.h). */
 export const MAX_MAPPINGS = 64;
 const PAGE = 4096;
-/** Fetched at once; bytes. */
+/** Moved at once; bytes. */
 const CHUNK = 1024 * 1024;
+const ZEROES = Buffer.alloc(CHUNK);
+
+/**
+ * Puts a part of a file into memory of the guest that is zero: what is zero in the file, a hole above all, is left out. A
+ * file may be far larger than what was ever written to it.
+ */
+export function fillFromFile(
+  memory: GuestMemory,
+  address: number,
+  inode: FileInode,
+  offset: number,
+  length: number,
+): void {
+  const size = Math.min(length, inode.size - offset);
+  for (let done = 0; done < size; done += CHUNK) {
+    const count = Math.min(CHUNK, size - done);
+    if (inode instanceof MemoryFile && inode.isHole(offset + done, count)) continue;
+    const piece = inode.read(offset + done, count);
+    if (!piece.equals(ZEROES.subarray(0, piece.length))) memory.write(address + done, piece);
+  }
+}
 
 /** A part of a file that the guest sees in its memory, with MAP_SHARED. Address and sizes in bytes. */
 interface Mapping {
@@ -87,9 +108,8 @@ export class Mappings {
     this.#all = this.#all.map((mapping) => {
       if (mapping.address !== from) return mapping;
       const resized = { ...mapping, address: to, length };
-      const start = mapping.offset + mapping.length;
-      const more = Math.min(mapping.offset + length, mapping.inode.size) - start;
-      if (more > 0) memory.write(to + mapping.length, mapping.inode.read(start, more));
+      const more = length - mapping.length;
+      fillFromFile(memory, to + mapping.length, mapping.inode, mapping.offset + mapping.length, more);
       return resized;
     });
   }
@@ -107,6 +127,7 @@ export class Mappings {
         if (error instanceof SyscallError) return; // protected, or gone behind our back: nothing to fetch
         throw error;
       }
+      if (inode.isHole(offset + at, size) && now.equals(ZEROES.subarray(0, size))) continue;
       const before = inode.read(offset + at, size);
       if (now.equals(before)) continue;
       for (let page = 0; page < size; page += PAGE) {

@@ -4,6 +4,7 @@ import {
   type DirectoryInode,
   type FileInode,
   type Inode,
+  type Listed,
   type Location,
   MemoryFile,
 } from '@sandpiper/vfs';
@@ -64,11 +65,19 @@ export class RegularFile extends OpenFile {
 export interface Entry {
   readonly name: string;
   readonly inode: Inode;
+  /** The offset of the entry behind it. */
+  readonly next: number;
 }
 
+/** The entries `.` and `..` have the offsets 0 and 1; then come those of the folder's listing. */
+const OWN_ENTRIES = 2;
+
 export class OpenDirectory extends OpenFile {
-  /** Fixed when the reading begins, so that changes meanwhile neither repeat nor hide an entry that stays. */
-  #entries: readonly Entry[] | null = null;
+  #listing: Iterator<Listed, void> | null = null;
+  /** The offset that the listing goes on from. */
+  #listedTo = 0;
+  /** What it has given and nobody has taken. */
+  #waiting: Entry | null = null;
 
   constructor(
     readonly inode: DirectoryInode,
@@ -90,22 +99,39 @@ export class OpenDirectory extends OpenFile {
     throw new SyscallError(Errno.EISDIR);
   }
 
-  /** The entry at `offset`, which counts entries; null at the end. */
+  /** The entry at `offset`; null at the end. It is taken by moving the offset behind it. */
   entry(): Entry | null {
-    this.#entries ??= [
-      { name: '.', inode: this.inode },
-      { name: '..', inode: this.location.parents.at(-1) ?? this.inode },
-      ...this.inode.names().flatMap((name) => {
-        const inode = this.inode.lookup(name);
-        return inode === null ? [] : [{ name, inode }];
-      }),
-    ];
-    return this.#entries[this.offset] ?? null;
+    if (this.offset === 0) return { name: '.', inode: this.inode, next: 1 };
+    if (this.offset === 1) return { name: '..', inode: this.location.parents.at(-1) ?? this.inode, next: 2 };
+    const waiting = this.#waiting;
+    if (
+      waiting !== null &&
+      this.#listedTo === this.offset &&
+      this.inode.lookup(waiting.name) === waiting.inode
+    )
+      return waiting;
+    if (waiting?.next !== this.offset && this.#listedTo !== this.offset) this.#listing = null;
+    this.#listing ??= this.inode.list(this.offset - OWN_ENTRIES);
+    this.#listedTo = this.offset;
+    this.#waiting = this.#nextOf(this.#listing);
+    return this.#waiting;
+  }
+
+  #nextOf(listing: Iterator<Listed, void>): Entry | null {
+    for (;;) {
+      const listed = listing.next();
+      if (listed.done === true) return null;
+      const { name, position } = listed.value;
+      const inode = this.inode.lookup(name);
+      // A file of the host may have gone; one of the guest's is gone from the list as well.
+      if (inode !== null) return { name, inode, next: position + OWN_ENTRIES };
+    }
   }
 
   rewind(): void {
     this.offset = 0;
-    this.#entries = null;
+    this.#listing = this.#waiting = null;
+    this.#listedTo = 0;
   }
 }
 

@@ -62,6 +62,12 @@ export abstract class FileInode extends Inode {
   abstract read(offset: number, length: number): Buffer;
 }
 
+/** A name in a listing, and the position that a listing goes on behind. Positions grow, and the first is above 0. */
+export interface Listed {
+  readonly name: string;
+  readonly position: number;
+}
+
 export abstract class DirectoryInode extends Inode {
   get size(): number {
     return 4096;
@@ -69,6 +75,15 @@ export abstract class DirectoryInode extends Inode {
 
   abstract lookup(name: string): Inode | null;
   abstract names(): readonly string[];
+
+  /**
+   * The names behind a position, one at a time: a listing costs what is read of it, however large the folder is. Each name
+   * that stays comes once; one that is made after the first is not among them.
+   */
+  *list(after: number): Generator<Listed, void> {
+    const names = this.names();
+    for (let i = after; i < names.length; i++) yield { name: names[i] as string, position: i + 1 };
+  }
 }
 
 export class SymlinkInode extends Inode {

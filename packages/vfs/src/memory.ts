@@ -1,5 +1,5 @@
 import { Errno, S_IF, SyscallError } from '@sandpiper/abi';
-import { DirectoryInode, FileInode, type Inode } from './inode.js';
+import { DirectoryInode, FileInode, type Inode, type Listed } from './inode.js';
 
 /** Storage is counted in these, as a disk's blocks are; bytes. */
 const BLOCK = 4096;
@@ -82,6 +82,14 @@ export class MemoryFile extends FileInode {
     return data;
   }
 
+  /** Whether no byte was ever written there, so that it reads as zeroes. */
+  isHole(offset: number, length: number): boolean {
+    const last = Math.floor((offset + length - 1) / BLOCK);
+    for (let index = Math.floor(offset / BLOCK); index <= last; index++)
+      if (this.#blocks.has(index)) return false;
+    return true;
+  }
+
   /** Returns how many bytes were written: fewer than given when the quota ends within, ENOSPC when none fit. */
   write(offset: number, data: Uint8Array): number {
     if (offset + data.length > MAX_FILE_BYTES) throw new SyscallError(Errno.EFBIG);
@@ -152,7 +160,9 @@ export class MemoryFile extends FileInode {
 }
 
 export class MemoryDirectory extends DirectoryInode {
-  readonly #entries = new Map<string, Inode>();
+  /** In the order of their positions, which is the one that they were made in. */
+  readonly #entries = new Map<string, { inode: Inode; readonly position: number }>();
+  #nextPosition = 1;
   /** Whether it counts as one of the guest's files; what was laid out before the run does not. */
   counted = false;
   parent: DirectoryInode | null = null;
@@ -165,11 +175,20 @@ export class MemoryDirectory extends DirectoryInode {
   }
 
   lookup(name: string): Inode | null {
-    return this.#entries.get(name) ?? null;
+    return this.#entries.get(name)?.inode ?? null;
   }
 
   names(): readonly string[] {
     return [...this.#entries.keys()];
+  }
+
+  /** A Map can be changed while somebody goes through it. */
+  override *list(after: number): Generator<Listed, void> {
+    const end = this.#nextPosition;
+    for (const [name, { position }] of this.#entries) {
+      if (position >= end) return;
+      if (position > after) yield { name, position };
+    }
   }
 
   get empty(): boolean {
@@ -177,7 +196,9 @@ export class MemoryDirectory extends DirectoryInode {
   }
 
   set(name: string, inode: Inode): void {
-    this.#entries.set(name, inode);
+    const known = this.#entries.get(name);
+    if (known === undefined) this.#entries.set(name, { inode, position: this.#nextPosition++ });
+    else known.inode = inode;
     if (inode instanceof MemoryDirectory) inode.parent = this;
   }
 

@@ -6,6 +6,12 @@ import { MemoryDirectory, MemoryFile, Quota } from './memory.js';
 /** As Linux: path_resolution(7). */
 const MAX_LINKS = 40;
 
+/**
+ * How deep a walk may stand in the tree. A path of PATH_MAX bytes cannot name more; but a guest can go down step by step,
+ * and each step from there costs what the way is long.
+ */
+const MAX_DEPTH = 2048;
+
 /** Where a path leads: the folder, the last name in it, and what is there. */
 export interface Place {
   readonly directory: DirectoryInode;
@@ -114,7 +120,7 @@ export class NameSpace {
   }
 
   /** path_resolution(7). The last part need not exist; `follow` says whether a link there is followed. */
-  resolve(path: string, from: Location, follow: boolean): Place & { parents: readonly DirectoryInode[] } {
+  resolve(path: string, from: Location, follow: boolean): Reached {
     if (path === '') throw new SyscallError(Errno.ENOENT);
     const walk = new Walk(this, path.startsWith('/') ? this.rootLocation : from);
     return walk.run(path, follow);
@@ -129,34 +135,37 @@ export class NameSpace {
   }
 }
 
+type Reached = Place & { parents: readonly DirectoryInode[] };
+
 class Walk {
   #links = 0;
-  /** The folders from the root to where the walk stands, and their names. */
+  /** The folders from the root to where the walk stands, and the path of that; empty for the root. */
   readonly #trail: DirectoryInode[];
-  readonly #names: string[];
+  #path: string;
+  /** The parts that are still to be gone, the next one last. */
+  readonly #parts: string[] = [];
 
   constructor(
     private readonly space: NameSpace,
     from: Location,
   ) {
     this.#trail = [...from.parents, from.directory];
-    this.#names = from.path.split('/').filter((part) => part !== '');
+    this.#path = from.path === '/' ? '' : from.path;
   }
 
-  run(path: string, follow: boolean): Place & { parents: readonly DirectoryInode[] } {
-    let parts = split(path);
+  run(path: string, follow: boolean): Reached {
     let mustBeDirectory = endsAsDirectory(path);
+    this.#putBefore(path);
     for (;;) {
-      const part = parts.shift();
+      const part = this.#parts.pop();
       if (part === undefined) return this.#here();
+      if (!this.#directory.permits(1)) throw new SyscallError(Errno.EACCES);
       if (part === '..') {
-        if (!this.#directory.permits(1)) throw new SyscallError(Errno.EACCES);
         this.#up();
         continue;
       }
-      if (!this.#directory.permits(1)) throw new SyscallError(Errno.EACCES);
       if (part.length > NAME_MAX) throw new SyscallError(Errno.ENAMETOOLONG);
-      const last = parts.length === 0;
+      const last = this.#parts.length === 0;
       const inode = this.#directory.lookup(part);
       if (inode instanceof SymlinkInode && (!last || follow || mustBeDirectory)) {
         if (++this.#links > MAX_LINKS) throw new SyscallError(Errno.ELOOP);
@@ -167,14 +176,16 @@ class Walk {
         }
         if (inode.target.startsWith('/')) this.#toRoot();
         if (last) mustBeDirectory ||= endsAsDirectory(inode.target);
-        parts = [...split(inode.target), ...parts];
+        this.#putBefore(inode.target);
         continue;
       }
+      // Nobody goes deeper, and nothing is made there.
+      if (!last || inode === null || inode instanceof DirectoryInode) this.#demandDepth();
       if (last) return this.#there(part, inode, mustBeDirectory);
       if (inode === null) throw new SyscallError(Errno.ENOENT);
       if (!(inode instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
       this.#trail.push(inode);
-      this.#names.push(part);
+      this.#path += `/${part}`;
     }
   }
 
@@ -182,20 +193,32 @@ class Walk {
     return this.#trail.at(-1) as DirectoryInode;
   }
 
+  #putBefore(path: string): void {
+    const parts = path.split('/');
+    for (let i = parts.length - 1; i >= 0; i--) {
+      const part = parts[i] as string;
+      if (part !== '' && part !== '.') this.#parts.push(part);
+    }
+  }
+
+  #demandDepth(): void {
+    if (this.#trail.length > MAX_DEPTH) throw new SyscallError(Errno.ENAMETOOLONG);
+  }
+
   #up(): void {
     if (this.#trail.length > 1) {
       this.#trail.pop();
-      this.#names.pop();
+      this.#path = this.#path.slice(0, this.#path.lastIndexOf('/'));
     }
   }
 
   #toRoot(): void {
     this.#trail.splice(1);
-    this.#names.length = 0;
+    this.#path = '';
   }
 
   /** The path ended in `.`, `..` or `/`: it is the folder where the walk stands. */
-  #here(): Place & { parents: readonly DirectoryInode[] } {
+  #here(): Reached {
     const directory = this.#directory;
     const parents = this.#trail.slice(0, -1);
     return {
@@ -203,13 +226,13 @@ class Walk {
       name: '.',
       inode: directory,
       mustBeDirectory: true,
-      path: `/${this.#names.join('/')}`,
+      path: this.#path === '' ? '/' : this.#path,
       parents,
     };
   }
 
   /** The end of a path that is a magic link: whatever it leads to, which may have no name at all. */
-  #jumped(link: MagicLink): Place & { parents: readonly DirectoryInode[] } {
+  #jumped(link: MagicLink): Reached {
     const { leadsTo: inode, target: path, parents } = link;
     const directory = parents.at(-1) ?? this.space.root;
     return {
@@ -226,24 +249,16 @@ class Walk {
     const { leadsTo } = link;
     if (!(leadsTo instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
     this.#trail.splice(0, this.#trail.length, ...link.parents, leadsTo);
-    this.#names.splice(0, this.#names.length, ...link.target.split('/').filter((part) => part !== ''));
+    this.#path = link.target === '/' ? '' : link.target;
   }
 
-  #there(
-    name: string,
-    inode: Inode | null,
-    mustBeDirectory: boolean,
-  ): Place & { parents: readonly DirectoryInode[] } {
+  #there(name: string, inode: Inode | null, mustBeDirectory: boolean): Reached {
     if (mustBeDirectory && inode !== null && (inode.mode & S_IF.MT) !== S_IF.DIR) {
       throw new SyscallError(Errno.ENOTDIR);
     }
-    const path = `/${[...this.#names, name].join('/')}`;
+    const path = `${this.#path}/${name}`;
     return { directory: this.#directory, name, inode, mustBeDirectory, path, parents: [...this.#trail] };
   }
-}
-
-function split(path: string): string[] {
-  return path.split('/').filter((part) => part !== '' && part !== '.');
 }
 
 function endsAsDirectory(path: string): boolean {

@@ -242,11 +242,11 @@ function listDirectory(call: Call): number {
   const records: Buffer[] = [];
   let used = 0;
   for (let entry = file.entry(); entry !== null; entry = file.entry()) {
-    const record = encodeDirent(entry.inode.ino, file.offset + 1, entry.inode.mode, entry.name);
+    const record = encodeDirent(entry.inode.ino, entry.next, entry.inode.mode, entry.name);
     if (used + record.length > size) break;
     records.push(record);
     used += record.length;
-    file.offset++;
+    file.offset = entry.next;
   }
   if (used === 0 && file.entry() !== null) throw new SyscallError(Errno.EINVAL);
   call.memory.write(call.pointer(1), Buffer.concat(records));

@@ -169,8 +169,8 @@ export const libcOperations = {
     const { file } = streamOf(c);
     const entry = file.entry();
     if (entry === null) return 0;
-    file.offset++;
-    c.put(0, encodeDirent(entry.inode.ino, file.offset, entry.inode.mode, entry.name));
+    file.offset = entry.next;
+    c.put(0, encodeDirent(entry.inode.ino, entry.next, entry.inode.mode, entry.name));
     return c.pointer(0);
   },
   rewinddir: (c) => {

@@ -1,21 +1,15 @@
 import { Errno, MAP, PROT, SyscallError } from '@sandpiper/abi';
 import { MemoryFile } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
+import { fillFromFile } from '../mappings.js';
 import { RegularFile } from '../open-files.js';
 import { RunEnds } from '../types.js';
-import { MAX_MOVE } from './files.js';
 
 const MMAP = 9;
 const MPROTECT = 10;
 const MUNMAP = 11;
 const MREMAP = 25;
 const PAGE = 4096;
-
-const ZEROES = Buffer.alloc(MAX_MOVE);
-
-function isZero(bytes: Buffer): boolean {
-  return bytes.equals(ZEROES.subarray(0, bytes.length));
-}
 
 /** What the kernel refuses for want of memory is the run's memory limit. */
 function mapAnonymous(
@@ -62,13 +56,7 @@ function mapFile(call: Call): number {
   mappings.fetch(call.memory, file.inode);
   const at = mapAnonymous(call, address, length, PROT.READ | PROT.WRITE, placed);
   if (at < 0) return at;
-  for (let done = 0; done < length; ) {
-    const piece = file.inode.read(offset + done, Math.min(MAX_MOVE, length - done));
-    if (piece.length === 0) break;
-    // New memory is zero already: a hole of the file stays one of the guest's memory.
-    if (!isZero(piece)) call.memory.write(at + done, piece);
-    done += piece.length;
-  }
+  fillFromFile(call.memory, at, file.inode, offset, length);
   if (protection !== (PROT.READ | PROT.WRITE)) {
     const status = call.memory.syscall(MPROTECT, at, length, protection);
     if (status < 0) {
