@@ -19,7 +19,7 @@ const MAY_IMPORT = {
   'packages/cli': ['contracts', 'controller', 'grading', 'client', 'telemetry'],
   'packages/conformance': ['controller'],
   'packages/experiments': ['contracts', 'controller', 'client'],
-  'packages/fuzz': ['abi', 'kernel', 'protocol'],
+  'packages/fuzz': ['abi', 'kernel', 'protocol', 'testkit'],
   'services/scheduler': ['contracts', 'store', 'telemetry'],
   'services/worker': ['actor', 'contracts', 'store', 'telemetry', 'controller'],
 };
