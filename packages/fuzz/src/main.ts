@@ -1,13 +1,15 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Finding } from './finding.js';
+import type { WireRequest } from './http/request.js';
+import { fuzzHttp } from './http/run.js';
 import type { LoopResult } from './loop.js';
 import { fuzzInThread } from './run.js';
 import { TARGETS } from './targets.js';
 
 const USAGE = `Usage: main.js TARGET [--seconds N] [--seed N] [--corpus FOLDER] [--findings FOLDER]
        main.js TARGET --replay FILE...
-TARGET: ${Object.keys(TARGETS).join(', ')}`;
+TARGET: ${Object.keys(TARGETS).join(', ')}, http`;
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
@@ -15,6 +17,13 @@ function readFolder(folder: string | undefined): Uint8Array[] {
   if (folder === undefined) return [];
   mkdirSync(folder, { recursive: true });
   return readdirSync(folder).map((name) => Uint8Array.from(readFileSync(`${folder}/${name}`)));
+}
+
+function readRequests(lines: string): WireRequest[] {
+  return lines
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as WireRequest);
 }
 
 function nameOf(bytes: Uint8Array): string {
@@ -50,6 +59,30 @@ function report(target: string, result: LoopResult, findings: string): number {
   return 1;
 }
 
+async function http(seconds: number, seed: number, findings: string): Promise<number> {
+  const file = new URL('../corpus/http.jsonl', import.meta.url);
+  const known = existsSync(file) ? readRequests(readFileSync(file, 'utf8')) : [];
+  const result = await fuzzHttp({ seconds, seed, known, onProgress: (line) => print(`http: ${line}`) });
+  print(`http: ${result.requests} requests`);
+  for (const [key, count] of [...result.statuses].sort()) print(`http:   ${key}: ${count}`);
+  if (result.finding === null) return 0;
+  mkdirSync(findings, { recursive: true });
+  const kept = `${findings}/http-${seed}.jsonl`;
+  writeFileSync(kept, result.finding.requests.map((request) => `${JSON.stringify(request)}\n`).join(''));
+  print(`http: FINDING: ${result.finding.message}`);
+  print(`the last requests: ${kept}; replay them with: scripts/fuzz http --seed ${seed} --replay ${kept}`);
+  return 1;
+}
+
+/** The requests of files, one after the other, to a server of their own. */
+async function replayHttp(files: readonly string[], seed: number): Promise<number> {
+  const known = files.flatMap((file) => readRequests(readFileSync(file, 'utf8')));
+  const result = await fuzzHttp({ seconds: 0, seed, known, onProgress: print });
+  for (const [key, count] of result.statuses) print(`${key}: ${count}`);
+  if (result.finding !== null) print(`FINDING: ${result.finding.message}`);
+  return result.finding === null ? 0 : 1;
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -62,6 +95,10 @@ async function main(): Promise<number> {
     },
   });
   const [target = '', ...files] = positionals;
+  if (target === 'http')
+    return values.replay
+      ? replayHttp(files, Number(values.seed))
+      : http(Number(values.seconds), Number(values.seed), values.findings);
   if (TARGETS[target] === undefined) {
     print(USAGE);
     return 2;

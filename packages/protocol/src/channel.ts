@@ -128,7 +128,10 @@ export class Channel {
     this.#append(data);
   }
 
-  /** A block in the guest, filled with `data`. Returns its address; 0 where the guest has no room. */
+  /**
+   * A block in the guest, filled with `data`. Returns its address; 0 where the guest has no room. What no process can
+   * have as an address is a lie.
+   */
   malloc(data: Uint8Array): number {
     this.#byte(OP.malloc);
     this.#word(data.length);
@@ -136,6 +139,8 @@ export class Channel {
     this.#flush();
     const address = this.#takeWord();
     this.#expectNothingMore();
+    if (address !== 0 && !isAddress(address))
+      throw new GuestProtocolError('bad-address', `a block at ${address}, where no memory can be`);
     return address;
   }
 
@@ -311,6 +316,10 @@ export class Channel {
 
 const MAX_REQUEST_BYTES = 1 + MAX_SIGNATURE_BYTES + 8 * MAX_ARGUMENTS;
 
+function isAddress(address: number): boolean {
+  return address >= FIRST_ADDRESS && address < ADDRESS_LIMIT;
+}
+
 function checkAddress(address: number): void {
-  if (!(address >= FIRST_ADDRESS && address < ADDRESS_LIMIT)) throw new SyscallError(Errno.EFAULT);
+  if (!isAddress(address)) throw new SyscallError(Errno.EFAULT);
 }

@@ -4,6 +4,7 @@ export type GuestProtocolErrorCode =
   | 'truncated'
   | 'unasked-bytes'
   | 'bad-length'
+  | 'bad-address'
   | 'bad-result';
 
 /** The guest broke the protocol: it is killed and its run ends as `violation`. */

@@ -52,6 +52,15 @@ describe('a guest that breaks the protocol', () => {
     expect(() => channelAfter('linux', bytes, bytes).nextRequest()).toThrow(/nobody asked for/);
   });
 
+  it.each([-1n, 1n, 4095n, 2n ** 47n, 2n ** 62n, -(2n ** 63n)])('is refused a block at %d', (address) => {
+    const guest = new ScriptedGuest();
+    const channel = new Channel(guest, 'libc');
+    guest.sendBytes(request('get_environ()p'));
+    channel.nextRequest();
+    guest.sendBytes(word(address));
+    expect(() => channel.malloc(Buffer.alloc(8))).toThrow(/no memory can be/);
+  });
+
   it.each([-1n, 2n ** 62n, 257n])('is refused a string length of %d where 256 were asked for', (length) => {
     const guest = new ScriptedGuest();
     const channel = new Channel(guest, 'linux');

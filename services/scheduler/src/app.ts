@@ -48,6 +48,7 @@ import { batchRoutes } from './routes/batches.js';
 import { callbackRoutes } from './routes/callbacks.js';
 import { operationRoutes } from './routes/operations.js';
 import { runRoutes } from './routes/runs.js';
+import { answerUnparsed } from './unparsed.js';
 import { validatorCompiler } from './validation.js';
 import { Waiters } from './waiters.js';
 
@@ -84,8 +85,9 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     bodyLimit: deps.bodyLimit,
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 256 },
-    // An address that cannot be one is refused before any handler, and in the same words.
+    // Both would answer in a shape of their own: a path that the router refuses, and what is no request at all.
     frameworkErrors: (error, request, reply) => void problemHandler(deps.log)(error, request, reply),
+    clientErrorHandler: answerUnparsed,
   }).withTypeProvider<ZodTypeProvider>();
 
   app.setValidatorCompiler(validatorCompiler);

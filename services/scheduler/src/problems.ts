@@ -73,16 +73,17 @@ function toProblem(error: FastifyError | Problem, log: Logger): Problem {
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? text;
 
+export function bodyOf({ code, message, details: { path } }: Problem): ErrorBody {
+  return { error: { code, message, ...(path === undefined ? {} : { path }) } };
+}
+
 /** Answers with the error's JSON: never a stack, never a text of a library beyond one line. */
 export function problemHandler(log: Logger) {
   return (error: FastifyError | Problem, _request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const problem = toProblem(error, log);
-    const { path, retryAfterSeconds } = problem.details;
+    const { retryAfterSeconds } = problem.details;
     if (problem.code === 'unauthenticated') void reply.header('WWW-Authenticate', 'Bearer realm="sandpiper"');
     if (retryAfterSeconds !== undefined) void reply.header('Retry-After', String(retryAfterSeconds));
-    const body: ErrorBody = {
-      error: { code: problem.code, message: problem.message, ...(path === undefined ? {} : { path }) },
-    };
-    return reply.code(problem.statusCode).type('application/json').send(body);
+    return reply.code(problem.statusCode).type('application/json').send(bodyOf(problem));
   };
 }

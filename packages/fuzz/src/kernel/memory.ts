@@ -39,7 +39,7 @@ export class HostileMemory implements GuestMemory {
   }
 
   malloc(data: Uint8Array): number {
-    if (this.source.chance(32)) return this.source.pick([0, BASE, BASE + 64, 1, 2 ** 63]);
+    if (this.source.chance(32)) return this.source.pick([0, BASE, BASE + 64, 4096, 2 ** 47 - 1]);
     const at = this.place(data);
     return at;
   }

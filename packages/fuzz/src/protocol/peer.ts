@@ -119,7 +119,7 @@ export class HostilePeer implements Transport {
   #truth(letter: string, header: Buffer): Buffer | null {
     const word = Buffer.alloc(8);
     if (letter === 'M' || letter === 'S') {
-      word.writeBigInt64LE(BigInt(this.source.number(6)));
+      word.writeBigInt64LE(BigInt(0x10000 + this.source.number(5)));
       return word;
     }
     if (letter === 'R') {

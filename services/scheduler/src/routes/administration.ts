@@ -57,7 +57,7 @@ export function administrationRoutes(app: App, context: Context): void {
         tags: ['access'],
         params: z.object({ name: tenantNameSchema }),
         body: tenantSettingsSchema,
-        response: { 200: tenantSchema, ...submissionRefusals },
+        response: { 200: tenantSchema, ...submissionRefusals, 404: refusals[404] },
       },
     },
     async (request) => {

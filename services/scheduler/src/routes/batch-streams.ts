@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { type EndedRun, followBatch } from '../batch-follower.js';
 import type { App, Context } from '../context.js';
 import { type NdjsonBounds, runsOfNdjson } from '../ndjson.js';
+import { Problem } from '../problems.js';
 import { accepted, ownBatch, summarize } from './batches.js';
 import {
   acceptedSchema,
@@ -27,6 +28,11 @@ const fromSchema = z.coerce
   .optional()
   .describe('How many results the client has already');
 
+const streamed = (type: string) => ({
+  description: 'Goes on until the last result',
+  content: { [type]: { schema: z.string() } },
+});
+
 /** Results of a batch as they come: one JSON object a line, or server-sent events. */
 export function batchStreamRoutes(app: App, context: Context): void {
   app.get(
@@ -42,7 +48,7 @@ export function batchStreamRoutes(app: App, context: Context): void {
         produces: ['application/x-ndjson'],
         params: idParamsSchema,
         querystring: z.strictObject({ from: fromSchema }),
-        response: refusals,
+        response: { 200: streamed('application/x-ndjson'), ...refusals },
       },
     },
     async (request, reply) => {
@@ -70,7 +76,7 @@ export function batchStreamRoutes(app: App, context: Context): void {
         params: idParamsSchema,
         headers: z.object({ 'last-event-id': fromSchema }),
         querystring: z.strictObject({ from: fromSchema }),
-        response: refusals,
+        response: { 200: streamed('text/event-stream'), ...refusals },
       },
     },
     async (request, reply) => {
@@ -128,7 +134,9 @@ export function batchIntakeRoute(app: App, context: Context, bounds: NdjsonBound
       },
     },
     async (request, reply) => {
-      const runs = runsOfNdjson(request.body as Readable, bounds);
+      // A request without a body comes to no parser of bodies.
+      if (!(request.body instanceof Readable)) throw new Problem('bad-request', 'the body is empty');
+      const runs = runsOfNdjson(request.body, bounds);
       const head = { name: request.query.name ?? null, key: request.headers['idempotency-key'], count: 0 };
       const { id } = await accepted(
         context,

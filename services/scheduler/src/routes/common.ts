@@ -27,12 +27,14 @@ export const idempotencyHeadersSchema = z.object({
 
 export const acceptedSchema = z.strictObject({ id: z.string() }).meta({ id: 'Accepted' });
 
-/** Answers that every route of the API may give. */
+/** Answers that every route of the API may give; also one that wants no body, to who sends one. */
 export const refusals = {
   400: errorBodySchema,
   401: errorBodySchema,
   403: errorBodySchema,
   404: errorBodySchema,
+  413: errorBodySchema,
+  415: errorBodySchema,
   503: errorBodySchema,
 } as const;
 

@@ -1,0 +1,136 @@
+import type { Random } from '../random.js';
+import type { Operation, Parameter, Schema } from './document.js';
+import { brokenJson, hostileText, spoil } from './sample.js';
+
+/** As it goes over the wire; kept as one line of JSON to be sent again. */
+export interface WireRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Record<string, string>;
+  /** latin1 */
+  readonly body: string | null;
+  /** `whole`; or in two pieces, or with its end left out. */
+  readonly manner: 'whole' | 'slow' | 'half' | 'chunked';
+}
+
+export interface Maker {
+  readonly random: Random;
+  readonly sample: (schema: Schema) => unknown;
+  /** Ids that the server has given, by the path that they belong to. */
+  readonly ids: ReadonlyMap<string, readonly string[]>;
+  /** Of all operations: what a request without a documented body may be sent instead. */
+  readonly bodies: readonly Schema[];
+  /**
+   * Bodies that were accepted, by the schema they were made from: rules that no schema tells (this field or that) are found
+   * once by chance, and kept to then.
+   */
+  readonly accepted: ReadonlyMap<Schema, readonly unknown[]>;
+  readonly keys: readonly string[];
+  readonly bodyLimit: number;
+}
+
+const CONTENT_TYPES = ['text/plain', 'application/xml', 'multipart/form-data', '', 'application/json; charset=utf-16', 'x'];
+
+/** A value that a parameter's schema may allow, as text; or one that a client should not send. */
+function parameterText(maker: Maker, parameter: Parameter, base = ''): string {
+  const { random } = maker;
+  const ids = maker.ids.get(base) ?? [];
+  const kind = random.below(10);
+  if (parameter.in === 'path' && ids.length > 0 && kind < 8) return ids[random.below(ids.length)] as string;
+  if (kind < 8) return String(maker.sample(parameter.schema ?? {}) ?? '');
+  return hostileText(random);
+}
+
+/** `/v1/runs` of `/v1/runs/{id}/more`. */
+export function baseOf(path: string): string {
+  return path.split('/{', 1)[0] ?? path;
+}
+
+function encodePath(text: string, random: Random): string {
+  // Now and then as it is: a space ends the line, which the server's parser has to refuse.
+  if (random.below(20) === 0) return Buffer.from(text).toString('latin1').replaceAll(/[\r\n]/g, '');
+  try {
+    return encodeURIComponent(text);
+  } catch {
+    return '%ED%A0%80'; // half of a pair of surrogates
+  }
+}
+
+function pathOf(maker: Maker, operation: Operation): string {
+  const path = operation.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => {
+    const parameter = operation.parameters.find((p) => p.in === 'path' && p.name === name);
+    return encodePath(parameterText(maker, parameter ?? { name, in: 'path' }, baseOf(operation.path)), maker.random);
+  });
+  const query = operation.parameters
+    .filter((p) => p.in === 'query' && maker.random.below(3) === 0)
+    .map((p) => `${encodeURIComponent(p.name)}=${encodePath(parameterText(maker, p), maker.random)}`);
+  if (maker.random.below(15) === 0) query.push('__proto__=1', 'unknown=1', 'wait=1&wait=2');
+  return query.length === 0 ? path : `${path}?${query.join('&')}`;
+}
+
+function headersOf(maker: Maker, operation: Operation): Record<string, string> {
+  const { random, keys } = maker;
+  const headers: Record<string, string> = {};
+  for (const p of operation.parameters) {
+    if (p.in !== 'header' || random.below(2) === 0) continue;
+    headers[p.name] = parameterText(maker, p).replaceAll(/[^\x20-\x7e]/g, '?');
+  }
+  const key = keys.length === 0 ? null : random.below(10) === 0 ? hostileText(random) : keys[random.below(keys.length)];
+  if (typeof key === 'string' && random.below(30) > 0)
+    headers['authorization'] = `Bearer ${key.replaceAll(/[^\x20-\x7e]/g, '?')}`;
+  return headers;
+}
+
+/** What the schema allows; every other time with something wrong in it. */
+function jsonLike(maker: Maker, schema: Schema): string {
+  const { random } = maker;
+  const accepted = maker.accepted.get(schema) ?? [];
+  const known = accepted.length > 0 && random.below(3) > 0;
+  let value = known ? accepted[random.below(accepted.length)] : maker.sample(schema);
+  for (let times = Math.max(0, random.below(5) - 2); times > 0; times--) value = spoil(value, random);
+  return JSON.stringify(value) ?? '';
+}
+
+/** A stream of lines has no schema in the document, and other operations want no body: they get one of somebody else. */
+function undocumentedBody(maker: Maker, operation: Operation): { type: string; bytes: Buffer } | null {
+  const { random, bodies } = maker;
+  if (bodies.length === 0 || random.below(operation.method === 'POST' ? 4 : 20) === 0) return null;
+  if (operation.method !== 'POST' && random.below(20) > 0) return null;
+  const lines = Array.from({ length: 1 + random.below(6) }, () =>
+    jsonLike(maker, bodies[random.below(bodies.length)] as Schema),
+  );
+  const type = random.below(5) === 0 ? 'application/json' : 'application/x-ndjson';
+  const one = lines[0] ?? '';
+  // Most of the time all of the same kind.
+  const text = random.below(4) === 0 ? lines.join('\n') : lines.map(() => one).join('\n');
+  return { type, bytes: Buffer.from(text) };
+}
+
+function bodyOf(maker: Maker, operation: Operation): { type: string; bytes: Buffer } | null {
+  const { random } = maker;
+  if (operation.requestBody === null) return undocumentedBody(maker, operation);
+  const types = Object.keys(operation.requestBody);
+  const type = types[random.below(types.length)] ?? 'application/json';
+  const schema = operation.requestBody[type]?.schema ?? {};
+  const text = jsonLike(maker, schema);
+  if (random.below(200) === 0) return { type, bytes: Buffer.alloc(maker.bodyLimit + random.below(5000), 0x20) };
+  return { type, bytes: random.below(8) === 0 ? brokenJson(text, random) : Buffer.from(text) };
+}
+
+/** A request for an operation of the document: mostly one that it allows, or nearly. */
+export function makeRequest(maker: Maker, operation: Operation): WireRequest {
+  const { random } = maker;
+  const headers = headersOf(maker, operation);
+  const body = bodyOf(maker, operation);
+  if (body !== null)
+    headers['content-type'] =
+      random.below(15) === 0 ? (CONTENT_TYPES[random.below(CONTENT_TYPES.length)] as string) : body.type;
+  const manner = random.below(60);
+  return {
+    method: random.below(40) === 0 ? (['PATCH', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'][random.below(5)] as string) : operation.method,
+    path: random.below(60) === 0 ? `/${encodeURIComponent('x'.repeat(random.below(3000)))}` : pathOf(maker, operation),
+    headers,
+    body: body === null ? null : body.bytes.toString('latin1'),
+    manner: manner === 0 ? 'half' : manner === 1 ? 'slow' : manner < 5 ? 'chunked' : 'whole',
+  };
+}
