@@ -71,6 +71,8 @@ export class Cell {
       // whose thread has died is at its end.
       minThreads: 0,
       maxThreads: 1,
+      // Else a task that finds the thread busy goes behind those that came after it.
+      stricterFIFO: true,
       idleTimeout: Number.POSITIVE_INFINITY,
       // An idle thread that waits in Atomics.wait would freeze its own event loop, and with it its orderly end.
       atomics: 'disabled',
@@ -128,6 +130,8 @@ export class Cell {
     const preparing = this.pool.run({ job: null, place: this.#place(null) }) as Promise<ThreadAnswer>;
     preparing.then(
       (answer) => {
+        // What fails because the cell ends is no fault of the profile.
+        if (this.#closing || this.#died !== null) return;
         if ('prepared' in answer && answer.prepared !== null) this.options.onUnprepared?.(answer.prepared);
       },
       () => {}, // the thread is gone, and the cell with it
