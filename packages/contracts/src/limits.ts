@@ -5,6 +5,9 @@ const MIB = 1024 * 1024;
 /** The least memory limit with which the interpreter can run a program at all, in bytes above its own. */
 export const MIN_MEMORY_BYTES = 8 * MIB;
 
+/** With fewer descriptors than these the interpreter cannot come to its program: the standard streams, and what it opens. */
+const MIN_OPEN_FILES = 8;
+
 const positive = (max: number) => z.number().int().positive().max(max);
 
 /**
@@ -24,7 +27,12 @@ export const limitsSchema = z
     outputBytes: positive(256 * MIB).describe('stdout and stderr together, bytes'),
     diskBytes: positive(4096 * MIB).describe('Files in the in-memory file systems together, bytes'),
     files: positive(1_000_000).describe('Files and directories that may exist at once'),
-    openFiles: positive(4096).describe('Descriptors that may be open at once'),
+    openFiles: z
+      .number()
+      .int()
+      .min(MIN_OPEN_FILES)
+      .max(4096)
+      .describe('Descriptors that may be open at once, the standard streams among them'),
     syscalls: positive(1_000_000_000).describe('System calls answered by the controller'),
   })
   .meta({ id: 'Limits' });

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
 import { GuestKernel, HostClock, type Inheritance } from '@sandpiper/kernel';
 import { completeLimits } from '@sandpiper/contracts';
 import { Channel, DescriptorTransport, type Request } from '@sandpiper/protocol';
+import { isAlive } from './alive.js';
 import { RunRefusedError } from './enforceable.js';
 import { type Engine, engineOf } from './engines.js';
 import { greet } from './handshake.js';
@@ -197,9 +198,9 @@ export class ForkServer {
   }
 }
 
-/** One that somebody has killed meanwhile is reaped already. */
+/** Somebody may have killed it meanwhile. */
 function isFresh({ guest, since }: Spare): boolean {
-  return Date.now() - since <= OLDEST_MS && existsSync(`/proc/${guest.pid}`);
+  return Date.now() - since <= OLDEST_MS && isAlive(guest.pid);
 }
 
 /** Answers the calls of a parent until it asks for its program. */

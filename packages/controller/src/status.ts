@@ -56,7 +56,10 @@ export function decideEnding(decisions: Decisions, end: GuestEnd): Ending {
   if (decisions.cancelled) return ended('cancelled', 'the run was cancelled');
   if (decisions.violation !== null) return ended('violation', decisions.violation);
   if (end.signal === constants.signals.SIGSYS) {
-    return ended('violation', 'a system call of another architecture or mode was made');
+    return ended(
+      'violation',
+      'a system call of another architecture or mode was made, or one while its trap was blocked',
+    );
   }
   if (decisions.limit !== null) return ended(...LIMIT_ENDINGS[decisions.limit]);
   if (decisions.memoryRefused || end.reason === 'memory' || end.signal === REFUSED_MEMORY_SIGNAL)

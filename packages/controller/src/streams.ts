@@ -63,17 +63,37 @@ export class DescriptorInput implements InputStream {
   }
 }
 
-/** Collects; the virtual kernel has cut it to the output limit already. */
+/** What output is collected in, bytes. */
+const FIRST_PIECE = 4096;
+const MAX_PIECE = 1024 * 1024;
+
+/**
+ * Collects; the virtual kernel has cut it to the output limit already. In pieces that grow, of our own making: output that
+ * comes byte by byte takes no more of us than any other.
+ */
 export class CaptureOutput implements OutputStream {
-  readonly #pieces: Buffer[] = [];
+  readonly #full: Buffer[] = [];
+  #piece = Buffer.alloc(0);
+  #used = 0;
 
   write(data: Buffer): void {
-    // A copy: what comes may be a view of a buffer that is used again.
-    this.#pieces.push(Buffer.from(data));
+    for (let at = 0; at < data.length; ) {
+      if (this.#used === this.#piece.length) this.#begin();
+      const n = data.copy(this.#piece, this.#used, at);
+      this.#used += n;
+      at += n;
+    }
   }
 
   bytes(): Buffer {
-    return Buffer.concat(this.#pieces);
+    return Buffer.concat([...this.#full, this.#piece.subarray(0, this.#used)]);
+  }
+
+  #begin(): void {
+    if (this.#used > 0) this.#full.push(this.#piece);
+    const size = Math.min(MAX_PIECE, Math.max(FIRST_PIECE, 2 * this.#piece.length));
+    this.#piece = Buffer.allocUnsafeSlow(size);
+    this.#used = 0;
   }
 }
 

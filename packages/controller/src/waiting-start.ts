@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
 import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
+import { isAlive } from './alive.js';
 import { engineOf, type TranslatedInterpreter } from './engines.js';
 import { OLDEST_MS, SPARE_LIVES_MS } from './fork-server.js';
 import { inspectTranslated, STARTUP_MS, stampOf } from './handshake.js';
@@ -85,7 +85,6 @@ function suits(job: GuestJob, { guest, interpreter, stamp }: Waiting): boolean {
     job.deterministic === null &&
     argvOf(job).join('\0') === ARGV.join('\0') &&
     stamp === stampOf(interpreter.executable) &&
-    // Reaped already, if somebody has killed it meanwhile.
-    existsSync(`/proc/${guest.pid}`)
+    isAlive(guest.pid)
   );
 }

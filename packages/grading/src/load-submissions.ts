@@ -1,5 +1,5 @@
-import { readdir, stat } from 'node:fs/promises';
-import { basename, join, normalize } from 'node:path';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { basename, join, normalize, sep } from 'node:path';
 import { REQUEST_BOUNDS } from '@sandpiper/contracts';
 import { InputError } from './errors.js';
 import { readBounded } from './load-problem.js';
@@ -36,11 +36,26 @@ async function expand(path: string): Promise<string[]> {
   if (found === null) throw new InputError(`${path}: no such submission`);
   if (found.isDirectory()) {
     const files = await filesOf(path, 1);
+    await demandWithin(path, files);
     if (files.length === 0) throw new InputError(`${path}: the folder holds no .py file`);
     return files;
   }
   if (!path.endsWith('.py')) throw new InputError(`${path}: a submission is a .py file or a folder of them`);
   return [path];
+}
+
+/**
+ * Who hands in a folder may have put links into it. A program that is a file of somebody else, such as an answer or a key,
+ * would be shown line by line in its own traceback; and a right solution would be anybody's.
+ * @throws InputError for a file that does not lie in the folder
+ */
+async function demandWithin(folder: string, files: readonly string[]): Promise<void> {
+  const within = `${await realpath(folder)}${sep}`;
+  for (const file of files) {
+    const real = await realpath(file).catch(() => null);
+    if (real?.startsWith(within) !== true)
+      throw new InputError(`${file}: is a link that leads out of ${folder}`);
+  }
 }
 
 async function filesOf(folder: string, depth: number): Promise<string[]> {

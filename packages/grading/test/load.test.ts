@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -85,6 +85,24 @@ describe('submissions', () => {
     await expect(loadSubmissions([join(root, 'empty')])).rejects.toThrow(
       /empty: the folder holds no \.py file/,
     );
+  });
+
+  it('are refused where a link leads out of the folder: to an answer, to a key, to nowhere, or by a folder', async () => {
+    await put({
+      'secret/key.py': 'SECRET',
+      'ok/a.py': 'a',
+      'file/a.py': 'a',
+      'folder/a.py': 'a',
+      'gone/a.py': 'a',
+    });
+    await symlink('a.py', join(root, 'ok/same.py'));
+    await symlink('../secret/key.py', join(root, 'file/b.py'));
+    await symlink('../secret', join(root, 'folder/b'));
+    await symlink('../nowhere.py', join(root, 'gone/b.py'));
+    expect((await loadSubmissions([join(root, 'ok')])).map((one) => one.source)).toEqual(['a', 'a']);
+    for (const name of ['file', 'folder', 'gone']) {
+      await expect(loadSubmissions([join(root, name)])).rejects.toThrow(/is a link that leads out of \S+$/);
+    }
   });
 
   it('of 100 MiB are refused by their size, unread', async () => {

@@ -69,7 +69,7 @@ export abstract class OpenFile {
 export class FdTable {
   readonly #files = new Map<number, { file: OpenFile; closeOnExec: boolean }>();
 
-  constructor(private readonly capacity: number) {}
+  constructor(readonly capacity: number) {}
 
   get(fd: number): OpenFile {
     const entry = this.#files.get(fd);

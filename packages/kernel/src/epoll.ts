@@ -16,6 +16,12 @@ export interface Ready {
 }
 
 const ONESHOT = 1 << 30;
+/**
+ * Sets within a set: so many in one, and so deep. Each look goes through all of them, so without bounds a few calls of the
+ * guest would be work without end for us; Linux has such bounds too (epoll_ctl(2), ELOOP and ENOSPC).
+ */
+const MAX_SETS = 4;
+const MAX_DEPTH = 4;
 
 /** A set of descriptors that are waited for together (epoll(7)); level-triggered, whatever was asked. */
 export class Epoll extends OpenFile {
@@ -49,6 +55,10 @@ export class Epoll extends OpenFile {
     // A file is always ready, and epoll does not take it (epoll_ctl(2)).
     if (!file.waitable) throw new SyscallError(Errno.EPERM);
     if (this.#watch(fd) !== undefined) throw new SyscallError(Errno.EEXIST);
+    if (file instanceof Epoll) {
+      if (file.#reaches(this)) throw new SyscallError(Errno.ELOOP);
+      if (this.#sets().length >= MAX_SETS) throw new SyscallError(Errno.ENOSPC);
+    }
     this.#watches.set(fd, { file, events, data, silent: false });
   }
 
@@ -78,8 +88,38 @@ export class Epoll extends OpenFile {
     return found;
   }
 
+  static #depth = 0;
+
   override poll(): number {
-    return this.ready(1).length > 0 ? POLL.IN : 0;
+    if (Epoll.#depth >= MAX_DEPTH) return 0;
+    Epoll.#depth++;
+    try {
+      return this.#anyReady() ? POLL.IN : 0;
+    } finally {
+      Epoll.#depth--;
+    }
+  }
+
+  /** As {@link ready}, but nothing is told: what is to be told once is still to be told. */
+  #anyReady(): boolean {
+    for (const [fd, watch] of this.#watches) {
+      if (this.#watch(fd) === undefined || watch.silent) continue;
+      if ((watch.file.poll() & (watch.events | POLL.ERR | POLL.HUP)) !== 0) return true;
+    }
+    return false;
+  }
+
+  #sets(): Epoll[] {
+    return [...this.#watches.keys()].flatMap((fd) => {
+      const file = this.#watch(fd)?.file;
+      return file instanceof Epoll ? [file] : [];
+    });
+  }
+
+  #reaches(other: Epoll): boolean {
+    const seen = new Set<Epoll>([this]);
+    for (const set of seen) for (const inner of set.#sets()) seen.add(inner);
+    return seen.has(other);
   }
 
   /** A descriptor that was closed is forgotten, though its number may be in use again. */

@@ -1,6 +1,7 @@
 import { errnoName, SyscallError } from '@sandpiper/abi';
 import { MemoryFile } from '@sandpiper/vfs';
 import { Call } from './call.js';
+import { inconsistencies } from './inconsistencies.js';
 import { placeProc } from './proc.js';
 import { KernelState } from './state.js';
 import type { Surface } from './surfaces/surface.js';
@@ -43,6 +44,11 @@ export class GuestKernel {
   /** The guest was told ENOSPC, because a limit of its disk was reached. */
   get diskLimitHit(): boolean {
     return this.#state.space.quota.exceeded;
+  }
+
+  /** What does not add up in the books of this kernel: a fault of ours, whatever the guest did. Empty, for tests to see. */
+  inconsistencies(): string[] {
+    return inconsistencies(this.#state);
   }
 
   /**

@@ -9,12 +9,14 @@ export class LibcState {
   readonly environment: Map<string, string>;
   /** Where getenv(3) put a value that still holds. */
   readonly placed = new Map<string, number>();
-  environmentBytes = 0;
+  environmentBytes: number;
   /** What the guest holds as its `FILE *stdout`. */
   standardOutput = 0;
 
   constructor(env: Readonly<Record<string, string>>) {
     const latin1 = (text: string) => Buffer.from(text).toString('latin1');
     this.environment = new Map(Object.entries(env).map(([name, value]) => [latin1(name), latin1(value)]));
+    this.environmentBytes = 0;
+    for (const [name, value] of this.environment) this.environmentBytes += name.length + value.length;
   }
 }

@@ -1,4 +1,4 @@
-import { SyscallError } from '@sandpiper/abi';
+import { Errno, SyscallError } from '@sandpiper/abi';
 import { type FileInode, MemoryFile } from '@sandpiper/vfs';
 import type { GuestMemory } from './types.js';
 
@@ -30,12 +30,19 @@ export class Mappings {
     return this.#all.length;
   }
 
-  get full(): boolean {
-    return this.#all.length >= MAX_MAPPINGS;
+  /** The files that are mapped, each as often as it is. */
+  inodes(): FileInode[] {
+    return this.#all.map(({ inode }) => inode);
   }
 
+  /** @throws ENOMEM when that many more would be too many */
+  demandRoom(more: number): void {
+    if (this.#all.length + more > MAX_MAPPINGS) throw new SyscallError(Errno.ENOMEM);
+  }
+
+  /** The file lives as long as it is mapped. */
   add(mapping: Mapping): void {
-    this.#all = [...this.#all, mapping];
+    this.#replaceAll([...this.#all, mapping]);
   }
 
   /** Brings the file up to what the guest wrote to its mappings. */
@@ -57,10 +64,15 @@ export class Mappings {
     }
   }
 
-  /** The guest gives up a range of its memory. */
+  /**
+   * The guest gives up a range of its memory.
+   * @throws ENOMEM when what is left of a mapping would be two, and that too many (munmap(2))
+   */
   remove(memory: GuestMemory, address: number, length: number): void {
     const end = address + length;
     const kept: Mapping[] = [];
+    const split = this.#all.filter((m) => m.address < address && m.address + m.length > end).length;
+    if (split > 0) this.demandRoom(split);
     for (const mapping of this.#all) {
       const mappingEnd = mapping.address + mapping.length;
       if (mappingEnd <= address || mapping.address >= end) {
@@ -79,7 +91,15 @@ export class Mappings {
         });
       }
     }
-    this.#all = kept;
+    this.#replaceAll(kept);
+  }
+
+  /** Held first and dropped then, so that none is gone in between. */
+  #replaceAll(mappings: readonly Mapping[]): void {
+    const before = this.#all;
+    this.#all = mappings;
+    for (const { inode } of mappings) if (inode instanceof MemoryFile) inode.hold();
+    for (const { inode } of before) if (inode instanceof MemoryFile) inode.drop();
   }
 
   /** A mapping has moved or changed its length (mremap(2)); what it has more of shows the file. */
@@ -87,9 +107,9 @@ export class Mappings {
     this.#all = this.#all.map((mapping) => {
       if (mapping.address !== from) return mapping;
       const resized = { ...mapping, address: to, length };
-      const start = mapping.offset + mapping.length;
-      const more = Math.min(mapping.offset + length, mapping.inode.size) - start;
-      if (more > 0) memory.write(to + mapping.length, mapping.inode.read(start, more));
+      const { inode, offset } = mapping;
+      for (const [begin, end] of inode.parts(offset + mapping.length, length - mapping.length, CHUNK))
+        memory.write(to + begin - offset, inode.read(begin, end - begin));
       return resized;
     });
   }

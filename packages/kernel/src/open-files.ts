@@ -1,6 +1,7 @@
 import { Errno, O, POLL, type StatFields, SyscallError } from '@sandpiper/abi';
 import {
   type DeviceInode,
+  type DirectoryEntry,
   type DirectoryInode,
   type FileInode,
   type Inode,
@@ -17,7 +18,7 @@ export class RegularFile extends OpenFile {
     readonly path: string,
   ) {
     super(flags);
-    if (inode instanceof MemoryFile) inode.opens++;
+    if (inode instanceof MemoryFile) inode.hold();
   }
 
   get link() {
@@ -55,20 +56,15 @@ export class RegularFile extends OpenFile {
   }
 
   override released(): void {
-    if (!(this.inode instanceof MemoryFile)) return;
-    this.inode.opens--;
-    if (this.inode.nlink === 0 && this.inode.opens === 0) this.inode.release();
+    if (this.inode instanceof MemoryFile) this.inode.drop();
   }
 }
 
-export interface Entry {
-  readonly name: string;
-  readonly inode: Inode;
-}
-
 export class OpenDirectory extends OpenFile {
-  /** Fixed when the reading begins, so that changes meanwhile neither repeat nor hide an entry that stays. */
-  #entries: readonly Entry[] | null = null;
+  /** What comes after the entry that was come to last. No list of its own: a guest may have many folders open. */
+  #rest: Iterator<DirectoryEntry> | null = null;
+  #at = 0;
+  #entry: DirectoryEntry | null = null;
 
   constructor(
     readonly inode: DirectoryInode,
@@ -91,21 +87,33 @@ export class OpenDirectory extends OpenFile {
   }
 
   /** The entry at `offset`, which counts entries; null at the end. */
-  entry(): Entry | null {
-    this.#entries ??= [
-      { name: '.', inode: this.inode },
-      { name: '..', inode: this.location.parents.at(-1) ?? this.inode },
-      ...this.inode.names().flatMap((name) => {
-        const inode = this.inode.lookup(name);
-        return inode === null ? [] : [{ name, inode }];
-      }),
-    ];
-    return this.#entries[this.offset] ?? null;
+  entry(): DirectoryEntry | null {
+    if (this.#rest === null || this.offset < this.#at) this.#begin();
+    while (this.#at < this.offset && this.#entry !== null) this.#advance();
+    return this.#at === this.offset ? this.#entry : null;
   }
 
   rewind(): void {
     this.offset = 0;
-    this.#entries = null;
+    this.#rest = null;
+  }
+
+  #begin(): void {
+    this.#rest = this.#all();
+    this.#at = -1;
+    this.#advance();
+  }
+
+  #advance(): void {
+    const next = this.#rest?.next();
+    this.#entry = next === undefined || next.done === true ? null : next.value;
+    this.#at++;
+  }
+
+  *#all(): Generator<DirectoryEntry> {
+    yield { name: '.', inode: this.inode };
+    yield { name: '..', inode: this.location.parents.at(-1) ?? this.inode };
+    yield* this.inode.entries();
   }
 }
 
@@ -146,6 +154,12 @@ export class PathHandle extends OpenFile {
     readonly location: Location | null,
   ) {
     super(O.PATH);
+    // It can be opened once more through /proc/self/fd: until then nothing of it may be given back.
+    if (inode instanceof MemoryFile) inode.hold();
+  }
+
+  override released(): void {
+    if (this.inode instanceof MemoryFile) this.inode.drop();
   }
 
   get link() {

@@ -1,5 +1,5 @@
 import { S_IF } from '@sandpiper/abi';
-import { DirectoryInode, GUEST_UID, type Inode, MagicLink } from '@sandpiper/vfs';
+import { type DirectoryEntry, DirectoryInode, GUEST_UID, type Inode, MagicLink } from '@sandpiper/vfs';
 import type { FdTable } from './descriptors.js';
 import { GUEST_PID, type KernelState } from './state.js';
 
@@ -24,6 +24,13 @@ class DescriptorFolder extends DirectoryInode {
 
   names(): readonly string[] {
     return this.fds.numbers().map(String);
+  }
+
+  *entries(): IterableIterator<DirectoryEntry> {
+    for (let fd = 0; fd < this.fds.capacity; fd++) {
+      const inode = this.lookup(String(fd));
+      if (inode !== null) yield { name: String(fd), inode };
+    }
   }
 }
 

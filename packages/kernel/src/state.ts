@@ -19,8 +19,6 @@ export class KernelState {
   /** Handlers that the guest installed: signal number to the 32 bytes of its struct sigaction. */
   readonly sigactions = new Map<number, Buffer>();
   alternateStack: Buffer = Buffer.alloc(24);
-  /** What the extended attributes of all files take. */
-  attributeBytes = 0;
   readonly mappings = new Mappings();
   /** nice(2) */
   niceness = 0;

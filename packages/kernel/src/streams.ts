@@ -121,7 +121,7 @@ export class Pipe {
 
 export class PipeEnd extends Stream {
   constructor(
-    private readonly pipe: Pipe,
+    readonly pipe: Pipe,
     flags: number,
     /** Where it has a name. */
     private readonly fifo: FifoInode | null = null,
@@ -171,8 +171,8 @@ export class FifoInode extends Inode {
 export class SocketEnd extends Stream {
   constructor(
     ino: number,
-    private readonly incoming: Pipe,
-    private readonly outgoing: Pipe,
+    readonly incoming: Pipe,
+    readonly outgoing: Pipe,
     flags: number,
   ) {
     super(ino, O.RDWR | flags, 'socket');

@@ -41,7 +41,13 @@ export class FakeMemory implements GuestMemory {
     this.nativeCalls.push(call);
     const given = this.nativeResults.get(call[0] ?? 0);
     if (given !== undefined) return given;
-    return call[0] === 9 ? this.room(call[2] ?? 0) : 0;
+    return call[0] === 9 ? this.#pages(call[2] ?? 0) : 0;
+  }
+
+  /** mmap(2) begins where a page does. */
+  #pages(size: number): number {
+    this.#next = (this.#next + 4095) & ~4095;
+    return this.room(size);
   }
 
   malloc(data: Uint8Array): number {

@@ -24,6 +24,8 @@ return ids
 export interface CallbackTarget {
   readonly tenant: string;
   readonly url: string;
+  /** W3C trace context of the run, or ''. */
+  readonly trace: string;
 }
 
 /**
@@ -52,10 +54,10 @@ export class CallbackOutbox {
   /** Of each run; null for one that is not kept any more, or has no callback. */
   async targets(ids: readonly string[]): Promise<(CallbackTarget | null)[]> {
     const pipeline = this.redis.pipeline();
-    for (const id of ids) pipeline.hmget(runKey(id), 'tenant', 'callback');
+    for (const id of ids) pipeline.hmget(runKey(id), 'tenant', 'callback', 'trace');
     return throwFirstError(await pipeline.exec()).map((reply) => {
-      const [tenant, url] = reply as (string | null)[];
-      return tenant && url ? { tenant, url } : null;
+      const [tenant, url, trace] = reply as (string | null)[];
+      return tenant && url ? { tenant, url, trace: trace ?? '' } : null;
     });
   }
 

@@ -1,6 +1,7 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { RedisAddress } from './redis-location.js';
 import { settingsOfUrl, type RedisSettings } from './redis-settings.js';
+import { SteadySentinelConnector } from './sentinel-connector.js';
 
 /**
  * What commands are sent on, whatever stands behind it. Keys, scripts and pipelines work on both, for every key of
@@ -114,6 +115,7 @@ function sentinelOptions(settings: RedisSettings): RedisOptions {
   const { tls, sentinelCredentials: own } = settings;
   return {
     role: 'master',
+    Connector: SteadySentinelConnector,
     sentinelRetryStrategy: retryStrategy,
     sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
     // A master that hangs is left when the Sentinels say that there is another.

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Engine, Limits, RunRequest, RunResult, RunState } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
 import { batchKey, batchPlace, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from './keys.js';
@@ -12,6 +13,12 @@ export const DEFAULT_KEEP_ENDED = 200_000;
 
 /** After so many deaths of what ran it (a node, a cell) a run is given up. */
 export const MAX_DEATHS = 3;
+
+/**
+ * After so many times that a node lost touch with it and lives, a run is given up too: outages of Redis are not its doing,
+ * but a run that brings its node to a standstill each time looks the same.
+ */
+export const MAX_STRAYS = 10;
 
 export interface Retention {
   readonly retentionSeconds: number;
@@ -54,6 +61,7 @@ export type Claim =
       readonly dispatchedAt: number | null;
       /** How often what ran it has died. */
       readonly deaths: number;
+      readonly tenant: string;
       readonly request: RunRequest;
       readonly trace: string;
     }
@@ -61,6 +69,12 @@ export type Claim =
   | { readonly verdict: 'missing' };
 
 export type FinishVerdict = 'accepted' | 'done' | 'stale' | 'missing';
+
+/**
+ * Why an attempt is given back. `hand-back`: the node leaves, or has no room. `failed`: what ran it died, which counts
+ * against it. `lock-lost`: the node lost touch with the queue, and lives.
+ */
+export type ReleaseReason = 'hand-back' | 'failed' | 'lock-lost';
 
 export interface RunFacts {
   readonly state: RunState['state'];
@@ -151,8 +165,11 @@ export class RunStore {
       cell,
       Date.now(),
       MAX_DEATHS,
+      // A connection that breaks sends what was not answered once more.
+      randomUUID(),
+      MAX_STRAYS,
     );
-    const [verdict, attempt, submittedAt, deaths, request, , trace, dispatched] = reply as [
+    const [verdict, attempt, submittedAt, deaths, request, , trace, dispatched, tenant] = reply as [
       Claim['verdict'],
       number,
       number,
@@ -161,6 +178,7 @@ export class RunStore {
       string,
       string,
       string | null,
+      string,
     ];
     if (verdict === 'done' || verdict === 'missing') return { verdict };
     return {
@@ -169,6 +187,7 @@ export class RunStore {
       submittedAt,
       dispatchedAt: dispatched === null ? null : Number(dispatched),
       deaths,
+      tenant,
       request: JSON.parse(request) as RunRequest,
       trace,
     };
@@ -176,11 +195,10 @@ export class RunStore {
 
   /**
    * Gives a run back.
-   * @param died what ran it died of it, or with it.
    * @returns false when the attempt was not the current one any more.
    */
-  async release(id: string, attempt: number, died = false): Promise<boolean> {
-    const reply = await RELEASE.run(this.redis, runKey(id), KEYS.running, attempt, id, died ? 1 : 0);
+  async release(id: string, attempt: number, why: ReleaseReason = 'hand-back'): Promise<boolean> {
+    const reply = await RELEASE.run(this.redis, runKey(id), KEYS.running, attempt, id, why);
     return reply === 1;
   }
 

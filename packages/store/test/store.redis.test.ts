@@ -1,13 +1,16 @@
 import { DEFAULT_LIMITS, type RunRequest, type RunResult } from '@sandpiper/contracts';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   ApiKeyStore,
   connectFailFast,
+  connectPatient,
   connectSubscriber,
   DeadLetterStore,
   KEYS,
   MAX_DEATHS,
+  MAX_STRAYS,
   NodeRegistry,
   parseFinishedEvent,
   runKey,
@@ -146,9 +149,38 @@ describe('a run', () => {
     await store.release('r1', await claimed('r1'));
     expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'run', deaths: 0 });
     expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'run', deaths: 1 });
-    await store.release('r1', 3, true);
+    await store.release('r1', 3, 'failed');
     expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'run', deaths: 2, attempt: 4 });
     expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'poison', deaths: MAX_DEATHS });
+  });
+
+  it('is not blamed for a node that lost touch with it and lives, up to a point', async () => {
+    await submit('r1');
+    for (let i = 0; i < MAX_STRAYS; i += 2) {
+      // Told before another node has it, and after.
+      expect(await store.release('r1', await claimed('r1'), 'lock-lost')).toBe(true);
+      const late = await claimed('r1');
+      const current = await claimed('r1');
+      expect(await store.release('r1', late, 'lock-lost')).toBe(false);
+      expect(await store.release('r1', late, 'lock-lost')).toBe(false);
+      await store.release('r1', current);
+    }
+    expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'poison', deaths: 0 });
+  });
+
+  it('is claimed once by a claim that is sent again, for its answer was lost', async () => {
+    await submit('r1');
+    const patient = connectPatient(server.url) as Redis;
+    patient.on('error', () => undefined);
+    const own = new RunStore(patient);
+    await own.ping();
+    patient.stream.pause();
+    const claim = own.claim('r1', 'n', 0);
+    await vi.waitFor(async () => expect((await store.runState('r1'))?.state).toBe('running'));
+    patient.disconnect(true);
+    expect(await claim).toMatchObject({ verdict: 'run', attempt: 1, deaths: 0 });
+    expect(await own.finish(result('r1', 1, 'x'), 1)).toBe('accepted');
+    patient.disconnect();
   });
 
   it('that was given up is on the list of the dead, with what it takes to run it again', async () => {

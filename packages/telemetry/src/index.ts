@@ -4,3 +4,5 @@ export * from './node-metrics.js';
 export * from './reconnects.js';
 export * from './scheduler-metrics.js';
 export * from './service-process.js';
+export * from './span.js';
+export * from './tracing.js';

@@ -11,6 +11,20 @@ export class Instruments {
     return new Counter(this.settings(spec));
   }
 
+  /**
+   * A counter with one label whose values are known beforehand: each is there from the start, with 0. Otherwise the first
+   * of its kind would be no increase to Prometheus.
+   */
+  counterOf<Spec extends MetricSpec & { type: 'counter' }>(
+    spec: Spec,
+    label: LabelsOf<Spec>,
+    values: readonly string[],
+  ): Counter<LabelsOf<Spec>> {
+    const counter = this.counter(spec);
+    for (const value of values) counter.inc({ [label]: value } as Record<LabelsOf<Spec>, string>, 0);
+    return counter;
+  }
+
   gauge<Spec extends MetricSpec & { type: 'gauge' }>(spec: Spec): Gauge<LabelsOf<Spec>> {
     return new Gauge(this.settings(spec));
   }

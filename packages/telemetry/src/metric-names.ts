@@ -8,7 +8,7 @@ export interface MetricSpec {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
-  /** Each label with the values that it takes, for people. */
+  /** Each label with the values that it takes, explained in parentheses; or, where those are not ours, what they are. */
   readonly labels: Readonly<Record<string, string>>;
   /** Upper bounds of a histogram, seconds. */
   readonly buckets?: readonly number[];
@@ -26,7 +26,10 @@ const STAGE_SECONDS = [
 
 const HTTP_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60] as const;
 
-const STATUS = 'as in a result: ok, runtime-error, time-limit, ...';
+/** As RUN_STATUSES of contracts. */
+const STATUS =
+  'ok, runtime-error, time-limit, wall-limit, memory-limit, output-limit, disk-limit, syscall-limit, violation, cancelled, ' +
+  'internal-error';
 const ENGINE = 'seccomp, rpython';
 
 /** Of a worker node. Each has the label `node` besides. */
@@ -159,7 +162,7 @@ export const SCHEDULER_METRICS = {
     name: 'sandpiper_scheduler_refused_total',
     type: 'counter',
     help: 'Well-formed submissions that this scheduler refused',
-    labels: { reason: 'the code of the answer: queue-full, quota-exceeded, ...' },
+    labels: { reason: 'queue-full, quota-exceeded, invalid-request, ... (codes of the answers)' },
   },
   schedulerHandedOverAgain: {
     name: 'sandpiper_scheduler_handed_over_again_total',

@@ -2,6 +2,9 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { Instruments } from './instruments.js';
 import { NODE_METRICS } from './metric-names.js';
 
+const LOST = ['lock-lost', 'hand-back', 'sandbox-failure', 'result-refused'] as const;
+const STARTS = ['forked', 'cold', 'waiting'] as const;
+
 /**
  * The instruments of a worker node. The main thread owns the registry; threads send numbers. A registry of its own, so
  * that two nodes may live in one process (tests do).
@@ -19,14 +22,14 @@ export function createNodeMetrics(node: string) {
     queueWait: make.histogram(NODE_METRICS.nodeQueueWait),
     stage: make.histogram(NODE_METRICS.nodeStage),
     runLatency: make.histogram(NODE_METRICS.nodeRunLatency),
-    starts: make.counter(NODE_METRICS.nodeStarts),
+    starts: make.counterOf(NODE_METRICS.nodeStarts, 'start', STARTS),
     calls: make.counter(NODE_METRICS.nodeCalls),
     deniedCalls: make.counter(NODE_METRICS.nodeDeniedCalls),
     controllerCpu: make.counter(NODE_METRICS.nodeControllerCpu),
     unreliable: make.counter(NODE_METRICS.nodeUnreliable),
     cells: make.gauge(NODE_METRICS.nodeCells),
     cellRestarts: make.counter(NODE_METRICS.nodeCellRestarts),
-    lostAttempts: make.counter(NODE_METRICS.nodeLostAttempts),
+    lostAttempts: make.counterOf(NODE_METRICS.nodeLostAttempts, 'reason', LOST),
     ready: make.gauge(NODE_METRICS.nodeReady),
     redisUp: make.gauge(NODE_METRICS.nodeRedisUp),
     redisReconnects: make.counter(NODE_METRICS.nodeRedisReconnects),

@@ -40,6 +40,9 @@ export interface SchedulerSnapshot {
   readonly memory: { readonly used: number; readonly max: number } | null;
 }
 
+const OUTCOMES = ['delivered', 'retry', 'given-up'] as const;
+const REFUSALS = ['queue-full', 'quota-exceeded'] as const;
+
 /** @param snapshot called once per scrape; must answer within the deadline of its own Redis commands. */
 export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot | null>) {
   const registry = new Registry();
@@ -105,10 +108,10 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
       else show(now);
       return registry.metrics();
     },
-    submitted: make.counter(SCHEDULER_METRICS.schedulerSubmitted),
-    refused: make.counter(SCHEDULER_METRICS.schedulerRefused),
+    submitted: make.counterOf(SCHEDULER_METRICS.schedulerSubmitted, 'kind', ['run', 'batch']),
+    refused: make.counterOf(SCHEDULER_METRICS.schedulerRefused, 'reason', REFUSALS),
     handedOverAgain: make.counter(SCHEDULER_METRICS.schedulerHandedOverAgain),
-    callbacks: make.counter(SCHEDULER_METRICS.schedulerCallbacks),
+    callbacks: make.counterOf(SCHEDULER_METRICS.schedulerCallbacks, 'outcome', OUTCOMES),
     redisReconnects: make.counter(SCHEDULER_METRICS.schedulerRedisReconnects),
     httpRequests: make.counter(SCHEDULER_METRICS.httpRequests),
     httpDuration: make.histogram(SCHEDULER_METRICS.httpDuration),

@@ -39,6 +39,17 @@ describe('logger', () => {
     expect(String(line?.['time'])).toMatch(/^\d{4}-\d\d-\d\dT/);
   });
 
+  it('writes one line for one event, whatever a program or a client has put into it', () => {
+    const out = capture();
+    const forged = 'x\r\n{"level":"info","msg":"forged"}\n\u2028\u0085\u001b[2K\u0000';
+    createLogger({ service: 'test', destination: out.stream }).warn(
+      { runId: forged, [forged]: forged },
+      forged,
+    );
+    expect(out.lines()).toHaveLength(1);
+    expect(out.lines()[0]).toMatchObject({ msg: forged, runId: forged, level: 'warn' });
+  });
+
   it('never writes program text, input, environment or credentials', () => {
     const out = capture();
     const secret = 'TOP-SECRET';
@@ -120,6 +131,13 @@ describe('metrics', () => {
     expect(away).toContain('sandpiper_scheduler_redis_up 0');
     expect(away).not.toContain('queue_depth{');
     expect(away).toContain('sandpiper_runs_total{status="ok",engine="seccomp"} 7');
+  });
+
+  it('counts from 0 where the first of a kind is to be an increase', async () => {
+    const node = await createNodeMetrics('n1').registry.metrics();
+    expect(node).toContain('sandpiper_node_lost_attempts_total{reason="lock-lost",node="n1"} 0\n');
+    const scheduler = await createSchedulerMetrics(() => Promise.resolve(null)).render();
+    expect(scheduler).toContain('sandpiper_scheduler_callbacks_total{outcome="given-up"} 0\n');
   });
 
   it('counts connections that were made anew, and not the first', () => {

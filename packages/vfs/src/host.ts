@@ -9,7 +9,7 @@ import {
   readSync,
 } from 'node:fs';
 import { Errno, S_IF, SyscallError } from '@sandpiper/abi';
-import { DirectoryInode, FileInode, type Inode, SymlinkInode } from './inode.js';
+import { type DirectoryEntry, DirectoryInode, FileInode, type Inode, SymlinkInode } from './inode.js';
 
 /** Files of the host that stay in memory across runs, together; bytes. Larger ones than a fourth of it do not. */
 const CACHE_BYTES = 128 * 1024 * 1024;
@@ -104,6 +104,13 @@ export class HostDirectory extends DirectoryInode {
       this.#children.set(name, child);
     }
     return child;
+  }
+
+  *entries(): IterableIterator<DirectoryEntry> {
+    for (const name of this.names()) {
+      const inode = this.lookup(name);
+      if (inode !== null) yield { name, inode };
+    }
   }
 
   names(): readonly string[] {

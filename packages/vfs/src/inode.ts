@@ -60,6 +60,15 @@ export abstract class Inode {
 export abstract class FileInode extends Inode {
   /** At most `length` bytes from `offset`; empty at the end. */
   abstract read(offset: number, length: number): Buffer;
+
+  /**
+   * The parts of a range that may hold anything but zeroes, as begin and end, in order, none longer than `most`. So nobody
+   * walks through the holes of a file whose size costs its owner nothing.
+   */
+  *parts(offset: number, length: number, most: number): Generator<readonly [number, number]> {
+    const end = Math.min(offset + length, this.size);
+    for (let at = offset; at < end; at += most) yield [at, Math.min(end, at + most)];
+  }
 }
 
 export abstract class DirectoryInode extends Inode {
@@ -69,6 +78,17 @@ export abstract class DirectoryInode extends Inode {
 
   abstract lookup(name: string): Inode | null;
   abstract names(): readonly string[];
+
+  /**
+   * What is in it, one by one, without a list for whoever reads: of the entries that there are when this begins, each that
+   * stays comes once, and none that is new.
+   */
+  abstract entries(): IterableIterator<DirectoryEntry>;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly inode: Inode;
 }
 
 export class SymlinkInode extends Inode {

@@ -1,5 +1,5 @@
 import { Errno, S_IF, SyscallError } from '@sandpiper/abi';
-import { DirectoryInode, FileInode, type Inode } from './inode.js';
+import { type DirectoryEntry, DirectoryInode, FileInode, type Inode } from './inode.js';
 
 /** Storage is counted in these, as a disk's blocks are; bytes. */
 const BLOCK = 4096;
@@ -10,6 +10,8 @@ export const MAX_FILE_BYTES = 2 ** 44 - BLOCK;
 export class Quota {
   usedBytes = 0;
   usedFiles = 0;
+  /** What the extended attributes of all inodes take; bounded by whoever sets them. */
+  attributeBytes = 0;
   /** A write or a new file was refused. */
   exceeded = false;
 
@@ -26,6 +28,12 @@ export class Quota {
   takeFile(): void {
     if (this.usedFiles >= this.files) this.#refuse();
     this.usedFiles++;
+  }
+
+  /** Those of an inode that is gone. */
+  giveAttributes(inode: Inode): void {
+    for (const [name, value] of inode.attributes) this.attributeBytes -= name.length + value.length;
+    inode.attributes.clear();
   }
 
   giveBytes(count: number): void {
@@ -48,8 +56,7 @@ export class MemoryFile extends FileInode {
   /** Blocks that were never taken from the quota. */
   readonly #free = new WeakSet<Buffer>();
   #released = false;
-  /** Descriptions that are open on it; it lives as long as one of them or a name does. */
-  opens = 0;
+  #holders = 0;
   #size = 0;
 
   constructor(
@@ -69,6 +76,13 @@ export class MemoryFile extends FileInode {
     return this.#size;
   }
 
+  /** What its blocks have taken from the quota. */
+  get chargedBytes(): number {
+    let charged = 0;
+    for (const block of this.#blocks.values()) if (!this.#free.has(block)) charged += BLOCK;
+    return charged;
+  }
+
   read(offset: number, length: number): Buffer {
     const end = Math.min(offset + length, this.#size);
     if (offset >= end) return Buffer.alloc(0);
@@ -80,6 +94,32 @@ export class MemoryFile extends FileInode {
       at += n;
     }
     return data;
+  }
+
+  override *parts(offset: number, length: number, most: number): Generator<readonly [number, number]> {
+    const end = Math.min(offset + length, this.#size);
+    let from = -1;
+    let to = -1;
+    for (const index of this.#indices(offset, end)) {
+      const begin = Math.max(offset, index * BLOCK);
+      if (from >= 0 && (begin !== to || to - from >= most)) {
+        yield [from, to];
+        from = -1;
+      }
+      if (from < 0) from = begin;
+      to = Math.min(end, (index + 1) * BLOCK);
+    }
+    if (from >= 0) yield [from, to];
+  }
+
+  /** Of the blocks that there are, in order; looked for in whichever is shorter, the range or the file. */
+  #indices(begin: number, end: number): number[] {
+    const [first, last] = [Math.floor(begin / BLOCK), Math.ceil(end / BLOCK)];
+    if (last - first > this.#blocks.size)
+      return [...this.#blocks.keys()].filter((i) => i >= first && i < last).sort((a, b) => a - b);
+    const found: number[] = [];
+    for (let i = first; i < last; i++) if (this.#blocks.has(i)) found.push(i);
+    return found;
   }
 
   /** Returns how many bytes were written: fewer than given when the quota ends within, ENOSPC when none fit. */
@@ -126,11 +166,26 @@ export class MemoryFile extends FileInode {
     this.#size = data.length;
   }
 
-  /** The last link and the last descriptor are gone. Nothing more happens when that is said twice. */
-  release(): void {
-    if (this.#released) return;
+  /** Open descriptions, places and mappings; it lives as long as one of them or a name does. */
+  get holders(): number {
+    return this.#holders;
+  }
+
+  hold(): void {
+    this.#holders++;
+  }
+
+  drop(): void {
+    this.#holders--;
+    this.releaseIfGone();
+  }
+
+  /** Gives back what it took, when nothing leads to it any more. */
+  releaseIfGone(): void {
+    if (this.nlink > 0 || this.#holders > 0 || this.#released) return;
     this.#released = true;
     this.truncate(0);
+    this.quota?.giveAttributes(this);
     if (this.counted) this.quota?.giveFile();
   }
 
@@ -152,7 +207,9 @@ export class MemoryFile extends FileInode {
 }
 
 export class MemoryDirectory extends DirectoryInode {
-  readonly #entries = new Map<string, Inode>();
+  /** In the order in which they were made, and so with growing numbers. */
+  readonly #entries = new Map<string, { readonly inode: Inode; readonly number: number }>();
+  #lastNumber = 0;
   /** Whether it counts as one of the guest's files; what was laid out before the run does not. */
   counted = false;
   parent: DirectoryInode | null = null;
@@ -165,7 +222,16 @@ export class MemoryDirectory extends DirectoryInode {
   }
 
   lookup(name: string): Inode | null {
-    return this.#entries.get(name) ?? null;
+    return this.#entries.get(name)?.inode ?? null;
+  }
+
+  /** A map is walked in order, whatever is added and deleted meanwhile. */
+  *entries(): IterableIterator<DirectoryEntry> {
+    const last = this.#lastNumber;
+    for (const [name, { inode, number }] of this.#entries) {
+      if (number > last) return;
+      yield { name, inode };
+    }
   }
 
   names(): readonly string[] {
@@ -177,7 +243,9 @@ export class MemoryDirectory extends DirectoryInode {
   }
 
   set(name: string, inode: Inode): void {
-    this.#entries.set(name, inode);
+    // At the end, also where the name was there before.
+    this.#entries.delete(name);
+    this.#entries.set(name, { inode, number: ++this.#lastNumber });
     if (inode instanceof MemoryDirectory) inode.parent = this;
   }
 

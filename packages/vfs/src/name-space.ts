@@ -1,4 +1,4 @@
-import { Errno, NAME_MAX, S_IF, SyscallError } from '@sandpiper/abi';
+import { Errno, NAME_MAX, PATH_MAX, S_IF, SyscallError } from '@sandpiper/abi';
 import { type Clock, DeviceInode, DirectoryInode, type Inode, MagicLink, SymlinkInode } from './inode.js';
 import { hostMount } from './host.js';
 import { MemoryDirectory, MemoryFile, Quota } from './memory.js';
@@ -129,8 +129,16 @@ export class NameSpace {
   }
 }
 
+/**
+ * Linux lets a folder lie deeper than any path is long, for whoever goes there step by step. Here every place that is held
+ * has its path and the folders above it, so that each step would cost more than the one before.
+ */
+const MAX_DEPTH_BYTES = PATH_MAX;
+
 class Walk {
   #links = 0;
+  /** Of the names, with a slash each. */
+  #bytes: number;
   /** The folders from the root to where the walk stands, and their names. */
   readonly #trail: DirectoryInode[];
   readonly #names: string[];
@@ -141,6 +149,7 @@ class Walk {
   ) {
     this.#trail = [...from.parents, from.directory];
     this.#names = from.path.split('/').filter((part) => part !== '');
+    this.#bytes = from.path.length;
   }
 
   run(path: string, follow: boolean): Place & { parents: readonly DirectoryInode[] } {
@@ -173,8 +182,7 @@ class Walk {
       if (last) return this.#there(part, inode, mustBeDirectory);
       if (inode === null) throw new SyscallError(Errno.ENOENT);
       if (!(inode instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
-      this.#trail.push(inode);
-      this.#names.push(part);
+      this.#into(part, inode);
     }
   }
 
@@ -182,16 +190,28 @@ class Walk {
     return this.#trail.at(-1) as DirectoryInode;
   }
 
+  #into(name: string, directory: DirectoryInode): void {
+    this.#demandDepth(name);
+    this.#bytes += name.length + 1;
+    this.#trail.push(directory);
+    this.#names.push(name);
+  }
+
+  #demandDepth(name: string): void {
+    if (this.#bytes + name.length + 1 > MAX_DEPTH_BYTES) throw new SyscallError(Errno.ENAMETOOLONG);
+  }
+
   #up(): void {
     if (this.#trail.length > 1) {
       this.#trail.pop();
-      this.#names.pop();
+      this.#bytes -= (this.#names.pop() ?? '').length + 1;
     }
   }
 
   #toRoot(): void {
     this.#trail.splice(1);
     this.#names.length = 0;
+    this.#bytes = 0;
   }
 
   /** The path ended in `.`, `..` or `/`: it is the folder where the walk stands. */
@@ -227,6 +247,7 @@ class Walk {
     if (!(leadsTo instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
     this.#trail.splice(0, this.#trail.length, ...link.parents, leadsTo);
     this.#names.splice(0, this.#names.length, ...link.target.split('/').filter((part) => part !== ''));
+    this.#bytes = link.target.length;
   }
 
   #there(
@@ -237,6 +258,7 @@ class Walk {
     if (mustBeDirectory && inode !== null && (inode.mode & S_IF.MT) !== S_IF.DIR) {
       throw new SyscallError(Errno.ENOTDIR);
     }
+    this.#demandDepth(name);
     const path = `/${[...this.#names, name].join('/')}`;
     return { directory: this.#directory, name, inode, mustBeDirectory, path, parents: [...this.#trail] };
   }

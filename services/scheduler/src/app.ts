@@ -15,7 +15,13 @@ import {
   type RedisConnection,
   type Retention,
 } from '@sandpiper/store';
-import { countReconnects, createSchedulerMetrics, type Logger } from '@sandpiper/telemetry';
+import {
+  countReconnects,
+  createSchedulerMetrics,
+  type Logger,
+  NO_TRACING,
+  type Tracing,
+} from '@sandpiper/telemetry';
 import { Queue } from 'bullmq';
 import { fastify, type FastifyError } from 'fastify';
 import {
@@ -35,6 +41,7 @@ import { closePromptly } from './drain.js';
 import { takeSnapshot } from './metrics-snapshot.js';
 import { problemHandler } from './problems.js';
 import { RedisGate } from './redis-gate.js';
+import { traceRequests } from './request-spans.js';
 import { administrationRoutes } from './routes/administration.js';
 import { batchIntakeRoute, batchStreamRoutes } from './routes/batch-streams.js';
 import { batchRoutes } from './routes/batches.js';
@@ -55,6 +62,8 @@ export interface AppDeps {
   readonly maxQueue: number;
   readonly retention: Partial<Retention>;
   readonly auth: AuthOptions;
+  /** The caller closes it after the app. */
+  readonly tracing?: Tracing;
   /** Without it callbacks are refused. */
   readonly callbacks?: CallbackOptions;
   readonly ceilings?: LimitCeilings;
@@ -75,6 +84,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     bodyLimit: deps.bodyLimit,
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 256 },
+    // An address that cannot be one is refused before any handler, and in the same words.
+    frameworkErrors: (error, request, reply) => void problemHandler(deps.log)(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
 
   app.setValidatorCompiler(validatorCompiler);
@@ -84,7 +95,9 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   // fastify reads text/plain by default; here it is a mistake that deserves 415.
   app.removeContentTypeParser('text/plain');
   closePromptly(app);
+  forbidGuessing(app);
   countRequests(app, context);
+  traceRequests(app, deps.tracing ?? NO_TRACING);
   await describeApi(app);
   authenticate(app, context.keys, context.gate, deps.auth);
   runRoutes(app, context);
@@ -137,6 +150,7 @@ function makeContext(deps: AppDeps): Context {
           log,
           up: () => gate.up,
           onOutcome: (outcome) => metrics.callbacks.inc({ outcome }),
+          tracing: deps.tracing ?? NO_TRACING,
         });
   const admission = new Admission(
     store,
@@ -166,6 +180,14 @@ function makeContext(deps: AppDeps): Context {
     log,
     waiters: new Waiters(),
   };
+}
+
+/** Names and output of others stand in what is answered: no browser shall take it for anything but what it says it is. */
+function forbidGuessing(app: App): void {
+  app.addHook('onRequest', (_request, reply, done) => {
+    void reply.header('X-Content-Type-Options', 'nosniff');
+    done();
+  });
 }
 
 function countRequests(app: App, context: Context): void {

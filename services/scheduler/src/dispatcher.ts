@@ -22,8 +22,11 @@ const LEAST_WINDOW = 2;
 /** Without events, look this often, milliseconds. */
 const TICK_MS = 1_000;
 
-/** After so long without a claim a run is handed to the queue again; the queue knows it if it still has it. */
-const SILENT_DISPATCHED_MS = 10_000;
+/**
+ * After so long without a claim a run is looked for in the queue. Short: until then, what a scheduler that died has taken
+ * keeps its place in the window, and that may be all of it.
+ */
+const SILENT_DISPATCHED_MS = 3_000;
 
 /** After so long a running run is looked for in the queue. */
 const SILENT_RUNNING_MS = 60_000;
@@ -143,7 +146,7 @@ export class Dispatcher {
       ...(await backlog.silentDispatched(SILENT_DISPATCHED_MS)),
       ...(await backlog.silentRunning(SILENT_RUNNING_MS)),
     ];
-    for (const id of silent) await this.handOverAgain(id);
+    await Promise.all(silent.map((id) => this.handOverAgain(id)));
     for (const id of await batches.begunBefore(Date.now() - STAGING_MS)) {
       log.info({ batchId: id }, 'a batch that never became whole was dropped');
       await batches.drop(id);

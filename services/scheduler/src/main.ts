@@ -6,7 +6,7 @@ import {
   type RedisConnection,
   type RedisSettings,
 } from '@sandpiper/store';
-import { createLogger, superviseProcess, tellParent, type Logger } from '@sandpiper/telemetry';
+import { createLogger, startTracing, superviseProcess, tellParent, type Logger } from '@sandpiper/telemetry';
 import { type AppDeps, buildApp } from './app.js';
 import { authOf, readConfig, type Config } from './config.js';
 import type { App } from './context.js';
@@ -16,6 +16,7 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLogger({ service: 'scheduler', level: config.SANDPIPER_LOG_LEVEL });
   const auth = authOf(config);
+  const tracing = await startTracing('sandpiper-scheduler', {}, log);
   const settings = redisSettings(config);
   const redis = connectFailFast(settings, config.SANDPIPER_REDIS_TIMEOUT_MS);
   const subscriber = connectSubscriber(settings);
@@ -32,12 +33,17 @@ async function main(): Promise<void> {
       keepEnded: config.SANDPIPER_KEEP_ENDED,
     },
     auth,
+    tracing,
     ...callbacksOf(config, settings),
     ceilings: ceilings(config),
     engines: config.SANDPIPER_ENGINES,
   });
   // Before listening, so that a signal in between finds somebody.
-  superviseProcess({ drain: () => app.close(), abandon: () => app.close() }, log);
+  const close = async (): Promise<void> => {
+    await app.close();
+    await tracing.close();
+  };
+  superviseProcess({ drain: close, abandon: close }, log);
   await listen(app, redis, config, log);
 }
 

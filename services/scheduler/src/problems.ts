@@ -56,6 +56,8 @@ export const notFound = (what: string): Problem => new Problem('not-found', `no 
 const FASTIFY_CODES: Readonly<Record<string, [ProblemCode, string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'the body is larger than this server takes'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'send Content-Type: application/json'],
+  FST_ERR_BAD_URL: ['not-found', 'no such address: it is not well formed'],
+  FST_ERR_MAX_PARAM_LENGTH: ['not-found', 'no such address: a part of it is too long'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['bad-request', 'the body is empty'],
 };
 

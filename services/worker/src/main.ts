@@ -1,6 +1,12 @@
 import { availableCpus, Cell } from '@sandpiper/controller';
 import { redisSettings } from '@sandpiper/store';
-import { createLogger, createNodeMetrics, superviseProcess, tellParent } from '@sandpiper/telemetry';
+import {
+  createLogger,
+  createNodeMetrics,
+  startTracing,
+  superviseProcess,
+  tellParent,
+} from '@sandpiper/telemetry';
 import { cellCpus, readConfig, profileOf, rpythonOf } from './config.js';
 import { WorkerNode } from './node.js';
 import { operationsServer } from './operations-server.js';
@@ -14,6 +20,7 @@ async function main(): Promise<void> {
   const name = config.SANDPIPER_NODE_NAME;
   const log = createLogger({ service: 'worker', level: config.SANDPIPER_LOG_LEVEL, base: { node: name } });
   const metrics = createNodeMetrics(name);
+  const tracing = await startTracing('sandpiper-node', { 'service.instance.id': name }, log);
 
   let node: WorkerNode | null = null;
   /** Of each cell, what is wrong with its profile. */
@@ -25,6 +32,7 @@ async function main(): Promise<void> {
     // A node that is asked to leave while its cells start has them to close as well.
     await (await starting)[how]();
     await app.close();
+    await tracing.close();
   };
   superviseProcess({ drain: end('drain'), abandon: end('abandon') }, log);
 
@@ -52,6 +60,7 @@ async function main(): Promise<void> {
         });
       },
       metrics,
+      tracing,
       log,
       graceMs: config.SANDPIPER_GRACE_MS,
       lockMs: config.SANDPIPER_LOCK_MS,

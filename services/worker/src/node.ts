@@ -20,7 +20,13 @@ import {
   subscribeCancel,
   UNLIMITED,
 } from '@sandpiper/store';
-import { countReconnects, type Logger, type NodeMetrics } from '@sandpiper/telemetry';
+import {
+  countReconnects,
+  type Logger,
+  NO_TRACING,
+  type NodeMetrics,
+  type Tracing,
+} from '@sandpiper/telemetry';
 import { WaitingError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { CellFactory } from './cell-like.js';
@@ -36,6 +42,8 @@ export interface NodeOptions extends Partial<RestartPolicy> {
   readonly cpus: readonly (number | null)[];
   readonly factory: CellFactory;
   readonly metrics: NodeMetrics;
+  /** The caller closes it after the node. */
+  readonly tracing?: Tracing;
   readonly log: Logger;
   readonly graceMs: number;
   readonly retention?: Partial<Retention>;
@@ -105,7 +113,10 @@ export class WorkerNode {
       inspect,
       onChange: () => this.cellsChanged(),
     });
-    this.processor = new RunProcessor({ node: name, store, cells: this.cells, metrics, log, clock, inspect });
+    this.processor = new RunProcessor({
+      ...{ node: name, store, cells: this.cells, metrics, log, clock, inspect },
+      tracing: options.tracing ?? NO_TRACING,
+    });
     this.actor = new LifecycleActor<NodeState, NodeEvent, NodeEffect>({
       name: 'node',
       capacity: MAILBOX_CAPACITY,

@@ -25,8 +25,7 @@ export interface RunWork {
   makeUp(lease: Lease, attempt: number, what: Exclude<Written, 'result'>, error: Error | null): RunResult;
   /** @param dead it was given up @returns whether the result was accepted */
   finish(result: RunResult, attempt: number, dead: boolean): Promise<boolean>;
-  /** @param died what ran it failed */
-  release(attempt: number, died: boolean): Promise<void>;
+  release(attempt: number, why: Exclude<Outcome, 'completed'>): Promise<void>;
   /** Called for a result that was accepted. */
   count(result: RunResult, attempt: number): void;
   lose(reason: Lost): void;
@@ -108,7 +107,7 @@ export class RunActor {
         return self.begin(this.#write(effect.what, effect.attempt));
       case 'release':
         return self.begin(
-          work.release(effect.attempt, effect.died).then((): RunEvent => ({ type: 'released' }), storeFailed),
+          work.release(effect.attempt, effect.why).then((): RunEvent => ({ type: 'released' }), storeFailed),
         );
       case 'count':
         return this.#written === null ? undefined : work.count(...this.#written);

@@ -1,8 +1,8 @@
 import type { Clock, Inspect } from '@sandpiper/actor';
 import { RunRefusedError } from '@sandpiper/controller';
 import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
-import { type Claim, MAX_DEATHS, syntheticResult, type RunStore } from '@sandpiper/store';
-import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
+import { type Claim, MAX_DEATHS, MAX_STRAYS, syntheticResult, type RunStore } from '@sandpiper/store';
+import type { Logger, NodeMetrics, Tracing } from '@sandpiper/telemetry';
 import type { Lease } from './cell-actor.js';
 import type { Cells } from './cells.js';
 import type { Breakage, Interruption, Outcome } from './lifecycles/run.js';
@@ -21,6 +21,7 @@ export interface RunProcessorOptions {
   readonly store: RunStore;
   readonly cells: Cells;
   readonly metrics: NodeMetrics;
+  readonly tracing: Tracing;
   readonly log: Logger;
   readonly clock: Clock;
   readonly inspect: Inspect;
@@ -30,12 +31,17 @@ export interface RunProcessorOptions {
 const MESSAGES = {
   cancelled: (error: Error | null) => (error === null ? 'cancelled before it started' : 'cancelled'),
   refused: (error: Error | null) => error?.message ?? 'refused',
-  'given-up': () => `given up: what ran it died, or failed inside the sandbox, ${MAX_DEATHS} times`,
+  'given-up': (_error: Error | null, deaths: number) =>
+    deaths >= MAX_DEATHS
+      ? `given up: what ran it died, or failed inside the sandbox, ${MAX_DEATHS} times`
+      : `given up: its nodes lost touch with it ${MAX_STRAYS} times`,
 };
 
 /** The runs of a node: has each taken through by an actor, and knows what they ask of the store. Knows nothing of BullMQ. */
 export class RunProcessor {
   private readonly active = new Map<string, RunActor>();
+  /** Whose lock is lost: the queue says so at every renewal, until the run is over. */
+  private readonly lost = new WeakSet<RunActor>();
   private accepting = true;
   private begun = 0;
 
@@ -71,6 +77,9 @@ export class RunProcessor {
 
   /** The queue may have given the job to another node: what ours comes to must not count. */
   lockLost(id: string): void {
+    const run = this.active.get(id);
+    if (run === undefined || this.lost.has(run)) return;
+    this.lost.add(run);
     this.options.log.warn({ runId: id }, 'the lock of a run was lost');
     this.interrupt(id, 'lock-lost');
   }
@@ -101,9 +110,10 @@ export class RunProcessor {
   }
 
   private workOf(id: string): RunWork {
-    const { store, metrics, log } = this.options;
+    const { node, store, metrics, tracing, log } = this.options;
     /** Come with the claim, without which nothing else is asked. */
     let request: RunRequest = {};
+    let deaths = 0;
     let record: RunRecord | null = null;
     return {
       claim: async (lease) => {
@@ -111,7 +121,9 @@ export class RunProcessor {
         const claim = await this.claim(lease, id);
         if (claim.verdict === 'done' || claim.verdict === 'missing') return { type: 'not-claimed' };
         request = claim.request;
-        record = new RunRecord(metrics, claim, askedAt);
+        deaths = claim.deaths;
+        const place = { runId: id, node, cell: lease.cellId };
+        record = new RunRecord({ metrics, tracing, ...place, claim, askedAt });
         return { type: 'claimed', attempt: claim.attempt, verdict: claim.verdict };
       },
       execute: async (lease, attempt) => {
@@ -122,7 +134,7 @@ export class RunProcessor {
       breakageOf,
       makeUp: (lease, attempt, what, error) => {
         const status = what === 'cancelled' ? 'cancelled' : 'internal-error';
-        return this.unstarted(lease, { id, request, attempt }, status, MESSAGES[what](error));
+        return this.unstarted(lease, { id, request, attempt }, status, MESSAGES[what](error, deaths));
       },
       finish: async (result, attempt, dead) => {
         const verdict = await store.finish(result, attempt, dead);
@@ -130,9 +142,12 @@ export class RunProcessor {
         if (verdict !== 'accepted') log.warn({ runId: id, attempt, verdict }, 'a result was not accepted');
         return verdict === 'accepted';
       },
-      release: async (attempt, died) => void (await store.release(id, attempt, died)),
+      release: async (attempt, why) => void (await store.release(id, attempt, why)),
       count: ({ cell, status }, attempt) => log.info({ runId: id, attempt, cell, status }, 'a run ended'),
-      lose: (reason) => metrics.lostAttempts.inc({ reason }),
+      lose: (reason) => {
+        metrics.lostAttempts.inc({ reason });
+        record?.lost(reason);
+      },
     };
   }
 

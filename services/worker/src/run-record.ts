@@ -1,9 +1,23 @@
 import type { RunResult } from '@sandpiper/contracts';
 import type { Claim, FinishVerdict } from '@sandpiper/store';
-import type { NodeMetrics } from '@sandpiper/telemetry';
+import type { NodeMetrics, Span, Tracing } from '@sandpiper/telemetry';
 
 /** A claim that gave a run. */
-export type GivenClaim = Extract<Claim, { readonly attempt: number }>;
+type GivenClaim = Extract<Claim, { readonly attempt: number }>;
+
+export interface RunRecordOptions {
+  readonly metrics: NodeMetrics;
+  readonly tracing: Tracing;
+  readonly runId: string;
+  readonly node: string;
+  readonly cell: number;
+  readonly claim: GivenClaim;
+  /** When the claim was sent, as `performance.now()`. */
+  readonly askedAt: number;
+}
+
+/** Where the time of a run goes; docs/metrics.md says from when to when. */
+type Stage = 'backlog' | 'queue' | 'claim' | 'start' | 'program' | 'end' | 'write';
 
 /** Time on the clock of this process, milliseconds; never goes back. */
 const now = (): number => performance.now();
@@ -11,31 +25,39 @@ const now = (): number => performance.now();
 const seconds = (ms: number): number => Math.max(0, ms) / 1000;
 
 /**
- * What one attempt leaves in the metrics: where its time went, and what it came to. Times between machines are told by
- * their clocks, and a negative one counts as none; times within one stage are of this process alone.
+ * What one attempt leaves in metrics and traces: where its time went, and what it came to. Times between machines are told
+ * by their clocks, and a negative one counts as none; times within one stage are of this process alone.
  */
 export class RunRecord {
-  private claimedAt: number;
-  private ranAt: number;
+  private readonly claimedAt = now();
+  /** From our clock to the one that everybody has. Taken once a run: that one may be set meanwhile. */
+  private readonly offset = Date.now() - this.claimedAt;
+  private ranAt = this.claimedAt;
+  private readonly span: Span;
 
-  /**
-   * The run is ours from now on.
-   * @param askedAt when the claim was sent, as `performance.now()`
-   */
-  constructor(
-    private readonly metrics: NodeMetrics,
-    private readonly claim: GivenClaim,
-    askedAt: number,
-  ) {
-    const { submittedAt, dispatchedAt } = claim;
-    const wallNow = Date.now();
-    this.claimedAt = now();
-    this.ranAt = this.claimedAt;
-    metrics.queueWait.observe(seconds(wallNow - submittedAt));
-    this.stage('claim', this.claimedAt - askedAt);
-    if (dispatchedAt === null) return;
-    this.stage('backlog', dispatchedAt - submittedAt);
-    this.stage('queue', wallNow - dispatchedAt);
+  /** The run is ours from now on. */
+  constructor(private readonly options: RunRecordOptions) {
+    const { metrics, tracing, runId, node, cell, claim, askedAt } = options;
+    const { submittedAt, dispatchedAt, tenant, attempt } = claim;
+    const claimedAt = this.epoch(this.claimedAt);
+    metrics.queueWait.observe(seconds(claimedAt - submittedAt));
+    if (dispatchedAt !== null) {
+      this.stage('backlog', submittedAt, dispatchedAt, claim.trace);
+      this.stage('queue', dispatchedAt, this.epoch(askedAt), claim.trace);
+    }
+    this.span = tracing.span('run', {
+      parent: claim.trace,
+      kind: 'consumer',
+      startedAt: this.epoch(askedAt),
+      attributes: {
+        'sandpiper.run.id': runId,
+        'sandpiper.tenant': tenant,
+        'sandpiper.node': node,
+        'sandpiper.cell': cell,
+        'sandpiper.attempt': attempt,
+      },
+    });
+    this.stage('claim', this.epoch(askedAt), claimedAt);
   }
 
   /** The cell has answered. */
@@ -43,21 +65,41 @@ export class RunRecord {
     this.ranAt = now();
     const { startupMs, wallMs } = result.usage;
     if (startupMs === undefined) return;
-    this.stage('start', startupMs);
-    this.stage('program', wallMs);
-    this.stage('end', this.ranAt - this.claimedAt - startupMs - wallMs);
+    const took = this.epoch(this.claimedAt);
+    const began = took + startupMs;
+    this.stage('start', took, began);
+    this.stage('program', began, began + wallMs);
+    this.stage('end', began + wallMs, this.epoch(this.ranAt));
   }
 
-  /** The store has answered. */
+  /** The store has answered. A result that was refused is for {@link lost}. */
   written(result: RunResult, verdict: FinishVerdict): void {
-    const { metrics } = this;
-    this.stage('write', now() - this.ranAt);
+    const { engine, status, usage, start } = result;
+    this.stage('write', this.epoch(this.ranAt), this.epoch(now()));
+    this.span.set({
+      'sandpiper.run.status': status,
+      'sandpiper.engine': engine,
+      'sandpiper.cpu_ms': usage.cpuMs,
+      'sandpiper.wall_ms': usage.wallMs,
+      ...(start === undefined ? {} : { 'sandpiper.start': start }),
+    });
     if (verdict !== 'accepted') return;
+    this.span.end(status === 'internal-error' ? { error: status } : {});
+    this.count(result);
+  }
+
+  /** The attempt has no result that counts. */
+  lost(reason: string): void {
+    this.span.end({ error: reason });
+  }
+
+  private count(result: RunResult): void {
+    const { metrics, claim } = this.options;
     const { engine, status, usage } = result;
     metrics.runs.inc({ status, engine });
     metrics.runDuration.observe({ engine }, usage.wallMs / 1000);
     metrics.runCpu.observe({ engine }, usage.cpuMs / 1000);
-    metrics.runLatency.observe(seconds(Date.now() - this.claim.submittedAt));
+    metrics.runLatency.observe(seconds(Date.now() - claim.submittedAt));
     metrics.controllerCpu.inc(usage.controllerCpuMs / 1000);
     metrics.calls.inc({ engine }, usage.syscalls);
     // Their names are the guest's own words, so they are counted together.
@@ -67,7 +109,15 @@ export class RunRecord {
     if (result.unreliable !== undefined) metrics.unreliable.inc();
   }
 
-  private stage(stage: string, ms: number): void {
-    this.metrics.stage.observe({ stage }, seconds(ms));
+  /** @param at of `performance.now()`. @returns milliseconds since the epoch */
+  private epoch(at: number): number {
+    return this.offset + at;
+  }
+
+  /** @param from, to milliseconds since the epoch. @param parent default: the attempt itself */
+  private stage(stage: Stage, from: number, to: number, parent = this.span.traceparent): void {
+    const { metrics, tracing } = this.options;
+    metrics.stage.observe({ stage }, seconds(to - from));
+    tracing.span(stage, { parent, startedAt: from }).end({ at: to });
   }
 }

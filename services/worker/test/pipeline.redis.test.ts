@@ -12,7 +12,7 @@ let redis: RedisServer;
 let processes: Processes;
 
 beforeEach(async () => {
-  redis = await startRedis();
+  redis = await startRedis({ own: true });
   processes = new Processes(redis);
 });
 

@@ -15,7 +15,7 @@ export interface Service {
 export class Processes {
   private readonly started: Service[] = [];
 
-  constructor(private readonly redis: RedisServer) {}
+  constructor(private readonly redis: Pick<RedisServer, 'variables'>) {}
 
   scheduler(env: Record<string, string> = {}): Promise<Service> {
     return this.start('scheduler', env);

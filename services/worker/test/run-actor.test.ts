@@ -175,7 +175,7 @@ describe('a run', () => {
     await settled();
     running.open(resultOf('cancelled'));
     expect(await run.outcome).toBe('lock-lost');
-    expect(work.asked).toEqual(['claim', 'execute', 'lose lock-lost']);
+    expect(work.asked).toEqual(['claim', 'execute', 'release 7', 'lose lock-lost']);
   });
 
   it('that no longer waits when a cell comes leaves it to the next', async () => {

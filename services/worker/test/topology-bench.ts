@@ -1,13 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { RunState } from '@sandpiper/contracts';
 import { redisSettings } from '@sandpiper/store';
-import { createLogger, createNodeMetrics, type ServiceMessage } from '@sandpiper/telemetry';
+import { createLogger, createNodeMetrics } from '@sandpiper/telemetry';
 import type { RedisVariables } from '@sandpiper/testkit';
 import { expect, vi } from 'vitest';
 import { WorkerNode } from '../src/index.js';
 import { fakeCells } from './fake-cell.js';
+import { Processes } from './processes.js';
 
 export const patience = { timeout: 60_000, interval: 50 };
 
@@ -24,13 +23,14 @@ export class TopologyBench {
   private readonly releases = new EventEmitter();
 
   private constructor(
-    private readonly scheduler: ChildProcess,
+    private readonly processes: Processes,
     private readonly url: string,
   ) {}
 
   static async start(variables: RedisVariables): Promise<TopologyBench> {
-    const [scheduler, url] = await startScheduler(variables);
-    const bench = new TopologyBench(scheduler, url);
+    const processes = new Processes({ variables });
+    const { url } = await processes.scheduler({ SANDPIPER_REDIS_TIMEOUT_MS: '1000' });
+    const bench = new TopologyBench(processes, url);
     const cells = fakeCells(async (source) => {
       while (source.startsWith('hold') && !bench.released.has(source)) await once(bench.releases, source);
       return 'ok' as const;
@@ -106,26 +106,6 @@ export class TopologyBench {
 
   async stop(): Promise<void> {
     await this.node?.drain();
-    this.scheduler.kill('SIGTERM');
-    if (this.scheduler.exitCode === null) await once(this.scheduler, 'exit');
+    await this.processes.kill();
   }
-}
-
-async function startScheduler(variables: RedisVariables): Promise<[ChildProcess, string]> {
-  const entry = fileURLToPath(new URL('../../scheduler/dist/main.js', import.meta.url));
-  const own = { SANDPIPER_PORT: '0', SANDPIPER_LOG_LEVEL: 'fatal', SANDPIPER_REDIS_TIMEOUT_MS: '1000' };
-  const child = spawn(process.execPath, [entry], {
-    env: { ...process.env, ...own, ...variables },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
-  const url = await new Promise<string>((resolve, reject) => {
-    let address = '';
-    child.on('message', (message) => {
-      const told = message as ServiceMessage;
-      if (told.type === 'listening') address = told.url;
-      else resolve(address);
-    });
-    child.once('exit', (code) => reject(new Error(`the scheduler ended with ${code}`)));
-  });
-  return [child, url];
 }

@@ -8,18 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "die.h"
+#include "number.h"
 
 /* A guest is one process with one thread; a few more for what starts and ends. */
 #define MAX_PROCESSES "16"
 #define PREFIX "sandpiper-"
+/* A million CPUs. */
+#define MOST_CPU_THOUSANDTHS 1000000000ll
 
 static enum { NONE, V1, V2 } kind;
 static int place = -1; /* the directory that the groups are made in */
-static int origin = -1; /* the group that this process was started in, or one that holds it as well */
+static pid_t mover; /* see cgroup_take_aside; 0: there is none */
 static int group = -1; /* the group of the guest that runs, or of the next */
 static char name[64];
 static unsigned count;
@@ -29,6 +33,8 @@ static int peak_file = -1;
 static int64_t cpu_thousandths; /* 0: no cap */
 
 const char *cgroup_name(void) { return kind == V2 ? "cgroup-v2" : kind == V1 ? "cgroup-v1" : "none"; }
+
+int cgroup_counts(void) { return kind != NONE; }
 
 static int put_in(int directory, const char *file, const char *text) {
   int fd = openat(directory, file, O_WRONLY | O_CLOEXEC);
@@ -57,11 +63,11 @@ static int64_t get(const char *file, const char *key) {
   close(fd);
   if (n <= 0) return -1;
   text[n] = 0;
-  if (key == NULL) return strtoll(text, NULL, 10);
+  if (key == NULL) return number_in(text, NULL, MOST_BYTES);
   for (char *line = text; line != NULL; line = strchr(line, '\n')) {
     if (*line == '\n') line++;
     size_t length = strlen(key);
-    if (strncmp(line, key, length) == 0 && line[length] == ' ') return strtoll(line + length, NULL, 10);
+    if (strncmp(line, key, length) == 0 && line[length] == ' ') return number_in(line + length, NULL, MOST_BYTES);
   }
   return -1;
 }
@@ -72,33 +78,16 @@ static void remove_stale(void) {
   if (listing == NULL) return;
   for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
     if (strncmp(entry->d_name, PREFIX, sizeof PREFIX - 1) != 0) continue;
-    long keeper = strtol(entry->d_name + sizeof PREFIX - 1, NULL, 10);
-    if (keeper > 0 && kill((pid_t)keeper, 0) != 0 && errno == ESRCH) unlinkat(place, entry->d_name, AT_REMOVEDIR);
+    int64_t keeper = number_in(entry->d_name + sizeof PREFIX - 1, NULL, INT64_MAX);
+    if (keeper > 0 && keeper <= INT32_MAX && kill((pid_t)keeper, 0) != 0 && errno == ESRCH) unlinkat(place, entry->d_name, AT_REMOVEDIR);
   }
   closedir(listing);
 }
 
 void cgroup_cap_cpu(int64_t thousandths) { cpu_thousandths = thousandths; }
 
-/* Version 1 lets processes be in any group. Of version 2: the line `0::PATH` of /proc/self/cgroup (cgroups(7)). -1 if unknown. */
-static int find_origin(void) {
-  if (kind == V1) return dup(place);
-  static const char root[] = "/sys/fs/cgroup";
-  char text[4096], path[sizeof text + sizeof root];
-  int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return -1;
-  ssize_t n = read(fd, text, sizeof text - 1);
-  close(fd);
-  text[n < 0 ? 0 : n] = 0;
-  for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-    if (strncmp(line, "0::/", 4) != 0) continue;
-    snprintf(path, sizeof path, "%s%s", root, line + 3);
-    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  }
-  return -1;
-}
-
 void cgroup_use(const char *text) {
+  if (cpu_thousandths < 0 || cpu_thousandths > MOST_CPU_THOUSANDTHS) die("--cpus wants thousandths of a CPU");
   if (cpu_thousandths > 0 && (text == NULL || strncmp(text, "v2:", 3) != 0)) die("--cpus wants --cgroup v2:DIR");
   if (text == NULL) return;
   if (strncmp(text, "v2:", 3) == 0) kind = V2;
@@ -106,7 +95,6 @@ void cgroup_use(const char *text) {
   else die("--cgroup wants v1:DIR or v2:DIR");
   place = open(text + 3, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (place < 0) die_errno(text);
-  origin = find_origin();
   remove_stale();
   int error = cgroup_make();
   if (error != 0) {
@@ -135,9 +123,12 @@ static int close_group(int error) {
 }
 
 /*
- * Moving a process between groups may wait for a grace period of RCU (percpu_rwsem), and ending a group keeps the kernel busy
- * for milliseconds. So guests follow each other in one, and the keeper is in it too: whom it forks, or the parent, is there
- * from its first moment. What a cap has counted must not pass from one to the next: there each has its own.
+ * Ending a group keeps the kernel busy for milliseconds, so guests follow each other in one, in which their parent is too:
+ * whom it forks is there from its first moment. What a cap has counted must not pass from one to the next: there each has
+ * its own.
+ *
+ * This process is in none of them. When memory runs out in a group the kernel ends a process there, and when that one takes
+ * its time to be gone (page tables are let go of last), the next that asks for memory makes it end another.
  */
 int cgroup_is_kept(void) { return kind != NONE && cpu_thousandths == 0; }
 
@@ -168,8 +159,7 @@ int cgroup_make(void) {
     return close_group(errno);
   }
   kills_before = kills();
-  if (kills_before < 0) return close_group(EIO);
-  return cgroup_is_kept() && put("cgroup.procs", "0") != 0 ? close_group(errno) : 0;
+  return kills_before < 0 ? close_group(EIO) : 0;
 }
 
 /* A few processes at most, each on a line. */
@@ -190,6 +180,22 @@ int cgroup_enter(void) { return cgroup_take(getpid()); }
 int cgroup_take(int64_t pid) {
   if (kind == NONE || (cgroup_is_kept() && holds(pid))) return 0;
   return put_number("cgroup.procs", pid);
+}
+
+/*
+ * Moving a process between groups may wait for a grace period of RCU (percpu_rwsem), 8 to 16 ms one time in ten. A guest
+ * needs ten times as long to start, and its program has not begun meanwhile: so a process of its own does the waiting.
+ */
+void cgroup_take_aside(int64_t pid) {
+  cgroup_end_aside(0);
+  if ((mover = fork()) == 0) _exit(put_number("cgroup.procs", pid) == 0 ? 0 : 1);
+  if (mover < 0) mover = 0; /* then it is moved when its program begins */
+}
+
+void cgroup_end_aside(int if_done) {
+  if (mover == 0) return;
+  if (!if_done) kill(mover, SIGKILL);
+  if (waitpid(mover, NULL, if_done ? WNOHANG : 0) != 0) mover = 0;
 }
 
 int cgroup_limit(int64_t memory) {
@@ -218,7 +224,7 @@ static int64_t peak_of_group(void) {
   ssize_t n = peak_file < 0 ? -1 : pread(peak_file, text, sizeof text - 1, 0);
   if (n <= 0) return -1;
   text[n] = 0;
-  return strtoll(text, NULL, 10);
+  return number_in(text, NULL, MOST_BYTES);
 }
 
 int cgroup_check(void) {
@@ -234,18 +240,13 @@ int cgroup_read(struct cgroup_usage *usage) {
   *usage = (struct cgroup_usage){.peak = peak < 0 ? -1 : peak > baseline ? peak - baseline : 0, .killed = kills() > kills_before, .throttled = -1};
   if (kind == V2 && cpu_thousandths > 0) {
     int64_t microseconds = get("cpu.stat", "throttled_usec");
-    usage->throttled = microseconds < 0 ? -1 : microseconds * 1000;
+    usage->throttled = microseconds < 0 || microseconds > INT64_MAX / 1000 ? -1 : microseconds * 1000;
   }
   return 1;
 }
 
 void cgroup_release(void) {
   if (!cgroup_is_kept()) cgroup_remove();
-}
-
-void cgroup_leave(void) {
-  if (group >= 0 && origin >= 0 && cgroup_is_kept() && put_in(origin, "cgroup.procs", "0") != 0) errno = 0;
-  cgroup_remove();
 }
 
 void cgroup_remove(void) {

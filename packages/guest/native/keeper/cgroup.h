@@ -19,10 +19,13 @@ void cgroup_cap_cpu(int64_t thousandths);
 /* "cgroup-v2", "cgroup-v1" or "none". */
 const char *cgroup_name(void);
 
+/* Whether the kernel counts all that a guest makes it hold, or nobody but this process looks. */
+int cgroup_counts(void);
+
 /* Makes the group of the next guest, unless there is one that is kept. It is not bounded yet. Returns 0, or a negative errno. */
 int cgroup_make(void);
 
-/* Whether guests follow each other in one group, which their parent and this process are in as well. */
+/* Whether guests follow each other in one group, which their parent is in as well. */
 int cgroup_is_kept(void);
 
 /* The calling process moves there. Returns 0, or -1 with errno. Between fork and exec. */
@@ -30,6 +33,12 @@ int cgroup_enter(void);
 
 /* Another process moves there, if it is elsewhere. Returns 0, or -1 with errno. */
 int cgroup_take(int64_t pid);
+
+/* The same for one that starts, while nobody waits for it. */
+void cgroup_take_aside(int64_t pid);
+
+/* Ends that, or with `if_done` only takes note of its end. */
+void cgroup_end_aside(int if_done);
 
 /* From now on it may use `memory` more than it does now; the peak counts from here. Returns 0, or -1 with errno. */
 int cgroup_limit(int64_t memory);
@@ -52,8 +61,5 @@ void cgroup_release(void);
 
 /* Removes the group, whose processes have all been reaped. */
 void cgroup_remove(void);
-
-/* The same at the end of this process, which goes back to where it was started. */
-void cgroup_leave(void);
 
 #endif

@@ -59,13 +59,13 @@ const char *words_take(struct words *words) {
   return words->next < words->count ? words->word[words->next++] : NULL;
 }
 
-int words_take_number(struct words *words, int64_t low, int64_t *number) {
+int words_take_number(struct words *words, int64_t low, int64_t high, int64_t *number) {
   const char *word = words_take(words);
   if (word == NULL || *word == 0) return -1;
   char *end;
   errno = 0;
   long long value = strtoll(word, &end, 10);
-  if (errno != 0 || *end != 0 || value < low) return -1;
+  if (errno != 0 || *end != 0 || value < low || value > high) return -1;
   *number = value;
   return 0;
 }

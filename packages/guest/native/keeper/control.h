@@ -34,7 +34,7 @@ void words_free(struct words *words);
 /* The next word, or NULL when there is none left. */
 const char *words_take(struct words *words);
 
-/* The next word as a decimal number of at least `low`. Returns 0, or -1 when it is none. */
-int words_take_number(struct words *words, int64_t low, int64_t *number);
+/* The next word as a decimal number from `low` to `high`. Returns 0, or -1 when it is none. */
+int words_take_number(struct words *words, int64_t low, int64_t high, int64_t *number);
 
 #endif

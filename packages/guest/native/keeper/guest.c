@@ -17,6 +17,7 @@
 
 #include "../shim/shim.h"
 #include "cgroup.h"
+#include "number.h"
 
 #define SECOND 1000000000ll
 #define MILLISECOND 1000000ll
@@ -25,6 +26,9 @@
 #define WATCH_NS (4 * MILLISECOND)
 /* How often it is seen that its control group is still there. */
 #define CHECK_GROUP_NS (100 * MILLISECOND)
+
+/* No alarm rings more often: it is this process, and not the guest, that would be busy with it. */
+#define LEAST_INTERVAL_NS MILLISECOND
 
 int64_t now_ns(void) {
   struct timespec t;
@@ -49,11 +53,12 @@ static int memory_of(struct guest *guest, int64_t *space, int64_t *own) {
   text[n] = 0;
   char *rest;
   int64_t page = sysconf(_SC_PAGESIZE);
-  *space = strtoll(text, &rest, 10) * page;
-  int64_t resident = strtoll(rest, &rest, 10) * page;
-  if (resident == 0) return -1; /* it has ended */
-  guest->of_files = strtoll(rest, NULL, 10) * page;
-  *own = resident - guest->of_files;
+  int64_t most = MOST_BYTES / page;
+  int64_t total = number_in(text, &rest, most), resident = number_in(rest, &rest, most), of_files = number_in(rest, NULL, most);
+  if (total < 0 || resident <= 0 || of_files < 0) return -1; /* it has ended */
+  *space = total * page;
+  guest->of_files = of_files * page;
+  *own = resident * page - guest->of_files;
   return 0;
 }
 
@@ -67,21 +72,28 @@ static int64_t waited(const struct guest *guest) {
   if (n <= 0) return -1;
   text[n] = 0;
   char *rest;
-  strtoll(text, &rest, 10);
-  return strtoll(rest, NULL, 10);
+  number_in(text, &rest, INT64_MAX);
+  return number_in(rest, NULL, INT64_MAX);
 }
 
-/* VmHWM of status (proc(5)), bytes; -1 when it has ended. */
-static int64_t highest_resident(pid_t pid) {
-  char path[64], text[4096];
-  snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-  if (fd >= 0) close(fd);
+/* A figure of status (proc(5)), bytes; -1 when it has ended. `key` stands at the begin of its line: "\nVmHWM:". */
+static int64_t status_figure(const struct guest *guest, const char *key) {
+  char text[4096];
+  ssize_t n = guest->status < 0 ? -1 : pread(guest->status, text, sizeof text - 1, 0);
   if (n <= 0) return -1;
   text[n] = 0;
-  const char *line = strstr(text, "\nVmHWM:");
-  return line == NULL ? -1 : strtoll(line + 7, NULL, 10) * 1024;
+  const char *line = strstr(text, key);
+  return line == NULL ? -1 : number_in(line + strlen(key), NULL, MOST_BYTES / 1024) * 1024;
+}
+
+/*
+ * Page tables are the guest's memory too: a page that it has only read costs it none of its own, and the kernel up to two of
+ * tables. A control group counts them by itself.
+ */
+static int64_t tables_of(const struct guest *guest) {
+  if (cgroup_counts()) return 0;
+  int64_t tables = status_figure(guest, "\nVmPTE:");
+  return tables < 0 ? 0 : tables;
 }
 
 static void limit(int resource, rlim_t value) {
@@ -153,7 +165,7 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
     if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(123);
   }
   /* Before the descriptors are placed: the group's is one of those that are closed. */
-  if ((!spec->parked || cgroup_is_kept()) && cgroup_enter() != 0) _exit(GUEST_EXIT_NO_GROUP);
+  if (!spec->parked && !cgroup_is_kept() && cgroup_enter() != 0) _exit(GUEST_EXIT_NO_GROUP);
   if (!spec->parked) die_first(0);
   place_descriptors(files, spec->translated);
   limit(RLIMIT_CORE, 0);
@@ -188,7 +200,9 @@ static int watch_from_now(struct guest *guest, pid_t pid, int64_t startup_ns) {
   guest->statm = open(path, O_RDONLY | O_CLOEXEC);
   snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
   guest->schedstat = open(path, O_RDONLY | O_CLOEXEC);
-  if (guest->statm >= 0 && clock_getcpuclockid(pid, &guest->clock) == 0) return 0;
+  snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+  guest->status = open(path, O_RDONLY | O_CLOEXEC);
+  if (guest->statm >= 0 && guest->status >= 0 && clock_getcpuclockid(pid, &guest->clock) == 0) return 0;
   int error = errno;
   guest_forget(guest);
   return -error;
@@ -206,6 +220,7 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
     return -error;
   }
   if (pid == 0) become_guest(spec, files, keeper);
+  if (cgroup_is_kept()) cgroup_take_aside(pid);
   int error = watch_from_now(guest, pid, spec->startup_ns);
   if (error != 0) {
     kill(pid, SIGKILL);
@@ -235,6 +250,7 @@ int guest_adopt(struct guest *guest, pid_t pid, int64_t startup_ns) {
 void guest_forget(struct guest *guest) {
   if (guest->statm >= 0) close(guest->statm);
   if (guest->schedstat >= 0) close(guest->schedstat);
+  if (guest->status >= 0) close(guest->status);
   guest->pid = 0;
 }
 
@@ -257,6 +273,7 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
   struct rlimit address_space = {(rlim_t)(space + 2 * memory + 256 * MIB), 0};
   address_space.rlim_max = address_space.rlim_cur;
   if (prlimit(guest->pid, RLIMIT_AS, &address_space, NULL) != 0) return -1;
+  if (!guest->forked && cgroup_is_kept() && cgroup_take(guest->pid) != 0) return -1;
   /* The pages that a child has of its parent are charged to its group one by one, as it writes to them. */
   if (cgroup_limit(guest->forked ? memory + own : memory) != 0) return -1;
   guest->startup_cpu = cpu_of(guest);
@@ -265,6 +282,7 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
   struct rlimit cpu = {seconds, seconds};
   if (prlimit(guest->pid, RLIMIT_CPU, &cpu, NULL) != 0) return -1;
   guest->baseline = own;
+  guest->tables_at_mark = tables_of(guest);
   guest->waited_at_mark = waited(guest);
   guest->memory = memory;
   guest->cpu_limit = guest->startup_cpu + cpu_ns;
@@ -283,7 +301,7 @@ void guest_kill(struct guest *guest, enum guest_end why) {
 
 void guest_timer(struct guest *guest, int64_t first_ns, int64_t interval_ns) {
   guest->alarm_at = first_ns > 0 ? now_ns() + first_ns : 0;
-  guest->alarm_interval = interval_ns;
+  guest->alarm_interval = interval_ns > 0 && interval_ns < LEAST_INTERVAL_NS ? LEAST_INTERVAL_NS : interval_ns;
 }
 
 void guest_signal(struct guest *guest, int signal) {
@@ -325,7 +343,8 @@ int64_t guest_watch(struct guest *guest) {
     }
   }
   int64_t space, own;
-  if (memory_of(guest, &space, &own) == 0 && own - guest->baseline > guest->memory) {
+  if (memory_of(guest, &space, &own) == 0 &&
+      own - guest->baseline + tables_of(guest) - guest->tables_at_mark > guest->memory) {
     guest_kill(guest, END_MEMORY);
     return SECOND;
   }
@@ -345,7 +364,8 @@ static void fill_report(struct guest *guest, struct guest_report *report, int st
   report->cpu = guest->marked && cpu > guest->startup_cpu ? cpu - guest->startup_cpu : 0;
   report->wall = ended - (guest->marked ? guest->marked_at : guest->started);
   report->peak = guest->marked && peak > 0 ? peak : 0;
-  report->waited = waited_in_all < 0 ? -1 : guest->marked ? waited_in_all - guest->waited_at_mark : 0;
+  if (!guest->marked) report->waited = waited_in_all < 0 ? -1 : 0;
+  else report->waited = waited_in_all < 0 || guest->waited_at_mark < 0 ? -1 : waited_in_all - guest->waited_at_mark;
   struct cgroup_usage group = {.throttled = -1};
   int read = cgroup_read(&group);
   report->throttled = group.throttled;
@@ -375,7 +395,7 @@ void guest_clear(void) {
 int guest_finish(struct guest *guest, struct guest_report *report) {
   int64_t space, own;
   if (guest->pid == 0 || guest->why != GUEST_RUNS || !guest->marked || memory_of(guest, &space, &own) != 0) return 0;
-  int64_t resident = highest_resident(guest->pid);
+  int64_t resident = status_figure(guest, "\nVmHWM:");
   if (resident < 0) return 0;
   int64_t cpu = cpu_of(guest), waited_in_all = waited(guest);
   guest_kill(guest, END_KILLED);
@@ -392,6 +412,8 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
   if (guest->pid == 0 || waitid(P_PID, (id_t)guest->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
     return 0;
   int64_t waited_in_all = waited(guest);
+  /* Until it is reaped the number is nobody else's. */
+  cgroup_end_aside(0);
   if (wait4(guest->pid, &status, 0, &usage) != guest->pid) return 0;
   int64_t cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * SECOND +
                 (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ll;

@@ -36,10 +36,11 @@ struct guest {
   int statm; /* /proc/PID/statm */
   int64_t of_files; /* resident pages of files, when last looked at */
   int schedstat; /* /proc/PID/schedstat, or -1 where the kernel has none */
+  int status; /* /proc/PID/status */
   int64_t waited_at_mark;
   int64_t started, deadline;
   int64_t cpu_limit;   /* absolute, on the guest's clock; 0 until the program begins */
-  int64_t memory;
+  int64_t memory, tables_at_mark;
   int64_t cpu_spent, wall_spent; /* the limits, kept for the report of which was crossed */
   int marked;
   int forked; /* of a parked parent */

@@ -49,6 +49,7 @@
 #include "control.h"
 #include "die.h"
 #include "guest.h"
+#include "number.h"
 
 /* A fork takes about a millisecond. */
 #define PARENT_ANSWERS_MS 5000
@@ -61,6 +62,12 @@ static char *directory_path;
 static int shim = -1;
 static const char *group_place;
 static int control = -1, reports = -1;
+/* What came of the next command, and of the next line from the node. */
+static struct frame_reader commands;
+static struct {
+  char text[64];
+  size_t have;
+} line;
 /* Both ends of the guest's pipes, between `start` and `attached`. */
 static int requests = -1, replies = -1, errors = -1;
 static struct guest guest;
@@ -69,13 +76,13 @@ static struct guest parent;
 static int parent_socket = -1;
 
 __attribute__((format(printf, 1, 2))) static void report(const char *format, ...) {
-  char line[256];
+  char text[256];
   va_list arguments;
   va_start(arguments, format);
-  int n = vsnprintf(line, sizeof line, format, arguments);
+  int n = vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
   /* Never blocks: the pipe holds far more than the few reports that a controller can leave unread. */
-  if (n > 0 && (size_t)n < sizeof line && write(reports, line, (size_t)n) != n) die("nobody reads the reports");
+  if (n > 0 && (size_t)n < sizeof text && write(reports, text, (size_t)n) != n) die("nobody reads the reports");
 }
 
 static void close_pipes(void) {
@@ -113,9 +120,9 @@ static void start(struct words *words) {
   int64_t cpu, startup_ms, fixed, count;
   const char *kind;
   spec.executable = words_take(words);
-  if (spec.executable == NULL || words_take_number(words, -1, &cpu) != 0 ||
-      words_take_number(words, 1, &startup_ms) != 0 || (kind = words_take(words)) == NULL ||
-      words_take_number(words, 0, &fixed) != 0 || words_take_number(words, 1, &count) != 0 ||
+  if (spec.executable == NULL || words_take_number(words, -1, CPU_SETSIZE - 1, &cpu) != 0 ||
+      words_take_number(words, 1, MOST_MS, &startup_ms) != 0 || (kind = words_take(words)) == NULL ||
+      words_take_number(words, 0, 1, &fixed) != 0 || words_take_number(words, 1, FRAME_MAX, &count) != 0 ||
       (uint64_t)count > words->count - words->next)
     die("a start command that makes no sense");
   spec.cpu = (int)cpu;
@@ -182,12 +189,13 @@ static pid_t ask_parent(void) {
   struct pollfd answer = {parent_socket, POLLIN, 0};
   int64_t pid;
   if (poll(&answer, 1, PARENT_ANSWERS_MS) != 1 || recv(parent_socket, &pid, sizeof pid, MSG_DONTWAIT) != sizeof pid) return 0;
-  return pid > 0 ? (pid_t)pid : 0;
+  /* It becomes a pid_t, of which -1 would be everybody (kill(2)). */
+  return pid > 1 && pid <= INT32_MAX ? (pid_t)pid : 0;
 }
 
 static void fork_guest(struct words *words) {
   int64_t startup_ms;
-  if (words_take_number(words, 1, &startup_ms) != 0) die("a fork command that makes no sense");
+  if (words_take_number(words, 1, MOST_MS, &startup_ms) != 0) die("a fork command that makes no sense");
   if (guest.pid != 0 || parent.pid == 0) {
     report("failed %s\n", guest.pid != 0 ? "a guest runs already" : "there is no parent");
     return;
@@ -207,8 +215,8 @@ static void fork_guest(struct words *words) {
 
 static void mark(struct words *words) {
   int64_t cpu_ms, wall_ms, memory;
-  if (words_take_number(words, 1, &cpu_ms) != 0 || words_take_number(words, 1, &wall_ms) != 0 ||
-      words_take_number(words, 1, &memory) != 0)
+  if (words_take_number(words, 1, MOST_MS, &cpu_ms) != 0 || words_take_number(words, 1, MOST_MS, &wall_ms) != 0 ||
+      words_take_number(words, 1, MOST_BYTES, &memory) != 0)
     die("a mark command that makes no sense");
   if (guest_mark(&guest, cpu_ms * 1000000, wall_ms * 1000000, memory) == 0) report("marked\n");
   else if (errno == ESRCH) report("failed the guest has ended\n");
@@ -217,13 +225,13 @@ static void mark(struct words *words) {
 
 static void starts(struct words *words) {
   int64_t startup_ms;
-  if (words_take_number(words, 1, &startup_ms) != 0) die("a starts command that makes no sense");
+  if (words_take_number(words, 1, MOST_MS, &startup_ms) != 0) die("a starts command that makes no sense");
   guest_starts_now(&guest, startup_ms * 1000000);
 }
 
 static void timer(struct words *words) {
   int64_t first, interval;
-  if (words_take_number(words, 0, &first) != 0 || words_take_number(words, 0, &interval) != 0)
+  if (words_take_number(words, 0, MOST_TIMER_NS, &first) != 0 || words_take_number(words, 0, MOST_TIMER_NS, &interval) != 0)
     die("a timer command that makes no sense");
   guest_timer(&guest, first, interval);
 }
@@ -231,7 +239,7 @@ static void timer(struct words *words) {
 /* A thread of the node that shares its CPU with its guest: see "One CPU per cell". */
 static void pin(struct words *words) {
   int64_t thread, cpu;
-  if (words_take_number(words, 1, &thread) != 0 || words_take_number(words, 0, &cpu) != 0)
+  if (words_take_number(words, 1, INT32_MAX, &thread) != 0 || words_take_number(words, 0, CPU_SETSIZE - 1, &cpu) != 0)
     die("a pin command that makes no sense");
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -281,15 +289,14 @@ static void obey(struct words *words) {
 }
 
 static void read_control(void) {
-  static struct frame_reader reader;
   char bytes[65536];
   ssize_t n = read(control, bytes, sizeof bytes);
   if (n < 0 && errno == EINTR) return;
   if (n <= 0) die_errno("control");
-  if (frame_append(&reader, bytes, (size_t)n) != 0) die("a frame out of bounds");
+  if (frame_append(&commands, bytes, (size_t)n) != 0) die("a frame out of bounds");
   struct words words;
   int got;
-  while ((got = frame_next(&reader, &words)) == 1) {
+  while ((got = frame_next(&commands, &words)) == 1) {
     obey(&words);
     words_free(&words);
   }
@@ -306,30 +313,29 @@ static _Noreturn void leave(void) {
   guest_clear();
   guest_kill(&guest, END_KILLED);
   if (guest.pid != 0) waitpid(guest.pid, NULL, 0);
-  cgroup_leave();
+  cgroup_end_aside(0);
+  cgroup_remove();
   remove_directory();
   exit(0);
 }
 
 static void read_node(void) {
-  static char line[64];
-  static size_t have;
   char byte[64];
   ssize_t n = read(STDIN_FILENO, byte, sizeof byte);
   if (n < 0 && errno == EINTR) return;
   if (n <= 0) leave();
   for (ssize_t i = 0; i < n; i++) {
     if (byte[i] != '\n') {
-      if (have < sizeof line - 1) line[have++] = byte[i];
+      if (line.have < sizeof line.text - 1) line.text[line.have++] = byte[i];
       continue;
     }
-    line[have] = 0;
-    have = 0;
+    line.text[line.have] = 0;
+    line.have = 0;
     /* an order names its guest, so that one that comes late does not hit the next */
-    const char *name = strchr(line, ' ');
+    const char *name = strchr(line.text, ' ');
     if (name == NULL || guest.pid == 0 || strtol(name, NULL, 10) != guest.pid) continue;
-    if (strncmp(line, "kill ", 5) == 0) guest_kill(&guest, END_KILLED);
-    else if (strncmp(line, "interrupt ", 10) == 0) guest_signal(&guest, SIGINT);
+    if (strncmp(line.text, "kill ", 5) == 0) guest_kill(&guest, END_KILLED);
+    else if (strncmp(line.text, "interrupt ", 10) == 0) guest_signal(&guest, SIGINT);
   }
 }
 
@@ -375,7 +381,7 @@ static void read_options(int argc, char **argv) {
     } else if (option == 'c') {
       group_place = optarg;
     } else if (option == 'p') {
-      cgroup_cap_cpu(strtoll(optarg, NULL, 10));
+      cgroup_cap_cpu(number_in(optarg, NULL, INT64_MAX));
     } else {
       exit(2);
     }
@@ -404,6 +410,7 @@ int main(int argc, char **argv) {
       struct signalfd_siginfo info;
       while (read(children, &info, sizeof info) == sizeof info)
         ;
+      cgroup_end_aside(1);
       reap_parent();
       reap();
       clear = 1;

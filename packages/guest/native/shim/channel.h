@@ -10,6 +10,9 @@ void channel_park_by(void (*park)(void));
 
 long channel_call(const char *signature, const uint64_t *arguments);
 
+/* Whether a call is made for the controller right now. */
+int channel_makes_call(void);
+
 /* The descriptors to talk on, where they are not SHIM_FD_IN and SHIM_FD_OUT. */
 void channel_use(int in, int out);
 

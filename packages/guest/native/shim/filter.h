@@ -1,14 +1,10 @@
-/* The seccomp policy of a guest. */
+/* The seccomp filter of a guest, compiled from the rows of policy.c. */
 #ifndef SANDPIPER_FILTER_H
 #define SANDPIPER_FILTER_H
 
-/* Installs the filter of a stock interpreter. With `own_clock` it may ask for its CPU time natively. Returns 0, or a negative errno. */
-int filter_install(int own_clock, int parks);
+#include "policy.h"
 
-/* The filter of every other guest, on top of that of the parent that was parked. By the gate. */
-int filter_install_child(int own_clock);
-
-/* Installs the filter of a translated interpreter, which traps hardly anything. Returns 0, or a negative errno. */
-int filter_install_translated(void);
+/* Installs that filter, on top of those that are there; for ever. By the gate. Returns 0, or a negative errno. */
+int filter_install(enum policy_filter filter);
 
 #endif

@@ -51,18 +51,18 @@ static int receive_pipes(int pipes[2]) {
   return 0;
 }
 
-static void become_child(const int pipes[2], int own_clock) {
+static void become_child(const int pipes[2]) {
   const struct rlimit nothing = {0, 0};
   /* The death of the keeper is not inherited (PR_SET_PDEATHSIG); it may be dead already. */
   if (gate(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0) != 0 || gate(__NR_getppid, 0, 0, 0) != keeper ||
       gate(__NR_dup3, pipes[0], SHIM_FD_IN, 0) < 0 || gate(__NR_dup3, pipes[1], SHIM_FD_OUT, 0) < 0 ||
       gate(__NR_close, pipes[0], 0, 0) != 0 || gate(__NR_close, pipes[1], 0, 0) != 0 ||
       gate(__NR_close, SHIM_FD_KEEPER, 0, 0) != 0 || gate(__NR_setrlimit, RLIMIT_NOFILE, (long)&nothing, 0) != 0 ||
-      filter_install_child(own_clock) != 0)
+      filter_install(FILTER_GUEST) != 0)
     end(SHIM_EXIT_NO_FILTER);
 }
 
-void fork_park(int own_clock) {
+void fork_park(void) {
   int pipes[2];
   /* They are the same FIFOs that the children will talk on: while it holds them, nobody sees the end of a child. */
   gate(__NR_close, SHIM_FD_IN, 0, 0);
@@ -70,7 +70,7 @@ void fork_park(int own_clock) {
   while (receive_pipes(pipes) == 0) {
     int64_t pid = gate(__NR_clone, CLONE_PARENT | SIGCHLD, 0, 0);
     if (pid == 0) {
-      become_child(pipes, own_clock);
+      become_child(pipes);
       return;
     }
     gate(__NR_close, pipes[0], 0, 0);

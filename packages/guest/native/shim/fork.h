@@ -6,6 +6,6 @@
 void fork_prepare(void);
 
 /* Waits for orders of the keeper and never returns, but in each child: there with the child's own pipes and filter. */
-void fork_park(int own_clock);
+void fork_park(void);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -60,6 +61,16 @@ static void tell_refused(long nr, uint64_t size) {
   channel_call("sandpiper_nomem(ii)i", told);
 }
 
+/*
+ * A futex that is to be shared with other processes is one of this process: it has no others. The filter lets it through
+ * as a private one only.
+ */
+static int make_private(const uint64_t a[6], long *result) {
+  if ((a[1] & FUTEX_PRIVATE_FLAG) != 0) return 0;
+  *result = shim_gate(__NR_futex, (long)a[0], (long)(a[1] | FUTEX_PRIVATE_FLAG), (long)a[2], (long)a[3], (long)a[4], (long)a[5]);
+  return 1;
+}
+
 int memory_call(long nr, const uint64_t a[6], long *result) {
   const uint64_t free_flags = MAP_FIXED | MAP_NORESERVE | MAP_STACK | MAP_FIXED_NOREPLACE;
   switch (nr) {
@@ -72,6 +83,8 @@ int memory_call(long nr, const uint64_t a[6], long *result) {
       break;
     case __NR_brk:
       break;
+    case __NR_futex:
+      return make_private(a, result);
     case __NR_munmap:
       if (overlaps_shared(a[0], a[1])) return 0;
       break;

@@ -9,6 +9,7 @@
 #include "shim.h"
 
 #include <asm/unistd.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <linux/close_range.h>
 #include <signal.h>
@@ -62,7 +63,7 @@ static void on_trap(int signal, siginfo_t *info, void *data) {
   if (info->si_code != 1 /* SYS_SECCOMP */) return;
   uint64_t arguments[6];
   arch_call_arguments(context, arguments);
-  long result = answer_call(info->si_syscall, arguments, context);
+  long result = channel_makes_call() ? -EINVAL : answer_call(info->si_syscall, arguments, context);
   arch_finish_call(context, info->si_call_addr, result);
   signals_deliver(context);
 }
@@ -137,6 +138,18 @@ static void take_orders(char **environment) {
   *to = NULL;
 }
 
+/*
+ * The C library keeps the number of its thread, which in the host's name space tells whoever reads it how many processes
+ * were started there since another guest looked. It takes it from memory only to compare it with itself. Where it lies is
+ * what the library tells debuggers (nptl_db): the size in bits, how many, the offset in the thread's block.
+ */
+static void forget_thread_id(void) {
+  const uint32_t *field = dlsym(RTLD_DEFAULT, "_thread_db_pthread_tid");
+  if (field == NULL || field[0] != 32) return;
+  int32_t *known = (int32_t *)((char *)__builtin_thread_pointer() + field[2]);
+  if (*known == (int32_t)raw3(__NR_gettid, 0, 0, 0)) *known = SHIM_GUEST_PID;
+}
+
 static void say_ready(void) {
   uint64_t hello[1] = {SHIM_DIALECT};
   channel_call("sandpiper_ready(i)i", hello);
@@ -150,7 +163,7 @@ static void forbid_descriptors(void) {
 }
 
 static void park(void) {
-  fork_park(1);
+  fork_park();
   memory_tell_end();
 }
 
@@ -158,6 +171,7 @@ static void lock_down_stock(void) {
   take_descriptors();
   catch_traps();
   catch_signals();
+  forget_thread_id();
   clock_take(virtual_time);
   forbid_descriptors();
   /* Standard error was kept until here, to say what went wrong. */
@@ -166,7 +180,8 @@ static void lock_down_stock(void) {
     fork_prepare();
     channel_park_by(park);
   }
-  if (filter_install(!virtual_time, parks) != 0) _exit(SHIM_EXIT_NO_FILTER);
+  if (filter_install(parks ? FILTER_PARENT : virtual_time ? FILTER_VIRTUAL_TIME : FILTER_GUEST) != 0)
+    _exit(SHIM_EXIT_NO_FILTER);
   say_ready();
 }
 
@@ -178,8 +193,9 @@ static void lock_down_translated(void) {
   if (syscall(__NR_close_range, 3u, ~0u, 0u) != 0) refuse("descriptors cannot be closed (close_range)");
   forbid_descriptors();
   catch_traps();
+  forget_thread_id();
   memory_die_when_refused();
-  if (filter_install_translated() != 0) _exit(SHIM_EXIT_NO_FILTER);
+  if (filter_install(FILTER_TRANSLATED) != 0) _exit(SHIM_EXIT_NO_FILTER);
   channel_use(STDIN_FILENO, STDOUT_FILENO);
   say_ready();
 }
@@ -188,6 +204,8 @@ __attribute__((constructor)) static void lock_down(int argc, char **argv, char *
   (void)argc;
   (void)argv;
   take_orders(environment);
+  /* The children of a parent have the clock of the host. */
+  if (parks && virtual_time) refuse("a parent of the fork server has no time of its own");
   if (translated) lock_down_translated();
   else lock_down_stock();
 }

@@ -34,6 +34,9 @@
 /* A parent of the fork server: see fork.c. */
 #define VARIABLE_PARKED "SANDPIPER_PARKED="
 
+/* What a guest is told of its process id (GUEST_PID of the kernel package). */
+#define SHIM_GUEST_PID 2
+
 /* Dialect of sandbox-2 that this shim speaks; the controller refuses another. */
 #define SHIM_DIALECT 2
 

@@ -27,8 +27,8 @@ static void whole_and_in_pieces(void) {
     assert(got == 1 && words.count == 3);
     int64_t number;
     assert(strcmp(words_take(&words), "mark") == 0);
-    assert(words_take_number(&words, 1, &number) == 0 && number == 100);
-    assert(words_take_number(&words, 0, &number) == -1);
+    assert(words_take_number(&words, 1, 100, &number) == 0 && number == 100);
+    assert(words_take_number(&words, 0, 100, &number) == -1);
     assert(words_take(&words) == NULL);
     words_free(&words);
     free(reader.bytes);

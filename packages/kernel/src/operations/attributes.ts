@@ -1,5 +1,5 @@
 import { AT, Errno, SyscallError } from '@sandpiper/abi';
-import { DirectoryInode, type Inode, MemoryFile } from '@sandpiper/vfs';
+import { DirectoryInode, type Inode, MemoryDirectory, MemoryFile } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
 import { inodeOf } from './folders.js';
 import { existing, lookUp } from './paths.js';
@@ -28,10 +28,12 @@ function nameOf(call: Call, inode: Inode): string {
 
 function set(call: Call, inode: Inode): number {
   const name = nameOf(call, inode);
-  const { state } = call;
+  const { quota } = call.state.space;
   const size = call.size(3);
   if (size > MAX_VALUE) throw new SyscallError(Errno.E2BIG);
   if (!inode.writable) throw new SyscallError(Errno.EROFS);
+  // Nobody would give back what a removed folder takes.
+  if (inode instanceof MemoryDirectory && inode.dead) throw new SyscallError(Errno.ENOENT);
   if (!inode.permits(2)) throw new SyscallError(Errno.EACCES);
   const flags = call.int(4);
   if ((flags & ~(CREATE | REPLACE)) !== 0) throw new SyscallError(Errno.EINVAL);
@@ -40,10 +42,10 @@ function set(call: Call, inode: Inode): number {
   if (before === undefined && (flags & REPLACE) !== 0) throw new SyscallError(Errno.ENODATA);
   const value = Buffer.from(call.memory.read(call.pointer(2), size));
   const more = name.length + size - (before === undefined ? 0 : name.length + before.length);
-  if (state.attributeBytes + more > MAX_ALL) throw new SyscallError(Errno.ENOSPC);
-  state.attributeBytes += more;
+  if (quota.attributeBytes + more > MAX_ALL) throw new SyscallError(Errno.ENOSPC);
+  quota.attributeBytes += more;
   inode.attributes.set(name, value);
-  inode.ctimeNs = state.now();
+  inode.ctimeNs = call.state.now();
   return 0;
 }
 
@@ -73,7 +75,7 @@ function remove(call: Call, inode: Inode): number {
   const value = inode.attributes.get(name);
   if (value === undefined) throw new SyscallError(Errno.ENODATA);
   inode.attributes.delete(name);
-  call.state.attributeBytes -= name.length + value.length;
+  call.state.space.quota.attributeBytes -= name.length + value.length;
   return 0;
 }
 

@@ -1,5 +1,13 @@
 import { AT, Errno, O, S_IF, SyscallError } from '@sandpiper/abi';
-import { DeviceInode, DirectoryInode, FileInode, type Inode, MemoryFile, SymlinkInode } from '@sandpiper/vfs';
+import {
+  DeviceInode,
+  DirectoryInode,
+  FileInode,
+  type Inode,
+  MAX_FILE_BYTES,
+  MemoryFile,
+  SymlinkInode,
+} from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
 import { FOREVER } from '../clock.js';
 import type { OpenFile } from '../descriptors.js';
@@ -47,7 +55,11 @@ function openInode(call: Call, inode: Inode, found: Found, flags: number, create
   if ((flags & O.DIRECTORY) !== 0) throw new SyscallError(Errno.ENOTDIR);
   if (inode instanceof SymlinkInode) throw new SyscallError(Errno.ELOOP);
   if (inode instanceof DeviceInode) return new Device(inode, flags, call.state.options.randomBytes);
-  if (inode instanceof StreamInode) return inode.file;
+  if (inode instanceof StreamInode) {
+    // Held by its place alone (O_PATH), when its last descriptor was closed already: it does not come back.
+    if (inode.file.references === 0) throw new SyscallError(Errno.ENXIO);
+    return inode.file;
+  }
   if (inode instanceof FifoInode) return openFifo(inode, flags);
   if (!(inode instanceof FileInode)) throw new SyscallError(Errno.ENXIO);
   if (!created) {
@@ -197,7 +209,7 @@ function sendFile(call: Call): number {
   if (!(from instanceof RegularFile)) throw new SyscallError(Errno.EINVAL);
   const address = call.pointer(2);
   const at = address === 0 ? null : Number(call.memory.read(address, 8).readBigInt64LE());
-  if (at !== null && at < 0) throw new SyscallError(Errno.EINVAL);
+  if (at !== null && (at < 0 || at > MAX_FILE_BYTES)) throw new SyscallError(Errno.EINVAL);
   state.mappings.fetch(call.memory, from.inode);
   const data = from.inode.read(at ?? from.offset, Math.min(call.size(3), MAX_MOVE));
   const moved = data.length === 0 ? 0 : to.write(data, null);

@@ -81,10 +81,12 @@ function forget(call: Call, folder: MemoryDirectory, name: string, inode: Inode)
   if (inode instanceof MemoryFile) {
     if (inode.nlink > 0)
       quota.giveFile(); // each further name counts as a file
-    else if (inode.opens === 0) inode.release();
+    else inode.releaseIfGone();
   } else if (!(inode instanceof MemoryDirectory) || inode.counted) {
     quota.giveFile();
   }
+  if (inode instanceof SymlinkInode) quota.giveBytes(bytesOfLink(inode.target));
+  if (inode instanceof MemoryDirectory) quota.giveAttributes(inode);
 }
 
 function unlink(call: Call, dirfd: number, pathIndex: number): number {
@@ -111,6 +113,13 @@ function removeDirectory(call: Call, dirfd: number, pathIndex: number): number {
   return 0;
 }
 
+/** By inodes and not by the way that led there: it may have been renamed since, and a folder must not come to lie in itself. */
+function liesIn(folder: DirectoryInode, above: DirectoryInode): boolean {
+  let at: DirectoryInode | null = folder;
+  while (at !== null && at !== above) at = at instanceof MemoryDirectory ? at.parent : null;
+  return at === above;
+}
+
 function rename(call: Call, from: Found, to: Found, flags: number): number {
   const NOREPLACE = 1;
   if ((flags & ~NOREPLACE) !== 0) throw new SyscallError(Errno.EINVAL);
@@ -121,8 +130,7 @@ function rename(call: Call, from: Found, to: Found, flags: number): number {
   if (to.inode === inode) return 0;
   demandOwn(inode);
   if (inode instanceof DirectoryInode) {
-    // By inodes and not by paths: the way to the folder may have been renamed since.
-    if ([...to.parents, to.directory].includes(inode)) throw new SyscallError(Errno.EINVAL);
+    if (liesIn(target, inode)) throw new SyscallError(Errno.EINVAL);
     if (to.inode !== null && !(to.inode instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
   } else {
     if (to.mustBeDirectory) throw new SyscallError(Errno.ENOTDIR);
@@ -133,6 +141,7 @@ function rename(call: Call, from: Found, to: Found, flags: number): number {
     if (to.inode instanceof MemoryDirectory) {
       if (!to.inode.empty) throw new SyscallError(Errno.ENOTEMPTY);
       to.inode.dead = true;
+      to.inode.nlink--;
       target.nlink--;
     }
     forget(call, target, to.name, to.inode);
@@ -154,18 +163,36 @@ function link(call: Call, from: Found, to: Found): number {
   if (to.inode !== null) throw new SyscallError(Errno.EEXIST);
   if (!inode.writable) throw new SyscallError(Errno.EXDEV);
   if (!(inode instanceof MemoryFile)) throw new SyscallError(Errno.EPERM);
-  call.state.space.quota.takeFile();
+  // The first name of a file that had none is not one more: it is counted since it was made.
+  if (inode.nlink > 0) call.state.space.quota.takeFile();
   folder.set(to.name, inode);
   inode.nlink++;
   folder.mtimeNs = folder.ctimeNs = inode.ctimeNs = call.state.now();
   return 0;
 }
 
+/** As on a disk: a target that does not fit into the inode has a block of its own. */
+const LONGEST_INLINE = 60;
+const BLOCK_BYTES = 4096;
+
+function bytesOfLink(target: string): number {
+  return target.length > LONGEST_INLINE ? BLOCK_BYTES : 0;
+}
+
 function symlink(call: Call, dirfd: number, pathIndex: number): number {
   const target = call.path(0);
   if (target === '') throw new SyscallError(Errno.ENOENT);
   const found = lookUp(call, dirfd, pathIndex, false);
-  makeEntry(call, found, (ino, now) => new SymlinkInode(ino, target, now, true));
+  if (found.inode !== null) throw new SyscallError(Errno.EEXIST);
+  const { quota } = call.state.space;
+  const taken = bytesOfLink(target);
+  quota.takeBytes(taken);
+  try {
+    makeEntry(call, found, (ino, now) => new SymlinkInode(ino, target, now, true));
+  } catch (error) {
+    quota.giveBytes(taken);
+    throw error;
+  }
   return 0;
 }
 

@@ -25,15 +25,15 @@ function placeText(call: Call, text: string): number {
 function setVariable(call: Call, name: string, value: string | null): void {
   const { libc } = call.state;
   const old = libc.environment.get(name);
-  if (old !== undefined) libc.environmentBytes -= name.length + old.length;
-  libc.environment.delete(name);
-  libc.placed.delete(name);
-  if (value === null) return;
-  if (libc.environmentBytes + name.length + value.length > ENVIRONMENT_BYTES) {
+  const before = old === undefined ? 0 : name.length + old.length;
+  const after = value === null ? 0 : name.length + value.length;
+  if (after > before && libc.environmentBytes + after - before > ENVIRONMENT_BYTES) {
     throw new SyscallError(Errno.ENOMEM);
   }
-  libc.environmentBytes += name.length + value.length;
-  libc.environment.set(name, value);
+  libc.environmentBytes += after - before;
+  libc.placed.delete(name);
+  if (value === null) libc.environment.delete(name);
+  else libc.environment.set(name, value);
 }
 
 /** A NULL-terminated array of pointers to `NAME=VALUE`. */
@@ -60,9 +60,19 @@ function getVariable(call: Call): number {
   return address;
 }
 
+/**
+ * The guest says where its block is, so the table is bounded by what is open: streams whose descriptor was closed behind
+ * their back go first, and a guest that asks for more streams than it can have folders open gets none.
+ */
 function openStream(call: Call, fd: number): number {
+  const { fds, libc, options } = call.state;
+  const { directories } = libc;
+  if (directories.size >= options.limits.openFiles) {
+    for (const [address, its] of directories) if (!fds.has(its)) directories.delete(address);
+    if (directories.size >= options.limits.openFiles) throw new SyscallError(Errno.ENOMEM);
+  }
   const address = place(call, Buffer.alloc(DIRENT_BYTES));
-  call.state.libc.directories.set(address, fd);
+  directories.set(address, fd);
   return address;
 }
 

@@ -10,6 +10,8 @@ const MPROTECT = 10;
 const MUNMAP = 11;
 const MREMAP = 25;
 const PAGE = 4096;
+/** No user address lies above (x86-64, 47 bits). */
+const ADDRESS_LIMIT = 2 ** 47;
 
 const ZEROES = Buffer.alloc(MAX_MOVE);
 
@@ -58,16 +60,15 @@ function mapFile(call: Call): number {
   const writable = shared && (protection & PROT.WRITE) !== 0;
   if (writable && !(file.writable && file.inode instanceof MemoryFile)) throw new SyscallError(Errno.EACCES);
   const { mappings } = call.state;
-  if (shared && mappings.full) throw new SyscallError(Errno.ENOMEM);
+  // One more, and one more again where it is put into the middle of another.
+  if (shared) mappings.demandRoom((flags & MAP.FIXED) === 0 ? 1 : 2);
   mappings.fetch(call.memory, file.inode);
   const at = mapAnonymous(call, address, length, PROT.READ | PROT.WRITE, placed);
   if (at < 0) return at;
-  for (let done = 0; done < length; ) {
-    const piece = file.inode.read(offset + done, Math.min(MAX_MOVE, length - done));
-    if (piece.length === 0) break;
-    // New memory is zero already: a hole of the file stays one of the guest's memory.
-    if (!isZero(piece)) call.memory.write(at + done, piece);
-    done += piece.length;
+  // New memory is zero already: a hole of the file stays one of the guest's memory.
+  for (const [begin, end] of file.inode.parts(offset, length, MAX_MOVE)) {
+    const piece = file.inode.read(begin, end - begin);
+    if (!isZero(piece)) call.memory.write(at + begin - offset, piece);
   }
   if (protection !== (PROT.READ | PROT.WRITE)) {
     const status = call.memory.syscall(MPROTECT, at, length, protection);
@@ -97,6 +98,8 @@ function remap(call: Call): number {
 /** Only where a shared mapping is concerned; the shim makes the others natively. */
 function unmap(call: Call): number {
   const [address = 0, length = 0] = call.args;
+  if (address < 0 || address % PAGE !== 0 || length <= 0 || address + length > ADDRESS_LIMIT)
+    throw new SyscallError(Errno.EINVAL);
   call.state.mappings.remove(call.memory, address, length);
   return call.memory.syscall(MUNMAP, address, length);
 }

@@ -13,28 +13,41 @@ export const DISPATCH = new Script(
   `${SETTINGS}
 local ids = {}
 local wanted = math.min(tonumber(ARGV[2]) - redis.call('ZCARD', KEYS[1]), tonumber(ARGV[3]))
+local known = {}
+local clock
 while #ids < wanted do
   local first = redis.call('ZRANGE', '${KEYS.active}', 0, 0, 'WITHSCORES')
   local tenant = first[1]
   if not tenant then break end
-  local own = settings(tenant)
-  local backlog = '${PREFIXES.backlog}' .. tenant
-  local inflight = tonumber(redis.call('HGET', '${KEYS.inflight}', tenant) or '0')
+  local own = known[tenant]
+  if not own then
+    own = settings(tenant)
+    own.inflight = tonumber(redis.call('HGET', '${KEYS.inflight}', tenant) or '0')
+    own.taken = 0
+    known[tenant] = own
+  end
   local head = {}
-  if own.maxRunning == 0 or inflight < own.maxRunning then head = redis.call('ZPOPMIN', backlog) end
+  if own.maxRunning == 0 or own.inflight + own.taken < own.maxRunning then
+    head = redis.call('ZPOPMIN', '${PREFIXES.backlog}' .. tenant)
+  end
   if not head[1] then
     -- Nothing waits, or it has all that it may: a submission or an end brings it back.
     redis.call('ZREM', '${KEYS.active}', tenant)
     redis.call('HSET', '${KEYS.times}', tenant, first[2])
   else
-    redis.call('DECR', '${KEYS.backlogs}')
-    redis.call('HINCRBY', '${KEYS.inflight}', tenant, 1)
+    own.taken = own.taken + 1
+    clock = first[2]
     redis.call('HSET', '${PREFIXES.run}' .. head[1], 'counted', '1')
     redis.call('ZADD', KEYS[1], ARGV[1], head[1])
-    redis.call('SET', '${KEYS.clock}', first[2])
     redis.call('ZADD', '${KEYS.active}', string.format('%.17g', tonumber(first[2]) + 1 / own.weight), tenant)
     ids[#ids + 1] = head[1]
   end
+end
+if #ids == 0 then return ids end
+redis.call('DECRBY', '${KEYS.backlogs}', #ids)
+redis.call('SET', '${KEYS.clock}', clock)
+for tenant, own in pairs(known) do
+  if own.taken > 0 then redis.call('HINCRBY', '${KEYS.inflight}', tenant, own.taken) end
 end
 return ids
 `,
@@ -42,9 +55,11 @@ return ids
 
 /**
  * A node takes a run. The attempt number that it gets is the fencing token: whoever holds a smaller one is late. A run
- * that is claimed while it runs has lost what ran it: that is a death. KEYS: run, dispatched, running. ARGV: id, node,
- * cell, now, deaths after which it is given up. Returns {verdict, attempt, submitted, deaths, request, batch, trace, when
- * it was handed to the queue}; verdict is run, cancel, poison, done or missing.
+ * that is claimed while it runs has lost what ran it: that is a death, until whoever is blamed says otherwise (RELEASE).
+ * A claim that comes twice, for its connection broke before the answer, is answered twice. KEYS: run, dispatched, running.
+ * ARGV: id, node, cell, now, deaths after which it is given up, a name of this claim alone, how often it may be lost.
+ * Returns {verdict, attempt, submitted, deaths, request, batch, trace, when it was handed to the queue, tenant}; verdict is
+ * run, cancel, poison, done or missing.
  */
 export const CLAIM = new Script(
   'sandpiperClaim',
@@ -52,43 +67,53 @@ export const CLAIM = new Script(
   `
 local dispatched = redis.call('ZSCORE', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
-local state = redis.call('HGET', KEYS[1], 'state')
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'deaths', 'claim', 'strays', 'cancel',
+  'submitted', 'request', 'batch', 'trace', 'tenant')
+local state, attempt, deaths = run[1], tonumber(run[2]), tonumber(run[3] or '0')
 if not state then return {'missing'} end
 if state == 'done' then return {'done'} end
-local deaths
-if state == 'running' then
-  deaths = redis.call('HINCRBY', KEYS[1], 'deaths', 1)
-else
-  deaths = tonumber(redis.call('HGET', KEYS[1], 'deaths') or '0')
+if state ~= 'running' or run[4] ~= ARGV[6] then
+  if state == 'running' then
+    deaths = redis.call('HINCRBY', KEYS[1], 'deaths', 1)
+    redis.call('HSET', KEYS[1], 'blamed:' .. attempt, '1')
+  end
+  attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
+  redis.call('HSET', KEYS[1], 'state', 'running', 'node', ARGV[2], 'cell', ARGV[3], 'claim', ARGV[6])
+  redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 end
-local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
-redis.call('HSET', KEYS[1], 'state', 'running', 'node', ARGV[2], 'cell', ARGV[3])
-redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 local verdict = 'run'
-if redis.call('HGET', KEYS[1], 'cancel') then
+if run[6] then
   verdict = 'cancel'
-elseif deaths >= tonumber(ARGV[5]) then
+elseif deaths >= tonumber(ARGV[5]) or tonumber(run[5] or '0') >= tonumber(ARGV[7]) then
   verdict = 'poison'
 end
-local rest = redis.call('HMGET', KEYS[1], 'submitted', 'request', 'batch', 'trace')
-return {verdict, attempt, tonumber(rest[1]), deaths, rest[2], rest[3], rest[4], dispatched}
+return {verdict, attempt, tonumber(run[7]), deaths, run[8], run[9], run[10], dispatched, run[11]}
 `,
 );
 
 /**
- * The run goes back to the queue. KEYS: run, running. ARGV: attempt, id, '1' when what ran it died. Returns 1 when the
+ * The run goes back to the queue. KEYS: run, running. ARGV: attempt, id, why. Of the reasons `failed` counts as a death.
+ * `lock-lost` tells that who had the attempt is alive: when it was taken for dead, that is taken back. Returns 1 when the
  * attempt was the current one.
  */
 export const RELEASE = new Script(
   'sandpiperRelease',
   2,
   `
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
-if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
+if not run[1] or run[1] == 'done' then return 0 end
+if run[1] ~= 'running' or run[2] ~= ARGV[1] then
+  if ARGV[3] ~= 'failed' and redis.call('HDEL', KEYS[1], 'blamed:' .. ARGV[1]) == 1 then
+    redis.call('HINCRBY', KEYS[1], 'deaths', -1)
+    redis.call('HINCRBY', KEYS[1], 'strays', 1)
+  end
+  return 0
+end
 redis.call('HSET', KEYS[1], 'state', 'queued')
 redis.call('HDEL', KEYS[1], 'node', 'cell')
 redis.call('ZREM', KEYS[2], ARGV[2])
-if ARGV[3] == '1' then redis.call('HINCRBY', KEYS[1], 'deaths', 1) end
+if ARGV[3] == 'failed' then redis.call('HINCRBY', KEYS[1], 'deaths', 1) end
+if ARGV[3] == 'lock-lost' then redis.call('HINCRBY', KEYS[1], 'strays', 1) end
 return 1
 `,
 );
@@ -106,20 +131,25 @@ export const FINISH = new Script(
   `#!lua flags=allow-oom
 ${ACTIVATE}${FORGET_OLDEST}
 local id = ARGV[5]
-local state = redis.call('HGET', KEYS[1], 'state')
+local run = redis.call('HMGET', KEYS[1], 'tenant', 'engine', 'counted', 'callback', 'state', 'attempt')
+local tenant, state = run[1], run[5]
 if not state then return 'missing' end
 if state == 'done' then return 'done' end
 if ARGV[1] == 'queued' then
   if state ~= 'queued' then return 'stale' end
-elseif redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then
+elseif run[6] ~= ARGV[1] then
   return 'stale'
 end
-local run = redis.call('HMGET', KEYS[1], 'tenant', 'engine', 'counted', 'callback')
-local tenant = run[1]
 redis.call('HSET', KEYS[1], 'state', 'done', 'result', ARGV[2])
-redis.call('HDEL', KEYS[1], 'node', 'cell', 'counted')
+if ARGV[10] == '1' then
+  redis.call('HDEL', KEYS[1], 'node', 'cell', 'claim', 'counted')
+  redis.call('ZADD', '${KEYS.dead}', ARGV[7], id)
+else
+  redis.call('HDEL', KEYS[1], 'node', 'cell', 'claim', 'counted', 'request')
+end
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('ZREM', '${KEYS.dispatched}', id)
+-- What a node has claimed is not with the queue unclaimed.
+if state == 'queued' then redis.call('ZREM', '${KEYS.dispatched}', id) end
 redis.call('ZREM', '${KEYS.running}', id)
 if run[3] then
   if redis.call('HINCRBY', '${KEYS.inflight}', tenant, -1) <= 0 then redis.call('HDEL', '${KEYS.inflight}', tenant) end
@@ -127,22 +157,18 @@ if run[3] then
 elseif redis.call('ZREM', '${PREFIXES.backlog}' .. tenant, id) == 1 then
   redis.call('DECR', '${KEYS.backlogs}')
 end
-if ARGV[10] == '1' then
-  redis.call('ZADD', '${KEYS.dead}', ARGV[7], id)
-else
-  redis.call('HDEL', KEYS[1], 'request')
-end
 redis.call('HINCRBY', '${KEYS.finished}', ARGV[3] .. '|' .. run[2], 1)
 if run[4] and run[4] ~= '' then
   local time = redis.call('TIME')
   redis.call('ZADD', '${KEYS.callbacks}', time[1] .. string.sub('000000' .. time[2], -6, -4), id)
 end
 local batchDone = '0'
-if ARGV[6] ~= '-' and redis.call('EXISTS', KEYS[2]) == 1 then
+local total = ARGV[6] ~= '-' and redis.call('HGET', KEYS[2], 'total')
+if total then
   local done = redis.call('HINCRBY', KEYS[2], 'done', 1)
   redis.call('HINCRBY', KEYS[2], 'status:' .. ARGV[3], 1)
   redis.call('RPUSH', KEYS[2] .. ':ended', ARGV[8])
-  if done == tonumber(redis.call('HGET', KEYS[2], 'total')) then
+  if done == tonumber(total) then
     batchDone = '1'
     redis.call('EXPIRE', KEYS[2], ARGV[4])
     redis.call('EXPIRE', KEYS[2] .. ':ended', ARGV[4])

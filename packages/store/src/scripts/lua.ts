@@ -2,19 +2,23 @@ import { KEYS, PREFIXES } from '../keys.js';
 
 /**
  * What the scripts share. Fields of a run: state (queued, running, done), attempt, deaths, tenant, batch, priority,
- * submitted, engine, limits, request, callback, trace, counted, cancel, node, cell, result.
+ * submitted, engine, limits, request, callback, trace, counted, cancel, node, cell, claim, result; `blamed:N` where the
+ * end of attempt N counts as a death, strays.
  *
  * Scores are written out in full: as a number alone, Redis would take fourteen digits of them.
  */
 
 /**
- * `place(priority)`: where a run stands in its tenant's backlog. By priority first, then by its number: 100 times 2^43
- * and a sequence below that are exact in a double.
+ * `places(count)`: a function that gives so many runs, each by its priority, their places in the tenant's backlog. By
+ * priority first, then by number: 100 times 2^43 and a sequence below that are exact in a double.
  */
-export const PLACE = `
-local function place(priority)
-  local sequence = redis.call('INCR', '${KEYS.sequence}')
-  return string.format('%.0f', tonumber(priority) * 8796093022208 + sequence)
+export const PLACES = `
+local function places(count)
+  local sequence = redis.call('INCRBY', '${KEYS.sequence}', count) - count
+  return function(priority)
+    sequence = sequence + 1
+    return string.format('%.0f', tonumber(priority) * 8796093022208 + sequence)
+  end
 end
 `;
 

@@ -1,6 +1,6 @@
 import { KEYS, PREFIXES } from '../keys.js';
 import { Script } from '../script.js';
-import { ACTIVATE, PLACE, ROOM, SETTINGS } from './lua.js';
+import { ACTIVATE, PLACES, ROOM, SETTINGS } from './lua.js';
 
 /**
  * Takes a run in: idempotency key, room, the run and its place in the backlog in one step, so that there is nothing half
@@ -11,7 +11,7 @@ import { ACTIVATE, PLACE, ROOM, SETTINGS } from './lua.js';
 export const SUBMIT_RUN = new Script(
   'sandpiperSubmitRun',
   2,
-  `${PLACE}${ACTIVATE}${SETTINGS}${ROOM}
+  `${PLACES}${ACTIVATE}${SETTINGS}${ROOM}
 if ARGV[8] == '1' then
   local earlier = redis.call('GET', KEYS[2])
   if earlier then
@@ -25,7 +25,7 @@ if ARGV[8] == '1' then redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. ARGV[9], 'EX
 redis.call('HSET', KEYS[1], 'state', 'queued', 'attempt', '0', 'deaths', '0', 'batch', '', 'tenant', ARGV[2],
   'priority', ARGV[3], 'request', ARGV[4], 'engine', ARGV[5], 'limits', ARGV[6], 'submitted', ARGV[7],
   'callback', ARGV[12], 'trace', ARGV[13])
-redis.call('ZADD', '${PREFIXES.backlog}' .. ARGV[2], place(ARGV[3]), ARGV[1])
+redis.call('ZADD', '${PREFIXES.backlog}' .. ARGV[2], places(1)(ARGV[3]), ARGV[1])
 redis.call('INCR', '${KEYS.backlogs}')
 activate(ARGV[2])
 return {'accepted', ARGV[1]}
@@ -77,8 +77,9 @@ return {'ours', id}
 export const STAGE_RUNS = new Script(
   'sandpiperStageRuns',
   1,
-  `${PLACE}
+  `${PLACES}
 if redis.call('HGET', KEYS[1], 'total') ~= '' then return 0 end
+local place = places((#ARGV - 4) / 6)
 for i = 5, #ARGV, 6 do
   local id = ARGV[1] .. '-' .. ARGV[i]
   redis.call('HSET', '${PREFIXES.run}' .. id, 'state', 'queued', 'attempt', '0', 'deaths', '0', 'batch', ARGV[1],
@@ -111,7 +112,21 @@ local full = room(ARGV[2], tonumber(ARGV[3]), ARGV[7])
 if full then return full end
 if ARGV[4] == '1' then redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. ARGV[5], 'EX', ARGV[6]) end
 local backlog = '${PREFIXES.backlog}' .. ARGV[2]
-redis.call('ZUNIONSTORE', backlog, 2, backlog, staged)
+local count = tonumber(ARGV[3])
+if redis.call('ZCARD', backlog) < 4 * count then
+  redis.call('ZUNIONSTORE', backlog, 2, backlog, staged)
+else
+  -- A union writes all of a long backlog anew.
+  for from = 0, count - 1, 500 do
+    local rows = redis.call('ZRANGE', staged, from, from + 499, 'WITHSCORES')
+    local pairs = {}
+    for i = 1, #rows, 2 do
+      pairs[i] = rows[i + 1]
+      pairs[i + 1] = rows[i]
+    end
+    redis.call('ZADD', backlog, unpack(pairs))
+  end
+end
 redis.call('DEL', staged)
 redis.call('INCRBY', '${KEYS.backlogs}', ARGV[3])
 redis.call('HSET', KEYS[1], 'total', ARGV[3])

@@ -1,6 +1,6 @@
 import { CALLBACK_QUEUE, type CallbackJob, type FailedCallback } from '@sandpiper/contracts';
 import { CallbackOutbox, QUEUE_PREFIX, type RedisConnection } from '@sandpiper/store';
-import type { Logger } from '@sandpiper/telemetry';
+import type { Logger, Tracing } from '@sandpiper/telemetry';
 import { Queue, type QueueOptions } from 'bullmq';
 import { AddressPolicy, type Network } from './address-policy.js';
 import { CallbackDeliverer, type CallbackOutcome } from './deliverer.js';
@@ -35,6 +35,7 @@ export interface CallbacksDeps {
   readonly log: Logger;
   readonly up: () => boolean;
   readonly onOutcome: (outcome: CallbackOutcome) => void;
+  readonly tracing: Tracing;
 }
 
 /** How many callbacks stand where. */
@@ -56,7 +57,7 @@ export class Callbacks {
 
   constructor(
     private readonly options: CallbackOptions,
-    { redis, log, up, onOutcome }: CallbacksDeps,
+    { redis, log, up, onOutcome, tracing }: CallbacksDeps,
   ) {
     const { connection, attempts, leaseMs, ca } = options;
     this.policy = new AddressPolicy(options.allow);
@@ -82,6 +83,7 @@ export class Callbacks {
       firstBackOffMs: options.firstBackOffMs,
       log,
       onOutcome,
+      tracing,
       ...(ca === undefined ? {} : { ca }),
     });
   }

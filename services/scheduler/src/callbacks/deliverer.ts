@@ -1,6 +1,6 @@
 import { CALLBACK_QUEUE, type CallbackJob, MAX_CALLBACK_RESULT_BYTES } from '@sandpiper/contracts';
 import { type CallbackOutbox, type CallbackTarget, QUEUE_PREFIX, UNLIMITED } from '@sandpiper/store';
-import type { Logger } from '@sandpiper/telemetry';
+import type { Logger, Span, Tracing } from '@sandpiper/telemetry';
 import { DelayedError, type Job, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
 import type { AddressPolicy } from './address-policy.js';
 import { destinationOf, RefusedDestination, type Resolve } from './destination.js';
@@ -40,6 +40,7 @@ export interface DelivererOptions {
   readonly ca?: string;
   readonly log: Logger;
   readonly onOutcome: (outcome: CallbackOutcome) => void;
+  readonly tracing: Tracing;
 }
 
 /**
@@ -116,16 +117,32 @@ export class CallbackDeliverer {
       throw new DelayedError();
     }
     if (turn === 'resting') throw new Error('nobody answers there for now');
+    const span = this.options.tracing.span('callback', {
+      parent: target.trace,
+      kind: 'client',
+      attributes: {
+        'sandpiper.run.id': job.data.id,
+        'sandpiper.tenant': target.tenant,
+        'sandpiper.attempt': attempt,
+      },
+    });
     let reached = true;
     try {
-      const status = await this.send(job.data.id, target, attempt);
-      if (status < 200 || status > 299) throw new Error(`the answer was ${status}`);
+      await this.deliver(job.data.id, target, attempt, span);
+      span.end();
     } catch (error) {
+      span.end({ error: error instanceof Error ? error.message : String(error) });
       reached = !(error instanceof Unreachable);
       throw error instanceof RefusedDestination ? new UnrecoverableError(error.message) : error;
     } finally {
       this.turns.leave(target.tenant, origin, reached);
     }
+  }
+
+  private async deliver(id: string, target: CallbackTarget, attempt: number, span: Span): Promise<void> {
+    const status = await this.send(id, target, attempt);
+    span.set({ 'http.response.status_code': status });
+    if (status < 200 || status > 299) throw new Error(`the answer was ${status}`);
   }
 
   /** @returns the status of the answer. */

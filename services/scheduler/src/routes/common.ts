@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Submitter } from '../admission.js';
 import { identityOf } from '../auth.js';
 import { errorBodySchema, Problem } from '../problems.js';
+import { traceOf } from '../request-spans.js';
 import { MAX_WAIT_SECONDS } from '../waiters.js';
 
 export const idParamsSchema = z.object({ id: z.string().regex(ID_PATTERN) });
@@ -65,12 +66,7 @@ export function whenClientLeaves(reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
-/** W3C trace context (https://www.w3.org/TR/trace-context/): version, trace, parent, flags. */
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
-/** Who submits, and the trace that the client goes on with us. */
+/** Who submits, and the trace that it is a part of. */
 export function submitterOf(request: FastifyRequest): Submitter {
-  const header = request.headers['traceparent'];
-  const trace = typeof header === 'string' && TRACEPARENT.test(header) ? header : '';
-  return { tenant: identityOf(request).tenant, trace };
+  return { tenant: identityOf(request).tenant, trace: traceOf(request) };
 }

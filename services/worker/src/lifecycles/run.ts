@@ -66,8 +66,7 @@ export type RunEffect =
       readonly what: 'result' | 'cancelled' | 'refused' | 'given-up';
       readonly attempt: number;
     }
-  /** `died`: what ran it failed, which counts against it. */
-  | { readonly type: 'release'; readonly attempt: number; readonly died: boolean }
+  | { readonly type: 'release'; readonly attempt: number; readonly why: Exclude<Outcome, 'completed'> }
   | { readonly type: 'count' }
   | {
       readonly type: 'lose';
@@ -125,7 +124,7 @@ function whileClaiming(state: Extract<RunState, { kind: 'claiming' }>, event: Ru
     case 'claimed': {
       const { attempt, verdict } = event;
       const wanted = verdict === 'cancel' ? first(state.wanted, 'cancel') : state.wanted;
-      if (wanted === 'lock-lost') return lockLost();
+      if (wanted === 'lock-lost') return release('lock-lost', null, attempt);
       if (wanted === 'cancel') return write('cancelled', attempt);
       if (verdict === 'poison') return write('given-up', attempt);
       if (wanted === 'hand-back') return release('hand-back', null, attempt);
@@ -148,11 +147,11 @@ function whileRunning(state: Extract<RunState, { kind: 'running' }>, event: RunE
   const { attempt, wanted } = state;
   switch (event.type) {
     case 'ended':
-      if (wanted === 'lock-lost') return lockLost();
+      if (wanted === 'lock-lost') return release('lock-lost', null, attempt);
       if (wanted === 'hand-back' && event.killed) return release('hand-back', null, attempt);
       return write('result', attempt);
     case 'broke':
-      if (wanted === 'lock-lost') return lockLost();
+      if (wanted === 'lock-lost') return release('lock-lost', null, attempt);
       // The cell was closed under it because we leave: no fault of anybody's.
       if (wanted === 'hand-back') return release('hand-back', null, attempt);
       if (wanted === 'cancel') return write('cancelled', attempt);
@@ -195,11 +194,7 @@ function write(what: Extract<RunEffect, { type: 'write' }>['what'], attempt: num
 }
 
 function release(outcome: Exclude<Outcome, 'completed'>, error: Error | null, attempt: number): RunStep {
-  return [{ kind: 'releasing', outcome, error }, [{ type: 'release', attempt, died: outcome === 'failed' }]];
-}
-
-function lockLost(): RunStep {
-  return over('lock-lost', null, [{ type: 'lose', reason: 'lock-lost' }]);
+  return [{ kind: 'releasing', outcome, error }, [{ type: 'release', attempt, why: outcome }]];
 }
 
 function over(outcome: Outcome, error: Error | null = null, before: readonly RunEffect[] = []): RunStep {

@@ -1,0 +1,163 @@
+import { batchRunId, KEYS } from '@sandpiper/store';
+import type { Redis } from 'ioredis';
+import { type Api, Refusal } from '../api.js';
+import { check, countEnded, untilEnded } from '../checker.js';
+import type { Cluster } from '../cluster.js';
+import { demand, figure, type Finding, none } from '../finding.js';
+import { shortProgram } from '../programs.js';
+import { type Stage, withCluster } from '../stage.js';
+import { between, sleep } from '../wait.js';
+import { Witness } from '../witness.js';
+
+export interface BatchKills {
+  readonly runs: number;
+  /** Of each kind of body, before one goes through. */
+  readonly kills: number;
+}
+
+const KINDS = ['ndjson', 'json'] as const;
+type Kind = (typeof KINDS)[number];
+
+/** Runs in a piece of a body that is sent bit by bit. */
+const PIECE = 50;
+
+/** The scheduler is killed with -9 in the middle of taking a batch; the client sends it again under its key. */
+export function batchKills(stage: Stage, { runs, kills }: BatchKills): Promise<Finding[]> {
+  return withCluster(stage, async (cluster, api) => {
+    const redis = cluster.connect();
+    const witness = await Witness.begin(cluster.connect());
+    await cluster.startScheduler();
+    await cluster.startNodes(2);
+    const acknowledged = new Map<number, string>();
+    const findings: Finding[] = [];
+    for (const kind of KINDS) {
+      const struck = await strikeWhileTaken(cluster, api, redis, { kind, runs, kills });
+      stage.say(`${kind}: ${kills} kills, ${struck.unsealed} of them left a batch that is not whole`);
+      const id = await untilTaken(api, kind, runs);
+      stage.say(`${kind}: taken in as ${id}`);
+      const offset = acknowledged.size;
+      for (let i = 0; i < runs; i++) acknowledged.set(offset + i, batchRunId(id, i));
+      await untilEnded(redis, offset + runs);
+      const again = await untilTaken(api, kind, runs);
+      const summary = await api.call<{ total: number; done: number }>(`/v1/batches/${id}/summary`);
+      findings.push(
+        demand(`${kind}: schedulers killed meanwhile`, struck.kills, String(kills), struck.kills === kills),
+        figure(`${kind}: of which left a batch that was not whole`, String(struck.unsealed)),
+        none(`${kind}: runs of such a batch that were run or handed out`, struck.ran),
+        demand(
+          `${kind}: runs of the batch, and how many are done`,
+          `${summary.total}, ${summary.done}`,
+          `${runs}, ${runs}`,
+          summary.total === runs && summary.done === runs,
+        ),
+        demand(
+          `${kind}: sent once more, it is the same batch`,
+          again === id ? 'yes' : 'no',
+          'yes',
+          again === id,
+        ),
+      );
+    }
+    const places = new Map([...acknowledged].map(([index, id]) => [id, index % runs]));
+    const checked = await check({
+      redis,
+      witness,
+      acknowledged: [...acknowledged.values()],
+      nothingDied: true,
+      expect: ({ id, result }) =>
+        result.stdout === `${places.get(id)}\n` ? null : `printed ${JSON.stringify(result.stdout)}`,
+    });
+    const again = checked.ended.filter(({ result }) => result.attempt !== 1);
+    return [...findings, ...checked.findings, none('runs that were begun twice', again.length)];
+  });
+}
+
+interface Struck {
+  kills: number;
+  /** How often a batch was left that was begun and not whole. */
+  unsealed: number;
+  /** Runs of such batches that anybody had, or had ended. */
+  ran: number;
+}
+
+interface Strike {
+  readonly kind: Kind;
+  readonly runs: number;
+  readonly kills: number;
+}
+
+async function strikeWhileTaken(
+  cluster: Cluster,
+  api: Api,
+  redis: Redis,
+  { kind, runs, kills }: Strike,
+): Promise<Struck> {
+  const struck: Struck = { kills: 0, unsealed: 0, ran: 0 };
+  const endedBefore = await countEnded(redis);
+  while (struck.kills < kills) {
+    const [scheduler] = cluster.schedulers.filter((service) => service.isAlive);
+    if (scheduler === undefined) throw new Error('no scheduler to kill');
+    const sending = send(api, kind, runs).then(
+      () => true,
+      () => false,
+    );
+    // Bodies that come piece by piece take longer than this; the others about as long.
+    await sleep(between(50, kind === 'ndjson' ? (runs / PIECE) * PIECE_MS : 1_000));
+    await scheduler.kill();
+    struck.kills += 1;
+    const acknowledged = await sending;
+    const unsealed = (await redis.zcard(KEYS.staging)) > 0;
+    await cluster.startScheduler();
+    if (acknowledged || !unsealed) continue;
+    struck.unsealed += 1;
+    // The nodes idle, and the new scheduler hands out what it finds.
+    await sleep(1_500);
+    const held = await redis.pipeline().zcard(KEYS.dispatched).zcard(KEYS.running).exec();
+    const out = (held ?? []).reduce((sum, [, count]) => sum + Number(count), 0);
+    struck.ran += out + (await countEnded(redis)) - endedBefore;
+  }
+  return struck;
+}
+
+/** As a client does that is not told: again and again under its key. */
+async function untilTaken(api: Api, kind: Kind, runs: number): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await send(api, kind, runs);
+    } catch (error) {
+      const gone = error instanceof Refusal && (error.status === 0 || error.status === 503);
+      if (!gone || attempt >= 20) throw error;
+      await sleep(500);
+    }
+  }
+}
+
+/** Pause between two pieces, milliseconds. */
+const PIECE_MS = 15;
+
+async function send(api: Api, kind: Kind, runs: number): Promise<string> {
+  const all = Array.from({ length: runs }, (_, index) => shortProgram(index));
+  const key = `batch-${kind}`;
+  const call =
+    kind === 'json'
+      ? { body: JSON.stringify({ runs: all }), type: 'application/json', path: '/v1/batches' }
+      : {
+          body: inPieces(all.map((run) => `${JSON.stringify(run)}\n`)),
+          type: 'application/x-ndjson',
+          path: '/v1/batches/stream',
+        };
+  const { path, ...rest } = call;
+  return (await api.call<{ id: string }>(path, { method: 'POST', key, timeoutMs: 120_000, ...rest })).id;
+}
+
+function inPieces(lines: readonly string[]): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      if (at >= lines.length) return controller.close();
+      await sleep(PIECE_MS);
+      controller.enqueue(Buffer.from(lines.slice(at, at + PIECE).join('')));
+      at += PIECE;
+    },
+  });
+}

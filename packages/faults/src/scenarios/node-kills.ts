@@ -1,0 +1,156 @@
+import { KEYS, runKey } from '@sandpiper/store';
+import type { Redis } from 'ioredis';
+import { check, countEnded, type Ended, untilEnded } from '../checker.js';
+import type { Cluster } from '../cluster.js';
+import { demand, figure, type Finding, none } from '../finding.js';
+import { Load } from '../load.js';
+import { expectNumbers, mixedProgram } from '../programs.js';
+import type { Service } from '../service.js';
+import { seldom, type Stage, withCluster } from '../stage.js';
+import { between, sleep, until } from '../wait.js';
+import { Witness } from '../witness.js';
+
+export interface NodeKills {
+  readonly runs: number;
+  readonly kills: number;
+  readonly nodes: number;
+}
+
+/** A short lease, so that what a dead node had is soon somebody else's. */
+const LEASE = { SANDPIPER_LOCK_MS: '2000', SANDPIPER_STALLED_INTERVAL_MS: '500' };
+
+/** After so many deaths a run is given up. */
+const MOST_DEATHS = 3;
+
+/** Nodes are killed with -9 at random moments while runs go through; each has a successor. */
+export function nodeKills(stage: Stage, { runs, kills, nodes }: NodeKills): Promise<Finding[]> {
+  return withCluster(stage, async (cluster, api) => {
+    const redis = cluster.connect();
+    const witness = await Witness.begin(cluster.connect());
+    await cluster.startScheduler();
+    await cluster.startNodes(nodes, { env: LEASE });
+    const load = new Load({ api, count: runs, request: mixedProgram, repeatEvery: 10 });
+    const submitting = load.run();
+    const deaths = new Map<string, number>();
+    const killer = new Killer(cluster, redis, deaths);
+    const say = seldom(stage.say);
+    for (let done = 0; done < kills; ) {
+      // In step with the ends, so that the last is not before the last kill; at a random moment in between.
+      const ended = await countEnded(redis);
+      if (ended >= runs) break;
+      if (ended < (runs * done) / kills) {
+        say(`${ended} of ${runs} runs ended, ${done} of ${kills} kills`);
+        await sleep(20);
+        continue;
+      }
+      await sleep(between(0, 400));
+      await killer.strike();
+      done += 1;
+    }
+    await submitting;
+    await killer.successors();
+    await untilEnded(redis, runs, (ended) => say(`${ended} of ${runs} runs ended, ${killer.struck} kills`));
+    const { findings, ended } = await check({
+      redis,
+      witness,
+      acknowledged: load.ids,
+      expect: expectNumbers(load.acknowledged),
+    });
+    return [
+      demand('nodes killed with -9', killer.struck, String(kills), killer.struck === kills),
+      figure('of which had a run at that moment', String(killer.struckBusy)),
+      none('submissions that made two runs', load.differing.length, load.differing),
+      ...findings,
+      ...givenUp(ended, deaths),
+      ...(await remains(cluster)),
+    ];
+  });
+}
+
+class Killer {
+  struck = 0;
+  struckBusy = 0;
+  private readonly starting: Promise<void>[] = [];
+  private readonly killed = new Set<Service>();
+
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly redis: Redis,
+    private readonly deaths: Map<string, number>,
+  ) {}
+
+  /** Kills a node that is up; another is started in its place. */
+  async strike(): Promise<void> {
+    const victim = await until('a node to kill', 120_000, () => this.pick());
+    this.killed.add(victim);
+    await this.cluster.killNode(victim);
+    this.struck += 1;
+    // The dead change nothing any more, and its lease is not over: what Redis says it has, died with it.
+    const lost = await this.runsOf(victim.name);
+    if (lost.length > 0) this.struckBusy += 1;
+    for (const id of lost) this.deaths.set(id, (this.deaths.get(id) ?? 0) + 1);
+    this.starting.push(this.replace());
+  }
+
+  /** Waits until all that replace the dead are up. */
+  async successors(): Promise<void> {
+    await Promise.all(this.starting);
+  }
+
+  private async replace(): Promise<void> {
+    const node = this.cluster.spawnNode({ env: LEASE });
+    // It may be the next victim before it is up.
+    await node.ready().catch((error: unknown) => {
+      if (!this.killed.has(node)) throw error;
+    });
+  }
+
+  /** Also one that is starting is killed now and then. */
+  private pick(): Service | undefined {
+    const alive = this.cluster.aliveNodes;
+    const ready = alive.filter(({ url }) => url !== '');
+    const from = Math.random() < 0.1 ? alive : ready;
+    return from[Math.floor(Math.random() * from.length)];
+  }
+
+  private async runsOf(node: string): Promise<string[]> {
+    const running = await this.redis.zrange(KEYS.running, 0, -1);
+    const pipeline = this.redis.pipeline();
+    for (const id of running) pipeline.hget(runKey(id), 'node');
+    const owners = (await pipeline.exec()) ?? [];
+    return running.filter((_id, i) => owners[i]?.[1] === node);
+  }
+}
+
+/** A run that was there when three nodes died is taken for what killed them: allowed, if they really died. */
+function givenUp(ended: readonly Ended[], deaths: ReadonlyMap<string, number>): Finding[] {
+  const given = ended.filter(({ result }) => result.status === 'internal-error');
+  const unjustly = given.filter(({ id }) => (deaths.get(id) ?? 0) < MOST_DEATHS);
+  const most = Math.max(0, ...deaths.values());
+  return [
+    figure('runs given up for three deaths, by chance', `${given.length}; most deaths of one run: ${most}`),
+    none(
+      'runs given up that did not die three times',
+      unjustly.length,
+      unjustly.map(({ id, result }) => `${id} died ${deaths.get(id) ?? 0} times: ${result.message}`),
+    ),
+  ];
+}
+
+/** What the killed left behind; then all nodes leave in order, and nothing at all may be there. */
+async function remains(cluster: Cluster): Promise<Finding[]> {
+  const orphans = await cluster.orphans();
+  for (const node of cluster.aliveNodes) {
+    cluster.remember(node);
+    node.signal('SIGTERM');
+    await node.exit;
+  }
+  const after = await cluster.orphans();
+  const { folders, groups } = cluster.leftovers();
+  return [
+    none(`guests and keepers that outlived their node (${cluster.watch})`, orphans.length, orphans),
+    none('processes left when all nodes have left', after.length, after),
+    none('folders of keepers left then', folders.length, folders),
+    none('control groups of keepers left then', groups.length, groups),
+  ];
+}

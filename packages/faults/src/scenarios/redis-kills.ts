@@ -1,0 +1,57 @@
+import { check, countEnded, untilEnded } from '../checker.js';
+import { demand, figure, type Finding, none } from '../finding.js';
+import { Load } from '../load.js';
+import { expectNumbers, mixedProgram } from '../programs.js';
+import { seldom, type Stage, withCluster } from '../stage.js';
+import { between, sleep } from '../wait.js';
+import { Witness } from '../witness.js';
+
+export interface RedisKills {
+  readonly runs: number;
+  readonly kills: number;
+}
+
+/** Redis is killed with -9 and started again while runs are submitted and go through. */
+export function redisKills(stage: Stage, { runs, kills }: RedisKills): Promise<Finding[]> {
+  return withCluster(stage, async (cluster, api) => {
+    const redis = cluster.connect();
+    const witness = await Witness.begin(cluster.connect());
+    const scheduler = await cluster.startScheduler();
+    const nodes = await cluster.startNodes(2);
+    const load = new Load({ api, count: runs, request: mixedProgram, repeatEvery: 10, timeoutMs: 5_000 });
+    const submitting = load.run();
+    const say = seldom(stage.say);
+    let done = 0;
+    while (done < kills) {
+      const ended = await countEnded(redis);
+      if (load.acknowledged.size >= runs && ended >= runs) break;
+      if (ended < (runs * done) / kills) {
+        say(`${ended} of ${runs} runs ended, ${done} of ${kills} kills`);
+        await sleep(20);
+        continue;
+      }
+      await sleep(between(0, 500));
+      await cluster.redis.kill();
+      await sleep(between(0, 2_000));
+      await cluster.redis.boot();
+      done += 1;
+    }
+    await submitting;
+    await untilEnded(redis, runs, (ended) => say(`${ended} of ${runs} runs ended`));
+    const { findings } = await check({
+      redis,
+      witness,
+      acknowledged: load.ids,
+      nothingDied: true,
+      expect: expectNumbers(load.acknowledged),
+    });
+    const alive = [scheduler, ...nodes].filter((service) => service.isAlive).length;
+    return [
+      demand('Redis killed with -9 and started again', done, String(kills), done === kills),
+      figure('answers that were no acknowledgement', load.describedRefusals),
+      none('submissions that made two runs', load.differing.length, load.differing),
+      demand('services that went on by themselves', alive, '3', alive === 3),
+      ...findings,
+    ];
+  });
+}

@@ -1,0 +1,118 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { openSync, closeSync, readFileSync } from 'node:fs';
+import type { ServiceMessage } from '@sandpiper/telemetry';
+
+/** A service may take so long to get ready on a busy machine, milliseconds. */
+const START_MS = 120_000;
+
+export interface ServiceStart {
+  readonly name: string;
+  /** The program's file. */
+  readonly entry: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Gets what it writes. */
+  readonly logFile: string;
+  /** Where its process id is written before it is executed: it begins in that control group. */
+  readonly door: string | null;
+  readonly nodeOptions?: readonly string[];
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A scheduler or a node: a process of its own. */
+export class Service {
+  /** Resolves when the process has ended. */
+  readonly exit: Promise<Exit>;
+  /** Where it answers HTTP; empty before it listens. */
+  url = '';
+  private isReady = false;
+
+  private constructor(
+    readonly name: string,
+    readonly logFile: string,
+    private readonly child: ChildProcess,
+  ) {
+    this.exit = new Promise((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+    });
+    child.on('message', (message) => {
+      const told = message as ServiceMessage;
+      if (told.type === 'listening') this.url = told.url;
+      else this.isReady = true;
+    });
+  }
+
+  static spawn(start: ServiceStart): Service {
+    const { name, entry, env, logFile, door, nodeOptions = [] } = start;
+    const command = [process.execPath, ...nodeOptions, entry];
+    // The shell moves itself into the group and becomes the service.
+    const moved = door === null ? command : ['/bin/sh', '-c', 'echo $$ >"$0" && exec "$@"', door, ...command];
+    const log = openSync(logFile, 'a');
+    try {
+      const child = spawn(moved[0] ?? '', moved.slice(1), {
+        env: { ...process.env, ...env },
+        stdio: ['ignore', log, log, 'ipc'],
+      });
+      return new Service(name, logFile, child);
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  get isAlive(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** Waits until it has Redis and, of a node, a cell. @throws Error with the end of its log when it ends instead */
+  async ready(): Promise<this> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(() => resolve('does not get ready'), START_MS);
+    });
+    const told = new Promise<null>((resolve) => {
+      const look = (): void => {
+        if (!this.isReady || this.url === '') return;
+        this.child.off('message', look);
+        resolve(null);
+      };
+      this.child.on('message', look);
+      look();
+    });
+    const ended = this.exit.then(({ code, signal }) => `ended with ${signal ?? code}`);
+    const failure = await Promise.race([told, ended, late]);
+    clearTimeout(timer);
+    if (failure === null) return this;
+    throw new Error(`${this.name} ${failure}: ${this.log().slice(-1000)}`);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** With -9, and waits until it is gone. */
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.exit;
+  }
+
+  /** What it has written so far. */
+  log(): string {
+    return readFileSync(this.logFile, 'utf8');
+  }
+
+  /** One value of its metrics, with all its labels summed up; 0 when there is none. */
+  async metric(name: string, labels = ''): Promise<number> {
+    const text = await (await fetch(`${this.url}/metrics`, { signal: AbortSignal.timeout(10_000) })).text();
+    return text
+      .split('\n')
+      .filter((line) => new RegExp(`^${name}[ {]`).test(line) && line.includes(labels))
+      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+}

@@ -1,0 +1,62 @@
+import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import { syntheticResult } from '@sandpiper/store';
+import { createLogger, createNodeMetrics, superviseProcess, tellParent } from '@sandpiper/telemetry';
+import { type CellLike, type CellPlace, WorkerNode } from '@sandpiper/worker';
+
+/**
+ * Many nodes in one process, real but for their cells: a guest costs nothing. What is left is what scheduler, Redis and
+ * queue cost. Environment: SANDPIPER_REDIS_URL, SIMULATED_NODES (how many), SIMULATED_PREFIX (of their names).
+ */
+class FreeCell implements CellLike {
+  readonly closed: Promise<Error | null>;
+  private end: (why: null) => void = () => undefined;
+
+  constructor(private readonly place: CellPlace) {
+    this.closed = new Promise((resolve) => {
+      this.end = resolve;
+    });
+  }
+
+  run({ id, request, attempt }: { id: string; request: RunRequest; attempt: number }): Promise<RunResult> {
+    const { node, id: cell } = this.place;
+    const limits = completeLimits(request.limits);
+    const facts = { id, attempt, node, cell, limits, engine: 'seccomp', message: '' } as const;
+    return Promise.resolve({ ...syntheticResult({ ...facts, status: 'cancelled' }), status: 'ok' });
+  }
+
+  cancel(): void {
+    // What takes no time cannot be cancelled.
+  }
+
+  close(): Promise<void> {
+    this.end(null);
+    return Promise.resolve();
+  }
+}
+
+const redis = process.env['SANDPIPER_REDIS_URL'] ?? '';
+const count = Number(process.env['SIMULATED_NODES'] ?? '1');
+const prefix = process.env['SIMULATED_PREFIX'] ?? 'simulated';
+const log = createLogger({ service: 'simulated-nodes', level: 'warn' });
+// One for all: each has a timer of its own that watches the event loop.
+const metrics = createNodeMetrics(prefix);
+
+const nodes = await Promise.all(
+  Array.from({ length: count }, (_, index) =>
+    WorkerNode.start({
+      name: `${prefix}-${index}`,
+      redis,
+      cpus: [null],
+      factory: (place) => Promise.resolve(new FreeCell(place)),
+      metrics,
+      log,
+      graceMs: 1_000,
+    }),
+  ),
+);
+const all = (how: 'drain' | 'abandon') => async (): Promise<void> => {
+  await Promise.all(nodes.map((node) => node[how]()));
+};
+superviseProcess({ drain: all('drain'), abandon: all('abandon') }, log);
+tellParent({ type: 'listening', url: 'none' });
+tellParent({ type: 'ready' });

@@ -1,0 +1,64 @@
+import { Errno, SyscallError } from '@sandpiper/abi';
+import type { GuestMemory } from '@sandpiper/kernel';
+import type { Source } from '../source.js';
+
+export const BASE = 0x10000;
+const BYTES = 256 * 1024;
+const MMAP = 9;
+
+/**
+ * Memory of a guest that lies where it can: reads give what it likes, blocks and mappings are wherever it says. One buffer
+ * lies behind it, so that an address outside is bad as it is under the shim.
+ */
+export class HostileMemory implements GuestMemory {
+  readonly bytes = Buffer.alloc(BYTES);
+  #next = BASE;
+
+  constructor(private readonly source: Source) {}
+
+  read(address: number, size: number): Buffer {
+    return Buffer.from(this.#span(address, size));
+  }
+
+  readString(address: number, max: number): Buffer {
+    const available = Math.min(max, BASE + BYTES - address);
+    const span = this.#span(address, available);
+    const end = span.indexOf(0);
+    if (end < 0) throw new SyscallError(available < max ? Errno.EFAULT : Errno.ENAMETOOLONG);
+    return Buffer.from(span.subarray(0, end));
+  }
+
+  write(address: number, data: Uint8Array): void {
+    this.#span(address, data.length).set(data);
+  }
+
+  syscall(number: number, ...args: number[]): number {
+    if (this.source.chance(64)) return this.source.pick([-Errno.ENOMEM, -Errno.EINVAL, 0, 4096, 2 ** 46]);
+    if (this.source.chance(16)) return this.source.hostile();
+    return number === MMAP ? BASE + ((Math.min(BYTES, args[1] ?? 0) & ~4095) % BYTES) : 0;
+  }
+
+  malloc(data: Uint8Array): number {
+    if (this.source.chance(32)) return this.source.pick([0, BASE, BASE + 64, 1, 2 ** 63]);
+    const at = this.place(data);
+    return at;
+  }
+
+  free(): void {}
+
+  /** Puts bytes somewhere, and says where. */
+  place(data: Uint8Array): number {
+    if (this.#next + data.length > BASE + BYTES) this.#next = BASE;
+    const at = this.#next;
+    this.bytes.set(data, at - BASE);
+    this.#next += (data.length + 15) & ~15;
+    return at;
+  }
+
+  #span(address: number, size: number): Buffer {
+    if (size === 0) return Buffer.alloc(0);
+    const at = address - BASE;
+    if (!(at >= 0 && size >= 0 && at + size <= BYTES)) throw new SyscallError(Errno.EFAULT);
+    return this.bytes.subarray(at, at + size);
+  }
+}

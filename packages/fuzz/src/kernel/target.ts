@@ -1,0 +1,55 @@
+import { GuestKernel, libcSurface, linuxSurface, type Outcome } from '@sandpiper/kernel';
+import { Finding } from '../finding.js';
+import { Source } from '../source.js';
+import { argumentsFor, LIBC_CALLS, LINUX_CALLS } from './calls.js';
+import { HostileMemory } from './memory.js';
+import { kernelOptions, MAX_CALLS } from './options.js';
+
+/** CPU time of one call beyond which it is a finding; milliseconds. What a call may take by design is below 100. */
+const DEAR_MS = 3000;
+/** What would not fit in the reply's 64 bits, or is no number at all. */
+function checkOutcome(key: string, outcome: Outcome): void {
+  if (outcome.kind !== 'return') return;
+  const { value } = outcome;
+  if (!Number.isInteger(value) || value > 2 ** 64 || value < -(2 ** 63))
+    throw new Finding(`${key} returned ${value}`);
+}
+
+function cpuMs(since: NodeJS.CpuUsage): number {
+  const spent = process.cpuUsage(since);
+  return (spent.user + spent.system) / 1000;
+}
+
+/**
+ * One life of a guest: any calls with any arguments, on either surface. Throws a {@link Finding} where the kernel throws,
+ * takes too long, or its books do not add up. `log` gets a line a call.
+ */
+export function runKernel(bytes: Uint8Array, log?: (line: string) => void): void {
+  const source = new Source(bytes);
+  const libc = source.chance(90);
+  const calls = libc ? LIBC_CALLS : LINUX_CALLS;
+  const kernel = new GuestKernel(libc ? libcSurface : linuxSurface, kernelOptions(source));
+  const memory = new HostileMemory(source);
+  const born = process.cpuUsage();
+  for (let made = 0; made < MAX_CALLS && !source.empty; made++) {
+    const call = source.pick(calls);
+    const args = argumentsFor(call, source, memory);
+    const began = performance.now();
+    let outcome: Outcome;
+    try {
+      outcome = kernel.call(call.key, args, memory);
+    } catch (error) {
+      if (error instanceof Finding) throw error;
+      throw new Finding(`${call.key}(${args.join(', ')}) threw ${(error as Error).stack}`);
+    }
+    log?.(`${call.key}(${args.join(', ')}) -> ${JSON.stringify(outcome)}`);
+    // Asking for CPU time is dear, so the clock is asked first.
+    const ms = performance.now() - began > DEAR_MS ? cpuMs(born) : 0;
+    if (ms > DEAR_MS) throw new Finding(`${call.key}(${args.join(', ')}) took ${Math.round(ms)} ms of CPU`);
+    checkOutcome(call.key, outcome);
+    const problems = kernel.inconsistencies();
+    if (problems.length > 0)
+      throw new Finding(`after ${call.key}(${args.join(', ')}): ${problems.join('; ')}`);
+    if (outcome.kind === 'exit' || outcome.kind === 'signal' || outcome.kind === 'limit') return;
+  }
+}

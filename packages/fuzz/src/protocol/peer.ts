@@ -1,0 +1,167 @@
+import { type Dialect, GuestGoneError, type Transport } from '@sandpiper/protocol';
+import { Finding } from '../finding.js';
+import type { Source } from '../source.js';
+
+/** Bytes that a controller may send in one life before the guest goes. */
+const MOST_SENT = 256 * 1024 * 1024;
+const FIXED: Readonly<Record<string, number>> = {
+  R: 17,
+  Z: 17,
+  W: 17,
+  M: 9,
+  F: 9,
+  E: 5,
+  S: 57,
+  P: 1,
+  v: 1,
+  i: 9,
+  p: 9,
+  f: 9,
+};
+const RESULTS = 'vipf';
+
+/**
+ * The guest's side of the wire: takes the controller's operations apart and answers them, truly or as a liar would. What the
+ * controller sends must be operations, one result a request, and nothing between; else it is a finding.
+ */
+export class HostilePeer implements Transport {
+  #outgoing: Buffer = Buffer.alloc(0);
+  /** Of an operation that has not come whole: its data may be long, and is only counted. */
+  #header: Buffer = Buffer.alloc(0);
+  #dataLeft = 0;
+  #sent = 0;
+  #owesResult = false;
+  #gone = false;
+  /** What it said that was not what it was asked, so that nothing it says afterwards can be held against the controller. */
+  lied = false;
+  /** The last answers, for who looks whether they arrived. */
+  answered: Buffer = Buffer.alloc(0);
+
+  constructor(
+    private readonly source: Source,
+    private readonly dialect: Dialect,
+  ) {}
+
+  /** A request, or something like one. */
+  request(bytes: Buffer): void {
+    this.#owesResult = true;
+    this.#say(bytes);
+  }
+
+  get owesResult(): boolean {
+    return this.#owesResult;
+  }
+
+  leave(): void {
+    this.#gone = true;
+  }
+
+  read(into: Uint8Array, offset: number, length: number): number {
+    if (length <= 0 || offset < 0 || offset + length > into.length)
+      throw new Finding(`a read of ${length} bytes at ${offset} of ${into.length}`);
+    if (this.#outgoing.length === 0) return 0; // it would wait: whoever kills the guest ends that
+    const whole = Math.min(length, this.#outgoing.length);
+    const count = this.source.chance(40) ? 1 + this.source.below(whole > 256 ? 256 : whole) : whole;
+    into.set(this.#outgoing.subarray(0, count), offset);
+    this.#outgoing = this.#outgoing.subarray(count);
+    return count;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#gone) throw new GuestGoneError();
+    this.#sent += bytes.length;
+    if (this.#sent > MOST_SENT) throw new Finding('the controller sends without end');
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#dataLeft > 0) {
+        const n = Math.min(this.#dataLeft, bytes.length - at);
+        this.#dataLeft -= n;
+        at += n;
+        if (this.#dataLeft === 0) this.#answer();
+        continue;
+      }
+      this.#header = Buffer.concat([this.#header, bytes.subarray(at, at + 1)]);
+      at++;
+      this.#maybeWhole();
+    }
+  }
+
+  #maybeWhole(): void {
+    const letter = String.fromCharCode(this.#header[0] ?? 0);
+    const size = FIXED[letter];
+    if (size === undefined || (this.dialect === 'libc' && 'SP'.includes(letter)))
+      throw new Finding(`an operation ${JSON.stringify(letter)} that no guest knows`);
+    if (this.#header.length < size) return;
+    if (letter === 'W' || letter === 'M') {
+      this.#dataLeft = Number(this.#header.readBigUInt64LE(letter === 'W' ? 9 : 1));
+      if (this.#dataLeft > MOST_SENT) throw new Finding(`${this.#dataLeft} bytes are announced`);
+      if (this.#dataLeft > 0) return;
+    }
+    this.#answer();
+  }
+
+  #answer(): void {
+    const header = this.#header;
+    this.#header = Buffer.alloc(0);
+    const letter = String.fromCharCode(header[0] ?? 0);
+    if (RESULTS.includes(letter) || letter === 'P') {
+      if (!this.#owesResult) throw new Finding('a result that no request wants');
+      this.#owesResult = false;
+      return;
+    }
+    const answer = this.#truth(letter, header);
+    if (answer === null) return;
+    this.answered = answer;
+    this.#say(this.source.chance(40) ? this.#lie(answer) : answer);
+  }
+
+  /** null where nothing is answered. */
+  #truth(letter: string, header: Buffer): Buffer | null {
+    const word = Buffer.alloc(8);
+    if (letter === 'M' || letter === 'S') {
+      word.writeBigInt64LE(BigInt(this.source.number(6)));
+      return word;
+    }
+    if (letter === 'R') {
+      const size = Number(header.readBigUInt64LE(9));
+      // No memory is as large as what may be asked for: who has less is one that goes.
+      if (size > 2 ** 20) return this.#goes();
+      const data = Buffer.alloc(size, this.source.byte());
+      return this.dialect === 'linux' ? Buffer.concat([data, word]) : data;
+    }
+    if (letter !== 'Z') return null;
+    const max = Number(header.readBigUInt64LE(9));
+    const text = Buffer.alloc(Math.min(max, this.source.number(2)), 0x61);
+    word.writeBigInt64LE(BigInt(text.length));
+    return Buffer.concat([word, text]);
+  }
+
+  #goes(): null {
+    this.leave();
+    return null;
+  }
+
+  #lie(answer: Buffer): Buffer {
+    this.lied = true;
+    const word = Buffer.alloc(8);
+    word.writeBigInt64LE(BigInt.asIntN(64, BigInt(Math.trunc(this.source.hostile()))));
+    switch (this.source.below(6)) {
+      case 0:
+        return answer.subarray(0, this.source.below(answer.length + 1));
+      case 1:
+        return Buffer.concat([answer, this.source.take(1 + this.source.below(20))]);
+      case 2:
+        return Buffer.concat([word, answer.subarray(8)]);
+      case 3:
+        return Buffer.concat([answer.subarray(0, Math.max(0, answer.length - 8)), word]);
+      case 4:
+        return word;
+      default:
+        return this.source.take(this.source.below(40));
+    }
+  }
+
+  #say(bytes: Buffer): void {
+    this.#outgoing = Buffer.concat([this.#outgoing, bytes]);
+  }
+}

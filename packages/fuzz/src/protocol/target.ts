@@ -1,0 +1,176 @@
+import { SyscallError } from '@sandpiper/abi';
+import { GuestKernel, libcSurface, linuxSurface } from '@sandpiper/kernel';
+import {
+  Channel,
+  GuestGoneError,
+  GuestProtocolError,
+  MAX_ARGUMENTS,
+  parseDump,
+  type Request,
+} from '@sandpiper/protocol';
+import { Finding } from '../finding.js';
+import { LIBC_CALLS, LINUX_CALLS } from '../kernel/calls.js';
+import { kernelOptions } from '../kernel/options.js';
+import { Source } from '../source.js';
+import { HostilePeer } from './peer.js';
+
+const MAX_REQUESTS = 60;
+/** What a run may end by: the guest broke the protocol, is gone, or a call has failed. */
+const EXPECTED = [GuestProtocolError, GuestGoneError, SyscallError];
+
+function requestBytes(source: Source, linux: boolean): Buffer {
+  const { key, kinds } = source.pick(linux ? LINUX_CALLS : LIBC_CALLS);
+  let text = linux ? `${key}(${kinds})i` : key;
+  let words = kinds.length;
+  const kind = source.byte();
+  if (kind > 245) return source.take(source.below(300));
+  if (kind > 240) text = `a(${'i'.repeat(source.below(40))})i`;
+  else if (kind > 236) text = source.take(source.below(255)).toString('latin1');
+  else if (kind > 230) text = `${text}${source.pick(['v', ')', '\0', 'p', ' '])}`;
+  else if (kind > 226) text = text.replace(/.$/, source.pick(['v', 'i', 'p', 'f', 'x']));
+  else if (kind > 222) text = source.pick(['constructor()i', '__proto__(i)i', 'toString()v']);
+  if (kind > 222) words = Math.min(MAX_ARGUMENTS, (/\(([ipf]*)\)/.exec(text)?.[1] ?? '').length);
+  const name = Buffer.from(text, 'latin1').subarray(0, 255);
+  const args = Buffer.alloc(8 * words);
+  for (let i = 0; i < words; i++) {
+    const value = source.chance(100) ? source.hostile() : 0x10000 + source.number(2);
+    args.writeBigInt64LE(BigInt.asIntN(64, BigInt(Math.trunc(value))), 8 * i);
+  }
+  const bytes = Buffer.concat([Buffer.from([kind === 222 ? source.byte() : name.length]), name, args]);
+  if (kind < 4) return bytes.subarray(0, source.below(bytes.length));
+  return kind < 8 ? Buffer.concat([bytes, source.take(1 + source.below(8))]) : bytes;
+}
+
+/** Whatever a handler might do with the guest's memory while it answers. */
+function someOperations(source: Source, channel: Channel, peer: HostilePeer): void {
+  for (let n = source.below(5); n > 0; n--) {
+    const address = source.chance(200) ? 0x10000 + source.number(2) : source.hostile();
+    switch (source.below(7)) {
+      case 0: {
+        const size = source.chance(230) ? source.number(2) : source.hostile();
+        const data = channel.read(address, size);
+        if (data.length !== size) throw new Finding(`${data.length} bytes where ${size} were asked for`);
+        if (!peer.lied && !peer.answered.subarray(0, size).equals(data) && size > 0)
+          throw new Finding('other bytes than were sent');
+        break;
+      }
+      case 1: {
+        const max = 1 + source.number(2);
+        const text = channel.readString(address, max);
+        if (text.length >= max) throw new Finding(`a string of ${text.length} where ${max} were allowed`);
+        break;
+      }
+      case 2:
+        channel.write(address, Buffer.alloc(source.chance(30) ? source.number(3) % 2 ** 20 : source.byte()));
+        break;
+      case 3:
+        channel.malloc(Buffer.alloc(source.number(2)));
+        break;
+      case 4:
+        channel.free(address);
+        break;
+      case 5:
+        if (channel.dialect === 'linux') channel.syscall(source.byte(), source.hostile());
+        else channel.setErrno(source.hostile() | 0);
+        break;
+      default:
+    }
+  }
+}
+
+function giveResult(source: Source, channel: Channel, request: Request): void {
+  const value = source.hostile();
+  switch (request.signature.result) {
+    case 'v':
+      return channel.returnVoid();
+    case 'p':
+      return channel.returnPointer(value);
+    case 'f':
+      return channel.returnDouble(value);
+    default:
+      return channel.returnInt(value);
+  }
+}
+
+/** As a session does: the kernel answers, over the wire. */
+function answer(kernel: GuestKernel, channel: Channel, request: Request): 'goes on' | 'ends' {
+  const key = channel.dialect === 'linux' ? request.signature.name : request.signature.text;
+  const outcome = kernel.call(key, request.args, channel);
+  if (outcome.kind === 'return' || outcome.kind === 'error') {
+    const value = outcome.kind === 'return' ? outcome.value : -outcome.errno;
+    if (request.signature.result === 'p') channel.returnPointer(value);
+    else if (request.signature.result === 'v') channel.returnVoid();
+    else channel.returnInt(value);
+    return 'goes on';
+  }
+  return 'ends';
+}
+
+function checkRequest(request: Request): void {
+  const { args, signature } = request;
+  if (args.length !== signature.args.length || args.length > MAX_ARGUMENTS)
+    throw new Finding(`${args.length} arguments of ${signature.text}`);
+  for (const [i, value] of args.entries())
+    if (signature.args[i] !== 'f' && !Number.isInteger(value)) throw new Finding(`an argument of ${value}`);
+}
+
+function oneRequest(
+  source: Source,
+  channel: Channel,
+  peer: HostilePeer,
+  kernel: GuestKernel | null,
+): boolean {
+  peer.request(requestBytes(source, channel.dialect === 'linux'));
+  const request = channel.nextRequest();
+  if (request === null) return false;
+  checkRequest(request);
+  if (kernel !== null) return answer(kernel, channel, request) === 'goes on';
+  try {
+    someOperations(source, channel, peer);
+  } catch (error) {
+    // A call that has failed: its result says so, and the stream is in step.
+    if (!(error instanceof SyscallError)) throw error;
+  }
+  giveResult(source, channel, request);
+  if (peer.owesResult) throw new Finding('a request without a result');
+  return true;
+}
+
+/** What an interpreter says of itself. */
+function oneDump(source: Source): void {
+  const signatures = Array.from({ length: source.below(20) }, () =>
+    requestBytes(source, false).toString('latin1'),
+  );
+  const text = source.chance(128)
+    ? `Version: ${source.pick(['20001', '1', '20001 '])}\nPlatform: ${source.pick(['linux', 'linux2', 'nt'])}\nFuncs: ${signatures.join(' ')}\n`
+    : source.take(source.below(400)).toString('latin1');
+  try {
+    parseDump(text);
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof TypeError || error instanceof RangeError)
+      throw new Finding(`parseDump threw ${String(error)}`);
+  }
+}
+
+/** One life of a guest on the wire: any bytes, before the channel alone or with a kernel behind it. */
+export function runProtocol(bytes: Uint8Array, log?: (line: string) => void): void {
+  const source = new Source(bytes);
+  const knobs = source.byte();
+  if (knobs % 16 === 15) return oneDump(source);
+  const dialect = (knobs & 1) === 0 ? 'linux' : 'libc';
+  const peer = new HostilePeer(source, dialect);
+  const channel = new Channel(peer, dialect);
+  const surface = dialect === 'linux' ? linuxSurface : libcSurface;
+  const kernel = (knobs & 2) === 0 ? null : new GuestKernel(surface, kernelOptions(source));
+  try {
+    for (let i = 0; i < MAX_REQUESTS && !source.empty; i++)
+      if (!oneRequest(source, channel, peer, kernel)) break;
+  } catch (error) {
+    if (error instanceof Finding) throw error;
+    if (!EXPECTED.some((kind) => error instanceof kind))
+      throw new Finding((error as Error).stack ?? String(error));
+    log?.(`ends by ${(error as Error).name}: ${(error as Error).message}`);
+  }
+  const problems = kernel?.inconsistencies() ?? [];
+  if (problems.length > 0) throw new Finding(problems.join('; '));
+}

@@ -1,0 +1,369 @@
+/*
+ * The controller that the fuzzed shim talks to, at the place of the two pipes: makes up operations from the fuzzer's bytes
+ * and checks each answer. A part of fuzz_shim.c.
+ */
+
+/* A transfer larger than this is cut by the pipe's end: both sides see the other go. Bytes, in all, for each way. */
+#define TRAFFIC (512u << 10)
+
+static struct source input;
+static jmp_buf way_out;
+
+/* Bytes on their way to the shim: what was made up and not read yet, and the data of a `W` or `M` behind it. */
+static unsigned char pending[256];
+static size_t pending_at, pending_size;
+static uint64_t data_left;
+static unsigned char data_byte;
+static size_t read_in_all, written_in_all;
+static int at_end;
+
+/* What the shim has to answer: `expected` bytes known beforehand, or guest memory and a status (peek). */
+static struct {
+  enum { NOTHING, REQUEST, WORD, NONZERO, PEEK, TEXT } kind;
+  uint64_t address, size, done; /* PEEK and TEXT */
+  int64_t word;                 /* WORD, and the length of TEXT */
+  size_t readable;
+  int differs;
+  unsigned char bytes[8];
+} answer;
+
+/* The last `W`, to see that it was done. */
+static struct {
+  uint64_t address, size;
+  unsigned char byte;
+} poked;
+/* The last `M`. */
+static struct {
+  uint64_t size;
+  unsigned char byte;
+} filled;
+
+static int64_t native_result;
+static int native_due;
+
+/* The request that is due: its name is told by the number, but for the shim's own words. */
+static long call_nr;
+static uint64_t call_arguments[6];
+static unsigned char request[512];
+static size_t request_size;
+static unsigned request_words;
+
+static void controller_begin(void) {
+  pending_at = pending_size = data_left = read_in_all = written_in_all = 0;
+  request_size = request_words = 0;
+  at_end = native_due = 0;
+  memset(&answer, 0, sizeof answer);
+  memset(&poked, 0, sizeof poked);
+  memset(&filled, 0, sizeof filled);
+}
+
+static void controller_expects(long nr, const uint64_t a[6]) {
+  call_nr = nr;
+  memcpy(call_arguments, a, sizeof call_arguments);
+}
+
+static void put_bytes(const void *bytes, size_t size) {
+  memcpy(pending + pending_size, bytes, size);
+  pending_size += size;
+}
+
+static void put_word(uint64_t word) { put_bytes(&word, sizeof word); }
+
+/* A size that stays within the memory most of the time. */
+static uint64_t transfer_size(void) {
+  unsigned kind = take_choice(&input, 8);
+  if (kind < 4) return take_byte(&input);
+  if (kind < 6) return take_number(&input, 2);
+  if (kind == 6) return take_number(&input, 3) % (3 * 65536);
+  return take_hostile(&input);
+}
+
+static void order_peek(void) {
+  answer.kind = PEEK;
+  answer.address = arena_address(&input);
+  answer.size = transfer_size();
+  answer.done = 0;
+  answer.differs = 0;
+  answer.readable = arena_reach(answer.address, answer.size, 0);
+  put_bytes("R", 1);
+  put_word(answer.address);
+  put_word(answer.size);
+}
+
+static void order_text(void) {
+  uint64_t address = arena_address(&input), max = transfer_size();
+  uint64_t limit = max < 65528 ? max : 65528;
+  size_t readable = arena_reach(address, limit, 0);
+  const unsigned char *nul = readable == 0 ? NULL : memchr((const void *)address, 0, readable);
+  answer.kind = TEXT;
+  answer.address = address;
+  answer.done = 0;
+  answer.word = nul != NULL ? (int64_t)((uintptr_t)nul - address) : readable < limit ? -EFAULT : (int64_t)limit;
+  put_bytes("Z", 1);
+  put_word(address);
+  put_word(max);
+}
+
+static void order_poke(void) {
+  poked.address = arena_address(&input);
+  poked.size = transfer_size();
+  poked.byte = data_byte = take_byte(&input);
+  data_left = poked.size;
+  put_bytes("W", 1);
+  put_word(poked.address);
+  put_word(poked.size);
+}
+
+static void order_allocation(void) {
+  uint64_t size = take_byte(&input) < 200 ? take_number(&input, 2) % 5000 : take_hostile(&input);
+  size_t rounded = (size + 15) & ~(size_t)15;
+  filled.size = size;
+  filled.byte = data_byte = take_byte(&input);
+  data_left = size;
+  /* The shim's heap is as large as its comment says, and begins anew with each call. */
+  answer.kind = size <= HEAP_SIZE && rounded <= HEAP_SIZE - heap_used ? NONZERO : WORD;
+  answer.word = 0;
+  put_bytes("M", 1);
+  put_word(size);
+}
+
+static void order_native(void) {
+  answer.kind = WORD;
+  native_due = 1;
+  answer.word = native_result = (int64_t)take_hostile(&input);
+  put_bytes("S", 1);
+  /* Any number but those that end the process: that is the shim's alone to do, and seen below. */
+  put_word(take_byte(&input) % 220);
+  for (int i = 0; i < 6; i++) put_word(take_hostile(&input));
+}
+
+/* A letter that is none, and bytes behind it: the shim has to end. */
+static void order_unknown(void) {
+  uint8_t letter = take_byte(&input);
+  if (letter != 0 && strchr("RZWMFSPi", letter) != NULL) letter = 0xff;
+  put_bytes(&letter, 1);
+  put_word(take_hostile(&input));
+}
+
+static void give_result(void) {
+  put_bytes("i", 1);
+  unsigned kind = take_choice(&input, 4);
+  put_word(kind == 0 ? 0 : kind == 1 ? arena_address(&input) : kind == 2 ? (uint64_t) - (int)take_byte(&input) : take_hostile(&input));
+}
+
+static void check_poke(void) {
+  if (poked.size == 0) return;
+  size_t reach = arena_reach(poked.address, poked.size, 1);
+  /* Of one that met a bad page, all or nothing of a piece was written: only the whole ones are looked at. */
+  if (reach == poked.size)
+    for (size_t i = 0; i < reach; i += reach < 512 ? 1 : 97) CHECK(((unsigned char *)poked.address)[i] == poked.byte);
+  poked.size = 0;
+}
+
+/* Nobody answers an operation before the last one's answer is complete: they come one by one, or without answers together. */
+static void next_operations(void) {
+  check_poke();
+  pending_at = pending_size = 0;
+  if (source_empty(&input) || read_in_all > TRAFFIC) {
+    at_end = 1;
+    return;
+  }
+  unsigned kind = take_byte(&input);
+  if (kind < 70) order_peek();
+  else if (kind < 110) order_text();
+  else if (kind < 150) order_poke();
+  else if (kind < 170) order_allocation();
+  else if (kind < 180) order_native();
+  else if (kind < 188) put_bytes("F", 1), put_word(take_hostile(&input));
+  else if (kind < 192) {
+    put_bytes("P", 1);
+    answer.kind = REQUEST;
+    request_size = request_words = 0;
+  } else if (kind < 250) give_result();
+  else order_unknown();
+}
+
+/* As the kernel does: page by page; what cannot be reached ends it, and is an error only where nothing was done. */
+static long copy_guest(void *to, const void *from, size_t size, uint64_t guest) {
+  if (guest + size > 1ull << 47 || guest + size < guest) return -EFAULT;
+  size_t done = 0;
+  while (done < size) {
+    size_t step = ARENA_PAGE - ((guest + done) & (ARENA_PAGE - 1));
+    if (step > size - done) step = size - done;
+    if (shim_copy((void *)((uintptr_t)to + done), (const void *)((uintptr_t)from + done), step) != 0) break;
+    done += step;
+  }
+  return done == 0 && size > 0 ? -EFAULT : (long)done;
+}
+
+/* Of a piece of data; a pipe gives it in pieces of its own. */
+static long read_data(unsigned char *to, size_t size) {
+  static unsigned char piece[65536];
+  size_t n = size < data_left ? size : data_left;
+  if (n > sizeof piece) n = sizeof piece;
+  if (take_byte(&input) > 191 && n > 1) n = 1 + take_number(&input, 2) % n;
+  memset(piece, data_byte, n);
+  long done = arena_owns((uintptr_t)to) ? copy_guest(to, piece, n, (uintptr_t)to) : (memcpy(to, piece, n), (long)n);
+  if (done > 0) {
+    data_left -= (size_t)done;
+    read_in_all += (size_t)done;
+  }
+  return done;
+}
+
+static long fake_read(unsigned char *to, size_t size) {
+  CHECK(arena_owns((uintptr_t)to) || __asan_region_is_poisoned(to, size) == NULL);
+  if (pending_at == pending_size && data_left == 0) next_operations();
+  if (at_end || read_in_all > TRAFFIC) return take_choice(&input, 2) == 0 ? 0 : -EIO;
+  if (pending_at == pending_size) return data_left == 0 ? -EINTR : read_data(to, size);
+  size_t n = pending_size - pending_at;
+  if (n > size) n = size;
+  unsigned piece = take_byte(&input);
+  if (piece > 240) return -EINTR;
+  if (piece > 200) n = 1 + piece % n;
+  memcpy(to, pending + pending_at, n);
+  pending_at += n;
+  read_in_all += n;
+  return (long)n;
+}
+
+static void check_request(void) {
+  uint8_t length = request[0];
+  const char *name = (const char *)request + 1;
+  CHECK(length > 4 && name[length - 1] == 'i' && name[length - 2] == ')');
+  CHECK(memchr(name, '(', length) != NULL && memchr(name, 0, length) == NULL);
+}
+
+/* Request: length, name, as many words as the name says. Returns how many of the bytes belong to it. */
+static void take_request(unsigned char byte) {
+  CHECK(request_size < sizeof request);
+  request[request_size++] = byte;
+  size_t length = request[0];
+  CHECK(length > 0);
+  if (request_size < 1 + length) return;
+  if (request_size == 1 + length) {
+    const char *open = memchr(request + 1, '(', length);
+    CHECK(open != NULL);
+    request_words = (unsigned)((const char *)request + length - 2 - open);
+  }
+  if (request_size < 1 + length + 8 * request_words) return;
+  check_request();
+  answer.kind = NOTHING;
+  request_size = 0;
+}
+
+static void take_word(unsigned char byte) {
+  answer.bytes[answer.done++] = byte;
+  if (answer.done < 8) return;
+  int64_t word;
+  memcpy(&word, answer.bytes, sizeof word);
+  if (answer.kind == WORD) {
+    CHECK(word == answer.word);
+  } else {
+    CHECK(word != 0 && word % 16 == 0);
+    for (size_t i = 0; i < filled.size; i++) CHECK(((unsigned char *)word)[i] == filled.byte);
+  }
+  answer.kind = NOTHING;
+  answer.done = 0;
+}
+
+static void take_peek(unsigned char byte) {
+  if (answer.done < answer.size) {
+    int same = answer.done < answer.readable && byte == ((unsigned char *)answer.address)[answer.done];
+    if (!same) {
+      CHECK(byte == 0);
+      answer.differs = 1;
+    }
+    answer.done++;
+    return;
+  }
+  answer.bytes[answer.done++ - answer.size] = byte;
+  if (answer.done - answer.size < 8) return;
+  int64_t status;
+  memcpy(&status, answer.bytes, sizeof status);
+  CHECK(status == (answer.readable == answer.size ? 0 : -EFAULT));
+  CHECK(status != 0 || !answer.differs);
+  answer.kind = NOTHING;
+  answer.done = 0;
+}
+
+static void take_text(unsigned char byte) {
+  if (answer.done < 8) {
+    answer.bytes[answer.done++] = byte;
+    if (answer.done == 8) CHECK(memcmp(answer.bytes, &answer.word, 8) == 0);
+  } else {
+    CHECK(byte == ((unsigned char *)answer.address)[answer.done++ - 8]);
+  }
+  if (answer.done == 8 + (answer.word > 0 ? (uint64_t)answer.word : 0)) {
+    answer.kind = NOTHING;
+    answer.done = 0;
+  }
+}
+
+static long fake_write(const unsigned char *from, size_t size) {
+  static unsigned char piece[65536];
+  CHECK(arena_owns((uintptr_t)from) || __asan_region_is_poisoned((void *)(uintptr_t)from, size) == NULL);
+  if (written_in_all > TRAFFIC) return -EPIPE;
+  unsigned cut = take_byte(&input);
+  if (cut > 247) return -EINTR;
+  size_t n = size < sizeof piece ? size : sizeof piece;
+  if (cut > 207 && n > 1) n = 1 + take_number(&input, 2) % n;
+  long done = n;
+  if (arena_owns((uintptr_t)from)) done = copy_guest(piece, from, n, (uintptr_t)from);
+  else memcpy(piece, from, n);
+  /* access_ok() looks at the whole range before anything is copied */
+  if (arena_owns((uintptr_t)from) && ((uintptr_t)from + size > 1ull << 47 || (uintptr_t)from + size < (uintptr_t)from)) return -EFAULT;
+  for (long i = 0; i < done; i++) {
+    if (answer.kind == NOTHING && request_size == 0) answer.kind = REQUEST;
+    switch (answer.kind) {
+      case REQUEST:
+        take_request(piece[i]);
+        break;
+      case WORD:
+      case NONZERO:
+        take_word(piece[i]);
+        break;
+      case PEEK:
+        take_peek(piece[i]);
+        break;
+      case TEXT:
+        take_text(piece[i]);
+        break;
+      default:
+        CHECK(!"bytes that nobody asked for");
+    }
+  }
+  if (done > 0) written_in_all += (size_t)done;
+  return done;
+}
+
+long raw3(long nr, long a, long b, long c) {
+  switch (nr) {
+    case __NR_read:
+      CHECK(a == SHIM_FD_IN);
+      return fake_read((unsigned char *)b, (size_t)c);
+    case __NR_write:
+      CHECK(a == SHIM_FD_OUT);
+      return fake_write((const unsigned char *)b, (size_t)c);
+    case __NR_getpid:
+    case __NR_gettid:
+      return 77;
+    case __NR_tgkill:
+      CHECK(a == 77 && b == 77 && c == SHIM_SIGNAL_NO_MEMORY);
+      return 0;
+    default:
+      CHECK(!"a raw call that the filter does not know");
+  }
+}
+
+long shim_gate(long nr, long a, long b, long c, long d, long e, long f) {
+  (void)a, (void)b, (void)c, (void)d, (void)e, (void)f;
+  if (nr == __NR_exit_group) longjmp(way_out, 1);
+  if (native_due) { /* of an `S` */
+    native_due = 0;
+    return native_result;
+  }
+  CHECK(nr == __NR_mmap || nr == __NR_mremap || nr == __NR_munmap || nr == __NR_brk);
+  unsigned kind = take_choice(&input, 4);
+  return kind == 0 ? -ENOMEM : kind == 1 ? 0 : kind == 2 ? -EINVAL : (long)arena_address(&input);
+}

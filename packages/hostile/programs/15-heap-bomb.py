@@ -1,0 +1,4 @@
+"""More and more memory, piece by piece."""
+pieces = []
+while True:
+    pieces.append(bytearray(1 << 20))

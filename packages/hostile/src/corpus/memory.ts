@@ -1,0 +1,153 @@
+import { type Attack, type Behaviour, MIB, native, OK } from '../behaviour.js';
+
+const SMALL = { memoryBytes: 64 * MIB, cpuMs: 5_000 };
+const TOO_MUCH = { status: 'memory-limit', exitCode: null, message: /memory limit/ } as const;
+const CRASHED = { status: 'runtime-error', signal: 'SIGSEGV' } as const;
+
+const refusals = (count: number) => ({ ...OK, stdout: new RegExp(`^([\\w ]+: E[A-Z]+\n){${count}}$`) });
+
+export const MEMORY: readonly Behaviour[] = [
+  {
+    number: 15,
+    title: 'heap bomb',
+    seccomp: [
+      { name: 'piece by piece', program: '15-heap-bomb.py', expect: TOO_MUCH, limits: SMALL, portable: true },
+      { name: 'at once, and again', program: '15-heap-bomb-at-once.py', expect: TOO_MUCH, limits: SMALL },
+    ],
+    rpython: [
+      { name: 'piece by piece', program: 'forever grow 1', expect: TOO_MUCH, limits: SMALL },
+      {
+        name: 'at once, and again',
+        program: 'print before\ntry grow 8192\nprint after',
+        expect: TOO_MUCH,
+        limits: SMALL,
+      },
+    ],
+  },
+  {
+    number: 16,
+    title: 'shared anonymous mappings',
+    seccomp: [{ name: '', program: '16-shared-memory.py', expect: TOO_MUCH, limits: SMALL }],
+    rpython: [native('shared', refusals(2))],
+  },
+  {
+    number: 17,
+    title: 'NORESERVE 1 TiB',
+    seccomp: [native('reserve 0x10000000000', TOO_MUCH, { limits: SMALL })],
+    rpython: [native('reserve 0x10000000000', TOO_MUCH, { limits: SMALL })],
+  },
+  {
+    number: 18,
+    title: 'a million VMAs by mprotect',
+    seccomp: mappings(),
+    rpython: mappings(),
+  },
+  {
+    number: 19,
+    title: 'HUGETLB',
+    seccomp: [native('huge', refusals(4))],
+    rpython: [native('huge', refusals(4))],
+  },
+  {
+    number: 20,
+    title: 'GROWSDOWN',
+    seccomp: [native('grows-down', refusals(4))],
+    rpython: [native('grows-down', refusals(4))],
+  },
+  {
+    number: 21,
+    title: 'mlock',
+    seccomp: [native('locked', refusals(5))],
+    rpython: [native('locked', refusals(5))],
+  },
+  {
+    number: 22,
+    title: 'mremap over vDSO or shim',
+    seccomp: [
+      native('remap vdso', { status: 'ok', stdout: 'vdso was replaced: yes\nand it still answers\n' }),
+      native('remap shim', CRASHED),
+      native('move-vdso', { status: ['ok', 'runtime-error'] }),
+    ],
+    rpython: [
+      native('remap vdso', { status: 'ok', stdout: 'vdso was replaced: yes\nand it still answers\n' }),
+      // Its own calls do not need the shim; the growth of memory does.
+      native('remap shim', CRASHED),
+    ],
+  },
+  {
+    number: 23,
+    title: 'munmap of shim, signal stack, own stack',
+    seccomp: ['shim', 'signal stack', 'own stack'].map((what) => native(`unmap ${what}`, CRASHED)),
+    rpython: [
+      native('unmap shim', { status: 'ok', stdout: 'and it still answers\n' }),
+      native('unmap own stack', CRASHED),
+    ],
+  },
+  {
+    number: 24,
+    title: 'deep recursion',
+    seccomp: [
+      {
+        name: '',
+        program: '24-recursion.py',
+        expect: { status: 'runtime-error', exitCode: 1, stderr: /RecursionError/ },
+        portable: true,
+      },
+      { name: 'without a limit', program: '24-recursion-unlimited.py', expect: { status: 'runtime-error' } },
+    ],
+    rpython: [{ name: '', program: 'recurse x', expect: CRASHED }],
+  },
+  {
+    number: 25,
+    title: 'recursion inside a ctypes callback',
+    seccomp: [
+      { name: '', program: '25-callbacks.py', expect: { status: ['runtime-error', 'memory-limit'] } },
+    ],
+    rpython: 'a translation has no ctypes; its stack is behaviour 24',
+  },
+  {
+    number: 26,
+    title: 'odd madvise values',
+    seccomp: [native('advices', { ...OK, stdout: 'all advices tried\n' })],
+    rpython: [native('advices', { ...OK, stdout: 'all advices tried\n' })],
+  },
+  {
+    number: 27,
+    title: 'writable and executable pages',
+    seccomp: [native('code', { ...OK, stdout: '42\n' })],
+    rpython: [native('code', { ...OK, stdout: '42\n' })],
+  },
+  {
+    number: 28,
+    title: 'a limit so small that start-up fails',
+    seccomp: tooSmall('28-ordinary.py'),
+    rpython: tooSmall('print ordinary\nexit 0'),
+  },
+];
+
+function mappings(): Attack[] {
+  const limits = { memoryBytes: 64 * MIB, cpuMs: 5_000 };
+  return [
+    native('protections 80000', { ...OK, stdout: 'refused before the last\n' }, { limits }),
+    // Not a page of its own, and tables for all of them: memory that a count of pages does not see.
+    native('page-tables 60000', TOO_MUCH, { limits, times: 5 }),
+  ];
+}
+
+function tooSmall(program: string): Attack[] {
+  const attack = (name: string, limits: Attack['limits'], expect: Attack['expect']): Attack => ({
+    name,
+    program,
+    limits: limits ?? {},
+    expect,
+  });
+  return [
+    attack('of CPU time', { cpuMs: 1 }, { status: ['time-limit', 'ok'] }),
+    attack('of elapsed time', { wallMs: 1 }, { status: ['wall-limit', 'ok'] }),
+    attack('of memory', { memoryBytes: 8 * MIB }, { status: ['ok', 'memory-limit'] }),
+    attack('of system calls', { syscalls: 1 }, { status: 'syscall-limit', message: /limit of system calls/ }),
+    attack('of output', { outputBytes: 1 }, { status: 'output-limit', stdout: 'o' }),
+    attack('of disk', { diskBytes: 1, files: 1 }, { ...OK, stdout: 'ordinary\n' }),
+    attack('of open files', { openFiles: 8 }, { ...OK, stdout: 'ordinary\n' }),
+  ];
+}

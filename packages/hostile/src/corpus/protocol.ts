@@ -1,0 +1,168 @@
+import { type Attack, type Behaviour, native, OK, SHORT_WAIT } from '../behaviour.js';
+
+const BROKEN_PROTOCOL = {
+  status: 'violation',
+  exitCode: null,
+  message: /^the guest broke the protocol: /,
+} as const;
+const ENDED_BY_WALL = { status: 'wall-limit', exitCode: null, message: /elapsed time limit/ } as const;
+const ENDED_BY_CALLS = { status: 'syscall-limit', exitCode: null, message: /limit of system calls/ } as const;
+
+/** Bytes on the wire, in hexadecimal, and then silence; on both engines the same. */
+function bytes(name: string, text: string, expect: Attack['expect'] = BROKEN_PROTOCOL): Attack {
+  return native(`bytes ${text}`, expect, { name, limits: expect.status === 'wall-limit' ? SHORT_WAIT : {} });
+}
+
+/** A request of that name and signature without arguments. */
+function frame(signature: string): string {
+  const text = Buffer.from(signature, 'latin1');
+  return Buffer.concat([Buffer.from([text.length]), text]).toString('hex');
+}
+
+const both = (...attacks: Attack[]) => ({ seccomp: attacks, rpython: attacks });
+
+const stringLengths = (...lengths: string[]) =>
+  lengths.map((length) => native(`string-length ${length}`, BROKEN_PROTOCOL));
+
+export const PROTOCOL: readonly Behaviour[] = [
+  {
+    number: 59,
+    title: 'name length 0 or 255',
+    ...both(
+      bytes('0', '00'),
+      bytes('0, of a request and nothing else', '000000000000000000'),
+      native('repeated ff*000161*00ff', BROKEN_PROTOCOL, { name: '255, and no signature' }),
+      bytes('255, and no more', 'ff61', ENDED_BY_WALL),
+    ),
+  },
+  {
+    number: 60,
+    title: 'bad or unknown signature',
+    ...both(
+      ...[
+        'getpid',
+        'getpid(',
+        'getpid()',
+        'getpid)i(',
+        '()i',
+        'x(q)i',
+        'x(i)q',
+        'x(i)ii',
+        'x((i)i',
+        'x(i,i)i',
+        `x(${'i'.repeat(33)})i`,
+        'x\n(i)i',
+        '\u00ff\u00fe(i)i',
+      ].map((text) => bytes(JSON.stringify(text.slice(0, 12)), frame(text))),
+      native('unknown-signatures', { ...OK, stdout: '5 answered, all with an error\n' }),
+    ),
+  },
+  {
+    number: 61,
+    title: 'endless new signatures',
+    ...both(native('endless-signatures', ENDED_BY_CALLS, { limits: { syscalls: 20_000 } })),
+  },
+  {
+    number: 62,
+    title: 'byte-at-a-time frames',
+    ...both(native('drip 50', { ...OK, stdout: 'answered, byte by byte\n' })),
+  },
+  {
+    number: 63,
+    title: 'never answering a peek',
+    ...both(native('silence', ENDED_BY_WALL, { limits: SHORT_WAIT })),
+  },
+  {
+    number: 64,
+    title: '`Z` length -1, 2^63, above max',
+    ...both(
+      ...stringLengths('-1', '0x8000000000000000', '0x7fffffffffffffff', '-14000', '4097', '0x100000001'),
+    ),
+  },
+  {
+    number: 65,
+    title: 'more data than asked after `R`',
+    ...both(
+      native('too-much peek', BROKEN_PROTOCOL),
+      native('too-much string', BROKEN_PROTOCOL),
+      native('too-little 30', { status: 'ok', exitCode: 0 }),
+      native('too-little 0', { status: 'ok', exitCode: 0 }),
+    ),
+  },
+  {
+    number: 66,
+    title: 'not reading while the controller writes',
+    ...both(native('deaf', ENDED_BY_WALL, { limits: SHORT_WAIT })),
+  },
+  {
+    number: 67,
+    title: 'frames after death, half a frame then exit',
+    ...both(
+      native('after-death 0', { status: ['ok', 'violation'] }),
+      native('after-death 7', { status: ['runtime-error', 'violation'] }),
+      native('half-a-frame', { status: 'ok', exitCode: 0 }),
+    ),
+  },
+  {
+    number: 68,
+    title: 'a million cheap calls that are dear for the controller',
+    seccomp: [
+      { name: 'stats', program: '68-stats.py', expect: ENDED_BY_CALLS, limits: { syscalls: 30_000 } },
+      {
+        name: 'labyrinths of links',
+        program: '68-labyrinth.py',
+        expect: { status: ['wall-limit', 'syscall-limit', 'time-limit'] },
+        limits: { wallMs: 600 },
+      },
+      {
+        name: 'one byte at a time',
+        program: '68-bytes.py',
+        expect: ENDED_BY_CALLS,
+        limits: { syscalls: 60_000 },
+      },
+      {
+        name: 'a folder of ten thousand, again and again',
+        program: '68-folder.py',
+        expect: { status: ['wall-limit', 'time-limit', 'syscall-limit'] },
+        limits: { wallMs: 1_500 },
+      },
+      {
+        name: 'a timer of a microsecond',
+        program: '68-timer.py',
+        expect: { status: ['time-limit', 'wall-limit'] },
+        limits: { cpuMs: 300, wallMs: 900 },
+      },
+      {
+        name: 'a mapping that is not there',
+        program: '68-false-mapping.py',
+        expect: ENDED_BY_WALL,
+        limits: { wallMs: 500 },
+      },
+      {
+        name: 'a mapping cut in pieces',
+        program: '68-cut-mapping.py',
+        expect: { ...OK, stdout: 'refused\n' },
+      },
+      {
+        name: 'a mapping of a hole',
+        program: '68-hole.py',
+        expect: { status: ['wall-limit', 'memory-limit', 'time-limit', 'ok'] },
+        limits: { wallMs: 1_000, memoryBytes: 1 << 30 },
+      },
+    ],
+    rpython: [
+      {
+        name: 'stats',
+        program: 'forever stat /lib/pypy/../pypy/../pypy',
+        expect: { status: ['syscall-limit', 'runtime-error'] },
+        limits: { syscalls: 30_000 },
+      },
+      {
+        name: 'one byte at a time',
+        program: 'forever append x y',
+        expect: ENDED_BY_CALLS,
+        limits: { syscalls: 30_000 },
+      },
+    ],
+  },
+];

@@ -1,0 +1,64 @@
+import type { RunResult } from '@sandpiper/contracts';
+import type { Expectation } from './behaviour.js';
+
+/** How much later than its limit a run may end, milliseconds, by the keeper's own figures. */
+const LATE_DEATH_MS = 500;
+
+/** What is not as expected, in lines. */
+export function judge(result: RunResult, expected: Expectation): string[] {
+  const faults: string[] = [];
+  const wanted: readonly string[] = typeof expected.status === 'string' ? [expected.status] : expected.status;
+  if (!wanted.includes(result.status)) {
+    faults.push(`status ${result.status} (${result.message}) where ${wanted.join(' or ')} is expected`);
+  }
+  if (expected.exitCode !== undefined && result.exitCode !== expected.exitCode)
+    faults.push(`exit code ${result.exitCode} where ${expected.exitCode} is expected`);
+  if (expected.signal !== undefined && result.signal !== expected.signal)
+    faults.push(`signal ${result.signal} where ${expected.signal} is expected`);
+  if (!agrees(result.stdout, expected.stdout)) faults.push(`stdout is ${short(result.stdout)}`);
+  if (!agrees(result.stderr, expected.stderr)) faults.push(`stderr is ${short(result.stderr)}`);
+  if (faults.length > 0 && result.stderr !== '') faults.push(`stderr says ${short(result.stderr)}`);
+  if (faults.length > 0 && result.stdout !== '') faults.push(`stdout says ${short(result.stdout)}`);
+  if (result.status === 'ok' ? result.message !== null : !isReason(result.message))
+    faults.push(`the reason is ${JSON.stringify(result.message)}`);
+  if (expected.message !== undefined && !expected.message.test(result.message ?? ''))
+    faults.push(`the reason is ${JSON.stringify(result.message)}, which is not ${expected.message.source}`);
+  return faults;
+}
+
+/** One line in words: no place in our code, and nothing that a person would have to ask about. */
+function isReason(message: string | null): boolean {
+  return (
+    message !== null &&
+    /^[^\n]{8,300}$/.test(message) &&
+    !/undefined|NaN|\[object|\bat \S+:\d+|\.js\b|\.ts\b|^[A-Z]\w*Error\b/.test(message)
+  );
+}
+
+/** Dead within its limits and a little more. */
+export function judgeTimes({ usage, limits }: RunResult): string[] {
+  const faults: string[] = [];
+  if (usage.cpuMs > limits.cpuMs + LATE_DEATH_MS)
+    faults.push(`it had ${Math.round(usage.cpuMs)} ms of CPU time where ${limits.cpuMs} is the limit`);
+  if (usage.wallMs > limits.wallMs + LATE_DEATH_MS)
+    faults.push(`it lived ${Math.round(usage.wallMs)} ms where ${limits.wallMs} is the limit`);
+  return faults;
+}
+
+/** Which of those texts the result shows, in any of its fields. */
+export function leaks(result: RunResult, secrets: ReadonlyMap<string, string>): string[] {
+  const decoded = [result.stdoutBase64, result.stderrBase64].map((text) =>
+    Buffer.from(text ?? '', 'base64').toString('latin1'),
+  );
+  const all = [JSON.stringify(result), ...decoded].join('\n');
+  return [...secrets].flatMap(([text, what]) => (all.includes(text) ? [`the result shows ${what}`] : []));
+}
+
+function agrees(text: string, expected: string | RegExp | undefined): boolean {
+  if (expected === undefined) return true;
+  return typeof expected === 'string' ? text === expected : expected.test(text);
+}
+
+function short(text: string): string {
+  return JSON.stringify(text.length > 600 ? `${text.slice(0, 300)} ... ${text.slice(-300)}` : text);
+}

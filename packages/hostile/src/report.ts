@@ -1,0 +1,92 @@
+import type { Attack, Behaviour, TestElsewhere } from './behaviour.js';
+import type { ElsewhereOutcome } from './elsewhere.js';
+import type { SubjectName } from './ground.js';
+import type { Outcome } from './run-attack.js';
+
+/** One cell of the table: what came of an attack or of tests elsewhere, or why there is none. */
+export type Row = { readonly behaviour: Behaviour } & (
+  | {
+      readonly kind: 'attack';
+      readonly subject: SubjectName;
+      readonly attack: Attack;
+      readonly outcome: Outcome;
+    }
+  | { readonly kind: 'elsewhere'; readonly test: TestElsewhere; readonly outcome: ElsewhereOutcome }
+  | { readonly kind: 'none'; readonly subject: SubjectName | 'all'; readonly why: string }
+);
+
+export type Verdict = 'held' | 'broken' | 'does not apply';
+
+export function verdictOf(row: Row): Verdict {
+  if (row.kind === 'none') return 'does not apply';
+  const broken = row.kind === 'attack' ? row.outcome.faults.length > 0 : row.outcome.failed > 0;
+  return broken ? 'broken' : 'held';
+}
+
+interface Columns {
+  readonly what: string;
+  readonly where: string;
+  readonly how: string;
+  readonly times: string;
+}
+
+function columnsOf(row: Row): Columns {
+  const { title } = row.behaviour;
+  if (row.kind === 'none') return { what: title, where: row.subject, how: row.why, times: '' };
+  if (row.kind === 'elsewhere') {
+    const { passed, failed, ms } = row.outcome;
+    const how = failed === 0 ? `${passed} tests pass` : `${failed} tests fail, ${passed} pass`;
+    return {
+      what: `${title}: ${row.test.title}`,
+      where: row.test.file,
+      how,
+      times: `${Math.round(ms / 1000)} s`,
+    };
+  }
+  const { attack, outcome } = row;
+  const what = attack.name === '' ? title : `${title}: ${attack.name}`;
+  return { what, where: row.subject, how: endOf(outcome), times: timeOf(outcome) };
+}
+
+/** One line for a terminal, and one more for each fault. */
+export function lineOf(row: Row): string {
+  const { what, where, how, times } = columnsOf(row);
+  const verdict = verdictOf(row);
+  const head = verdict === 'does not apply' ? '-     ' : verdict === 'held' ? 'held  ' : 'BROKEN';
+  const faults =
+    row.kind === 'attack' ? row.outcome.faults.map((fault) => `\n         ${fault}`).join('') : '';
+  const line = [`${head} ${String(row.behaviour.number).padStart(2)} ${what}`, where, how, times];
+  return `${line.filter(Boolean).join(' | ')}${faults}`;
+}
+
+function endOf({ status, message }: Outcome): string {
+  return message === null ? String(status) : `${status}: ${message}`;
+}
+
+/** When it was dead, by the keeper's clocks, and when the result was there, by ours. */
+function timeOf({ cpuMs, wallMs, limits, answeredMs }: Outcome): string {
+  if (limits === null) return `nothing after ${Math.round(answeredMs)} ms`;
+  const figure = (ms: number, limit: number) => `${Math.round(ms)}/${limit}`;
+  return `CPU ${figure(cpuMs, limits.cpuMs)} ms, dead after ${figure(wallMs, limits.wallMs)} ms, answered after ${Math.round(answeredMs)}`;
+}
+
+const MARK: Record<Verdict, string> = { held: 'held', broken: '**broken**', 'does not apply': '–' };
+
+/** The table as a document: of each behaviour what came of it, and when its guests were dead. */
+export function markdownOf(rows: readonly Row[], about: string): string {
+  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ').replaceAll('<', '&lt;');
+  const lines = rows.map((row) => {
+    const { what, where, how, times } = columnsOf(row);
+    return `| ${[String(row.behaviour.number), what, where, MARK[verdictOf(row)], how, times].map(cell).join(' | ')} |`;
+  });
+  return [
+    '# What hostile programs do, and what comes of it',
+    '',
+    about,
+    '',
+    '| # | behaviour | engine and start, or test | verdict | how it ended, or why it does not apply | time of death |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...lines,
+    '',
+  ].join('\n');
+}

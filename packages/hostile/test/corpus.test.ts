@@ -1,0 +1,41 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { CORPUS } from '../src/corpus.js';
+
+const top = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+
+describe('the corpus', () => {
+  it('has every behaviour of the list, each once and in its place', () => {
+    expect(CORPUS.map(({ number }) => number)).toEqual(Array.from({ length: 79 }, (_, i) => i + 1));
+  });
+
+  it.each(CORPUS.map((behaviour) => [behaviour.number, behaviour] as const))(
+    '%i has an outcome: attacks, tests elsewhere, or a reason why not',
+    (_, { seccomp, rpython, elsewhere = [], notBuilt }) => {
+      for (const engine of [seccomp, rpython]) {
+        if (typeof engine === 'string') expect(engine).toMatch(/\w{3}/);
+        else if (engine.length === 0) expect(notBuilt ?? '').toMatch(/\w{3}/);
+      }
+      const attacked = [seccomp, rpython].some((engine) => typeof engine !== 'string' && engine.length > 0);
+      expect(attacked || elsewhere.length > 0 || notBuilt !== undefined).toBe(true);
+    },
+  );
+
+  it('uses every program, and none that is not there', () => {
+    const used = CORPUS.flatMap(({ seccomp }) => (typeof seccomp === 'string' ? [] : seccomp))
+      .map(({ program }) => program)
+      .filter((program) => program.endsWith('.py'));
+    const there = readdirSync(top('packages/hostile/programs')).filter((name) => name.endsWith('.py'));
+    expect([...new Set(used)].sort()).toEqual(there.sort());
+  });
+
+  it.each(
+    CORPUS.flatMap(({ number, elsewhere = [] }) =>
+      elsewhere.map((test) => [number, test.file, test.title] as const),
+    ),
+  )('%i is shown by a test that is there: %s', (_number, file, title) => {
+    expect(existsSync(top(file)), file).toBe(true);
+    expect(readFileSync(top(file), 'utf8')).toContain(title);
+  });
+});
