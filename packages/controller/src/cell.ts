@@ -77,6 +77,8 @@ export class Cell {
       // whose thread has died is at its end.
       minThreads: 0,
       maxThreads: 1,
+      // Else a task that finds the thread busy goes behind those that came after it.
+      stricterFIFO: true,
       idleTimeout: Number.POSITIVE_INFINITY,
       // An idle thread that waits in Atomics.wait would freeze its own event loop, and with it its orderly end.
       atomics: 'disabled',
@@ -137,8 +139,9 @@ export class Cell {
     );
     this.#turn = preparing.then(
       (answer) => {
-        if ('prepared' in answer && answer.prepared !== null && !this.#closing)
-          this.options.onUnprepared?.(answer.prepared);
+        // What fails because the cell ends is no fault of the profile.
+        if (this.#closing || this.#died !== null) return;
+        if ('prepared' in answer && answer.prepared !== null) this.options.onUnprepared?.(answer.prepared);
       },
       () => {}, // the thread is gone, and the cell with it
     );

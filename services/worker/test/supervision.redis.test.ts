@@ -1,6 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import { FakeClock } from '@sandpiper/actor';
 import type { RunState } from '@sandpiper/contracts';
@@ -18,16 +16,12 @@ import { Processes, type Service } from './processes.js';
 const patience = { timeout: 60_000, interval: 10 };
 const policy = { firstBackOffMs: 20, maxBackOffMs: 400, maxFailures: 3, windowMs: 5_000 };
 
-/** Of this test alone, for what keepers leave behind is looked for: others on this host may have keepers too. */
-let folder: string;
 let redis: RedisServer;
 let processes: Processes;
 let scheduler: Service;
 const nodes: TestNode[] = [];
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sandpiper-supervision-'));
-  process.env['TMPDIR'] = folder;
   redis = await startRedis();
   processes = new Processes(redis);
   scheduler = await processes.scheduler();
@@ -40,8 +34,6 @@ afterEach(async () => {
 afterAll(async () => {
   await processes.kill();
   await redis.stop();
-  delete process.env['TMPDIR'];
-  rmSync(folder, { recursive: true, force: true });
 });
 
 interface TestNode {
@@ -102,6 +94,7 @@ const resultOf = async (id: string) => (await stateOf(id, 60)).result;
 const cellsOf = ({ node }: TestNode): Cells => Reflect.get(node, 'cells') as Cells;
 const latest = ({ built }: TestNode, id: number): Cell => built.filter((cell) => cell.id === id).at(-1)!.cell;
 const keeperOf = (cell: Cell): number => (Reflect.get(cell, 'keeper') as { pid: number }).pid;
+const folderOf = (cell: Cell): string => (Reflect.get(cell, 'keeper') as { directory: string }).directory;
 const threadOf = (cell: Cell): Worker | undefined =>
   (Reflect.get(cell, 'pool') as { threads: Worker[] }).threads[0];
 const restartsOf = async ({ metrics }: TestNode): Promise<number> =>
@@ -211,11 +204,9 @@ describe('a node with two cells', () => {
   });
 
   it('leaves nothing behind when it is drained while one is dead and the other runs something', async () => {
-    const folders = (): string[] =>
-      readdirSync(tmpdir()).filter((name) => name.startsWith('sandpiper-cell-'));
-    const before = folders();
     const test = await startNode();
     const keepers = test.built.map(({ cell }) => keeperOf(cell));
+    const folders = test.built.map(({ cell }) => folderOf(cell));
     const id = await submit('while True: pass');
     const busy = await cellWith(test, id);
     await vi.waitFor(async () => expect((await stateOf(id)).state).toBe('running'), patience);
@@ -227,7 +218,7 @@ describe('a node with two cells', () => {
     expect(await stateOf(id)).toMatchObject({ state: 'queued', result: null });
     expect(keepersHere()).toEqual([]);
     expect(groupsOf(keepers)).toEqual([]);
-    expect(folders().filter((name) => !before.includes(name))).toEqual([]);
+    expect(folders.filter((folder) => existsSync(folder))).toEqual([]);
     await fetch(`${scheduler.url}/v1/runs/${id}`, { method: 'DELETE' });
   });
 });
