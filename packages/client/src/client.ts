@@ -1,9 +1,12 @@
 import type { BatchRequest, BatchState, RunRequest, RunResult, RunState } from '@sandpiper/contracts';
 import { ApiError, ConnectionError } from './errors.js';
+import { feedFrom, type FollowOptions, RunStream } from './run-stream.js';
 
 export interface ClientOptions {
   /** Milliseconds that a request may take beyond the wait that it asks for. */
   readonly timeoutMs?: number;
+  /** Sent with every request, where the server wants one. */
+  readonly apiKey?: string | undefined;
 }
 
 export interface CallOptions {
@@ -36,6 +39,7 @@ interface Call {
 export class SandpiperClient {
   readonly server: string;
   private readonly timeoutMs: number;
+  private readonly apiKey: string | null;
 
   /** @param server e.g. `http://127.0.0.1:8080` */
   constructor(server: string, options: ClientOptions = {}) {
@@ -44,6 +48,7 @@ export class SandpiperClient {
     }
     this.server = server.replace(/\/+$/, '');
     this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.apiKey = options.apiKey ?? null;
   }
 
   /** @returns the id of the run. Safe to repeat when the request has an idempotency key. */
@@ -76,6 +81,19 @@ export class SandpiperClient {
   /** @returns the state afterwards; a running run is not over yet. */
   cancelRun(id: string, options: CallOptions = {}): Promise<RunState> {
     return this.call({ method: 'DELETE', path: `/v1/runs/${encodeURIComponent(id)}`, ...options });
+  }
+
+  /** Follows a run while it runs; see {@link RunStream} for how to feed it as well. */
+  followRun(id: string, options: FollowOptions = {}): RunStream {
+    return new RunStream({ server: this.server, apiKey: this.apiKey, id }, options);
+  }
+
+  /** Follows a live run and feeds it from a stream, as the program asks. */
+  feedRun(id: string, source: AsyncIterable<Uint8Array>, options: FollowOptions = {}): RunStream {
+    const stream = this.followRun(id, { ...options, feed: true });
+    // What cannot be read any more has come to its end.
+    feedFrom(stream, source).catch(() => stream.end());
+    return stream;
   }
 
   async submitBatch(request: BatchRequest, options: CallOptions = {}): Promise<string> {
@@ -122,10 +140,12 @@ export class SandpiperClient {
   private async call<T>(call: Call): Promise<T> {
     const deadline = AbortSignal.timeout(this.timeoutMs + (call.waitSeconds ?? 0) * 1000);
     const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
-    const init: RequestInit = { method: call.method, signal };
+    const headers: Record<string, string> = {};
+    const init: RequestInit = { method: call.method, signal, headers };
+    if (this.apiKey !== null) headers['Authorization'] = `Bearer ${this.apiKey}`;
     if (call.body !== undefined) {
       init.body = JSON.stringify(call.body);
-      init.headers = { 'Content-Type': 'application/json' };
+      headers['Content-Type'] = 'application/json';
     }
     let response: Response;
     let text: string;

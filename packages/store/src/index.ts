@@ -5,6 +5,8 @@ export * from './connection.js';
 export * from './dead-letters.js';
 export * from './events.js';
 export * from './keys.js';
+export * from './live-hints.js';
+export * from './live-store.js';
 export * from './nodes.js';
 export * from './queue.js';
 export * from './store.js';

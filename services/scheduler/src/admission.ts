@@ -71,6 +71,9 @@ export class Admission {
       const message = 'this service signs no callbacks: SANDPIPER_CALLBACK_SECRET is not set';
       throw new Problem('invalid-request', message, { path: `${prefix}callbackUrl` });
     }
+    if (request.live === true && prefix !== '') {
+      throw new Problem('invalid-request', 'runs of a batch cannot be live', { path: `${prefix}live` });
+    }
     const limits = this.clampedLimits(request);
     // The key has done its work; the run needs it no more.
     const { idempotencyKey: _used, ...rest } = request;

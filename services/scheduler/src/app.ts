@@ -6,6 +6,8 @@ import {
   Backlog,
   BatchStore,
   DeadLetterStore,
+  LiveHints,
+  LiveStore,
   NodeRegistry,
   QUEUE_PREFIX,
   RunStore,
@@ -28,12 +30,14 @@ import { followersOf } from './batch-follower.js';
 import { BatchIntake } from './batch-intake.js';
 import type { App, Context } from './context.js';
 import { Dispatcher } from './dispatcher.js';
+import { liveFollowersOf } from './live-follower.js';
 import { problemHandler } from './problems.js';
 import { RedisGate } from './redis-gate.js';
 import { administrationRoutes } from './routes/administration.js';
 import { batchIntakeRoute, batchStreamRoutes } from './routes/batch-streams.js';
 import { batchRoutes } from './routes/batches.js';
 import { operationRoutes } from './routes/operations.js';
+import { runStreamRoute, type StreamLimits } from './routes/run-stream.js';
 import { runRoutes } from './routes/runs.js';
 import { validatorCompiler } from './validation.js';
 import { Waiters } from './waiters.js';
@@ -49,6 +53,7 @@ export interface AppDeps {
   readonly maxQueue: number;
   readonly retention: Partial<Retention>;
   readonly auth: AuthOptions;
+  readonly streams?: StreamLimits;
   readonly ceilings?: LimitCeilings;
   /** What the nodes have; default the seccomp engine. */
   readonly engines?: readonly Engine[];
@@ -56,6 +61,8 @@ export interface AppDeps {
 
 /** A client that sends its request more slowly than this is cut off. */
 const REQUEST_TIMEOUT_MS = 120_000;
+
+const DEFAULT_STREAMS: StreamLimits = { all: 1000, perTenant: 1000 };
 
 /** The HTTP API as a fastify instance that is not listening yet. */
 export async function buildApp(deps: AppDeps): Promise<App> {
@@ -77,6 +84,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   await describeApi(app);
   authenticate(app, context.keys, context.gate, deps.auth);
   runRoutes(app, context);
+  await runStreamRoute(app, context, deps.streams ?? DEFAULT_STREAMS);
   batchRoutes(app, context);
   batchStreamRoutes(app, context);
   await app.register((plugin: App, _options, done) => {
@@ -126,6 +134,8 @@ function makeContext(deps: AppDeps): Context {
     deadLetters: new DeadLetterStore(redis),
     tenants: new TenantStore(redis),
     keys: new ApiKeyStore(redis),
+    live: new LiveStore(redis),
+    hints: new LiveHints(deps.subscriber),
     queue,
     gate,
     admission,
@@ -183,6 +193,7 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
   const subscription = subscribeEvents(deps.subscriber, {
     onFinished(event) {
       waiters.wake(event.runId);
+      waiters.wake(liveFollowersOf(event.runId));
       if (event.batchId !== '') waiters.wake(followersOf(event.batchId));
       if (event.batchDone) waiters.wake(event.batchId);
       dispatcher.wake();

@@ -23,6 +23,10 @@ async function main(): Promise<void> {
       keepEnded: config.SANDPIPER_KEEP_ENDED,
     },
     auth,
+    streams: {
+      all: config.SANDPIPER_MAX_STREAMS,
+      perTenant: auth.on ? Math.ceil(config.SANDPIPER_MAX_STREAMS / 2) : config.SANDPIPER_MAX_STREAMS,
+    },
     ceilings: ceilings(config),
     engines: config.SANDPIPER_ENGINES,
   });

@@ -52,6 +52,7 @@ async function main(): Promise<void> {
       metrics,
       log,
       graceMs: config.SANDPIPER_GRACE_MS,
+      orphanMs: config.SANDPIPER_ORPHAN_MS,
       lockMs: config.SANDPIPER_LOCK_MS,
       stalledIntervalMs: config.SANDPIPER_STALLED_INTERVAL_MS,
       retention: {

@@ -1,6 +1,8 @@
 import { type Engine, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
 import {
   connectPatient,
+  LiveHints,
+  LiveStore,
   NodeRegistry,
   QUEUE_PREFIX,
   type Retention,
@@ -13,6 +15,7 @@ import { WaitingError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { CellFactory } from './cell-like.js';
 import { CellPool } from './cell-pool.js';
+import { LiveRuns } from './live-run.js';
 import { NodeReporter } from './node-reporter.js';
 import { RunProcessor } from './run-processor.js';
 
@@ -32,6 +35,8 @@ export interface NodeOptions {
   readonly lockMs?: number;
   readonly stalledIntervalMs?: number;
   readonly firstBackOffMs?: number;
+  /** How long a live run waits for input while nobody is there who could give it some, milliseconds. */
+  readonly orphanMs?: number;
 }
 
 /** How long a run stays a node's without a sign of life, milliseconds. */
@@ -64,7 +69,13 @@ export class WorkerNode {
       onRestart: () => metrics.cellRestarts.inc(),
       ...(options.firstBackOffMs === undefined ? {} : { firstBackOffMs: options.firstBackOffMs }),
     });
-    this.processor = new RunProcessor({ node: name, store, pool: this.pool, metrics, log });
+    const live = new LiveRuns({
+      store: new LiveStore(this.connections.commands),
+      hints: new LiveHints(this.connections.subscriber),
+      log,
+      ...(options.orphanMs === undefined ? {} : { orphanMs: options.orphanMs }),
+    });
+    this.processor = new RunProcessor({ node: name, store, pool: this.pool, live, metrics, log });
     this.consumer = this.makeConsumer();
     this.reporter = new NodeReporter({
       registry: new NodeRegistry(this.connections.commands),

@@ -3,6 +3,7 @@ import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/cont
 import { syntheticResult, type RunStore } from '@sandpiper/store';
 import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
 import type { CellPool, Lease } from './cell-pool.js';
+import type { LiveRun, LiveRuns } from './live-run.js';
 
 /** Why the guest of a run was killed, where that was not the program's doing. */
 type Interruption = 'cancel' | 'lock-lost' | 'hand-back';
@@ -33,6 +34,7 @@ export interface RunProcessorOptions {
   readonly node: string;
   readonly store: RunStore;
   readonly pool: CellPool;
+  readonly live: LiveRuns;
   readonly metrics: NodeMetrics;
   readonly log: Logger;
 }
@@ -134,11 +136,19 @@ export class RunProcessor {
     }
     const { cell } = taken.lease;
     run.cell = cell;
+    const streams = this.streamsOf(run, taken);
     try {
-      return await cell.run({ id: run.id, request: taken.request, attempt: taken.attempt });
+      return await cell.run({ id: run.id, request: taken.request, attempt: taken.attempt }, streams);
     } finally {
       run.cell = null;
+      // Before the result: whoever sees that the run is done finds all of its output.
+      await streams?.end();
     }
+  }
+
+  private streamsOf(run: ActiveRun, { request, attempt, lease }: Taken): LiveRun | null {
+    if (request.live !== true) return null;
+    return this.options.live.begin(run.id, attempt, () => lease.cell.interrupt(run.id));
   }
 
   private async attemptFailed(run: ActiveRun, taken: Taken, error: unknown): Promise<Outcome> {

@@ -1,5 +1,6 @@
 import { CANCEL_CHANNEL, EVENTS_CHANNEL, KEYS, PREFIXES } from '../keys.js';
 import { Script } from '../script.js';
+import { LIVE_KEPT_SECONDS } from './live.js';
 import { ACTIVATE, FORGET_OLDEST, SETTINGS } from './lua.js';
 
 /**
@@ -113,7 +114,7 @@ if ARGV[1] == 'queued' then
 elseif redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then
   return 'stale'
 end
-local run = redis.call('HMGET', KEYS[1], 'tenant', 'engine', 'counted', 'callback')
+local run = redis.call('HMGET', KEYS[1], 'tenant', 'engine', 'counted', 'callback', 'live')
 local tenant = run[1]
 redis.call('HSET', KEYS[1], 'state', 'done', 'result', ARGV[2])
 redis.call('HDEL', KEYS[1], 'node', 'cell', 'counted')
@@ -133,6 +134,10 @@ else
 end
 redis.call('HINCRBY', '${KEYS.finished}', ARGV[3] .. '|' .. run[2], 1)
 if run[4] and run[4] ~= '' then redis.call('ZADD', '${KEYS.callbacks}', ARGV[7], id) end
+if run[5] then
+  local live = '${PREFIXES.live}' .. id
+  for _, key in ipairs({live, live .. ':out', live .. ':in'}) do redis.call('EXPIRE', key, ${LIVE_KEPT_SECONDS}) end
+end
 local batchDone = '0'
 if ARGV[6] ~= '-' and redis.call('EXISTS', KEYS[2]) == 1 then
   local done = redis.call('HINCRBY', KEYS[2], 'done', 1)
