@@ -15,6 +15,7 @@ import type {
   TenantSettings,
 } from '@sandpiper/contracts';
 import { ApiError, ConnectionError } from './errors.js';
+import { feedFrom, type FollowOptions, RunStream } from './run-stream.js';
 import { type ClientOptions, query, Transport } from './transport.js';
 
 export interface CallOptions {
@@ -53,10 +54,12 @@ const FOLLOW_PAUSE_MS = 500;
  */
 export class SandpiperClient {
   private readonly transport: Transport;
+  private readonly apiKey: string | null;
 
   /** @param server e.g. `http://127.0.0.1:8080` */
   constructor(server: string, options: ClientOptions = {}) {
     this.transport = new Transport(server, options);
+    this.apiKey = options.apiKey ?? null;
   }
 
   get server(): string {
@@ -92,6 +95,19 @@ export class SandpiperClient {
       path: `/v1/runs/${encodeURIComponent(id)}`,
       ...options,
     });
+  }
+
+  /** Follows a run while it runs; see {@link RunStream} for how to feed it as well. */
+  followRun(id: string, options: FollowOptions = {}): RunStream {
+    return new RunStream({ server: this.server, apiKey: this.apiKey, id }, options);
+  }
+
+  /** Follows a live run and feeds it from a stream, as the program asks. */
+  feedRun(id: string, source: AsyncIterable<Uint8Array>, options: FollowOptions = {}): RunStream {
+    const stream = this.followRun(id, { ...options, feed: true });
+    // What cannot be read any more has come to its end.
+    feedFrom(stream, source).catch(() => stream.end());
+    return stream;
   }
 
   async submitBatch(request: BatchRequest, options: CallOptions = {}): Promise<string> {
