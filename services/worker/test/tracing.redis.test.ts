@@ -77,7 +77,7 @@ describe('a trace', () => {
         'sandpiper.cell': 0,
         'sandpiper.attempt': 1,
         'sandpiper.run.status': 'ok',
-        'sandpiper.start': 'forked',
+        'sandpiper.start': run.result?.start,
         'sandpiper.wall_ms': run.result?.usage.wallMs,
         'sandpiper.cpu_ms': run.result?.usage.cpuMs,
       },
