@@ -15,6 +15,7 @@ import type {
   TenantSettings,
 } from '@sandpiper/contracts';
 import { ApiError, ConnectionError } from './errors.js';
+import { feedFrom, type FollowOptions, RunStream } from './run-stream.js';
 import { type ClientOptions, query, Transport } from './transport.js';
 
 export interface CallOptions {
@@ -92,6 +93,19 @@ export class SandpiperClient {
       path: `/v1/runs/${encodeURIComponent(id)}`,
       ...options,
     });
+  }
+
+  /** Follows a run while it runs; see {@link RunStream} for how to feed it as well. */
+  followRun(id: string, options: FollowOptions = {}): RunStream {
+    return new RunStream({ transport: this.transport, id }, options);
+  }
+
+  /** Follows a live run and feeds it from a stream, as the program asks. */
+  feedRun(id: string, source: AsyncIterable<Uint8Array>, options: FollowOptions = {}): RunStream {
+    const stream = this.followRun(id, { ...options, feed: true });
+    // What cannot be read any more has come to its end.
+    feedFrom(stream, source).catch(() => stream.end());
+    return stream;
   }
 
   async submitBatch(request: BatchRequest, options: CallOptions = {}): Promise<string> {

@@ -4,6 +4,7 @@ export * from './bytes.js';
 export * from './callback.js';
 export * from './dead-letter.js';
 export * from './limits.js';
+export * from './live.js';
 export * from './node.js';
 export * from './run-request.js';
 export * from './run-result.js';

@@ -27,7 +27,8 @@ export interface GuestJob {
     | { readonly kind: 'buffer'; readonly data: Uint8Array }
     | { readonly kind: 'fd'; readonly fd: number }
     | { readonly kind: 'live' };
-  readonly output: 'capture' | 'pass-through' | 'live';
+  /** `live-capture`: told as it comes, and in the result as well. */
+  readonly output: 'capture' | 'pass-through' | 'live' | 'live-capture';
   readonly tracePath: string | null;
   /** Time, chance and addresses are the same in every run. */
   readonly deterministic: Determinism | null;

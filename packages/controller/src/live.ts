@@ -1,5 +1,6 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { InputStream, OutputStream } from '@sandpiper/kernel';
+import { CaptureOutput } from './streams.js';
 
 /** The standard streams of a run, followed while it runs. */
 export interface LiveStreams {
@@ -22,6 +23,10 @@ const ANSWERS = 0;
 const IN_FLIGHT = 1;
 /** Output that may be on its way before the guest has to wait for whoever takes it, bytes. */
 const MAX_IN_FLIGHT = 1024 * 1024;
+/** What a message takes beside its data, bytes: a million writes of one byte are no megabyte. */
+const MESSAGE_COST = 256;
+const costOf = (data: Uint8Array): number => data.length + MESSAGE_COST;
+
 /** Milliseconds between two looks at whether the guest must stop waiting. */
 const SLICE_MS = 10;
 
@@ -30,8 +35,12 @@ type ToMain =
   | { readonly kind: 'input' };
 
 /** Serves a run's streams from the main thread until the port is closed. */
-export function serveLiveStreams(port: MessagePort, words: Int32Array, streams: LiveStreams): void {
-  port.on('message', (message: ToMain) => {
+export function serveLiveStreams(
+  port: MessagePort,
+  words: Int32Array,
+  streams: LiveStreams,
+): { /** What the thread has sent and was not taken yet. */ takeRest(): void } {
+  const take = (message: ToMain): void => {
     if (message.kind === 'input') {
       const answer = (data: Uint8Array | null) => {
         port.postMessage(data);
@@ -43,9 +52,18 @@ export function serveLiveStreams(port: MessagePort, words: Int32Array, streams: 
       return;
     }
     streams.onOutput(message.stream, message.data);
-    Atomics.sub(words, IN_FLIGHT, message.data.length);
+    Atomics.sub(words, IN_FLIGHT, costOf(message.data));
     Atomics.notify(words, IN_FLIGHT);
-  });
+  };
+  port.on('message', take);
+  const takeRest = (): void => {
+    for (;;) {
+      const received = receiveMessageOnPort(port) as { message: ToMain } | undefined;
+      if (received === undefined) return;
+      if (received.message.kind === 'output') take(received.message);
+    }
+  };
+  return { takeRest };
 }
 
 export class LiveInput implements InputStream {
@@ -100,7 +118,19 @@ export class LiveOutput implements OutputStream {
       Atomics.wait(words, IN_FLIGHT, flying, SLICE_MS);
       flying = Atomics.load(words, IN_FLIGHT);
     }
-    Atomics.add(words, IN_FLIGHT, data.length);
+    Atomics.add(words, IN_FLIGHT, costOf(data));
     port.postMessage({ kind: 'output', stream: this.stream, data: Uint8Array.from(data) } satisfies ToMain);
+  }
+}
+
+/** Told as it comes, and kept for the result. */
+export class CapturedLiveOutput extends CaptureOutput {
+  constructor(private readonly live: LiveOutput) {
+    super();
+  }
+
+  override write(data: Buffer): void {
+    super.write(data);
+    this.live.write(data);
   }
 }

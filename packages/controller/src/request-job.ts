@@ -11,10 +11,14 @@ import { RunRefusedError } from './enforceable.js';
 import type { Interpreter, TranslatedInterpreter } from './engines.js';
 import { type Determinism, type GuestFile, type GuestJob, RUN_FOLDER } from './job.js';
 
-/** The job that a request of the API stands for. */
+/**
+ * The job that a request of the API stands for.
+ * @param live somebody feeds and follows its streams
+ */
 export function jobOfRequest(
   run: { id: string; request: RunRequest; attempt: number },
   rpython: TranslatedInterpreter | null,
+  live: boolean,
 ): GuestJob {
   const { request } = run;
   const entry = request.entry ?? 'main.py';
@@ -35,8 +39,10 @@ export function jobOfRequest(
     folder: RUN_FOLDER,
     files,
     mounts: [],
-    stdin: { kind: 'buffer', data: decodeBytes(request.stdin, request.stdinBase64) },
-    output: 'capture',
+    stdin: live
+      ? { kind: 'live' }
+      : { kind: 'buffer', data: decodeBytes(request.stdin, request.stdinBase64) },
+    output: live ? 'live-capture' : 'capture',
     tracePath: null,
     deterministic: determinismOf(request),
     outputs: request.outputs ?? [],

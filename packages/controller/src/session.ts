@@ -22,7 +22,7 @@ import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } f
 import { collectOutputs } from './outputs.js';
 import { hostPressure, unreliability } from './pressure.js';
 import { type Decisions, decideEnding } from './status.js';
-import { LiveInput, LiveOutput, type LivePort } from './live.js';
+import { CapturedLiveOutput, LiveInput, LiveOutput, type LivePort } from './live.js';
 import type { WarmGuest } from './warm-guests.js';
 import { BufferInput, CaptureOutput, DescriptorInput, DescriptorOutput } from './streams.js';
 import { RecordingMemory, Transcript } from './transcript.js';
@@ -237,7 +237,8 @@ export class Session {
   #output(stream: 'stdout' | 'stderr', fd: number): OutputStream {
     if (this.job.output === 'capture') return new CaptureOutput();
     if (this.job.output === 'pass-through') return new DescriptorOutput(fd);
-    return new LiveOutput(stream, this.#live(), () => this.#mustStop());
+    const live = new LiveOutput(stream, this.#live(), () => this.#mustStop());
+    return this.job.output === 'live' ? live : new CapturedLiveOutput(live);
   }
 
   #live(): LivePort {

@@ -7,6 +7,8 @@ export * from './dead-letters.js';
 export * from './events.js';
 export * from './eviction.js';
 export * from './keys.js';
+export * from './live-hints.js';
+export * from './live-store.js';
 export * from './nodes.js';
 export * from './queue.js';
 export * from './redis-location.js';

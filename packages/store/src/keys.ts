@@ -24,6 +24,10 @@
  *   {sandpiper}:callbacks        zset    ended runs whose callback is due, by when
  *   {sandpiper}:nodes            hash    node -> its last sign of life, JSON
  *   {sandpiper}:finished         hash    "status|engine" -> count, for the metrics
+ *   {sandpiper}:live:ID          hash    how far the input of a live run is (scripts/live.ts)
+ *   {sandpiper}:live:ID:out      stream  what it writes, and the channel that says so
+ *   {sandpiper}:live:ID:in       stream  what it is fed, and the channel that says so
+ *   {sandpiper}:live:ID:feeder   string  somebody who may feed it is connected
  *   {sandpiper}:events           channel what ended (see events.ts)
  *   {sandpiper}:cancel           channel ids of running runs to be cancelled
  *   {sandpiper}:bull:...         BullMQ's own
@@ -60,6 +64,7 @@ export const PREFIXES = {
   batch: key('batch:'),
   backlog: key('backlog:'),
   idempotency: key('idem:'),
+  live: key('live:'),
 } as const;
 
 export type IdempotencyKind = 'run' | 'batch';
@@ -67,6 +72,10 @@ export type IdempotencyKind = 'run' | 'batch';
 export const runKey = (id: string): string => PREFIXES.run + id;
 export const batchKey = (id: string): string => PREFIXES.batch + id;
 export const batchEndedKey = (id: string): string => `${PREFIXES.batch}${id}:ended`;
+export const liveKey = (id: string): string => PREFIXES.live + id;
+export const liveOutputKey = (id: string): string => `${PREFIXES.live}${id}:out`;
+export const liveInputKey = (id: string): string => `${PREFIXES.live}${id}:in`;
+export const liveFeederKey = (id: string): string => `${PREFIXES.live}${id}:feeder`;
 export const backlogKey = (tenant: string): string => PREFIXES.backlog + tenant;
 export const idempotencyRedisKey = (tenant: string, kind: IdempotencyKind, name: string): string =>
   `${PREFIXES.idempotency}${tenant}:${kind}:${name}`;

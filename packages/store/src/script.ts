@@ -2,7 +2,7 @@ import type { ChainableCommander } from 'ioredis';
 import type { RedisConnection } from './connection.js';
 
 /** What a script can be run on: a connection, or a pipeline that was made of one on which it is known. */
-type Runner = Record<string, (...args: (string | number)[]) => unknown>;
+type Runner = Record<string, (...args: (string | number | Buffer)[]) => unknown>;
 
 const known = new WeakMap<RedisConnection, Set<string>>();
 
@@ -18,9 +18,15 @@ export class Script {
     private readonly lua: string,
   ) {}
 
-  run(redis: RedisConnection, ...args: (string | number)[]): Promise<unknown> {
+  run(redis: RedisConnection, ...args: (string | number | Buffer)[]): Promise<unknown> {
     this.define(redis);
     return (redis as unknown as Runner)[this.name]?.(...args) as Promise<unknown>;
+  }
+
+  /** The same for bytes: nothing is taken for text, and what comes back is buffers all through. */
+  runBytes(redis: RedisConnection, ...args: (string | number | Buffer)[]): Promise<unknown> {
+    this.define(redis);
+    return (redis as unknown as Runner)[`${this.name}Buffer`]?.(...args) as Promise<unknown>;
   }
 
   /** Adds it to a pipeline of that connection. */

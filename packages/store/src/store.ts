@@ -150,6 +150,7 @@ export class RunStore {
       this.retention.retentionSeconds,
       run.request.callbackUrl ?? '',
       run.trace,
+      run.request.live === true ? 1 : 0,
     );
     return toSubmission(reply);
   }

@@ -69,6 +69,9 @@ export class Admission {
     }
     const fault = request.callbackUrl === undefined ? null : callbackFault(request.callbackUrl);
     if (fault !== null) throw new Problem('invalid-request', fault, { path: `${prefix}callbackUrl` });
+    if (request.live === true && prefix !== '') {
+      throw new Problem('invalid-request', 'runs of a batch cannot be live', { path: `${prefix}live` });
+    }
     const limits = this.clampedLimits(request);
     // The key has done its work; the run needs it no more.
     const { idempotencyKey: _used, ...rest } = request;

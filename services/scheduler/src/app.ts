@@ -6,6 +6,8 @@ import {
   Backlog,
   BatchStore,
   DeadLetterStore,
+  LiveHints,
+  LiveStore,
   NodeRegistry,
   onTrouble,
   QUEUE_PREFIX,
@@ -38,6 +40,7 @@ import { type CallbackOptions, Callbacks } from './callbacks/callbacks.js';
 import type { App, Context } from './context.js';
 import { Dispatcher } from './dispatcher.js';
 import { closePromptly } from './drain.js';
+import { liveFollowersOf } from './live-follower.js';
 import { takeSnapshot } from './metrics-snapshot.js';
 import { problemHandler } from './problems.js';
 import { RedisGate } from './redis-gate.js';
@@ -47,6 +50,7 @@ import { batchIntakeRoute, batchStreamRoutes } from './routes/batch-streams.js';
 import { batchRoutes } from './routes/batches.js';
 import { callbackRoutes } from './routes/callbacks.js';
 import { operationRoutes } from './routes/operations.js';
+import { runStreamRoute, type StreamLimits } from './routes/run-stream.js';
 import { runRoutes } from './routes/runs.js';
 import { validatorCompiler } from './validation.js';
 import { Waiters } from './waiters.js';
@@ -66,6 +70,7 @@ export interface AppDeps {
   readonly tracing?: Tracing;
   /** Without it callbacks are refused. */
   readonly callbacks?: CallbackOptions;
+  readonly streams?: StreamLimits;
   readonly ceilings?: LimitCeilings;
   /** What the nodes have; default the seccomp engine. */
   readonly engines?: readonly Engine[];
@@ -75,6 +80,8 @@ const NO_CALLBACKS = 'this service signs no callbacks: SANDPIPER_CALLBACK_SECRET
 
 /** A client that sends its request more slowly than this is cut off. */
 const REQUEST_TIMEOUT_MS = 120_000;
+
+const DEFAULT_STREAMS: StreamLimits = { all: 1000, perTenant: 1000 };
 
 /** The HTTP API as a fastify instance that is not listening yet. */
 export async function buildApp(deps: AppDeps): Promise<App> {
@@ -101,6 +108,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   await describeApi(app);
   authenticate(app, context.keys, context.gate, deps.auth);
   runRoutes(app, context);
+  await runStreamRoute(app, context, deps.streams ?? DEFAULT_STREAMS);
   batchRoutes(app, context);
   batchStreamRoutes(app, context);
   await app.register((plugin: App, _options, done) => {
@@ -170,6 +178,8 @@ function makeContext(deps: AppDeps): Context {
     deadLetters,
     tenants: new TenantStore(redis),
     keys: new ApiKeyStore(redis),
+    live: new LiveStore(redis),
+    hints: new LiveHints(deps.subscriber),
     queue,
     gate,
     admission,
@@ -221,6 +231,7 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
   const subscription = subscribeEvents(deps.subscriber, {
     onFinished(event) {
       waiters.wake(event.runId);
+      waiters.wake(liveFollowersOf(event.runId));
       if (event.batchId !== '') waiters.wake(followersOf(event.batchId));
       if (event.batchDone) waiters.wake(event.batchId);
       dispatcher.wake();

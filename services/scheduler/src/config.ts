@@ -24,6 +24,8 @@ const configSchema = z.object({
   SANDPIPER_BODY_LIMIT: integer(1024, 1024 ** 3).default(96 * 1024 * 1024),
   /** Largest batch that comes line by line, bytes. */
   SANDPIPER_BATCH_LIMIT: integer(1024, 16 * 1024 ** 3).default(512 * 1024 * 1024),
+  /** Connections that follow runs at most; where keys are asked for, one tenant gets half of them. */
+  SANDPIPER_MAX_STREAMS: integer(1, 100_000).default(1_000),
   /** Submissions are refused with 429 while this many runs wait. */
   SANDPIPER_MAX_QUEUE: integer(1, 10_000_000).default(100_000),
   /** How long ended runs are kept, seconds. */

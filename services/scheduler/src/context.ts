@@ -3,6 +3,8 @@ import type {
   Backlog,
   BatchStore,
   DeadLetterStore,
+  LiveHints,
+  LiveStore,
   NodeRegistry,
   RunStore,
   TenantStore,
@@ -29,6 +31,9 @@ export interface Context {
   readonly deadLetters: DeadLetterStore;
   readonly tenants: TenantStore;
   readonly keys: ApiKeyStore;
+  readonly live: LiveStore;
+  /** Of live runs, on the connection for pub/sub. */
+  readonly hints: LiveHints;
   readonly queue: Queue<RunJob>;
   readonly gate: RedisGate;
   readonly admission: Admission;

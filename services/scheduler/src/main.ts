@@ -35,6 +35,10 @@ async function main(): Promise<void> {
     auth,
     tracing,
     ...callbacksOf(config, settings),
+    streams: {
+      all: config.SANDPIPER_MAX_STREAMS,
+      perTenant: auth.on ? Math.ceil(config.SANDPIPER_MAX_STREAMS / 2) : config.SANDPIPER_MAX_STREAMS,
+    },
     ceilings: ceilings(config),
     engines: config.SANDPIPER_ENGINES,
   });

@@ -27,8 +27,10 @@ const STATUS = {
   'body-too-large': 413,
   'batch-too-large': 413,
   'unsupported-media-type': 415,
+  'upgrade-required': 426,
   'queue-full': 429,
   'quota-exceeded': 429,
+  'too-many-streams': 429,
   'internal-error': 500,
   'store-unavailable': 503,
 } as const;
@@ -61,7 +63,8 @@ const FASTIFY_CODES: Readonly<Record<string, [ProblemCode, string]>> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: ['bad-request', 'the body is empty'],
 };
 
-function toProblem(error: FastifyError | Problem, log: Logger): Problem {
+/** What the caller is told of an error; one that is ours is logged. */
+export function explain(error: FastifyError | Problem, log: Logger): Problem {
   if (error instanceof Problem) return error;
   const known = FASTIFY_CODES[error.code];
   if (known !== undefined) return new Problem(...known);
@@ -76,7 +79,7 @@ const firstLine = (text: string): string => text.split('\n', 1)[0] ?? text;
 /** Answers with the error's JSON: never a stack, never a text of a library beyond one line. */
 export function problemHandler(log: Logger) {
   return (error: FastifyError | Problem, _request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const problem = toProblem(error, log);
+    const problem = explain(error, log);
     const { path, retryAfterSeconds } = problem.details;
     if (problem.code === 'unauthenticated') void reply.header('WWW-Authenticate', 'Bearer realm="sandpiper"');
     if (retryAfterSeconds !== undefined) void reply.header('Retry-After', String(retryAfterSeconds));

@@ -1,9 +1,18 @@
 import type { RunRequest, RunResult } from '@sandpiper/contracts';
+import type { LiveStreams } from '@sandpiper/controller';
 
 /** What a node needs of a cell. The real one is the controller's; tests bring their own. */
 export interface CellLike {
-  /** Rejects only for what is not the program's doing: the run is then tried elsewhere. */
-  run(job: { id: string; request: RunRequest; attempt: number }): Promise<RunResult>;
+  /**
+   * Rejects only for what is not the program's doing: the run is then tried elsewhere.
+   * @param streams of a live run
+   */
+  run(
+    job: { id: string; request: RunRequest; attempt: number },
+    streams?: LiveStreams | null,
+  ): Promise<RunResult>;
+  /** Sends the program SIGINT, if it is the one that runs here. */
+  interrupt(runId: string): void;
   /** Kills the guest; `run` then resolves with the status `cancelled`. */
   cancel(runId: string): void;
   close(): Promise<void>;

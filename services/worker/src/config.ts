@@ -41,6 +41,8 @@ const configSchema = z
     SANDPIPER_PORT: integer(0, 65_535).default(0),
     /** How long a drain lets runs go on, milliseconds. */
     SANDPIPER_GRACE_MS: integer(0, 3_600_000).default(20_000),
+    /** How long a live run waits for input while nobody is there who could give it some, milliseconds; then it ends. */
+    SANDPIPER_ORPHAN_MS: integer(100, 7_200_000).default(60_000),
     SANDPIPER_LOCK_MS: integer(500, 600_000).default(10_000),
     SANDPIPER_STALLED_INTERVAL_MS: integer(100, 600_000).default(3_000),
     SANDPIPER_RETENTION_SECONDS: integer(1, 366 * 86_400).default(DEFAULT_RETENTION_SECONDS),

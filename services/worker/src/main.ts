@@ -63,6 +63,7 @@ async function main(): Promise<void> {
       tracing,
       log,
       graceMs: config.SANDPIPER_GRACE_MS,
+      orphanMs: config.SANDPIPER_ORPHAN_MS,
       lockMs: config.SANDPIPER_LOCK_MS,
       stalledIntervalMs: config.SANDPIPER_STALLED_INTERVAL_MS,
       retention: {

@@ -10,6 +10,8 @@ import { type Engine, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
 import {
   connectPatient,
   connectSubscriber,
+  LiveHints,
+  LiveStore,
   NodeRegistry,
   onTrouble,
   QUEUE_PREFIX,
@@ -32,6 +34,7 @@ import type { Redis } from 'ioredis';
 import type { CellFactory } from './cell-like.js';
 import { CELL_STATES, Cells } from './cells.js';
 import { inspectNode } from './inspect-node.js';
+import { LiveRuns } from './live-run.js';
 import { NodeReporter } from './node-reporter.js';
 import { nodeLifecycle, type NodeEffect, type NodeEvent, type NodeState } from './lifecycles/node.js';
 import { RunProcessor } from './run-processor.js';
@@ -55,6 +58,8 @@ export interface NodeOptions extends Partial<RestartPolicy> {
   readonly stalledIntervalMs?: number;
   /** Of back-offs, of the grace and of what is handed back. */
   readonly clock?: Clock;
+  /** How long a live run waits for input while nobody is there who could give it some, milliseconds. */
+  readonly orphanMs?: number;
 }
 
 /** Five deaths of a cell within a minute are too many: three are what one poison run may cost. */
@@ -113,8 +118,14 @@ export class WorkerNode {
       inspect,
       onChange: () => this.cellsChanged(),
     });
+    const live = new LiveRuns({
+      store: new LiveStore(this.connections.commands),
+      hints: new LiveHints(this.connections.subscriber),
+      log,
+      ...(options.orphanMs === undefined ? {} : { orphanMs: options.orphanMs }),
+    });
     this.processor = new RunProcessor({
-      ...{ node: name, store, cells: this.cells, metrics, log, clock, inspect },
+      ...{ node: name, store, cells: this.cells, live, metrics, log, clock, inspect },
       tracing: options.tracing ?? NO_TRACING,
     });
     this.actor = new LifecycleActor<NodeState, NodeEvent, NodeEffect>({

@@ -6,6 +6,7 @@ import type { Logger, NodeMetrics, Tracing } from '@sandpiper/telemetry';
 import type { Lease } from './cell-actor.js';
 import type { Cells } from './cells.js';
 import type { Breakage, Interruption, Outcome } from './lifecycles/run.js';
+import type { LiveRuns } from './live-run.js';
 import { RunActor, type RunWork } from './run-actor.js';
 import { RunRecord } from './run-record.js';
 
@@ -20,6 +21,7 @@ export interface RunProcessorOptions {
   readonly node: string;
   readonly store: RunStore;
   readonly cells: Cells;
+  readonly live: LiveRuns;
   readonly metrics: NodeMetrics;
   readonly tracing: Tracing;
   readonly log: Logger;
@@ -160,12 +162,19 @@ export class RunProcessor {
   }
 
   private async execute(lease: Lease, job: Attempt): Promise<RunResult> {
+    const { cell } = lease;
+    const { live } = this.options;
+    const interrupt = (): void => cell.interrupt(job.id);
+    const streams = job.request.live === true ? live.begin(job.id, job.attempt, interrupt) : null;
     try {
-      return await lease.cell.run(job);
+      return await cell.run(job, streams);
     } catch (error) {
       const place = { runId: job.id, attempt: job.attempt, cell: lease.cellId };
       this.options.log.error({ err: error, ...place }, 'an attempt failed inside the sandbox');
       throw error;
+    } finally {
+      // Before the result: whoever sees that the run is done finds all of its output.
+      await streams?.end();
     }
   }
 

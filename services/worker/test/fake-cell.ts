@@ -32,6 +32,8 @@ export class FakeCell implements CellLike {
     return { ...base, status, stdout: job.request.source ?? '' };
   }
 
+  interrupt(): void {}
+
   cancel(): void {
     this.kill?.('cancelled');
   }

@@ -1,5 +1,6 @@
 import { CANCEL_CHANNEL, EVENTS_CHANNEL, KEYS, PREFIXES } from '../keys.js';
 import { Script } from '../script.js';
+import { LIVE_KEPT_SECONDS } from './live.js';
 import { ACTIVATE, FORGET_OLDEST, SETTINGS } from './lua.js';
 
 /**
@@ -131,7 +132,7 @@ export const FINISH = new Script(
   `#!lua flags=allow-oom
 ${ACTIVATE}${FORGET_OLDEST}
 local id = ARGV[5]
-local run = redis.call('HMGET', KEYS[1], 'tenant', 'engine', 'counted', 'callback', 'state', 'attempt')
+local run = redis.call('HMGET', KEYS[1], 'tenant', 'engine', 'counted', 'callback', 'state', 'attempt', 'live')
 local tenant, state = run[1], run[5]
 if not state then return 'missing' end
 if state == 'done' then return 'done' end
@@ -161,6 +162,10 @@ redis.call('HINCRBY', '${KEYS.finished}', ARGV[3] .. '|' .. run[2], 1)
 if run[4] and run[4] ~= '' then
   local time = redis.call('TIME')
   redis.call('ZADD', '${KEYS.callbacks}', time[1] .. string.sub('000000' .. time[2], -6, -4), id)
+end
+if run[7] then
+  local live = '${PREFIXES.live}' .. id
+  for _, key in ipairs({live, live .. ':out', live .. ':in'}) do redis.call('EXPIRE', key, ${LIVE_KEPT_SECONDS}) end
 end
 local batchDone = '0'
 local total = ARGV[6] ~= '-' and redis.call('HGET', KEYS[2], 'total')

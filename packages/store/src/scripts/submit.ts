@@ -6,7 +6,8 @@ import { ACTIVATE, PLACES, ROOM, SETTINGS } from './lua.js';
  * Takes a run in: idempotency key, room, the run and its place in the backlog in one step, so that there is nothing half
  * done. KEYS: run, idempotency key (any key of ours when there is none). ARGV: id, tenant, priority, request, engine,
  * limits, submitted, has key ('1' or '0'), fingerprint, most in all backlogs, seconds that the key is kept, callback,
- * trace. Returns {verdict, detail}: accepted, same or different with the id; queue-full or tenant-full with a count.
+ * trace, '1' for a live run. Returns {verdict, detail}: accepted, same or different with the id; queue-full or tenant-full
+ * with a count.
  */
 export const SUBMIT_RUN = new Script(
   'sandpiperSubmitRun',
@@ -25,6 +26,7 @@ if ARGV[8] == '1' then redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. ARGV[9], 'EX
 redis.call('HSET', KEYS[1], 'state', 'queued', 'attempt', '0', 'deaths', '0', 'batch', '', 'tenant', ARGV[2],
   'priority', ARGV[3], 'request', ARGV[4], 'engine', ARGV[5], 'limits', ARGV[6], 'submitted', ARGV[7],
   'callback', ARGV[12], 'trace', ARGV[13])
+if ARGV[14] == '1' then redis.call('HSET', KEYS[1], 'live', '1') end
 redis.call('ZADD', '${PREFIXES.backlog}' .. ARGV[2], places(1)(ARGV[3]), ARGV[1])
 redis.call('INCR', '${KEYS.backlogs}')
 activate(ARGV[2])

@@ -1,0 +1,174 @@
+import { LIVE_BOUNDS } from '@sandpiper/contracts';
+import { Script } from '../script.js';
+
+/**
+ * The streams of a live run. Fields of the hash: fed (bytes of input that are here), consumed (bytes that the program has
+ * taken, by its furthest attempt), wanted (it has asked for some), ended (no more may come), interrupts (a counter).
+ *
+ * An entry's id says where it ends: `0-BYTES` in the input, `ATTEMPT-BYTES` in the output, stdout and stderr counted
+ * together. So Redis itself refuses what was sent twice (a client that reconnects sends again what had no answer), and
+ * what a node writes that has lost its run to another. Each change is published on the channel of the stream's name:
+ * a hint to read again, never the only copy.
+ */
+
+/** What is kept of them after the end, seconds; the result holds all output too. */
+export const LIVE_KEPT_SECONDS = 600;
+
+/** When nothing was heard of them for so long they leave anyhow, seconds: a week. */
+const LIVE_IDLE_SECONDS = 7 * 24 * 3600;
+
+/**
+ * An attempt begins: the output of those before it leaves. KEYS: run, hash, out. ARGV: attempt. Returns how often it was
+ * interrupted before, or -1 when the attempt is not the current one.
+ */
+export const BEGIN_LIVE = new Script(
+  'sandpiperBeginLive',
+  3,
+  `#!lua flags=allow-oom
+if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return -1 end
+local added = redis.pcall('XADD', KEYS[3], ARGV[1] .. '-0', 'b', '')
+if type(added) ~= 'table' then redis.call('XTRIM', KEYS[3], 'MINID', ARGV[1] .. '-0') end
+redis.call('EXPIRE', KEYS[3], ${LIVE_IDLE_SECONDS})
+redis.call('PUBLISH', KEYS[3], '')
+return tonumber(redis.call('HGET', KEYS[2], 'interrupts') or '0')
+`,
+);
+
+/**
+ * The program has written. KEYS: run, out. ARGV: attempt, bytes altogether with these, then 'o' or 'e' and the bytes, as
+ * often as it changed between the two. Returns 1; 0 when the attempt is not the current one.
+ */
+export const APPEND_OUTPUT = new Script(
+  'sandpiperAppendOutput',
+  2,
+  `
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
+if run[1] ~= 'running' or run[2] ~= ARGV[1] then return 0 end
+local added = redis.pcall('XADD', KEYS[2], ARGV[1] .. '-' .. ARGV[2], unpack(ARGV, 3))
+if type(added) == 'table' and added.err then
+  -- It is there already, and its answer was lost.
+  if string.find(added.err, 'equal or smaller', 1, true) then return 1 end
+  return added
+end
+redis.call('EXPIRE', KEYS[2], ${LIVE_IDLE_SECONDS})
+redis.call('PUBLISH', KEYS[2], '')
+return 1
+`,
+);
+
+/**
+ * What followers see, in one step: once a run is done, all of its output is there. KEYS: run, hash, out. ARGV: id after
+ * which entries are read, how many. Returns {state, attempt, live, fed, consumed, wanted, ended, entries}, or false.
+ */
+export const LOOK_LIVE = new Script(
+  'sandpiperLookLive',
+  3,
+  `
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'live')
+if not run[1] then return false end
+local live = redis.call('HMGET', KEYS[2], 'fed', 'consumed', 'wanted', 'ended')
+local entries = redis.call('XRANGE', KEYS[3], ARGV[1], '+', 'COUNT', ARGV[2])
+return {run[1], run[2], run[3] or '0', live[1] or '0', live[2] or '0', live[3] or '0', live[4] or '0', entries}
+`,
+);
+
+/**
+ * Somebody feeds the run. KEYS: run, hash, in, out. ARGV: where the bytes stand in the input, or '' for its end; the
+ * bytes; '1' when nothing comes after them. What is there already is left out. Returns {verdict, bytes that are here}:
+ * ok, missing, done, not-live, gap (they begin behind what is here), ended, too-large or too-fast.
+ */
+export const FEED_INPUT = new Script(
+  'sandpiperFeedInput',
+  4,
+  `
+local run = redis.call('HMGET', KEYS[1], 'state', 'live')
+if not run[1] then return {'missing', '0'} end
+local live = redis.call('HMGET', KEYS[2], 'fed', 'consumed', 'ended')
+local fed = tonumber(live[1] or '0')
+local function answer(verdict) return {verdict, string.format('%.0f', fed)} end
+if run[2] ~= '1' then return answer('not-live') end
+if run[1] == 'done' then return answer('done') end
+local data = ARGV[2]
+if ARGV[1] ~= '' then
+  local at = tonumber(ARGV[1])
+  if at > fed then return answer('gap') end
+  data = string.sub(data, fed - at + 1)
+end
+if #data > 0 then
+  if live[3] then return answer('ended') end
+  if fed + #data > ${LIVE_BOUNDS.input} then return answer('too-large') end
+  if fed + #data > tonumber(live[2] or '0') + ${LIVE_BOUNDS.window} then return answer('too-fast') end
+  redis.call('XADD', KEYS[3], '0-' .. string.format('%.0f', fed + #data), 'd', data)
+  fed = fed + #data
+  redis.call('HSET', KEYS[2], 'fed', string.format('%.0f', fed))
+end
+if ARGV[3] == '1' then redis.call('HSET', KEYS[2], 'ended', '1') end
+redis.call('EXPIRE', KEYS[2], ${LIVE_IDLE_SECONDS})
+redis.call('EXPIRE', KEYS[3], ${LIVE_IDLE_SECONDS})
+redis.call('PUBLISH', KEYS[3], '')
+redis.call('PUBLISH', KEYS[4], '')
+return answer('ok')
+`,
+);
+
+/**
+ * What the node of a run sees, and tells. KEYS: run, hash, in, out, feeder. ARGV: attempt, bytes of the input that the
+ * program has, '1' when it waits for more, how many entries to read at most (0: none). Returns {interrupts, ended, fed,
+ * whether somebody is there who may feed it, entries}, or false when the attempt is not the current one.
+ */
+export const TAKE_INPUT = new Script(
+  'sandpiperTakeInput',
+  5,
+  `#!lua flags=allow-oom
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
+if run[1] ~= 'running' or run[2] ~= ARGV[1] then return false end
+local live = redis.call('HMGET', KEYS[2], 'fed', 'consumed', 'wanted', 'ended', 'interrupts')
+local news = false
+if tonumber(ARGV[2]) > tonumber(live[2] or '0') then
+  redis.call('HSET', KEYS[2], 'consumed', ARGV[2])
+  news = true
+end
+if ARGV[3] == '1' and not live[3] then
+  redis.call('HSET', KEYS[2], 'wanted', '1')
+  news = true
+end
+if news then
+  redis.call('EXPIRE', KEYS[2], ${LIVE_IDLE_SECONDS})
+  redis.call('PUBLISH', KEYS[4], '')
+end
+local entries = {}
+if ARGV[4] ~= '0' then entries = redis.call('XRANGE', KEYS[3], '(0-' .. ARGV[2], '+', 'COUNT', ARGV[4]) end
+return {live[5] or '0', live[4] or '0', live[1] or '0', redis.call('EXISTS', KEYS[5]), entries}
+`,
+);
+
+/**
+ * Nobody is there who could feed the run any more: its input ends. KEYS: hash, in, out, feeder. ARGV: bytes that the
+ * program has; what came meanwhile is not cut off. Returns 1 when it was ended.
+ */
+export const ORPHAN_INPUT = new Script(
+  'sandpiperOrphanInput',
+  4,
+  `#!lua flags=allow-oom
+if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
+if tonumber(redis.call('HGET', KEYS[1], 'fed') or '0') > tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'ended', '1')
+redis.call('EXPIRE', KEYS[1], ${LIVE_IDLE_SECONDS})
+redis.call('PUBLISH', KEYS[2], '')
+redis.call('PUBLISH', KEYS[3], '')
+return 1
+`,
+);
+
+/** Ctrl-C for a run that runs. KEYS: run, hash, in. Returns 1 when there is one. */
+export const INTERRUPT_LIVE = new Script(
+  'sandpiperInterruptLive',
+  3,
+  `#!lua flags=allow-oom
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
+redis.call('HINCRBY', KEYS[2], 'interrupts', 1)
+redis.call('EXPIRE', KEYS[2], ${LIVE_IDLE_SECONDS})
+redis.call('PUBLISH', KEYS[3], '')
+return 1
+`,
+);

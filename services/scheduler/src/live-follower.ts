@@ -1,0 +1,161 @@
+import {
+  decodeBytes,
+  encodeBytes,
+  formatCursor,
+  LIVE_BOUNDS,
+  type LiveCursor,
+  type LiveServerMessage,
+  type RunResult,
+} from '@sandpiper/contracts';
+import {
+  type LiveEntry,
+  type LiveHints,
+  liveOutputKey,
+  type LiveStore,
+  type LiveStream,
+  type LiveView,
+  type RunStore,
+} from '@sandpiper/store';
+import { notFound } from './problems.js';
+import type { RedisGate } from './redis-gate.js';
+import type { Waiters } from './waiters.js';
+
+/** Entries that are read in one go: at most a megabyte of output. */
+const READ_AT_ONCE = 16;
+
+/** Without a hint it is read so often, seconds: one that was lost costs time, never output. */
+const READ_ANYHOW_SECONDS = 10;
+
+/** Whoever follows a run is woken by this name. */
+export const liveFollowersOf = (runId: string): string => `live ${runId}`;
+
+export interface LiveFollowerDeps {
+  readonly store: RunStore;
+  readonly live: LiveStore;
+  readonly hints: LiveHints;
+  readonly waiters: Waiters;
+  readonly gate: RedisGate;
+}
+
+/**
+ * A run as it goes on, from its state to its result. All output of the attempt whose result it is comes before the
+ * result: what the streams do not hold (any more) is taken from there. Reads only as fast as it is asked, so a slow
+ * client costs no memory. Ends without a result when the signal aborts or the service stops.
+ * @param from where an earlier connection was
+ */
+export async function* followLive(
+  deps: LiveFollowerDeps,
+  id: string,
+  from: LiveCursor | null,
+  signal: AbortSignal,
+): AsyncGenerator<LiveServerMessage> {
+  const { hints, waiters } = deps;
+  const key = liveFollowersOf(id);
+  const unfollow = hints.follow(liveOutputKey(id), () => waiters.wake(key));
+  try {
+    yield* new LiveFollower(deps, id, from).messages(signal);
+  } finally {
+    unfollow();
+  }
+}
+
+class LiveFollower {
+  private cursor: LiveCursor;
+  /** The state as it was told last. */
+  private told = '';
+
+  constructor(
+    private readonly deps: LiveFollowerDeps,
+    private readonly id: string,
+    from: LiveCursor | null,
+  ) {
+    this.cursor = from ?? { attempt: 0, stdout: 0, stderr: 0 };
+  }
+
+  async *messages(signal: AbortSignal): AsyncGenerator<LiveServerMessage> {
+    const { waiters } = this.deps;
+    for (;;) {
+      const view = await this.news(signal);
+      if (signal.aborted || waiters.isClosed) return;
+      yield* this.stateOf(view);
+      for (const entry of view.entries) yield* this.entry(entry);
+      if (view.state === 'done' && view.entries.length < READ_AT_ONCE) {
+        yield* this.end();
+        return;
+      }
+    }
+  }
+
+  /** Waits until something is new, or for a while. */
+  private async news(signal: AbortSignal): Promise<LiveView> {
+    const { live, gate, waiters } = this.deps;
+    const read = () => gate.run(() => live.look(this.id, afterOf(this.cursor), READ_AT_ONCE));
+    const isNews = (view: LiveView | null): boolean =>
+      view === null || view.entries.length > 0 || view.state === 'done' || factsOf(view) !== this.told;
+    const view = await waiters.until(liveFollowersOf(this.id), READ_ANYHOW_SECONDS, signal, read, isNews);
+    // Its result has expired while it was followed.
+    if (view === null) throw notFound('run');
+    return view;
+  }
+
+  private *stateOf(view: LiveView): Generator<LiveServerMessage> {
+    const facts = factsOf(view);
+    if (facts === this.told) return;
+    this.told = facts;
+    yield { type: 'state', state: view.state, attempt: view.attempt, input: view.input };
+  }
+
+  private *entry({ attempt, end, pieces }: LiveEntry): Generator<LiveServerMessage> {
+    yield* this.attempt(attempt);
+    const bytes = pieces.reduce((sum, { data }) => sum + data.length, 0);
+    // A cursor may stand inside of an entry.
+    let skip = this.cursor.stdout + this.cursor.stderr - (end - bytes);
+    for (const { stream, data } of pieces) {
+      const known = Math.min(Math.max(skip, 0), data.length);
+      skip -= known;
+      if (known < data.length) yield this.output(stream, data.subarray(known));
+    }
+  }
+
+  private async *end(): AsyncGenerator<LiveServerMessage> {
+    const { store, gate } = this.deps;
+    const run = await gate.run(() => store.runState(this.id));
+    if (run?.result == null) throw notFound('run');
+    const { stdout, stdoutBase64, stderr, stderrBase64, outputs: _files, ...result } = run.result;
+    yield* this.attempt(result.attempt);
+    if (this.cursor.attempt === result.attempt) {
+      yield* this.rest('stdout', decodeBytes(stdout, stdoutBase64));
+      yield* this.rest('stderr', decodeBytes(stderr, stderrBase64));
+    }
+    yield { type: 'result', result: result satisfies Partial<RunResult>, cursor: formatCursor(this.cursor) };
+  }
+
+  /** What the result holds of a stream and was not told. */
+  private *rest(stream: LiveStream, all: Buffer): Generator<LiveServerMessage> {
+    for (let at = this.cursor[stream]; at < all.length; at += LIVE_BOUNDS.chunk) {
+      yield this.output(stream, all.subarray(at, at + LIVE_BOUNDS.chunk));
+    }
+  }
+
+  /** What follows is of that attempt. */
+  private *attempt(attempt: number): Generator<LiveServerMessage> {
+    const before = this.cursor.attempt;
+    if (attempt <= before) return;
+    this.cursor = { attempt, stdout: 0, stderr: 0 };
+    if (before > 0) yield { type: 'restart', attempt, cursor: formatCursor(this.cursor) };
+  }
+
+  private output(stream: LiveStream, data: Buffer): LiveServerMessage {
+    this.cursor = { ...this.cursor, [stream]: this.cursor[stream] + data.length };
+    const encoded = encodeBytes(data);
+    const bytes = 'text' in encoded ? { data: encoded.text } : { dataBase64: encoded.base64 };
+    return { type: 'output', stream, ...bytes, cursor: formatCursor(this.cursor) };
+  }
+}
+
+const afterOf = ({ attempt, stdout, stderr }: LiveCursor): { attempt: number; end: number } => ({
+  attempt,
+  end: stdout + stderr,
+});
+
+const factsOf = ({ state, attempt, input }: LiveView): string => JSON.stringify([state, attempt, input]);

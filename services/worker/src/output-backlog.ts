@@ -1,0 +1,87 @@
+import type { LivePiece, LiveStream } from '@sandpiper/store';
+
+/** Pieces of one entry. Above that many the order between the two streams is given up for what waits. */
+export const MAX_PIECES = 1000;
+
+interface Stretch {
+  readonly stream: LiveStream;
+  buffer: Buffer;
+  length: number;
+}
+
+/**
+ * Output that waits to be sent, in the order in which it was written. It holds what the output limit of the run lets
+ * through, at most twice that; not an object for each write, for a program can write single bytes to both streams in
+ * turn, by the million.
+ */
+export class OutputBacklog {
+  private stretches: Stretch[] = [];
+  private waiting = 0;
+  /** One stretch of each stream at most, until nothing waits any more. */
+  private isSorted = false;
+
+  /** Bytes that wait. */
+  get bytes(): number {
+    return this.waiting;
+  }
+
+  add(stream: LiveStream, data: Uint8Array): void {
+    if (data.length === 0) return;
+    append(this.stretchOf(stream), data);
+    this.waiting += data.length;
+  }
+
+  /** The first bytes that wait, at most that many. */
+  take(most: number): LivePiece[] {
+    const pieces: LivePiece[] = [];
+    let left = most;
+    while (left > 0) {
+      const first = this.stretches[0];
+      if (first === undefined) break;
+      const data = first.buffer.subarray(0, Math.min(first.length, left));
+      pieces.push({ stream: first.stream, data });
+      left -= data.length;
+      if (data.length === first.length) this.stretches.shift();
+      else {
+        first.buffer = first.buffer.subarray(data.length);
+        first.length -= data.length;
+      }
+    }
+    if (this.stretches.length === 0) this.isSorted = false;
+    this.waiting -= most - left;
+    return pieces;
+  }
+
+  /** The one to go on with. */
+  private stretchOf(stream: LiveStream): Stretch {
+    const last = this.stretches.at(-1);
+    if (last?.stream === stream) return last;
+    if (this.stretches.length >= MAX_PIECES) this.sort();
+    const earlier = this.isSorted ? this.stretches.find((stretch) => stretch.stream === stream) : undefined;
+    if (earlier !== undefined) return earlier;
+    const stretch = { stream, buffer: Buffer.allocUnsafe(64), length: 0 };
+    this.stretches.push(stretch);
+    return stretch;
+  }
+
+  private sort(): void {
+    const sorted = (['stdout', 'stderr'] as const).map((stream) => {
+      const parts = this.stretches.filter((stretch) => stretch.stream === stream);
+      const buffer = Buffer.concat(parts.map((part) => part.buffer.subarray(0, part.length)));
+      return { stream, buffer, length: buffer.length };
+    });
+    this.stretches = sorted;
+    this.isSorted = true;
+  }
+}
+
+function append(stretch: Stretch, data: Uint8Array): void {
+  const needed = stretch.length + data.length;
+  if (needed > stretch.buffer.length) {
+    const grown = Buffer.allocUnsafe(Math.max(needed, 2 * stretch.length));
+    stretch.buffer.copy(grown, 0, 0, stretch.length);
+    stretch.buffer = grown;
+  }
+  stretch.buffer.set(data, stretch.length);
+  stretch.length += data.length;
+}
