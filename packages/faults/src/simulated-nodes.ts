@@ -26,6 +26,8 @@ class FreeCell implements CellLike {
     return Promise.resolve({ ...syntheticResult({ ...facts, status: 'cancelled' }), status: 'ok' });
   }
 
+  interrupt(): void {}
+
   cancel(): void {
     // What takes no time cannot be cancelled.
   }

@@ -5,8 +5,8 @@ import { type Claim, MAX_DEATHS, MAX_STRAYS, syntheticResult, type RunStore } fr
 import type { Logger, NodeMetrics, Tracing } from '@sandpiper/telemetry';
 import type { Lease } from './cell-actor.js';
 import type { Cells } from './cells.js';
-import type { LiveRuns } from './live-run.js';
 import type { Breakage, Interruption, Outcome } from './lifecycles/run.js';
+import type { LiveRuns } from './live-run.js';
 import { RunActor, type RunWork } from './run-actor.js';
 import { RunRecord } from './run-record.js';
 
@@ -162,10 +162,10 @@ export class RunProcessor {
   }
 
   private async execute(lease: Lease, job: Attempt): Promise<RunResult> {
-    const { id, request, attempt } = job;
     const { cell } = lease;
-    const streams =
-      request.live === true ? this.options.live.begin(id, attempt, () => cell.interrupt(id)) : null;
+    const { live } = this.options;
+    const interrupt = (): void => cell.interrupt(job.id);
+    const streams = job.request.live === true ? live.begin(job.id, job.attempt, interrupt) : null;
     try {
       return await cell.run(job, streams);
     } catch (error) {

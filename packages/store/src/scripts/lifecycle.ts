@@ -167,6 +167,10 @@ if run[4] and run[4] ~= '' then
   local time = redis.call('TIME')
   redis.call('ZADD', '${KEYS.callbacks}', time[1] .. string.sub('000000' .. time[2], -6, -4), id)
 end
+if run[7] then
+  local live = '${PREFIXES.live}' .. id
+  for _, key in ipairs({live, live .. ':out', live .. ':in'}) do redis.call('EXPIRE', key, ${LIVE_KEPT_SECONDS}) end
+end
 local batchDone = '0'
 local total = ARGV[6] ~= '-' and redis.call('HGET', KEYS[2], 'total')
 if total then

@@ -2,8 +2,8 @@ import { KEYS, PREFIXES } from '../keys.js';
 
 /**
  * What the scripts share. Fields of a run: state (queued, running, done), attempt, deaths, tenant, batch, priority,
- * submitted, engine, limits, request, callback, trace, live, counted, cancel, node, cell, claim, result; `blamed:N` where
- * the end of attempt N counts as a death, strays.
+ * submitted, engine, limits, request, callback, trace, live, counted, cancel, node, cell, claim, result; `blamed:N` where the
+ * end of attempt N counts as a death, strays.
  *
  * Scores are written out in full: as a number alone, Redis would take fourteen digits of them.
  */
