@@ -99,12 +99,13 @@ function jobOf(options: InteractOptions): GuestJob {
 
 /** A person at a prompt takes time; what it may use of the machine is limited by memory as ever. */
 function longestSession() {
-  const { cpuMs, wallMs, syscalls, outputBytes } = limitsSchema.shape;
+  const { cpuMs, wallMs, syscalls, controllerCpuMs, outputBytes } = limitsSchema.shape;
   const most = (schema: { maxValue: number | null }) => schema.maxValue ?? Number.MAX_SAFE_INTEGER;
   return {
     cpuMs: most(cpuMs),
     wallMs: most(wallMs),
     syscalls: most(syscalls),
+    controllerCpuMs: most(controllerCpuMs),
     outputBytes: most(outputBytes),
   };
 }

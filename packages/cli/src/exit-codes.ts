@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { RunResult } from '@sandpiper/contracts';
+import { CONTROLLER_CPU_MESSAGE, type RunResult } from '@sandpiper/contracts';
 import { escapeForTerminal } from './escape.js';
 
 export const EXIT = {
@@ -53,7 +53,9 @@ export function endingLine(result: Pick<RunResult, 'status' | 'message' | 'limit
     case 'disk-limit':
       return `disk-limit: the program wrote more than ${mebibytes(limits.diskBytes)} of files`;
     case 'syscall-limit':
-      return `syscall-limit: the program made more than ${limits.syscalls} system calls`;
+      return result.message === CONTROLLER_CPU_MESSAGE
+        ? `syscall-limit: the program's system calls took the sandbox more than ${limits.controllerCpuMs} ms of CPU time`
+        : `syscall-limit: the program made more than ${limits.syscalls} system calls`;
     case 'cancelled':
       return 'cancelled: the run was stopped';
     case 'violation':

@@ -10,13 +10,27 @@ const MIN_OPEN_FILES = 8;
 
 const positive = (max: number) => z.number().int().positive().max(max);
 
+const MAX_CPU_MS = 3_600_000;
+
+/**
+ * What the controller may take for the calls of a program that may have so much CPU time, milliseconds. A usual call costs the
+ * controller what it costs the guest, so a program that makes many of them meets its own limit long before this one.
+ */
+export function controllerCpuFor(cpuMs: number): number {
+  return 2 * cpuMs + 1_000;
+}
+
+/** Why a run ends by `controllerCpuMs`: its status is syscall-limit, as with too many calls. */
+export const CONTROLLER_CPU_MESSAGE =
+  "the program's system calls took the controller more CPU time than its limit";
+
 /**
  * What one run may use. Times in milliseconds, sizes in bytes, the rest are counts.
  * Limits count from the moment the guest opens its program: the interpreter's start-up is not the program's.
  */
 export const limitsSchema = z
   .strictObject({
-    cpuMs: positive(3_600_000).describe('CPU time of the program, milliseconds'),
+    cpuMs: positive(MAX_CPU_MS).describe('CPU time of the program, milliseconds'),
     wallMs: positive(7_200_000).describe('Elapsed time of the program, milliseconds'),
     memoryBytes: z
       .number()
@@ -34,6 +48,9 @@ export const limitsSchema = z
       .max(4096)
       .describe('Descriptors that may be open at once, the standard streams among them'),
     syscalls: positive(1_000_000_000).describe('System calls answered by the controller'),
+    controllerCpuMs: positive(controllerCpuFor(MAX_CPU_MS)).describe(
+      'CPU time of the controller for those calls, milliseconds; by default twice cpuMs and a second more',
+    ),
   })
   .meta({ id: 'Limits' });
 
@@ -48,6 +65,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   files: 10_000,
   openFiles: 256,
   syscalls: 10_000_000,
+  controllerCpuMs: controllerCpuFor(10_000),
 });
 
 /** What a request says of its limits: any of them, the rest are the defaults. */
@@ -56,11 +74,17 @@ export const partialLimitsSchema = limitsSchema.partial().meta({ id: 'LimitsRequ
 /** An absent limit and an undefined one mean the same: the default. */
 export type LimitsRequest = z.infer<typeof partialLimitsSchema>;
 
-/** Fills in the defaults. Wall time, where only CPU time is given, is three times that and two seconds more. */
+/**
+ * Fills in the defaults. Where only CPU time is given, wall time is three times that and two seconds more, and the
+ * controller's what {@link controllerCpuFor} says.
+ */
 export function completeLimits(given: LimitsRequest | undefined, defaults: Limits = DEFAULT_LIMITS): Limits {
   const limits: Limits = { ...defaults, ...dropUndefined(given ?? {}) };
   if (given?.cpuMs !== undefined && given.wallMs === undefined) {
     limits.wallMs = Math.max(defaults.wallMs, 3 * given.cpuMs + 2_000);
+  }
+  if (given?.cpuMs !== undefined && given.controllerCpuMs === undefined) {
+    limits.controllerCpuMs = controllerCpuFor(given.cpuMs);
   }
   return limits;
 }

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { RunResult } from '@sandpiper/contracts';
 import type { GuestEnd, KeeperClient, StartedGuest } from '@sandpiper/guest';
 import { Channel, DescriptorTransport } from '@sandpiper/protocol';
+import { threadCpuNs } from './controller-time.js';
 import { type Engine, engineOf } from './engines.js';
 import { inspectTranslated, STARTUP_MS } from './handshake.js';
 import { demandInterpreterFiles } from './interpreter-files.js';
@@ -81,9 +81,4 @@ function endOf(guest: StartedGuest, keeper: KeeperClient): void {
   keeper.kill();
   keeper.ended();
   guest.close();
-}
-
-/** CPU time of the calling thread, nanoseconds: the first figure of schedstat (Documentation/scheduler/sched-stats). */
-function threadCpuNs(): number {
-  return Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[0]);
 }

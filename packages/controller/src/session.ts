@@ -13,6 +13,7 @@ import {
   VirtualClock,
 } from '@sandpiper/kernel';
 import { type Channel, GuestGoneError, GuestProtocolError, type Signature } from '@sandpiper/protocol';
+import { ControllerTime, ControllerTimeError } from './controller-time.js';
 import { hashSeedOf, SeededBytes } from './determinism.js';
 import type { Engine } from './engines.js';
 import { environmentOf } from './environment.js';
@@ -60,6 +61,7 @@ export class Session {
   #beganAt: number | null = null;
   #errorsCut = false;
   readonly #pressureBefore = hostPressure();
+  readonly #time: ControllerTime;
 
   constructor(
     private readonly job: GuestJob,
@@ -70,6 +72,7 @@ export class Session {
     private readonly warm: WarmGuest | null,
   ) {
     this.#forked = warm?.forked ?? null;
+    this.#time = new ControllerTime(job.limits.controllerCpuMs);
     this.#stdout = this.#output('stdout', 1);
     this.#stderr = this.#output('stderr', 2);
     this.#stdin = this.#input();
@@ -112,6 +115,7 @@ export class Session {
 
   /** Answers calls until the guest has ended or must. */
   serve(channel: Channel): void {
+    channel.whileServing = () => this.#time.check();
     try {
       if (!(this.#forked === null ? greet(channel) : this.#order(this.#forked))) return;
       for (;;) {
@@ -131,6 +135,7 @@ export class Session {
     } catch (error) {
       if (error instanceof GuestProtocolError)
         this.#decisions.violation = `the guest broke the protocol: ${error.message}`;
+      else if (error instanceof ControllerTimeError) this.#decisions.limit = 'controllerCpuMs';
       else if (!(error instanceof GuestGoneError)) throw error;
     }
   }
@@ -258,6 +263,7 @@ export class Session {
   #begin(): void {
     this.#marked = this.keeper.mark(this.job.limits);
     this.#beganAt = performance.now();
+    this.#time.begin();
     // Without its limits the program does not begin: the guest is dead already, or dies of this.
     if (!this.#marked) throw new GuestGoneError();
   }

@@ -1,4 +1,4 @@
-import type { RunStatus } from '@sandpiper/contracts';
+import { CONTROLLER_CPU_MESSAGE, type RunStatus } from '@sandpiper/contracts';
 import { type GuestEnd, NOT_EXECUTED, REFUSED_MEMORY_SIGNAL } from '@sandpiper/guest';
 import type { LimitName } from '@sandpiper/kernel';
 import { constants } from 'node:os';
@@ -35,6 +35,7 @@ const LIMIT_ENDINGS: Record<LimitName, [RunStatus, string]> = {
   files: ['disk-limit', 'the limit of files was reached'],
   openFiles: ['runtime-error', 'the limit of open files was reached'],
   syscalls: ['syscall-limit', 'the limit of system calls was reached'],
+  controllerCpuMs: ['syscall-limit', CONTROLLER_CPU_MESSAGE],
 };
 
 /** Of two names for one number the first is the usual one: SIGABRT, not SIGIOT. */

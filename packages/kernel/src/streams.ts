@@ -81,41 +81,76 @@ export class OutputFile extends Stream {
 /** pipe(7): what fits before a writer would have to wait, bytes. */
 const PIPE_BYTES = 65536;
 
+const NOTHING = Buffer.alloc(0);
+
 /** Bytes on their way within the guest. */
 export class Pipe {
   constructor(readonly ino: number) {}
 
-  bytes: Buffer = Buffer.alloc(0);
+  /** What is on its way lies from start to end. At most twice as long as what a pipe holds: then it rarely has to be moved. */
+  #buffer: Buffer = NOTHING;
+  #start = 0;
+  #end = 0;
   readers = 0;
   writers = 0;
+
+  get #length(): number {
+    return this.#end - this.#start;
+  }
 
   /** Throws EAGAIN where a reader would wait. */
   take(length: number): Buffer {
     const data = this.peek(length);
-    this.bytes = this.bytes.subarray(data.length);
+    this.#start += data.length;
+    if (this.#length === 0) this.#clear();
     return data;
   }
 
   peek(length: number): Buffer {
-    if (this.bytes.length === 0 && this.writers > 0) throw new SyscallError(Errno.EAGAIN);
-    return this.bytes.subarray(0, length);
+    if (this.#length === 0 && this.writers > 0) throw new SyscallError(Errno.EAGAIN);
+    return Buffer.from(this.#buffer.subarray(this.#start, Math.min(this.#end, this.#start + length)));
   }
 
   /** Throws EAGAIN where a writer would wait. */
   put(data: Buffer): number {
     if (this.readers === 0) throw new SyscallError(Errno.EPIPE);
-    const taken = Math.min(data.length, PIPE_BYTES - this.bytes.length);
+    const taken = Math.min(data.length, PIPE_BYTES - this.#length);
     if (taken === 0 && data.length > 0) throw new SyscallError(Errno.EAGAIN);
-    this.bytes = Buffer.concat([this.bytes, data.subarray(0, taken)]);
+    this.#makeRoom(taken);
+    data.copy(this.#buffer, this.#end, 0, taken);
+    this.#end += taken;
     return taken;
   }
 
+  /** A descriptor of an end is closed. What is on its way when nobody is left is lost, and takes no memory any more. */
+  leave(end: 'reader' | 'writer'): void {
+    if (end === 'reader') this.readers--;
+    else this.writers--;
+    if (this.readers === 0 && this.writers === 0) this.#clear();
+  }
+
   pollReader(): number {
-    return (this.bytes.length > 0 ? POLL.IN : 0) | (this.writers === 0 ? POLL.HUP : 0);
+    return (this.#length > 0 ? POLL.IN : 0) | (this.writers === 0 ? POLL.HUP : 0);
   }
 
   pollWriter(): number {
-    return this.readers === 0 ? POLL.ERR : this.bytes.length < PIPE_BYTES ? POLL.OUT : 0;
+    return this.readers === 0 ? POLL.ERR : this.#length < PIPE_BYTES ? POLL.OUT : 0;
+  }
+
+  #makeRoom(size: number): void {
+    if (this.#end + size <= this.#buffer.length) return;
+    const needed = this.#length + size;
+    const next =
+      needed * 2 > this.#buffer.length ? Buffer.allocUnsafeSlow(Math.max(512, needed * 2)) : this.#buffer;
+    this.#buffer.copy(next, 0, this.#start, this.#end);
+    this.#end -= this.#start;
+    this.#start = 0;
+    this.#buffer = next;
+  }
+
+  #clear(): void {
+    this.#start = this.#end = 0;
+    if (this.#buffer.length > 4096) this.#buffer = NOTHING;
   }
 }
 
@@ -148,8 +183,8 @@ export class PipeEnd extends Stream {
   }
 
   override released(): void {
-    if (this.readable) this.pipe.readers--;
-    if (this.writable) this.pipe.writers--;
+    if (this.readable) this.pipe.leave('reader');
+    if (this.writable) this.pipe.leave('writer');
   }
 }
 
@@ -200,11 +235,11 @@ export class SocketEnd extends Stream {
   shutDown(receiving: boolean, sending: boolean): void {
     if (receiving && this.#receives) {
       this.#receives = false;
-      this.incoming.readers--;
+      this.incoming.leave('reader');
     }
     if (sending && this.#sends) {
       this.#sends = false;
-      this.outgoing.writers--;
+      this.outgoing.leave('writer');
     }
   }
 

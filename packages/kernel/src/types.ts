@@ -16,7 +16,14 @@ export interface GuestMemory {
   free(address: number): void;
 }
 
-export type LimitName = 'memoryBytes' | 'outputBytes' | 'diskBytes' | 'files' | 'openFiles' | 'syscalls';
+export type LimitName =
+  | 'memoryBytes'
+  | 'outputBytes'
+  | 'diskBytes'
+  | 'files'
+  | 'openFiles'
+  | 'syscalls'
+  | 'controllerCpuMs';
 
 /** What becomes of a call. */
 export type Outcome =

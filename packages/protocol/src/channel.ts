@@ -54,6 +54,11 @@ export class Channel {
   readonly #outgoing = Buffer.allocUnsafe(BUFFER_BYTES);
   #pending = 0;
   #expectedResult: Signature['result'] | null = null;
+  /**
+   * Called whenever bytes of the guest have come, in the middle of a request or an answer too: a guest that dribbles, and a
+   * call that asks for much of its memory, keep us busy for long. What it throws ends the call.
+   */
+  whileServing: (() => void) | null = null;
 
   constructor(
     private readonly transport: Transport,
@@ -257,11 +262,17 @@ export class Channel {
     this.#incoming.copy(data, 0, this.#start, this.#start + buffered);
     this.#start += buffered;
     for (let at = buffered; at < size; ) {
-      const n = this.transport.read(data, at, size - at);
+      const n = this.#receive(data, at, size - at);
       if (n === 0) throw new GuestGoneError();
       at += n;
     }
     return data;
+  }
+
+  #receive(into: Uint8Array, offset: number, length: number): number {
+    const n = this.transport.read(into, offset, length);
+    this.whileServing?.();
+    return n;
   }
 
   #takeWord(): number {
@@ -280,7 +291,7 @@ export class Channel {
       this.#start = 0;
     }
     while (this.#end - this.#start < size) {
-      const n = this.transport.read(this.#incoming, this.#end, BUFFER_BYTES - this.#end);
+      const n = this.#receive(this.#incoming, this.#end, BUFFER_BYTES - this.#end);
       if (n === 0) {
         if (mayEnd && this.#end === this.#start) return false;
         throw new GuestGoneError();

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
   completeLimits,
+  controllerCpuFor,
   type BatchRequest,
   type Engine,
   type Limits,
@@ -113,6 +114,9 @@ export class Admission {
     for (const name of ['cpuMs', 'wallMs', 'memoryBytes'] as const) {
       limits[name] = Math.min(limits[name], this.options.ceilings[name] ?? Infinity);
     }
+    const { cpuMs } = this.options.ceilings;
+    if (cpuMs !== undefined)
+      limits.controllerCpuMs = Math.min(limits.controllerCpuMs, controllerCpuFor(cpuMs));
     return limits;
   }
 }

@@ -225,7 +225,7 @@ function sendFile(call: Call): number {
   return moved;
 }
 
-/** struct iovec, 16 bytes each; stops at the first that is not moved whole. */
+/** struct iovec, 16 bytes each; stops at the first that is not moved whole. Together they move what one call may. */
 function vector(call: Call, move: (address: number, size: number) => number): number {
   const count = call.int(2);
   if (count < 0 || count > IOV_MAX) throw new SyscallError(Errno.EINVAL);
@@ -238,14 +238,14 @@ function vector(call: Call, move: (address: number, size: number) => number): nu
     if (size === 0) continue;
     let moved: number;
     try {
-      moved = move(address, size);
+      moved = move(address, Math.min(size, MAX_MOVE - total));
     } catch (error) {
       // What was moved before stays moved, and the caller must learn how much.
       if (total > 0 && error instanceof SyscallError) break;
       throw error;
     }
     total += moved;
-    if (moved < size) break;
+    if (moved < size || total >= MAX_MOVE) break;
   }
   return total;
 }

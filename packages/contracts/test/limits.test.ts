@@ -1,0 +1,23 @@
+import { completeLimits, controllerCpuFor, DEFAULT_LIMITS, limitsSchema } from '@sandpiper/contracts';
+import { describe, expect, it } from 'vitest';
+
+describe('limits that a request does not name', () => {
+  it('are the defaults, which the schema takes', () => {
+    expect(completeLimits(undefined)).toEqual(DEFAULT_LIMITS);
+    expect(limitsSchema.parse(DEFAULT_LIMITS)).toEqual(DEFAULT_LIMITS);
+  });
+
+  it('follow the CPU time', () => {
+    expect(completeLimits({ cpuMs: 20_000 })).toMatchObject({ wallMs: 62_000, controllerCpuMs: 41_000 });
+    expect(completeLimits({ cpuMs: 100 })).toMatchObject({ wallMs: 30_000, controllerCpuMs: 1_200 });
+    expect(completeLimits({ cpuMs: 100, wallMs: 500, controllerCpuMs: 50 })).toMatchObject({
+      wallMs: 500,
+      controllerCpuMs: 50,
+    });
+  });
+
+  it('are within the schema for the largest CPU time', () => {
+    const cpuMs = limitsSchema.shape.cpuMs.maxValue ?? 0;
+    expect(limitsSchema.shape.controllerCpuMs.maxValue).toBe(controllerCpuFor(cpuMs));
+  });
+});

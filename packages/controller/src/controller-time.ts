@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+
+/** CPU time of the calling thread, nanoseconds: the first figure of schedstat (Documentation/scheduler/sched-stats). */
+export function threadCpuNs(): number {
+  return Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[0]);
+}
+
+/** The calls of a program have taken this thread more CPU time than they may. */
+export class ControllerTimeError extends Error {
+  override readonly name = 'ControllerTimeError';
+}
+
+/**
+ * The limit `controllerCpuMs`. Looking at the clock of a thread costs as much as a call, so that is done only when the rest
+ * can have been used up: CPU time never goes faster than the time of the wall.
+ */
+export class ControllerTime {
+  #startNs: number | null = null;
+  #nextLookMs = Infinity;
+
+  constructor(private readonly limitMs: number) {}
+
+  /** It counts from here: what comes before is the interpreter's doing. */
+  begin(): void {
+    this.#startNs = threadCpuNs();
+    this.#nextLookMs = performance.now() + this.limitMs;
+  }
+
+  /** @throws ControllerTimeError when the limit is crossed */
+  check(): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#nextLookMs || this.#startNs === null) return;
+    const leftMs = this.limitMs - (threadCpuNs() - this.#startNs) / 1e6;
+    if (leftMs <= 0) throw new ControllerTimeError();
+    // The figure may be behind by a tick of the scheduler; closer than that is not looked at twice.
+    this.#nextLookMs = nowMs + Math.max(leftMs, 1);
+  }
+}
