@@ -110,13 +110,13 @@ describe('what keeps the controller busy', () => {
     const source = 'import os\nfor i in range(20000): os.access("x", 0)\nprint(sum(range(10**6)))';
     const alone = await runSource(neighbour, source);
     let attacks = 0;
-    let over = false;
+    const over = new AbortController();
     const attacking = (async () => {
-      for (; !over; attacks++) await runSource(cell, LINKS, { limits });
+      for (; !over.signal.aborted; attacks++) await runSource(cell, LINKS, { limits });
     })();
     const beside = [];
     for (let i = 0; i < 3; i++) beside.push(await runSource(neighbour, source));
-    over = true;
+    over.abort();
     await attacking;
     expect(attacks).toBeGreaterThan(0);
     for (const run of beside) {
