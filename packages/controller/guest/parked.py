@@ -7,7 +7,8 @@ them itself.
 
 
 WARM_UP = """
-import sys, json
+import sys
+json = sys.modules.get("json")
 class Shape:
     def __init__(self, size): self.size = size
     def area(self): return self.size ** 2
@@ -15,7 +16,8 @@ def total(shapes):
     return sum(shape.area() for shape in shapes)
 try:
     words = {str(i): [Shape(i)] for i in range(8)}
-    print(json.dumps({key: total(value) for key, value in words.items()})[:0], end="")
+    # A module that the profile does not name would have to be read here, and no call is answered any more.
+    print((json.dumps if json else str)({key: total(value) for key, value in words.items()})[:0], end="")
     raise ValueError("%s %d" % ("x", 1))
 except ValueError as error:
     str(error).split()

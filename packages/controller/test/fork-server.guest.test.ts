@@ -152,6 +152,13 @@ print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.to
     await cell.close();
   });
 
+  it.each([[[]], [['re']]])('forks whatever the profile names, and does not name: %j', async (profile) => {
+    const cell = await Cell.start({ id: 6, cpu: null, node: null, rpython: null, profile });
+    const { start, what } = await seen(cell, 'import json; print(json.dumps([1]))');
+    expect([start, what.stdout]).toEqual(['forked', '[1]\n']);
+    await cell.close();
+  });
+
   it('leaves out a module that ends the interpreter', async () => {
     const said: string[] = [];
     const onUnprepared = (why: string) => void said.push(why);

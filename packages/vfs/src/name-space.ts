@@ -137,26 +137,25 @@ const MAX_DEPTH_BYTES = PATH_MAX;
 
 class Walk {
   #links = 0;
-  /** Of the names, with a slash each. */
-  #bytes: number;
-  /** The folders from the root to where the walk stands, and their names. */
+  /** The folders from the root to where the walk stands, and the path of that; empty for the root. */
   readonly #trail: DirectoryInode[];
-  readonly #names: string[];
+  #path: string;
+  /** The parts that are still to be gone, the next one last. */
+  readonly #parts: string[] = [];
 
   constructor(
     private readonly space: NameSpace,
     from: Location,
   ) {
     this.#trail = [...from.parents, from.directory];
-    this.#names = from.path.split('/').filter((part) => part !== '');
-    this.#bytes = from.path.length;
+    this.#path = from.path === '/' ? '' : from.path;
   }
 
   run(path: string, follow: boolean): Place & { parents: readonly DirectoryInode[] } {
-    let parts = split(path);
     let mustBeDirectory = endsAsDirectory(path);
+    this.#putBefore(path);
     for (;;) {
-      const part = parts.shift();
+      const part = this.#parts.pop();
       if (part === undefined) return this.#here();
       if (part === '..') {
         if (!this.#directory.permits(1)) throw new SyscallError(Errno.EACCES);
@@ -165,7 +164,7 @@ class Walk {
       }
       if (!this.#directory.permits(1)) throw new SyscallError(Errno.EACCES);
       if (part.length > NAME_MAX) throw new SyscallError(Errno.ENAMETOOLONG);
-      const last = parts.length === 0;
+      const last = this.#parts.length === 0;
       const inode = this.#directory.lookup(part);
       if (inode instanceof SymlinkInode && (!last || follow || mustBeDirectory)) {
         if (++this.#links > MAX_LINKS) throw new SyscallError(Errno.ELOOP);
@@ -176,7 +175,7 @@ class Walk {
         }
         if (inode.target.startsWith('/')) this.#toRoot();
         if (last) mustBeDirectory ||= endsAsDirectory(inode.target);
-        parts = [...split(inode.target), ...parts];
+        this.#putBefore(inode.target);
         continue;
       }
       if (last) return this.#there(part, inode, mustBeDirectory);
@@ -192,26 +191,32 @@ class Walk {
 
   #into(name: string, directory: DirectoryInode): void {
     this.#demandDepth(name);
-    this.#bytes += name.length + 1;
     this.#trail.push(directory);
-    this.#names.push(name);
+    this.#path += `/${name}`;
+  }
+
+  #putBefore(path: string): void {
+    const parts = path.split('/');
+    for (let i = parts.length - 1; i >= 0; i--) {
+      const part = parts[i] as string;
+      if (part !== '' && part !== '.') this.#parts.push(part);
+    }
   }
 
   #demandDepth(name: string): void {
-    if (this.#bytes + name.length + 1 > MAX_DEPTH_BYTES) throw new SyscallError(Errno.ENAMETOOLONG);
+    if (this.#path.length + name.length + 1 > MAX_DEPTH_BYTES) throw new SyscallError(Errno.ENAMETOOLONG);
   }
 
   #up(): void {
     if (this.#trail.length > 1) {
       this.#trail.pop();
-      this.#bytes -= (this.#names.pop() ?? '').length + 1;
+      this.#path = this.#path.slice(0, this.#path.lastIndexOf('/'));
     }
   }
 
   #toRoot(): void {
     this.#trail.splice(1);
-    this.#names.length = 0;
-    this.#bytes = 0;
+    this.#path = '';
   }
 
   /** The path ended in `.`, `..` or `/`: it is the folder where the walk stands. */
@@ -223,7 +228,7 @@ class Walk {
       name: '.',
       inode: directory,
       mustBeDirectory: true,
-      path: `/${this.#names.join('/')}`,
+      path: this.#path === '' ? '/' : this.#path,
       parents,
     };
   }
@@ -246,8 +251,7 @@ class Walk {
     const { leadsTo } = link;
     if (!(leadsTo instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
     this.#trail.splice(0, this.#trail.length, ...link.parents, leadsTo);
-    this.#names.splice(0, this.#names.length, ...link.target.split('/').filter((part) => part !== ''));
-    this.#bytes = link.target.length;
+    this.#path = link.target === '/' ? '' : link.target;
   }
 
   #there(
@@ -259,13 +263,9 @@ class Walk {
       throw new SyscallError(Errno.ENOTDIR);
     }
     this.#demandDepth(name);
-    const path = `/${[...this.#names, name].join('/')}`;
+    const path = `${this.#path}/${name}`;
     return { directory: this.#directory, name, inode, mustBeDirectory, path, parents: [...this.#trail] };
   }
-}
-
-function split(path: string): string[] {
-  return path.split('/').filter((part) => part !== '' && part !== '.');
 }
 
 function endsAsDirectory(path: string): boolean {
