@@ -5,6 +5,9 @@ const MIB = 1024 * 1024;
 /** The least memory limit with which the interpreter can run a program at all, in bytes above its own. */
 export const MIN_MEMORY_BYTES = 8 * MIB;
 
+/** Elapsed time of a run, milliseconds. */
+const MOST_WALL_MS = 7_200_000;
+
 const positive = (max: number) => z.number().int().positive().max(max);
 
 /**
@@ -14,7 +17,7 @@ const positive = (max: number) => z.number().int().positive().max(max);
 export const limitsSchema = z
   .strictObject({
     cpuMs: positive(3_600_000).describe('CPU time of the program, milliseconds'),
-    wallMs: positive(7_200_000).describe('Elapsed time of the program, milliseconds'),
+    wallMs: positive(MOST_WALL_MS).describe('Elapsed time of the program, milliseconds'),
     memoryBytes: z
       .number()
       .int()
@@ -48,11 +51,11 @@ export const partialLimitsSchema = limitsSchema.partial().meta({ id: 'LimitsRequ
 /** An absent limit and an undefined one mean the same: the default. */
 export type LimitsRequest = z.infer<typeof partialLimitsSchema>;
 
-/** Fills in the defaults. Wall time, where only CPU time is given, is three times that and two seconds more. */
+/** Fills in the defaults. Wall time, where only CPU time is given, is three times that and two seconds more, as far as it may. */
 export function completeLimits(given: LimitsRequest | undefined, defaults: Limits = DEFAULT_LIMITS): Limits {
   const limits: Limits = { ...defaults, ...dropUndefined(given ?? {}) };
   if (given?.cpuMs !== undefined && given.wallMs === undefined) {
-    limits.wallMs = Math.max(defaults.wallMs, 3 * given.cpuMs + 2_000);
+    limits.wallMs = Math.min(MOST_WALL_MS, Math.max(defaults.wallMs, 3 * given.cpuMs + 2_000));
   }
   return limits;
 }

@@ -77,7 +77,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 256 },
     // Both would answer in a shape of their own: a path that the router refuses, and what is no request at all.
-    frameworkErrors: problemHandler(deps.log),
+    frameworkErrors: (error, request, reply) => void problemHandler(deps.log)(error, request, reply),
     clientErrorHandler: answerUnparsed,
   }).withTypeProvider<ZodTypeProvider>();
 

@@ -28,12 +28,14 @@ export class AnswerChecker {
     }
     if (operation === null) return null;
     const response = operation.responses[String(status)];
-    if (response === undefined) return `status ${status} stands nowhere in the document: ${answer.body.slice(0, 200)}`;
+    if (response === undefined)
+      return `status ${status} stands nowhere in the document: ${answer.body.slice(0, 200)}`;
     const schema = response.content?.['application/json']?.schema;
     if (schema === undefined) return null;
     if (status === 204) return answer.body === '' ? null : 'an answer without content that has some';
     const parsed = jsonOf(answer.body);
-    if (parsed === undefined) return `status ${status} without JSON, of ${JSON.stringify(schema)}: ${answer.body.slice(0, 200)}`;
+    if (parsed === undefined)
+      return `status ${status} without JSON, of ${JSON.stringify(schema)}: ${answer.body.slice(0, 200)}`;
     const validate = this.#validator(schema);
     if (validate(parsed)) return null;
     return `status ${status}, an answer that is not as documented: ${this.#ajv.errorsText(validate.errors)}: ${answer.body.slice(0, 300)}`;
@@ -50,7 +52,8 @@ export class AnswerChecker {
   /** The one shape of all errors. */
   #errorProblem({ status, body }: WireAnswer): string | null {
     const parsed = jsonOf(body);
-    if (typeof parsed !== 'object' || parsed === null) return `status ${status} without JSON: ${body.slice(0, 200)}`;
+    if (typeof parsed !== 'object' || parsed === null)
+      return `status ${status} without JSON: ${body.slice(0, 200)}`;
     const error = (parsed as { error?: { code?: unknown; message?: unknown } }).error;
     const shaped = typeof error?.code === 'string' && typeof error.message === 'string';
     if (!shaped) return `status ${status} in another shape: ${body.slice(0, 200)}`;

@@ -29,7 +29,14 @@ export interface Maker {
   readonly bodyLimit: number;
 }
 
-const CONTENT_TYPES = ['text/plain', 'application/xml', 'multipart/form-data', '', 'application/json; charset=utf-16', 'x'];
+const CONTENT_TYPES = [
+  'text/plain',
+  'application/xml',
+  'multipart/form-data',
+  '',
+  'application/json; charset=utf-16',
+  'x',
+];
 
 /** A value that a parameter's schema may allow, as text; or one that a client should not send. */
 function parameterText(maker: Maker, parameter: Parameter, base = ''): string {
@@ -37,7 +44,10 @@ function parameterText(maker: Maker, parameter: Parameter, base = ''): string {
   const ids = maker.ids.get(base) ?? [];
   const kind = random.below(10);
   if (parameter.in === 'path' && ids.length > 0 && kind < 8) return ids[random.below(ids.length)] as string;
-  if (kind < 8) return String(maker.sample(parameter.schema ?? {}) ?? '');
+  if (kind < 8) {
+    const value = maker.sample(parameter.schema ?? {});
+    return typeof value === 'string' ? value : JSON.stringify(value ?? '');
+  }
   return hostileText(random);
 }
 
@@ -48,7 +58,10 @@ export function baseOf(path: string): string {
 
 function encodePath(text: string, random: Random): string {
   // Now and then as it is: a space ends the line, which the server's parser has to refuse.
-  if (random.below(20) === 0) return Buffer.from(text).toString('latin1').replaceAll(/[\r\n]/g, '');
+  if (random.below(20) === 0)
+    return Buffer.from(text)
+      .toString('latin1')
+      .replaceAll(/[\r\n]/g, '');
   try {
     return encodeURIComponent(text);
   } catch {
@@ -59,7 +72,10 @@ function encodePath(text: string, random: Random): string {
 function pathOf(maker: Maker, operation: Operation): string {
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => {
     const parameter = operation.parameters.find((p) => p.in === 'path' && p.name === name);
-    return encodePath(parameterText(maker, parameter ?? { name, in: 'path' }, baseOf(operation.path)), maker.random);
+    return encodePath(
+      parameterText(maker, parameter ?? { name, in: 'path' }, baseOf(operation.path)),
+      maker.random,
+    );
   });
   const query = operation.parameters
     .filter((p) => p.in === 'query' && maker.random.below(3) === 0)
@@ -75,7 +91,8 @@ function headersOf(maker: Maker, operation: Operation): Record<string, string> {
     if (p.in !== 'header' || random.below(2) === 0) continue;
     headers[p.name] = parameterText(maker, p).replaceAll(/[^\x20-\x7e]/g, '?');
   }
-  const key = keys.length === 0 ? null : random.below(10) === 0 ? hostileText(random) : keys[random.below(keys.length)];
+  const key =
+    keys.length === 0 ? null : random.below(10) === 0 ? hostileText(random) : keys[random.below(keys.length)];
   if (typeof key === 'string' && random.below(30) > 0)
     headers['authorization'] = `Bearer ${key.replaceAll(/[^\x20-\x7e]/g, '?')}`;
   return headers;
@@ -113,7 +130,8 @@ function bodyOf(maker: Maker, operation: Operation): { type: string; bytes: Buff
   const type = types[random.below(types.length)] ?? 'application/json';
   const schema = operation.requestBody[type]?.schema ?? {};
   const text = jsonLike(maker, schema);
-  if (random.below(200) === 0) return { type, bytes: Buffer.alloc(maker.bodyLimit + random.below(5000), 0x20) };
+  if (random.below(200) === 0)
+    return { type, bytes: Buffer.alloc(maker.bodyLimit + random.below(5000), 0x20) };
   return { type, bytes: random.below(8) === 0 ? brokenJson(text, random) : Buffer.from(text) };
 }
 
@@ -127,8 +145,14 @@ export function makeRequest(maker: Maker, operation: Operation): WireRequest {
       random.below(15) === 0 ? (CONTENT_TYPES[random.below(CONTENT_TYPES.length)] as string) : body.type;
   const manner = random.below(60);
   return {
-    method: random.below(40) === 0 ? (['PATCH', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'][random.below(5)] as string) : operation.method,
-    path: random.below(60) === 0 ? `/${encodeURIComponent('x'.repeat(random.below(3000)))}` : pathOf(maker, operation),
+    method:
+      random.below(40) === 0
+        ? (['PATCH', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'][random.below(5)] as string)
+        : operation.method,
+    path:
+      random.below(60) === 0
+        ? `/${encodeURIComponent('x'.repeat(random.below(3000)))}`
+        : pathOf(maker, operation),
     headers,
     body: body === null ? null : body.bytes.toString('latin1'),
     manner: manner === 0 ? 'half' : manner === 1 ? 'slow' : manner < 5 ? 'chunked' : 'whole',

@@ -55,7 +55,9 @@ class Session {
       ids: this.#ids,
       accepted: this.#accepted,
       bodies: this.operations.flatMap(({ requestBody }) =>
-        Object.values(requestBody ?? {}).flatMap((content) => (content?.schema === undefined ? [] : [content.schema])),
+        Object.values(requestBody ?? {}).flatMap((content) =>
+          content?.schema === undefined ? [] : [content.schema],
+        ),
       ),
       keys: auth ? [ADMIN_KEY] : [],
       bodyLimit: BODY_LIMIT,
@@ -80,18 +82,23 @@ class Session {
     }
     if (this.server.dead) return `the server has ended: ${this.server.log}`;
     if (answer === null) return null; // closed: what was half sent, or no request at all
-    const asMade = operation !== null && request.method === operation.method && this.#reaches(request, operation);
+    const asMade =
+      operation !== null && request.method === operation.method && this.#reaches(request, operation);
     const key = `${asMade ? `${operation.method} ${operation.path}` : 'other'} ${answer.status}`;
     this.statuses.set(key, (this.statuses.get(key) ?? 0) + 1);
     if (operation !== null) this.#harvest(answer, baseOf(operation.path).replace(/\/stream$/, ''));
     if (asMade && answer.status < 300) this.#keep(request, operation);
     const problem = this.#checker.problemOf(asMade ? operation : null, request.method, answer);
-    return problem === null ? null : `${request.method} ${request.path.slice(0, 200)}: ${problem}; log: ${this.server.log}`;
+    return problem === null
+      ? null
+      : `${request.method} ${request.path.slice(0, 200)}: ${problem}; log: ${this.server.log}`;
   }
 
   /** Whether a path with odd ids in it still is one of that operation. */
   #reaches(request: WireRequest, operation: Operation): boolean {
-    const pattern = operation.path.replaceAll(/[.*+?^$()|[\]\\]/g, '\\$&').replaceAll(/\{\w+\}/g, '[\\w-]{1,200}');
+    const pattern = operation.path
+      .replaceAll(/[.*+?^$()|[\]\\]/g, '\\$&')
+      .replaceAll(/\{\w+\}/g, '[\\w-]{1,200}');
     const path = request.path.split('?', 1)[0] ?? '';
     return new RegExp(`^${pattern}$`).test(path) && !/[^\x21-\x7e]/.test(request.path);
   }
@@ -116,7 +123,13 @@ class Session {
   }
 
   async othersAreServed(): Promise<string | null> {
-    const request: WireRequest = { method: 'GET', path: '/healthz', headers: {}, body: null, manner: 'whole' };
+    const request: WireRequest = {
+      method: 'GET',
+      path: '/healthz',
+      headers: {},
+      body: null,
+      manner: 'whole',
+    };
     const answer = await send(this.server.port, request).catch((error: unknown) => String(error));
     if (answer === null || typeof answer === 'string' || answer.status !== 200)
       return `others are not served: ${JSON.stringify(answer)}`;
@@ -148,7 +161,9 @@ async function live(session: Session, options: HttpOptions): Promise<string | nu
     }
     if (Date.now() > tell) {
       tell = Date.now() + 10_000;
-      options.onProgress(`${session.requests} requests, ${session.statuses.size} operations and statuses, ${session.server.memory >> 20} MiB`);
+      options.onProgress(
+        `${session.requests} requests, ${session.statuses.size} operations and statuses, ${session.server.memory >> 20} MiB`,
+      );
     }
   }
   return null;

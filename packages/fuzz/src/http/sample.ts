@@ -48,7 +48,18 @@ const STRINGS = [
   '\x1b[2J',
   'é'.repeat(300),
 ];
-const NAMES = ['__proto__', 'constructor', 'prototype', 'toString', 'unknown', '', '0', 'a.b', '\0', 'x'.repeat(2000)];
+const NAMES = [
+  '__proto__',
+  'constructor',
+  'prototype',
+  'toString',
+  'unknown',
+  '',
+  '0',
+  'a.b',
+  '\0',
+  'x'.repeat(2000),
+];
 
 /** Something else than was asked for. */
 function otherValue(random: Random): unknown {
@@ -105,7 +116,9 @@ export function brokenJson(text: string, random: Random): Buffer {
     case 4:
       return Buffer.concat([bytes, bytes]);
     default:
-      return Buffer.from(`{"source":"x","limits":{"cpuMs":${'9'.repeat(400)}},"__proto__":{"polluted":true}}`);
+      return Buffer.from(
+        `{"source":"x","limits":{"cpuMs":${'9'.repeat(400)}},"__proto__":{"polluted":true}}`,
+      );
   }
 }
 

@@ -84,7 +84,10 @@ export class FuzzedServer {
 
 function portOf(child: ChildProcess, said: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`the scheduler does not start: ${said.join('')}`)), START_MS);
+    const timer = setTimeout(
+      () => reject(new Error(`the scheduler does not start: ${said.join('')}`)),
+      START_MS,
+    );
     let port = 0;
     child.on('message', (message: { type: string; url?: string }) => {
       if (message.type === 'listening' && message.url !== undefined) port = Number(new URL(message.url).port);

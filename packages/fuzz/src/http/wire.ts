@@ -30,7 +30,11 @@ function pieces(request: WireRequest): Buffer[] {
   if (request.manner === 'chunked' && request.body !== null) {
     const half = body.length >> 1;
     const chunks = [body.subarray(0, half), body.subarray(half)].filter((chunk) => chunk.length > 0);
-    const framed = chunks.flatMap((chunk) => [Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]);
+    const framed = chunks.flatMap((chunk) => [
+      Buffer.from(`${chunk.length.toString(16)}\r\n`),
+      chunk,
+      Buffer.from('\r\n'),
+    ]);
     return [Buffer.concat([begin, ...framed, Buffer.from('0\r\n\r\n')])];
   }
   const whole = Buffer.concat([begin, body]);

@@ -114,7 +114,12 @@ function checkRequest(request: Request): void {
     if (signature.args[i] !== 'f' && !Number.isInteger(value)) throw new Finding(`an argument of ${value}`);
 }
 
-function oneRequest(source: Source, channel: Channel, peer: HostilePeer, kernel: GuestKernel | null): boolean {
+function oneRequest(
+  source: Source,
+  channel: Channel,
+  peer: HostilePeer,
+  kernel: GuestKernel | null,
+): boolean {
   peer.request(requestBytes(source, channel.dialect === 'linux'));
   const request = channel.nextRequest();
   if (request === null) return false;
@@ -133,7 +138,9 @@ function oneRequest(source: Source, channel: Channel, peer: HostilePeer, kernel:
 
 /** What an interpreter says of itself. */
 function oneDump(source: Source): void {
-  const signatures = Array.from({ length: source.below(20) }, () => requestBytes(source, false).toString('latin1'));
+  const signatures = Array.from({ length: source.below(20) }, () =>
+    requestBytes(source, false).toString('latin1'),
+  );
   const text = source.chance(128)
     ? `Version: ${source.pick(['20001', '1', '20001 '])}\nPlatform: ${source.pick(['linux', 'linux2', 'nt'])}\nFuncs: ${signatures.join(' ')}\n`
     : source.take(source.below(400)).toString('latin1');
@@ -160,7 +167,8 @@ export function runProtocol(bytes: Uint8Array, log?: (line: string) => void): vo
       if (!oneRequest(source, channel, peer, kernel)) break;
   } catch (error) {
     if (error instanceof Finding) throw error;
-    if (!EXPECTED.some((kind) => error instanceof kind)) throw new Finding((error as Error).stack ?? String(error));
+    if (!EXPECTED.some((kind) => error instanceof kind))
+      throw new Finding((error as Error).stack ?? String(error));
     log?.(`ends by ${(error as Error).name}: ${(error as Error).message}`);
   }
   const problems = kernel?.inconsistencies() ?? [];
