@@ -7,6 +7,8 @@ export const MIN_MEMORY_BYTES = 8 * MIB;
 
 /** With fewer descriptors than these the interpreter cannot come to its program: the standard streams, and what it opens. */
 const MIN_OPEN_FILES = 8;
+/** Elapsed time of a run, milliseconds. */
+const MOST_WALL_MS = 7_200_000;
 
 const positive = (max: number) => z.number().int().positive().max(max);
 
@@ -31,7 +33,7 @@ export const CONTROLLER_CPU_MESSAGE =
 export const limitsSchema = z
   .strictObject({
     cpuMs: positive(MAX_CPU_MS).describe('CPU time of the program, milliseconds'),
-    wallMs: positive(7_200_000).describe('Elapsed time of the program, milliseconds'),
+    wallMs: positive(MOST_WALL_MS).describe('Elapsed time of the program, milliseconds'),
     memoryBytes: z
       .number()
       .int()
@@ -75,13 +77,13 @@ export const partialLimitsSchema = limitsSchema.partial().meta({ id: 'LimitsRequ
 export type LimitsRequest = z.infer<typeof partialLimitsSchema>;
 
 /**
- * Fills in the defaults. Where only CPU time is given, wall time is three times that and two seconds more, and the
- * controller's what {@link controllerCpuFor} says.
+ * Fills in the defaults. Where only CPU time is given, wall time is three times that and two seconds more, as far as it
+ * may, and the controller's what {@link controllerCpuFor} says.
  */
 export function completeLimits(given: LimitsRequest | undefined, defaults: Limits = DEFAULT_LIMITS): Limits {
   const limits: Limits = { ...defaults, ...dropUndefined(given ?? {}) };
   if (given?.cpuMs !== undefined && given.wallMs === undefined) {
-    limits.wallMs = Math.max(defaults.wallMs, 3 * given.cpuMs + 2_000);
+    limits.wallMs = Math.min(MOST_WALL_MS, Math.max(defaults.wallMs, 3 * given.cpuMs + 2_000));
   }
   if (given?.cpuMs !== undefined && given.controllerCpuMs === undefined) {
     limits.controllerCpuMs = controllerCpuFor(given.cpuMs);

@@ -17,8 +17,6 @@ class FreeCell implements CellLike {
     });
   }
 
-  interrupt(): void {}
-
   run({ id, request, attempt }: { id: string; request: RunRequest; attempt: number }): Promise<RunResult> {
     const { node, id: cell } = this.place;
     const limits = completeLimits(request.limits);

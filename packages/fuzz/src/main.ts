@@ -1,14 +1,49 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { corpusFile, readCorpus } from './corpus.js';
 import { Finding } from './finding.js';
 import type { WireRequest } from './http/request.js';
 import { fuzzHttp } from './http/run.js';
-import type { LoopResult } from './loop.js';
+import { fuzz, type LoopResult } from './loop.js';
 import { fuzzInThread } from './run.js';
 import { TARGETS } from './targets.js';
 
+/**
+ * Puts those inputs of a folder into the repository that reach code which those before did not, the small ones first.
+ * What was kept because it made a fault (`found-...`) stays.
+ */
+function keep(target: string, folder: string): number {
+  const run = TARGETS[target];
+  if (run === undefined) return 2;
+  const file = corpusFile(target);
+  const known = readCorpus(file).filter(({ name }) => name.startsWith('found-'));
+  const candidates = readFolder(folder)
+    .filter((bytes) => bytes.length <= MOST_KEPT_BYTES)
+    .sort((a, b) => a.length - b.length);
+  const { corpusInputs } = fuzz(run, {
+    seconds: 0,
+    seed: 1,
+    known: [...known.map(({ bytes }) => bytes), ...candidates],
+    onInput: () => undefined,
+    onProgress: () => undefined,
+  });
+  const lines = [
+    `# Inputs of the fuzzer \`${target}\`, one a line: name, bytes. \`found-...\` made a fault that was mended; the rest reach what others do not.`,
+    ...known.map(({ name, bytes }) => `${name} ${Buffer.from(bytes).toString('hex')}`),
+    ...corpusInputs
+      .filter((bytes) => !known.some((entry) => entry.bytes === bytes))
+      .map((bytes) => `${nameOf(bytes)} ${Buffer.from(bytes).toString('hex')}`),
+  ];
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  print(`${target}: ${lines.length - 1} inputs are kept`);
+  return 0;
+}
+
+const MOST_KEPT_BYTES = 1200;
+
 const USAGE = `Usage: main.js TARGET [--seconds N] [--seed N] [--corpus FOLDER] [--findings FOLDER]
        main.js TARGET --replay FILE...
+       main.js TARGET --keep FOLDER
 TARGET: ${Object.keys(TARGETS).join(', ')}, http`;
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
@@ -64,7 +99,8 @@ async function http(seconds: number, seed: number, findings: string): Promise<nu
   const known = existsSync(file) ? readRequests(readFileSync(file, 'utf8')) : [];
   const result = await fuzzHttp({ seconds, seed, known, onProgress: (line) => print(`http: ${line}`) });
   print(`http: ${result.requests} requests`);
-  for (const [key, count] of [...result.statuses].sort()) print(`http:   ${key}: ${count}`);
+  for (const [key, count] of [...result.statuses].sort(([a], [b]) => a.localeCompare(b)))
+    print(`http:   ${key}: ${count}`);
   if (result.finding === null) return 0;
   mkdirSync(findings, { recursive: true });
   const kept = `${findings}/http-${seed}.jsonl`;
@@ -92,6 +128,7 @@ async function main(): Promise<number> {
       corpus: { type: 'string' },
       findings: { type: 'string', default: '.' },
       replay: { type: 'boolean', default: false },
+      keep: { type: 'string' },
     },
   });
   const [target = '', ...files] = positionals;
@@ -104,6 +141,7 @@ async function main(): Promise<number> {
     return 2;
   }
   if (values.replay) return replay(target, files);
+  if (values.keep !== undefined) return keep(target, values.keep);
   const work = {
     target,
     seconds: Number(values.seconds),

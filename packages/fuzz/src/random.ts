@@ -19,7 +19,7 @@ export class Random {
     t ^= t << 11;
     t ^= t >>> 8;
     s[0] = t ^ first ^ (first >>> 19);
-    return s[0] as number;
+    return s[0];
   }
 
   below(count: number): number {

@@ -16,7 +16,8 @@ export interface Work {
 
 const work = workerData as Work;
 const target = TARGETS[work.target];
-if (target === undefined || parentPort === null) throw new Error(`no target ${work.target}`);
+const tell = parentPort?.postMessage.bind(parentPort);
+if (target === undefined || tell === undefined) throw new Error(`no target ${work.target}`);
 const length = new Int32Array(work.current, 0, 2);
 const bytes = new Uint8Array(work.current, 8);
 
@@ -29,6 +30,6 @@ const result = fuzz(target, {
     length[0] = input.length;
     Atomics.add(length, 1, 1);
   },
-  onProgress: (progress) => parentPort?.postMessage({ progress: { ...progress } }),
+  onProgress: (progress) => tell({ progress: { ...progress } }),
 });
-parentPort.postMessage({ result });
+tell({ result });

@@ -44,7 +44,10 @@ function parameterText(maker: Maker, parameter: Parameter, base = ''): string {
   const ids = maker.ids.get(base) ?? [];
   const kind = random.below(10);
   if (parameter.in === 'path' && ids.length > 0 && kind < 8) return ids[random.below(ids.length)] as string;
-  if (kind < 8) return String(maker.sample(parameter.schema ?? {}) ?? '');
+  if (kind < 8) {
+    const value = maker.sample(parameter.schema ?? {});
+    return typeof value === 'string' ? value : JSON.stringify(value ?? '');
+  }
   return hostileText(random);
 }
 

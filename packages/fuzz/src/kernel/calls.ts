@@ -109,7 +109,7 @@ function integer(source: Source, first: boolean): number {
 
 /** Arguments for a call, put into the guest's memory where they are addresses. */
 export function argumentsFor(call: FuzzedCall, source: Source, memory: HostileMemory): number[] {
-  return [...call.kinds].map((kind, i) => {
+  return call.kinds.split('').map((kind, i) => {
     if (kind === 'p') return pointer(source, memory);
     return integer(source, i === 0);
   });

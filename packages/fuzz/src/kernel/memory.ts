@@ -2,7 +2,7 @@ import { Errno, SyscallError } from '@sandpiper/abi';
 import type { GuestMemory } from '@sandpiper/kernel';
 import type { Source } from '../source.js';
 
-export const BASE = 0x10000;
+const BASE = 0x10000;
 const BYTES = 256 * 1024;
 const MMAP = 9;
 

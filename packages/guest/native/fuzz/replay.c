@@ -1,4 +1,11 @@
-/* Runs a fuzzer's function once over each input of a corpus (.txt), or over a file that is one input: needs no clang. */
+/*
+ * Runs a fuzzer's function once over each input of a corpus (.txt), or over a file that is one input: needs no clang.
+ *
+ *   replay-NAME [--mutations COUNT SEED] FILE...
+ *
+ * With mutations, so many inputs are made of those of the corpus by small changes, without the guidance of coverage that
+ * libFuzzer has: a short look in every run of the tests.
+ */
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,7 +17,14 @@
 
 #define LARGEST (1 << 20)
 
+#define MOST_INPUTS 4096
+
 static unsigned replayed;
+static struct {
+  uint8_t *bytes;
+  size_t size;
+} inputs[MOST_INPUTS];
+static unsigned known;
 static const char *current = "?";
 
 /* A finding ends the process by abort(3): which input was it? */
@@ -44,7 +58,40 @@ static void run_line(char *text) {
   if (bytes == NULL) abort();
   for (size_t i = 0; i < size; i++) bytes[i] = (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
   run(name, bytes, size);
-  free(bytes);
+  if (known == MOST_INPUTS) {
+    free(bytes);
+    return;
+  }
+  inputs[known].bytes = bytes;
+  inputs[known++].size = size;
+}
+
+/* xorshift64 (Marsaglia, 2003). */
+static uint64_t state;
+static uint64_t random_below(uint64_t count) {
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return state % count;
+}
+
+/* The head of one input and the tail of another, a few bytes changed. */
+static void run_mutations(uint64_t count, uint64_t seed) {
+  static uint8_t bytes[2 * LARGEST];
+  static char name[64];
+  state = seed * 0x9e3779b97f4a7c15u + 1;
+  for (uint64_t i = 0; known > 0 && i < count; i++) {
+    uint64_t a = random_below(known), b = random_below(known);
+    size_t head = random_below(inputs[a].size + 1), skip = random_below(inputs[b].size + 1);
+    size_t tail = inputs[b].size - skip;
+    memcpy(bytes, inputs[a].bytes, head);
+    memcpy(bytes + head, inputs[b].bytes + skip, tail);
+    size_t size = head + tail;
+    for (uint64_t changes = random_below(6); size > 0 && changes > 0; changes--)
+      bytes[random_below(size)] = (uint8_t)random_below(256);
+    snprintf(name, sizeof name, "mutation %llu of seed %llu", (unsigned long long)i, (unsigned long long)seed);
+    run(name, bytes, size);
+  }
 }
 
 static int run_corpus(const char *path) {
@@ -70,13 +117,21 @@ static int run_file(const char *path) {
 
 int main(int argc, char **argv) {
   signal(SIGABRT, tell);
-  for (int i = 1; i < argc; i++) {
+  uint64_t count = 0, seed = 0;
+  int first = 1;
+  if (argc > 3 && strcmp(argv[1], "--mutations") == 0) {
+    count = strtoull(argv[2], NULL, 10);
+    seed = strtoull(argv[3], NULL, 10);
+    first = 4;
+  }
+  for (int i = first; i < argc; i++) {
     size_t length = strlen(argv[i]);
     int is_corpus = length > 4 && strcmp(argv[i] + length - 4, ".txt") == 0;
     if ((is_corpus ? run_corpus : run_file)(argv[i]) == 0) continue;
     fprintf(stderr, "%s cannot be read\n", argv[i]);
     return 1;
   }
-  printf("%s: %u inputs replayed\n", strrchr(argv[0], '/') != NULL ? strrchr(argv[0], '/') + 1 : argv[0], replayed);
+  run_mutations(count, seed);
+  printf("%s: %u inputs ran\n", strrchr(argv[0], '/') != NULL ? strrchr(argv[0], '/') + 1 : argv[0], replayed);
   return replayed == 0;
 }

@@ -1,0 +1,27 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { type WireRequest } from '../src/http/request.js';
+import { fuzzHttp } from '../src/http/run.js';
+
+/** Keys are asked for with odd seeds: one of each kind, and a fresh one, which is told. */
+const FRESH = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
+const SECONDS = 10;
+
+const file = new URL('../corpus/http.jsonl', import.meta.url);
+const known = (existsSync(file) ? readFileSync(file, 'utf8') : '')
+  .split('\n')
+  .filter((line) => line.startsWith('{'))
+  .map((line) => JSON.parse(line) as WireRequest);
+
+process.stdout.write(`fuzzer of the HTTP API: FUZZ_SEED=${FRESH}\n`);
+
+test.each([2, FRESH])('any request is answered as the document says, seed %d', async (seed) => {
+  const { finding, requests } = await fuzzHttp({
+    seconds: SECONDS,
+    seed,
+    known,
+    onProgress: () => undefined,
+  });
+  expect(finding?.message).toBeUndefined();
+  expect(requests).toBeGreaterThan(known.length);
+});
