@@ -33,7 +33,8 @@ for make, each in [(os.pipe, 2), (socket.socketpair, 2), (select.epoll, 1), (lam
             os.close(one)
         else:
             one.close()
-for fd in [-1, -(2**31), 3, 64, 4095, 4096, 8189, 8190, 8191, 2**31 - 1]:
+# Not 8190 and 8191: who reads the protocol's pipe waits for what nobody sends (see the attacks on the wire).
+for fd in [-1, -(2**31), 3, 64, 4095, 4096, 8189, 2**31 - 1]:
     for call in [os.close, os.fstat, lambda fd: os.read(fd, 1), lambda fd: os.write(fd, b"x"), os.dup, lambda fd: os.lseek(fd, 0, 0)]:
         try:
             call(fd)

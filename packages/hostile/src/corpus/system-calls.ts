@@ -55,7 +55,7 @@ export const SYSTEM_CALLS: readonly Behaviour[] = [
   },
   { number: 35, title: 'read(0x100000000)', ...both(native('high-halves', REFUSED(16))) },
   { number: 36, title: 'io_uring', ...both(native('rings', REFUSED(5))) },
-  { number: 37, title: 'userfaultfd, bpf, perf, keyctl', ...both(native('kernel', REFUSED(44))) },
+  { number: 37, title: 'userfaultfd, bpf, perf, keyctl', ...both(native('kernel', REFUSED(43))) },
   { number: 38, title: 'ptrace, process_vm_readv', ...both(native('tracing', REFUSED(15))) },
   { number: 39, title: 'memfd + execveat', ...both(native('execution', REFUSED(5))) },
   { number: 40, title: 'sockets (INET, UNIX, NETLINK, VSOCK)', ...both(native('sockets', REFUSED(9))) },
