@@ -235,6 +235,10 @@ export class RunStream implements AsyncIterable<RunEvent> {
         this.put({ type: 'result', result: message.result, cursor: message.cursor });
         this.over = true;
         this.changed();
+        break;
+      case 'error':
+        // The connection ends with it, and says so.
+        break;
     }
   }
 

@@ -58,7 +58,7 @@ export function serveLiveStreams(
   port.on('message', take);
   const takeRest = (): void => {
     for (;;) {
-      const received = receiveMessageOnPort(port) as { message: ToMain } | undefined;
+      const received = receiveMessageOnPort(port);
       if (received === undefined) return;
       if (received.message.kind === 'output') take(received.message);
     }

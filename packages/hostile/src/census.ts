@@ -37,11 +37,11 @@ export function takeCensus(folder: string): Census {
 }
 
 /** How much more a controller may hold after any run than before all of them; bytes. Its heap is swept when V8 likes. */
-export const MORE_MEMORY = 256 * MIB;
+const MORE_MEMORY = 256 * MIB;
 const MORE_KEEPER_MEMORY = 8 * MIB;
 
 /** What is there that was not, and what has gone, in lines; empty when the censuses agree. */
-export function differences(before: Census, now: Census): string[] {
+function differences(before: Census, now: Census): string[] {
   const lines: string[] = [];
   for (const kind of ['processes', 'descriptors', 'files', 'groups', 'ipc'] as const) {
     const gone = without(before[kind], now[kind]);

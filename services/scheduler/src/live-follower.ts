@@ -120,7 +120,7 @@ class LiveFollower {
   private async *end(): AsyncGenerator<LiveServerMessage> {
     const { store, gate } = this.deps;
     const run = await gate.run(() => store.runState(this.id));
-    if (run?.result == null) throw notFound('run');
+    if (run === null || run.result === null) throw notFound('run');
     const { stdout, stdoutBase64, stderr, stderrBase64, outputs: _files, ...result } = run.result;
     yield* this.attempt(result.attempt);
     if (this.cursor.attempt === result.attempt) {

@@ -117,7 +117,11 @@ describe('a payload that is too large, in whatever', () => {
     ['the name of a file', '{"source": "", "files": [{"content": "", "name": "', 2000],
   ])('%s', async (_, head, count) => {
     const before = await waiting();
-    const open = [...head.replace(/"[^"]*"/g, '')].filter((c) => c === '[' || c === '{').reverse();
+    const open = head
+      .replace(/"[^"]*"/g, '')
+      .split('')
+      .filter((c) => c === '[' || c === '{')
+      .reverse();
     const tail = open.map((c) => (c === '[' ? ']' : '}')).join('');
     const value = head.endsWith('{"') ? `${'x'.repeat(count)}": "1"` : `${'x'.repeat(count)}"`;
     expectRefusal(await send('/v1/runs', `${head}${value}${tail}`), [400, 413]);

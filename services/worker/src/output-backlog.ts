@@ -1,7 +1,7 @@
 import type { LivePiece, LiveStream } from '@sandpiper/store';
 
 /** Pieces of one entry. Above that many the order between the two streams is given up for what waits. */
-export const MAX_PIECES = 1000;
+const MAX_PIECES = 1000;
 
 interface Stretch {
   readonly stream: LiveStream;

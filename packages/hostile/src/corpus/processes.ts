@@ -5,7 +5,7 @@ const ENDED_BY_CPU = { status: 'time-limit', exitCode: null, message: /CPU time 
 const ENDED_BY_WALL = { status: 'wall-limit', exitCode: null, message: /elapsed time limit/ } as const;
 
 /** What comes of a jump to anywhere: anything that is the guest's own end, and nothing of ours. */
-export const ANY_END: Attack['expect'] = {
+const ANY_END: Attack['expect'] = {
   status: [
     'ok',
     'runtime-error',
