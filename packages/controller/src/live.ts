@@ -60,7 +60,8 @@ export function serveLiveStreams(
     for (;;) {
       const received = receiveMessageOnPort(port);
       if (received === undefined) return;
-      if (received.message.kind === 'output') take(received.message);
+      const message = received.message as ToMain;
+      if (message.kind === 'output') take(message);
     }
   };
   return { takeRest };
