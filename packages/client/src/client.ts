@@ -54,12 +54,10 @@ const FOLLOW_PAUSE_MS = 500;
  */
 export class SandpiperClient {
   private readonly transport: Transport;
-  private readonly apiKey: string | null;
 
   /** @param server e.g. `http://127.0.0.1:8080` */
   constructor(server: string, options: ClientOptions = {}) {
     this.transport = new Transport(server, options);
-    this.apiKey = options.apiKey ?? null;
   }
 
   get server(): string {
@@ -99,7 +97,7 @@ export class SandpiperClient {
 
   /** Follows a run while it runs; see {@link RunStream} for how to feed it as well. */
   followRun(id: string, options: FollowOptions = {}): RunStream {
-    return new RunStream({ server: this.server, apiKey: this.apiKey, id }, options);
+    return new RunStream({ transport: this.transport, id }, options);
   }
 
   /** Follows a live run and feeds it from a stream, as the program asks. */

@@ -22,7 +22,7 @@ export interface SocketEnd {
 export interface SocketOptions {
   readonly server: string;
   readonly path: string;
-  readonly apiKey: string | null;
+  readonly headers: Readonly<Record<string, string>>;
   readonly onMessage: (message: LiveServerMessage) => void;
 }
 
@@ -36,12 +36,12 @@ export class RunSocket {
   readonly ended: Promise<SocketEnd>;
 
   constructor(private readonly options: SocketOptions) {
-    const { server, path, apiKey } = options;
+    const { server, path, headers } = options;
     this.socket = new WebSocket(server.replace(/^http/, 'ws') + path, {
       handshakeTimeout: HANDSHAKE_MS,
       maxPayload: LIVE_BOUNDS.serverMessage,
       perMessageDeflate: false,
-      ...(apiKey === null ? {} : { headers: { Authorization: `Bearer ${apiKey}` } }),
+      headers,
     });
     this.socket.on('message', (data) => this.receive(data as Buffer));
     this.socket.on('ping', () => this.heard());

@@ -11,6 +11,7 @@ import {
 import { ApiError } from './errors.js';
 import { InputBuffer } from './input-buffer.js';
 import { RunSocket, type SocketEnd } from './run-socket.js';
+import type { Transport } from './transport.js';
 
 /** What happens to a run, in order, each once. */
 export type RunEvent =
@@ -37,9 +38,8 @@ export interface FollowOptions {
   readonly reconnectMs?: number;
 }
 
-export interface StreamTarget {
-  readonly server: string;
-  readonly apiKey: string | null;
+interface StreamTarget {
+  readonly transport: Transport;
   readonly id: string;
 }
 
@@ -202,12 +202,12 @@ export class RunStream implements AsyncIterable<RunEvent> {
   }
 
   private connectOnce(): Promise<SocketEnd> {
-    const { server, apiKey, id } = this.target;
+    const { transport, id } = this.target;
     const query = new URLSearchParams({ feed: String(this.options.feed === true) });
     if (this.cursor !== null) query.set('from', this.cursor);
     this.socket = new RunSocket({
-      server,
-      apiKey,
+      server: transport.server,
+      headers: transport.authorization,
       path: `/v1/runs/${encodeURIComponent(id)}/stream?${query.toString()}`,
       onMessage: (message) => this.receive(message),
     });

@@ -35,6 +35,11 @@ export class Transport {
     this.apiKey = options.apiKey;
   }
 
+  /** The header that says who asks, where there is a key. */
+  get authorization(): Record<string, string> {
+    return this.apiKey === undefined ? {} : { Authorization: `Bearer ${this.apiKey}` };
+  }
+
   /** One request with a JSON answer; undefined where the answer is empty (204). */
   async call<T>(call: Call): Promise<T> {
     const deadline = AbortSignal.timeout(this.timeoutMs + (call.waitSeconds ?? 0) * 1000);
@@ -104,8 +109,8 @@ export class Transport {
   }
 
   private fetch(call: Call, init: RequestInit): Promise<Response> {
-    const key = this.apiKey === undefined ? {} : { Authorization: `Bearer ${this.apiKey}` };
-    const headers = { ...(init.headers as Record<string, string> | undefined), ...key, ...call.headers };
+    const given = init.headers as Record<string, string> | undefined;
+    const headers = { ...given, ...this.authorization, ...call.headers };
     return fetch(this.server + call.path, { ...init, method: call.method, headers });
   }
 

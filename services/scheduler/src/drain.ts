@@ -20,6 +20,7 @@ export function closePromptly(app: App): void {
     socket.once('close', () => unused.delete(socket));
   });
   app.server.on('request', ({ socket }: IncomingMessage) => unused.delete(socket));
+  app.server.on('upgrade', ({ socket }: IncomingMessage) => unused.delete(socket));
   app.addHook('preClose', (done) => {
     for (const socket of unused) socket.destroy();
     const idle = setInterval(() => app.server.closeIdleConnections(), LOOK_MS);

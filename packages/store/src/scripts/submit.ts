@@ -6,7 +6,8 @@ import { ACTIVATE, PLACES, ROOM, SETTINGS } from './lua.js';
  * Takes a run in: idempotency key, room, the run and its place in the backlog in one step, so that there is nothing half
  * done. KEYS: run, idempotency key (any key of ours when there is none). ARGV: id, tenant, priority, request, engine,
  * limits, submitted, has key ('1' or '0'), fingerprint, most in all backlogs, seconds that the key is kept, callback,
- * trace, '1' for a live run. Returns {verdict, detail}: accepted, same or different with the id; queue-full or tenant-full with a count.
+ * trace, '1' for a live run. Returns {verdict, detail}: accepted, same or different with the id; queue-full or tenant-full
+ * with a count.
  */
 export const SUBMIT_RUN = new Script(
   'sandpiperSubmitRun',
