@@ -32,6 +32,9 @@ static struct {
   uint64_t address, size;
   unsigned char byte;
 } poked;
+/* One of them, in this call, went where nothing can be written. */
+static int fault_due;
+static int64_t result_due;
 /* The last `M`. */
 static struct {
   uint64_t size;
@@ -109,6 +112,7 @@ static void order_poke(void) {
   poked.size = transfer_size();
   poked.byte = data_byte = take_byte(&input);
   data_left = poked.size;
+  if (arena_reach(poked.address, poked.size, 1) < poked.size) fault_due = 1;
   put_bytes("W", 1);
   put_word(poked.address);
   put_word(poked.size);
@@ -148,7 +152,11 @@ static void order_unknown(void) {
 static void give_result(void) {
   put_bytes("i", 1);
   unsigned kind = take_choice(&input, 4);
-  put_word(kind == 0 ? 0 : kind == 1 ? arena_address(&input) : kind == 2 ? (uint64_t) - (int)take_byte(&input) : take_hostile(&input));
+  result_due = kind == 0   ? 0
+               : kind == 1 ? (int64_t)arena_address(&input)
+               : kind == 2 ? -(int64_t)take_byte(&input)
+                           : (int64_t)take_hostile(&input);
+  put_word((uint64_t)result_due);
 }
 
 static void check_poke(void) {
