@@ -58,8 +58,9 @@ export function nodePauses(stage: Stage, rounds: number): Promise<Finding[]> {
       demand(
         'late results that were refused, where the node came back with one',
         count(({ refused }) => refused > 0),
-        `at least ${Math.floor(rounds / 2)}`,
-        count(({ refused }) => refused > 0) >= Math.floor(rounds / 2),
+        // Where it notices the lost lock first, it kills the guest and has no result to be refused.
+        'at least 1',
+        count(({ refused }) => refused > 0) >= 1,
       ),
       ...findings,
     ];

@@ -41,7 +41,8 @@ export function redisAway(stage: Stage, seconds: number): Promise<Finding[]> {
     // What was refused and yet carried out by a Redis that hung is a run too, though nobody was promised it.
     const loads = [before, between, after];
     const ids = [...loads.flatMap((load) => load.ids), ...(await probesOf(api)), ...over];
-    await untilEnded(redis, ids.length);
+    // Those that ran while Redis was away are begun anew, and may have every cell for that time.
+    await untilEnded(redis, ids.length, () => undefined, 3_000 * seconds + 60_000);
     const checked = await check({
       redis,
       witness,
