@@ -23,6 +23,7 @@ import {
 import { InputError, readBounded } from '@sandpiper/grading';
 import { escapeForTerminal } from './escape.js';
 import { EXIT, endingLine, exitCodeOf } from './exit-codes.js';
+import { catchInterrupts } from './interrupt.js';
 import { quote, type Pair } from './options.js';
 import { type OutputTarget, writeOutputs } from './output-files.js';
 
@@ -50,6 +51,7 @@ export interface RunOptions {
   out?: OutputTarget[];
   trace?: string;
   cpu?: number;
+  server?: string;
 }
 
 /** `sandpiper run`: one program, here and now. Gives the exit code. */
@@ -58,6 +60,10 @@ export async function runCommand(
   args: readonly string[],
   options: RunOptions,
 ): Promise<number> {
+  if (options.server !== undefined) {
+    const { runRemotely } = await import('./command-run-remote.js');
+    return runRemotely(options.server, program, args, options);
+  }
   const limits = limitsOf(options);
   const interpreter = interpreterOf(options);
   const deterministic = determinismOf(options);
@@ -139,7 +145,11 @@ function folderOf(program: string): string {
 }
 
 /** The request without its program, which goes as bytes: Python may be in another encoding than UTF-8. */
-function buildRequest(args: readonly string[], limits: Partial<Limits>, options: RunOptions): RunRequest {
+export function buildRequest(
+  args: readonly string[],
+  limits: Partial<Limits>,
+  options: RunOptions,
+): RunRequest {
   const parsed = runRequestSchema.safeParse({
     source: '',
     args: [...args],
@@ -168,7 +178,7 @@ export function limitsOf(
   };
 }
 
-async function readFiles(
+export async function readFiles(
   pairs: readonly Pair[],
   maxBytes: number,
 ): Promise<{ path: string; data: Buffer }[]> {
@@ -211,7 +221,7 @@ function demandNewFile(option: string, path: string): string {
 }
 
 /** All input beforehand: how it would come in pieces is a matter of time. */
-function readAll(fd: number): LocalRun['stdin'] {
+export function readAll(fd: number): { kind: 'buffer'; data: Buffer } {
   try {
     return { kind: 'buffer', data: readFileSync(fd) };
   } catch (cause) {
@@ -219,7 +229,7 @@ function readAll(fd: number): LocalRun['stdin'] {
   }
 }
 
-function openStdin(path: string): number {
+export function openStdin(path: string): number {
   if (!existsSync(path)) throw new InputError(`--stdin: ${path}: no such file`);
   let fd: number;
   try {
@@ -234,26 +244,19 @@ function openStdin(path: string): number {
 
 /** The first Ctrl-C kills the guest, and its result says so; the second does not wait for that. */
 async function runInterruptibly(run: LocalRun, cpu: number | null): Promise<RunResult> {
-  const abort = new AbortController();
-  const interrupt = (): void => {
-    if (abort.signal.aborted) process.exit(EXIT.interrupted);
-    abort.abort();
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  const interrupt = catchInterrupts();
   try {
-    return await runLocally(run, { signal: abort.signal, cpu });
+    return await runLocally(run, { signal: interrupt.signal, cpu });
   } catch (error) {
     if (error instanceof RunRefusedError)
       throw new InputError(escapeForTerminal(error.message), { cause: error });
     throw error;
   } finally {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+    interrupt.release();
   }
 }
 
-async function report(result: RunResult, json: boolean): Promise<void> {
+export async function report(result: RunResult, json: boolean): Promise<void> {
   const line = endingLine(result);
   if (line !== null) process.stderr.write(`sandpiper: ${line}\n`);
   if (!json) return;

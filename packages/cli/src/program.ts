@@ -75,10 +75,11 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
   const { outputBytes, diskBytes } = limitsSchema.shape;
   withGuestOptions(program.command('run'))
 
-    .description('Run one program here and now, as pypy3 would.')
+    .description('Run one program here and now, as pypy3 would; with --server, on a service.')
     .argument('<program>', 'a Python file')
     .argument('[args...]', 'everything after the program is its own')
     .passThroughOptions()
+    .option('--server <url>', 'run it on a node of a service, with the streams of here', serverUrl)
     .option('--json', 'print the result as JSON instead of the output of the program')
     .option(
       '--output-mb <n>',
@@ -122,6 +123,7 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
         ['sandpiper run --stdin 1.in --cpu-ms 1000 solve.py', 'one second of CPU time'],
         ['sandpiper run --file data.csv=/tmp/x.csv tool.py --verbose', '--verbose goes to the program'],
         ['sandpiper run --json hello.py | jq .usage', 'what it used'],
+        ['sandpiper run --server http://127.0.0.1:8080 chat.py', 'the same, on a service'],
       ) +
         '\nExit code: that of the program; 124 when a limit of time ended it, 137 for memory, 125 for the others,\n130 for Ctrl-C, 2 when the command line is wrong.\n',
     )

@@ -13,7 +13,7 @@ function apiKeyOf(env: NodeJS.ProcessEnv): { apiKey?: string } {
 }
 
 /** A client for a service that was named, with the key of SANDPIPER_API_KEY. */
-const clientOf = (url: string): SandpiperClient => new SandpiperClient(url, apiKeyOf(process.env));
+export const clientOf = (url: string): SandpiperClient => new SandpiperClient(url, apiKeyOf(process.env));
 
 /**
  * The service that a command is about: --server, else SANDPIPER_SERVER, else the one that `sandpiper up` has started here.

@@ -160,6 +160,7 @@ static void begin(void) {
   line.have = 0;
   kind = NONE;
   place = group = peak_file = -1;
+  mover = 0;
   count = 0;
   cpu_thousandths = 0;
 }

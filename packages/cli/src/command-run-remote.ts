@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import type { Writable } from 'node:stream';
+import type { RunStream, SandpiperClient } from '@sandpiper/client';
+import { fileNameSchema, REQUEST_BOUNDS, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import { InputError, readBounded } from '@sandpiper/grading';
+import {
+  buildRequest,
+  limitsOf,
+  openStdin,
+  readAll,
+  readFiles,
+  report,
+  type RunOptions,
+} from './command-run.js';
+import { EXIT, exitCodeOf } from './exit-codes.js';
+import { catchInterrupts } from './interrupt.js';
+import { writeOutputs } from './output-files.js';
+import { clientOf } from './service-address.js';
+
+/** What says something about this host, and means nothing on another. */
+const LOCAL_ONLY = ['trace', 'transcript', 'cpu', 'pypy', 'lib'] as const;
+
+/**
+ * `sandpiper run --server URL`: one program on a node of a service, with the streams of here. What ran it may die; then it
+ * begins anew, with the input from its beginning.
+ */
+export async function runRemotely(
+  server: string,
+  program: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<number> {
+  for (const name of LOCAL_ONLY) {
+    if (options[name] !== undefined) throw new InputError(`--${name} does not go with --server`);
+  }
+  const request = await requestOf(program, args, options);
+  const client = clientOf(server);
+  const interrupt = catchInterrupts();
+  try {
+    const id = await client.submitRun(request, { signal: interrupt.signal });
+    const result = await follow(client, id, options, interrupt.signal);
+    const allThere = writeOutputs(result, options.out ?? []);
+    await report(result, options.json === true);
+    return allThere || result.status !== 'ok' ? exitCodeOf(result) : EXIT.failed;
+  } catch (error) {
+    if (interrupt.signal.aborted) return EXIT.interrupted;
+    throw error;
+  } finally {
+    interrupt.release();
+  }
+}
+
+async function requestOf(program: string, args: readonly string[], options: RunOptions): Promise<RunRequest> {
+  const entry = basename(program);
+  const checked = fileNameSchema.safeParse(entry);
+  if (!checked.success) throw new InputError(`${program}: ${checked.error.issues[0]?.message ?? 'is wrong'}`);
+  const programBytes = await readBounded(program, REQUEST_BOUNDS.sourceBytes);
+  const others = await readFiles(options.file ?? [], REQUEST_BOUNDS.sourceBytes);
+  if (others.some(({ path }) => path === entry)) {
+    throw new InputError(`--file ${entry}: has the name of the program`);
+  }
+  const { source: _none, ...base } = buildRequest(args, limitsOf(options), options);
+  const outputs = (options.out ?? []).map(({ name }) => name);
+  return {
+    ...base,
+    files: [{ path: entry, data: programBytes }, ...others].map(({ path, data }) => ({
+      name: path,
+      contentBase64: data.toString('base64'),
+    })),
+    entry,
+    ...(options.engine === undefined ? {} : { engine: options.engine }),
+    ...(outputs.length === 0 ? {} : { outputs }),
+    ...inputOf(options),
+  };
+}
+
+/** A deterministic run has all of its input beforehand; any other is fed while it runs. */
+function inputOf(options: RunOptions): Partial<RunRequest> {
+  const { deterministic, seed, epoch } = options;
+  if (deterministic !== true) {
+    if (seed !== undefined || epoch !== undefined) {
+      throw new InputError(`--${seed === undefined ? 'epoch' : 'seed'} goes with --deterministic`);
+    }
+    return { live: true };
+  }
+  const input = readAll(options.stdin === undefined ? 0 : openStdin(options.stdin));
+  return {
+    deterministic: { ...(seed === undefined ? {} : { seed }), ...(epoch === undefined ? {} : { epoch }) },
+    stdinBase64: input.data.toString('base64'),
+  };
+}
+
+/** Passes its streams through until it has ended. The first Ctrl-C cancels it. */
+async function follow(
+  client: SandpiperClient,
+  id: string,
+  options: RunOptions,
+  interrupted: AbortSignal,
+): Promise<RunResult> {
+  const stream =
+    options.deterministic === true ? client.followRun(id) : client.feedRun(id, sourceOf(options));
+  const cancel = (): void => stream.cancel();
+  interrupted.addEventListener('abort', cancel);
+  if (interrupted.aborted) cancel();
+  try {
+    await passThrough(stream, options.json === true);
+  } catch (error) {
+    // Nobody is left who would look at what it does.
+    await client.cancelRun(id).catch(() => undefined);
+    throw error;
+  } finally {
+    interrupted.removeEventListener('abort', cancel);
+  }
+  // The stream's result has neither the output, which is here already, nor the files.
+  return client.waitRun(id);
+}
+
+/** The standard input, or a file in its place. A folder or a missing file is found out before the run is sent. */
+function sourceOf(options: RunOptions): AsyncIterable<Uint8Array> {
+  if (options.stdin === undefined) return process.stdin;
+  return createReadStream('', { fd: openStdin(options.stdin) });
+}
+
+async function passThrough(stream: RunStream, capture: boolean): Promise<void> {
+  for await (const event of stream) {
+    if (event.type === 'restart') {
+      process.stderr.write('sandpiper: what ran it died; the program begins anew\n');
+    } else if (event.type === 'output' && !capture) {
+      await write(event.stream === 'stdout' ? process.stdout : process.stderr, event.data);
+    }
+  }
+}
+
+async function write(to: Writable, data: Buffer): Promise<void> {
+  if (!to.write(data)) await once(to, 'drain');
+}

@@ -1,0 +1,167 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+/** `sandpiper run --server URL` against a service that `sandpiper up` has started. */
+
+const SANDPIPER = fileURLToPath(new URL('../../../sandpiper', import.meta.url));
+
+let folder: string;
+let service: ChildProcess;
+let url: string;
+const started: ChildProcess[] = [];
+
+const file = (name: string, content: string | Buffer): string => {
+  writeFileSync(join(folder, name), content);
+  return name;
+};
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sandpiper-remote-'));
+  const env = { ...process.env, XDG_STATE_HOME: folder };
+  service = spawn(SANDPIPER, ['up', '--port', '0'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const [said] = (await once(service.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+  url = /http:\S+/.exec(String(said))?.[0] ?? '';
+});
+
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+  }
+});
+
+afterAll(async () => {
+  const ended = once(service, 'exit');
+  service.kill('SIGINT');
+  await ended;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function start(command: string, args: readonly string[]): ChildProcess {
+  const child = spawn(command, args, { cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] });
+  started.push(child);
+  return child;
+}
+
+async function ended(
+  child: ChildProcess,
+  input = '',
+): Promise<{ code: number | null; out: string; err: string }> {
+  child.stdin?.end(input);
+  const [out, err, [code]] = await Promise.all([
+    text(child.stdout as NodeJS.ReadableStream),
+    text(child.stderr as NodeJS.ReadableStream),
+    once(child, 'exit') as Promise<[number | null]>,
+  ]);
+  return { code, out, err };
+}
+
+const remote = (...args: string[]): ChildProcess => start(SANDPIPER, ['run', '--server', url, ...args]);
+
+describe('a run on a service', () => {
+  it('has the streams and the exit code that pypy3 has', async () => {
+    const program = file(
+      'count.py',
+      'import sys\nfor n, line in enumerate(sys.stdin): print(n, line.strip(), sys.argv[1:])\n' +
+        'print("é", file=sys.stderr)\nsys.stdout.flush()\nsys.stdout.buffer.write(bytes([255, 0, 10]))\nsys.exit(7)\n',
+    );
+    const lines = Array.from({ length: 2000 }, (_, i) => `line ${i}\n`).join('');
+    const bare = await ended(start('pypy3', [program, 'a', '--b']), lines);
+    expect(await ended(remote(program, 'a', '--b'), lines)).toEqual(bare);
+    expect(bare.code).toBe(7);
+  });
+
+  it('answers while it runs', async () => {
+    const program = file(
+      'echo.py',
+      'while True:\n    line = input()\n    print("you said", line, flush=True)\n',
+    );
+    const child = remote(program);
+    child.stdin?.write('one\n');
+    expect(String(((await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer])[0])).toBe(
+      'you said one\n',
+    );
+    child.stdin?.write('two\n');
+    expect(String(((await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer])[0])).toBe(
+      'you said two\n',
+    );
+    const { code, err } = await ended(child);
+    expect([code, err.includes('EOFError')]).toEqual([1, true]);
+  });
+
+  it('is cancelled by Ctrl-C', async () => {
+    const program = file('loop.py', 'print("begun", flush=True)\nwhile True: pass\n');
+    const child = remote(program);
+    await once(child.stdout as NodeJS.ReadableStream, 'data');
+    child.kill('SIGINT');
+    expect(await ended(child)).toMatchObject({
+      code: 130,
+      err: 'sandpiper: cancelled: the run was stopped\n',
+    });
+  });
+
+  it('takes files, limits and variables with it, and brings files back', async () => {
+    const program = file(
+      'files.py',
+      'import os\nwith open("made.bin", "w") as made: made.write(open("data").read() + os.environ["X"])\n' +
+        'while True: pass\n',
+    );
+    file('given.txt', 'abc');
+    const options = [
+      '--file',
+      'data=given.txt',
+      '--env',
+      'X=1',
+      '--cpu-ms',
+      '300',
+      '--out',
+      'made.bin=got.bin',
+    ];
+    const { code, err } = await ended(remote(...options, program));
+    expect([code, err]).toEqual([
+      124,
+      'sandpiper: time-limit: the program used more than 300 ms of CPU time\n',
+    ]);
+    expect(readFileSync(join(folder, 'got.bin'), 'utf8')).toBe('abc1');
+    const json = await ended(
+      remote('--json', '--deterministic', '--seed', '7', file('p.py', 'print(input())')),
+      'x\n',
+    );
+    expect(JSON.parse(json.out)).toMatchObject({ status: 'ok', stdout: 'x\n', node: 'node-1' });
+    expect((JSON.parse(json.out) as { transcriptDigest: string }).transcriptDigest).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it.each([
+    [['--trace', 't', 'p.py'], '--trace does not go with --server'],
+    [['--pypy', '/x', 'p.py'], '--pypy does not go with --server'],
+    [['nowhere.py'], 'nowhere.py: no such file'],
+    [['--stdin', 'nowhere', 'p.py'], '--stdin: nowhere: no such file'],
+    [['--file', 'p.py=p.py', 'p.py'], '--file p.py: has the name of the program'],
+  ])('refuses %j', async (args, why) => {
+    file('p.py', '');
+    const { code, err } = await ended(remote(...args));
+    expect([code, err]).toEqual([2, `sandpiper: ${why}\n`]);
+  });
+
+  it('says that nobody is there', async () => {
+    const nobody = createServer().listen(0, '127.0.0.1');
+    await once(nobody, 'listening');
+    const address = `http://127.0.0.1:${(nobody.address() as AddressInfo).port}`;
+    nobody.close();
+    const child = start(SANDPIPER, ['run', '--server', address, file('p.py', '')]);
+    const { code, err } = await ended(child);
+    expect([code, err]).toEqual([
+      1,
+      `sandpiper: ${address}: connection refused: no Sandpiper server listens there\n`,
+    ]);
+  });
+});
