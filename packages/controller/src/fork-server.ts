@@ -141,16 +141,21 @@ export class ForkServer {
       return null;
     }
     parent.children++;
-    const channel = new Channel(new DescriptorTransport(guest.requests, guest.replies), 'linux');
-    const began = channel.nextRequest();
-    if (began !== null && isCall(began, 'read')) {
-      channel.returnInt(0);
-      // Until it asks, what it does is not its program's.
-      const asked = channel.nextRequest();
-      if (asked !== null && isCall(asked, 'read')) return { guest, channel, asked, since: Date.now() };
+    try {
+      const channel = new Channel(new DescriptorTransport(guest.requests, guest.replies), 'linux');
+      const began = channel.nextRequest();
+      if (began !== null && isCall(began, 'read')) {
+        channel.returnInt(0);
+        // Until it asks, what it does is not its program's.
+        const asked = channel.nextRequest();
+        if (asked !== null && isCall(asked, 'read')) return { guest, channel, asked, since: Date.now() };
+      }
+      throw new Error('a child does not ask for its order');
+    } catch (error) {
+      // The keeper has one guest at a time: one that nobody knows of would be in the way of every run to come.
+      this.#discard(guest);
+      throw error;
     }
-    this.#discard(guest);
-    throw new Error('a child does not ask for its order');
   }
 
   #discardSpare(): void {

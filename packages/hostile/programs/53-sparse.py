@@ -30,8 +30,11 @@ with open("f", "r+b", buffering=0) as file:
     assert ctypes.get_errno() in (errno.ENOSPC, errno.EFBIG), ctypes.get_errno()
     # A hole is mapped without anybody looking at each of its pages, and shortened without a list of them.
     for _ in range(10):
-        with mmap.mmap(file.fileno(), 256 << 20) as view:
+        with mmap.mmap(file.fileno(), 256 << 20, access=mmap.ACCESS_READ) as view:
             assert view[0] == 0
+    with mmap.mmap(file.fileno(), 4 << 20) as view:
+        view[1 << 20] = 1
+    assert os.pread(file.fileno(), 1, 1 << 20) == b"\1"
     for _ in range(50):
         file.truncate(2**42 + 1)
         file.truncate(2**43)

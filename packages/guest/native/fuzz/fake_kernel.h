@@ -271,6 +271,7 @@ static int done_at(int at, const char *path, int flags) {
 }
 
 static int fake_mkdirat(int at, const char *path, mode_t mode) { return done_at(at, path, (int)mode); }
+static int fake_mkfifoat(int at, const char *path, mode_t mode) { return done_at(at, path, (int)mode); }
 static int fake_rmdir(const char *path) { return done_at(0, path, 0); }
 static int fake_dup(int fd) { return fd < 0 ? -1 : fake_descriptor(EMFILE); }
 static int fake_nanosleep(const struct timespec *t, struct timespec *rest) { return t == NULL || rest != NULL; }
@@ -310,6 +311,7 @@ static struct dirent *fake_readdir(DIR *listing) {
 #define clock_getcpuclockid fake_clock_getcpuclockid
 #define unlinkat done_at
 #define mkdirat fake_mkdirat
+#define mkfifoat fake_mkfifoat
 #define rmdir fake_rmdir
 #define nanosleep fake_nanosleep
 #define fdopendir fake_fdopendir

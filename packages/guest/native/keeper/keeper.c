@@ -98,8 +98,17 @@ static int open_fifo(int which, int flags) {
   return fd;
 }
 
+/*
+ * New ones for each guest: what the one before has written and nobody has read is still in its pipe, for as long as that
+ * one takes to be gone, and would be the first words of the next.
+ */
 static void open_pipes(void) {
   close_pipes();
+  guest_clear();
+  for (int i = REQUESTS; i <= ERRORS; i++) {
+    if (unlinkat(directory, fifo_names[i], 0) != 0 && errno != ENOENT) die_errno(fifo_names[i]);
+    if (mkfifoat(directory, fifo_names[i], 0600) != 0) die_errno(fifo_names[i]);
+  }
   requests = open_fifo(REQUESTS, 0);
   replies = open_fifo(REPLIES, 0);
   errors = open_fifo(ERRORS, O_NONBLOCK);

@@ -222,6 +222,13 @@ static void after_death(const char *argument) {
   wait_for_the_end();
 }
 
+/* Asks to end, and leaves one request more in the pipe: what a child of the fork server says first. */
+static void last_word(const char *argument) {
+  REQUEST("exit_group(i)i", atoi(argument));
+  REQUEST("read(ipi)i", 5000, 0x10000, 1);
+  sleep_on_nothing();
+}
+
 static void half_a_frame(const char *argument) {
   (void)argument;
   put("\x0agetp", 5);
@@ -287,5 +294,5 @@ const struct attack_entry wire_attacks[] = {
     {"bytes", bytes},           {"repeated", repeated},         {"endless-signatures", endless_signatures},
     {"unknown-signatures", unknown_signatures}, {"drip", drip},             {"silence", silence},           {"string-length", string_length},
     {"too-much", too_much},     {"too-little", too_little},     {"odd-status", odd_status},
-    {"deaf", deaf},             {"after-death", after_death},   {"half-a-frame", half_a_frame},
+    {"deaf", deaf},             {"after-death", after_death}, {"last-word", last_word},   {"half-a-frame", half_a_frame},
     {"false-mapping", false_mapping}, {"cut-mapping", cut_mapping}, {NULL, NULL}};
