@@ -11,7 +11,8 @@ import {
   RUN_FOLDER,
 } from '@sandpiper/controller';
 import { InputError } from '@sandpiper/grading';
-import { demandCpu, demandTracePath, interpreterOf, limitsOf, type RunOptions } from './command-run.js';
+import { demandCpu, demandTracePath, interpreterOf } from './command-run.js';
+import { limitsOf, type RunOptions } from './run-input.js';
 import { escapeForTerminal } from './escape.js';
 import { endingLine, exitCodeOf } from './exit-codes.js';
 import { readHistory, writeHistory } from './history-file.js';

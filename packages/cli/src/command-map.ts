@@ -1,7 +1,6 @@
 import type { SandpiperClient } from '@sandpiper/client';
 import { fileNameSchema, REQUEST_BOUNDS, type RunFile, type RunRequest } from '@sandpiper/contracts';
 import { InputError, readBounded } from '@sandpiper/grading';
-import { limitsOf } from './command-run.js';
 import { EXIT } from './exit-codes.js';
 import { catchInterrupts } from './interrupt.js';
 import { countInputs, groupInputs } from './map-inputs.js';
@@ -10,6 +9,7 @@ import { mapInputs, type MapService } from './map-pipeline.js';
 import { MapProgress } from './map-progress.js';
 import { quote, type Pair } from './options.js';
 import { Patience } from './patience.js';
+import { limitsOf } from './run-input.js';
 import { withService } from './service-address.js';
 
 export interface MapOptions {

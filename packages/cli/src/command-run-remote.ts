@@ -5,6 +5,9 @@ import type { Writable } from 'node:stream';
 import type { RunStream, SandpiperClient } from '@sandpiper/client';
 import { fileNameSchema, REQUEST_BOUNDS, type RunRequest, type RunResult } from '@sandpiper/contracts';
 import { InputError, readBounded } from '@sandpiper/grading';
+import { EXIT, exitCodeOf } from './exit-codes.js';
+import { catchInterrupts } from './interrupt.js';
+import { writeOutputs } from './output-files.js';
 import {
   buildRequest,
   limitsOf,
@@ -13,10 +16,7 @@ import {
   readFiles,
   report,
   type RunOptions,
-} from './command-run.js';
-import { EXIT, exitCodeOf } from './exit-codes.js';
-import { catchInterrupts } from './interrupt.js';
-import { writeOutputs } from './output-files.js';
+} from './run-input.js';
 import { clientOf } from './service-address.js';
 
 /** What says something about this host, and means nothing on another. */

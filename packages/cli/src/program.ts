@@ -3,12 +3,12 @@ import { Command, Option } from 'commander';
 import type { GradeOptions } from './command-grade.js';
 import type { InteractOptions } from './command-interact.js';
 import type { MapOptions } from './command-map.js';
-import type { RunOptions } from './command-run.js';
 import type { UpOptions } from './command-up.js';
 import { examples } from './help.js';
 import { outputTarget } from './output-files.js';
 import { engine, pair, serverUrl, wholeNumber } from './options.js';
 import { addServiceCommands } from './program-service.js';
+import type { RunOptions } from './run-input.js';
 
 const MIB = 1024 * 1024;
 const MAX_NODES = 64;
