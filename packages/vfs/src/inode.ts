@@ -91,6 +91,13 @@ export interface DirectoryEntry {
   readonly inode: Inode;
 }
 
+/** As on a disk: a target that does not fit into the inode has a block of its own, bytes. */
+const LONGEST_INLINE = 60;
+const LINK_BLOCK = 4096;
+
+/** What a link with that target takes of the quota, bytes. */
+export const bytesOfLink = (target: string): number => (target.length > LONGEST_INLINE ? LINK_BLOCK : 0);
+
 export class SymlinkInode extends Inode {
   constructor(
     ino: number,

@@ -10,6 +10,7 @@ import {
   type StatFields,
 } from '@sandpiper/abi';
 import {
+  bytesOfLink,
   DirectoryInode,
   type Inode,
   type Location,
@@ -85,7 +86,7 @@ function forget(call: Call, folder: MemoryDirectory, name: string, inode: Inode)
   } else if (!(inode instanceof MemoryDirectory) || inode.counted) {
     quota.giveFile();
   }
-  if (inode instanceof SymlinkInode) quota.giveBytes(bytesOfLink(inode.target));
+  if (inode instanceof SymlinkInode && inode.nlink === 0) quota.giveBytes(bytesOfLink(inode.target));
   if (inode instanceof MemoryDirectory) quota.giveAttributes(inode);
 }
 
@@ -169,14 +170,6 @@ function link(call: Call, from: Found, to: Found): number {
   inode.nlink++;
   folder.mtimeNs = folder.ctimeNs = inode.ctimeNs = call.state.now();
   return 0;
-}
-
-/** As on a disk: a target that does not fit into the inode has a block of its own. */
-const LONGEST_INLINE = 60;
-const BLOCK_BYTES = 4096;
-
-function bytesOfLink(target: string): number {
-  return target.length > LONGEST_INLINE ? BLOCK_BYTES : 0;
 }
 
 function symlink(call: Call, dirfd: number, pathIndex: number): number {
