@@ -1,4 +1,4 @@
-import { DirectoryInode, type Inode, MemoryDirectory, MemoryFile, SymlinkInode } from '@sandpiper/vfs';
+import { DirectoryInode, type Inode, MemoryDirectory, MemoryFile } from '@sandpiper/vfs';
 import type { OpenFile } from './descriptors.js';
 import { MAX_MAPPINGS } from './mappings.js';
 import { PathHandle, RegularFile } from './open-files.js';
@@ -109,7 +109,6 @@ function checkQuota(state: KernelState, census: Census, problems: string[]): voi
   for (const inode of census.names.keys()) {
     if (inode instanceof MemoryFile || !inode.writable) continue;
     if (!(inode instanceof MemoryDirectory) || inode.counted) files++;
-    if (inode instanceof SymlinkInode) bytes += inode.chargedBytes;
   }
   if (quota.usedBytes !== bytes)
     problems.push(`${quota.usedBytes} bytes are charged where ${bytes} are kept`);

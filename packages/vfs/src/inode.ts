@@ -91,9 +91,6 @@ export interface DirectoryEntry {
   readonly inode: Inode;
 }
 
-/** ext4's; bytes. */
-const LONGEST_INLINE_LINK = 60;
-
 export class SymlinkInode extends Inode {
   constructor(
     ino: number,
@@ -106,11 +103,6 @@ export class SymlinkInode extends Inode {
 
   get size(): number {
     return this.target.length;
-  }
-
-  /** As on a disk: a target that does not fit into the inode has a block of its own. Bytes of the quota. */
-  get chargedBytes(): number {
-    return this.target.length > LONGEST_INLINE_LINK ? 4096 : 0;
   }
 }
 

@@ -85,7 +85,7 @@ function forget(call: Call, folder: MemoryDirectory, name: string, inode: Inode)
   } else if (!(inode instanceof MemoryDirectory) || inode.counted) {
     quota.giveFile();
   }
-  if (inode instanceof SymlinkInode) quota.giveBytes(inode.chargedBytes);
+  if (inode instanceof SymlinkInode) quota.giveBytes(bytesOfLink(inode.target));
   if (inode instanceof MemoryDirectory) quota.giveAttributes(inode);
 }
 
@@ -171,15 +171,28 @@ function link(call: Call, from: Found, to: Found): number {
   return 0;
 }
 
+/** As on a disk: a target that does not fit into the inode has a block of its own. */
+const LONGEST_INLINE = 60;
+const BLOCK_BYTES = 4096;
+
+function bytesOfLink(target: string): number {
+  return target.length > LONGEST_INLINE ? BLOCK_BYTES : 0;
+}
+
 function symlink(call: Call, dirfd: number, pathIndex: number): number {
   const target = call.path(0);
   if (target === '') throw new SyscallError(Errno.ENOENT);
   const found = lookUp(call, dirfd, pathIndex, false);
-  makeEntry(call, found, (ino, now) => {
-    const inode = new SymlinkInode(ino, target, now, true);
-    call.state.space.quota.takeBytes(inode.chargedBytes);
-    return inode;
-  });
+  if (found.inode !== null) throw new SyscallError(Errno.EEXIST);
+  const { quota } = call.state.space;
+  const taken = bytesOfLink(target);
+  quota.takeBytes(taken);
+  try {
+    makeEntry(call, found, (ino, now) => new SymlinkInode(ino, target, now, true));
+  } catch (error) {
+    quota.giveBytes(taken);
+    throw error;
+  }
   return 0;
 }
 
