@@ -152,6 +152,7 @@ describe('numbers and texts that are none', () => {
     '{"source": "", "limits": {"cpuMs": 1.5}}',
     '{"source": "", "limits": {"memoryBytes": 9007199254740993}}',
     '{"source": "", "limits": {"cpuMs": "1000"}}',
+    '{"source": "", "limits": {"openFiles": 2}}',
     '{"source": "", "priority": NaN}',
     '{"source": "", "args": ["a\\u0000b"]}',
     '{"source": "", "files": [{"name": "a\\u0000", "content": ""}]}',

@@ -137,6 +137,7 @@ static void one_step(void) {
     }
   } else {
     child_ended = 1;
+    cgroup_end_aside(1);
     reap_parent();
     reap();
     guest_clear();
@@ -155,7 +156,7 @@ static void begin(void) {
   directory = FD_DIRECTORY;
   shim = FD_SHIM;
   directory_path = "/nowhere";
-  cleared_later = 0;
+  cleared_later = mover = 0;
   memset(&commands, 0, sizeof commands);
   line.have = 0;
   kind = NONE;

@@ -41,7 +41,13 @@ export function makeEntry(call: Call, found: Found, make: (ino: number, now: big
   const folder = writableFolder(found);
   const { space } = call.state;
   space.quota.takeFile();
-  const inode = make(space.newIno(), call.state.now());
+  let inode: Inode;
+  try {
+    inode = make(space.newIno(), call.state.now());
+  } catch (error) {
+    space.quota.giveFile();
+    throw error;
+  }
   folder.set(found.name, inode);
   folder.mtimeNs = folder.ctimeNs = inode.ctimeNs;
   if (inode instanceof DirectoryInode) folder.nlink++;
