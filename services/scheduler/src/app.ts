@@ -50,7 +50,7 @@ import { batchIntakeRoute, batchStreamRoutes } from './routes/batch-streams.js';
 import { batchRoutes } from './routes/batches.js';
 import { callbackRoutes } from './routes/callbacks.js';
 import { operationRoutes } from './routes/operations.js';
-import { runStreamRoute, type StreamLimits } from './routes/run-stream.js';
+import { acceptWebSockets, runStreamRoute, type StreamLimits } from './routes/run-stream.js';
 import { runRoutes } from './routes/runs.js';
 import { answerUnparsed } from './unparsed.js';
 import { validatorCompiler } from './validation.js';
@@ -103,14 +103,15 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   app.setErrorHandler<FastifyError>(problemHandler(deps.log));
   // fastify reads text/plain by default; here it is a mistake that deserves 415.
   app.removeContentTypeParser('text/plain');
-  closePromptly(app);
+  const isTaken = closePromptly(app);
   forbidGuessing(app);
   countRequests(app, context);
   traceRequests(app, deps.tracing ?? NO_TRACING);
   await describeApi(app);
+  await acceptWebSockets(app, isTaken);
   authenticate(app, context.keys, context.gate, deps.auth);
   runRoutes(app, context);
-  await runStreamRoute(app, context, deps.streams ?? DEFAULT_STREAMS);
+  runStreamRoute(app, context, deps.streams ?? DEFAULT_STREAMS);
   batchRoutes(app, context);
   batchStreamRoutes(app, context);
   await app.register((plugin: App, _options, done) => {

@@ -59,7 +59,7 @@ export class LiveSocket {
     socket.on('close', () => this.left());
     // What ws says of a broken frame it has answered itself, by closing.
     socket.on('error', () => undefined);
-    this.timer = setInterval(() => this.ping(), PING_MS);
+    this.timer = setInterval(() => this.ping(), Math.min(PING_MS, this.stuckMs));
     options.onPing();
   }
 
@@ -98,6 +98,10 @@ export class LiveSocket {
     this.close(closeCodeOf(problem), code);
   }
 
+  private get stuckMs(): number {
+    return this.options.stuckMs ?? STUCK_MS;
+  }
+
   private alive(): void {
     this.aliveAt = performance.now();
   }
@@ -107,7 +111,7 @@ export class LiveSocket {
     // It takes what we send, if slowly.
     if (bufferedAmount < this.lastBuffered) this.alive();
     this.lastBuffered = bufferedAmount;
-    if (performance.now() - this.aliveAt > (this.options.stuckMs ?? STUCK_MS)) {
+    if (performance.now() - this.aliveAt > this.stuckMs) {
       this.socket.terminate();
       return;
     }

@@ -13,7 +13,9 @@ const becomesReady = (redis: RedisConnection): Promise<void> =>
 /** The API against a Redis of the test's; ready when it resolves. */
 export async function startApp(
   target: RedisTarget,
-  options: Partial<Pick<AppDeps, 'maxQueue' | 'bodyLimit' | 'batchLimit' | 'ceilings' | 'auth'>> = {},
+  options: Partial<
+    Pick<AppDeps, 'maxQueue' | 'bodyLimit' | 'batchLimit' | 'ceilings' | 'auth' | 'streams'>
+  > = {},
 ): Promise<{ app: TestApp; redis: RedisConnection }> {
   const redis = connectFailFast(target, 1_000);
   const subscriber = connectSubscriber(target);

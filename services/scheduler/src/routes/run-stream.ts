@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import {
   decodeBytes,
@@ -15,8 +17,7 @@ import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
 import { followLive } from '../live-follower.js';
 import { CLOSE, LiveSocket } from '../live-socket.js';
-import { explain, notFound, Problem } from '../problems.js';
-import { errorBodySchema } from '../problems.js';
+import { errorBodySchema, explain, notFound, Problem } from '../problems.js';
 import { idParamsSchema, refusals } from './common.js';
 
 export interface StreamLimits {
@@ -27,6 +28,9 @@ export interface StreamLimits {
   /** A client that takes and says nothing for so long is let go, milliseconds. */
   readonly stuckMs?: number;
 }
+
+/** What asks to become a WebSocket is one, or gone, after this time, milliseconds. */
+const UPGRADE_MS = 30_000;
 
 /** Connections that have not gone when the service stops are cut off after this time, milliseconds. */
 const STOP_MS = 2_000;
@@ -56,9 +60,15 @@ const DESCRIPTION =
   'Close codes: 1001 the service stops, connect again; 1008 a message was wrong, or not allowed; 1013 the store is ' +
   'away, connect again.';
 
-/** A run while it runs: output as it comes, input as it is typed. */
-export async function runStreamRoute(app: App, context: Context, limits: StreamLimits): Promise<void> {
-  const streams = new OpenStreams(limits);
+/**
+ * Before every hook that may refuse a request: what is refused an upgrade is closed by one of this plugin's own.
+ * @param isTaken told of sockets that are WebSockets now
+ */
+export async function acceptWebSockets(app: App, isTaken: (socket: Socket) => void): Promise<void> {
+  // What is answered before any hook has nobody who closes it. A socket that becomes a WebSocket loses its timeout.
+  app.server.on('upgrade', ({ socket }: IncomingMessage) => {
+    socket.setTimeout(UPGRADE_MS, () => socket.destroy());
+  });
   await app.register(websocket, {
     options: { maxPayload: LIVE_BOUNDS.clientMessage, perMessageDeflate: false },
     errorHandler: (_error, socket) => socket.terminate(),
@@ -70,6 +80,12 @@ export async function runStreamRoute(app: App, context: Context, limits: StreamL
       done();
     },
   });
+  app.websocketServer.on('connection', (_socket, { socket }) => isTaken(socket));
+}
+
+/** A run while it runs: output as it comes, input as it is typed. */
+export function runStreamRoute(app: App, context: Context, limits: StreamLimits): void {
+  const streams = new OpenStreams(limits);
   app.route({
     method: 'GET',
     url: '/v1/runs/:id/stream',

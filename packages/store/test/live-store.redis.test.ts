@@ -1,0 +1,247 @@
+import { DEFAULT_LIMITS, LIVE_BOUNDS } from '@sandpiper/contracts';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
+import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  connectFailFast,
+  connectSubscriber,
+  LiveHints,
+  liveInputKey,
+  liveKey,
+  liveOutputKey,
+  LiveStore,
+  type RedisConnection,
+  RunStore,
+  syntheticResult,
+} from '../src/index.js';
+
+let server: RedisServer;
+let redis: RedisConnection;
+let subscriber: Redis;
+let runs: RunStore;
+let live: LiveStore;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = connectFailFast(server.url);
+  redis.on('error', () => undefined);
+  subscriber = connectSubscriber(server.url);
+  subscriber.on('error', () => undefined);
+  await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+  runs = new RunStore(redis, { retentionSeconds: 1000 });
+  live = new LiveStore(redis);
+});
+
+beforeEach(() => server.flush());
+
+afterAll(async () => {
+  redis.disconnect();
+  subscriber.disconnect();
+  await server.stop();
+});
+
+async function submit(id: string, isLive = true): Promise<void> {
+  const request = { source: '', ...(isLive ? { live: true } : {}) };
+  const run = { id, tenant: 't', submittedAt: 1, limits: DEFAULT_LIMITS, request, trace: '' };
+  await runs.submit(run, null, 10);
+}
+
+/** @returns the number of the attempt */
+async function claim(id: string): Promise<number> {
+  const got = await runs.claim(id, 'node', 0);
+  if (got.verdict !== 'run') throw new Error(got.verdict);
+  return got.attempt;
+}
+
+const finish = (id: string, attempt: number) => {
+  const facts = { id, attempt, limits: DEFAULT_LIMITS, engine: 'seccomp', node: null, cell: null } as const;
+  return runs.finish(syntheticResult({ ...facts, status: 'internal-error', message: '' }), attempt);
+};
+
+const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
+const out = (text: string) => [{ stream: 'stdout', data: bytes(text) }] as const;
+
+const START = { attempt: 0, end: 0 };
+
+async function outputs(id: string, after = START): Promise<[number, number, string][]> {
+  const view = await live.look(id, after, 100);
+  return (view?.entries ?? [])
+    .filter(({ pieces }) => pieces.length > 0)
+    .map(({ attempt, end, pieces }) => [
+      attempt,
+      end,
+      pieces.map(({ stream, data }) => `${stream[3]}:${data.toString('latin1')}`).join(' '),
+    ]);
+}
+
+describe('output of a live run', () => {
+  it('is there byte for byte, in order, from any place on', async () => {
+    await submit('r');
+    const attempt = await claim('r');
+    expect(await live.begin('r', attempt)).toBe(0);
+    await live.append('r', attempt, 2, out('\xff\0'));
+    await live.append('r', attempt, 7, [...out('abc'), { stream: 'stderr', data: bytes('de') }]);
+    expect(await outputs('r')).toEqual([
+      [1, 2, 'o:\xff\0'],
+      [1, 7, 'o:abc e:de'],
+    ]);
+    expect(await outputs('r', { attempt: 1, end: 2 })).toEqual([[1, 7, 'o:abc e:de']]);
+    // A place inside of an entry: the entry comes whole.
+    expect(await outputs('r', { attempt: 1, end: 3 })).toEqual([[1, 7, 'o:abc e:de']]);
+    expect(await outputs('r', { attempt: 1, end: 7 })).toEqual([]);
+  });
+
+  it('is there once when it is sent twice', async () => {
+    await submit('r');
+    const attempt = await claim('r');
+    await live.begin('r', attempt);
+    expect(await live.append('r', attempt, 1, out('a'))).toBe(true);
+    expect(await live.append('r', attempt, 1, out('a'))).toBe(true);
+    await live.begin('r', attempt);
+    expect(await outputs('r')).toEqual([[1, 1, 'o:a']]);
+  });
+
+  it('is that of the latest attempt alone, whatever a late one writes', async () => {
+    await submit('r');
+    const first = await claim('r');
+    await live.begin('r', first);
+    await live.append('r', first, 3, out('old'));
+    const second = await claim('r');
+    expect(await live.append('r', first, 9, out('older'))).toBe(false);
+    await live.begin('r', second);
+    expect(await live.begin('r', first)).toBeNull();
+    expect(await live.take('r', first, 0, true, 1)).toBeNull();
+    await live.append('r', second, 3, out('new'));
+    expect(await outputs('r')).toEqual([[2, 3, 'o:new']]);
+    expect(await outputs('r', { attempt: 1, end: 3 })).toEqual([[2, 3, 'o:new']]);
+    await finish('r', second);
+    expect(await live.append('r', second, 6, out('ghost'))).toBe(false);
+  });
+
+  it('leaves soon after the end, and does not outlive a run of which nothing is heard', async () => {
+    await submit('r');
+    const attempt = await claim('r');
+    await live.begin('r', attempt);
+    await live.append('r', attempt, 1, out('a'));
+    await live.feed('r', null, bytes('x'), false);
+    const keys = [liveKey('r'), liveOutputKey('r'), liveInputKey('r')];
+    const lives = () => Promise.all(keys.map((key) => redis.ttl(key)));
+    for (const seconds of await lives()) expect(seconds).toBeGreaterThan(24 * 3600);
+    await finish('r', attempt);
+    for (const seconds of await lives()) {
+      expect(seconds).toBeGreaterThan(0);
+      expect(seconds).toBeLessThanOrEqual(600);
+    }
+  });
+});
+
+describe('input of a live run', () => {
+  it('is there once when it is sent twice, and holds no gap', async () => {
+    await submit('r');
+    expect(await live.feed('r', 0, bytes('abc'), false)).toEqual({ verdict: 'ok', received: 3 });
+    expect(await live.feed('r', 0, bytes('abc'), false)).toEqual({ verdict: 'ok', received: 3 });
+    expect(await live.feed('r', 1, bytes('bcde'), false)).toEqual({ verdict: 'ok', received: 5 });
+    expect(await live.feed('r', 6, bytes('x'), false)).toEqual({ verdict: 'gap', received: 5 });
+    expect(await live.feed('r', null, bytes('f\xff'), false)).toEqual({ verdict: 'ok', received: 7 });
+    const attempt = await claim('r');
+    const view = await live.take('r', attempt, 0, true, 10);
+    expect(Buffer.concat(view?.pieces ?? []).toString('latin1')).toBe('abcdef\xff');
+    expect(view).toMatchObject({ fed: 7, ended: false, hasFeeder: false });
+    // The next attempt has it from the beginning.
+    const next = await claim('r');
+    expect((await live.take('r', next, 0, true, 10))?.pieces).toHaveLength(3);
+    expect((await live.take('r', next, 5, true, 10))?.pieces).toEqual([bytes('f\xff')]);
+  });
+
+  it('has an end, after which no more comes', async () => {
+    await submit('r');
+    await live.feed('r', null, bytes('ab'), false);
+    expect(await live.feed('r', 3, bytes(''), true)).toMatchObject({ verdict: 'gap' });
+    expect(await live.feed('r', 2, bytes(''), true)).toMatchObject({ verdict: 'ok' });
+    expect(await live.feed('r', 2, bytes('c'), false)).toMatchObject({ verdict: 'ended' });
+    // Said again after a break.
+    expect(await live.feed('r', 1, bytes('b'), false)).toMatchObject({ verdict: 'ok' });
+    expect(await live.feed('r', 2, bytes(''), true)).toMatchObject({ verdict: 'ok' });
+  });
+
+  it('is at most so far ahead of the program', async () => {
+    await submit('r');
+    const attempt = await claim('r');
+    const chunk = Buffer.alloc(LIVE_BOUNDS.chunk);
+    const full = LIVE_BOUNDS.window / LIVE_BOUNDS.chunk;
+    for (let n = 0; n < full; n++) await live.feed('r', null, chunk, false);
+    expect(await live.feed('r', null, bytes('x'), false)).toMatchObject({ verdict: 'too-fast' });
+    expect((await live.look('r', START, 1))?.input).toEqual({
+      received: LIVE_BOUNDS.window,
+      upTo: LIVE_BOUNDS.window,
+      wanted: false,
+      ended: false,
+    });
+    await live.take('r', attempt, LIVE_BOUNDS.chunk, true, 0);
+    expect(await live.feed('r', null, chunk, false)).toMatchObject({ verdict: 'ok' });
+    expect((await live.look('r', START, 1))?.input).toMatchObject({
+      upTo: LIVE_BOUNDS.window + LIVE_BOUNDS.chunk,
+      wanted: true,
+    });
+  });
+
+  it('is refused for a run that is not live, is not there, or is over', async () => {
+    await submit('dead', false);
+    expect(await live.feed('dead', null, bytes('x'), false)).toMatchObject({ verdict: 'not-live' });
+    expect(await live.feed('none', null, bytes('x'), false)).toMatchObject({ verdict: 'missing' });
+    await submit('r');
+    await finish('r', await claim('r'));
+    expect(await live.feed('r', null, bytes('x'), false)).toMatchObject({ verdict: 'done' });
+    expect((await live.look('dead', START, 1))?.input).toBeNull();
+    expect(await live.look('none', START, 1)).toBeNull();
+  });
+
+  it('ends when nobody is there who could feed it, and not while somebody is, or more has come', async () => {
+    await submit('r');
+    const attempt = await claim('r');
+    await live.feederIsThere('r');
+    expect((await live.take('r', attempt, 0, true, 1))?.hasFeeder).toBe(true);
+    expect(await live.orphan('r', 0)).toBe(false);
+    await redis.del('{sandpiper}:live:r:feeder');
+    await live.feed('r', null, bytes('x'), false);
+    expect(await live.orphan('r', 0)).toBe(false);
+    expect(await live.orphan('r', 1)).toBe(true);
+    expect((await live.take('r', attempt, 1, true, 1))?.ended).toBe(true);
+  });
+
+  it('counts interrupts of a run that runs', async () => {
+    await submit('r');
+    expect(await live.interrupt('r')).toBe(false);
+    const attempt = await claim('r');
+    expect(await live.begin('r', attempt)).toBe(0);
+    expect(await live.interrupt('r')).toBe(true);
+    expect((await live.take('r', attempt, 0, false, 0))?.interrupts).toBe(1);
+    expect(await live.begin('r', await claim('r'))).toBe(1);
+  });
+});
+
+describe('hints', () => {
+  it('come to who follows a channel, and stop when nobody does', async () => {
+    const hints = new LiveHints(subscriber);
+    const heard = vi.fn();
+    const alsoHeard = vi.fn();
+    const leave = hints.follow(liveOutputKey('r'), heard);
+    const alsoLeave = hints.follow(liveOutputKey('r'), alsoHeard);
+    // The first hint says that the subscription stands.
+    await vi.waitFor(() => expect(heard).toHaveBeenCalled());
+    heard.mockClear();
+    alsoHeard.mockClear();
+    await submit('r');
+    await live.begin('r', await claim('r'));
+    await vi.waitFor(() => {
+      expect(heard).toHaveBeenCalledTimes(1);
+      expect(alsoHeard).toHaveBeenCalledTimes(1);
+    });
+    leave();
+    await live.append('r', 1, 1, out('a'));
+    await vi.waitFor(() => expect(alsoHeard).toHaveBeenCalledTimes(2));
+    expect(heard).toHaveBeenCalledTimes(1);
+    alsoLeave();
+    await vi.waitFor(async () => expect(await redis.publish(liveOutputKey('r'), '')).toBe(0));
+  });
+});

@@ -1,0 +1,320 @@
+import { DEFAULT_LIMITS, LIVE_BOUNDS, type NewKey, type Scope } from '@sandpiper/contracts';
+import { LiveStore, type RedisConnection, RunStore, syntheticResult } from '@sandpiper/store';
+import { type RedisServer, startRedis } from '@sandpiper/testkit';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { startApp, type TestApp } from './harness.js';
+import { refusedWith, StreamClient } from './stream-client.js';
+
+/** What one connection to the stream of a run may do, and what becomes of those that do more. Nodes are played here. */
+
+const ADMIN = 'a'.repeat(40);
+
+let server: RedisServer;
+let app: TestApp;
+let redis: RedisConnection;
+let store: RunStore;
+let live: LiveStore;
+let address: string;
+let clients: StreamClient[] = [];
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+
+afterAll(() => server.stop());
+
+beforeEach(async () => {
+  await server.flush();
+  ({ app, redis } = await startApp(server.url, {
+    auth: { on: true, adminKey: ADMIN },
+    streams: { all: 4, perTenant: 3, stuckMs: 60_000 },
+  }));
+  store = new RunStore(redis);
+  live = new LiveStore(redis);
+  address = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('http', 'ws');
+});
+
+afterEach(async () => {
+  for (const client of clients) client.socket.terminate();
+  clients = [];
+  await app.close();
+});
+
+const makeKey = async (tenant: string, scopes: Scope[] = ['submit', 'read']): Promise<string> => {
+  const headers = { authorization: `Bearer ${ADMIN}` };
+  const payload = { tenant, scopes };
+  return (await app.inject({ method: 'POST', url: '/v1/keys', headers, payload })).json<NewKey>().key;
+};
+
+async function submit(key: string, request: object = { source: '', live: true }): Promise<string> {
+  const headers = { authorization: `Bearer ${key}` };
+  const reply = await app.inject({ method: 'POST', url: '/v1/runs', headers, payload: request });
+  return reply.json<{ id: string }>().id;
+}
+
+const urlOf = (id: string, query = ''): string => `${address}/v1/runs/${id}/stream${query}`;
+
+async function open(id: string, key: string, query = ''): Promise<StreamClient> {
+  const client = await StreamClient.open(urlOf(id, query), key);
+  clients.push(client);
+  return client;
+}
+
+/** A node takes the run. @returns the number of the attempt */
+async function claim(id: string): Promise<number> {
+  const got = await store.claim(id, 'node', 0);
+  if (got.verdict !== 'run' && got.verdict !== 'cancel') throw new Error(got.verdict);
+  await live.begin(id, got.attempt);
+  return got.attempt;
+}
+
+const write = (id: string, attempt: number, end: number, text: string): Promise<boolean> =>
+  live.append(id, attempt, end, [{ stream: 'stdout', data: Buffer.from(text, 'latin1') }]);
+
+async function finish(id: string, attempt: number, stdout: string): Promise<void> {
+  const facts = { id, attempt, limits: DEFAULT_LIMITS, engine: 'seccomp', node: 'n', cell: 0 } as const;
+  const result = syntheticResult({ ...facts, status: 'cancelled', message: '' });
+  await store.finish({ ...result, status: 'ok', stdout }, attempt);
+}
+
+describe('the door', () => {
+  it('is closed to who has no key, the wrong one, or asks for a run of others, which does not exist', async () => {
+    const blue = await makeKey('blue');
+    const red = await makeKey('red');
+    const blind = await makeKey('blue', ['submit']);
+    const id = await submit(blue);
+    expect(await refusedWith(urlOf(id))).toEqual([401, 'unauthenticated']);
+    expect(await refusedWith(urlOf(id), 'nonsense')).toEqual([401, 'unauthenticated']);
+    expect(await refusedWith(urlOf(id), blind)).toEqual([403, 'forbidden']);
+    expect(await refusedWith(urlOf(id), red)).toEqual([404, 'not-found']);
+    expect(await refusedWith(urlOf('r0'), blue)).toEqual([404, 'not-found']);
+    expect(await refusedWith(urlOf('a%20b'), blue)).toEqual([404, 'not-found']);
+    expect(await refusedWith(urlOf(id, '?from=1.2'), blue)).toEqual([400, 'invalid-request']);
+    expect(await refusedWith(urlOf(id, '?x=1'), blue)).toEqual([400, 'invalid-request']);
+    expect(await refusedWith(`${address}/v1/nonsense`, blue)).toEqual([404, 'not-found']);
+    const plain = await app.inject({
+      url: `/v1/runs/${id}/stream`,
+      headers: { authorization: `Bearer ${blue}` },
+    });
+    expect([plain.statusCode, plain.json<{ error: { code: string } }>().error.code]).toEqual([
+      426,
+      'upgrade-required',
+    ]);
+  });
+
+  it('lets in so many and no more, of one tenant fewer, and again when one leaves', async () => {
+    const blue = await makeKey('blue');
+    const red = await makeKey('red');
+    const id = await submit(blue);
+    const other = await submit(red);
+    const first = await open(id, blue);
+    await Promise.all([open(id, blue), open(id, blue)]);
+    expect(await refusedWith(urlOf(id), blue)).toEqual([429, 'too-many-streams']);
+    await open(other, red);
+    expect(await refusedWith(urlOf(other), red)).toEqual([429, 'too-many-streams']);
+    first.socket.terminate();
+    await vi.waitFor(() => open(other, red));
+  });
+});
+
+describe('a stream', () => {
+  let key: string;
+  beforeEach(async () => {
+    key = await makeKey('blue');
+  });
+
+  it('tells the state, output, a restart and the result, and is closed', async () => {
+    const id = await submit(key);
+    const client = await open(id, key);
+    const nothing = { received: 0, upTo: LIVE_BOUNDS.window, wanted: false, ended: false };
+    expect(await client.message('state')).toEqual({
+      type: 'state',
+      state: 'queued',
+      attempt: 0,
+      input: nothing,
+    });
+    const first = await claim(id);
+    await write(id, first, 2, '\xffa');
+    await client.message('output');
+    const second = await claim(id);
+    await write(id, second, 5, 'hello');
+    await finish(id, second, 'hello');
+    expect(await client.closed).toEqual([1000, 'the run has ended']);
+    const told = client.messages.filter(({ type }) => type !== 'state');
+    expect(told.slice(0, 3)).toEqual([
+      { type: 'output', stream: 'stdout', dataBase64: '/2E=', cursor: '1.2.0' },
+      { type: 'restart', attempt: 2, cursor: '2.0.0' },
+      { type: 'output', stream: 'stdout', data: 'hello', cursor: '2.5.0' },
+    ]);
+    expect(told).toHaveLength(4);
+    expect(told[3]).toMatchObject({ type: 'result', result: { id, status: 'ok' }, cursor: '2.5.0' });
+    expect(JSON.stringify(told[3])).not.toContain('hello');
+  });
+
+  it('gives what Redis could not take from the result, each byte once', async () => {
+    const id = await submit(key);
+    const client = await open(id, key);
+    const attempt = await claim(id);
+    await write(id, attempt, 2, 'ab');
+    await client.message('output');
+    await finish(id, attempt, 'abcdef');
+    await client.closed;
+    expect(client.output).toBe('abcdef');
+    const late = await open(id, key, '?from=1.4.0');
+    await late.closed;
+    expect(late.output).toBe('ef');
+    const tooLate = await open(id, key, '?from=1.6.0');
+    await tooLate.closed;
+    expect(tooLate.output).toBe('');
+  });
+
+  it('stores input and says how much of it is there', async () => {
+    const id = await submit(key);
+    const client = await open(id, key);
+    client.say({ type: 'input', data: 'abc' });
+    client.say({ type: 'input', dataBase64: Buffer.from('de').toString('base64'), at: 2 });
+    client.say({ type: 'end', at: 4 });
+    const { input } = await client.message('state', (message) => message.input?.ended === true);
+    expect(input?.received).toBe(4);
+    const attempt = await claim(id);
+    const view = await live.take(id, attempt, 0, true, 10);
+    expect(Buffer.concat(view?.pieces ?? []).toString()).toBe('abce');
+    expect(view?.hasFeeder).toBe(true);
+  });
+
+  it('counts who only follows for no feeder', async () => {
+    const id = await submit(key);
+    const reader = await makeKey('blue', ['read']);
+    const clients = [await open(id, key, '?feed=false'), await open(id, reader)];
+    await Promise.all(clients.map((client) => client.message('state')));
+    const attempt = await claim(id);
+    expect((await live.take(id, attempt, 0, true, 1))?.hasFeeder).toBe(false);
+  });
+
+  it('cancels a run that waits', async () => {
+    const id = await submit(key);
+    const client = await open(id, key);
+    client.say({ type: 'cancel' });
+    expect((await client.message('result')).result.status).toBe('cancelled');
+    expect((await client.closed)[0]).toBe(1000);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['no JSON', '{"type":', 'invalid-request'],
+    ['no object', '[]', 'invalid-request'],
+    ['an unknown type', { type: 'output' }, 'invalid-request'],
+    ['an unknown field', { type: 'end', x: 1 }, 'invalid-request'],
+    ['a prototype', '{"type":"end","__proto__":{}}', 'invalid-request'],
+    ['no data', { type: 'input' }, 'invalid-request'],
+    ['two kinds of data', { type: 'input', data: '', dataBase64: '' }, 'invalid-request'],
+    ['no base64', { type: 'input', dataBase64: '!' }, 'invalid-request'],
+    ['a place that is none', { type: 'input', data: 'x', at: -1 }, 'invalid-request'],
+    ['a gap', { type: 'input', data: 'x', at: 1 }, 'invalid-request'],
+    ['too much at once', { type: 'input', data: 'x'.repeat(LIVE_BOUNDS.chunk + 1) }, 'body-too-large'],
+  ])('is closed on %s, with the reason', async (_what, message, code) => {
+    const client = await open(await submit(key), key);
+    client.say(message);
+    client.say({ type: 'cancel' });
+    expect((await client.message('error')).code).toBe(code);
+    expect(await client.closed).toEqual([1008, code]);
+    expect(client.messages.some(({ type }) => type === 'result')).toBe(false);
+  });
+
+  it('is closed on bytes, on a message that is too large, and on a frame that is none', async () => {
+    const id = await submit(key);
+    const binary = await open(id, key);
+    binary.socket.send(Buffer.from('{"type":"end"}'), { binary: true });
+    expect((await binary.closed)[0]).toBe(1008);
+    const large = await open(id, key);
+    large.say('x'.repeat(LIVE_BOUNDS.clientMessage + 1));
+    expect((await large.closed)[0]).toBe(1009);
+    const broken = await open(id, key);
+    (broken.socket as unknown as { _socket: { write(data: Buffer): void } })._socket.write(
+      Buffer.from([0xff, 0xff, 0, 0, 0, 0]),
+    );
+    expect((await broken.closed)[0]).toBe(1002);
+    expect((await open(id, key)).socket.readyState).toBe(1);
+  });
+
+  it('is not fed by a key that may only read, nor when its run brought its input', async () => {
+    const id = await submit(key);
+    const reader = await open(id, await makeKey('blue', ['read']));
+    reader.say({ type: 'cancel' });
+    expect(await reader.closed).toEqual([1008, 'forbidden']);
+    const dead = await open(await submit(key, { source: '', stdin: 'x' }), key);
+    dead.say({ type: 'input', data: 'y' });
+    expect(await dead.closed).toEqual([1008, 'invalid-request']);
+    expect((await dead.message('state')).input).toBeNull();
+  });
+
+  it('does not take more input than the program may be behind, and never more than a request may bring', async () => {
+    const client = await open(await submit(key), key);
+    for (let n = 0; n < 20; n++) client.say({ type: 'input', data: 'x'.repeat(LIVE_BOUNDS.chunk) });
+    expect((await client.message('error')).message).toContain('too far ahead');
+    expect((await client.closed)[0]).toBe(1008);
+  });
+
+  it('holds little for a client that does not read, serves the others, and lets it go in the end', async () => {
+    const id = await submit(key);
+    const [slow, quick] = [await open(id, key), await open(id, key)];
+    await Promise.all([slow.message('state'), quick.message('state')]);
+    slow.socket.pause();
+    const attempt = await claim(id);
+    const chunk = 'x'.repeat(LIVE_BOUNDS.chunk);
+    const count = 400;
+    for (let n = 1; n <= count; n++) await write(id, attempt, n * chunk.length, chunk);
+    await vi.waitFor(() => expect(quick.output).toHaveLength(count * chunk.length), { timeout: 30_000 });
+    const buffered = [...app.websocketServer.clients].map((client) => client.bufferedAmount);
+    expect(Math.max(...buffered)).toBeLessThan(4 * chunk.length);
+    slow.socket.resume();
+    await finish(id, attempt, chunk.repeat(count));
+    await slow.closed;
+    expect(slow.output).toHaveLength(count * chunk.length);
+  });
+
+  it('says that the service stops, within reason', async () => {
+    const client = await open(await submit(key), key);
+    await client.message('state');
+    const silent = await open(await submit(key), key);
+    silent.socket.pause();
+    const stopped = app.close();
+    expect((await client.closed)[0]).toBe(1001);
+    await stopped;
+  });
+
+  it('says that the store is away, and is there again with it', async () => {
+    const own = await startRedis({ own: true });
+    const other = await startApp(own.url);
+    const url = (await other.app.listen({ host: '127.0.0.1', port: 0 })).replace('http', 'ws');
+    const reply = await other.app.inject({
+      method: 'POST',
+      url: '/v1/runs',
+      payload: { source: '', live: true },
+    });
+    const path = `${url}/v1/runs/${reply.json<{ id: string }>().id}/stream`;
+    const client = await StreamClient.open(path);
+    await client.message('state');
+    await own.kill();
+    expect(await client.closed).toEqual([1013, 'store-unavailable']);
+    expect((await refusedWith(path))[0]).toBe(503);
+    await own.boot();
+    const again = await vi.waitFor(() => StreamClient.open(path), { timeout: 10_000 });
+    await again.message('state');
+    again.socket.terminate();
+    await other.app.close();
+    await own.stop();
+  });
+});
+
+describe('a client that is gone without a word', () => {
+  it('is let go', async () => {
+    await app.close();
+    ({ app, redis } = await startApp(server.url, { streams: { all: 1, perTenant: 1, stuckMs: 200 } }));
+    address = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('http', 'ws');
+    const client = await StreamClient.open(urlOf(await submit(''), ''));
+    clients.push(client);
+    await client.message('state');
+    client.socket.pause();
+    await vi.waitFor(() => expect(app.websocketServer.clients.size).toBe(0), { timeout: 60_000 });
+  });
+});
