@@ -1,20 +1,11 @@
 // test-mutations.mjs [--bits] [--tests] [--sample N] [--only TEXT]: see scripts/test-mutations.
 import { execFile, execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify, parseArgs } from 'node:util';
+import { CheckoutCopy } from '../../packages/testkit/dist/checkout-copy.js';
 import { PATCHES } from './filter-patches.mjs';
 
 const { values: options } = parseArgs({
@@ -105,27 +96,19 @@ async function tryCalls(shim, subjects) {
   }
 }
 
-/** A copy of this checkout whose shim is the mutant; what is installed is not copied. */
-function copyOfCheckout(shim) {
-  const copy = mkdtempSync(join(tmpdir(), 'sandpiper-mutant-'));
-  chmodSync(copy, 0o755); // the guests of a root are nobody
-  const leaveOut = new Set(['.git', 'node_modules', '.turbo']);
-  const parts = execFileSync('ls', ['-A', top], { encoding: 'utf8' }).trim().split('\n');
-  for (const part of parts.filter((name) => !leaveOut.has(name) && name !== '.tools')) {
-    cpSync(join(top, part), join(copy, part), { recursive: true, verbatimSymlinks: true });
-  }
-  symlinkSync(join(top, 'node_modules'), join(copy, 'node_modules'));
-  copyFileSync(shim, join(copy, 'packages/guest/native/build/sandpiper-shim.so'));
-  return copy;
-}
-
 /** Who killed it of the tests, or null. */
 async function runTests(shim) {
-  const copy = copyOfCheckout(shim);
+  const copy = new CheckoutCopy();
+  copyFileSync(shim, copy.shim);
   try {
     const vitest = join(top, 'node_modules/vitest/vitest.mjs');
     const args = [vitest, 'run', '--bail=1', '--reporter=json', ...TESTS];
-    await run('node', args, { cwd: copy, timeout: TESTS_MS, killSignal: 'SIGKILL', maxBuffer: 2 ** 28 });
+    await run('node', args, {
+      cwd: copy.folder,
+      timeout: TESTS_MS,
+      killSignal: 'SIGKILL',
+      maxBuffer: 2 ** 28,
+    });
     return null;
   } catch (error) {
     if (error.killed) return 'the tests: they do not end';
@@ -134,7 +117,7 @@ async function runTests(shim) {
     const first = failed.find((test) => test.status === 'failed');
     return `the tests: ${first?.fullName ?? report.testResults.find((file) => file.message)?.message ?? '?'}`;
   } finally {
-    rmSync(copy, { recursive: true, force: true });
+    copy.remove();
   }
 }
 

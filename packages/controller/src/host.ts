@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type CgroupPlace, cgroupPlace, nativePartsExist, PYPY3_PATH } from '@sandpiper/guest';
+import { selfTest } from './self-test.js';
 
 export interface HostCheck {
   readonly name: string;
@@ -41,26 +42,40 @@ export function currentCpu(): number | null {
   }
 }
 
-/** What this host has and lacks. */
+/** What this host has and lacks, and whether its sandbox holds: what a node tries of itself before it takes runs. */
 export async function inspectHost(): Promise<HostReport> {
+  const checks = hostChecks();
+  // Of what is not there, nothing can be tried.
   return {
-    checks: [
-      checkPlatform(),
-      checkNode(),
-      checkProgram('pypy3', PYPY3_PATH, ['--version'], true, 'apt-get install pypy3'),
-      checkProgram(
-        'redis-server',
-        onPath('redis-server'),
-        ['--version'],
-        false,
-        'apt-get install redis-server',
-      ),
-      checkNative(),
-      checkSeccomp(),
-      checkOpenFiles(),
-      ...checkMechanisms(),
-    ],
+    checks: checks.every(({ ok, required }) => ok || !required) ? [...checks, await checkSelf()] : checks,
   };
+}
+
+async function checkSelf(): Promise<HostCheck> {
+  const { checks, passed, tookMs } = await selfTest();
+  const failures = checks.flatMap(({ name, failure }) => (failure === null ? [] : [`${name}: ${failure}`]));
+  const names = checks.map(({ name }) => name).join(', ');
+  const detail = passed ? `${names}: passed in ${(tookMs / 1000).toFixed(1)} s` : failures.join('; ');
+  return { name: 'self-test', ok: passed, required: true, detail, fix: null };
+}
+
+function hostChecks(): HostCheck[] {
+  return [
+    checkPlatform(),
+    checkNode(),
+    checkProgram('pypy3', PYPY3_PATH, ['--version'], true, 'apt-get install pypy3'),
+    checkProgram(
+      'redis-server',
+      onPath('redis-server'),
+      ['--version'],
+      false,
+      'apt-get install redis-server',
+    ),
+    checkNative(),
+    checkSeccomp(),
+    checkOpenFiles(),
+    ...checkMechanisms(),
+  ];
 }
 
 function checkPlatform(): HostCheck {

@@ -7,5 +7,7 @@ export * from './host.js';
 export type { Determinism, GuestFile, GuestJob } from './job.js';
 export { RUN_FOLDER } from './job.js';
 export * from './local.js';
+export { selfTest } from './self-test.js';
+export { StartUpProof } from './start-up-proof.js';
 export { interpreterStampOf } from './transcript.js';
 export type { LiveStreams } from './live.js';

@@ -1,3 +1,4 @@
+export { CheckoutCopy } from './checkout-copy.js';
 export { ClusterRedis } from './redis/cluster.js';
 export { LocalRedis } from './redis/local.js';
 export type { RedisServer, RedisVariables } from './redis/redis-server.js';

@@ -1,4 +1,4 @@
-import { availableCpus, Cell } from '@sandpiper/controller';
+import { availableCpus, Cell, StartUpProof } from '@sandpiper/controller';
 import { redisSettings } from '@sandpiper/store';
 import {
   createLogger,
@@ -26,9 +26,21 @@ async function main(): Promise<void> {
   /** Of each cell, what is wrong with its profile. */
   const unprepared = new Map<number, string>();
   const warnings = (): string[] => [...new Set(unprepared.values())];
-  const app = operationsServer(metrics, () => node, warnings);
+  const proof = new StartUpProof({
+    passed: ({ tookMs }) => log.info({ tookMs: Math.round(tookMs) }, 'the self-test has passed'),
+    failed: (failures, retryMs) =>
+      log.error({ failures, retryMs }, 'the self-test has failed: no runs are taken'),
+  });
+  const beginning = {
+    get notReadyBecause() {
+      return proof.reasons.length > 0 ? proof.reasons : ['its cells are being started'];
+    },
+    showState: () => {},
+  };
+  const app = operationsServer(metrics, () => node ?? beginning, warnings);
   const starting = startNode();
   const end = (how: 'drain' | 'abandon') => async (): Promise<void> => {
+    proof.stop();
     // A node that is asked to leave while its cells start has them to close as well.
     await (await starting)[how]();
     await app.close();
@@ -59,6 +71,7 @@ async function main(): Promise<void> {
           },
         });
       },
+      proven: proof.passed,
       metrics,
       tracing,
       log,

@@ -51,6 +51,8 @@ export interface NodeOptions extends Partial<RestartPolicy> {
   readonly graceMs: number;
   readonly retention?: Partial<Retention>;
   readonly engines?: readonly Engine[];
+  /** It takes no runs before this; false: it was asked to leave meanwhile. */
+  readonly proven?: Promise<boolean>;
   /** What it does without, for people. */
   readonly warnings?: () => readonly string[];
   /** How long a run stays ours without a sign of life, milliseconds; the queue then gives it to another node. */
@@ -159,6 +161,8 @@ export class WorkerNode {
     const node = new WorkerNode(options);
     const tellStarted = node.actor.place();
     await node.cells.start();
+    // What has not proven its filter and limits stays as it is, and is asked to leave, or to try again.
+    if ((await options.proven) === false) return node;
     tellStarted({ type: 'cells-started' });
     node.showState();
     node.reporter.start();

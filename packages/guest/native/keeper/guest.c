@@ -411,6 +411,14 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
   siginfo_t info = {0};
   if (guest->pid == 0 || waitid(P_PID, (id_t)guest->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
     return 0;
+  /*
+   * A process that has asked to be traced by its parent is told of at each of its signals too (ptrace(2)): that is no end. No
+   * filter lets a guest ask for it, so this one has none.
+   */
+  if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) {
+    guest_kill(guest, END_KILLED);
+    return 0;
+  }
   int64_t waited_in_all = waited(guest);
   /* Until it is reaped the number is nobody else's. */
   cgroup_end_aside(0);

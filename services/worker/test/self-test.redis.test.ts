@@ -1,0 +1,98 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, renameSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { ServiceMessage } from '@sandpiper/telemetry';
+import { CheckoutCopy, type RedisServer, startRedis } from '@sandpiper/testkit';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+
+/** A node of a copy of this checkout, whose shim has no filter until somebody mends it. */
+
+const NATIVE = fileURLToPath(new URL('../../../packages/guest/native', import.meta.url));
+
+let redis: RedisServer;
+let copy: CheckoutCopy;
+let node: ChildProcess | null = null;
+/** What the node has logged, and told its parent. */
+let log: string;
+let told: ServiceMessage[];
+
+beforeAll(async () => {
+  redis = await startRedis();
+  execFileSync('make', ['-s', '-C', NATIVE, 'weak'], { stdio: 'pipe' });
+  copy = new CheckoutCopy();
+});
+
+afterAll(async () => {
+  copy.remove();
+  await redis.stop();
+});
+
+beforeEach(() => {
+  putShim('weak/no-filter.so');
+  log = '';
+  told = [];
+  node = spawn(process.execPath, [copy.path('services/worker/dist/main.js')], {
+    env: {
+      ...process.env,
+      ...redis.variables,
+      ...{ SANDPIPER_PORT: '0', SANDPIPER_CELLS: '1', SANDPIPER_PROFILE: 'cold' },
+    },
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  node.stdout?.setEncoding('utf8').on('data', (text: string) => (log += text));
+  node.on('message', (message) => void told.push(message as ServiceMessage));
+});
+
+afterEach(async () => {
+  if (node === null || node.exitCode !== null) return;
+  node.kill('SIGKILL');
+  await once(node, 'exit');
+});
+
+/** As a deployment does: the new file takes the place of the old one. */
+function putShim(name: string): void {
+  copyFileSync(`${NATIVE}/build/${name}`, `${copy.shim}.new`);
+  renameSync(`${copy.shim}.new`, copy.shim);
+}
+
+async function listens(): Promise<string> {
+  const address = () => told.find((message) => message.type === 'listening')?.url;
+  await expect.poll(address, { timeout: 30_000 }).toBeDefined();
+  return address() ?? '';
+}
+
+async function readyz(url: string): Promise<{ status: number; reasons: string[] }> {
+  const reply = await fetch(`${url}/readyz`);
+  const { reasons = [] } = (await reply.json()) as { reasons?: string[] };
+  return { status: reply.status, reasons };
+}
+
+const saysReady = () => told.some((message) => message.type === 'ready');
+
+it('does not become ready without a filter, says why, and becomes ready when it has one', async () => {
+  const url = await listens();
+  await expect
+    .poll(() => readyz(url), { timeout: 60_000 })
+    .toMatchObject({
+      status: 503,
+      reasons: expect.arrayContaining([
+        expect.stringMatching(/^self-test: filter of a started guest: /),
+        expect.stringMatching(/^self-test: memory limit: /),
+      ]) as string[],
+    });
+  expect(log).toMatch(/"failures":\["self-test: filter of a forked guest: .*the self-test has failed/);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  expect(saysReady()).toBe(false);
+
+  putShim('sandpiper-shim.so');
+  await expect.poll(() => readyz(url), { timeout: 60_000 }).toEqual({ status: 200, reasons: [] });
+  expect(log).toContain('the self-test has passed');
+  await expect.poll(saysReady, { timeout: 10_000 }).toBe(true);
+});
+
+it('leaves when it is asked to, though it has proven nothing', async () => {
+  await expect.poll(() => log, { timeout: 60_000 }).toContain('the self-test has failed');
+  node?.kill('SIGTERM');
+  expect(await once(node as ChildProcess, 'exit')).toEqual([0, null]);
+});
