@@ -47,8 +47,6 @@ export interface Behaviour {
   readonly seccomp: readonly Attack[] | string;
   readonly rpython: readonly Attack[] | string;
   readonly elsewhere?: readonly TestElsewhere[];
-  /** Why it cannot be shown yet. */
-  readonly notBuilt?: string;
 }
 
 export const MIB = 1024 * 1024;

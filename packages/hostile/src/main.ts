@@ -5,7 +5,7 @@ import type { Behaviour } from './behaviour.js';
 import { CORPUS } from './corpus.js';
 import { runElsewhere } from './elsewhere.js';
 import { Ground, realTranslated, SUBJECTS } from './ground.js';
-import { attacksOn } from './plan.js';
+import { attacksOn, ONLY_OF_MEMORY } from './plan.js';
 import { lineOf, markdownOf, type Row, verdictOf } from './report.js';
 import { runAttack } from './run-attack.js';
 
@@ -24,7 +24,7 @@ const ABOUT = (held: number, gone: number) =>
 \`packages/guest/native/test/attacks*.c\`, what is expected of each in \`packages/hostile/src/corpus\`. After every one of them the
 next run on the same cell, a census of processes, descriptors, files, control groups, IPC and memory, what the output shows and
 the time of death are judged. CPU and death are the keeper's own figures, of the limit; "answered" is when the result was there,
-by the clock of whoever asked. ${held} held, ${gone} do not apply and say why. Memory was held by ${cgroupPlace().kind === 'none' ? 'the keeper' : `cgroup ${cgroupPlace().kind}`}.`;
+by the clock of whoever asked; it says how busy the machine was. ${ONLY_OF_MEMORY[0]?.toUpperCase()}${ONLY_OF_MEMORY.slice(1)}. ${held} held, ${gone} do not apply and say why. Memory was held by ${cgroupPlace().kind === 'none' ? 'the keeper' : `cgroup ${cgroupPlace().kind}`}.`;
 
 interface Options {
   readonly numbers: readonly number[];
@@ -48,14 +48,11 @@ function parse(argv: readonly string[]): Options {
 }
 
 async function* rowsOf(ground: Ground, behaviour: Behaviour): AsyncGenerator<Row> {
-  if (behaviour.notBuilt !== undefined) {
-    yield { kind: 'none', behaviour, subject: 'all', why: behaviour.notBuilt };
-    return;
-  }
   for (const name of SUBJECTS) {
     const subject = ground.subjects.get(name);
     if (subject === undefined) continue;
     const attacks = attacksOn(behaviour, name);
+    if (attacks === null) continue;
     if (typeof attacks === 'string') {
       yield { kind: 'none', behaviour, subject: name, why: attacks };
       continue;
@@ -88,6 +85,7 @@ async function run({ numbers, markdown }: Options): Promise<number> {
   } finally {
     await ground.stop();
   }
+  process.stdout.write(`${ONLY_OF_MEMORY}\n`);
   if (realTranslated() === null) {
     process.stdout.write(
       'real rpython: left out, it needs PYPY3_SANDBOX and PYPY3_SANDBOX_LIB in the environment\n',

@@ -12,7 +12,7 @@ export type Row = { readonly behaviour: Behaviour } & (
       readonly outcome: Outcome;
     }
   | { readonly kind: 'elsewhere'; readonly test: TestElsewhere; readonly outcome: ElsewhereOutcome }
-  | { readonly kind: 'none'; readonly subject: SubjectName | 'all'; readonly why: string }
+  | { readonly kind: 'none'; readonly subject: SubjectName; readonly why: string }
 );
 
 export type Verdict = 'held' | 'broken' | 'does not apply';

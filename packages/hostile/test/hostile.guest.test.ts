@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CORPUS } from '../src/corpus.js';
 import { Ground, realTranslated, SUBJECTS, type Subject } from '../src/ground.js';
-import { attacksOn } from '../src/plan.js';
+import { attacksOn, ONLY_OF_MEMORY } from '../src/plan.js';
 import { runAttack } from '../src/run-attack.js';
 
 /** What scripts/hostile runs, as tests: every attack on every subject, and after each all that must hold. */
@@ -20,6 +20,7 @@ function subjectOf(name: (typeof SUBJECTS)[number]): Subject {
 }
 
 const here = SUBJECTS.filter((name) => name !== 'real rpython' || realTranslated() !== null);
+process.stdout.write(`${ONLY_OF_MEMORY}\n`);
 if (here.length < SUBJECTS.length) {
   process.stdout.write(
     'real rpython: left out, it needs PYPY3_SANDBOX and PYPY3_SANDBOX_LIB in the environment\n',
@@ -29,7 +30,9 @@ if (here.length < SUBJECTS.length) {
 const behaviours = CORPUS.map((behaviour) => {
   const planned = here.map((name) => [name, attacksOn(behaviour, name)] as const);
   const cases = planned.flatMap(([name, attacks]) =>
-    typeof attacks === 'string' ? [] : attacks.map((attack) => [name, attack.name, attack] as const),
+    attacks === null || typeof attacks === 'string'
+      ? []
+      : attacks.map((attack) => [name, attack.name, attack] as const),
   );
   const [reason] = planned.flatMap(([, attacks]) => (typeof attacks === 'string' ? [attacks] : []));
   return { number: behaviour.number, title: behaviour.title, cases, reason };

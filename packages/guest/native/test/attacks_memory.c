@@ -18,7 +18,8 @@ static long map(unsigned long address, unsigned long size, long protection, long
   return (long)mmap((void *)address, size, (int)protection, (int)flags, -1, 0);
 }
 
-static void say_outcome(const char *what, long result) { tell("%s: %s", what, result < 0 && result > -4096 ? strerrorname_np((int)-result) : "granted"); }
+static void say_outcome(const char *what, long result) { tell("%s: %s", what, result < 0 && result > -4096
+    ? strerrorname_np((int)-result) : "granted"); }
 
 /* Every other page of a mapping with a protection of its own: as many mappings as pages. */
 static void protections(const char *argument) {
@@ -50,7 +51,8 @@ static void page_tables(const char *argument) {
 static void huge(const char *argument) {
   (void)argument;
   say_outcome("HUGETLB", invoke(SYS_mmap, 0, 2 * MIB, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0));
-  say_outcome("HUGETLB of 1 GiB", invoke(SYS_mmap, 0, GIB, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | (30 << 26), -1, 0));
+  say_outcome("HUGETLB of 1 GiB", invoke(SYS_mmap, 0, GIB, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | (30 << 26),
+      -1, 0));
   say_outcome("memfd of huge pages", invoke(SYS_memfd_create, (long)"x", 4, 0, 0, 0, 0));
   say_outcome("shared HUGETLB", invoke(SYS_mmap, 0, 2 * MIB, 3, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0));
 }
@@ -58,9 +60,12 @@ static void huge(const char *argument) {
 static void grows_down(const char *argument) {
   (void)argument;
   say_outcome("GROWSDOWN", invoke(SYS_mmap, 0, MIB, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0));
-  say_outcome("fixed GROWSDOWN", invoke(SYS_mmap, 0x20000000, MIB, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0));
-  say_outcome("PROT_GROWSDOWN", invoke(SYS_mprotect, (long)((uintptr_t)&argument & ~(PAGE - 1)), PAGE, PROT_READ | PROT_WRITE | PROT_GROWSDOWN, 0, 0, 0));
-  say_outcome("PROT_GROWSUP", invoke(SYS_mprotect, (long)((uintptr_t)&argument & ~(PAGE - 1)), PAGE, PROT_READ | PROT_WRITE | PROT_GROWSUP, 0, 0, 0));
+  say_outcome("fixed GROWSDOWN", invoke(SYS_mmap, 0x20000000, MIB, 3,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0));
+  say_outcome("PROT_GROWSDOWN", invoke(SYS_mprotect, (long)((uintptr_t)&argument & ~(PAGE - 1)), PAGE,
+      PROT_READ | PROT_WRITE | PROT_GROWSDOWN, 0, 0, 0));
+  say_outcome("PROT_GROWSUP", invoke(SYS_mprotect, (long)((uintptr_t)&argument & ~(PAGE - 1)), PAGE,
+      PROT_READ | PROT_WRITE | PROT_GROWSUP, 0, 0, 0));
 }
 
 static void shared(const char *argument) {
@@ -82,7 +87,8 @@ static void locked(const char *argument) {
 static const struct {
   const char *name;
   int number;
-} allowed_advices[] = {{"NORMAL", 0}, {"RANDOM", 1}, {"SEQUENTIAL", 2}, {"WILLNEED", 3}, {"DONTNEED", 4}, {"FREE", 8}, {"HUGEPAGE", 14}, {"NOHUGEPAGE", 15}};
+} allowed_advices[] = {{"NORMAL", 0}, {"RANDOM", 1}, {"SEQUENTIAL", 2}, {"WILLNEED", 3}, {"DONTNEED", 4}, {"FREE", 8},
+    {"HUGEPAGE", 14}, {"NOHUGEPAGE", 15}};
 
 static void advices(const char *argument) {
   (void)argument;
@@ -161,5 +167,5 @@ static void reserve(const char *argument) {
 
 const struct attack_entry memory_attacks[] = {
     {"protections", protections}, {"page-tables", page_tables}, {"huge", huge},           {"grows-down", grows_down},
-    {"locked", locked}, {"shared", shared},       {"advices", advices},         {"remap", remap},         {"move-vdso", move_vdso},
+    {"locked", locked}, {"shared", shared}, {"advices", advices}, {"remap", remap}, {"move-vdso", move_vdso},
     {"unmap", unmap},             {"code", writable_code},      {"reserve", reserve},     {NULL, NULL}};

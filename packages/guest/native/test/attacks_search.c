@@ -70,7 +70,8 @@ static int widen_bounds(struct dl_phdr_info *info, size_t size, void *data) {
 static void search(const char *argument) {
   unsigned byte;
   int used;
-  for (; needle_size < sizeof needle && sscanf(argument, "%2x%n", &byte, &used) == 1; argument += used) needle[needle_size++] = (unsigned char)byte;
+  for (; needle_size < sizeof needle && sscanf(argument, "%2x%n", &byte,
+      &used) == 1; argument += used) needle[needle_size++] = (unsigned char)byte;
   struct bounds libraries = {.low = UINTPTR_MAX};
   dl_iterate_phdr(widen_bounds, &libraries);
   const uintptr_t stack = (uintptr_t)__builtin_frame_address(0), program = (uintptr_t)getauxval(AT_PHDR);

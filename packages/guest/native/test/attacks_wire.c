@@ -50,7 +50,8 @@ static void request(const char *signature, const int64_t *arguments, size_t coun
   memcpy(bytes + 1 + length, arguments, 8 * count);
   put(bytes, 1 + length + 8 * count);
 }
-#define REQUEST(signature, ...) request(signature, (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / 8)
+#define REQUEST(signature, ...) \
+  request(signature, (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / 8)
 
 /* Waits for an operation of that letter with two words, as R, Z and W have. */
 static void await_operation(char letter, uint64_t words[2]) {
@@ -292,7 +293,8 @@ static void cut_mapping(const char *argument) {
 
 const struct attack_entry wire_attacks[] = {
     {"bytes", bytes},           {"repeated", repeated},         {"endless-signatures", endless_signatures},
-    {"unknown-signatures", unknown_signatures}, {"drip", drip},             {"silence", silence},           {"string-length", string_length},
+    {"unknown-signatures", unknown_signatures}, {"drip", drip}, {"silence", silence},
+    {"string-length", string_length},
     {"too-much", too_much},     {"too-little", too_little},     {"odd-status", odd_status},
-    {"deaf", deaf},             {"after-death", after_death}, {"last-word", last_word},   {"half-a-frame", half_a_frame},
+    {"deaf", deaf}, {"after-death", after_death}, {"last-word", last_word}, {"half-a-frame", half_a_frame},
     {"false-mapping", false_mapping}, {"cut-mapping", cut_mapping}, {NULL, NULL}};
