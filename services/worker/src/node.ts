@@ -236,6 +236,8 @@ export class WorkerNode {
     switch (effect.type) {
       case 'consume':
         this.consumer.run().catch((error: unknown) => log.error({ err: error }, 'the consumer ended'));
+        // Its first word may have been said a moment before, and was that it takes none yet.
+        this.reporter.changed();
         return;
       case 'pause':
         void this.consumer.pause(true);

@@ -37,6 +37,20 @@ static int has_value(const struct policy_condition *condition, uint32_t value) {
   return 0;
 }
 
+/* Whether a row says to each call what is said to those without one: then nobody could miss it, or notice it. */
+static int says_nothing(const struct policy_row *row, unsigned filter) {
+  return row->conditions[0].test == POLICY_NOTHING && row->action == true_default((enum policy_filter)filter);
+}
+
+/* Whether the values are the same with the bit and without it. */
+static int is_free_already(const struct policy_condition *condition, uint32_t bit) {
+  if ((condition->free & bit) != 0) return 1;
+  if (condition->test != POLICY_VALUES) return 0;
+  for (unsigned i = 0; i < condition->count; i++)
+    if (!has_value(condition, condition->values[i] ^ bit)) return 0;
+  return 1;
+}
+
 static void add_condition(size_t row, unsigned c) {
   const struct policy_condition *condition = &rows[row].conditions[c];
   if (condition->test == POLICY_NOTHING) return;
@@ -52,7 +66,8 @@ static void add_row(size_t row) {
   const struct policy_row *r = &rows[row];
   add(ROW_REMOVED, row, 0, 0);
   for (unsigned filter = FILTER_GUEST; filter <= FILTER_TRANSLATED; filter <<= 1)
-    if (!(r->filters & filter) && !names_number(filter, r->first)) add(ROW_FOR_ANOTHER, row, 0, filter);
+    if (!(r->filters & filter) && !names_number(filter, r->first) && !says_nothing(r, filter))
+      add(ROW_FOR_ANOTHER, row, 0, filter);
   if (r->first != r->last) {
     add(RANGE_FIRST, row, 0, 0);
     add(RANGE_LAST, row, 0, 0);
@@ -67,7 +82,7 @@ static void add_bits(size_t row, unsigned c) {
   const struct policy_condition *condition = &rows[row].conditions[c];
   if (condition->test != POLICY_VALUES && condition->test != POLICY_BITS) return;
   for (unsigned bit = 0; bit < 32; bit++)
-    if (!((condition->free >> bit) & 1)) add(BIT_FREED, row, c, 1u << bit);
+    if (!is_free_already(condition, 1u << bit)) add(BIT_FREED, row, c, 1u << bit);
 }
 
 size_t mutations(struct mutation to[MOST_MUTATIONS]) {
