@@ -13,6 +13,8 @@ const MMAP = 9;
 export class HostileMemory implements GuestMemory {
   readonly bytes = Buffer.alloc(BYTES);
   #next = BASE;
+  /** Addresses that calls have returned: of mappings, of streams of folders. */
+  readonly seen: number[] = [];
 
   constructor(private readonly source: Source) {}
 
@@ -34,7 +36,8 @@ export class HostileMemory implements GuestMemory {
 
   syscall(number: number, ...args: number[]): number {
     if (this.source.chance(64)) return this.source.pick([-Errno.ENOMEM, -Errno.EINVAL, 0, 4096, 2 ** 46]);
-    if (this.source.chance(16)) return this.source.hostile();
+    // As it would come over the wire: 64 bits with a sign.
+    if (this.source.chance(16)) return Math.max(-(2 ** 63), Math.min(2 ** 63 - 1024, this.source.hostile()));
     return number === MMAP ? BASE + ((Math.min(BYTES, args[1] ?? 0) & ~4095) % BYTES) : 0;
   }
 
@@ -45,6 +48,12 @@ export class HostileMemory implements GuestMemory {
   }
 
   free(): void {}
+
+  note(value: number): void {
+    if (value < 4096 || this.seen.includes(value)) return;
+    if (this.seen.length === 8) this.seen.shift();
+    this.seen.push(value);
+  }
 
   /** Puts bytes somewhere, and says where. */
   place(data: Uint8Array): number {

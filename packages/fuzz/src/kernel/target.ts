@@ -1,7 +1,8 @@
 import { GuestKernel, libcSurface, linuxSurface, type Outcome } from '@sandpiper/kernel';
 import { Finding } from '../finding.js';
 import { Source } from '../source.js';
-import { argumentsFor, LIBC_CALLS, LINUX_CALLS } from './calls.js';
+import { argumentsFor } from './arguments.js';
+import { LIBC_CALLS, LINUX_CALLS, someCalls } from './calls.js';
 import { HostileMemory } from './memory.js';
 import { kernelOptions, MAX_CALLS } from './options.js';
 
@@ -27,7 +28,7 @@ function cpuMs(since: NodeJS.CpuUsage): number {
 export function runKernel(bytes: Uint8Array, log?: (line: string) => void): void {
   const source = new Source(bytes);
   const libc = source.chance(90);
-  const calls = libc ? LIBC_CALLS : LINUX_CALLS;
+  const calls = someCalls(libc ? LIBC_CALLS : LINUX_CALLS, source);
   const kernel = new GuestKernel(libc ? libcSurface : linuxSurface, kernelOptions(source));
   const memory = new HostileMemory(source);
   const born = process.cpuUsage();
@@ -47,6 +48,7 @@ export function runKernel(bytes: Uint8Array, log?: (line: string) => void): void
     const ms = performance.now() - began > DEAR_MS ? cpuMs(born) : 0;
     if (ms > DEAR_MS) throw new Finding(`${call.key}(${args.join(', ')}) took ${Math.round(ms)} ms of CPU`);
     checkOutcome(call.key, outcome);
+    if (outcome.kind === 'return') memory.note(outcome.value);
     const problems = kernel.inconsistencies();
     if (problems.length > 0)
       throw new Finding(`after ${call.key}(${args.join(', ')}): ${problems.join('; ')}`);

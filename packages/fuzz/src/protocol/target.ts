@@ -19,7 +19,7 @@ const MAX_REQUESTS = 60;
 const EXPECTED = [GuestProtocolError, GuestGoneError, SyscallError];
 
 function requestBytes(source: Source, linux: boolean): Buffer {
-  const { key, kinds } = source.pick(linux ? LINUX_CALLS : LIBC_CALLS);
+  const { key, kinds } = source.pick((linux ? LINUX_CALLS : LIBC_CALLS).all);
   let text = linux ? `${key}(${kinds})i` : key;
   let words = kinds.length;
   const kind = source.byte();
