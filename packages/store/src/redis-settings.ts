@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseRedisLocation, type RedisLocation } from './redis-location.js';
 
 const file = z.string().min(1, 'must be the path of a file').optional();
+const user = z.string().min(1).optional();
 
 /** Environment of every service that talks to Redis (docs/redis.md). */
 export const redisEnvShape = {
@@ -12,18 +13,19 @@ export const redisEnvShape = {
       const wrong = reasonAgainst(url);
       if (wrong !== null) context.addIssue({ code: 'custom', message: wrong });
     })
-    .default('redis://127.0.0.1:6379'),
-  /** Who we are to Redis, where the URL does not say it. */
-  SANDPIPER_REDIS_USERNAME: z.string().min(1).optional(),
-  SANDPIPER_REDIS_PASSWORD_FILE: file,
-  /** Who we are to the Sentinels: nothing of the above is sent to them. */
-  SANDPIPER_REDIS_SENTINEL_USERNAME: z.string().min(1).optional(),
-  SANDPIPER_REDIS_SENTINEL_PASSWORD_FILE: file,
-  /** Whom we trust to have signed Redis's certificate (PEM); default the system's own list. */
-  SANDPIPER_REDIS_CA: file,
-  /** Our own certificate and its key (PEM), where Redis asks for one. */
-  SANDPIPER_REDIS_CERT: file,
-  SANDPIPER_REDIS_KEY: file,
+    .default('redis://127.0.0.1:6379')
+    .describe('one server, Sentinels or a cluster: docs/redis.md'),
+  SANDPIPER_REDIS_USERNAME: user.describe('who we are to Redis, where the URL does not say it'),
+  SANDPIPER_REDIS_PASSWORD_FILE: file.describe('the file that its password is in'),
+  SANDPIPER_REDIS_SENTINEL_USERNAME: user.describe(
+    'who we are to the Sentinels: nothing of the above is sent to them',
+  ),
+  SANDPIPER_REDIS_SENTINEL_PASSWORD_FILE: file.describe('the file that its password is in'),
+  SANDPIPER_REDIS_CA: file.describe(
+    "whom we trust to have signed Redis's certificate (PEM); by default the system's own list",
+  ),
+  SANDPIPER_REDIS_CERT: file.describe('our own certificate (PEM), where Redis asks for one'),
+  SANDPIPER_REDIS_KEY: file.describe('and its key'),
 } as const;
 
 const redisEnvSchema = z.object(redisEnvShape);

@@ -10,7 +10,19 @@ import {
 import type { BatchBeginning, Idempotency, RunStore, Sealing, Submission } from '@sandpiper/store';
 import { Problem } from './problems.js';
 
-export type LimitCeilings = Partial<Pick<Limits, 'cpuMs' | 'wallMs' | 'memoryBytes'>>;
+/** What the controller may spend follows from the CPU time of the program. */
+export type LimitCeilings = Partial<Omit<Limits, 'controllerCpuMs'>>;
+
+const CLAMPED: readonly (keyof LimitCeilings)[] = [
+  'cpuMs',
+  'wallMs',
+  'memoryBytes',
+  'outputBytes',
+  'diskBytes',
+  'files',
+  'openFiles',
+  'syscalls',
+];
 
 export interface AdmissionOptions {
   /** Runs that may wait, all tenants together. */
@@ -114,10 +126,9 @@ export class Admission {
 
   private clampedLimits(request: RunRequest): Limits {
     const limits = completeLimits(request.limits);
-    for (const name of ['cpuMs', 'wallMs', 'memoryBytes'] as const) {
-      limits[name] = Math.min(limits[name], this.options.ceilings[name] ?? Infinity);
-    }
-    const { cpuMs } = this.options.ceilings;
+    const { ceilings } = this.options;
+    for (const name of CLAMPED) limits[name] = Math.min(limits[name], ceilings[name] ?? Infinity);
+    const { cpuMs } = ceilings;
     if (cpuMs !== undefined)
       limits.controllerCpuMs = Math.min(limits.controllerCpuMs, controllerCpuFor(cpuMs));
     return limits;

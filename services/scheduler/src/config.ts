@@ -1,7 +1,8 @@
-import { engineSchema, isLoopbackHost } from '@sandpiper/contracts';
-import { DEFAULT_KEEP_ENDED, DEFAULT_RETENTION_SECONDS, redisEnvShape } from '@sandpiper/store';
+import { engineSchema, isLoopbackHost, limitsSchema } from '@sandpiper/contracts';
+import { integer, keepEnded, redisEnvShape, retentionSeconds } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
+import type { LimitCeilings } from './admission.js';
 import { type Network, parseNetworks } from './callbacks/address-policy.js';
 
 const networks = (list: string, check: z.RefinementCtx): Network[] => {
@@ -13,55 +14,79 @@ const networks = (list: string, check: z.RefinementCtx): Network[] => {
   }
 };
 
-const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const MIB = 1024 * 1024;
 
-/** The environment of the scheduler. Everything has a default that is safe on a laptop. */
-const configSchema = z.object({
+const secret = z
+  .string()
+  .regex(/^[\w-]{32,256}$/, 'must be 32 to 256 letters, digits, "_" and "-", e.g. of: openssl rand -hex 32');
+
+/** A request that asks for more of a limit gets this much; by default as much as any request may ask for. */
+function ceiling(name: keyof LimitCeilings, usual?: number) {
+  const { minValue, maxValue, description } = limitsSchema.shape[name];
+  const most = maxValue ?? Number.MAX_SAFE_INTEGER;
+  return integer(Math.max(1, minValue ?? 1), most)
+    .default(usual ?? most)
+    .describe(`the most that a request gets of \`${name}\`: ${description}`);
+}
+
+/** @public The environment of the scheduler (docs/configuration.md). Everything has a default that is safe on a laptop. */
+export const configSchema = z.object({
+  SANDPIPER_HOST: z.string().min(1).default('127.0.0.1').describe('where it listens'),
+  SANDPIPER_PORT: integer(0, 65_535).default(8080).describe('0: any free port'),
   ...redisEnvShape,
-  SANDPIPER_HOST: z.string().min(1).default('127.0.0.1'),
-  SANDPIPER_PORT: integer(0, 65_535).default(8080),
-  /** Largest body of a request, bytes. */
-  SANDPIPER_BODY_LIMIT: integer(1024, 1024 ** 3).default(96 * 1024 * 1024),
-  /** Largest batch that comes line by line, bytes. */
-  SANDPIPER_BATCH_LIMIT: integer(1024, 16 * 1024 ** 3).default(512 * 1024 * 1024),
-  /** Connections that follow runs at most; where keys are asked for, one tenant gets half of them. */
-  SANDPIPER_MAX_STREAMS: integer(1, 100_000).default(1_000),
-  /** Submissions are refused with 429 while this many runs wait. */
-  SANDPIPER_MAX_QUEUE: integer(1, 10_000_000).default(100_000),
-  /** How long ended runs are kept, seconds. */
-  SANDPIPER_RETENTION_SECONDS: integer(1, 366 * 86_400).default(DEFAULT_RETENTION_SECONDS),
-  /** How many ended runs are kept at most; the oldest leave first. */
-  SANDPIPER_KEEP_ENDED: integer(1, 100_000_000).default(DEFAULT_KEEP_ENDED),
-  /** Whether an API key is needed. Always, but where only this host can reach the service. */
-  SANDPIPER_AUTH: z.enum(['on', 'off']).optional(),
-  /** The key with which the first keys are made; not stored. */
-  SANDPIPER_ADMIN_KEY: z
-    .string()
-    .regex(/^[\w-]{32,256}$/, 'must be 32 to 256 letters, digits, "_" and "-", e.g. of: openssl rand -hex 32')
-    .optional(),
-  /** What the secrets are made of that callbacks are signed with; without it requests with a callback are refused. */
-  SANDPIPER_CALLBACK_SECRET: z
-    .string()
-    .regex(/^[\w-]{32,256}$/, 'must be 32 to 256 letters, digits, "_" and "-", e.g. of: openssl rand -hex 32')
-    .optional(),
-  /** Networks that callbacks may go to besides the public Internet, e.g. `10.1.0.0/16,fd00::/8`. */
-  SANDPIPER_CALLBACK_ALLOW: z.string().default('').transform(networks),
-  SANDPIPER_CALLBACK_ATTEMPTS: integer(1, 50).default(8),
-  /** Before the second attempt; three times as long before each that follows, an hour at most. Milliseconds. */
-  SANDPIPER_CALLBACK_BACK_OFF_MS: integer(10, 3_600_000).default(10_000),
-  SANDPIPER_CALLBACK_TIMEOUT_MS: integer(100, 60_000).default(10_000),
-  /** Deadline of one Redis command, milliseconds; then 503. */
-  SANDPIPER_REDIS_TIMEOUT_MS: integer(50, 60_000).default(5_000),
-  /** Ceilings: a request that asks for more gets this much, and its result says so. */
-  SANDPIPER_MAX_CPU_MS: integer(1, 3_600_000).optional(),
-  SANDPIPER_MAX_WALL_MS: integer(1, 7_200_000).optional(),
-  SANDPIPER_MAX_MEMORY_BYTES: integer(1, 64 * 1024 ** 3).optional(),
-  /** What the nodes have; a request for another engine is refused. E.g. `seccomp,rpython`. */
+  SANDPIPER_REDIS_TIMEOUT_MS: integer(50, 60_000)
+    .default(5_000)
+    .describe('deadline of one command of Redis; then the answer is 503'),
+  SANDPIPER_AUTH: z
+    .enum(['on', 'off'])
+    .optional()
+    .describe('whether an API key is needed; always, but where only this host can reach the service'),
+  SANDPIPER_ADMIN_KEY: secret.optional().describe('the key with which the first keys are made; not stored'),
   SANDPIPER_ENGINES: z
     .string()
     .transform((list) => list.split(','))
     .pipe(z.array(engineSchema).min(1))
-    .default(['seccomp']),
+    .prefault('seccomp')
+    .describe(
+      'what the nodes have, with commas between: `seccomp`, `rpython`; a request for another is refused',
+    ),
+  SANDPIPER_BODY_LIMIT: integer(1024, 1024 ** 3)
+    .default(96 * MIB)
+    .describe('largest body of a request, bytes'),
+  SANDPIPER_BATCH_LIMIT: integer(1024, 16 * 1024 ** 3)
+    .default(512 * MIB)
+    .describe('largest batch that comes line by line, bytes'),
+  SANDPIPER_MAX_QUEUE: integer(1, 10_000_000)
+    .default(100_000)
+    .describe('submissions are refused with 429 while this many runs wait'),
+  SANDPIPER_MAX_STREAMS: integer(1, 100_000)
+    .default(1_000)
+    .describe('connections that follow runs; where keys are asked for, one tenant gets half of them'),
+  SANDPIPER_RETENTION_SECONDS: retentionSeconds,
+  SANDPIPER_KEEP_ENDED: keepEnded,
+  SANDPIPER_MAX_CPU_MS: ceiling('cpuMs'),
+  SANDPIPER_MAX_WALL_MS: ceiling('wallMs'),
+  SANDPIPER_MAX_MEMORY_BYTES: ceiling('memoryBytes'),
+  SANDPIPER_MAX_OUTPUT_BYTES: ceiling('outputBytes', 64 * MIB),
+  SANDPIPER_MAX_DISK_BYTES: ceiling('diskBytes', 512 * MIB),
+  SANDPIPER_MAX_FILES: ceiling('files', 100_000),
+  SANDPIPER_MAX_OPEN_FILES: ceiling('openFiles'),
+  SANDPIPER_MAX_SYSCALLS: ceiling('syscalls'),
+  SANDPIPER_CALLBACK_SECRET: secret
+    .optional()
+    .describe(
+      'what the secrets are made of that callbacks are signed with; without it requests with a callback are refused',
+    ),
+  SANDPIPER_CALLBACK_ALLOW: z
+    .string()
+    .default('')
+    .transform(networks)
+    .describe('networks that callbacks may go to besides the public Internet, e.g. `10.1.0.0/16,fd00::/8`'),
+  SANDPIPER_CALLBACK_ATTEMPTS: integer(1, 50).default(8).describe('then a callback is given up'),
+  SANDPIPER_CALLBACK_BACK_OFF_MS: integer(10, 3_600_000)
+    .default(10_000)
+    .describe('before the second attempt; three times as long before each that follows, an hour at most'),
+  SANDPIPER_CALLBACK_TIMEOUT_MS: integer(100, 60_000).default(10_000).describe('of one attempt'),
   SANDPIPER_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
@@ -91,4 +116,17 @@ export function authOf(config: Config): { on: boolean; adminKey: string | null }
     );
   }
   return { on, adminKey };
+}
+
+export function ceilingsOf(config: Config): LimitCeilings {
+  return {
+    cpuMs: config.SANDPIPER_MAX_CPU_MS,
+    wallMs: config.SANDPIPER_MAX_WALL_MS,
+    memoryBytes: config.SANDPIPER_MAX_MEMORY_BYTES,
+    outputBytes: config.SANDPIPER_MAX_OUTPUT_BYTES,
+    diskBytes: config.SANDPIPER_MAX_DISK_BYTES,
+    files: config.SANDPIPER_MAX_FILES,
+    openFiles: config.SANDPIPER_MAX_OPEN_FILES,
+    syscalls: config.SANDPIPER_MAX_SYSCALLS,
+  };
 }

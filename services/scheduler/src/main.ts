@@ -8,7 +8,7 @@ import {
 } from '@sandpiper/store';
 import { createLogger, startTracing, superviseProcess, tellParent, type Logger } from '@sandpiper/telemetry';
 import { type AppDeps, buildApp } from './app.js';
-import { authOf, readConfig, type Config } from './config.js';
+import { authOf, ceilingsOf, readConfig, type Config } from './config.js';
 import type { App } from './context.js';
 import { adviseOnRedis } from './redis-advice.js';
 
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
       all: config.SANDPIPER_MAX_STREAMS,
       perTenant: auth.on ? Math.ceil(config.SANDPIPER_MAX_STREAMS / 2) : config.SANDPIPER_MAX_STREAMS,
     },
-    ceilings: ceilings(config),
+    ceilings: ceilingsOf(config),
     engines: config.SANDPIPER_ENGINES,
   });
   // Before listening, so that a signal in between finds somebody.
@@ -63,15 +63,6 @@ function callbacksOf(config: Config, settings: RedisSettings): Pick<AppDeps, 'ca
       timeoutMs: config.SANDPIPER_CALLBACK_TIMEOUT_MS,
       connection: connectPatient(settings),
     },
-  };
-}
-
-function ceilings(config: Config) {
-  const { SANDPIPER_MAX_CPU_MS, SANDPIPER_MAX_WALL_MS, SANDPIPER_MAX_MEMORY_BYTES } = config;
-  return {
-    ...(SANDPIPER_MAX_CPU_MS === undefined ? {} : { cpuMs: SANDPIPER_MAX_CPU_MS }),
-    ...(SANDPIPER_MAX_WALL_MS === undefined ? {} : { wallMs: SANDPIPER_MAX_WALL_MS }),
-    ...(SANDPIPER_MAX_MEMORY_BYTES === undefined ? {} : { memoryBytes: SANDPIPER_MAX_MEMORY_BYTES }),
   };
 }
 

@@ -1,53 +1,66 @@
 import { hostname } from 'node:os';
 import { DEFAULT_PROFILE, type TranslatedInterpreter } from '@sandpiper/controller';
-import { DEFAULT_KEEP_ENDED, DEFAULT_RETENTION_SECONDS, redisEnvShape } from '@sandpiper/store';
+import { integer, keepEnded, redisEnvShape, retentionSeconds } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
 
-const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
-
-/** The environment of a node. Everything has a default. */
-const configSchema = z
+/** @public The environment of a node (docs/configuration.md). Everything has a default. */
+export const configSchema = z
   .object({
+    SANDPIPER_HOST: z.string().min(1).default('127.0.0.1').describe('where health and metrics are served'),
+    SANDPIPER_PORT: integer(0, 65_535).default(0).describe('0: any free port'),
     ...redisEnvShape,
-    /** How many cells; default one per CPU given. */
-    SANDPIPER_CELLS: integer(1, 1024).optional(),
-    /** CPUs that the cells are pinned to, in turn, e.g. `0,2,3`; default those that this process may use. */
+    SANDPIPER_NODE_NAME: z
+      .string()
+      .regex(/^[\w.-]{1,100}$/, 'must be letters, digits, "_", "." and "-", at most 100')
+      .optional()
+      .describe('by default the name of the host and the id of the process'),
+    SANDPIPER_CELLS: integer(1, 1024).optional().describe('how many; by default one for each CPU given'),
     SANDPIPER_CELL_CPUS: z
       .string()
       .regex(/^\d{1,4}(,\d{1,4})*$/, 'must be CPU numbers with commas between them')
       .transform((list) => list.split(',').map(Number))
-      .optional(),
-    SANDPIPER_NODE_NAME: z
-      .string()
-      .regex(/^[\w.-]{1,100}$/, 'must be letters, digits, "_", "." and "-", at most 100')
-      .default(() => `${hostname().slice(0, 80)}-${process.pid}`),
-    /** A PyPy translated with `--sandbox`, and the folder of its lib-python and lib_pypy: the engine `rpython`. */
-    SANDPIPER_RPYTHON_PYPY: z.string().startsWith('/', 'must be an absolute path').optional(),
-    SANDPIPER_RPYTHON_LIB: z.string().startsWith('/', 'must be an absolute path').optional(),
-    /**
-     * What each cell's parked parent imports before guests are forked of it: `default`, names of modules with commas
-     * between them, or `cold`: no parent, every run starts an interpreter.
-     */
+      .optional()
+      .describe(
+        'CPUs that the cells are pinned to, in turn, e.g. `0,2,3`; by default those that the process may use',
+      ),
     SANDPIPER_PROFILE: z
       .string()
       .regex(
         /^\w+(\.\w+)*(,\w+(\.\w+)*)*$/,
         'must be `default`, `cold`, or names of modules with commas between them',
       )
-      .default('default'),
-    /** Where health and metrics are served. 0: any free port. */
-    SANDPIPER_HOST: z.string().min(1).default('127.0.0.1'),
-    SANDPIPER_PORT: integer(0, 65_535).default(0),
-    /** How long a drain lets runs go on, milliseconds. */
-    SANDPIPER_GRACE_MS: integer(0, 3_600_000).default(20_000),
-    /** How long a live run waits for input while nobody is there who could give it some, milliseconds; then it ends. */
-    SANDPIPER_ORPHAN_MS: integer(100, 7_200_000).default(60_000),
-    SANDPIPER_LOCK_MS: integer(500, 600_000).default(10_000),
-    SANDPIPER_STALLED_INTERVAL_MS: integer(100, 600_000).default(3_000),
-    SANDPIPER_RETENTION_SECONDS: integer(1, 366 * 86_400).default(DEFAULT_RETENTION_SECONDS),
-    /** How many ended runs are kept at most, of all nodes; the oldest leave first. The same on the scheduler. */
-    SANDPIPER_KEEP_ENDED: integer(1, 100_000_000).default(DEFAULT_KEEP_ENDED),
+      .default('default')
+      .describe(
+        'what the parent of each cell imports before guests are forked of it: `default`, names of modules with commas ' +
+          'between them, or `cold`: no parent, every run starts an interpreter',
+      ),
+    SANDPIPER_RPYTHON_PYPY: z
+      .string()
+      .startsWith('/', 'must be an absolute path')
+      .optional()
+      .describe('a PyPy translated with `--sandbox`: the engine `rpython`'),
+    SANDPIPER_RPYTHON_LIB: z
+      .string()
+      .startsWith('/', 'must be an absolute path')
+      .optional()
+      .describe('the folder of its lib-python and lib_pypy'),
+    SANDPIPER_GRACE_MS: integer(0, 3_600_000)
+      .default(20_000)
+      .describe('how long a node that is asked to leave lets its runs go on'),
+    SANDPIPER_ORPHAN_MS: integer(100, 7_200_000)
+      .default(60_000)
+      .describe(
+        'how long a live run waits for input while nobody is there who could give it some; then it ends',
+      ),
+    SANDPIPER_LOCK_MS: integer(500, 600_000)
+      .default(10_000)
+      .describe('how long a node that says nothing keeps its runs; then others get them'),
+    SANDPIPER_STALLED_INTERVAL_MS: integer(100, 600_000)
+      .default(3_000)
+      .describe('how often a node looks for the runs of others that say nothing'),
+    SANDPIPER_RETENTION_SECONDS: retentionSeconds,
+    SANDPIPER_KEEP_ENDED: keepEnded,
     SANDPIPER_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   })
   .refine((c) => (c.SANDPIPER_RPYTHON_PYPY === undefined) === (c.SANDPIPER_RPYTHON_LIB === undefined), {
@@ -62,6 +75,10 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const parsed = configSchema.safeParse(env);
   if (parsed.success) return parsed.data;
   throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
+}
+
+export function nodeNameOf(config: Config): string {
+  return config.SANDPIPER_NODE_NAME ?? `${hostname().slice(0, 80)}-${process.pid}`;
 }
 
 /** The translated interpreter of this node, if it has one. */

@@ -7,7 +7,7 @@ import {
   superviseProcess,
   tellParent,
 } from '@sandpiper/telemetry';
-import { cellCpus, readConfig, profileOf, rpythonOf } from './config.js';
+import { cellCpus, nodeNameOf, readConfig, profileOf, rpythonOf } from './config.js';
 import { WorkerNode } from './node.js';
 import { operationsServer } from './operations-server.js';
 
@@ -17,7 +17,7 @@ const READY_CHECK_MS = 25;
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const redis = redisSettings(config);
-  const name = config.SANDPIPER_NODE_NAME;
+  const name = nodeNameOf(config);
   const log = createLogger({ service: 'worker', level: config.SANDPIPER_LOG_LEVEL, base: { node: name } });
   const metrics = createNodeMetrics(name);
   const tracing = await startTracing('sandpiper-node', { 'service.instance.id': name }, log);
