@@ -44,7 +44,11 @@ const end = (id: string): Promise<void> => endRun(store, id);
 
 describe('POST /v1/runs', () => {
   it('answers 202 with an id when Redis has it', async () => {
-    const id = await submit({ source: 'print(42)', limits: { cpuMs: 100_000, files: 501, openFiles: 9 }, priority: 3 });
+    const id = await submit({
+      source: 'print(42)',
+      limits: { cpuMs: 100_000, files: 501, openFiles: 9 },
+      priority: 3,
+    });
     expect(JSON.parse((await redis.hget(runKey(id), 'request')) ?? '')).toMatchObject({
       source: 'print(42)',
       limits: { cpuMs: 60_000, files: 500, openFiles: 9 },
