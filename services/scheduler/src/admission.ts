@@ -47,7 +47,7 @@ export interface Admitted {
 }
 
 /** A full queue empties at the pace of the nodes; a client that asks sooner only asks more often. */
-const RETRY_AFTER_SECONDS = 5;
+export const RETRY_AFTER_SECONDS = 5;
 
 /** Takes single runs in, and holds what single runs and those of batches are checked by. */
 export class Admission {
@@ -118,7 +118,7 @@ export class Admission {
       case 'gone':
         throw new Problem(
           'store-unavailable',
-          `the ${what} was taken in twice at the same time, or too slowly; nothing was accepted, try again`,
+          `the ${what} came too slowly; nothing was accepted, try again`,
           { retryAfterSeconds: RETRY_AFTER_SECONDS },
         );
     }

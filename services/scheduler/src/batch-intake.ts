@@ -1,7 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { MAX_BATCH_RUNS, type RunRequest } from '@sandpiper/contracts';
 import type { BatchStore, NewBatch, StagedRun } from '@sandpiper/store';
-import { type Admission, type Admitted, newBatchId, type Submitter } from './admission.js';
+import {
+  type Admission,
+  type Admitted,
+  newBatchId,
+  RETRY_AFTER_SECONDS,
+  type Submitter,
+} from './admission.js';
 import { CutOffProblem } from './ndjson.js';
 import { Problem } from './problems.js';
 
@@ -110,6 +116,13 @@ export class BatchIntake {
     const idempotency = head.key === undefined ? null : { key: head.key, fingerprint: print };
     const sealing = await this.store.seal(batch, total, idempotency, maxQueue);
     if (sealing.verdict === 'queue-full' || sealing.verdict === 'tenant-full') await this.drop(id);
+    if (sealing.verdict === 'gone' && head.key !== undefined) {
+      throw new Problem(
+        'idempotency-conflict',
+        'another request with this idempotency key came meanwhile; nothing of this one was accepted, try again',
+        { path: 'idempotencyKey', retryAfterSeconds: RETRY_AFTER_SECONDS },
+      );
+    }
     return this.admission.answer(sealing, 'batch');
   }
 

@@ -1,9 +1,11 @@
-import { request as httpRequest } from 'node:http';
+import { once } from 'node:events';
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import type { BatchState, BatchSummary, RunState } from '@sandpiper/contracts';
-import { batchRunId, KEYS, type RedisConnection, runKey, RunStore } from '@sandpiper/store';
+import { batchKey, batchRunId, KEYS, type RedisConnection, runKey, RunStore } from '@sandpiper/store';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { endRun, refusal } from './client-calls.js';
@@ -63,6 +65,17 @@ async function* linesOf(path: string, headers: Record<string, string> = {}): Asy
   yield* createInterface({ input: Readable.fromWeb(reply.body as never) });
 }
 
+/** A batch of 300 lines whose end does not come, when most of them are there. */
+async function sendHalf(headers: Record<string, string>): Promise<ClientRequest> {
+  const { port } = new URL(address) as unknown as AddressInfo;
+  const path = '/v1/batches/stream?name=many';
+  const half = httpRequest({ port, host: '127.0.0.1', method: 'POST', path, headers });
+  half.on('error', () => undefined);
+  half.write(lines(300));
+  await vi.waitFor(async () => expect((await keys('{sandpiper}:run:*')).length).toBeGreaterThan(100));
+  return half;
+}
+
 describe('a batch of lines', () => {
   it('is taken in whole, in its order', async () => {
     const reply = await send(`${lines(2500)}\n\n`);
@@ -120,18 +133,8 @@ describe('a batch of lines', () => {
   });
 
   it('that is cut off is not run; sent again under its key, it is whole', async () => {
-    const { port } = new URL(address) as unknown as AddressInfo;
     const headers = { 'content-type': 'application/x-ndjson', 'idempotency-key': 'cut' };
-    const half = httpRequest({
-      port,
-      host: '127.0.0.1',
-      method: 'POST',
-      path: '/v1/batches/stream',
-      headers,
-    });
-    half.on('error', () => undefined);
-    half.write(lines(300));
-    await vi.waitFor(async () => expect((await keys('{sandpiper}:run:*')).length).toBeGreaterThan(100));
+    const half = await sendHalf(headers);
     const closed = new Promise((resolve) => half.on('close', resolve));
     half.destroy();
     await closed;
@@ -145,6 +148,33 @@ describe('a batch of lines', () => {
     expect(again.statusCode).toBe(202);
     expect(await waiting()).toBe(300);
     expect(await keys('{sandpiper}:run:*')).toHaveLength(300);
+  });
+
+  it('gives way to another that has begun under its key meanwhile, and says so', async () => {
+    const headers = { 'content-type': 'application/x-ndjson', 'idempotency-key': 'twice' };
+    const replies = (half: ClientRequest) => once(half, 'response') as Promise<[IncomingMessage]>;
+    const slow = await sendHalf(headers);
+    const first = replies(slow);
+    const begun = async (): Promise<string | null> => {
+      const [batch = ''] = await redis.zrange(KEYS.staging, 0, -1);
+      return redis.hget(batchKey(batch), 'intake');
+    };
+    const earlier = await begun();
+    const other = await sendHalf(headers);
+    const second = replies(other);
+    await vi.waitFor(async () => expect(await begun()).not.toBe(earlier));
+    slow.end();
+    const [refused] = await first;
+    expect([refused.statusCode, refused.headers['retry-after']]).toEqual([409, '5']);
+    expect(JSON.parse(await text(refused))).toMatchObject({
+      error: { code: 'idempotency-conflict', path: 'idempotencyKey' },
+    });
+    other.end();
+    const [taken] = await second;
+    expect(taken.statusCode).toBe(202);
+    expect(await waiting()).toBe(300);
+    // Tried again, as it says, it is the same.
+    expect((await send(lines(300), headers)).json()).toEqual(JSON.parse(await text(taken)));
   });
 });
 

@@ -18,12 +18,19 @@ const MAX_REQUESTS = 60;
 /** What a run may end by: the guest broke the protocol, is gone, or a call has failed. */
 const EXPECTED = [GuestProtocolError, GuestGoneError, SyscallError];
 
-function requestBytes(source: Source, linux: boolean): Buffer {
+interface FuzzedRequest {
+  readonly bytes: Buffer;
+  /** It is what it says: no byte is missing, none stands behind it, which would be taken for the begin of an answer. */
+  readonly honest: boolean;
+}
+
+function requestBytes(source: Source, linux: boolean): FuzzedRequest {
   const { key, kinds } = source.pick((linux ? LINUX_CALLS : LIBC_CALLS).all);
   let text = linux ? `${key}(${kinds})i` : key;
   let words = kinds.length;
   const kind = source.byte();
-  if (kind > 245) return source.take(source.below(300));
+  const honest = kind >= 8 && kind < 222;
+  if (kind > 245) return { bytes: source.take(source.below(300)), honest };
   if (kind > 240) text = `a(${'i'.repeat(source.below(40))})i`;
   else if (kind > 236) text = source.take(source.below(255)).toString('latin1');
   else if (kind > 230) text = `${text}${source.pick(['v', ')', '\0', 'p', ' '])}`;
@@ -37,8 +44,8 @@ function requestBytes(source: Source, linux: boolean): Buffer {
     args.writeBigInt64LE(BigInt.asIntN(64, BigInt(Math.trunc(value))), 8 * i);
   }
   const bytes = Buffer.concat([Buffer.from([kind === 222 ? source.byte() : name.length]), name, args]);
-  if (kind < 4) return bytes.subarray(0, source.below(bytes.length));
-  return kind < 8 ? Buffer.concat([bytes, source.take(1 + source.below(8))]) : bytes;
+  if (kind < 4) return { bytes: bytes.subarray(0, source.below(bytes.length)), honest };
+  return { bytes: kind < 8 ? Buffer.concat([bytes, source.take(1 + source.below(8))]) : bytes, honest };
 }
 
 /** Whatever a handler might do with the guest's memory while it answers. */
@@ -120,7 +127,9 @@ function oneRequest(
   peer: HostilePeer,
   kernel: GuestKernel | null,
 ): boolean {
-  peer.request(requestBytes(source, channel.dialect === 'linux'));
+  const { bytes, honest } = requestBytes(source, channel.dialect === 'linux');
+  if (!honest) peer.lied = true;
+  peer.request(bytes);
   const request = channel.nextRequest();
   if (request === null) return false;
   checkRequest(request);
@@ -139,7 +148,7 @@ function oneRequest(
 /** What an interpreter says of itself. */
 function oneDump(source: Source): void {
   const signatures = Array.from({ length: source.below(20) }, () =>
-    requestBytes(source, false).toString('latin1'),
+    requestBytes(source, false).bytes.toString('latin1'),
   );
   const text = source.chance(128)
     ? `Version: ${source.pick(['20001', '1', '20001 '])}\nPlatform: ${source.pick(['linux', 'linux2', 'nt'])}\nFuncs: ${signatures.join(' ')}\n`
