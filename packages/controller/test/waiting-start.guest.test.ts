@@ -1,9 +1,8 @@
 import { copyFileSync, readFileSync, renameSync } from 'node:fs';
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
-import { TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { childrenOf, runSource, type SourceRun } from './local.js';
-import { Bench } from './translated.js';
+import { Bench, GUEST_PATH } from './translated.js';
 
 /** A translated interpreter that was started ahead of its run; programs are lists of commands, as in rpython.guest.test.ts. */
 
@@ -84,7 +83,7 @@ describe('a translated interpreter that waits', () => {
     expect((await run('print 1', { interpreter })).start).toBe('waiting');
     await untilWaiting('copy');
     const written = bench.write('fresh', '');
-    copyFileSync(TRANSLATED_GUEST_PATH, written);
+    copyFileSync(GUEST_PATH, written);
 
     renameSync(written, path);
     expect((await run('print 1', { interpreter })).start).toBe('cold');
