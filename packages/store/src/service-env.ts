@@ -12,3 +12,10 @@ export const retentionSeconds = integer(1, 366 * 86_400)
 export const keepEnded = integer(1, 100_000_000)
   .default(DEFAULT_KEEP_ENDED)
   .describe('how many ended runs are kept at most, the oldest leave first; the same everywhere');
+
+/** @throws Error whose message names every variable that is wrong, one per line. */
+export function readEnvironment<T extends z.ZodType>(schema: T, env: NodeJS.ProcessEnv): z.output<T> {
+  const parsed = schema.safeParse(env);
+  if (parsed.success) return parsed.data;
+  throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
+}

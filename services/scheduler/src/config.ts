@@ -1,5 +1,5 @@
 import { engineSchema, isLoopbackHost, limitsSchema } from '@sandpiper/contracts';
-import { integer, keepEnded, redisEnvShape, retentionSeconds } from '@sandpiper/store';
+import { integer, keepEnded, readEnvironment, redisEnvShape, retentionSeconds } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
 import type { LimitCeilings } from './admission.js';
@@ -93,11 +93,7 @@ export const configSchema = z.object({
 export type Config = z.infer<typeof configSchema>;
 
 /** @throws Error whose message names every variable that is wrong, one per line. */
-export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const parsed = configSchema.safeParse(env);
-  if (parsed.success) return parsed.data;
-  throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
-}
+export const readConfig = (env: NodeJS.ProcessEnv): Config => readEnvironment(configSchema, env);
 
 /**
  * Whether keys are asked for. Off on the loopback address unless said otherwise; elsewhere always on.

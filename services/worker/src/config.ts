@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { DEFAULT_PROFILE, type TranslatedInterpreter } from '@sandpiper/controller';
-import { integer, keepEnded, redisEnvShape, retentionSeconds } from '@sandpiper/store';
+import { integer, keepEnded, readEnvironment, redisEnvShape, retentionSeconds } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
 
@@ -71,11 +71,7 @@ export const configSchema = z
 export type Config = z.infer<typeof configSchema>;
 
 /** @throws Error whose message names every variable that is wrong, one per line. */
-export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const parsed = configSchema.safeParse(env);
-  if (parsed.success) return parsed.data;
-  throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
-}
+export const readConfig = (env: NodeJS.ProcessEnv): Config => readEnvironment(configSchema, env);
 
 export function nodeNameOf(config: Config): string {
   return config.SANDPIPER_NODE_NAME ?? `${hostname().slice(0, 80)}-${process.pid}`;
