@@ -52,7 +52,7 @@ export async function inspectHost(): Promise<HostReport> {
 }
 
 async function checkSelf(): Promise<HostCheck> {
-  const { checks, passed, tookMs } = await selfTest();
+  const { checks, passed, tookMs } = await selfTest(null);
   const failures = checks.flatMap(({ name, failure }) => (failure === null ? [] : [`${name}: ${failure}`]));
   const names = checks.map(({ name }) => name).join(', ');
   const detail = passed ? `${names}: passed in ${(tookMs / 1000).toFixed(1)} s` : failures.join('; ');

@@ -1,3 +1,4 @@
+import type { TranslatedInterpreter } from './engines.js';
 import { selfTest, type SelfTestReport } from './self-test.js';
 
 /** After a failure, milliseconds; doubled each time up to the most. */
@@ -21,7 +22,10 @@ export class StartUpProof {
   #hasPassed = false;
   readonly #stopping = new AbortController();
 
-  constructor(private readonly listener: ProofListener) {
+  constructor(
+    private readonly rpython: TranslatedInterpreter | null,
+    private readonly listener: ProofListener,
+  ) {
     this.passed = this.#try();
   }
 
@@ -38,7 +42,7 @@ export class StartUpProof {
   async #try(): Promise<boolean> {
     const { signal } = this.#stopping;
     for (let retryMs = FIRST_RETRY_MS; !signal.aborted; retryMs = Math.min(2 * retryMs, MOST_RETRY_MS)) {
-      const report = await selfTest(signal);
+      const report = await selfTest(this.rpython, signal);
       if (signal.aborted) break;
       if (report.passed) {
         this.#hasPassed = true;

@@ -114,13 +114,18 @@ function onlyOne(logs: readonly string[][], fits: (lines: string[]) => boolean):
   return found[0] ?? [];
 }
 
+/** By which a forked guest waits for its program (controller/src/fork-server.ts). Killed there, it does not live to its SIGSYS. */
+const WAITS = /^read\(5000,/;
+
 /** A call that the filter traps is followed by its SIGSYS: it was never executed. */
 function calls(lines: readonly string[]): { executed: string[]; trapped: string[] } {
   const executed: string[] = [];
   const trapped: string[] = [];
   for (const [i, line] of lines.entries()) {
     if (!/^\w+\(/.test(line)) continue;
-    (lines[i + 1]?.startsWith('--- SIGSYS') ? trapped : executed).push(line);
+    const next = lines[i + 1] ?? '';
+    const killed = WAITS.test(line) && next.startsWith('+++ killed by SIGKILL');
+    (killed || next.startsWith('--- SIGSYS') ? trapped : executed).push(line);
   }
   return { executed, trapped };
 }

@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Cell, RunRefusedError, type TranslatedInterpreter } from '@sandpiper/controller';
+import { TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSource } from './local.js';
-import { Bench, GUEST_PATH } from './translated.js';
+import { Bench } from './translated.js';
 
 /** What must be right of an interpreter of the engine rpython before a program is given to it. */
 
@@ -55,7 +56,7 @@ async function refusal(more: Partial<TranslatedInterpreter>): Promise<string> {
 describe('a binary is refused that', () => {
   it.each<[string, () => string, RegExp]>([
     ['is not there', () => join(bench.folder, 'nowhere'), /nowhere: no such file$/],
-    ['lies below a file', () => `${GUEST_PATH}/pypy`, /no such file$/],
+    ['lies below a file', () => `${TRANSLATED_GUEST_PATH}/pypy`, /no such file$/],
     ['is a folder', () => bench.folder, /is not an executable file$/],
     ['may not be executed', () => bench.write('plain', 'x', 0o644), /is not an executable file$/],
     ['is empty', () => bench.write('empty', ''), /is not a program for Linux on x86-64$/],
@@ -154,7 +155,7 @@ function missingLibrary(): string[] {
 describe('a library is refused that', () => {
   it.each<[string, () => string, RegExp]>([
     ['is not there', () => join(bench.folder, 'no-library'), /no-library: no such folder$/],
-    ['is a file', () => GUEST_PATH, /translated-guest: no such folder$/],
+    ['is a file', () => TRANSLATED_GUEST_PATH, /translated-guest: no such folder$/],
     [
       'is another folder',
       () => bench.folder,
@@ -178,7 +179,7 @@ describe('an interpreter is taken that', () => {
   it('lies behind links', async () => {
     const linked = join(bench.folder, 'linked');
     mkdirSync(linked);
-    symlinkSync(GUEST_PATH, join(linked, 'pypy'));
+    symlinkSync(TRANSLATED_GUEST_PATH, join(linked, 'pypy'));
     symlinkSync(join(bench.library, 'lib-python'), join(linked, 'lib-python'));
     symlinkSync(join(bench.library, 'lib_pypy'), join(linked, 'lib_pypy'));
     expect(await start({ executable: join(linked, 'pypy'), library: linked })).toMatchObject({
@@ -201,7 +202,7 @@ describe('an interpreter is taken that', () => {
 
   it('was replaced by another since', async () => {
     const path = bench.write('changing', '');
-    spawnSync('cp', [GUEST_PATH, path]);
+    spawnSync('cp', [TRANSLATED_GUEST_PATH, path]);
     expect(await start({ executable: path })).toMatchObject({ status: 'ok' });
     bench.altered('changing', 'Version: 20001', 'Version: 30000');
     expect(await refusal({ executable: path })).toMatch(/version 30000/);

@@ -1,13 +1,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { TranslatedInterpreter } from '@sandpiper/controller';
-
-/** The C program that speaks the guest's side of sandbox-2 (packages/guest/native/test/translated_guest.c). */
-export const GUEST_PATH = fileURLToPath(
-  new URL('../../guest/native/build/translated-guest', import.meta.url),
-);
+import { TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
 
 /** A folder with what looks like the library of a PyPy, and room for programs that are none. */
 export class Bench {
@@ -23,7 +18,7 @@ export class Bench {
   }
 
   get interpreter(): TranslatedInterpreter {
-    return { engine: 'rpython', executable: GUEST_PATH, library: this.library };
+    return { engine: 'rpython', executable: TRANSLATED_GUEST_PATH, library: this.library };
   }
 
   /** Writes a file, executable by default, and gives its path. */
@@ -36,7 +31,7 @@ export class Bench {
 
   /** The C guest, with a text in it changed into one as long. */
   altered(name: string, from: string, to: string): string {
-    const binary = readFileSync(GUEST_PATH);
+    const binary = readFileSync(TRANSLATED_GUEST_PATH);
     const at = binary.indexOf(from);
     if (at < 0 || from.length !== to.length) throw new Error(`${from} cannot become ${to}`);
     binary.write(to, at, 'latin1');

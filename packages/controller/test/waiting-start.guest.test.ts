@@ -1,8 +1,9 @@
 import { copyFileSync, readFileSync, renameSync } from 'node:fs';
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
+import { TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { childrenOf, runSource, type SourceRun } from './local.js';
-import { Bench, GUEST_PATH } from './translated.js';
+import { Bench } from './translated.js';
 
 /** A translated interpreter that was started ahead of its run; programs are lists of commands, as in rpython.guest.test.ts. */
 
@@ -83,7 +84,7 @@ describe('a translated interpreter that waits', () => {
     expect((await run('print 1', { interpreter })).start).toBe('waiting');
     await untilWaiting('copy');
     const written = bench.write('fresh', '');
-    copyFileSync(GUEST_PATH, written);
+    copyFileSync(TRANSLATED_GUEST_PATH, written);
 
     renameSync(written, path);
     expect((await run('print 1', { interpreter })).start).toBe('cold');

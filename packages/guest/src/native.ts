@@ -7,6 +7,9 @@ const build = new URL('../native/build/', import.meta.url);
 export const KEEPER_PATH = fileURLToPath(new URL('sandpiper-keeper', build));
 export const SHIM_PATH = fileURLToPath(new URL('sandpiper-shim.so', build));
 
+/** A C program that speaks the guest's side of sandbox-2 and does what its program says: attacks, in self-tests and tests. */
+export const TRANSLATED_GUEST_PATH = fileURLToPath(new URL('translated-guest', build));
+
 export function nativePartsExist(): boolean {
   return existsSync(KEEPER_PATH) && existsSync(SHIM_PATH);
 }

@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   /** Of each cell, what is wrong with its profile. */
   const unprepared = new Map<number, string>();
   const warnings = (): string[] => [...new Set(unprepared.values())];
-  const proof = new StartUpProof({
+  const proof = new StartUpProof(rpythonOf(config), {
     passed: ({ tookMs }) => log.info({ tookMs: Math.round(tookMs) }, 'the self-test has passed'),
     failed: (failures, retryMs) =>
       log.error({ failures, retryMs }, 'the self-test has failed: no runs are taken'),

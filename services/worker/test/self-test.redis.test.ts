@@ -1,12 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, renameSync } from 'node:fs';
+import { copyFileSync, mkdirSync, renameSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ServiceMessage } from '@sandpiper/telemetry';
 import { CheckoutCopy, type RedisServer, startRedis } from '@sandpiper/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 
-/** A node of a copy of this checkout, whose shim has no filter until somebody mends it. */
+/** A node of a copy of this checkout, with both engines, whose shim has no filter until somebody mends it. */
 
 const NATIVE = fileURLToPath(new URL('../../../packages/guest/native', import.meta.url));
 
@@ -21,6 +21,7 @@ beforeAll(async () => {
   redis = await startRedis();
   execFileSync('make', ['-s', '-C', NATIVE, 'weak'], { stdio: 'pipe' });
   copy = new CheckoutCopy();
+  for (const name of ['lib-python', 'lib_pypy']) mkdirSync(copy.path(`library/${name}`), { recursive: true });
 });
 
 afterAll(async () => {
@@ -37,6 +38,8 @@ beforeEach(() => {
       ...process.env,
       ...redis.variables,
       ...{ SANDPIPER_PORT: '0', SANDPIPER_CELLS: '1', SANDPIPER_PROFILE: 'cold' },
+      SANDPIPER_RPYTHON_PYPY: copy.path('packages/guest/native/build/translated-guest'),
+      SANDPIPER_RPYTHON_LIB: copy.path('library'),
     },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
@@ -79,6 +82,7 @@ it('does not become ready without a filter, says why, and becomes ready when it 
       reasons: expect.arrayContaining([
         expect.stringMatching(/^self-test: filter of a started guest: /),
         expect.stringMatching(/^self-test: memory limit: /),
+        expect.stringMatching(/^self-test: filter of a translated guest: /),
       ]) as string[],
     });
   expect(log).toMatch(/"failures":\["self-test: filter of a forked guest: .*the self-test has failed/);
