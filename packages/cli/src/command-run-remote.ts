@@ -8,6 +8,7 @@ import { InputError, readBounded } from '@sandpiper/grading';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { catchInterrupts } from './interrupt.js';
 import { writeOutputs } from './output-files.js';
+import { Patience } from './patience.js';
 import {
   buildRequest,
   limitsOf,
@@ -39,8 +40,9 @@ export async function runRemotely(
   const client = clientOf(server);
   const interrupt = catchInterrupts();
   try {
-    const id = await client.submitRun(request, { signal: interrupt.signal });
-    const result = await follow(client, id, options, interrupt.signal);
+    const { signal } = interrupt;
+    const id = await new Patience(signal).retry(() => client.submitRun(request, { signal }));
+    const result = await follow(client, id, options, signal);
     const allThere = writeOutputs(result, options.out ?? []);
     await report(result, options.json === true);
     return allThere || result.status !== 'ok' ? exitCodeOf(result) : EXIT.failed;
@@ -92,7 +94,7 @@ function inputOf(options: RunOptions): Partial<RunRequest> {
   };
 }
 
-/** Passes its streams through until it has ended. The first Ctrl-C cancels it. */
+/** Passes its streams through until it has ended. The first Ctrl-C cancels it, and so does a reader who has seen enough. */
 async function follow(
   client: SandpiperClient,
   id: string,
@@ -134,5 +136,5 @@ async function passThrough(stream: RunStream, capture: boolean): Promise<void> {
 }
 
 async function write(to: Writable, data: Buffer): Promise<void> {
-  if (!to.write(data)) await once(to, 'drain');
+  if (to.writable && !to.write(data)) await once(to, 'drain');
 }

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { startEmbedded } from './embedded.js';
 import { EXIT } from './exit-codes.js';
+import { catchInterrupts } from './interrupt.js';
 
 export interface UpOptions {
   nodes?: number;
@@ -11,29 +13,18 @@ export interface UpOptions {
 
 /** `sandpiper up`: the embedded service until Ctrl-C, which drains; a second one does not wait. */
 export async function upCommand(options: UpOptions): Promise<number> {
-  const interrupted = new Promise<void>((resolve) => {
-    let count = 0;
-    const interrupt = (): void => {
-      count += 1;
-      if (count === 1) {
-        process.stderr.write(
-          'sandpiper: stopping; runs that have begun are finished (Ctrl-C again: do not wait)\n',
-        );
-        resolve();
-      } else {
-        // The children notice that their parent is gone and end themselves; runs go back to the queue.
-        process.exit(EXIT.interrupted);
-      }
-    };
-    process.on('SIGINT', interrupt);
-    process.on('SIGTERM', interrupt);
-  });
+  // Who does not wait leaves children that notice that their parent is gone and end themselves; runs go back to the queue.
+  const { signal } = catchInterrupts(() =>
+    process.stderr.write(
+      'sandpiper: stopping; runs that have begun are finished (Ctrl-C again: do not wait)\n',
+    ),
+  );
   const service = await startEmbedded({
     ...options,
     onEvent: (line) => process.stderr.write(`sandpiper: ${line}\n`),
   });
   process.stdout.write(welcome(service.url, service.authenticated));
-  await interrupted;
+  if (!signal.aborted) await once(signal, 'abort');
   await service.stop();
   return EXIT.ok;
 }

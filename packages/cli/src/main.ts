@@ -4,6 +4,7 @@ import { InputError } from '@sandpiper/grading';
 import { CommanderError } from 'commander';
 import { escapeForTerminal } from './escape.js';
 import { EXIT } from './exit-codes.js';
+import { interruptForWantOfReader } from './interrupt.js';
 import { buildProgram } from './program.js';
 
 function readVersion(): string {
@@ -39,12 +40,19 @@ async function main(): Promise<number> {
 }
 
 // A reader that has seen enough (`sandpiper ... | head`) is not an error.
+let unread = false;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EIO') return; // the terminal is gone, and SIGHUP tells so
-  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed);
+  if (unread) return;
+  if (error.code !== 'EPIPE') process.exit(EXIT.failed);
+  unread = true;
+  if (!interruptForWantOfReader()) process.exit(EXIT.ok);
 });
+// Nobody is told that nobody can be told.
+process.stderr.on('error', () => undefined);
 
-const code = await main();
+const ended = await main();
+const code = unread ? EXIT.ok : ended;
 // Not only `exitCode`: a standard input that is still open would keep the process alive. Output to a pipe is
 // written asynchronously, so wait for it.
 process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

@@ -1,5 +1,16 @@
-import { spawn } from 'node:child_process';
-import { existsSync, openSync, closeSync, readdirSync, readFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -15,6 +26,9 @@ interface Ended {
   stderr: string;
 }
 
+/** The sandbox has a UTF-8 locale and no bytecode cache; let the bare interpreter have the same. */
+const ENVIRONMENT = { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1' };
+
 /** Latin-1 keeps every byte, and a difference is readable. */
 function run(command: string, args: readonly string[], stdin: string): Promise<Ended> {
   return new Promise((resolve, reject) => {
@@ -22,8 +36,7 @@ function run(command: string, args: readonly string[], stdin: string): Promise<E
     const child = spawn(command, args, {
       cwd: ROOT,
       stdio: [fd, 'pipe', 'pipe'],
-      // The sandbox has a UTF-8 locale and no bytecode cache; let the bare interpreter have the same.
-      env: { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1' },
+      env: ENVIRONMENT,
     });
     closeSync(fd);
     const ended: Ended = { code: null, stdout: '', stderr: '' };
@@ -97,6 +110,28 @@ describe('sandpiper run', () => {
       exitCode: 17,
       stdout: 'no newline followsgood bye\n',
     });
+  });
+
+  it.each([
+    ['whose reader has gone', '| true', 'BrokenPipeError'],
+    ['that the disk has no room for', '> /dev/full', 'OSError: [Errno 28] No space left on device'],
+  ])('tells the program of output %s, as pypy3 does', async (_case, to, error) => {
+    const program = 'import time\nwhile True:\n    print("x" * 1000, flush=True)\n    time.sleep(0.01)\n';
+    const folder = mkdtempSync(join(tmpdir(), 'sandpiper-output-'));
+    try {
+      writeFileSync(join(folder, 'chatter.py'), program);
+      const script = `set -o pipefail; "$@" chatter.py ${to}`;
+      const ended = (command: string[]) => {
+        const options = { cwd: folder, encoding: 'utf8', env: ENVIRONMENT } as const;
+        const { status, stderr } = spawnSync('bash', ['-c', script, '-', ...command], options);
+        return { status, stderr };
+      };
+      const bare = ended(['pypy3']);
+      expect(bare.stderr).toContain(error);
+      expect(ended([`${ROOT}sandpiper`, 'run'])).toEqual(bare);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it('kills the guest on Ctrl-C', async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import type { NodeView } from '@sandpiper/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 /** `sandpiper run --server URL` against a service that `sandpiper up` has started. */
@@ -14,6 +15,8 @@ const SANDPIPER = fileURLToPath(new URL('../../../sandpiper', import.meta.url));
 
 let folder: string;
 let service: ChildProcess;
+/** Few enough that the tests can have them all. */
+const MOST_WAITING = 20;
 let url: string;
 const started: ChildProcess[] = [];
 
@@ -24,7 +27,7 @@ const file = (name: string, content: string | Buffer): string => {
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sandpiper-remote-'));
-  const env = { ...process.env, XDG_STATE_HOME: folder };
+  const env = { ...process.env, XDG_STATE_HOME: folder, SANDPIPER_MAX_QUEUE: String(MOST_WAITING) };
   service = spawn(SANDPIPER, ['up', '--port', '0'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const [said] = (await once(service.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
   url = /http:\S+/.exec(String(said))?.[0] ?? '';
@@ -107,6 +110,60 @@ describe('a run on a service', () => {
       code: 130,
       err: 'sandpiper: cancelled: the run was stopped\n',
     });
+  });
+
+  const runsNow = async (): Promise<string[]> => {
+    const { nodes } = (await (await fetch(`${url}/v1/nodes`)).json()) as { nodes: NodeView[] };
+    return nodes.flatMap(({ cells }) => cells.flatMap(({ run }) => run ?? []));
+  };
+
+  it('is cancelled when the terminal goes', async () => {
+    const child = remote(
+      '--cpu-ms',
+      '100000',
+      file('loop.py', 'print("begun", flush=True)\nwhile True: pass\n'),
+    );
+    await once(child.stdout as NodeJS.ReadableStream, 'data');
+    child.kill('SIGHUP');
+    expect((await ended(child)).code).toBe(130);
+    await expect.poll(runsNow, { timeout: 20_000 }).toEqual([]);
+  });
+
+  it('is cancelled by a reader who has seen enough', async () => {
+    const program = file(
+      'chatter.py',
+      'import time\nwhile True: print("x" * 100, flush=True); time.sleep(0.01)\n',
+    );
+    const pipeline = `set -o pipefail; "$0" run --server "$1" --wall-ms 100000 "$2" | head -n 1`;
+    const shell = start('bash', ['-c', pipeline, SANDPIPER, url, program]);
+    expect(await ended(shell)).toEqual({
+      code: 0,
+      out: `${'x'.repeat(100)}\n`,
+      err: expect.anything() as string,
+    });
+    await expect.poll(runsNow, { timeout: 20_000 }).toEqual([]);
+  });
+
+  it('is sent again while the service has too much work, as long as it asks', async () => {
+    const submit = () =>
+      fetch(`${url}/v1/runs`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ source: 'while True: pass', limits: { cpuMs: 60_000 } }),
+      });
+    const ids: string[] = [];
+    let reply = await submit();
+    for (; reply.status === 202; reply = await submit())
+      ids.push(((await reply.json()) as { id: string }).id);
+    expect(reply.status).toBe(429);
+
+    const child = remote(file('p.py', 'print(input())'));
+    const [said] = (await once(child.stderr as NodeJS.ReadableStream, 'data')) as [Buffer];
+    expect(String(said)).toMatch(
+      /^sandpiper: the server has too much work; trying again in \d+ s, as it asks\n$/,
+    );
+    await Promise.all(ids.map((id) => fetch(`${url}/v1/runs/${id}`, { method: 'DELETE' })));
+    expect(await ended(child, 'x\n')).toEqual({ code: 0, out: 'x\n', err: '' });
   });
 
   it('takes files, limits and variables with it, and brings files back', async () => {

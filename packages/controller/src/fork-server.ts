@@ -11,6 +11,7 @@ import { type Engine, engineOf } from './engines.js';
 import { greet } from './handshake.js';
 import { argvOf, type GuestJob, RUN_FOLDER } from './job.js';
 import { environmentOf } from './environment.js';
+import { CaptureOutput } from './streams.js';
 
 /** What is imported before the fork where nobody says otherwise: what programs of classes and contests use. */
 export const DEFAULT_PROFILE: readonly string[] = [
@@ -213,13 +214,12 @@ function serveUntilParked(channel: Channel, engine: Engine, profile: readonly st
   if (!greet(channel)) return null;
   const names = profile.map((name) => JSON.stringify(name)).join(', ');
   const source = `PROFILE = [${names}]\nCALL_FD = ${CALL_FD}\nFIRST_BYTES = ${FIRST_BYTES}\n${PARKED}`;
-  const said: Buffer[] = [];
-  const stderr = { write: (data: Buffer) => void said.push(data) };
+  const said = new CaptureOutput();
   const kernel = new GuestKernel(engine.surface, {
     limits: completeLimits({}),
     stdin: { read: () => Buffer.alloc(0) },
-    stdout: stderr,
-    stderr,
+    stdout: said,
+    stderr: said,
     cwd: RUN_FOLDER,
     files: [{ path: posix.join(FOLDER, 'sitecustomize.py'), data: Buffer.from(source) }],
     hostMounts: engine.mounts,
@@ -258,8 +258,8 @@ function isCall(request: Request, name: 'read' | 'write'): boolean {
   return request.signature.name === name && request.args[0] === CALL_FD;
 }
 
-function lastLine(said: readonly Buffer[]): string {
-  return Buffer.concat(said).toString('utf8').trimEnd().split('\n').at(-1) ?? '';
+function lastLine(said: CaptureOutput): string {
+  return said.bytes().toString('utf8').trimEnd().split('\n').at(-1) ?? '';
 }
 
 /** Answers a child that waits for its order. False when it has ended meanwhile. */

@@ -112,7 +112,7 @@ export class LiveOutput implements OutputStream {
     private readonly mustStop: () => boolean,
   ) {}
 
-  write(data: Buffer): void {
+  write(data: Buffer): number {
     const { port, words } = this.live;
     for (let flying = Atomics.load(words, IN_FLIGHT); flying > MAX_IN_FLIGHT; ) {
       if (this.mustStop()) break;
@@ -121,6 +121,7 @@ export class LiveOutput implements OutputStream {
     }
     Atomics.add(words, IN_FLIGHT, costOf(data));
     port.postMessage({ kind: 'output', stream: this.stream, data: Uint8Array.from(data) } satisfies ToMain);
+    return data.length;
   }
 }
 
@@ -130,8 +131,8 @@ export class CapturedLiveOutput extends CaptureOutput {
     super();
   }
 
-  override write(data: Buffer): void {
+  override write(data: Buffer): number {
     super.write(data);
-    this.live.write(data);
+    return this.live.write(data);
   }
 }

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { Errno, SyscallError } from '@sandpiper/abi';
 import type { InputStream, OutputStream } from '@sandpiper/kernel';
 
 /** Milliseconds between two looks at a descriptor that is not ready. */
@@ -76,13 +77,14 @@ export class CaptureOutput implements OutputStream {
   #piece = Buffer.alloc(0);
   #used = 0;
 
-  write(data: Buffer): void {
+  write(data: Buffer): number {
     for (let at = 0; at < data.length; ) {
       if (this.#used === this.#piece.length) this.#begin();
       const n = data.copy(this.#piece, this.#used, at);
       this.#used += n;
       at += n;
     }
+    return data.length;
   }
 
   bytes(): Buffer {
@@ -97,20 +99,25 @@ export class CaptureOutput implements OutputStream {
   }
 }
 
-/** Writes through to a descriptor of this process. A reader that has gone is not an error of the run. */
+/** Writes through to a descriptor of this process. That its reader has gone, or its disk is full, is the guest's to see. */
 export class DescriptorOutput implements OutputStream {
-  #broken = false;
-
   constructor(private readonly fd: number) {}
 
-  write(data: Buffer): void {
-    for (let at = 0; at < data.length && !this.#broken; ) {
+  write(data: Buffer): number {
+    for (;;) {
       try {
-        at += writeSync(this.fd, data, at);
+        return writeSync(this.fd, data);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'EAGAIN') pause(POLL_MS);
-        else this.#broken = true;
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== 'EAGAIN') throw new SyscallError(errnoOf(code));
+        pause(POLL_MS);
       }
     }
   }
+}
+
+function errnoOf(code: string | undefined): Errno {
+  return code === 'EPIPE' || code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
+    ? Errno[code]
+    : Errno.EIO;
 }

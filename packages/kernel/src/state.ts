@@ -98,8 +98,9 @@ export class KernelState {
 
   #write(name: 'stdout' | 'stderr', data: Buffer): number {
     const fits = data.subarray(0, this.#outputLeft);
-    this.#outputLeft -= fits.length;
-    if (fits.length > 0) this.options[name].write(fits);
+    const taken = fits.length > 0 ? this.options[name].write(fits) : 0;
+    this.#outputLeft -= taken;
+    if (taken < fits.length) return taken;
     if (fits.length < data.length) {
       this.truncated[name] = true;
       throw new RunEnds({ kind: 'limit', limit: 'outputBytes' });

@@ -40,7 +40,8 @@ export interface InputStream {
 }
 
 export interface OutputStream {
-  write(data: Buffer): void;
+  /** Takes so many bytes of it, at least one. @throws SyscallError where it takes none, as write(2) fails */
+  write(data: Buffer): number;
 }
 
 /** A folder or file of the host that the guest sees, read-only. */

@@ -98,8 +98,8 @@ export class FakeGuest {
           return data;
         },
       },
-      stdout: { write: (data) => void (this.stdout += data.toString('latin1')) },
-      stderr: { write: (data) => void (this.stderr += data.toString('latin1')) },
+      stdout: { write: (data) => this.#heard('stdout', data) },
+      stderr: { write: (data) => this.#heard('stderr', data) },
       cwd: '/box',
       files: [],
       hostMounts: [],
@@ -111,6 +111,11 @@ export class FakeGuest {
       trace: (line) => void this.trace.push(line),
       ...options,
     });
+  }
+
+  #heard(stream: 'stdout' | 'stderr', data: Buffer): number {
+    this[stream] += data.toString('latin1');
+    return data.length;
   }
 
   /** The outcome of a call; each string argument is put into memory with a NUL. */

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { Errno, O } from '@sandpiper/abi';
+import { Errno, O, SyscallError } from '@sandpiper/abi';
 import { describe, expect, it } from 'vitest';
 import { libcSurface, linuxSurface } from '../src/index.js';
 import { FakeGuest, FakeMemory, limits } from './fake-guest.js';
@@ -88,6 +88,24 @@ describe('limits of a guest', () => {
     });
     expect([guest.stdout.length, guest.stderr.length]).toEqual([600, 400]);
     expect([guest.kernel.stdoutTruncated, guest.kernel.stderrTruncated]).toEqual([false, true]);
+  });
+
+  it('output counts as far as it was taken, and fails as its taker does', () => {
+    let room = 700;
+    const stdout = {
+      write: ({ length }: Buffer) => {
+        const taken = Math.min(room, length);
+        if (taken === 0) throw new SyscallError(Errno.ENOSPC);
+        room -= taken;
+        return taken;
+      },
+    };
+    const guest = new FakeGuest({ stdout });
+    expect(guest.write(1, 'o'.repeat(600))).toBe(600);
+    expect(guest.write(1, 'o'.repeat(200))).toBe(100);
+    expect(guest.write(1, 'o'.repeat(200))).toBe(-Errno.ENOSPC);
+    expect(guest.write(2, 'e'.repeat(300))).toBe(300);
+    expect(guest.outcome('write', 2, Buffer.alloc(1), 1)).toEqual({ kind: 'limit', limit: 'outputBytes' });
   });
 
   it('open files end in EMFILE, and a closed number is the next', () => {

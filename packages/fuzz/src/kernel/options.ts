@@ -36,8 +36,8 @@ export function kernelOptions(source: Source): KernelOptions {
         return data;
       },
     },
-    stdout: { write: () => undefined },
-    stderr: { write: () => undefined },
+    stdout: { write: ({ length }) => length },
+    stderr: { write: ({ length }) => length },
     cwd: '/box',
     files: [
       { path: '/given', data: Buffer.alloc(5000, 1) },
