@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { RunStream, SandpiperClient } from '@sandpiper/client';
 import { fileNameSchema, REQUEST_BOUNDS, type RunRequest, type RunResult } from '@sandpiper/contracts';
@@ -55,7 +55,7 @@ export async function runRemotely(
 }
 
 async function requestOf(program: string, args: readonly string[], options: RunOptions): Promise<RunRequest> {
-  const entry = basename(program);
+  const entry = entryOf(program);
   const checked = fileNameSchema.safeParse(entry);
   if (!checked.success) throw new InputError(`${program}: ${checked.error.issues[0]?.message ?? 'is wrong'}`);
   const programBytes = await readBounded(program, REQUEST_BOUNDS.sourceBytes);
@@ -76,6 +76,12 @@ async function requestOf(program: string, args: readonly string[], options: RunO
     ...(outputs.length === 0 ? {} : { outputs }),
     ...inputOf(options),
   };
+}
+
+/** As the guest of a local run sees it: a program below this folder keeps its path, in tracebacks and in argv. */
+function entryOf(program: string): string {
+  const path = relative(process.cwd(), resolve(program));
+  return path.startsWith('../') ? basename(path) : path;
 }
 
 /** A deterministic run has all of its input beforehand; any other is fed while it runs. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,6 +81,15 @@ describe('a run on a service', () => {
     const bare = await ended(start('pypy3', [program, 'a', '--b']), lines);
     expect(await ended(remote(program, 'a', '--b'), lines)).toEqual(bare);
     expect(bare.code).toBe(7);
+  });
+
+  it('has the paths that pypy3 has, of a program in a folder below', async () => {
+    mkdirSync(join(folder, 'below'));
+    const program = file('below/paths.py', 'import sys\nprint(sys.argv, __file__)\n1 / 0\n');
+    const bare = await ended(start('pypy3', [program]));
+    const inBox = (text: string) => text.replaceAll(folder, '/box');
+    expect(await ended(remote(program))).toEqual({ ...bare, out: inBox(bare.out), err: inBox(bare.err) });
+    expect(bare.out).toContain('below/paths.py');
   });
 
   it('answers while it runs', async () => {
