@@ -39,20 +39,21 @@ async function main(): Promise<number> {
   }
 }
 
-// A reader that has seen enough (`sandpiper ... | head`) is not an error.
-let unread = false;
+/** The exit code where the output does not reach anybody. A reader that has seen enough (`sandpiper ... | head`) is no error. */
+let unread: number | null = null;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EIO') return; // the terminal is gone, and SIGHUP tells so
-  if (unread) return;
-  if (error.code !== 'EPIPE') process.exit(EXIT.failed);
-  unread = true;
-  if (!interruptForWantOfReader()) process.exit(EXIT.ok);
+  // After EIO the terminal is gone, and SIGHUP tells so.
+  if (error.code === 'EIO' || unread !== null) return;
+  unread = error.code === 'EPIPE' ? EXIT.ok : EXIT.failed;
+  if (unread !== EXIT.ok) process.stderr.write(`sandpiper: the standard output: ${error.message}\n`);
+  if (!interruptForWantOfReader()) process.exit(unread);
 });
 // Nobody is told that nobody can be told.
 process.stderr.on('error', () => undefined);
 
-const ended = await main();
-const code = unread ? EXIT.ok : ended;
+const code = await main();
 // Not only `exitCode`: a standard input that is still open would keep the process alive. Output to a pipe is
 // written asynchronously, so wait for it.
-process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+process.stdout.write('', () =>
+  process.stderr.write('', () => setImmediate(() => process.exit(unread ?? code))),
+);

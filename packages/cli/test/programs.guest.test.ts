@@ -134,6 +134,15 @@ describe('sandpiper run', () => {
     }
   });
 
+  it.each(['--help', 'run --json examples/hello.py'])('says that its own output is lost: %s', (words) => {
+    const options = { cwd: ROOT, encoding: 'utf8', env: ENVIRONMENT } as const;
+    const { status, stderr } = spawnSync('bash', ['-c', `./sandpiper ${words} > /dev/full`], options);
+    expect([status, stderr]).toEqual([
+      1,
+      'sandpiper: the standard output: ENOSPC: no space left on device, write\n',
+    ]);
+  });
+
   it('kills the guest on Ctrl-C', async () => {
     const child = spawn('./sandpiper', ['run', 'examples/class/submissions/primes/sleeps_forever.py'], {
       cwd: ROOT,
