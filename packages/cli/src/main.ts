@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import { InputError } from '@sandpiper/grading';
 import { CommanderError } from 'commander';
 import { escapeForTerminal } from './escape.js';
@@ -21,6 +22,11 @@ function tell(error: unknown): void {
   if (process.env['SANDPIPER_DEBUG'] === '1' && error instanceof Error) {
     process.stderr.write(`${error.stack ?? ''}\n`);
   }
+}
+
+/** Output to a pipe that is full is written later. */
+async function flushed(stream: Writable): Promise<void> {
+  if (stream.writableLength > 0) await new Promise((resolve) => stream.write('', resolve));
 }
 
 async function main(): Promise<number> {
@@ -52,8 +58,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => undefined);
 
 const code = await main();
-// Not only `exitCode`: a standard input that is still open would keep the process alive. Output to a pipe is
-// written asynchronously, so wait for it.
-process.stdout.write('', () =>
-  process.stderr.write('', () => setImmediate(() => process.exit(unread ?? code))),
-);
+// Not only `exitCode`: a standard input that is still open would keep the process alive.
+await flushed(process.stdout);
+await flushed(process.stderr);
+setImmediate(() => process.exit(unread ?? code)); // behind the errors of what was written last

@@ -123,7 +123,7 @@ describe('sandpiper run', () => {
       const script = `set -o pipefail; "$@" chatter.py ${to}`;
       const ended = (command: string[]) => {
         const options = { cwd: folder, encoding: 'utf8', env: ENVIRONMENT } as const;
-        const { status, stderr } = spawnSync('bash', ['-c', script, '-', ...command], options);
+        const { status, stderr } = spawnSync('bash', ['--norc', '-c', script, '-', ...command], options);
         return { status, stderr };
       };
       const bare = ended(['pypy3']);
@@ -136,7 +136,7 @@ describe('sandpiper run', () => {
 
   it.each(['--help', 'run --json examples/hello.py'])('says that its own output is lost: %s', (words) => {
     const options = { cwd: ROOT, encoding: 'utf8', env: ENVIRONMENT } as const;
-    const { status, stderr } = spawnSync('bash', ['-c', `./sandpiper ${words} > /dev/full`], options);
+    const { status, stderr } = spawnSync('sh', ['-c', `./sandpiper ${words} > /dev/full`], options);
     expect([status, stderr]).toEqual([
       1,
       'sandpiper: the standard output: ENOSPC: no space left on device, write\n',

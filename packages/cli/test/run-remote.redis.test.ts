@@ -144,7 +144,7 @@ describe('a run on a service', () => {
       'import time\nwhile True: print("x" * 100, flush=True); time.sleep(0.01)\n',
     );
     const pipeline = `set -o pipefail; "$0" run --server "$1" --wall-ms 100000 "$2" | head -n 1`;
-    const shell = start('bash', ['-c', pipeline, SANDPIPER, url, program]);
+    const shell = start('bash', ['--norc', '-c', pipeline, SANDPIPER, url, program]);
     expect(await ended(shell)).toEqual({
       code: 0,
       out: `${'x'.repeat(100)}\n`,
