@@ -1,11 +1,25 @@
-import { inspectHost, type HostReport } from '@sandpiper/controller';
+import { resolve } from 'node:path';
+import { inspectHost, type HostReport, type TranslatedInterpreter } from '@sandpiper/controller';
+import { InputError } from '@sandpiper/grading';
 import { EXIT } from './exit-codes.js';
 
+export interface DoctorOptions {
+  json?: boolean;
+  pypy?: string;
+  lib?: string;
+}
+
 /** `sandpiper doctor`: what this host has and lacks. 1 when something is missing that nothing works without. */
-export async function doctorCommand(options: { json?: boolean }): Promise<number> {
-  const report = await inspectHost();
+export async function doctorCommand(options: DoctorOptions): Promise<number> {
+  const report = await inspectHost(translatedOf(options));
   process.stdout.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report));
   return report.checks.every((check) => check.ok || !check.required) ? EXIT.ok : EXIT.failed;
+}
+
+function translatedOf({ pypy, lib }: DoctorOptions): TranslatedInterpreter | null {
+  if (pypy === undefined && lib === undefined) return null;
+  if (pypy === undefined || lib === undefined) throw new InputError('--pypy and --lib go together');
+  return { engine: 'rpython', executable: resolve(pypy), library: resolve(lib) };
 }
 
 export function renderReport(report: HostReport): string {

@@ -1,5 +1,6 @@
 import { ENGINES, limitsSchema, MIN_MEMORY_BYTES } from '@sandpiper/contracts';
 import { Command, Option } from 'commander';
+import type { DoctorOptions } from './command-doctor.js';
 import type { GradeOptions } from './command-grade.js';
 import type { InteractOptions } from './command-interact.js';
 import type { MapOptions } from './command-map.js';
@@ -21,7 +22,7 @@ export interface Commands {
   up(options: UpOptions): Promise<number>;
   grade(problem: string, submissions: readonly string[], options: GradeOptions): Promise<number>;
   map(program: string, inputs: string, options: MapOptions): Promise<number>;
-  doctor(options: { json?: boolean }): Promise<number>;
+  doctor(options: DoctorOptions): Promise<number>;
 }
 
 /** Each command loads only what it needs: `run` is started often, and needs no HTTP client. */
@@ -308,8 +309,16 @@ function addDoctor(program: Command, commands: Commands, onExitCode: (code: numb
     .command('doctor')
     .description('Say what this host has and lacks, and the command that mends each.')
     .option('--json', 'print the checks as JSON')
-    .addHelpText('after', examples(['sandpiper doctor', 'exit code 1 when something required is missing']))
-    .action(async (options: { json?: boolean }) => {
+    .option('--pypy <path>', 'try a PyPy that was translated with --sandbox as well')
+    .option('--lib <folder>', 'the folder of its lib-python and lib_pypy')
+    .addHelpText(
+      'after',
+      examples(
+        ['sandpiper doctor', 'exit code 1 when something required is missing'],
+        ['sandpiper doctor --pypy ./pypy3-c --lib ./pypy3', 'of the engine rpython too'],
+      ),
+    )
+    .action(async (options: DoctorOptions) => {
       onExitCode(await commands.doctor(options));
     });
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 
-/** `sandpiper run --engine rpython` with the C program that stands for a translated PyPy; its programs are its commands. */
+/** `sandpiper run --engine rpython` and `sandpiper doctor` with the C program that stands for a translated PyPy; its programs are its commands. */
 
 const top = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 const PYPY = top('packages/guest/native/build/translated-guest');
@@ -17,15 +17,15 @@ mkdirSync(join(library, 'lib_pypy'));
 writeFileSync(join(folder, 'text'), 'no program\n', { mode: 0o755 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+function command(args: readonly string[], input = '') {
+  const options = { cwd: folder, input, encoding: 'utf8', timeout: 60_000 } as const;
+  const { status, stdout, stderr } = spawnSync(top('sandpiper'), args, options);
+  return { code: status, stdout, stderr };
+}
+
 function sandpiper(args: readonly string[], program: string, input = '') {
   writeFileSync(join(folder, 'program'), `${program}\n`);
-  const { status, stdout, stderr } = spawnSync(top('sandpiper'), ['run', ...args], {
-    cwd: folder,
-    input,
-    encoding: 'utf8',
-    timeout: 60_000,
-  });
-  return { code: status, stdout, stderr };
+  return command(['run', ...args], input);
 }
 
 const ENGINE = ['--engine', 'rpython', '--pypy', PYPY, '--lib', library];
@@ -112,5 +112,31 @@ describe('sandpiper run --engine rpython', () => {
     expect(stderr).toMatch(/^sandpiper: [^\n]+\n$/);
     expect(stderr.trimEnd()).toMatch(line);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  });
+});
+
+describe('sandpiper doctor', () => {
+  it('tries what holds a translated interpreter', () => {
+    const { code, stdout } = command(['doctor', '--pypy', PYPY, '--lib', library]);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^ok +self-test .*filter of a translated guest, /m),
+    ]);
+  });
+
+  it('says why one cannot be run', () => {
+    const { code, stdout } = command(['doctor', '--pypy', 'text', '--lib', library]);
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringMatching(
+        /^MISSING +self-test +translated interpreter: .*text: is not a program for Linux/m,
+      ),
+    ]);
+  });
+
+  it('wants a translation whole', () => {
+    const wrong = { code: 2, stdout: '', stderr: 'sandpiper: --pypy and --lib go together\n' };
+    expect(command(['doctor', '--pypy', PYPY])).toEqual(wrong);
+    expect(command(['doctor', '--lib', library])).toEqual(wrong);
   });
 });

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type CgroupPlace, cgroupPlace, nativePartsExist, PYPY3_PATH } from '@sandpiper/guest';
+import type { TranslatedInterpreter } from './engines.js';
 import { selfTest } from './self-test.js';
 
 export interface HostCheck {
@@ -42,17 +43,22 @@ export function currentCpu(): number | null {
   }
 }
 
-/** What this host has and lacks, and whether its sandbox holds: what a node tries of itself before it takes runs. */
-export async function inspectHost(): Promise<HostReport> {
+/**
+ * What this host has and lacks, and whether its sandbox holds: what a node tries of itself before it takes runs. Of a
+ * translated interpreter too, where one is named.
+ */
+export async function inspectHost(rpython: TranslatedInterpreter | null): Promise<HostReport> {
   const checks = hostChecks();
   // Of what is not there, nothing can be tried.
   return {
-    checks: checks.every(({ ok, required }) => ok || !required) ? [...checks, await checkSelf()] : checks,
+    checks: checks.every(({ ok, required }) => ok || !required)
+      ? [...checks, await checkSelf(rpython)]
+      : checks,
   };
 }
 
-async function checkSelf(): Promise<HostCheck> {
-  const { checks, passed, tookMs } = await selfTest(null);
+async function checkSelf(rpython: TranslatedInterpreter | null): Promise<HostCheck> {
+  const { checks, passed, tookMs } = await selfTest(rpython);
   const failures = checks.flatMap(({ name, failure }) => (failure === null ? [] : [`${name}: ${failure}`]));
   const names = checks.map(({ name }) => name).join(', ');
   const detail = passed ? `${names}: passed in ${(tookMs / 1000).toFixed(1)} s` : failures.join('; ');
