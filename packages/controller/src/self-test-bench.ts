@@ -15,6 +15,9 @@ export const PATIENT: LimitsRequest = { cpuMs: 10_000, wallMs: 20_000, memoryByt
 /** Memory that holders of the limit say they hold it with, by what the host lends. */
 const HOLDERS = { v1: 'cgroup-v1', v2: 'cgroup-v2', none: 'keeper-watch' } as const;
 
+/** What is tried; null when it held, else one line. */
+export type Check = readonly [name: string, try_: (bench: SelfTestBench) => Promise<string | null>];
+
 /** The cell that runs the programs of a self-test, and a file beside it that no program may find. */
 export class SelfTestBench {
   readonly canary: string;

@@ -1,5 +1,27 @@
-import type { Interpreter } from './engines.js';
-import { ending, PATIENT, type SelfTestBench } from './self-test-bench.js';
+import type { TranslatedInterpreter } from './engines.js';
+import { type Check, ending, PATIENT, type SelfTestBench } from './self-test-bench.js';
+
+/** What a node with a translated interpreter tries besides. Programs of the attacker are its commands. */
+export function translatedChecks(interpreter: TranslatedInterpreter): readonly Check[] {
+  return [
+    // The one that runs will have: it starts, finds its library, and ends.
+    ['translated interpreter', (bench) => bench.endsAs('ok', '', PATIENT, interpreter)],
+    ['filter of a translated guest', refusesNativeCalls],
+    [
+      'calls of another mode of a translated guest',
+      (bench) => bench.endsAs('violation', 'native x32', PATIENT, bench.attacker),
+    ],
+    [
+      'CPU limit of a translated guest',
+      (bench) => bench.endsAs('time-limit', 'spin', { ...PATIENT, cpuMs: 50 }, bench.attacker),
+    ],
+    ['memory limit of a translated guest', (bench) => bench.holdsMemory('grow 4000', bench.attacker)],
+    [
+      'wall limit of a translated guest',
+      (bench) => bench.endsAs('wall-limit', 'sleep 3600000', { ...PATIENT, wallMs: 100 }, bench.attacker),
+    ],
+  ];
+}
 
 /**
  * Made natively by the attacker (packages/guest/native/test/translated_guest.c), with what the filter answers. Where none stands
@@ -25,7 +47,7 @@ function calls({ canary }: SelfTestBench): readonly (readonly [call: string, err
 }
 
 /** The filter that stands below a translation: nothing natively but talk, computing and the end. */
-export async function refusesNativeCalls(bench: SelfTestBench): Promise<string | null> {
+async function refusesNativeCalls(bench: SelfTestBench): Promise<string | null> {
   const asked = calls(bench);
   const program = asked.map(([call]) => `native ${call}`).join('\n');
   const result = await bench.run(program, PATIENT, bench.attacker);
@@ -34,9 +56,4 @@ export async function refusesNativeCalls(bench: SelfTestBench): Promise<string |
   const expected = asked.map(([call, errno]) => `${call.split(' ', 1)[0] ?? ''} ${errno}`);
   const differs = expected.findIndex((line, i) => said[i] !== line);
   return differs < 0 ? null : `${said[differs] ?? 'nothing'}, where ${expected[differs] ?? ''} was expected`;
-}
-
-/** The interpreter that runs will have: it starts, finds its library, and ends. */
-export function starts(bench: SelfTestBench, interpreter: Interpreter): Promise<string | null> {
-  return bench.endsAs('ok', '', PATIENT, interpreter);
 }

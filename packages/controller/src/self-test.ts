@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cell } from './cell.js';
 import type { TranslatedInterpreter } from './engines.js';
-import { ending, PATIENT, SelfTestBench } from './self-test-bench.js';
+import { type Check, ending, PATIENT, SelfTestBench } from './self-test-bench.js';
 import { BOMB, HOSTILE, HOSTILE_CALLS, OTHER_MODE, SLEEP, SPIN } from './self-test-programs.js';
-import { refusesNativeCalls, starts } from './self-test-translated.js';
+import { translatedChecks } from './self-test-translated.js';
 
 interface SelfTestCheck {
   readonly name: string;
@@ -57,8 +57,6 @@ export async function selfTest(
   return { checks, passed, tookMs: performance.now() - startedAt };
 }
 
-type Check = readonly [name: string, (bench: SelfTestBench) => Promise<string | null>];
-
 const CHECKS: readonly Check[] = [
   ['filter of a forked guest', (bench) => refusesCalls(bench, 'forked')],
   ['filter of a started guest', (bench) => refusesCalls(bench, 'cold')],
@@ -67,24 +65,6 @@ const CHECKS: readonly Check[] = [
   ['memory limit', (bench) => bench.holdsMemory(BOMB)],
   ['wall limit', (bench) => bench.endsAs('wall-limit', SLEEP, { ...PATIENT, wallMs: 100 })],
 ];
-
-/** Programs of the attacker are its commands. */
-function translatedChecks(interpreter: TranslatedInterpreter): readonly Check[] {
-  const limits: readonly Check[] = [
-    ['calls of another mode', (bench) => bench.endsAs('violation', 'native x32', PATIENT, bench.attacker)],
-    ['CPU limit', (bench) => bench.endsAs('time-limit', 'spin', { ...PATIENT, cpuMs: 50 }, bench.attacker)],
-    ['memory limit', (bench) => bench.holdsMemory('grow 4000', bench.attacker)],
-    [
-      'wall limit',
-      (bench) => bench.endsAs('wall-limit', 'sleep 3600000', { ...PATIENT, wallMs: 100 }, bench.attacker),
-    ],
-  ];
-  return [
-    ['translated interpreter', (bench) => starts(bench, interpreter)],
-    ['filter of a translated guest', refusesNativeCalls],
-    ...limits.map(([name, check]): Check => [`${name} of a translated guest`, check]),
-  ];
-}
 
 async function refusesCalls(bench: SelfTestBench, start: 'forked' | 'cold'): Promise<string | null> {
   const result = await bench.run(HOSTILE, PATIENT, { engine: 'seccomp' }, start);
