@@ -8,6 +8,7 @@ import { InputError, readBounded } from '@sandpiper/grading';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { catchInterrupts } from './interrupt.js';
 import { writeOutputs } from './output-files.js';
+import { OutputOnce } from './output-once.js';
 import { Patience } from './patience.js';
 import {
   buildRequest,
@@ -25,7 +26,7 @@ const LOCAL_ONLY = ['trace', 'transcript', 'cpu', 'pypy', 'lib'] as const;
 
 /**
  * `sandpiper run --server URL`: one program on a node of a service, with the streams of here. What ran it may die; then it
- * begins anew, with the input from its beginning.
+ * begins anew, with the input from its beginning, and its output goes on where it was.
  */
 export async function runRemotely(
   server: string,
@@ -132,11 +133,16 @@ function sourceOf(options: RunOptions): AsyncIterable<Uint8Array> {
 }
 
 async function passThrough(stream: RunStream, capture: boolean): Promise<void> {
+  const said = { stdout: new OutputOnce(), stderr: new OutputOnce() };
   for await (const event of stream) {
     if (event.type === 'restart') {
       process.stderr.write('sandpiper: what ran it died; the program begins anew\n');
+      for (const output of Object.values(said)) output.restart();
     } else if (event.type === 'output' && !capture) {
-      await write(event.stream === 'stdout' ? process.stdout : process.stderr, event.data);
+      const { fresh, differs } = said[event.stream].take(event.data);
+      if (differs)
+        process.stderr.write(`sandpiper: its ${event.stream} is another than before, from here on\n`);
+      await write(process[event.stream], fresh);
     }
   }
 }

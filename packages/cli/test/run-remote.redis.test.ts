@@ -68,6 +68,13 @@ async function ended(
   return { code, out, err };
 }
 
+/** The process id of the node that `sandpiper up` has started. */
+function nodeOf(up: ChildProcess): number {
+  const children = readFileSync(`/proc/${up.pid}/task/${up.pid}/children`, 'utf8').trim().split(' ');
+  const isNode = (pid: string) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('services/worker/');
+  return Number(children.find(isNode));
+}
+
 const remote = (...args: string[]): ChildProcess => start(SANDPIPER, ['run', '--server', url, ...args]);
 
 describe('a run on a service', () => {
@@ -119,6 +126,22 @@ describe('a run on a service', () => {
       code: 130,
       err: 'sandpiper: cancelled: the run was stopped\n',
     });
+  });
+
+  it('shows its output once when its node dies', async () => {
+    const program = file('anew.py', 'print("begun", flush=True)\nprint("read", input())\n');
+    const child = remote(program);
+    const stdout = text(child.stdout as NodeJS.ReadableStream);
+    let err = '';
+    child.stderr?.setEncoding('utf8').on('data', (data: string) => (err += data));
+    await once(child.stdout as NodeJS.ReadableStream, 'data');
+    process.kill(nodeOf(service), 'SIGKILL');
+    await expect
+      .poll(() => err, { timeout: 60_000 })
+      .toBe('sandpiper: what ran it died; the program begins anew\n');
+    child.stdin?.end('x\n');
+    const [code] = (await once(child, 'exit')) as [number];
+    expect([code, await stdout]).toEqual([0, 'begun\nread x\n']);
   });
 
   const runsNow = async (): Promise<string[]> => {

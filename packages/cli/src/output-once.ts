@@ -1,0 +1,46 @@
+const FIRST_BYTES = 4096;
+
+/**
+ * One stream of a run that may begin anew: what was shown is not shown twice, as long as the program says the same again.
+ * It keeps all that was shown, which the run's output limit bounds.
+ */
+export class OutputOnce {
+  #shown = Buffer.alloc(0);
+  #length = 0;
+  /** How much of it the program has said again. */
+  #again = 0;
+
+  /** The program begins anew. */
+  restart(): void {
+    this.#again = 0;
+  }
+
+  /** What of it is to be shown, and whether the program says something else than before. */
+  take(data: Buffer): { readonly fresh: Buffer; readonly differs: boolean } {
+    const before = this.#shown.subarray(this.#again, Math.min(this.#length, this.#again + data.length));
+    const same = commonLength(before, data);
+    const differs = same < before.length;
+    const fresh = data.subarray(same);
+    this.#again += same;
+    if (fresh.length > 0) this.#keep(fresh);
+    return { fresh, differs };
+  }
+
+  #keep(data: Buffer): void {
+    const end = this.#again + data.length;
+    if (end > this.#shown.length) {
+      const larger = Buffer.alloc(Math.max(FIRST_BYTES, 2 * end));
+      this.#shown.copy(larger, 0, 0, this.#again);
+      this.#shown = larger;
+    }
+    data.copy(this.#shown, this.#again);
+    this.#again = end;
+    this.#length = end;
+  }
+}
+
+/** @param a not longer than b */
+function commonLength(a: Buffer, b: Buffer): number {
+  if (a.equals(b.subarray(0, a.length))) return a.length;
+  return a.findIndex((byte, i) => byte !== b[i]);
+}
