@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { FigureFile } from './figure-file.js';
+
+let schedstat: FigureFile | null = null;
 
 /** CPU time of the calling thread, nanoseconds: the first figure of schedstat (Documentation/scheduler/sched-stats). */
 export function threadCpuNs(): number {
-  return Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[0]);
+  schedstat ??= new FigureFile('/proc/thread-self/schedstat');
+  return Number(schedstat.read().split(' ', 1)[0]);
 }
 
 /** The calls of a program have taken this thread more CPU time than they may. */

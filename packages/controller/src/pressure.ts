@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FigureFile } from './figure-file.js';
 
 /** What the host did to everybody on it, counted from its start; null where its kernel does not tell. Microseconds. */
 export interface HostPressure {
@@ -10,9 +11,10 @@ export interface HostPressure {
 }
 
 export function hostPressure(): HostPressure {
+  files ??= { memory: openFigures('/proc/pressure/memory'), cpu: openFigures(cpuStat()) };
   return {
-    memoryUs: figureOf('/proc/pressure/memory', /^full .* total=(\d+)$/m),
-    throttledUs: throttledUs(),
+    memoryUs: figureOf(read(files.memory), /^full .* total=(\d+)$/m),
+    throttledUs: throttledUs(read(files.cpu)),
   };
 }
 
@@ -49,37 +51,44 @@ function difference(before: number | null, after: number | null): number | null 
   return before === null || after === null ? null : after - before;
 }
 
-function throttledUs(): number | null {
-  const path = cpuStat();
-  if (path === null) return null;
-  const v2 = figureOf(path, /^throttled_usec (\d+)$/m);
+function throttledUs(stat: string): number | null {
+  const v2 = figureOf(stat, /^throttled_usec (\d+)$/m);
   if (v2 !== null) return v2;
-  const v1 = figureOf(path, /^throttled_time (\d+)$/m);
+  const v1 = figureOf(stat, /^throttled_time (\d+)$/m);
   return v1 === null ? null : v1 / 1000;
 }
 
-let statPath: string | null | undefined;
+let files: { readonly memory: FigureFile | null; readonly cpu: FigureFile | null } | null = null;
 
 /** cpu.stat of the control group that this process is in (cgroups(7)). */
 function cpuStat(): string | null {
-  if (statPath === undefined) {
-    const groups = readFileSync('/proc/self/cgroup', 'latin1');
-    const v1 = /^\d+:(?:[^:]*,)?cpu(?:,[^:]*)?:(.*)$/m.exec(groups)?.[1];
-    const v2 = /^0::(.*)$/m.exec(groups)?.[1];
-    const candidates = [
-      ...(v1 === undefined ? [] : [join('/sys/fs/cgroup/cpu', v1, 'cpu.stat')]),
-      ...(v2 === undefined ? [] : [join('/sys/fs/cgroup', v2, 'cpu.stat')]),
-    ];
-    statPath = candidates.find((path) => existsSync(path)) ?? null;
-  }
-  return statPath;
+  const groups = readFileSync('/proc/self/cgroup', 'latin1');
+  const v1 = /^\d+:(?:[^:]*,)?cpu(?:,[^:]*)?:(.*)$/m.exec(groups)?.[1];
+  const v2 = /^0::(.*)$/m.exec(groups)?.[1];
+  const candidates = [
+    ...(v1 === undefined ? [] : [join('/sys/fs/cgroup/cpu', v1, 'cpu.stat')]),
+    ...(v2 === undefined ? [] : [join('/sys/fs/cgroup', v2, 'cpu.stat')]),
+  ];
+  return candidates.find((path) => existsSync(path)) ?? null;
 }
 
-function figureOf(path: string, form: RegExp): number | null {
+function openFigures(path: string | null): FigureFile | null {
   try {
-    const text = form.exec(readFileSync(path, 'latin1'))?.[1];
-    return text === undefined ? null : Number(text);
+    return path === null ? null : new FigureFile(path);
   } catch {
     return null; // not there, or not for us
   }
+}
+
+function read(file: FigureFile | null): string {
+  try {
+    return file?.read() ?? '';
+  } catch {
+    return ''; // PSI that the kernel has, but does not count
+  }
+}
+
+function figureOf(text: string, form: RegExp): number | null {
+  const figure = form.exec(text)?.[1];
+  return figure === undefined ? null : Number(figure);
 }
