@@ -101,7 +101,7 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
     .option('--stdin <file>', 'read the standard input from a file')
     .option(
       '--file <name=path>',
-      'put a file into the folder of the program (repeatable)',
+      'put a file into the folder that the program works in (repeatable)',
       pair('--file', 'NAME=PATH'),
     )
     .option(
