@@ -65,7 +65,9 @@ export function connectPatient(target: RedisTarget): RedisConnection {
  */
 export function connectSubscriber(target: RedisTarget): Redis {
   const settings = settingsOf(target);
-  const options = { maxRetriesPerRequest: null };
+  // Whoever listens subscribes anew at `ready` (events.ts). ioredis's own way leaves its promise to itself: a
+  // connection that closes before the answer would be an unhandled rejection, which ends the process.
+  const options = { maxRetriesPerRequest: null, autoResubscribe: false };
   return settings.topology.kind === 'cluster'
     ? connectToOneOf(settings, settings.topology.nodes, options)
     : connectOne(settings, options);
