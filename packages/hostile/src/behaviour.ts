@@ -25,6 +25,10 @@ export interface Attack {
   readonly expect: Expectation;
   readonly limits?: LimitsRequest;
   readonly args?: readonly string[];
+  /** Variables beside those that every attack is given. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Further files of the run: name and text. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Runs unchanged in any Python 3, so in a real PyPy translated with `--sandbox` too. */
   readonly portable?: boolean;
   /** Only where guests start like that; elsewhere it means nothing. */

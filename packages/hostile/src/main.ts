@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { cgroupPlace } from '@sandpiper/controller';
 import type { Behaviour } from './behaviour.js';
-import { CORPUS } from './corpus.js';
+import { CORPUS, LAST_NUMBER } from './corpus.js';
 import { runElsewhere } from './elsewhere.js';
 import { Ground, realTranslated, SUBJECTS } from './ground.js';
 import { attacksOn, ONLY_OF_MEMORY } from './plan.js';
@@ -13,7 +13,7 @@ const HELP = `Usage: scripts/hostile [--markdown FILE] [CASE]...
 
 Runs what hostile programs do (packages/hostile) against both engines, and after each looks whether all that must hold
 does: the status and its reason, the next run, nothing left behind, nothing shown, dead in time. Behaviours that belong to
-another layer are shown by its tests, which are run too. CASE is a number, 1 to 79; all where none is given. Exits with 1
+another layer are shown by its tests, which are run too. CASE is a number, 1 to ${LAST_NUMBER}; all where none is given. Exits with 1
 when anything is not as it must be.
 
   --markdown FILE   write the table as a document too, e.g. docs/hostile.md
@@ -43,7 +43,7 @@ function parse(argv: readonly string[]): Options {
   }
   const unknown = positionals.find((text) => !CORPUS.some(({ number }) => String(number) === text));
   if (unknown !== undefined)
-    throw new Error(`${unknown} is none of the cases: they are numbers from 1 to ${CORPUS.length}`);
+    throw new Error(`${unknown} is none of the cases: they are numbers from 1 to ${LAST_NUMBER}`);
   return { numbers: positionals.map(Number), markdown: values.markdown ?? null };
 }
 

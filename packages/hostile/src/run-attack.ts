@@ -106,9 +106,13 @@ function sourceOf(subject: Subject, attack: Attack, own: string): Source {
       { path: '/box/main.py', data: text },
       { path: '/box/given.txt', data: Buffer.from(own) },
       ...(stock ? [{ path: '/box/attacks.so', data: ATTACKS }] : []),
+      ...Object.entries(attack.files ?? {}).map(([name, data]) => ({
+        path: `/box/${name}`,
+        data: Buffer.from(data),
+      })),
     ],
     args: attack.args ?? [],
-    env: { GIVEN: own },
+    env: { ...attack.env, GIVEN: own },
     stdin: { kind: 'buffer', data: Buffer.from(`${own}\n`) },
     limits: completeLimits(attack.limits),
   };

@@ -7,7 +7,10 @@ const top = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.m
 
 describe('the corpus', () => {
   it('has every behaviour of the list, each once and in its place', () => {
-    expect(CORPUS.map(({ number }) => number)).toEqual(Array.from({ length: 79 }, (_, i) => i + 1));
+    const numbers = CORPUS.map(({ number }) => number);
+    expect(numbers.slice(0, 79)).toEqual(Array.from({ length: 79 }, (_, i) => i + 1));
+    // Each file has a range of numbers of its own, which may have gaps.
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
   });
 
   it.each(CORPUS.map((behaviour) => [behaviour.number, behaviour] as const))(
