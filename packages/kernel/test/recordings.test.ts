@@ -1,20 +1,13 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Errno, O, SyscallError } from '@sandpiper/abi';
 import { describe, expect, it } from 'vitest';
+import {
+  REAL_GUESTS,
+  RECORDED_RUNS,
+  readRecording,
+  readSignatures,
+} from '../../protocol/test/real-guests.js';
 import { type GuestMemory, libcSurface, type Outcome } from '../src/index.js';
 import { FakeGuest } from './fake-guest.js';
-
-const recordings = fileURLToPath(new URL('../../../../shared/data/sandbox-2/', import.meta.url));
-const present = existsSync(recordings);
-const guests = ['pypy2', 'pypy3'] as const;
-const files = present
-  ? guests.flatMap((guest) =>
-      readdirSync(`${recordings}${guest}`)
-        .filter((name) => name.endsWith('.jsonl'))
-        .map((name) => `${guest}/${name}`),
-    )
-  : [];
 
 interface Op {
   readonly op: 'Z' | 'R' | 'W' | 'M' | 'F' | 'E';
@@ -91,9 +84,8 @@ const BETTER: Readonly<Record<string, string>> = {
   'time(p)i': 'another time',
 };
 
-function replay(file: string): { readonly end: { readonly output: string }; readonly guest: FakeGuest } {
-  const lines = readFileSync(`${recordings}${file}`, 'utf8').trimEnd().split('\n');
-  const records = lines.map((line) => JSON.parse(line) as Recorded & Opening & { end: { output: string } });
+function replay(run: string): { readonly end: { readonly output: string }; readonly guest: FakeGuest } {
+  const records = readRecording(run) as readonly (Recorded & Opening & { end: { output: string } })[];
   const opening = records[0] as Opening;
   const guest = new FakeGuest(
     {
@@ -187,19 +179,17 @@ function recordedShape(record: Recorded): Shape {
 }
 
 describe('what real guests asked', () => {
-  it.runIf(present || process.env['CI'] === 'true')('was recorded twenty times', () => {
-    expect(files).toHaveLength(20);
+  it('was recorded twenty times', () => {
+    expect(RECORDED_RUNS).toHaveLength(20);
   });
 
-  it.each(files)('%s gets the answers that it got', (file) => {
-    const { end, guest } = replay(file);
+  it.each(RECORDED_RUNS)('%s gets the answers that it got', (run) => {
+    const { end, guest } = replay(run);
     expect(guest.stdout + guest.stderr).toBe(end.output);
   });
 
-  it.each(present ? guests : [])('every function of the %s dump has a row', (guest) => {
-    const functions =
-      /^Funcs: (.*)$/m.exec(readFileSync(`${recordings}${guest}/dump.txt`, 'utf8'))?.[1] ?? '';
-    const missing = functions.split(' ').filter((key) => !libcSurface.rows.has(key));
+  it.each(REAL_GUESTS)('every function of the %s dump has a row', (guest) => {
+    const missing = readSignatures(guest).filter((key) => !libcSurface.rows.has(key));
     expect(missing).toEqual([]);
   });
 });

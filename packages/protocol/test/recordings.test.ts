@@ -1,32 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { Channel, parseSignature } from '../src/index.js';
+import { REAL_GUESTS, RECORDED_RUNS, readRecording, readSignatures } from './real-guests.js';
 import { type RecordedCall, ScriptedGuest } from './scripted-guest.js';
 
-const recordings = fileURLToPath(new URL('../../../../shared/data/sandbox-2/', import.meta.url));
-const present = existsSync(recordings);
-if (!present)
-  process.stderr.write(`skipped: no recordings of real guests beside this checkout: ${recordings}\n`);
-
-const files = present
-  ? ['pypy2', 'pypy3'].flatMap((guest) =>
-      readdirSync(`${recordings}${guest}`)
-        .filter((name) => name.endsWith('.jsonl'))
-        .map((name) => `${guest}/${name}`),
-    )
-  : [];
-
 describe('calls recorded from real guests', () => {
-  it.runIf(present || process.env['CI'] === 'true')('are all there', () => {
-    expect(files).toHaveLength(20);
+  it('are all there', () => {
+    expect(RECORDED_RUNS).toHaveLength(20);
   });
 
-  it.each(files)('%s: requests, peeks, pokes and results survive the wire', (file) => {
-    const lines = readFileSync(`${recordings}${file}`, 'utf8').trimEnd().split('\n');
-    const calls = lines
-      .map((line) => JSON.parse(line) as RecordedCall)
-      .filter((line) => line.call !== undefined);
+  it.each(RECORDED_RUNS)('%s: requests, peeks, pokes and results survive the wire', (run) => {
+    const calls = (readRecording(run) as readonly RecordedCall[]).filter((line) => line.call !== undefined);
     expect(calls.length).toBeGreaterThan(100);
     const guest = new ScriptedGuest();
     const channel = new Channel(guest, 'libc');
@@ -43,9 +26,8 @@ describe('calls recorded from real guests', () => {
     expect(channel.nextRequest()).toBeNull();
   });
 
-  it.each(present ? ['pypy2', 'pypy3'] : [])('every signature of the %s dump parses', (guest) => {
-    const funcs = /^Funcs: (.*)$/m.exec(readFileSync(`${recordings}${guest}/dump.txt`, 'utf8'))?.[1] ?? '';
-    const signatures = funcs.split(' ').map(parseSignature);
+  it.each(REAL_GUESTS)('every signature of the %s dump parses', (guest) => {
+    const signatures = readSignatures(guest).map(parseSignature);
     expect(signatures.length).toBeGreaterThan(90);
   });
 });

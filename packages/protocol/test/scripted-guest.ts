@@ -1,6 +1,6 @@
 import type { Transport } from '../src/index.js';
 
-/** One operation as `../shared/data/sandbox-2` records it. */
+/** One operation as fixtures/sandbox-2/README.md describes it. */
 export interface RecordedOp {
   readonly op: 'Z' | 'R' | 'W' | 'M' | 'F' | 'E';
   readonly addr?: number;
