@@ -61,6 +61,7 @@ export async function gradeAll(
   let done = 0;
   const onTask = (): void => onProgress(++done, tasks.length);
   const stop = new AbortController();
+  // oxlint-disable-next-line sandpiper/no-long-lived-race -- the signal of one command, which is all that this process does
   const either = AbortSignal.any([signal, stop.signal]);
   await eachAtOnce(batchesOf(tasks), BATCHES_AT_ONCE, async (batch) => {
     try {

@@ -33,6 +33,7 @@ export async function* mapInputs(
   job: MapJob,
 ): AsyncGenerator<{ readonly index: number; readonly run: RunState }> {
   const stop = new AbortController();
+  // oxlint-disable-next-line sandpiper/no-long-lived-race -- the signal of one command, which is all that this process does
   const signal = AbortSignal.any([stop.signal, job.signal]);
   const running: Group[] = [];
   const groups = job.groups[Symbol.asyncIterator]();

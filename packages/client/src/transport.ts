@@ -42,14 +42,23 @@ export class Transport {
 
   /** One request with a JSON answer; undefined where the answer is empty (204). */
   async call<T>(call: Call): Promise<T> {
-    const deadline = AbortSignal.timeout(this.timeoutMs + (call.waitSeconds ?? 0) * 1000);
-    const signal = call.signal === undefined ? deadline : AbortSignal.any([deadline, call.signal]);
+    const stop = new Stop(call.signal);
+    const late = setTimeout(
+      () => stop.byTimeout('no answer'),
+      this.timeoutMs + (call.waitSeconds ?? 0) * 1000,
+    );
+    const { signal } = stop;
     const json = call.body === undefined ? {} : { 'Content-Type': 'application/json' };
     const body = call.body === undefined ? {} : { body: JSON.stringify(call.body) };
-    return this.answered(call, async () => {
-      const response = await this.fetch(call, { signal, headers: json, ...body });
-      return this.parse(response, await response.text()) as T;
-    });
+    try {
+      return await this.answered(call, async () => {
+        const response = await this.fetch(call, { signal, headers: json, ...body });
+        return this.parse(response, await response.text()) as T;
+      });
+    } finally {
+      clearTimeout(late);
+      stop.release();
+    }
   }
 
   /** Sends text that is made on the way. Its length is not known, so it has no deadline but the caller's signal. */
@@ -83,12 +92,9 @@ export class Transport {
    * @param silentMs the server shows a sign of life more often than that; without one it is gone.
    */
   async *lines(call: Call, silentMs: number): AsyncGenerator<string> {
-    const stop = new AbortController();
-    const signal = call.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, call.signal]);
-    const silent = setTimeout(
-      () => stop.abort(new DOMException('no sign of life', 'TimeoutError')),
-      silentMs,
-    );
+    const stop = new Stop(call.signal);
+    const { signal } = stop;
+    const silent = setTimeout(() => stop.byTimeout('no sign of life'), silentMs);
     try {
       const response = await this.answered(call, () => this.fetch(call, { signal }));
       if (!response.ok) this.parse(response, await this.answered(call, () => response.text()));
@@ -104,7 +110,8 @@ export class Transport {
       }
     } finally {
       clearTimeout(silent);
-      stop.abort();
+      stop.release();
+      stop.byTimeout('the reader has left');
     }
   }
 
@@ -133,6 +140,32 @@ export class Transport {
     if (body !== undefined) return body;
     const message = `${this.server} is not a Sandpiper server`;
     throw new ApiError(response.status, 'bad-answer', message, null, null);
+  }
+}
+
+/**
+ * Ends one request: by a deadline of its own, or with the caller's signal, which may live for as long as the process and is
+ * let go of when the request is over. `AbortSignal.any` would leave a reference in it for each request (Node 20).
+ */
+class Stop {
+  private readonly controller = new AbortController();
+  private readonly follow = (): void => this.controller.abort(this.caller?.reason);
+
+  constructor(private readonly caller: AbortSignal | undefined) {
+    if (caller?.aborted === true) this.follow();
+    else caller?.addEventListener('abort', this.follow);
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  byTimeout(why: string): void {
+    this.controller.abort(new DOMException(why, 'TimeoutError'));
+  }
+
+  release(): void {
+    this.caller?.removeEventListener('abort', this.follow);
   }
 }
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import type { RunRequest, RunResult } from '@sandpiper/contracts';
@@ -43,7 +42,8 @@ export class Cell {
   #running: string | null = null;
   #closing = false;
   #died: Error | null = null;
-  readonly #death: Promise<never>;
+  /** Fails what the run in progress waits for. See {@link Cell.#unlessDead}. */
+  #onDeath: ((why: Error) => void) | null = null;
   /**
    * What the thread was given last. A pool keeps no order among tasks that come while its thread starts, and a run is to
    * find the parent that was asked for before it.
@@ -60,13 +60,10 @@ export class Cell {
     readonly closed: Promise<Error | null>,
   ) {
     this.#turn = loaded;
-    this.#death = new Promise((_, reject) => {
-      void closed.then((why) => {
-        this.#died = why ?? new CellDiedError('the cell was closed');
-        reject(this.#died);
-      });
+    void closed.then((why) => {
+      this.#died = why ?? new CellDiedError('the cell was closed');
+      this.#onDeath?.(this.#died);
     });
-    this.#death.catch(() => {});
   }
 
   static async start(options: CellOptions): Promise<Cell> {
@@ -123,10 +120,10 @@ export class Cell {
         : null;
     const place = this.#place(live);
     try {
-      await Promise.race([this.#turn, this.#death]);
+      await this.#unlessDead(this.#turn);
       const transferList = live === null ? [] : [live.port];
       const running = this.pool.run({ job, place }, { transferList }) as Promise<ThreadAnswer>;
-      const answer = await Promise.race([running, this.#death]);
+      const answer = await this.#unlessDead(running);
       if ('refused' in answer) throw new RunRefusedError(answer.refused);
       if (!('result' in answer)) throw new Error('a thread that answers what it was not asked');
       if (answer.wantsPreparing) this.#prepare();
@@ -136,6 +133,22 @@ export class Cell {
       // The result comes another way than the output, and may be faster.
       served?.takeRest();
       channel?.port1.close();
+    }
+  }
+
+  /**
+   * What that comes to; rejects when the cell dies first. No race against a promise that lives as long as the cell: each
+   * race leaves a reaction there, and with it the result of its run, until the cell is closed.
+   */
+  async #unlessDead<T>(work: Promise<T>): Promise<T> {
+    if (this.#died !== null) throw this.#died;
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        this.#onDeath = reject;
+        work.then(resolve, reject);
+      });
+    } finally {
+      this.#onDeath = null;
     }
   }
 
@@ -188,7 +201,13 @@ export class Cell {
     await this.keeper.close();
     // Node 20 ends the whole process when a thread is terminated that loads an ES module
     // ("IsGraphAsync must be used on an instantiated module").
-    await Promise.race([this.loaded, sleep(LOADS_WITHIN_MS, undefined, { ref: false })]);
+    await new Promise<void>((resolve) => {
+      const late = setTimeout(resolve, LOADS_WITHIN_MS);
+      void this.loaded.then(() => {
+        clearTimeout(late);
+        resolve();
+      });
+    });
     await this.pool.destroy();
   }
 }

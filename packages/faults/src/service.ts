@@ -86,6 +86,7 @@ export class Service {
       look();
     });
     const ended = this.exit.then(({ code, signal }) => `ended with ${signal ?? code}`);
+    // oxlint-disable-next-line sandpiper/no-long-lived-race -- once in a service's life, and the race comes to a line of text
     const failure = await Promise.race([told, ended, late]);
     clearTimeout(timer);
     if (failure === null) return this;

@@ -96,6 +96,7 @@ export class KeeperProcess {
     const late = new Promise<string>((resolve) => {
       timer = setTimeout(() => resolve('the keeper does not get ready'), READY_DEADLINE_MS);
     });
+    // oxlint-disable-next-line sandpiper/no-long-lived-race -- once in a keeper's life, and the race comes to a line of text
     const failure = await Promise.race([ready, this.ended, late]);
     clearTimeout(timer);
     if (failure === null) return;

@@ -37,11 +37,11 @@ export class ServerProcess {
   }
 
   /** Rejects, with what the server said last, when that ends before `work` does. */
-  async whileAlive<T>(work: Promise<T>): Promise<T> {
-    const early = this.gone.then((words) => {
-      throw new Error(`${this.program} ended: ${words}`);
+  whileAlive<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      work.then(resolve, reject);
+      void this.gone.then((words) => reject(new Error(`${this.program} ended: ${words}`)));
     });
-    return Promise.race([work, early]);
   }
 
   /** SIGSTOP: it holds its connections and answers nothing. */

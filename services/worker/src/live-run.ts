@@ -117,12 +117,13 @@ export class LiveRun implements LiveStreams {
     if (this.gathering !== null) clearTimeout(this.gathering);
     // What is being sent may have been taken before the last words came.
     const flushed = (this.flushing ?? Promise.resolve()).then(() => this.flush());
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, LAST_WORDS_MS);
+    await new Promise<void>((resolve) => {
+      const late = setTimeout(resolve, LAST_WORDS_MS);
+      void flushed.then(() => {
+        clearTimeout(late);
+        resolve();
+      });
     });
-    await Promise.race([flushed, late]);
-    clearTimeout(timer);
     this.closed = true;
     clearInterval(this.timer);
     this.unfollow();

@@ -335,14 +335,13 @@ function quiet<T extends RedisConnection>(connection: T, log: Logger): T {
 }
 
 /** @returns false when the time was up first. A rejection counts as an end. */
-async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
+function within(work: Promise<unknown>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms);
+    const over = (): void => {
+      clearTimeout(timer);
+      resolve(true);
+    };
+    work.then(over, over);
   });
-  const done = work.then(
-    () => true as const,
-    () => true as const,
-  );
-  return Promise.race([done, late]).finally(() => clearTimeout(timer));
 }
