@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isLoopbackHost } from '@sandpiper/contracts';
-import { availableCpus } from '@sandpiper/controller';
+import { cellsFor, cpuShare, memoryOfNode } from '@sandpiper/controller';
 import { SupervisedChild } from './embedded-child.js';
 import { lockStateDir } from './embedded-lock.js';
 import {
@@ -91,6 +91,14 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   }
 }
 
+/** What of the host each node gets. */
+interface NodeShare {
+  /** One for each of its cells, which keep to them if they are `ours` alone. */
+  readonly cpus: readonly number[];
+  readonly ours: boolean;
+  readonly memoryBytes: number;
+}
+
 /** The processes of the embedded service, in the order in which they need each other. */
 class Parts {
   private readonly children = new Map<string, SupervisedChild>();
@@ -127,10 +135,15 @@ class Parts {
   async start(): Promise<string> {
     await endStaleRedis(this.place);
     await this.addRedis().start();
-    const nodes = dealCpus(availableCpus(), this.options.nodes ?? 1);
+    const share = cpuShare();
+    const cells = cellsFor(share);
+    // No more than a quota pays for; where there is one, others use the same CPUs.
+    const nodes = dealCpus(share.allowed.slice(0, cells), this.options.nodes ?? 1);
+    const ours = cells === share.allowed.length;
+    const memoryBytes = Math.floor(memoryOfNode(null) / nodes.length);
     const starts = [
       this.addScheduler().start(),
-      ...nodes.map((cpus, index) => this.addNode(index, cpus).start()),
+      ...nodes.map((cpus, index) => this.addNode(index, { cpus, ours, memoryBytes }).start()),
     ];
     // All of them to their end, so that no start goes on behind the back of the stop that follows a failure.
     const failed = (await Promise.allSettled(starts)).find((outcome) => outcome.status === 'rejected');
@@ -182,13 +195,14 @@ class Parts {
     });
   }
 
-  private addNode(index: number, cpus: readonly number[]): SupervisedChild {
+  private addNode(index: number, { cpus, ours, memoryBytes }: NodeShare): SupervisedChild {
     const name = `node-${index + 1}`;
     const log = this.openLog(name);
     const env = this.env({
       SANDPIPER_NODE_NAME: name,
       SANDPIPER_CELLS: String(cpus.length),
-      SANDPIPER_CELL_CPUS: cpus.join(','),
+      ...(ours ? { SANDPIPER_CELL_CPUS: cpus.join(',') } : {}),
+      SANDPIPER_MEMORY_BYTES: process.env['SANDPIPER_MEMORY_BYTES'] ?? String(memoryBytes),
       SANDPIPER_HOST: '127.0.0.1',
       SANDPIPER_PORT: '0',
       ...(this.options.cold === true ? { SANDPIPER_PROFILE: 'cold' } : {}),

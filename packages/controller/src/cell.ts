@@ -8,15 +8,22 @@ import type { TranslatedInterpreter } from './engines.js';
 import { type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { type LiveStreams, serveLiveStreams } from './live.js';
 import { jobOfRequest } from './request-job.js';
+import { largestMemoryLimit, memoryOfNode } from './share/memory.js';
 import type { ThreadAnswer } from './thread.js';
 
 export interface CellOptions {
   readonly id: number | null;
   /** The CPU that thread and guest are pinned to, or null for none. */
   readonly cpu: number | null;
+  /** Where it is pinned to none: thread and guest share, for each run, the CPU that the kernel found room on. */
+  readonly together?: boolean;
   readonly node: string | null;
   /** The translated interpreter of this node, if it has one. */
   readonly rpython: TranslatedInterpreter | null;
+  /** How many cells share the memory of their node; by default there is this one. */
+  readonly cells?: number;
+  /** The memory that the node plans with, bytes; by default all that its control groups leave it. */
+  readonly memoryBytes?: number | null;
   /** Where control groups are made, if not where this host lends them. */
   readonly groups?: CgroupPlace;
   /** What the parent of the fork server imports; null or nothing: nothing is kept ready, every run starts an interpreter. */
@@ -107,7 +114,7 @@ export class Cell {
   async runJob(job: GuestJob, streams: LiveStreams | null = null): Promise<RunResult> {
     if (this.#died !== null) throw this.#died;
     if (this.#running !== null) throw new Error(`the cell runs ${this.#running} already`);
-    demandEnforceable(job, this.options.groups ?? cgroupPlace());
+    demandEnforceable(job, this.options.groups ?? cgroupPlace(), this.#largestMemoryLimit());
     this.#running = job.id;
     Atomics.store(this.#shared, SHARED_CANCELLED, 0);
     Atomics.store(this.#shared, SHARED_PID, 0);
@@ -150,6 +157,10 @@ export class Cell {
     } finally {
       this.#onDeath = null;
     }
+  }
+
+  #largestMemoryLimit(): number {
+    return largestMemoryLimit(memoryOfNode(this.options.memoryBytes ?? null), this.options.cells ?? 1);
   }
 
   /** A parent, or a guest for the next run; a run that comes before it is there waits for it. */

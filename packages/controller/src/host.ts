@@ -3,29 +3,18 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type CgroupPlace, cgroupPlace, nativePartsExist, PYPY3_PATH } from '@sandpiper/guest';
 import type { TranslatedInterpreter } from './engines.js';
+import type { HostCheck } from './host-check.js';
 import { selfTest } from './self-test.js';
-
-export interface HostCheck {
-  readonly name: string;
-  readonly ok: boolean;
-  /** Sandpiper cannot work without it. */
-  readonly required: boolean;
-  readonly detail: string;
-  /** The command that mends it, where one does. */
-  readonly fix: string | null;
-}
+import { shareChecks } from './share/checks.js';
+import { cpuShare } from './share/cpus.js';
 
 export interface HostReport {
   readonly checks: readonly HostCheck[];
 }
 
 /** The CPUs that this process may use (Cpus_allowed_list of proc(5)), which a container may have narrowed. */
-export function availableCpus(): number[] {
-  const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
-  return list.split(',').flatMap((range) => {
-    const [first = 0, last = first] = range.split('-').map(Number);
-    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
-  });
+export function availableCpus(): readonly number[] {
+  return cpuShare().allowed;
 }
 
 /**
@@ -81,6 +70,7 @@ function hostChecks(): HostCheck[] {
     checkSeccomp(),
     checkOpenFiles(),
     ...checkMechanisms(),
+    ...shareChecks(),
   ];
 }
 

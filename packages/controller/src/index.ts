@@ -1,13 +1,18 @@
 export * from './cell.js';
 export { cgroupPlace } from '@sandpiper/guest';
 export { RunRefusedError } from './enforceable.js';
+export { HostShortOfMemoryError } from './host-memory.js';
 export type { Interpreter, TranslatedInterpreter } from './engines.js';
 export { DEFAULT_PROFILE } from './fork-server.js';
+export type { HostCheck } from './host-check.js';
 export * from './host.js';
 export type { Determinism, GuestFile, GuestJob } from './job.js';
 export { RUN_FOLDER } from './job.js';
 export * from './local.js';
 export { selfTest } from './self-test.js';
+export { cellsFor, type CpuShare, cpuShare } from './share/cpus.js';
+export { memoryWarnings } from './share/checks.js';
+export { memoryOfNode } from './share/memory.js';
 export { StartUpProof } from './start-up-proof.js';
 export { interpreterStampOf } from './transcript.js';
 export type { LiveStreams } from './live.js';

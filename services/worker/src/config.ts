@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { DEFAULT_PROFILE, type TranslatedInterpreter } from '@sandpiper/controller';
+import { cellsFor, type CpuShare, DEFAULT_PROFILE, type TranslatedInterpreter } from '@sandpiper/controller';
 import { integer, keepEnded, readEnvironment, redisEnvShape, retentionSeconds } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
@@ -15,7 +15,11 @@ export const configSchema = z
       .regex(/^[\w.-]{1,100}$/, 'must be letters, digits, "_", "." and "-", at most 100')
       .optional()
       .describe('by default the name of the host and the id of the process'),
-    SANDPIPER_CELLS: integer(1, 1024).optional().describe('how many; by default one for each CPU given'),
+    SANDPIPER_CELLS: integer(1, 1024)
+      .optional()
+      .describe(
+        'how many; by default one for each CPU given, and no more than the CPU quota of its control groups pays for',
+      ),
     SANDPIPER_CELL_CPUS: z
       .string()
       .regex(/^\d{1,4}(,\d{1,4})*$/, 'must be CPU numbers with commas between them')
@@ -23,6 +27,20 @@ export const configSchema = z
       .optional()
       .describe(
         'CPUs that the cells are pinned to, in turn, e.g. `0,2,3`; by default those that the process may use',
+      ),
+    SANDPIPER_PIN: z
+      .enum(['auto', 'on', 'off'])
+      .default('auto')
+      .describe(
+        'whether each cell keeps to one CPU: `on`; `off`; `auto`: where the CPUs are ours alone (SANDPIPER_CELL_CPUS names ' +
+          'them, or fewer are allowed than the host has and no quota is below that), else a cell takes the CPU of each run ' +
+          'as the kernel finds room',
+      ),
+    SANDPIPER_MEMORY_BYTES: integer(1, Number.MAX_SAFE_INTEGER)
+      .optional()
+      .describe(
+        'the memory that the node plans with; by default the least limit of its control groups, or what the host has. A ' +
+          "cell holds memory limits up to its part of what is left beside the node's own needs",
       ),
     SANDPIPER_PROFILE: z
       .string()
@@ -91,9 +109,32 @@ export function profileOf(config: Config): readonly string[] | null {
   return profile === 'default' ? DEFAULT_PROFILE : profile.split(',');
 }
 
-/** The CPU of each cell, in turn when there are more cells than CPUs. */
-export function cellCpus(config: Config, available: readonly number[]): (number | null)[] {
-  const cpus = config.SANDPIPER_CELL_CPUS ?? available;
-  const cells = config.SANDPIPER_CELLS ?? Math.max(1, cpus.length);
-  return Array.from({ length: cells }, (_, index) => cpus[index % cpus.length] ?? null);
+/** How the cells of a node are laid on its CPUs. */
+export interface CellPlan {
+  /** The CPU that each cell keeps to, in turn when there are more cells than CPUs; null for none. */
+  readonly cpus: readonly (number | null)[];
+  /** A cell that keeps to none takes one for each run, where the kernel finds room. */
+  readonly together: boolean;
+  /** What is amiss with it, for people. */
+  readonly warnings: readonly string[];
+}
+
+export function planCells(config: Config, share: CpuShare): CellPlan {
+  const named = config.SANDPIPER_CELL_CPUS;
+  const most = cellsFor(share);
+  const cells = config.SANDPIPER_CELLS ?? (named === undefined ? most : Math.min(named.length, most));
+  const pin = config.SANDPIPER_PIN;
+  const pinned = pin === 'on' || (pin === 'auto' && (named !== undefined || share.exclusive));
+  const cpus = named ?? share.allowed;
+  return {
+    cpus: Array.from({ length: cells }, (_, index) => (pinned ? (cpus[index % cpus.length] ?? null) : null)),
+    together: pin === 'auto' && !pinned,
+    warnings:
+      cells > most
+        ? [
+            `SANDPIPER_CELLS is ${cells}, but ${most} can work at the same time (${share.allowed.length} CPUs allowed, ` +
+              `${share.quota === null ? 'no quota' : `a quota of ${share.quota}`}): times are not to be trusted`,
+          ]
+        : [],
+  };
 }

@@ -1,4 +1,4 @@
 export type { CellFactory, CellLike, CellPlace } from './cell-like.js';
-export { cellCpus, readConfig, type Config } from './config.js';
+export { planCells, readConfig, type Config } from './config.js';
 export { WorkerNode, type NodeOptions } from './node.js';
 export { operationsServer } from './operations-server.js';

@@ -1,4 +1,4 @@
-import { availableCpus, Cell, StartUpProof } from '@sandpiper/controller';
+import { Cell, cpuShare, memoryOfNode, memoryWarnings, StartUpProof } from '@sandpiper/controller';
 import { redisSettings } from '@sandpiper/store';
 import {
   createLogger,
@@ -7,7 +7,7 @@ import {
   superviseProcess,
   tellParent,
 } from '@sandpiper/telemetry';
-import { cellCpus, nodeNameOf, readConfig, profileOf, rpythonOf } from './config.js';
+import { nodeNameOf, planCells, readConfig, profileOf, rpythonOf } from './config.js';
 import { WorkerNode } from './node.js';
 import { operationsServer } from './operations-server.js';
 
@@ -25,7 +25,11 @@ async function main(): Promise<void> {
   let node: WorkerNode | null = null;
   /** Of each cell, what is wrong with its profile. */
   const unprepared = new Map<number, string>();
-  const warnings = (): string[] => [...new Set(unprepared.values())];
+  const plan = planCells(config, cpuShare());
+  const memoryBytes = config.SANDPIPER_MEMORY_BYTES ?? null;
+  const lasting = [...plan.warnings, ...memoryWarnings(memoryOfNode(memoryBytes), plan.cpus.length)];
+  for (const warning of lasting) log.warn(warning);
+  const warnings = (): string[] => [...lasting, ...new Set(unprepared.values())];
   const proof = new StartUpProof(rpythonOf(config), {
     passed: ({ tookMs }) => log.info({ tookMs: Math.round(tookMs) }, 'the self-test has passed'),
     failed: (failures, retryMs) =>
@@ -58,11 +62,14 @@ async function main(): Promise<void> {
     return WorkerNode.start({
       name,
       redis,
-      cpus: cellCpus(config, availableCpus()),
+      cpus: plan.cpus,
       factory: (place) => {
         unprepared.delete(place.id);
         return Cell.start({
           ...place,
+          together: plan.together,
+          cells: plan.cpus.length,
+          memoryBytes,
           rpython: rpythonOf(config),
           profile: profileOf(config),
           onUnprepared: (why) => {

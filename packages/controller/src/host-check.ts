@@ -1,0 +1,10 @@
+/** One thing that this host has or lacks. */
+export interface HostCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  /** Sandpiper cannot work without it. */
+  readonly required: boolean;
+  readonly detail: string;
+  /** The command that mends it, where one does. */
+  readonly fix: string | null;
+}
