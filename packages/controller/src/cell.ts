@@ -7,6 +7,7 @@ import { demandEnforceable, RunRefusedError } from './enforceable.js';
 import type { TranslatedInterpreter } from './engines.js';
 import { type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { type LiveStreams, serveLiveStreams } from './live.js';
+import { HostShortOfMemoryError } from './host-memory.js';
 import { jobOfRequest } from './request-job.js';
 import { largestMemoryLimit, memoryOfNode } from './share/memory.js';
 import type { ThreadAnswer } from './thread.js';
@@ -131,6 +132,7 @@ export class Cell {
       const transferList = live === null ? [] : [live.port];
       const running = this.pool.run({ job, place }, { transferList }) as Promise<ThreadAnswer>;
       const answer = await this.#unlessDead(running);
+      if ('shortOfMemory' in answer) throw new HostShortOfMemoryError();
       if ('refused' in answer) throw new RunRefusedError(answer.refused);
       if (!('result' in answer)) throw new Error('a thread that answers what it was not asked');
       if (answer.wantsPreparing) this.#prepare();
@@ -184,6 +186,7 @@ export class Cell {
       cpu: this.options.cpu,
       node: this.options.node,
       cell: this.options.id,
+      largestMemoryBytes: this.#largestMemoryLimit(),
       shared: this.#shared,
       profile: this.options.profile ?? null,
       live,

@@ -59,6 +59,8 @@ export interface CellPlace {
   readonly cpu: number | null;
   readonly node: string | null;
   readonly cell: number | null;
+  /** The largest memory limit that the cell can hold beside its neighbours. */
+  readonly largestMemoryBytes: number;
   /** Two words that thread and main thread share: the guest's process id, and whether the run is cancelled. */
   readonly shared: Int32Array;
   /** What the cell's parent imports before it parks; null: every run starts an interpreter. */

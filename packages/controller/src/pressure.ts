@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FigureFile } from './figure-file.js';
+import { groupChain } from './share/groups.js';
 
 /** What the host did to everybody on it, counted from its start; null where its kernel does not tell. Microseconds. */
 export interface HostPressure {
@@ -8,13 +9,20 @@ export interface HostPressure {
   readonly memoryUs: number | null;
   /** The node's own control group was kept from running by its quota (cpu.stat). */
   readonly throttledUs: number | null;
+  /** How many processes the kernel has ended for want of memory, in the node's groups or, where there are none, on the host. */
+  readonly oomKills: number | null;
 }
 
 export function hostPressure(): HostPressure {
-  files ??= { memory: openFigures('/proc/pressure/memory'), cpu: openFigures(cpuStat()) };
+  files ??= {
+    memory: openFigures('/proc/pressure/memory'),
+    cpu: openFigures(cpuStat()),
+    kills: killFiles().flatMap((path) => openFigures(path) ?? []),
+  };
   return {
     memoryUs: figureOf(read(files.memory), /^full .* total=(\d+)$/m),
     throttledUs: throttledUs(read(files.cpu)),
+    oomKills: sumOf(files.kills.map((file) => figureOf(read(file), /^oom_kill (\d+)$/m))),
   };
 }
 
@@ -58,7 +66,33 @@ function throttledUs(stat: string): number | null {
   return v1 === null ? null : v1 / 1000;
 }
 
-let files: { readonly memory: FigureFile | null; readonly cpu: FigureFile | null } | null = null;
+let files: {
+  readonly memory: FigureFile | null;
+  readonly cpu: FigureFile | null;
+  readonly kills: readonly FigureFile[];
+} | null = null;
+
+/**
+ * Version 2 counts in each group what was ended in those below: the highest that is visible knows of all. Version 1 counts in
+ * the group of what was ended alone.
+ */
+function killFiles(): string[] {
+  const chain = groupChain('memory');
+  const name = chain?.version === 2 ? 'memory.events' : 'memory.oom_control';
+  const paths = (chain?.directories ?? []).map((directory) => join(directory, name)).filter(existsSync);
+  const counting = chain?.version === 2 ? paths.slice(-1) : paths;
+  return counting.length > 0 ? counting : ['/proc/vmstat'];
+}
+
+/** Whether the kernel has ended a process for want of memory between the two. */
+export function wasShortOfMemory(before: HostPressure, after: HostPressure): boolean {
+  return (difference(before.oomKills, after.oomKills) ?? 0) > 0;
+}
+
+function sumOf(figures: readonly (number | null)[]): number | null {
+  const known = figures.filter((figure) => figure !== null);
+  return known.length === 0 ? null : known.reduce((sum, figure) => sum + figure, 0);
+}
 
 /** cpu.stat of the control group that this process is in (cgroups(7)). */
 function cpuStat(): string | null {

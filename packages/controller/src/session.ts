@@ -21,7 +21,8 @@ import { type ForkedGuest, sendOrder } from './fork-server.js';
 import { greet } from './handshake.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { collectOutputs } from './outputs.js';
-import { hostPressure, unreliability } from './pressure.js';
+import { isOwnFault } from './host-memory.js';
+import { hostPressure, unreliability, wasShortOfMemory } from './pressure.js';
 import { type Decisions, decideEnding } from './status.js';
 import { CapturedLiveOutput, LiveInput, LiveOutput, type LivePort } from './live.js';
 import type { WarmGuest } from './warm-guests.js';
@@ -166,12 +167,16 @@ export class Session {
     decisions.cancelled = Atomics.load(this.place.shared, SHARED_CANCELLED) !== 0;
     decisions.diskFull = this.#kernel.diskLimitHit;
     decisions.programBegan = this.#marked;
-    const ending = decideEnding(decisions, end);
+    const pressure = hostPressure();
+    const ending = decideEnding(decisions, end, {
+      nodeWasShort: wasShortOfMemory(this.#pressureBefore, pressure),
+      ownFault: isOwnFault(end, job.limits.memoryBytes, this.place.largestMemoryBytes),
+    });
     this.#transcript?.close(ending);
     const waitMs = end.waitedNs === null ? null : end.waitedNs / 1e6;
     const { syscalls } = this.#kernel.usage;
     const measured = { cpuMs: end.cpuNs / 1e6, wallMs: end.wallNs / 1e6, syscalls, waitMs };
-    const unreliable = unreliability(measured, this.#pressureBefore, hostPressure());
+    const unreliable = unreliability(measured, this.#pressureBefore, pressure);
     return {
       id: job.id,
       ...ending,

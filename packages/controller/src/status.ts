@@ -2,6 +2,7 @@ import { CONTROLLER_CPU_MESSAGE, type RunStatus } from '@sandpiper/contracts';
 import { type GuestEnd, NOT_EXECUTED, REFUSED_MEMORY_SIGNAL } from '@sandpiper/guest';
 import type { LimitName } from '@sandpiper/kernel';
 import { constants } from 'node:os';
+import { HostShortOfMemoryError } from './host-memory.js';
 
 /** What the controller decided while the guest ran; the keeper tells the rest. */
 export interface Decisions {
@@ -38,6 +39,16 @@ const LIMIT_ENDINGS: Record<LimitName, [RunStatus, string]> = {
   controllerCpuMs: ['syscall-limit', CONTROLLER_CPU_MESSAGE],
 };
 
+/** What is known of a guest that may have been ended by the kernel for want of memory. */
+export interface Exhaustion {
+  /** While it ran the kernel has ended something of this node's for want of memory. */
+  readonly nodeWasShort: boolean;
+  /** It had used up what it may have. */
+  readonly ownFault: boolean;
+}
+
+const NO_EXHAUSTION: Exhaustion = { nodeWasShort: false, ownFault: false };
+
 /** Of two names for one number the first is the usual one: SIGABRT, not SIGIOT. */
 const signalNames = new Map<number, string>(
   Object.entries(constants.signals)
@@ -52,8 +63,14 @@ function signalName(signal: number): string {
 /**
  * Which status a run gets. Where several hold the first of this order wins: cancelled; violation; a limit that the
  * virtual kernel saw crossed; memory; CPU; wall; then what the program did by itself.
+ *
+ * @throws HostShortOfMemoryError when the kernel has ended it for want of memory that others had
  */
-export function decideEnding(decisions: Decisions, end: GuestEnd): Ending {
+export function decideEnding(
+  decisions: Decisions,
+  end: GuestEnd,
+  { nodeWasShort, ownFault }: Exhaustion = NO_EXHAUSTION,
+): Ending {
   if (decisions.cancelled) return ended('cancelled', 'the run was cancelled');
   if (decisions.violation !== null) return ended('violation', decisions.violation);
   if (end.signal === constants.signals.SIGSYS) {
@@ -70,7 +87,22 @@ export function decideEnding(decisions: Decisions, end: GuestEnd): Ending {
   }
   if (end.reason === 'wall') return ended('wall-limit', 'the elapsed time limit was reached');
   if (end.reason === 'startup') return ended('internal-error', 'the interpreter did not start in time');
+  if (wasKilled(decisions, end) && (end.reason === 'oom' || nodeWasShort)) {
+    if (ownFault && decisions.programBegan) return ended('memory-limit', 'the memory limit was reached');
+    throw new HostShortOfMemoryError();
+  }
   return ofItself(decisions, end);
+}
+
+/**
+ * By a signal that neither the guest nor this node has sent. `killed` is among them because the guest's pipes are closed
+ * before its end is told, and what has closed its pipes is killed.
+ */
+function wasKilled(decisions: Decisions, end: GuestEnd): boolean {
+  const ofItself = decisions.exitCode !== null || decisions.ownSignal !== null;
+  return (
+    !ofItself && end.signal === constants.signals.SIGKILL && ['exit', 'killed', 'oom'].includes(end.reason)
+  );
 }
 
 function ofItself(decisions: Decisions, end: GuestEnd): Ending {
@@ -81,7 +113,7 @@ function ofItself(decisions: Decisions, end: GuestEnd): Ending {
       signal === null ? (NOT_EXECUTED.get(exitCode ?? 0) ?? `exit code ${exitCode}`) : signalName(signal);
     return ended('internal-error', `the interpreter ended before its program began (${how})`);
   }
-  if (end.reason === 'exit' && decisions.ownSignal === null && end.signal === constants.signals.SIGKILL) {
+  if (wasKilled(decisions, end)) {
     return ended('internal-error', 'the guest was killed from outside');
   }
   if (exitCode === 0) return { status: 'ok', exitCode, signal: null, message: null };

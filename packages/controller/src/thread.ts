@@ -2,6 +2,7 @@ import { readlinkSync } from 'node:fs';
 import type { RunResult } from '@sandpiper/contracts';
 import { KeeperClient } from '@sandpiper/guest';
 import { RunRefusedError } from './enforceable.js';
+import { HostShortOfMemoryError } from './host-memory.js';
 import type { CellPlace, GuestJob } from './job.js';
 import { runGuest } from './run-guest.js';
 import { WarmGuests } from './warm-guests.js';
@@ -29,7 +30,8 @@ export type ThreadAnswer =
   | { readonly result: RunResult; readonly wantsPreparing: boolean }
   | { readonly prepared: string | null }
   | { readonly loaded: true }
-  | { readonly refused: string };
+  | { readonly refused: string }
+  | { readonly shortOfMemory: true };
 
 /** What Piscina calls in the cell's thread. The first task is null: it has nothing to do but to be there. */
 export default function runInThread(task: { job: GuestJob | null; place: CellPlace } | null): ThreadAnswer {
@@ -40,6 +42,7 @@ export default function runInThread(task: { job: GuestJob | null; place: CellPla
     const result = runGuest(task.job, task.place, keeper, warm);
     return { result, wantsPreparing: warm?.wanting === true };
   } catch (error) {
+    if (error instanceof HostShortOfMemoryError) return { shortOfMemory: true };
     if (error instanceof RunRefusedError) return { refused: error.message };
     throw error;
   }

@@ -1,5 +1,6 @@
 import type { GuestEnd } from '@sandpiper/guest';
 import { describe, expect, it } from 'vitest';
+import { HostShortOfMemoryError, isOwnFault } from '../src/host-memory.js';
 import { type HostPressure, unreliability } from '../src/pressure.js';
 import { decideEnding, type Decisions } from '../src/status.js';
 
@@ -74,8 +75,42 @@ describe('a run whose guest', () => {
   });
 });
 
+describe('a guest that the kernel has ended for want of memory', () => {
+  const decide = (
+    decisions: Partial<Decisions>,
+    end: Partial<GuestEnd>,
+    ownFault: boolean,
+    nodeWasShort = true,
+  ) => decideEnding({ ...NOTHING, ...decisions }, { ...EXIT_0, ...end }, { ownFault, nodeWasShort });
+
+  it.each(['exit', 'killed', 'oom'] as const)('is at its limit, or blameless: %s', (reason) => {
+    expect(decide({}, killed(reason), true).status).toBe('memory-limit');
+    expect(() => decide({}, killed(reason), false)).toThrow(HostShortOfMemoryError);
+    expect(() => decide({ programBegan: false }, killed(reason), true)).toThrow(HostShortOfMemoryError);
+  });
+
+  it('is known by its control group where the node knows of nothing', () => {
+    expect(() => decide({}, killed('oom'), false, false)).toThrow(HostShortOfMemoryError);
+    expect(decide({}, killed('exit'), false, false).status).toBe('internal-error');
+  });
+
+  it('is none that had ended before, or was ended by this node', () => {
+    expect(decide({ exitCode: 0 }, killed('killed'), false).status).toBe('ok');
+    expect(decide({ ownSignal: 9 }, killed('killed'), false).status).toBe('runtime-error');
+    expect(decide({ cancelled: true }, killed('killed'), false).status).toBe('cancelled');
+    expect(decide({}, killed('wall'), false).status).toBe('wall-limit');
+  });
+
+  it('has used up what it may have: its limit, or its part of the node where that is less', () => {
+    const end = { ...EXIT_0, peakBytes: 95 };
+    expect([isOwnFault(end, 100, 1000), isOwnFault(end, 1000, 100), isOwnFault(end, 1000, 1000)]).toEqual([
+      ...[true, true, false],
+    ]);
+  });
+});
+
 describe('times', () => {
-  const quiet: HostPressure = { memoryUs: 0, throttledUs: 0 };
+  const quiet: HostPressure = { memoryUs: 0, throttledUs: 0, oomKills: 0 };
   const run = { cpuMs: 1000, wallMs: 1100, syscalls: 100, waitMs: 10 };
 
   it('are trusted where the CPU was the run’s own', () => {
@@ -89,14 +124,14 @@ describe('times', () => {
 
   it.each([
     [{ ...run, waitMs: 300 }, quiet, /^others had the CPU for 298 ms/],
-    [run, { memoryUs: 0, throttledUs: 5000 }, /^the node was throttled for 5 ms/],
-    [run, { memoryUs: 400_000, throttledUs: 0 }, /^the host was short of memory for 400 ms/],
+    [run, { ...quiet, throttledUs: 5000 }, /^the node was throttled for 5 ms/],
+    [run, { ...quiet, memoryUs: 400_000 }, /^the host was short of memory for 400 ms/],
   ])('are not where %j', (measured, after, message) => {
     expect(unreliability(measured, quiet, after)).toMatch(message);
   });
 
   it('are judged by what the kernel tells', () => {
-    const silent: HostPressure = { memoryUs: null, throttledUs: null };
+    const silent: HostPressure = { memoryUs: null, throttledUs: null, oomKills: null };
     expect(unreliability(run, silent, silent)).toBeNull();
   });
 });

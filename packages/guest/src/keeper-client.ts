@@ -44,7 +44,8 @@ export class StartedGuest {
   }
 }
 
-export type GuestEndReason = 'exit' | 'cpu' | 'wall' | 'memory' | 'startup' | 'killed';
+/** `oom`: the kernel has ended it for want of memory, while its control group was below its own limit. */
+export type GuestEndReason = 'exit' | 'cpu' | 'wall' | 'memory' | 'startup' | 'killed' | 'oom';
 
 /** The keeper's report of a guest that has ended. Times in nanoseconds, memory in bytes. */
 export interface GuestEnd {
@@ -81,7 +82,9 @@ export class KeeperError extends Error {
   override readonly name = 'KeeperError';
 }
 
-const REASONS: ReadonlySet<string> = new Set(['exit', 'cpu', 'wall', 'memory', 'startup', 'killed', 'lost']);
+const REASONS: ReadonlySet<string> = new Set([
+  ...['exit', 'cpu', 'wall', 'memory', 'startup', 'killed', 'lost', 'oom'],
+]);
 const ENFORCERS = new Map([
   ['cgroup-v2', 'cgroup-v2'],
   ['cgroup-v1', 'cgroup-v1'],

@@ -46,7 +46,8 @@ int cgroup_limit(int64_t memory);
 /* What is seen of a group. */
 struct cgroup_usage {
   int64_t peak; /* above what there was at cgroup_limit */
-  int killed;   /* the kernel has killed in it for want of memory */
+  int killed;   /* the kernel has killed in it for want of memory: its own, or that of a group above, or the host's */
+  int full;     /* its own limit was reached since cgroup_limit */
   int64_t throttled; /* nanoseconds that cpu.max has kept it waiting; -1 where it has none */
 };
 

@@ -371,8 +371,12 @@ static void fill_report(struct guest *guest, struct guest_report *report, int st
   report->throttled = group.throttled;
   if (read > 0 && group.peak >= 0 && guest->marked && !guest->forked) report->peak = group.peak;
   if (guest->why == GUEST_RUNS) guest->why = read < 0 ? END_LOST : END_EXIT;
-  if (read > 0 && group.killed && guest->why != END_LOST) guest->why = END_MEMORY;
-  if (guest->why == END_EXIT || guest->why == END_KILLED) {
+  if (read > 0 && group.killed && guest->why != END_LOST) {
+    int by_signal = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    if (group.full) guest->why = END_MEMORY;
+    else if (by_signal && (guest->why == END_EXIT || guest->why == END_KILLED)) guest->why = END_OOM;
+  }
+  if (guest->why == END_EXIT || guest->why == END_KILLED || guest->why == END_OOM) {
     /*
      * It may have crossed a limit between two looks: the exact figures decide. Of one that was killed too, because the
      * controller kills what has asked to end, or has closed its pipes on its way out.

@@ -27,8 +27,11 @@ struct guest_spec {
   int fixed_addresses; /* the same in every run (personality(2), ADDR_NO_RANDOMIZE) */
 };
 
-/* END_LOST: its control group has gone, so that nothing holds it any more. */
-enum guest_end { GUEST_RUNS, END_EXIT, END_CPU, END_WALL, END_MEMORY, END_STARTUP, END_KILLED, END_LOST };
+/*
+ * END_LOST: its control group has gone, so that nothing holds it any more. END_OOM: the kernel has ended it for want of memory
+ * while its group was below its own limit.
+ */
+enum guest_end { GUEST_RUNS, END_EXIT, END_CPU, END_WALL, END_MEMORY, END_STARTUP, END_KILLED, END_LOST, END_OOM };
 
 struct guest {
   pid_t pid; /* 0: there is none */

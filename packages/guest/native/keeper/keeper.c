@@ -264,7 +264,7 @@ static void reap_parent(void) {
 
 /* The ends of the pipes are kept until `attached`, also of a guest that is dead by then: who opens a FIFO waits for a partner. */
 static void report_end(const struct guest_report *r) {
-  static const char *const why[] = {"?", "exit", "cpu", "wall", "memory", "startup", "killed", "lost"};
+  static const char *const why[] = {"?", "exit", "cpu", "wall", "memory", "startup", "killed", "lost", "oom"};
   report("ended %s %d %lld %lld %lld %lld %lld %lld %lld %s\n", why[guest.why], r->status, (long long)r->startup_cpu,
          (long long)r->cpu, (long long)r->wall, (long long)r->baseline, (long long)r->peak, (long long)r->waited,
          (long long)r->throttled, cgroup_name());
