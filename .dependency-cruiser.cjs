@@ -22,6 +22,7 @@ const MAY_IMPORT = {
   'packages/experiments': ['contracts', 'controller', 'client'],
   // The simulation makes nodes whose cells cost nothing, and that is all of the exception below.
   'packages/faults': ['contracts', 'store', 'telemetry', 'services/worker'],
+  'packages/soak': ['client', 'contracts', 'faults', 'store'],
   'packages/fuzz': ['abi', 'kernel', 'protocol', 'testkit'],
   'services/scheduler': ['contracts', 'store', 'telemetry'],
   'services/worker': ['actor', 'contracts', 'store', 'telemetry', 'controller'],

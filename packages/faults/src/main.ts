@@ -1,97 +1,15 @@
-import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { demand, type Finding } from './finding.js';
-import { pageOf } from './page.js';
+import { playProgram } from './program.js';
 import { SCENARIOS } from './scenarios/index.js';
-import type { Scenario } from './stage.js';
 
-const HELP = `Usage: scripts/test-faults [OPTION]... [SCENARIO]...
-
-Hurts real schedulers, nodes and a real redis-server, and checks that every acknowledged run ends in exactly one terminal
-state. Without SCENARIO all of them are played, one after the other.
-
-${SCENARIOS.map(({ name, title }) => `  ${name.padEnd(18)} ${title}`).join('\n')}
-
-  --quick      a few minutes in all: fewer runs and kills, no benchmarks unless they are named
-  --keep       keep the folder with the logs of a scenario that failed
-  --page FILE  also write a page of Markdown, such as docs/faults.md
-  -h, --help   print this
-
-Exit code: 0 when every demand is met, 1 when one is not, 2 bad usage.
-`;
-
-interface Options {
-  readonly quick: boolean;
-  readonly keep: boolean;
-  readonly page: string | null;
-  readonly scenarios: readonly Scenario[];
-}
-
-/** Null when help is asked for. */
-function parse(args: readonly string[]): Options | { readonly complaint: string } | null {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        quick: { type: 'boolean' },
-        keep: { type: 'boolean' },
-        page: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-    if (values.help === true) return null;
-    const unknown = positionals.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
-    if (unknown !== undefined) return { complaint: `no scenario is named ${JSON.stringify(unknown)}` };
-    const quick = values.quick === true;
-    const usual = SCENARIOS.filter(({ benchmark }) => !(quick && benchmark === true));
-    const named = SCENARIOS.filter(({ name }) => positionals.includes(name));
-    const scenarios = positionals.length === 0 ? usual : named;
-    return { quick, keep: values.keep === true, page: values.page ?? null, scenarios };
-  } catch (error) {
-    return { complaint: (error as Error).message.split('\n')[0] ?? 'bad usage' };
-  }
-}
-
-async function playAll({ scenarios, quick, keep }: Options): Promise<Map<Scenario, Finding[]>> {
-  const played = new Map<Scenario, Finding[]>();
-  for (const scenario of scenarios) {
-    const begun = performance.now();
-    const say = (line: string): void => {
-      const seconds = Math.round((performance.now() - begun) / 1000);
-      process.stdout.write(`   ${scenario.name} ${String(seconds).padStart(4)} s  ${line}\n`);
-    };
-    process.stdout.write(`== ${scenario.name}: ${scenario.title}\n`);
-    const findings = await scenario.play({ say, keep }, quick).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      return [demand('the scenario is played to its end', reason, 'its end', false)];
-    });
-    for (const finding of findings) print(finding);
-    played.set(scenario, findings);
-  }
-  return played;
-}
-
-function print({ what, measured, demanded, met }: Finding): void {
-  const mark = met === null ? '      ' : met ? 'ok    ' : 'FAILED';
-  process.stdout.write(`${mark} ${what}: ${measured}${met === null ? '' : ` (demanded: ${demanded})`}\n`);
-}
-
-// What is left then, clusters clear up when the process exits.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-
-const options = parse(process.argv.slice(2));
-if (options === null) {
-  process.stdout.write(HELP);
-} else if ('complaint' in options) {
-  process.stderr.write(`test-faults: ${options.complaint} (see --help)\n`);
-  process.exitCode = 2;
-} else {
-  const played = await playAll(options);
-  const findings = [...played.values()].flat();
-  const failed = findings.filter(({ met }) => met === false).length;
-  const demands = findings.filter(({ met }) => met !== null).length;
-  process.stdout.write(`${demands - failed} of ${demands} demands met in ${played.size} scenarios\n`);
-  if (options.page !== null) writeFileSync(options.page, pageOf(played, options.quick));
-  process.exit(failed === 0 ? 0 : 1);
-}
+await playProgram({
+  name: 'test-faults',
+  about: `Hurts real schedulers, nodes and a real redis-server, and checks that every acknowledged run ends in exactly one terminal
+state.`,
+  scenarios: SCENARIOS,
+  page: {
+    file: 'docs/faults.md',
+    title: 'What was done to it, and what became of the runs',
+    about: `Real processes: schedulers, worker nodes with sandboxed guests, a redis-server that syncs
+every write. The demand of all scenarios: every acknowledged id ends in exactly one terminal state.`,
+  },
+});

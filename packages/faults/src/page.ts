@@ -2,15 +2,21 @@ import { availableParallelism, release } from 'node:os';
 import type { Finding } from './finding.js';
 import type { Scenario } from './stage.js';
 
-/** What was seen, as a page of Markdown. */
-export function pageOf(played: ReadonlyMap<Scenario, readonly Finding[]>, quick: boolean): string {
-  const command = `scripts/test-faults${quick ? ' --quick' : ''} --page docs/faults.md`;
-  const sections = [...played].map(([scenario, findings]) => sectionOf(scenario, findings));
-  return `# What was done to it, and what became of the runs
+export interface PageFacts {
+  /** The command that makes the page. */
+  readonly command: string;
+  readonly title: string;
+  /** What was played with, and what is demanded; whole sentences. */
+  readonly about: string;
+}
 
-Made by \`${command}\` on ${new Date().toISOString().slice(0, 10)}, Linux ${release()},
-${availableParallelism()} CPUs. Real processes: schedulers, worker nodes with sandboxed guests, a redis-server that syncs
-every write. The demand of all scenarios: every acknowledged id ends in exactly one terminal state.
+/** What was seen, as a page of Markdown. */
+export function pageOf(facts: PageFacts, played: ReadonlyMap<Scenario, readonly Finding[]>): string {
+  const sections = [...played].map(([scenario, findings]) => sectionOf(scenario, findings));
+  return `# ${facts.title}
+
+Made by \`${facts.command}\` on ${new Date().toISOString().slice(0, 10)}, Linux ${release()},
+${availableParallelism()} CPUs. ${facts.about}
 
 ${sections.join('\n')}`;
 }

@@ -11,19 +11,37 @@ interface ProcessFacts extends ProcessId {
   readonly parent: number;
 }
 
-/** Null when it is gone, or only waits to be reaped. */
-function look(pid: number): ProcessFacts | null {
+/** Its fields behind the name (proc_pid_stat(5)), the state first; null when it is gone. */
+function fieldsOf(pid: number): string[] | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The name of the program stands in parentheses and may hold anything.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? null : { pid, parent: Number(fields[1]), start: Number(fields[19]) };
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return null;
   }
 }
 
+/** Null when it is gone, or only waits to be reaped. */
+function look(pid: number): ProcessFacts | null {
+  const fields = fieldsOf(pid);
+  if (fields === null || fields[0] === 'Z') return null;
+  return { pid, parent: Number(fields[1]), start: Number(fields[19]) };
+}
+
 export const isAlive = ({ pid, start }: ProcessId): boolean => look(pid)?.start === start;
+
+/** Null when it is gone. */
+export const parentOf = (pid: number): number | null => look(pid)?.parent ?? null;
+
+/** How many of all that descend of it have ended and wait to be reaped. */
+export function zombiesBelow(root: number): number {
+  const below = new Set([root, ...descendantsOf(root).map(({ pid }) => pid)]);
+  return readdirSync('/proc').filter((name) => {
+    const fields = /^\d+$/.test(name) ? fieldsOf(Number(name)) : null;
+    return fields?.[0] === 'Z' && below.has(Number(fields[1]));
+  }).length;
+}
 
 /** All that descend of it, at this moment. */
 export function descendantsOf(root: number): ProcessId[] {
@@ -48,10 +66,15 @@ export function commandOf(pid: number): string {
 }
 
 /** Resident memory, bytes; 0 when it is gone. */
-export function residentBytes(pid: number): number {
+export const residentBytes = (pid: number): number => kibibytesOf(pid, 'VmRSS') * 1024;
+
+/** The most that its resident memory has been, bytes; 0 when it is gone. */
+export const peakResidentBytes = (pid: number): number => kibibytesOf(pid, 'VmHWM') * 1024;
+
+function kibibytesOf(pid: number, field: string): number {
   try {
-    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-    return Number(kib ?? 0) * 1024;
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0);
   } catch {
     return 0;
   }
@@ -59,11 +82,6 @@ export function residentBytes(pid: number): number {
 
 /** CPU time that it and its threads have used, seconds (100 ticks a second on Linux x86-64). */
 export function cpuSeconds(pid: number): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  } catch {
-    return 0;
-  }
+  const fields = fieldsOf(pid) ?? [];
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100;
 }

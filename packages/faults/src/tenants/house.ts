@@ -1,0 +1,131 @@
+import { setPriority } from 'node:os';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { NewKey, TenantSettings } from '@sandpiper/contracts';
+import type { Api } from '../api.js';
+import type { Cluster } from '../cluster.js';
+import { demand, type Finding, none } from '../finding.js';
+import type { Hellos } from '../neighbour.js';
+import { peakResidentBytes } from '../processes.js';
+import type { Service } from '../service.js';
+import { type Stage, withCluster } from '../stage.js';
+import type { ClientJob, ClientReport } from './client.js';
+
+const ADMIN_KEY = 'admin-key-of-the-trials-0123456789abcdef';
+
+const MIB = 1024 * 1024;
+
+export interface HouseOptions {
+  readonly scheduler?: Readonly<Record<string, string>>;
+  readonly node?: Readonly<Record<string, string>>;
+  /** Of Node.js itself, for both. */
+  readonly nodeOptions?: readonly string[];
+}
+
+/** One service for several tenants: a scheduler that asks for keys, and a node of two cells. */
+export interface House {
+  readonly cluster: Cluster;
+  readonly scheduler: Service;
+  readonly node: Service;
+  readonly admin: Api;
+  /** Makes a tenant and a key for it. */
+  tenant(name: string, settings?: Partial<TenantSettings>): Promise<Tenant>;
+}
+
+export interface Tenant {
+  readonly api: Api;
+  readonly key: string;
+}
+
+/** The house is gone afterwards, whatever happens. */
+export function withHouse(
+  stage: Stage,
+  options: HouseOptions,
+  play: (house: House) => Promise<Finding[]>,
+): Promise<Finding[]> {
+  return withCluster(stage, async (cluster, anyone) => play(await openHouse(cluster, anyone, options)));
+}
+
+export async function openHouse(cluster: Cluster, anyone: Api, options: HouseOptions = {}): Promise<House> {
+  const auth = { SANDPIPER_AUTH: 'on', SANDPIPER_ADMIN_KEY: ADMIN_KEY };
+  const nodeOptions = options.nodeOptions ?? [];
+  const [scheduler, node] = await Promise.all([
+    cluster.startScheduler({ env: { ...auth, ...options.scheduler }, nodeOptions }),
+    cluster.startNode({ env: { SANDPIPER_CELLS: '2', ...options.node }, nodeOptions }),
+  ]);
+  const admin = anyone.as(ADMIN_KEY);
+  const put = (path: string, method: 'PUT' | 'POST', body: object): Promise<unknown> =>
+    admin.call(path, { method, type: 'application/json', body: JSON.stringify(body) });
+  return {
+    cluster,
+    scheduler,
+    node,
+    admin,
+    async tenant(name, settings) {
+      if (settings !== undefined) await put(`/v1/tenants/${name}`, 'PUT', settings);
+      const { key } = (await put('/v1/keys', 'POST', { tenant: name })) as NewKey;
+      return { api: anyone.as(key), key };
+    },
+  };
+}
+
+/**
+ * Does it in a process of its own, as a client elsewhere would: what a flood costs its sender is not to be measured here.
+ * It gives way to the service, with which a real client does not share the CPUs.
+ */
+export async function inClient(job: ClientJob): Promise<ClientReport> {
+  const child = fork(fileURLToPath(new URL('client.js', import.meta.url)));
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  try {
+    if (child.pid !== undefined) setPriority(child.pid, 10);
+    const ended = once(child, 'exit').then(([code]) =>
+      Promise.reject(new Error(`a client ended with ${code}`)),
+    );
+    child.send(job);
+    const [report] = (await Promise.race([once(child, 'message'), ended])) as [ClientReport];
+    return report;
+  } finally {
+    process.off('exit', kill);
+    kill();
+  }
+}
+
+export const mebibytes = (bytes: number): string => `${Math.round(bytes / MIB)} MiB`;
+
+/** What the neighbour must see in every trial. */
+export function rightAnswers(seen: Hellos): Finding[] {
+  return [
+    none(
+      `hellos of another tenant without the right result, of ${seen.count}`,
+      seen.faults.length,
+      seen.faults,
+    ),
+    none('of which answered with 5xx or not at all', seen.serverErrors),
+  ];
+}
+
+/** @param most in ms; null where nothing is demanded of a clock */
+export function within(what: string, ms: number, most: number | null): Finding {
+  const measured = `${Math.round(ms)} ms`;
+  if (most === null) return { what, measured, demanded: '', met: null };
+  return demand(what, measured, `at most ${most} ms`, ms <= most);
+}
+
+/** The most that its memory has ever been, against a bound in MiB. */
+export function memoryBelow(service: Service, most: number): Finding {
+  const peak = peakResidentBytes(service.pid);
+  return demand(
+    'most resident memory of the scheduler',
+    mebibytes(peak),
+    `below ${most} MiB`,
+    peak < most * MIB,
+  );
+}
+
+/** Nothing was restarted: the processes are those that were started. */
+export function stillAlive(house: House): Finding {
+  const gone = [house.scheduler, house.node].filter(({ isAlive }) => !isAlive).map(({ name }) => name);
+  return none('services that ended', gone.length, gone);
+}

@@ -1,0 +1,42 @@
+import type { Scenario } from '../stage.js';
+import { fullRedis } from './full-redis.js';
+import { largeBatch } from './large-batch.js';
+import { largeBodies } from './large-bodies.js';
+import { poisonRuns } from './poison-runs.js';
+
+const MIB = 1024 * 1024;
+
+/** What one tenant does, and what the others see of it; in the order in which they are played. */
+export const TENANT_SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'large-batch',
+    title: 'a batch of results of 8 MiB, read by two slow readers again and again',
+    play: (stage, quick) =>
+      largeBatch(
+        stage,
+        quick
+          ? { runs: 20, bytes: 8 * MIB, times: 4, clocks: false }
+          : { runs: 200, bytes: 8 * MIB, times: 20, clocks: true },
+      ),
+  },
+  {
+    name: 'large-bodies',
+    title: 'bodies of 60 MiB, 24 at once',
+    play: (stage, quick) => largeBodies(stage, { count: 24, bytes: 60 * MIB, clocks: !quick }),
+  },
+  {
+    name: 'full-redis',
+    title: 'one tenant fills Redis, to its quota and to the ceiling',
+    play: (stage, quick) =>
+      fullRedis(stage, {
+        rounds: quick ? 1.5 : 4,
+        quotaBytes: 48 * MIB,
+        ceilingBytes: (quick ? 96 : 192) * MIB,
+      }),
+  },
+  {
+    name: 'poison-runs',
+    title: 'ten requests too large for a keeper, and ten runs that take their cell with them',
+    play: (stage, quick) => poisonRuns(stage, quick ? 3 : 10),
+  },
+];

@@ -1,0 +1,100 @@
+import type { RunRequest, RunStatus } from '@sandpiper/contracts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** What a run is made for: its request, and what must come of it. */
+export interface Program {
+  readonly name: string;
+  readonly request: RunRequest;
+  readonly status: RunStatus;
+  /** Characters of its standard output; null where they are not known beforehand. */
+  readonly outputLength: number | null;
+  /** How it is sent and followed; `run` where nothing else is said. */
+  readonly way?: 'run' | 'live' | 'cancel';
+}
+
+const SHORT = { cpuMs: 100, wallMs: 20_000 } as const;
+
+const writes = (bytes: number): Program => ({
+  name: `output of ${bytes} bytes`,
+  request: { source: `import sys\nsys.stdout.write("x" * ${bytes})` },
+  status: 'ok',
+  outputLength: bytes,
+});
+
+const reads = (bytes: number): Program => ({
+  name: `input of ${bytes} bytes`,
+  request: { source: 'import sys\nprint("%08d" % len(sys.stdin.read()))', stdin: 'y'.repeat(bytes) },
+  status: 'ok',
+  outputLength: 9,
+});
+
+const ends = (status: RunStatus, source: string, limits: RunRequest['limits'] = {}): Program => ({
+  name: status,
+  request: { source, limits },
+  status,
+  outputLength: null,
+});
+
+const STATUSES: readonly Program[] = [
+  ends('runtime-error', 'raise SystemExit(3)'),
+  ends('time-limit', 'while True: pass', SHORT),
+  ends('wall-limit', 'import time; time.sleep(60)', { wallMs: 150 }),
+  ends('memory-limit', 'kept = []\nwhile True: kept.append(bytearray(1 << 20))', { memoryBytes: 16 * MIB }),
+  ends('output-limit', 'while True: print("x" * 1000)', { outputBytes: 100 * KIB }),
+  ends('disk-limit', 'f = open("/tmp/f", "wb", 0)\nwhile True: f.write(bytes(65536))', { diskBytes: MIB }),
+  ends('syscall-limit', 'import os\nwhile True: os.stat("/")', { syscalls: 5_000 }),
+  ends('violation', 'import ctypes; ctypes.CDLL(None).syscall(0x40000000 | 39)'),
+];
+
+const CANCELLED: Program = {
+  ...ends('cancelled', 'import time; time.sleep(60)'),
+  way: 'cancel',
+};
+
+/** Echoes what it is fed, until its input ends. */
+const LIVE: Program = {
+  name: 'live',
+  request: { source: 'import sys\nfor line in sys.stdin: print(line.strip(), flush=True)', live: true },
+  status: 'ok',
+  outputLength: null,
+  way: 'live',
+};
+
+const FILES: Program = {
+  name: 'files',
+  request: {
+    source:
+      'import os\nprint("%08d" % len(open("data/in.txt").read())); open("out.txt", "w").write("z" * 100_000)',
+    files: [{ name: 'data/in.txt', content: 'w'.repeat(100 * KIB) }],
+    outputs: ['out.txt'],
+  },
+  status: 'ok',
+  outputLength: 9,
+};
+
+const many = (count: number, program: Program): Program[] => Array.from({ length: count }, () => program);
+
+/** One round: always the same, so what is held after one can be compared with what is held after another. */
+export const ROUND: readonly Program[] = [
+  ...many(12, writes(0)),
+  ...many(12, writes(1)),
+  ...many(6, writes(64 * KIB)),
+  ...many(2, writes(MIB)),
+  writes(8 * MIB),
+  reads(0),
+  reads(64 * KIB),
+  reads(8 * MIB),
+  ...many(3, FILES),
+  ...STATUSES,
+  ...many(2, CANCELLED),
+  ...many(2, LIVE),
+];
+
+/** What goes out as one batch in each round. */
+export const BATCH: readonly Program[] = [
+  ...many(6, writes(10)),
+  ...many(2, writes(64 * KIB)),
+  ends('runtime-error', '1/0'),
+];

@@ -1,0 +1,134 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SandpiperClient } from '@sandpiper/client';
+import {
+  type Api,
+  type Cluster,
+  demand,
+  figure,
+  type Finding,
+  none,
+  openHouse,
+  type House,
+  seldom,
+  withCluster,
+  Witness,
+} from '@sandpiper/faults';
+import type { Plant } from './heap-report.js';
+import { isEnough, judge, type Judgement } from './judge.js';
+import { Rounds, type SoakTenant } from './round.js';
+import { Sampler, type Series } from './sampler.js';
+
+/** Ended runs that are kept: as many as one round has, so that as many leave as come from the second round on. */
+const KEPT = 60;
+
+/** On a slow machine it goes on until there are enough samples, but no longer than so many times what was asked for. */
+const MOST_TIMES_LONGER = 3;
+
+const TENANTS = ['first', 'second', 'third'];
+
+export interface SoakOptions {
+  readonly seconds: number;
+  /** A leak in the nodes, to see that it is found. */
+  readonly plant: Plant | null;
+  /** Keeps the folder with the logs where something is wrong. */
+  readonly keep: boolean;
+  /** One line of progress. */
+  readonly say: (line: string) => void;
+  /** Ends it early; what was seen until then is judged. */
+  readonly signal: AbortSignal;
+}
+
+export interface Soaked {
+  readonly findings: readonly Finding[];
+  readonly judgements: readonly Judgement[];
+  readonly series: readonly Series[];
+}
+
+/** A real service under the same load again and again: what it holds after each round must not grow. */
+export async function soak(options: SoakOptions): Promise<Soaked> {
+  let soaked: Soaked | null = null;
+  await withCluster({ say: options.say, keep: options.keep }, async (cluster, anyone) => {
+    soaked = await soakOn(cluster, anyone, options);
+    return [...soaked.findings];
+  });
+  if (soaked === null) throw new Error('the service was not there');
+  return soaked;
+}
+
+async function soakOn(cluster: Cluster, anyone: Api, options: SoakOptions): Promise<Soaked> {
+  const { seconds, say, signal } = options;
+  const folder = join(cluster.folder, 'heaps');
+  mkdirSync(folder);
+  const house = await openHouse(cluster, anyone, settings(folder, options.plant));
+  const redis = cluster.connect();
+  const witness = await Witness.begin(cluster.connect());
+  const rounds = new Rounds(await tenantsOf(house), await hasPurge(house), signal);
+  const sampler = new Sampler(cluster, redis, folder);
+  const tell = seldom(say, 10_000);
+  const enough = (): boolean => isEnough(sampler.series[0]?.points ?? [], seconds);
+  const goesOn = (): boolean =>
+    sampler.seconds < seconds || (!enough() && sampler.seconds < MOST_TIMES_LONGER * seconds);
+  while (goesOn() && !signal.aborted) {
+    await rounds.play();
+    if (signal.aborted) break;
+    await sampler.take();
+    tell(described(house, rounds, sampler));
+  }
+  const judgements = sampler.series.map(({ name, metric, points }) => judge(name, metric, points, seconds));
+  const missed = [...rounds.acknowledged].filter((id) => !witness.ends.has(id));
+  const { doubled } = witness;
+  witness.close();
+  const growing = judgements.filter(({ grows }) => grows);
+  const findings = [
+    demand('samples of each series after the warm-up', judgements[0]?.points ?? 0, 'at least 6', enough()),
+    none(
+      `series that grow, of ${judgements.length}`,
+      growing.length,
+      growing.map(({ series }) => series),
+    ),
+    none(
+      `runs without the end that they were made for, of ${rounds.acknowledged.size}`,
+      rounds.faults.length,
+      rounds.faults,
+    ),
+    none('runs whose end was accepted twice', doubled.length, doubled),
+    none('acknowledged runs whose end was never told', signal.aborted ? 0 : missed.length, missed),
+    figure('how they ended', [...rounds.byStatus].map(([status, count]) => `${count} ${status}`).join(', ')),
+  ];
+  return { findings, judgements, series: sampler.series };
+}
+
+/** Every thread says at a signal what its heap holds; what is kept is little, so that as much leaves as comes. */
+function settings(folder: string, plant: Plant | null): Parameters<typeof openHouse>[2] {
+  const kept = { SANDPIPER_KEEP_ENDED: String(KEPT), SOAK_FOLDER: folder };
+  const hook = fileURLToPath(new URL('heap-hook.js', import.meta.url));
+  return {
+    nodeOptions: ['--import', hook],
+    scheduler: kept,
+    node: plant === null ? kept : { ...kept, SOAK_PLANT: plant },
+  };
+}
+
+async function tenantsOf(house: House): Promise<SoakTenant[]> {
+  const tenants = await Promise.all(TENANTS.map((name) => house.tenant(name)));
+  return tenants.map(({ api, key }) => ({
+    api,
+    client: new SandpiperClient(house.scheduler.url, { apiKey: key }),
+  }));
+}
+
+/** The description of the interface says whether results can be deleted. */
+async function hasPurge({ scheduler }: House): Promise<boolean> {
+  const text = await (await fetch(`${scheduler.url}/openapi.json`)).text();
+  return text.includes('"purge"');
+}
+
+function described(house: House, rounds: Rounds, sampler: Sampler): string {
+  const mebibytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+  const of = (owner: string): string =>
+    `${owner} heap ${mebibytes(sampler.newest(owner, 'heap'))} RSS ${mebibytes(sampler.newest(owner, 'rss'))}`;
+  const redis = `Redis ${mebibytes(sampler.newest('Redis', 'redisBytes'))} in ${sampler.newest('Redis', 'redisKeys')} keys`;
+  return `${rounds.acknowledged.size} runs, ${rounds.faults.length} faults; ${of(house.scheduler.name)}, ${of(house.node.name)}, ${redis}`;
+}
