@@ -31,6 +31,8 @@ export interface CellOptions {
   readonly profile?: readonly string[] | null;
   /** Told what is wrong with the profile: a parent without some of its modules, or none, and then runs start cold. */
   readonly onUnprepared?: (why: string) => void;
+  /** Told how the sandbox itself failed in a run, which ended as `internal-error`: for the log, of several lines. */
+  readonly onFault?: (runId: string, report: string) => void;
 }
 
 /** How long a thread may take to load its modules, milliseconds; only how long {@link Cell.close} waits hangs on it. */
@@ -135,6 +137,7 @@ export class Cell {
       if ('shortOfMemory' in answer) throw new HostShortOfMemoryError();
       if ('refused' in answer) throw new RunRefusedError(answer.refused);
       if (!('result' in answer)) throw new Error('a thread that answers what it was not asked');
+      if (answer.fault !== null) this.options.onFault?.(job.id, answer.fault);
       if (answer.wantsPreparing) this.#prepare();
       return answer.result;
     } finally {

@@ -35,7 +35,13 @@ export async function runLocally(
   options: { signal?: AbortSignal; cpu?: number | null } = {},
 ): Promise<RunResult> {
   const id = randomUUID();
-  const cell = await Cell.start({ id: null, cpu: options.cpu ?? currentCpu(), node: null, rpython: null });
+  const cell = await Cell.start({
+    id: null,
+    cpu: options.cpu ?? currentCpu(),
+    node: null,
+    rpython: null,
+    onFault: (_, report) => void process.stderr.write(`sandpiper: ${report}\n`),
+  });
   const cancel = () => cell.cancel(id);
   options.signal?.addEventListener('abort', cancel);
   try {

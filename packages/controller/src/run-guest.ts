@@ -9,6 +9,12 @@ import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } f
 import { Session } from './session.js';
 import type { WarmGuests } from './warm-guests.js';
 
+export interface GuestRun {
+  readonly result: RunResult;
+  /** For the log: how the sandbox itself failed, if that is what ended the run. */
+  readonly fault: string | null;
+}
+
 /**
  * Runs one program from start to result. Blocks its thread: whoever wants it to stop sets the shared word and kills the
  * guest. Throws only for what is neither the program's nor the guest's doing, {@link RunRefusedError} among it.
@@ -18,7 +24,7 @@ export function runGuest(
   place: CellPlace,
   keeper: KeeperClient,
   warmGuests: WarmGuests | null,
-): RunResult {
+): GuestRun {
   const startedAt = new Date();
   const takenAt = performance.now();
   const cpuBefore = threadCpuNs();
@@ -55,7 +61,8 @@ export function runGuest(
   } finally {
     session.close();
   }
-  return session.result(end, startedAt, takenAt, (threadCpuNs() - cpuBefore) / 1e6);
+  const result = session.result(end, startedAt, takenAt, (threadCpuNs() - cpuBefore) / 1e6);
+  return { result, fault: session.faultReport };
 }
 
 function startGuest(

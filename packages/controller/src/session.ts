@@ -13,6 +13,7 @@ import {
   VirtualClock,
 } from '@sandpiper/kernel';
 import { type Channel, GuestGoneError, GuestProtocolError, type Signature } from '@sandpiper/protocol';
+import { hasEnded } from './alive.js';
 import { ControllerTime, ControllerTimeError } from './controller-time.js';
 import { hashSeedOf, SeededBytes } from './determinism.js';
 import type { Engine } from './engines.js';
@@ -20,6 +21,7 @@ import { environmentOf } from './environment.js';
 import { type ForkedGuest, sendOrder } from './fork-server.js';
 import { greet } from './handshake.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
+import { answering, OperationFault } from './operation-fault.js';
 import { collectOutputs } from './outputs.js';
 import { isOwnFault } from './host-memory.js';
 import { hostPressure, unreliability, wasShortOfMemory } from './pressure.js';
@@ -35,12 +37,16 @@ import { RecordingMemory, Transcript } from './transcript.js';
  */
 const MAX_ERROR_BYTES = 32 * 1024;
 
+/** Between two looks at whether the guest of a long call still lives, milliseconds. */
+const LOOK_MS = 10;
+
 /** One run as its guest sees it: the virtual kernel, the streams, and what is decided on the way. */
 export class Session {
   readonly #kernel: GuestKernel;
   readonly #decisions: Decisions = {
     cancelled: false,
     violation: null,
+    fault: null,
     limit: null,
     memoryRefused: false,
     ownSignal: null,
@@ -61,6 +67,10 @@ export class Session {
   /** When the program began, as `performance.now()`. */
   #beganAt: number | null = null;
   #errorsCut = false;
+  #fault: OperationFault | null = null;
+  /** The guest is no more, and what it left is looked at. */
+  #ended = false;
+  #nextLookMs = 0;
   readonly #pressureBefore = hostPressure();
   readonly #time: ControllerTime;
 
@@ -109,6 +119,7 @@ export class Session {
         : {}),
       ...(this.#forked === null ? {} : { inheritance: this.#forked.inheritance }),
       shouldStop: () => this.#mustStop(),
+      look: () => this.#look(),
       onOpen: (path) => this.#opened(path),
       ...(trace === null ? {} : { trace: (line: string) => void writeSync(trace, `${line}\n`) }),
     });
@@ -124,7 +135,7 @@ export class Session {
         if (request === null) return;
         const { signature } = request;
         // Nobody but the shim says so, which is no party to the calls of a translated guest.
-        if (signature.name === 'sandpiper_nomem' && this.engine.dialect === 'linux') {
+        if (signature.text === 'sandpiper_nomem(ii)i' && this.engine.dialect === 'linux') {
           this.#decisions.memoryRefused = true;
           return;
         }
@@ -134,9 +145,9 @@ export class Session {
         else answerLibc(channel, signature, outcome);
       }
     } catch (error) {
-      if (error instanceof GuestProtocolError)
-        this.#decisions.violation = `the guest broke the protocol: ${error.message}`;
+      if (error instanceof GuestProtocolError) this.#decisions.violation = brokenProtocol(error.message);
       else if (error instanceof ControllerTimeError) this.#decisions.limit = 'controllerCpuMs';
+      else if (error instanceof OperationFault) this.#failed(error);
       else if (!(error instanceof GuestGoneError)) throw error;
     }
   }
@@ -148,11 +159,48 @@ export class Session {
   }
 
   #call(key: string, args: readonly number[], memory: GuestMemory): Outcome {
-    if (this.#transcript === null) return this.#kernel.call(key, args, memory);
+    if (this.#transcript === null) return answering(key, () => this.#kernel.call(key, args, memory));
     const recording = new RecordingMemory(memory);
-    const outcome = this.#kernel.call(key, args, recording);
+    const outcome = answering(key, () => this.#kernel.call(key, args, recording));
     this.#transcript.record(key, args, recording, outcome);
     return outcome;
+  }
+
+  #failed(fault: OperationFault): void {
+    this.#fault = fault;
+    this.#decisions.fault = fault.message;
+  }
+
+  /** For the log, where the sandbox itself has failed. */
+  get faultReport(): string | null {
+    return this.#fault?.report ?? null;
+  }
+
+  /**
+   * In the middle of a long call: whether the run goes on. It is dead at its limits, and cancelled, without a byte of its
+   * that would tell us.
+   */
+  #look(): void {
+    this.#time.check();
+    if (this.#ended) return;
+    if (Atomics.load(this.place.shared, SHARED_CANCELLED) !== 0) throw new GuestGoneError();
+    const nowMs = performance.now();
+    if (nowMs < this.#nextLookMs) return;
+    this.#nextLookMs = nowMs + LOOK_MS;
+    const pid = Atomics.load(this.place.shared, SHARED_PID);
+    if (pid !== 0 && hasEnded(pid)) throw new GuestGoneError();
+  }
+
+  #collect(): ReturnType<typeof collectOutputs> | Record<string, never> {
+    if (this.job.outputs.length === 0) return {};
+    try {
+      return answering('the outputs', () => collectOutputs(this.#kernel, this.job));
+    } catch (error) {
+      if (error instanceof ControllerTimeError) this.#decisions.limit = 'controllerCpuMs';
+      else if (error instanceof OperationFault) this.#failed(error);
+      else throw error;
+      return {};
+    }
   }
 
   /** The guest has called exit, and waits. */
@@ -167,6 +215,8 @@ export class Session {
     decisions.cancelled = Atomics.load(this.place.shared, SHARED_CANCELLED) !== 0;
     decisions.diskFull = this.#kernel.diskLimitHit;
     decisions.programBegan = this.#marked;
+    this.#ended = true;
+    const outputs = this.#collect();
     const pressure = hostPressure();
     const ending = decideEnding(decisions, end, {
       nodeWasShort: wasShortOfMemory(this.#pressureBefore, pressure),
@@ -186,7 +236,7 @@ export class Session {
       stdoutTruncated: this.#kernel.stdoutTruncated,
       stderrTruncated: this.#kernel.stderrTruncated || this.#errorsCut,
       ...(this.#transcript === null ? {} : { transcriptDigest: this.#transcript.digest }),
-      ...(job.outputs.length === 0 ? {} : collectOutputs(this.#kernel, job)),
+      ...outputs,
       deniedCalls: Object.fromEntries(this.#kernel.deniedCalls),
       usage: {
         cpuMs: measured.cpuMs,
@@ -232,6 +282,7 @@ export class Session {
     if (outcome.kind === 'exit') this.#decisions.exitCode = outcome.code;
     else if (outcome.kind === 'signal') this.#decisions.ownSignal = outcome.signal;
     else if (outcome.kind === 'limit') this.#decisions.limit = outcome.limit;
+    else if (outcome.kind === 'violation') this.#decisions.violation = brokenProtocol(outcome.why);
     else return false;
     return true;
   }
@@ -298,6 +349,8 @@ export class Session {
     }
   }
 }
+
+const brokenProtocol = (how: string): string => `the guest broke the protocol: ${how}`;
 
 /** What the guest's program finds in its environment. */
 function variablesOf(job: GuestJob): Readonly<Record<string, string>> {

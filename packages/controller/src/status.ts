@@ -8,6 +8,8 @@ import { HostShortOfMemoryError } from './host-memory.js';
 export interface Decisions {
   cancelled: boolean;
   violation: string | null;
+  /** The sandbox itself failed while it answered a call. */
+  fault: string | null;
   /** A limit of the virtual kernel that ended the run. */
   limit: LimitName | null;
   /** The kernel refused the guest more memory. */
@@ -61,8 +63,8 @@ function signalName(signal: number): string {
 }
 
 /**
- * Which status a run gets. Where several hold the first of this order wins: cancelled; violation; a limit that the
- * virtual kernel saw crossed; memory; CPU; wall; then what the program did by itself.
+ * Which status a run gets. Where several hold the first of this order wins: cancelled; violation; a fault of the
+ * sandbox; a limit that the virtual kernel saw crossed; memory; CPU; wall; then what the program did by itself.
  *
  * @throws HostShortOfMemoryError when the kernel has ended it for want of memory that others had
  */
@@ -79,6 +81,7 @@ export function decideEnding(
       'a system call of another architecture or mode was made, or one while its trap was blocked',
     );
   }
+  if (decisions.fault !== null) return ended('internal-error', decisions.fault);
   if (decisions.limit !== null) return ended(...LIMIT_ENDINGS[decisions.limit]);
   if (decisions.memoryRefused || end.reason === 'memory' || end.signal === REFUSED_MEMORY_SIGNAL)
     return ended('memory-limit', 'the memory limit was reached');

@@ -27,7 +27,7 @@ function ownThreadId(): number {
 
 /** What comes back of a job: errors lose their class on the way between threads. */
 export type ThreadAnswer =
-  | { readonly result: RunResult; readonly wantsPreparing: boolean }
+  | { readonly result: RunResult; readonly fault: string | null; readonly wantsPreparing: boolean }
   | { readonly prepared: string | null }
   | { readonly loaded: true }
   | { readonly refused: string }
@@ -39,8 +39,8 @@ export default function runInThread(task: { job: GuestJob | null; place: CellPla
   try {
     const { keeper, warm } = heldFor(task.place);
     if (task.job === null) return { prepared: warm?.prepare() ?? null };
-    const result = runGuest(task.job, task.place, keeper, warm);
-    return { result, wantsPreparing: warm?.wanting === true };
+    const ran = runGuest(task.job, task.place, keeper, warm);
+    return { ...ran, wantsPreparing: warm?.wanting === true };
   } catch (error) {
     if (error instanceof HostShortOfMemoryError) return { shortOfMemory: true };
     if (error instanceof RunRefusedError) return { refused: error.message };

@@ -7,6 +7,7 @@ import { decideEnding, type Decisions } from '../src/status.js';
 const NOTHING: Decisions = {
   cancelled: false,
   violation: null,
+  fault: null,
   limit: null,
   memoryRefused: false,
   ownSignal: null,
@@ -61,6 +62,9 @@ const CASES: readonly (readonly [
   ['writes too much and crosses the wall limit', { limit: 'outputBytes' }, killed('wall'), 'output-limit'],
   ['makes too many calls and exits 0', { limit: 'syscalls', exitCode: 0 }, {}, 'syscall-limit'],
   ['breaks the protocol and crosses the CPU limit', { violation: 'bytes' }, killed('cpu'), 'violation'],
+  ['meets a fault of the sandbox', { fault: 'it failed' }, killed('killed'), 'internal-error'],
+  ['meets a fault and crosses a limit', { fault: 'it failed' }, killed('cpu'), 'internal-error'],
+  ['breaks the protocol and meets a fault', { violation: 'bytes', fault: 'it failed' }, {}, 'violation'],
   ['makes a call of another architecture', {}, killed('exit', 31), 'violation'],
   ['is cancelled while it ends', { cancelled: true }, {}, 'cancelled'],
   ['is cancelled and crosses a limit', { cancelled: true, limit: 'outputBytes' }, killed('cpu'), 'cancelled'],

@@ -1,4 +1,5 @@
 import { Errno, PATH_MAX, SyscallError } from '@sandpiper/abi';
+import type { FileInode } from '@sandpiper/vfs';
 import type { KernelState } from './state.js';
 import type { GuestMemory } from './types.js';
 
@@ -21,7 +22,7 @@ export class Call {
     return (this.args[index] ?? 0) | 0;
   }
 
-  /** An argument as a 64-bit number. */
+  /** An argument as a 64-bit number: an integer, which {@link formFault} has seen to. */
   long(index: number): number {
     return this.args[index] ?? 0;
   }
@@ -35,6 +36,20 @@ export class Call {
 
   pointer(index: number): number {
     return this.long(index);
+  }
+
+  /** So many bytes have been brought somewhere: a step for each page. */
+  moved(bytes: number): void {
+    this.state.work.step(1 + Math.floor(bytes / 4096));
+  }
+
+  readonly #upToDate = new Set<FileInode>();
+
+  /** Before a file is looked at: what the guest wrote to its mappings. Once a call, in which the guest does nothing. */
+  bringUpToDate(inode: FileInode): void {
+    if (this.#upToDate.has(inode)) return;
+    this.state.mappings.fetch(this.memory, inode);
+    this.#upToDate.add(inode);
   }
 
   /** A path, as latin1. */
@@ -67,3 +82,15 @@ export class Call {
  * has them, returns what it would return, and throws SyscallError where that would fail.
  */
 export type Operation = (call: Call) => number;
+
+/** No argument of 64 bits lies beyond, rounded or not. */
+const [LEAST, MOST] = [-(2 ** 63), 2 ** 64];
+
+/** What is wrong with the arguments of a call of that arity, or null: each must be an integer of 64 bits, or rounded from one. */
+export function formFault(name: string, args: readonly number[], arity: number): string | null {
+  if (args.length !== arity) return `${args.length} arguments of ${name}, which has ${arity}`;
+  for (const value of args)
+    if (!Number.isInteger(value) || value < LEAST || value > MOST)
+      return `an argument of ${name} is ${value}`;
+  return null;
+}

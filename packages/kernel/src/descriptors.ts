@@ -1,10 +1,18 @@
 import { Errno, O, POLL, type StatFields, SyscallError } from '@sandpiper/abi';
 import type { DirectoryInode, Inode } from '@sandpiper/vfs';
+import type { Readiness } from './readiness.js';
+
+/** Watches descriptors, and must learn that one is closed. */
+export interface Watcher {
+  forget(fd: number): void;
+}
 
 /** What a descriptor leads to (an open file description of open(2)); dup shares it. */
 export abstract class OpenFile {
   offset = 0;
   references = 0;
+  /** Who watches it, and by how many descriptors. */
+  #watchers: Map<Watcher, number> | null = null;
 
   constructor(
     /** As given to open(2): access mode and status flags. */
@@ -33,6 +41,11 @@ export abstract class OpenFile {
     return false;
   }
 
+  /** Whether it is a set of others, whose answer depends on theirs. */
+  get isSet(): boolean {
+    return false;
+  }
+
   get seekable(): boolean {
     return false;
   }
@@ -56,9 +69,22 @@ export abstract class OpenFile {
     throw new SyscallError(Errno.EINVAL);
   }
 
-  /** Which of POLL.IN, OUT, HUP hold now. */
-  poll(): number {
+  /** Which of POLL.IN, OUT, HUP hold now. To be asked by way of {@link Readiness.of}. */
+  poll(_readiness: Readiness): number {
     return POLL.IN | POLL.OUT;
+  }
+
+  /** One descriptor of it more is watched, or one less. */
+  watched(by: Watcher, change: 1 | -1): void {
+    this.#watchers ??= new Map();
+    const count = (this.#watchers.get(by) ?? 0) + change;
+    if (count > 0) this.#watchers.set(by, count);
+    else this.#watchers.delete(by);
+  }
+
+  /** That descriptor of it is closed. */
+  closed(fd: number): void {
+    if (this.#watchers !== null) for (const watcher of this.#watchers.keys()) watcher.forget(fd);
   }
 
   /** The last descriptor was closed. */
@@ -68,6 +94,8 @@ export abstract class OpenFile {
 /** Descriptors of one guest: the lowest free number is the next (open(2)). */
 export class FdTable {
   readonly #files = new Map<number, { file: OpenFile; closeOnExec: boolean }>();
+  /** No number below is free. */
+  #lowest = 0;
 
   constructor(readonly capacity: number) {}
 
@@ -92,8 +120,9 @@ export class FdTable {
 
   add(file: OpenFile, closeOnExec: boolean, least = 0): number {
     if (least < 0 || least >= this.capacity) throw new SyscallError(Errno.EINVAL);
-    let fd = least;
+    let fd = Math.max(least, this.#lowest);
     while (this.#files.has(fd)) fd++;
+    if (least <= this.#lowest) this.#lowest = fd;
     if (fd >= this.capacity) {
       if (file.references === 0) file.released();
       throw new SyscallError(Errno.EMFILE);
@@ -105,16 +134,20 @@ export class FdTable {
   /** dup2(2): whatever `fd` was is closed first. */
   replace(fd: number, file: OpenFile, closeOnExec: boolean): void {
     if (fd < 0 || fd >= this.capacity) throw new SyscallError(Errno.EBADF);
+    const lowest = this.#lowest;
     file.references++;
     if (this.#files.has(fd)) this.close(fd);
     file.references--;
     this.#put(fd, file, closeOnExec);
+    this.#lowest = lowest;
   }
 
   close(fd: number): void {
     const entry = this.#files.get(fd);
     if (entry === undefined) throw new SyscallError(Errno.EBADF);
     this.#files.delete(fd);
+    this.#lowest = Math.min(this.#lowest, fd);
+    entry.file.closed(fd);
     if (--entry.file.references === 0) entry.file.released();
   }
 

@@ -1,5 +1,7 @@
 import { Errno, O, POLL, type StatFields, SyscallError } from '@sandpiper/abi';
-import { type FdTable, OpenFile } from './descriptors.js';
+import type { Work } from '@sandpiper/vfs';
+import { type FdTable, OpenFile, type Watcher } from './descriptors.js';
+import type { Readiness } from './readiness.js';
 import { StreamInode } from './streams.js';
 
 interface Watch {
@@ -16,22 +18,46 @@ export interface Ready {
 }
 
 const ONESHOT = 1 << 30;
-/**
- * Sets within a set: so many in one, and so deep. Each look goes through all of them, so without bounds a few calls of the
- * guest would be work without end for us; Linux has such bounds too (epoll_ctl(2), ELOOP and ENOSPC).
- */
+/** Sets within a set: each look goes through all of them. Linux has such a bound too (epoll_ctl(2)). */
 const MAX_SETS = 4;
-const MAX_DEPTH = 4;
+
+/** What all sets of a guest watch together: as max_user_watches of epoll(7). */
+export class WatchBudget {
+  #used = 0;
+
+  constructor(readonly most: number) {}
+
+  get used(): number {
+    return this.#used;
+  }
+
+  /** @throws ENOSPC */
+  take(): void {
+    if (this.#used >= this.most) throw new SyscallError(Errno.ENOSPC);
+    this.#used++;
+  }
+
+  give(count: number): void {
+    this.#used -= count;
+  }
+}
+
+/** What a set needs of its kernel. */
+export interface EpollPlace {
+  readonly fds: FdTable;
+  readonly watches: WatchBudget;
+  readonly work: Work;
+}
 
 /** A set of descriptors that are waited for together (epoll(7)); level-triggered, whatever was asked. */
-export class Epoll extends OpenFile {
+export class Epoll extends OpenFile implements Watcher {
   readonly #inode: StreamInode;
-  /** By descriptor; bounded by the table of descriptors. */
+  /** By descriptor. One that is closed is forgotten at once, though its number may be in use again. */
   readonly #watches = new Map<number, Watch>();
 
   constructor(
     ino: number,
-    private readonly fds: FdTable,
+    private readonly place: EpollPlace,
   ) {
     super(O.RDWR);
     this.#inode = new StreamInode(ino, this, 0);
@@ -45,42 +71,65 @@ export class Epoll extends OpenFile {
     return true;
   }
 
+  override get isSet(): boolean {
+    return true;
+  }
+
+  /** How many it watches. */
+  get size(): number {
+    return this.#watches.size;
+  }
+
   stat(): StatFields {
     return this.#inode.stat();
   }
 
   add(fd: number, events: number, data: bigint): void {
-    const file = this.fds.get(fd);
+    const { fds, watches } = this.place;
+    const file = fds.get(fd);
     if (file === this) throw new SyscallError(Errno.EINVAL);
     // A file is always ready, and epoll does not take it (epoll_ctl(2)).
     if (!file.waitable) throw new SyscallError(Errno.EPERM);
-    if (this.#watch(fd) !== undefined) throw new SyscallError(Errno.EEXIST);
+    if (this.#watches.has(fd)) throw new SyscallError(Errno.EEXIST);
     if (file instanceof Epoll) {
       if (file.#reaches(this)) throw new SyscallError(Errno.ELOOP);
       if (this.#sets().length >= MAX_SETS) throw new SyscallError(Errno.ENOSPC);
     }
+    watches.take();
+    file.watched(this, 1);
     this.#watches.set(fd, { file, events, data, silent: false });
   }
 
   modify(fd: number, events: number, data: bigint): void {
-    const file = this.fds.get(fd);
-    if (this.#watch(fd) === undefined) throw new SyscallError(Errno.ENOENT);
+    const file = this.place.fds.get(fd);
+    if (!this.#watches.has(fd)) throw new SyscallError(Errno.ENOENT);
     this.#watches.set(fd, { file, events, data, silent: false });
   }
 
   remove(fd: number): void {
-    this.fds.get(fd);
-    if (this.#watch(fd) === undefined) throw new SyscallError(Errno.ENOENT);
+    this.place.fds.get(fd);
+    if (!this.#watches.has(fd)) throw new SyscallError(Errno.ENOENT);
+    this.forget(fd);
+  }
+
+  forget(fd: number): void {
+    const watch = this.#watches.get(fd);
+    if (watch === undefined) return;
     this.#watches.delete(fd);
+    watch.file.watched(this, -1);
+    this.place.watches.give(1);
+  }
+
+  override released(): void {
+    for (const fd of this.#watches.keys()) this.forget(fd);
   }
 
   /** At most `max` of those that are ready. */
-  ready(max: number): Ready[] {
+  ready(max: number, readiness: Readiness): Ready[] {
     const found: Ready[] = [];
-    for (const [fd, watch] of this.#watches) {
+    for (const watch of this.#watches.values()) {
       if (found.length === max) break;
-      if (this.#watch(fd) === undefined || watch.silent) continue;
-      const events = watch.file.poll() & (watch.events | POLL.ERR | POLL.HUP);
+      const events = this.#eventsOf(watch, readiness);
       if (events === 0) continue;
       found.push({ events, data: watch.data });
       if ((watch.events & ONESHOT) !== 0) watch.silent = true;
@@ -88,45 +137,30 @@ export class Epoll extends OpenFile {
     return found;
   }
 
-  static #depth = 0;
-
-  override poll(): number {
-    if (Epoll.#depth >= MAX_DEPTH) return 0;
-    Epoll.#depth++;
-    try {
-      return this.#anyReady() ? POLL.IN : 0;
-    } finally {
-      Epoll.#depth--;
-    }
+  /** As {@link ready}, but nothing is told: what is to be told once is still to be told. */
+  override poll(readiness: Readiness): number {
+    for (const watch of this.#watches.values()) if (this.#eventsOf(watch, readiness) !== 0) return POLL.IN;
+    return 0;
   }
 
-  /** As {@link ready}, but nothing is told: what is to be told once is still to be told. */
-  #anyReady(): boolean {
-    for (const [fd, watch] of this.#watches) {
-      if (this.#watch(fd) === undefined || watch.silent) continue;
-      if ((watch.file.poll() & (watch.events | POLL.ERR | POLL.HUP)) !== 0) return true;
-    }
-    return false;
+  #eventsOf(watch: Watch, readiness: Readiness): number {
+    this.place.work.step();
+    if (watch.silent) return 0;
+    return readiness.of(watch.file) & (watch.events | POLL.ERR | POLL.HUP);
   }
 
   #sets(): Epoll[] {
-    return [...this.#watches.keys()].flatMap((fd) => {
-      const file = this.#watch(fd)?.file;
-      return file instanceof Epoll ? [file] : [];
-    });
+    const found: Epoll[] = [];
+    for (const { file } of this.#watches.values()) {
+      this.place.work.step();
+      if (file instanceof Epoll) found.push(file);
+    }
+    return found;
   }
 
   #reaches(other: Epoll): boolean {
     const seen = new Set<Epoll>([this]);
     for (const set of seen) for (const inner of set.#sets()) seen.add(inner);
     return seen.has(other);
-  }
-
-  /** A descriptor that was closed is forgotten, though its number may be in use again. */
-  #watch(fd: number): Watch | undefined {
-    const watch = this.#watches.get(fd);
-    if (watch === undefined || (this.fds.has(fd) && this.fds.get(fd) === watch.file)) return watch;
-    this.#watches.delete(fd);
-    return undefined;
   }
 }

@@ -1,4 +1,5 @@
 import {
+  bytesOfAttribute,
   bytesOfLink,
   DirectoryInode,
   type Inode,
@@ -7,6 +8,8 @@ import {
   SymlinkInode,
 } from '@sandpiper/vfs';
 import type { OpenFile } from './descriptors.js';
+import { Epoll } from './epoll.js';
+import { bytesOfVariable } from './libc-state.js';
 import { MAX_MAPPINGS } from './mappings.js';
 import { PathHandle, RegularFile } from './open-files.js';
 import type { KernelState } from './state.js';
@@ -127,7 +130,7 @@ function checkQuota(state: KernelState, census: Census, problems: string[]): voi
   for (const file of openFiles(state)) attributes.add(file.link.inode);
   let attributeBytes = 0;
   for (const inode of attributes)
-    for (const [name, value] of inode.attributes) attributeBytes += name.length + value.length;
+    for (const [name, value] of inode.attributes) attributeBytes += bytesOfAttribute(name, value);
   if (quota.attributeBytes !== attributeBytes)
     problems.push(`${quota.attributeBytes} bytes of attributes are charged where ${attributeBytes} are kept`);
 }
@@ -150,6 +153,10 @@ function checkPipes(state: KernelState, problems: string[]): void {
     const { inode } = file.link;
     if (inode instanceof FifoInode) of(inode.pipe);
   }
+  let held = 0;
+  for (const pipe of ends.keys()) held += pipe.charged;
+  if (state.pipes.used !== held)
+    problems.push(`${state.pipes.used} bytes of pipes are charged where ${held} are kept`);
   for (const [pipe, open] of ends) {
     if (pipe.readers < 0 || pipe.writers < 0) problems.push(`a pipe of ${pipe.readers} readers`);
     // Ends of sockets may be shut down while they are open, so only ends of pipes are counted.
@@ -163,12 +170,17 @@ function checkPipes(state: KernelState, problems: string[]): void {
 
 function checkBounds(state: KernelState, problems: string[]): void {
   const { libc, options } = state;
+  const sets = [...new Set(openFiles(state))].filter((file) => file instanceof Epoll);
+  const watches = sets.reduce((sum, set) => sum + set.size, 0);
+  if (state.watches.used !== watches)
+    problems.push(`${state.watches.used} watches are charged where ${watches} are kept`);
+  if (watches > state.watches.most) problems.push(`${watches} watches`);
   if (state.sigactions.size > 64) problems.push(`${state.sigactions.size} signals`);
   if (state.mappings.count > MAX_MAPPINGS) problems.push(`${state.mappings.count} shared mappings`);
   if (libc.directories.size > options.limits.openFiles)
     problems.push(`${libc.directories.size} streams of folders`);
   let environment = 0;
-  for (const [name, value] of libc.environment) environment += name.length + value.length;
+  for (const [name, value] of libc.environment) environment += bytesOfVariable(name, value);
   if (libc.environmentBytes !== environment)
     problems.push(`${libc.environmentBytes} bytes of variables are charged where ${environment} are kept`);
   if (libc.placed.size > libc.environment.size) problems.push('values without variables');

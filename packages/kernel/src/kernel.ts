@@ -1,6 +1,6 @@
 import { errnoName, SyscallError } from '@sandpiper/abi';
-import { MemoryFile } from '@sandpiper/vfs';
-import { Call } from './call.js';
+import { keptText, MemoryFile } from '@sandpiper/vfs';
+import { Call, formFault } from './call.js';
 import { inconsistencies } from './inconsistencies.js';
 import { placeProc } from './proc.js';
 import { KernelState } from './state.js';
@@ -23,6 +23,11 @@ export class GuestKernel {
   ) {
     this.#state = new KernelState(options);
     placeProc(this.#state);
+  }
+
+  /** Of work that was done in all calls together: see {@link CountedWork}. */
+  get steps(): number {
+    return this.#state.work.steps;
   }
 
   get usage(): { readonly syscalls: number; readonly bytesRead: number; readonly bytesWritten: number } {
@@ -99,6 +104,8 @@ export class GuestKernel {
     const { usage, options } = this.#state;
     if (++usage.syscalls > options.limits.syscalls) return { kind: 'limit', limit: 'syscalls' };
     const row = this.surface.rows.get(call.name);
+    const fault = row === undefined ? null : formFault(call.name, call.args, row.arity);
+    if (fault !== null) return { kind: 'violation', why: fault };
     if (row === undefined || row.operation === null) {
       this.#countDenied(call.name);
       return { kind: 'error', errno: this.surface.unknown };
@@ -114,7 +121,7 @@ export class GuestKernel {
   }
 
   #countDenied(name: string): void {
-    const key = this.#denied.has(name) || this.#denied.size < MAX_DENIED_NAMES ? name : OTHERS;
+    const key = this.#denied.has(name) || this.#denied.size < MAX_DENIED_NAMES ? keptText(name) : OTHERS;
     this.#denied.set(key, (this.#denied.get(key) ?? 0) + 1);
   }
 }

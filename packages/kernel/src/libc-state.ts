@@ -1,5 +1,11 @@
-/** What the variables of a guest's environment may take together; bytes. */
+/** What the variables of a guest's environment may take together, each with its cost; bytes. */
 export const ENVIRONMENT_BYTES = 128 * 1024;
+
+/** What one takes beside its name and value: a thousand of one letter are no two thousand bytes. */
+const VARIABLE_COST = 64;
+
+export const bytesOfVariable = (name: string, value: string): number =>
+  VARIABLE_COST + name.length + value.length;
 
 /** What a C library keeps for its process; a translated guest has none, so it is kept here. */
 export class LibcState {
@@ -17,6 +23,6 @@ export class LibcState {
     const latin1 = (text: string) => Buffer.from(text).toString('latin1');
     this.environment = new Map(Object.entries(env).map(([name, value]) => [latin1(name), latin1(value)]));
     this.environmentBytes = 0;
-    for (const [name, value] of this.environment) this.environmentBytes += name.length + value.length;
+    for (const [name, value] of this.environment) this.environmentBytes += bytesOfVariable(name, value);
   }
 }

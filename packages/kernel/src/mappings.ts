@@ -1,5 +1,5 @@
 import { Errno, SyscallError } from '@sandpiper/abi';
-import { type FileInode, MemoryFile } from '@sandpiper/vfs';
+import { type FileInode, MemoryFile, type Work } from '@sandpiper/vfs';
 import type { GuestMemory } from './types.js';
 
 /** How many shared mappings a guest may have; the shim's table of them is as long (native/shim/shim.h). */
@@ -25,6 +25,8 @@ interface Mapping {
  */
 export class Mappings {
   #all: readonly Mapping[] = [];
+
+  constructor(private readonly work: Work) {}
 
   get count(): number {
     return this.#all.length;
@@ -60,6 +62,7 @@ export class Mappings {
       if (mapping.inode !== inode) continue;
       const from = Math.max(start, mapping.offset);
       const to = Math.min(start + length, mapping.offset + mapping.length, inode.size);
+      this.work.step(1 + Math.floor(Math.max(0, to - from) / PAGE));
       if (from < to) memory.write(mapping.address + from - mapping.offset, inode.read(from, to - from));
     }
   }
@@ -108,8 +111,10 @@ export class Mappings {
       if (mapping.address !== from) return mapping;
       const resized = { ...mapping, address: to, length };
       const { inode, offset } = mapping;
-      for (const [begin, end] of inode.parts(offset + mapping.length, length - mapping.length, CHUNK))
+      for (const [begin, end] of inode.parts(offset + mapping.length, length - mapping.length, CHUNK)) {
+        this.work.step(1 + Math.floor((end - begin) / PAGE));
         memory.write(to + begin - offset, inode.read(begin, end - begin));
+      }
       return resized;
     });
   }
@@ -120,6 +125,7 @@ export class Mappings {
     const length = Math.min(mapping.length, inode.size - offset);
     for (let at = 0; at < length; at += CHUNK) {
       const size = Math.min(CHUNK, length - at);
+      this.work.step(1 + Math.floor(size / PAGE));
       let now: Buffer;
       try {
         now = memory.read(mapping.address + at, size);

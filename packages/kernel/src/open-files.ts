@@ -1,12 +1,13 @@
 import { Errno, O, POLL, type StatFields, SyscallError } from '@sandpiper/abi';
 import {
   type DeviceInode,
-  type DirectoryEntry,
+  type DirectoryEntry as Entry,
   type DirectoryInode,
   type FileInode,
   type Inode,
   type Location,
   MemoryFile,
+  type Work,
 } from '@sandpiper/vfs';
 import { OpenFile } from './descriptors.js';
 
@@ -61,15 +62,17 @@ export class RegularFile extends OpenFile {
 }
 
 export class OpenDirectory extends OpenFile {
-  /** What comes after the entry that was come to last. No list of its own: a guest may have many folders open. */
-  #rest: Iterator<DirectoryEntry> | null = null;
-  #at = 0;
-  #entry: DirectoryEntry | null = null;
+  /** Where it stands, as a count of entries, and what is there; -1 before it has begun. */
+  #at = -1;
+  #entry: Entry | null = null;
+  /** Of the folder: what is made after it has begun is not shown. */
+  #last = 0;
 
   constructor(
     readonly inode: DirectoryInode,
     flags: number,
     readonly location: Location,
+    private readonly work: Work,
   ) {
     super(flags);
   }
@@ -87,33 +90,30 @@ export class OpenDirectory extends OpenFile {
   }
 
   /** The entry at `offset`, which counts entries; null at the end. */
-  entry(): DirectoryEntry | null {
-    if (this.#rest === null || this.offset < this.#at) this.#begin();
-    while (this.#at < this.offset && this.#entry !== null) this.#advance();
+  entry(): Entry | null {
+    if (this.#at < 0 || this.offset < this.#at) {
+      this.#last = this.inode.lastNumber;
+      this.#at = 0;
+      this.#entry = { name: '.', inode: this.inode, number: 0 };
+    }
+    while (this.#at < this.offset && this.#entry !== null) {
+      this.work.step();
+      this.#at++;
+      this.#entry = this.#next(this.#entry);
+    }
     return this.#at === this.offset ? this.#entry : null;
   }
 
   rewind(): void {
     this.offset = 0;
-    this.#rest = null;
-  }
-
-  #begin(): void {
-    this.#rest = this.#all();
     this.#at = -1;
-    this.#advance();
   }
 
-  #advance(): void {
-    const next = this.#rest?.next();
-    this.#entry = next === undefined || next.done === true ? null : next.value;
-    this.#at++;
-  }
-
-  *#all(): Generator<DirectoryEntry> {
-    yield { name: '.', inode: this.inode };
-    yield { name: '..', inode: this.location.parents.at(-1) ?? this.inode };
-    yield* this.inode.entries();
+  #next({ name, number }: Entry): Entry | null {
+    if (number === 0 && name === '.')
+      return { name: '..', inode: this.location.parents.at(-1) ?? this.inode, number: 0 };
+    const entry = this.inode.entryAfter(number);
+    return entry === null || entry.number > this.#last ? null : entry;
   }
 }
 

@@ -1,5 +1,12 @@
 import { S_IF } from '@sandpiper/abi';
-import { type DirectoryEntry, DirectoryInode, GUEST_UID, type Inode, MagicLink } from '@sandpiper/vfs';
+import {
+  type DirectoryEntry,
+  DirectoryInode,
+  GUEST_UID,
+  type Inode,
+  MagicLink,
+  type Work,
+} from '@sandpiper/vfs';
 import type { FdTable } from './descriptors.js';
 import { GUEST_PID, type KernelState } from './state.js';
 
@@ -10,6 +17,7 @@ class DescriptorFolder extends DirectoryInode {
   constructor(
     ino: number,
     private readonly fds: FdTable,
+    private readonly work: Work,
     private readonly now: () => bigint,
   ) {
     super(ino, S_IF.DIR | 0o500, now(), false);
@@ -26,11 +34,19 @@ class DescriptorFolder extends DirectoryInode {
     return this.fds.numbers().map(String);
   }
 
-  *entries(): IterableIterator<DirectoryEntry> {
-    for (let fd = 0; fd < this.fds.capacity; fd++) {
+  /** Descriptor N has number N + 1. */
+  entryAfter(number: number): DirectoryEntry | null {
+    for (let fd = number; fd < this.fds.capacity; fd++) {
+      this.work.step();
+      if (!this.fds.has(fd)) continue;
       const inode = this.lookup(String(fd));
-      if (inode !== null) yield { name: String(fd), inode };
+      if (inode !== null) return { name: String(fd), inode, number: fd + 1 };
     }
+    return null;
+  }
+
+  get lastNumber(): number {
+    return this.fds.capacity;
   }
 }
 
@@ -59,7 +75,7 @@ export function placeProc(state: KernelState): void {
   );
   space.placeLink(`${own}/exe`, Buffer.from(options.executable).toString('latin1'));
   space.placeLink(`${own}/cwd`, Buffer.from(options.cwd).toString('latin1'));
-  space.place(`${own}/fd`, new DescriptorFolder(space.newIno(), state.fds, () => state.now()));
+  space.place(`${own}/fd`, new DescriptorFolder(space.newIno(), state.fds, state.work, () => state.now()));
   space.placeLink('/proc/self', String(GUEST_PID));
   for (const [name, target] of Object.entries({ fd: '', stdin: '/0', stdout: '/1', stderr: '/2' })) {
     space.placeLink(`/dev/${name}`, `/proc/self/fd${target}`);

@@ -1,12 +1,17 @@
 import { GUEST_UID, type Location, NameSpace } from '@sandpiper/vfs';
 import { FdTable } from './descriptors.js';
-import { InputFile, OutputFile } from './streams.js';
+import { WatchBudget } from './epoll.js';
+import { InputFile, OutputFile, PipeBudget } from './streams.js';
 import { LibcState } from './libc-state.js';
 import { Mappings } from './mappings.js';
 import { type KernelOptions, RunEnds } from './types.js';
+import { CountedWork } from './work.js';
 
 /** The guest is this process, in a pid name space of its own. */
 export const GUEST_PID = 2;
+
+/** Descriptors that sets of a guest may watch together, for each that it may have open. */
+const WATCHES_A_DESCRIPTOR = 4;
 
 /** Everything that the virtual kernel knows of its guest; handlers work on it. */
 export class KernelState {
@@ -19,7 +24,10 @@ export class KernelState {
   /** Handlers that the guest installed: signal number to the 32 bytes of its struct sigaction. */
   readonly sigactions = new Map<number, Buffer>();
   alternateStack: Buffer = Buffer.alloc(24);
-  readonly mappings = new Mappings();
+  readonly work: CountedWork;
+  readonly mappings: Mappings;
+  readonly watches: WatchBudget;
+  readonly pipes = new PipeBudget();
   /** nice(2) */
   niceness = 0;
   /** The timer that ends in SIGALRM, on the monotonic clock. */
@@ -36,9 +44,12 @@ export class KernelState {
       this.alternateStack = inheritance.alternateStack;
       this.umask = inheritance.umask;
     }
+    this.work = new CountedWork(() => options.look?.());
+    this.mappings = new Mappings(this.work);
     this.libc = new LibcState(options.env);
     this.fds = new FdTable(options.limits.openFiles);
-    this.space = new NameSpace(() => this.now(), options.limits);
+    this.watches = new WatchBudget(WATCHES_A_DESCRIPTOR * options.limits.openFiles);
+    this.space = new NameSpace(() => this.now(), options.limits, this.work);
     this.#outputLeft = options.limits.outputBytes;
     this.cwd = this.#layOut();
     this.fds.add(new InputFile(options.stdin), false);

@@ -82,43 +82,83 @@ export class OutputFile extends Stream {
 const PIPE_BYTES = 65536;
 
 const NOTHING = Buffer.alloc(0);
+/** What a pipe holds when all pipes of the guest together hold too much: a write of PIPE_BUF still goes whole or not at all. */
+const LEAST_PIPE_BYTES = 4096;
+
+/** As many as descriptors by default; bytes. */
+const MAX_PIPES_BYTES = 256 * PIPE_BYTES;
+
+/** What all pipes of a guest may take beyond the least that each has: as pipe-user-pages-soft of pipe(7). Bytes. */
+export class PipeBudget {
+  #left = MAX_PIPES_BYTES;
+
+  has(bytes: number): boolean {
+    return bytes <= this.#left;
+  }
+
+  /** Less than nothing gives back. */
+  take(bytes: number): void {
+    this.#left -= bytes;
+  }
+
+  /** What is taken. */
+  get used(): number {
+    return MAX_PIPES_BYTES - this.#left;
+  }
+}
 
 /** Bytes on their way within the guest. */
 export class Pipe {
-  constructor(readonly ino: number) {}
+  constructor(
+    readonly ino: number,
+    private readonly budget: PipeBudget,
+  ) {}
 
-  /** What is on its way lies from start to end. At most twice as long as what a pipe holds: then it rarely has to be moved. */
+  /** A ring: what is on its way begins at #start and may go on at the front. A power of two bytes, no more than is needed. */
   #buffer: Buffer = NOTHING;
   #start = 0;
-  #end = 0;
+  #length = 0;
   readers = 0;
   writers = 0;
 
-  get #length(): number {
-    return this.#end - this.#start;
+  /** What it has taken of the budget. */
+  get charged(): number {
+    return costOf(this.#buffer.length);
   }
 
   /** Throws EAGAIN where a reader would wait. */
   take(length: number): Buffer {
     const data = this.peek(length);
-    this.#start += data.length;
-    if (this.#length === 0) this.#clear();
+    this.#start = (this.#start + data.length) % Math.max(1, this.#buffer.length);
+    this.#length -= data.length;
+    if (this.#length === 0 && this.#buffer.length > LEAST_PIPE_BYTES) this.#resize(0);
     return data;
   }
 
   peek(length: number): Buffer {
     if (this.#length === 0 && this.writers > 0) throw new SyscallError(Errno.EAGAIN);
-    return Buffer.from(this.#buffer.subarray(this.#start, Math.min(this.#end, this.#start + length)));
+    const data = Buffer.allocUnsafe(Math.min(length, this.#length));
+    const first = this.#buffer.copy(
+      data,
+      0,
+      this.#start,
+      Math.min(this.#start + data.length, this.#buffer.length),
+    );
+    this.#buffer.copy(data, first, 0, data.length - first);
+    return data;
   }
 
   /** Throws EAGAIN where a writer would wait. */
   put(data: Buffer): number {
     if (this.readers === 0) throw new SyscallError(Errno.EPIPE);
-    const taken = Math.min(data.length, PIPE_BYTES - this.#length);
-    if (taken === 0 && data.length > 0) throw new SyscallError(Errno.EAGAIN);
-    this.#makeRoom(taken);
-    data.copy(this.#buffer, this.#end, 0, taken);
-    this.#end += taken;
+    const room = this.#holds(this.#length + data.length) - this.#length;
+    if (room <= 0 && data.length > 0) throw new SyscallError(Errno.EAGAIN);
+    const taken = Math.min(data.length, room);
+    if (this.#length + taken > this.#buffer.length) this.#resize(this.#length + taken);
+    const at = (this.#start + this.#length) % Math.max(1, this.#buffer.length);
+    const first = data.copy(this.#buffer, at, 0, Math.min(taken, this.#buffer.length - at));
+    data.copy(this.#buffer, 0, first, taken);
+    this.#length += taken;
     return taken;
   }
 
@@ -126,7 +166,9 @@ export class Pipe {
   leave(end: 'reader' | 'writer'): void {
     if (end === 'reader') this.readers--;
     else this.writers--;
-    if (this.readers === 0 && this.writers === 0) this.#clear();
+    if (this.readers > 0 || this.writers > 0) return;
+    this.#length = 0;
+    this.#resize(0);
   }
 
   pollReader(): number {
@@ -134,25 +176,31 @@ export class Pipe {
   }
 
   pollWriter(): number {
-    return this.readers === 0 ? POLL.ERR : this.#length < PIPE_BYTES ? POLL.OUT : 0;
+    return this.readers === 0 ? POLL.ERR : this.#holds(this.#length + 1) > this.#length ? POLL.OUT : 0;
   }
 
-  #makeRoom(size: number): void {
-    if (this.#end + size <= this.#buffer.length) return;
-    const needed = this.#length + size;
-    const next =
-      needed * 2 > this.#buffer.length ? Buffer.allocUnsafeSlow(Math.max(512, needed * 2)) : this.#buffer;
-    this.#buffer.copy(next, 0, this.#start, this.#end);
-    this.#end -= this.#start;
+  /** How much of so many bytes there is room for. */
+  #holds(bytes: number): number {
+    const wanted = Math.min(bytes, PIPE_BYTES);
+    if (wanted <= this.#buffer.length) return wanted;
+    const more = costOf(sizeFor(wanted)) - costOf(this.#buffer.length);
+    return this.budget.has(more) ? wanted : Math.min(wanted, Math.max(this.#buffer.length, LEAST_PIPE_BYTES));
+  }
+
+  #resize(bytes: number): void {
+    const data = this.#length === 0 ? NOTHING : this.peek(this.#length);
+    const size = sizeFor(bytes);
+    this.budget.take(costOf(size) - costOf(this.#buffer.length));
+    this.#buffer = size === 0 ? NOTHING : Buffer.allocUnsafeSlow(size);
+    data.copy(this.#buffer);
     this.#start = 0;
-    this.#buffer = next;
-  }
-
-  #clear(): void {
-    this.#start = this.#end = 0;
-    if (this.#buffer.length > 4096) this.#buffer = NOTHING;
   }
 }
+
+/** The next power of two, at least 512. */
+const sizeFor = (bytes: number): number => (bytes === 0 ? 0 : 2 ** Math.max(9, Math.ceil(Math.log2(bytes))));
+
+const costOf = (size: number): number => (size > LEAST_PIPE_BYTES ? size : 0);
 
 export class PipeEnd extends Stream {
   constructor(
@@ -192,9 +240,9 @@ export class PipeEnd extends Stream {
 export class FifoInode extends Inode {
   readonly pipe: Pipe;
 
-  constructor(ino: number, permissions: number, nowNs: bigint) {
+  constructor(ino: number, permissions: number, nowNs: bigint, budget: PipeBudget) {
     super(ino, S_IF.IFO | permissions, nowNs, true);
-    this.pipe = new Pipe(ino);
+    this.pipe = new Pipe(ino, budget);
   }
 
   get size(): number {

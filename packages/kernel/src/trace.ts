@@ -29,6 +29,8 @@ function resultOf(outcome: Outcome): string {
       return `? (killed by signal ${outcome.signal})`;
     case 'limit':
       return `? (limit reached: ${outcome.limit})`;
+    case 'violation':
+      return '? (not a call of that name)';
   }
 }
 

@@ -32,7 +32,9 @@ export type Outcome =
   | { readonly kind: 'error'; readonly errno: Errno }
   | { readonly kind: 'exit'; readonly code: number }
   | { readonly kind: 'signal'; readonly signal: number }
-  | { readonly kind: 'limit'; readonly limit: LimitName };
+  | { readonly kind: 'limit'; readonly limit: LimitName }
+  /** No guest that speaks as the engine does makes such a call. */
+  | { readonly kind: 'violation'; readonly why: string };
 
 export interface InputStream {
   /** At most `max` bytes; empty at the end. May wait; null when a signal for the guest came first. */
@@ -90,6 +92,8 @@ export interface KernelOptions {
   readonly setAlarm?: (firstNs: bigint, intervalNs: bigint) => void;
   /** Asked while a call waits; true ends the wait. */
   readonly shouldStop?: () => boolean;
+  /** Called every so often in the middle of a long call; what it throws ends the call and leaves {@link GuestKernel.call}. */
+  readonly look?: () => void;
   /** Of the parent, where the guest is forked. */
   readonly inheritance?: Inheritance;
   /** One line per call, as strace would show it. */

@@ -87,7 +87,11 @@ export class FakeGuest {
   stderr = '';
   readonly trace: string[] = [];
 
-  constructor(options: Partial<KernelOptions> = {}, stdin = '', surface: Surface = linuxSurface) {
+  constructor(
+    options: Partial<KernelOptions> = {},
+    stdin = '',
+    private readonly surface: Surface = linuxSurface,
+  ) {
     let input = Buffer.from(stdin);
     this.kernel = new GuestKernel(surface, {
       limits,
@@ -121,7 +125,10 @@ export class FakeGuest {
   /** The outcome of a call; each string argument is put into memory with a NUL. */
   outcome(name: string, ...args: (number | string | Uint8Array)[]): Outcome {
     const placed = args.map((arg) => (typeof arg === 'number' ? arg : this.#place(arg)));
-    return this.kernel.call(name, placed, this.memory);
+    // As the shim does it: so many registers, whatever they hold.
+    const arity = this.surface.rows.get(name)?.arity ?? placed.length;
+    const sent = Array.from({ length: arity }, (_, i) => placed[i] ?? 0);
+    return this.kernel.call(name, sent, this.memory);
   }
 
   /** The number that a call returned; of a failure the negative errno. */

@@ -152,7 +152,7 @@ describe.each([
   { name: 'linux', surface: linuxSurface },
   { name: 'libc', surface: libcSurface },
 ])('any call of the surface $name with any arguments', ({ surface }) => {
-  const names = [...surface.rows.keys()];
+  const names = [...surface.rows].filter(([, { arity }]) => arity <= 6).map(([name]) => name);
   const number = fc.oneof(
     fc.integer({ min: -3, max: 20 }),
     fc.integer({ min: 0x10000, max: 0x10400 }),
@@ -170,7 +170,8 @@ describe.each([
           guest.memory.write(0x10000, seed);
           guest.memory.write(0x10100, Buffer.from('/box/a\0a\0..\0/tmp/b\0'));
           for (const [name, args] of steps) {
-            const { kind } = guest.kernel.call(name, args, guest.memory);
+            const arity = surface.rows.get(name)?.arity ?? 0;
+            const { kind } = guest.kernel.call(name, args.slice(0, arity), guest.memory);
             expect(['return', 'error', 'exit', 'signal', 'limit']).toContain(kind);
           }
         },

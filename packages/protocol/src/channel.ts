@@ -1,6 +1,13 @@
 import { Errno, SyscallError } from '@sandpiper/abi';
 import { GuestGoneError, GuestProtocolError } from './errors.js';
-import { MAX_ARGUMENTS, MAX_SIGNATURE_BYTES, type Signature, SignatureCache } from './signature.js';
+import {
+  MAX_ARGUMENTS,
+  MAX_SIGNATURE_BYTES,
+  parseRegisterSignature,
+  parseSignature,
+  type Signature,
+  SignatureCache,
+} from './signature.js';
 import type { Transport } from './transport.js';
 
 /**
@@ -12,8 +19,8 @@ export type Dialect = 'libc' | 'linux';
 export interface Request {
   readonly signature: Signature;
   /**
-   * In the signature's order. Integers and pointers beyond 2^53 are rounded: no handler accepts such a value, so the
-   * lost bits decide nothing.
+   * In the signature's order. Integers and pointers beyond 2^53 are rounded, and are integers still: no handler accepts
+   * such a value, so the lost bits decide nothing. Doubles (`f`) may be anything, and come in the `libc` dialect only.
    */
   readonly args: readonly number[];
 }
@@ -25,6 +32,8 @@ const FIRST_ADDRESS = 4096;
 /** One native transfer; longer ones are cut by whoever asks. Bounds what a guest can make us hold at once. */
 export const MAX_TRANSFER_BYTES = 64 * 1024 * 1024;
 const BUFFER_BYTES = 64 * 1024;
+/** More than an interpreter makes calls of. */
+const MAX_SIGNATURES = 512;
 
 const OP = {
   read: 0x52,
@@ -47,7 +56,7 @@ const OP = {
  * anything is read; bytes that nobody asked for are a {@link GuestProtocolError}.
  */
 export class Channel {
-  readonly #signatures = new SignatureCache();
+  readonly #signatures: SignatureCache;
   readonly #incoming = Buffer.allocUnsafe(BUFFER_BYTES);
   #start = 0;
   #end = 0;
@@ -63,7 +72,10 @@ export class Channel {
   constructor(
     private readonly transport: Transport,
     readonly dialect: Dialect,
-  ) {}
+  ) {
+    const parse = dialect === 'linux' ? parseRegisterSignature : parseSignature;
+    this.#signatures = new SignatureCache(MAX_SIGNATURES, parse);
+  }
 
   /** The next request, or null when the guest has ended between two requests. */
   nextRequest(): Request | null {

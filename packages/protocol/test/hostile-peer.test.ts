@@ -42,6 +42,31 @@ describe('a guest that breaks the protocol', () => {
     expect(() => channelAfter('linux', request(name)).nextRequest()).toThrow(GuestProtocolError);
   });
 
+  it.each([
+    'lseek(ifi)i',
+    'poll(pff)i',
+    'a(f)i',
+    'lseek(iii)f',
+    'lseek(iii)p',
+    'lseek(iii)v',
+    'a(iiiiiiii)i',
+  ])('is refused %j under the shim, where a register holds integers and pointers', (name) => {
+    const asked = request(name, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n);
+    expect(() => channelAfter('linux', asked).nextRequest()).toThrow(/not a system call's signature/);
+  });
+
+  it.each([-(2n ** 63n), 2n ** 63n - 1n, 2n ** 53n + 1n, -1n])(
+    'is asked integers only, such as %d',
+    (value) => {
+      for (const kind of ['i', 'p']) {
+        const asked = channelAfter('linux', request(`a(${kind})i`, value)).nextRequest();
+        const read = asked?.args[0] ?? Number.NaN;
+        expect(Number.isInteger(read)).toBe(true);
+        expect(read).toBe(Number(kind === 'i' ? value : BigInt.asUintN(64, value)));
+      }
+    },
+  );
+
   it('is refused more than 32 arguments', () => {
     const name = `f(${'i'.repeat(33)})i`;
     expect(() => channelAfter('linux', request(name)).nextRequest()).toThrow(/33 arguments/);

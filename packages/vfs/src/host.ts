@@ -106,11 +106,18 @@ export class HostDirectory extends DirectoryInode {
     return child;
   }
 
-  *entries(): IterableIterator<DirectoryEntry> {
-    for (const name of this.names()) {
+  entryAfter(number: number): DirectoryEntry | null {
+    const names = this.names();
+    for (let next = number + 1; next <= names.length; next++) {
+      const name = names[next - 1] as string;
       const inode = this.lookup(name);
-      if (inode !== null) yield { name, inode };
+      if (inode !== null) return { name, inode, number: next };
     }
+    return null;
+  }
+
+  get lastNumber(): number {
+    return this.names().length;
   }
 
   names(): readonly string[] {

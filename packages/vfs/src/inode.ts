@@ -6,13 +6,15 @@ export type Clock = () => bigint;
 /** User and group of the guest. */
 export const GUEST_UID = 1000;
 
+const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
+
 /** What every file of a guest has. Names and link targets are bytes, held as latin1 strings: nothing is lost. */
 export abstract class Inode {
   uid = GUEST_UID;
   gid = GUEST_UID;
   nlink = 1;
-  /** Extended attributes by name (xattr(7)), held as those of all inodes are: bounded by whoever sets them. */
-  readonly attributes = new Map<string, Buffer>();
+  /** Extended attributes by name (xattr(7)), both latin1. Few inodes have any, so the others have no table. */
+  #attributes: Map<string, string> | null = null;
   atimeNs: bigint;
   mtimeNs: bigint;
   ctimeNs: bigint;
@@ -28,6 +30,16 @@ export abstract class Inode {
   }
 
   abstract get size(): number;
+
+  /** Changed by {@link Quota.setAttribute} alone, which bounds them. */
+  get attributes(): ReadonlyMap<string, string> {
+    return this.#attributes ?? NO_ATTRIBUTES;
+  }
+
+  changeAttribute(name: string, value: string | null): void {
+    if (value !== null) (this.#attributes ??= new Map()).set(name, value);
+    else if (this.#attributes?.delete(name) === true && this.#attributes.size === 0) this.#attributes = null;
+  }
 
   get type(): number {
     return this.mode & S_IF.MT;
@@ -80,15 +92,20 @@ export abstract class DirectoryInode extends Inode {
   abstract names(): readonly string[];
 
   /**
-   * What is in it, one by one, without a list for whoever reads: of the entries that there are when this begins, each that
-   * stays comes once, and none that is new.
+   * The first entry whose number is above this one; null behind the last. So a folder is read without a list for each reader,
+   * and without an iterator, which would hold what was in the folder when it was made.
    */
-  abstract entries(): IterableIterator<DirectoryEntry>;
+  abstract entryAfter(number: number): DirectoryEntry | null;
+
+  /** An entry that is made later has a number above this one. */
+  abstract get lastNumber(): number;
 }
 
 export interface DirectoryEntry {
   readonly name: string;
   readonly inode: Inode;
+  /** At least 1; grows from each to the next. */
+  readonly number: number;
 }
 
 /** As on a disk: a target that does not fit into the inode has a block of its own, bytes. */

@@ -1,16 +1,26 @@
 import { Errno, S_IF, SyscallError } from '@sandpiper/abi';
 import { type DirectoryEntry, DirectoryInode, FileInode, type Inode } from './inode.js';
+import { keptText } from './kept.js';
+import { UNCOUNTED, type Work } from './work.js';
 
 /** Storage is counted in these, as a disk's blocks are; bytes. */
 const BLOCK = 4096;
 /** No file reaches further, whatever its holes: as ext4's limit for this block size. Bytes. */
 export const MAX_FILE_BYTES = 2 ** 44 - BLOCK;
 
+/** What the attributes of all files of a guest may take together; bytes. */
+const MAX_ATTRIBUTES_BYTES = 1024 * 1024;
+/** What one takes beside its name and value, bytes: a million attributes of a byte are no megabyte. */
+const ATTRIBUTE_COST = 64;
+
+export const bytesOfAttribute = (name: string, value: string): number =>
+  ATTRIBUTE_COST + name.length + value.length;
+
 /** What all writable files of a guest may take together. */
 export class Quota {
   usedBytes = 0;
   usedFiles = 0;
-  /** What the extended attributes of all inodes take; bounded by whoever sets them. */
+  /** What the extended attributes of all inodes take. */
   attributeBytes = 0;
   /** A write or a new file was refused. */
   exceeded = false;
@@ -18,6 +28,7 @@ export class Quota {
   constructor(
     readonly bytes: number,
     readonly files: number,
+    readonly work: Work = UNCOUNTED,
   ) {}
 
   takeBytes(count: number): void {
@@ -30,10 +41,30 @@ export class Quota {
     this.usedFiles++;
   }
 
+  /**
+   * Sets an extended attribute, or with null removes it; name and value latin1.
+   * @throws ENOSPC when all attributes of the guest would take more than {@link MAX_ATTRIBUTES_BYTES}
+   */
+  setAttribute(inode: Inode, name: string, value: string | null): void {
+    const before = inode.attributes.get(name);
+    const more =
+      (value === null ? 0 : bytesOfAttribute(name, value)) -
+      (before === undefined ? 0 : bytesOfAttribute(name, before));
+    if (more > 0 && this.attributeBytes + more > MAX_ATTRIBUTES_BYTES) throw new SyscallError(Errno.ENOSPC);
+    this.attributeBytes += more;
+    // The table keeps the name that it had first.
+    inode.changeAttribute(
+      before === undefined ? keptText(name) : name,
+      value === null ? null : keptText(value),
+    );
+  }
+
   /** Those of an inode that is gone. */
   giveAttributes(inode: Inode): void {
-    for (const [name, value] of inode.attributes) this.attributeBytes -= name.length + value.length;
-    inode.attributes.clear();
+    for (const name of inode.attributes.keys()) {
+      this.work.step();
+      this.setAttribute(inode, name, null);
+    }
   }
 
   giveBytes(count: number): void {
@@ -88,6 +119,7 @@ export class MemoryFile extends FileInode {
     if (offset >= end) return Buffer.alloc(0);
     const data = Buffer.alloc(end - offset);
     for (let at = offset; at < end; ) {
+      this.quota?.work.step();
       const within = at % BLOCK;
       const n = Math.min(BLOCK - within, end - at);
       this.#blocks.get(Math.floor(at / BLOCK))?.copy(data, at - offset, within, within + n);
@@ -115,10 +147,18 @@ export class MemoryFile extends FileInode {
   /** Of the blocks that there are, in order; looked for in whichever is shorter, the range or the file. */
   #indices(begin: number, end: number): number[] {
     const [first, last] = [Math.floor(begin / BLOCK), Math.ceil(end / BLOCK)];
-    if (last - first > this.#blocks.size)
-      return [...this.#blocks.keys()].filter((i) => i >= first && i < last).sort((a, b) => a - b);
     const found: number[] = [];
-    for (let i = first; i < last; i++) if (this.#blocks.has(i)) found.push(i);
+    if (last - first > this.#blocks.size) {
+      for (const i of this.#blocks.keys()) {
+        this.quota?.work.step();
+        if (i >= first && i < last) found.push(i);
+      }
+      return found.sort((a, b) => a - b);
+    }
+    for (let i = first; i < last; i++) {
+      this.quota?.work.step();
+      if (this.#blocks.has(i)) found.push(i);
+    }
     return found;
   }
 
@@ -127,6 +167,7 @@ export class MemoryFile extends FileInode {
     if (offset + data.length > MAX_FILE_BYTES) throw new SyscallError(Errno.EFBIG);
     let done = 0;
     while (done < data.length) {
+      this.quota?.work.step();
       const at = offset + done;
       const within = at % BLOCK;
       const n = Math.min(BLOCK - within, data.length - done);
@@ -146,9 +187,7 @@ export class MemoryFile extends FileInode {
     if (size > MAX_FILE_BYTES) throw new SyscallError(Errno.EFBIG);
     const keep = Math.ceil(size / BLOCK);
     if (size < this.#size) {
-      for (const index of [...this.#blocks.keys()]) {
-        if (index >= keep) this.#drop(index);
-      }
+      for (const index of this.#indices(keep * BLOCK, this.#size)) this.#drop(index);
       // What lay behind the new end must read as zeroes when the file grows again.
       if (size % BLOCK !== 0) this.#blocks.get(keep - 1)?.fill(0, size % BLOCK);
     }
@@ -207,8 +246,13 @@ export class MemoryFile extends FileInode {
 }
 
 export class MemoryDirectory extends DirectoryInode {
-  /** In the order in which they were made, and so with growing numbers. */
-  readonly #entries = new Map<string, { readonly inode: Inode; readonly number: number }>();
+  readonly #entries = new Map<string, DirectoryEntry>();
+  /**
+   * The same in the order in which they were made, and so with growing numbers; null where one was deleted. The numbers are
+   * kept beside them, so that a place between two is found, whether what was there is there still or not.
+   */
+  #order: (DirectoryEntry | null)[] = [];
+  #numbers: number[] = [];
   #lastNumber = 0;
   /** Whether it counts as one of the guest's files; what was laid out before the run does not. */
   counted = false;
@@ -225,13 +269,16 @@ export class MemoryDirectory extends DirectoryInode {
     return this.#entries.get(name)?.inode ?? null;
   }
 
-  /** A map is walked in order, whatever is added and deleted meanwhile. */
-  *entries(): IterableIterator<DirectoryEntry> {
-    const last = this.#lastNumber;
-    for (const [name, { inode, number }] of this.#entries) {
-      if (number > last) return;
-      yield { name, inode };
+  entryAfter(number: number): DirectoryEntry | null {
+    for (let i = this.#indexAfter(number); i < this.#order.length; i++) {
+      const entry = this.#order[i] ?? null;
+      if (entry !== null) return entry;
     }
+    return null;
+  }
+
+  get lastNumber(): number {
+    return this.#lastNumber;
   }
 
   names(): readonly string[] {
@@ -244,12 +291,34 @@ export class MemoryDirectory extends DirectoryInode {
 
   set(name: string, inode: Inode): void {
     // At the end, also where the name was there before.
-    this.#entries.delete(name);
-    this.#entries.set(name, { inode, number: ++this.#lastNumber });
+    this.delete(name);
+    const entry = { name: keptText(name), inode, number: ++this.#lastNumber };
+    this.#entries.set(entry.name, entry);
+    this.#order.push(entry);
+    this.#numbers.push(entry.number);
     if (inode instanceof MemoryDirectory) inode.parent = this;
   }
 
   delete(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
     this.#entries.delete(name);
+    this.#order[this.#indexAfter(entry.number) - 1] = null;
+    // So the gaps are never more than the entries, and each is walked over a bounded number of times.
+    if (this.#order.length > 2 * this.#entries.size) {
+      this.#order = this.#order.filter((kept) => kept !== null);
+      this.#numbers = this.#order.map((kept) => (kept as DirectoryEntry).number);
+    }
+  }
+
+  /** Where the first number above this one stands. */
+  #indexAfter(number: number): number {
+    let [from, to] = [0, this.#numbers.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((this.#numbers[middle] as number) <= number) from = middle + 1;
+      else to = middle;
+    }
+    return from;
   }
 }

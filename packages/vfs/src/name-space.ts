@@ -1,7 +1,9 @@
 import { Errno, NAME_MAX, PATH_MAX, S_IF, SyscallError } from '@sandpiper/abi';
 import { type Clock, DeviceInode, DirectoryInode, type Inode, MagicLink, SymlinkInode } from './inode.js';
 import { hostMount } from './host.js';
+import { keptText } from './kept.js';
 import { MemoryDirectory, MemoryFile, Quota } from './memory.js';
+import { UNCOUNTED, type Work } from './work.js';
 
 /** As Linux: path_resolution(7). */
 const MAX_LINKS = 40;
@@ -13,7 +15,7 @@ export interface Place {
   readonly inode: Inode | null;
   /** The path ended with a slash, so only a folder will do. */
   readonly mustBeDirectory: boolean;
-  /** Absolute and without links, latin1. */
+  /** Absolute and without links, latin1. Put together when it is asked for. */
   readonly path: string;
 }
 
@@ -33,8 +35,9 @@ export class NameSpace {
   constructor(
     readonly clock: Clock,
     limits: { diskBytes: number; files: number },
+    readonly work: Work = UNCOUNTED,
   ) {
-    this.quota = new Quota(limits.diskBytes, limits.files);
+    this.quota = new Quota(limits.diskBytes, limits.files, work);
     this.root = new MemoryDirectory(this.newIno(), 0o755, clock(), false);
     this.root.uid = this.root.gid = 0;
   }
@@ -139,7 +142,13 @@ class Walk {
   #links = 0;
   /** The folders from the root to where the walk stands, and the path of that; empty for the root. */
   readonly #trail: DirectoryInode[];
-  #path: string;
+  /**
+   * The path of that in two parts, and how long it is: where the walk began, and the names from there on. Put together at
+   * the end only, as each step would else cost as much as the path is long.
+   */
+  #base: string;
+  #names: string[] = [];
+  #length: number;
   /** The parts that are still to be gone, the next one last. */
   readonly #parts: string[] = [];
 
@@ -148,13 +157,15 @@ class Walk {
     from: Location,
   ) {
     this.#trail = [...from.parents, from.directory];
-    this.#path = from.path === '/' ? '' : from.path;
+    this.#base = from.path === '/' ? '' : from.path;
+    this.#length = this.#base.length;
   }
 
   run(path: string, follow: boolean): Place & { parents: readonly DirectoryInode[] } {
     let mustBeDirectory = endsAsDirectory(path);
     this.#putBefore(path);
     for (;;) {
+      this.space.work.step();
       const part = this.#parts.pop();
       if (part === undefined) return this.#here();
       if (part === '..') {
@@ -192,43 +203,62 @@ class Walk {
   #into(name: string, directory: DirectoryInode): void {
     this.#demandDepth(name);
     this.#trail.push(directory);
-    this.#path += `/${name}`;
+    this.#names.push(name);
+    this.#length += name.length + 1;
+  }
+
+  /** With nothing of what it was put together from. */
+  #pathOf(last: string | null): string {
+    const names = last === null ? this.#names : [...this.#names, last];
+    return keptText(names.length === 0 ? this.#base : `${this.#base}/${names.join('/')}`);
   }
 
   #putBefore(path: string): void {
     const parts = path.split('/');
     for (let i = parts.length - 1; i >= 0; i--) {
+      this.space.work.step();
       const part = parts[i] as string;
       if (part !== '' && part !== '.') this.#parts.push(part);
     }
   }
 
   #demandDepth(name: string): void {
-    if (this.#path.length + name.length + 1 > MAX_DEPTH_BYTES) throw new SyscallError(Errno.ENAMETOOLONG);
+    if (this.#length + name.length + 1 > MAX_DEPTH_BYTES) throw new SyscallError(Errno.ENAMETOOLONG);
   }
 
   #up(): void {
     if (this.#trail.length > 1) {
       this.#trail.pop();
-      this.#path = this.#path.slice(0, this.#path.lastIndexOf('/'));
+      const name = this.#names.pop();
+      if (name === undefined) this.#base = this.#base.slice(0, this.#base.lastIndexOf('/'));
+      this.#length = name === undefined ? this.#base.length : this.#length - name.length - 1;
     }
   }
 
   #toRoot(): void {
     this.#trail.splice(1);
-    this.#path = '';
+    this.#standAt('');
+  }
+
+  #standAt(path: string): void {
+    this.#base = path;
+    this.#names = [];
+    this.#length = path.length;
   }
 
   /** The path ended in `.`, `..` or `/`: it is the folder where the walk stands. */
   #here(): Place & { parents: readonly DirectoryInode[] } {
     const directory = this.#directory;
     const parents = this.#trail.slice(0, -1);
+    const path = once(() => (this.#length === 0 ? '/' : this.#pathOf(null)));
     return {
       directory: parents.at(-1) ?? this.space.root,
       name: '.',
       inode: directory,
       mustBeDirectory: true,
-      path: this.#path === '' ? '/' : this.#path,
+      get path() {
+        return path();
+      },
       parents,
     };
   }
@@ -251,7 +281,7 @@ class Walk {
     const { leadsTo } = link;
     if (!(leadsTo instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
     this.#trail.splice(0, this.#trail.length, ...link.parents, leadsTo);
-    this.#path = link.target === '/' ? '' : link.target;
+    this.#standAt(link.target === '/' ? '' : link.target);
   }
 
   #there(
@@ -263,9 +293,24 @@ class Walk {
       throw new SyscallError(Errno.ENOTDIR);
     }
     this.#demandDepth(name);
-    const path = `${this.#path}/${name}`;
-    return { directory: this.#directory, name, inode, mustBeDirectory, path, parents: [...this.#trail] };
+    const path = once(() => this.#pathOf(name));
+    return {
+      directory: this.#directory,
+      name,
+      inode,
+      mustBeDirectory,
+      get path() {
+        return path();
+      },
+      // The walk is over: nobody changes it any more.
+      parents: this.#trail,
+    };
   }
+}
+
+function once(make: () => string): () => string {
+  let made: string | null = null;
+  return () => (made ??= make());
 }
 
 function endsAsDirectory(path: string): boolean {

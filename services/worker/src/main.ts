@@ -76,6 +76,8 @@ async function main(): Promise<void> {
             unprepared.set(place.id, `profile of the fork server: ${why}`);
             log.warn({ cell: place.id, why }, 'the profile of the fork server cannot be had as it is');
           },
+          onFault: (runId, report) =>
+            log.error({ cell: place.id, runId, report }, 'the sandbox failed in a run'),
         });
       },
       proven: proof.passed,

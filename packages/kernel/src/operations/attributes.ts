@@ -7,8 +7,6 @@ import { existing, lookUp } from './paths.js';
 /** xattr(7): longest name with its NUL, longest value; bytes. */
 const MAX_NAME = 256;
 const MAX_VALUE = 65536;
-/** What the attributes of all files of a guest may take together; bytes. */
-const MAX_ALL = 1024 * 1024;
 const CREATE = 1;
 const REPLACE = 2;
 
@@ -28,7 +26,6 @@ function nameOf(call: Call, inode: Inode): string {
 
 function set(call: Call, inode: Inode): number {
   const name = nameOf(call, inode);
-  const { quota } = call.state.space;
   const size = call.size(3);
   if (size > MAX_VALUE) throw new SyscallError(Errno.E2BIG);
   if (!inode.writable) throw new SyscallError(Errno.EROFS);
@@ -40,21 +37,18 @@ function set(call: Call, inode: Inode): number {
   const before = inode.attributes.get(name);
   if (before !== undefined && (flags & CREATE) !== 0) throw new SyscallError(Errno.EEXIST);
   if (before === undefined && (flags & REPLACE) !== 0) throw new SyscallError(Errno.ENODATA);
-  const value = Buffer.from(call.memory.read(call.pointer(2), size));
-  const more = name.length + size - (before === undefined ? 0 : name.length + before.length);
-  if (quota.attributeBytes + more > MAX_ALL) throw new SyscallError(Errno.ENOSPC);
-  quota.attributeBytes += more;
-  inode.attributes.set(name, value);
+  const value = call.memory.read(call.pointer(2), size).toString('latin1');
+  call.state.space.quota.setAttribute(inode, name, value);
   inode.ctimeNs = call.state.now();
   return 0;
 }
 
 /** Gives a value, or with no room only its size. */
-function give(call: Call, index: number, value: Buffer): number {
+function give(call: Call, index: number, value: string): number {
   const room = call.size(index + 1);
   if (room === 0) return value.length;
   if (value.length > room) throw new SyscallError(Errno.ERANGE);
-  call.put(index, value);
+  call.put(index, Buffer.from(value, 'latin1'));
   return value.length;
 }
 
@@ -65,17 +59,19 @@ function get(call: Call, inode: Inode): number {
 }
 
 function list(call: Call, inode: Inode): number {
-  const names = [...inode.attributes.keys()].map((name) => `${name}\0`).join('');
-  return give(call, 1, Buffer.from(names, 'latin1'));
+  let names = '';
+  for (const name of inode.attributes.keys()) {
+    call.state.work.step();
+    names += `${name}\0`;
+  }
+  return give(call, 1, names);
 }
 
 function remove(call: Call, inode: Inode): number {
   const name = nameOf(call, inode);
   if (!inode.writable) throw new SyscallError(Errno.EROFS);
-  const value = inode.attributes.get(name);
-  if (value === undefined) throw new SyscallError(Errno.ENODATA);
-  inode.attributes.delete(name);
-  call.state.space.quota.attributeBytes -= name.length + value.length;
+  if (!inode.attributes.has(name)) throw new SyscallError(Errno.ENODATA);
+  call.state.space.quota.setAttribute(inode, name, null);
   return 0;
 }
 

@@ -52,7 +52,7 @@ function pipe(call: Call, flags: number): number {
   if ((flags & ~(O.CLOEXEC | O.NONBLOCK)) !== 0) throw new SyscallError(Errno.EINVAL);
   const { fds } = call.state;
   const closeOnExec = (flags & O.CLOEXEC) !== 0;
-  const shared = new Pipe(call.state.space.newIno());
+  const shared = new Pipe(call.state.space.newIno(), call.state.pipes);
   const status = flags & O.NONBLOCK;
   const ends = Buffer.alloc(8);
   const reader = fds.add(new PipeEnd(shared, O.RDONLY | status), closeOnExec);

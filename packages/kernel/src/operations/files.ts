@@ -4,6 +4,7 @@ import {
   DirectoryInode,
   FileInode,
   type Inode,
+  keptText,
   MAX_FILE_BYTES,
   MemoryFile,
   SymlinkInode,
@@ -50,7 +51,8 @@ function openInode(call: Call, inode: Inode, found: Found, flags: number, create
   if (inode instanceof DirectoryInode) {
     if (writes || (flags & O.CREAT) !== 0) throw new SyscallError(Errno.EISDIR);
     checkAccess(inode, 4);
-    return new OpenDirectory(inode, flags, { directory: inode, path: found.path, parents: found.parents });
+    const location = { directory: inode, path: found.path, parents: found.parents };
+    return new OpenDirectory(inode, flags, location, call.state.work);
   }
   if ((flags & O.DIRECTORY) !== 0) throw new SyscallError(Errno.ENOTDIR);
   if (inode instanceof SymlinkInode) throw new SyscallError(Errno.ELOOP);
@@ -90,7 +92,9 @@ export function makeNode(call: Call, dirfd: number, pathIndex: number, mode: num
   const found = lookUp(call, dirfd, pathIndex, false);
   const permissions = mode & 0o7777 & ~call.state.umask;
   makeEntry(call, found, (ino, now) =>
-    type === S_IF.IFO ? new FifoInode(ino, permissions, now) : newFile(call, ino, mode, now),
+    type === S_IF.IFO
+      ? new FifoInode(ino, permissions, now, call.state.pipes)
+      : newFile(call, ino, mode, now),
   );
   return 0;
 }
@@ -109,7 +113,7 @@ function addUnnamed(call: Call, flags: number, mode: number, closeOnExec: boolea
   state.space.quota.takeFile();
   const inode = newFile(call, state.space.newIno(), mode, state.now());
   inode.nlink = 0;
-  return state.fds.add(new RegularFile(inode, flags, () => state.now(), path), closeOnExec);
+  return state.fds.add(new RegularFile(inode, flags, () => state.now(), keptText(path)), closeOnExec);
 }
 
 function newFile(call: Call, ino: number, mode: number, now: bigint): MemoryFile {
@@ -181,8 +185,9 @@ export function orWait<T>(call: Call, file: OpenFile, move: () => T): T {
 }
 
 function read(call: Call, file: OpenFile, address: number, size: number, at: number | null): number {
-  if (file instanceof RegularFile) call.state.mappings.fetch(call.memory, file.inode);
+  if (file instanceof RegularFile) call.bringUpToDate(file.inode);
   const data = orWait(call, file, () => file.read(Math.min(size, MAX_MOVE), at));
+  call.moved(data.length);
   call.memory.write(address, data);
   call.state.usage.bytesRead += data.length;
   return data.length;
@@ -191,7 +196,8 @@ function read(call: Call, file: OpenFile, address: number, size: number, at: num
 function write(call: Call, file: OpenFile, address: number, size: number, at: number | null): number {
   if (size === 0) return 0;
   const data = call.memory.read(address, Math.min(size, MAX_MOVE));
-  if (file instanceof RegularFile) call.state.mappings.fetch(call.memory, file.inode);
+  call.moved(data.length);
+  if (file instanceof RegularFile) call.bringUpToDate(file.inode);
   const written = orWait(call, file, () => file.write(data, at));
   if (file instanceof RegularFile) {
     const end = at === null ? file.offset : at + written;
@@ -210,8 +216,9 @@ function sendFile(call: Call): number {
   const address = call.pointer(2);
   const at = address === 0 ? null : Number(call.memory.read(address, 8).readBigInt64LE());
   if (at !== null && (at < 0 || at > MAX_FILE_BYTES)) throw new SyscallError(Errno.EINVAL);
-  state.mappings.fetch(call.memory, from.inode);
+  call.bringUpToDate(from.inode);
   const data = from.inode.read(at ?? from.offset, Math.min(call.size(3), MAX_MOVE));
+  call.moved(data.length);
   const moved = data.length === 0 ? 0 : to.write(data, null);
   if (at === null) {
     from.offset += moved;
@@ -234,6 +241,7 @@ function vector(call: Call, move: (address: number, size: number) => number): nu
   for (let i = 0; i < count; i++) {
     const address = Number(vectors.readBigUInt64LE(16 * i));
     const size = Number(vectors.readBigUInt64LE(16 * i + 8));
+    call.state.work.step();
     if (size > 2 ** 47) throw new SyscallError(Errno.EINVAL);
     if (size === 0) continue;
     let moved: number;
@@ -289,7 +297,7 @@ function seek(call: Call): number {
 function truncateTo(call: Call, file: MemoryFile, size: number): number {
   if (size < 0 || size > Number.MAX_SAFE_INTEGER)
     throw new SyscallError(size < 0 ? Errno.EINVAL : Errno.EFBIG);
-  call.state.mappings.fetch(call.memory, file);
+  call.bringUpToDate(file);
   file.truncate(size);
   file.mtimeNs = file.ctimeNs = call.state.now();
   return 0;

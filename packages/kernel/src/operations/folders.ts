@@ -115,9 +115,12 @@ function removeDirectory(call: Call, dirfd: number, pathIndex: number): number {
 }
 
 /** By inodes and not by the way that led there: it may have been renamed since, and a folder must not come to lie in itself. */
-function liesIn(folder: DirectoryInode, above: DirectoryInode): boolean {
+function liesIn(call: Call, folder: DirectoryInode, above: DirectoryInode): boolean {
   let at: DirectoryInode | null = folder;
-  while (at !== null && at !== above) at = at instanceof MemoryDirectory ? at.parent : null;
+  while (at !== null && at !== above) {
+    call.state.work.step();
+    at = at instanceof MemoryDirectory ? at.parent : null;
+  }
   return at === above;
 }
 
@@ -131,7 +134,7 @@ function rename(call: Call, from: Found, to: Found, flags: number): number {
   if (to.inode === inode) return 0;
   demandOwn(inode);
   if (inode instanceof DirectoryInode) {
-    if (liesIn(target, inode)) throw new SyscallError(Errno.EINVAL);
+    if (liesIn(call, target, inode)) throw new SyscallError(Errno.EINVAL);
     if (to.inode !== null && !(to.inode instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
   } else {
     if (to.mustBeDirectory) throw new SyscallError(Errno.ENOTDIR);

@@ -1,7 +1,8 @@
 import { AT, encodeDirent, encodeStatvfs, Errno, O, S_IF, SyscallError } from '@sandpiper/abi';
+import { keptText } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
 import { OpenDirectory } from '../open-files.js';
-import { ENVIRONMENT_BYTES } from '../libc-state.js';
+import { bytesOfVariable, ENVIRONMENT_BYTES } from '../libc-state.js';
 import { duplicateTo } from './descriptors.js';
 import { allocate, fileOperations, makeNode, open } from './files.js';
 import { folderOperations, inodeOf, setTimes } from './folders.js';
@@ -25,15 +26,15 @@ function placeText(call: Call, text: string): number {
 function setVariable(call: Call, name: string, value: string | null): void {
   const { libc } = call.state;
   const old = libc.environment.get(name);
-  const before = old === undefined ? 0 : name.length + old.length;
-  const after = value === null ? 0 : name.length + value.length;
+  const before = old === undefined ? 0 : bytesOfVariable(name, old);
+  const after = value === null ? 0 : bytesOfVariable(name, value);
   if (after > before && libc.environmentBytes + after - before > ENVIRONMENT_BYTES) {
     throw new SyscallError(Errno.ENOMEM);
   }
   libc.environmentBytes += after - before;
   libc.placed.delete(name);
   if (value === null) libc.environment.delete(name);
-  else libc.environment.set(name, value);
+  else libc.environment.set(keptText(name), keptText(value));
 }
 
 /** A NULL-terminated array of pointers to `NAME=VALUE`. */
@@ -42,6 +43,7 @@ function environ(call: Call): number {
   const pointers = Buffer.alloc(8 * (environment.size + 1));
   let at = 0;
   for (const [name, value] of environment) {
+    call.state.work.step();
     at = pointers.writeBigUInt64LE(BigInt(placeText(call, `${name}=${value}`)), at);
   }
   return place(call, pointers);
@@ -55,7 +57,7 @@ function getVariable(call: Call): number {
   let address = libc.placed.get(name);
   if (address === undefined) {
     address = placeText(call, value);
-    libc.placed.set(name, address);
+    libc.placed.set(keptText(name), address);
   }
   return address;
 }

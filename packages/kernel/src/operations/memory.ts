@@ -62,11 +62,12 @@ function mapFile(call: Call): number {
   const { mappings } = call.state;
   // One more, and one more again where it is put into the middle of another.
   if (shared) mappings.demandRoom((flags & MAP.FIXED) === 0 ? 1 : 2);
-  mappings.fetch(call.memory, file.inode);
+  call.bringUpToDate(file.inode);
   const at = mapAnonymous(call, address, length, PROT.READ | PROT.WRITE, placed);
   if (at < 0) return at;
   // New memory is zero already: a hole of the file stays one of the guest's memory.
   for (const [begin, end] of file.inode.parts(offset, length, MAX_MOVE)) {
+    call.moved(end - begin);
     const piece = file.inode.read(begin, end - begin);
     if (!isZero(piece)) call.memory.write(at + begin - offset, piece);
   }

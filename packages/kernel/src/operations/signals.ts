@@ -1,4 +1,5 @@
 import { encodeTimeval, Errno, SyscallError } from '@sandpiper/abi';
+import { keptBytes } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
 import { GUEST_PID } from '../state.js';
 import { RunEnds } from '../types.js';
@@ -21,7 +22,7 @@ function sigaction(call: Call): number {
   const old = sigactions.get(signal) ?? Buffer.alloc(SIGACTION_BYTES);
   if (call.pointer(1) !== 0) {
     if (signal === SIGKILL || signal === SIGSTOP) throw new SyscallError(Errno.EINVAL);
-    sigactions.set(signal, call.memory.read(call.pointer(1), SIGACTION_BYTES));
+    sigactions.set(signal, keptBytes(call.memory.read(call.pointer(1), SIGACTION_BYTES)));
   }
   return call.putUnlessNull(2, old);
 }
@@ -83,7 +84,7 @@ export const signalOperations = {
   rt_sigaction: sigaction,
   sigaltstack: (c) => {
     const old = c.state.alternateStack;
-    if (c.pointer(0) !== 0) c.state.alternateStack = c.memory.read(c.pointer(0), STACK_BYTES);
+    if (c.pointer(0) !== 0) c.state.alternateStack = keptBytes(c.memory.read(c.pointer(0), STACK_BYTES));
     return c.putUnlessNull(1, old);
   },
   rt_sigpending: (c) => c.putUnlessNull(0, Buffer.alloc(8)),

@@ -1,6 +1,7 @@
 import { Errno, O, SyscallError } from '@sandpiper/abi';
 import type { Call, Operation } from '../call.js';
 import { Epoll } from '../epoll.js';
+import type { Readiness } from '../readiness.js';
 import { Pipe, SocketEnd } from '../streams.js';
 import { MAX_MOVE, orWait } from './files.js';
 import { waitFor } from './waiting.js';
@@ -12,10 +13,10 @@ const MSG_DONTWAIT = 0x40;
 
 /** A connected pair of stream sockets within the guest; every other socket would lead out of it. */
 function socketPair(call: Call): number {
-  const { fds, space } = call.state;
+  const { fds, pipes: budget, space } = call.state;
   const status = call.int(1) & (O.NONBLOCK | O.CLOEXEC);
   if (call.int(0) !== AF_UNIX || (call.int(1) & ~status) !== SOCK_STREAM) throw new SyscallError(Errno.EPERM);
-  const pipes = [new Pipe(space.newIno()), new Pipe(space.newIno())] as const;
+  const pipes = [new Pipe(space.newIno(), budget), new Pipe(space.newIno(), budget)] as const;
   const nonBlocking = status & O.NONBLOCK;
   const closeOnExec = (status & O.CLOEXEC) !== 0;
   const first = fds.add(new SocketEnd(space.newIno(), pipes[0], pipes[1], nonBlocking), closeOnExec);
@@ -83,7 +84,7 @@ function epollOf(call: Call): Epoll {
 function createEpoll(call: Call, flags: number): number {
   if ((flags & ~O.CLOEXEC) !== 0) throw new SyscallError(Errno.EINVAL);
   const { fds, space } = call.state;
-  return fds.add(new Epoll(space.newIno(), fds), (flags & O.CLOEXEC) !== 0);
+  return fds.add(new Epoll(space.newIno(), call.state), (flags & O.CLOEXEC) !== 0);
 }
 
 /** struct epoll_event is packed on x86-64: four bytes of events, eight of data. */
@@ -110,8 +111,8 @@ function waitEpoll(call: Call): number {
   if (max <= 0) throw new SyscallError(Errno.EINVAL);
   const timeout = call.int(3);
   let found: ReturnType<Epoll['ready']> = [];
-  const look = () => {
-    found = epoll.ready(Math.min(max, call.state.options.limits.openFiles));
+  const look = (readiness: Readiness) => {
+    found = epoll.ready(Math.min(max, call.state.options.limits.openFiles), readiness);
     return found.length;
   };
   waitFor(call, look, timeout < 0 ? null : BigInt(timeout) * 1_000_000n);

@@ -1,6 +1,7 @@
 import { Errno, POLL, SyscallError } from '@sandpiper/abi';
 import type { Call, Operation } from '../call.js';
 import { FOREVER } from '../clock.js';
+import { Readiness } from '../readiness.js';
 import { CLOCK_MONOTONIC, clockNs, readTimespec } from './time.js';
 
 const BILLION = 1_000_000_000n;
@@ -20,9 +21,13 @@ function sleep(call: Call, clock: number, flags: number, address: number): numbe
 }
 
 /** Waits for descriptors: what is ready now is told; with nothing ready only time can pass. */
-export function waitFor(call: Call, ready: () => number, timeoutNs: bigint | null): number {
+export function waitFor(
+  call: Call,
+  ready: (readiness: Readiness) => number,
+  timeoutNs: bigint | null,
+): number {
   const deadline = call.state.options.clock.monotonicNs() + (timeoutNs ?? FOREVER);
-  const count = ready();
+  const count = ready(new Readiness(call.state.work));
   if (count > 0 || timeoutNs === 0n) return count;
   waitUntil(call, deadline);
   return 0;
@@ -32,24 +37,21 @@ function poll(call: Call, timeoutNs: bigint | null): number {
   const count = call.long(1);
   if (count < 0 || count > call.state.options.limits.openFiles) throw new SyscallError(Errno.EINVAL);
   const entries = call.memory.read(call.pointer(0), 8 * count);
-  const result = waitFor(call, () => pollOnce(call, entries, count), timeoutNs);
+  const result = waitFor(call, (readiness) => pollOnce(call, readiness, entries, count), timeoutNs);
   call.memory.write(call.pointer(0), entries);
   return result;
 }
 
 /** Fills in struct pollfd's revents; returns how many have any. */
-function pollOnce(call: Call, entries: Buffer, count: number): number {
+function pollOnce(call: Call, readiness: Readiness, entries: Buffer, count: number): number {
   let ready = 0;
   for (let i = 0; i < count; i++) {
     const fd = entries.readInt32LE(8 * i);
     let events = 0;
     if (fd >= 0) {
-      try {
-        const wanted = entries.readInt16LE(8 * i + 4) | POLL.HUP | POLL.ERR;
-        events = call.state.fds.get(fd).poll() & wanted;
-      } catch {
-        events = POLL.NVAL;
-      }
+      const wanted = entries.readInt16LE(8 * i + 4) | POLL.HUP | POLL.ERR;
+      const { fds } = call.state;
+      events = fds.has(fd) ? readiness.of(fds.get(fd)) & (wanted | POLL.NVAL) : POLL.NVAL;
     }
     entries.writeInt16LE(events, 8 * i + 6);
     if (events !== 0) ready++;
@@ -67,14 +69,14 @@ function select(call: Call, timeoutNs: bigint | null): number {
   });
   const masks = [POLL.IN | POLL.HUP, POLL.OUT | POLL.ERR, POLL.PRI];
   const asked = sets.map(({ bits }) => (bits === null ? null : Buffer.from(bits)));
-  const look = () => {
+  const look = (readiness: Readiness) => {
     let ready = 0;
     for (const [i, { bits }] of sets.entries()) {
       if (bits === null) continue;
       for (let fd = 0; fd < count; fd++) {
         const bit = 1 << (fd & 7);
         if (((asked[i]?.[fd >> 3] ?? 0) & bit) === 0) continue;
-        const isReady = (call.state.fds.get(fd).poll() & (masks[i] ?? 0)) !== 0;
+        const isReady = (readiness.of(call.state.fds.get(fd)) & (masks[i] ?? 0)) !== 0;
         bits[fd >> 3] = isReady ? (bits[fd >> 3] ?? 0) | bit : (bits[fd >> 3] ?? 0) & ~bit;
         if (isReady) ready++;
       }

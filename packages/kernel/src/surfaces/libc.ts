@@ -8,7 +8,7 @@ import { processOperations } from '../operations/process.js';
 import { signalOperations } from '../operations/signals.js';
 import { timeOperations } from '../operations/time.js';
 import { waitingOperations } from '../operations/waiting.js';
-import { denied, native, partial, type Row, supported, surfaceOf } from './surface.js';
+import { denied, type Entry, native, partial, supported, surfaceOf } from './surface.js';
 
 /** Functions that take and give what the system call of this name does. */
 const call = {
@@ -22,7 +22,7 @@ const call = {
   ...attributeOperations,
 };
 
-const files: Row[] = [
+const files: Entry[] = [
   supported('access(pi)i', call.access),
   supported('faccessat(ipii)i', call.faccessat2),
   supported('open(pii)i', call.open),
@@ -62,7 +62,7 @@ const files: Row[] = [
   partial('fileno(p)i', 'of get_stdout', libc.fileno),
 ];
 
-const folders: Row[] = [
+const folders: Entry[] = [
   supported('stat64(pp)i', call.stat),
   supported('lstat64(pp)i', call.lstat),
   supported('fstat64(ip)i', call.fstat),
@@ -126,7 +126,7 @@ const folders: Row[] = [
   ].map(([key, operation]) => partial(key, 'of the name space user', operation)),
 ];
 
-const time: Row[] = [
+const time: Entry[] = [
   supported('time(p)i', call.time),
   supported('gettimeofday(pp)i', call.gettimeofday),
   supported('clock_gettime(ip)i', call.clock_gettime),
@@ -137,7 +137,7 @@ const time: Row[] = [
   partial('getrusage(ip)i', 'CPU time; other figures are made up', call.getrusage),
 ];
 
-const identity: Row[] = [
+const identity: Entry[] = [
   ...(['getpid', 'getppid', 'getpgrp', 'getuid', 'geteuid', 'getgid', 'getegid'] as const).map((name) =>
     supported(`${name}()i`, call[name]),
   ),
@@ -164,7 +164,7 @@ const identity: Row[] = [
   denied('getloadavg(pi)i', Errno.ENOTSUP),
 ];
 
-const processes: Row[] = [
+const processes: Entry[] = [
   supported('_exit(i)v', call.exit_group),
   partial('kill(ii)i', 'to oneself only', call.kill),
   partial('killpg(ii)i', 'to oneself only', libc.killpg),
@@ -183,7 +183,7 @@ const processes: Row[] = [
   native('forkpty(pppp)i', 'the guest aborts by itself: status runtime-error, signal SIGABRT'),
 ];
 
-const environment: Row[] = [
+const environment: Entry[] = [
   supported('get_environ()p', libc.environ),
   supported('getenv(p)p', libc.getenv),
   supported('putenv(p)i', libc.putenv),
@@ -197,4 +197,5 @@ const environment: Row[] = [
 export const libcSurface = surfaceOf(
   [...files, ...folders, ...time, ...identity, ...processes, ...environment],
   Errno.ENOSYS,
+  (key) => key.lastIndexOf(')') - key.indexOf('(') - 1,
 );

@@ -9,7 +9,8 @@ import { signalOperations } from '../operations/signals.js';
 import { socketOperations } from '../operations/sockets.js';
 import { timeOperations } from '../operations/time.js';
 import { waitingOperations } from '../operations/waiting.js';
-import { denied, native, partial, type Row, supported, surfaceOf } from './surface.js';
+import { arityOf } from './linux-arity.js';
+import { denied, type Entry, native, partial, supported, surfaceOf } from './surface.js';
 
 const operations = {
   ...fileOperations,
@@ -79,7 +80,7 @@ const notes: Partial<Record<keyof typeof operations, string>> = {
   setresgid: 'to what it is',
 };
 
-const answered: Row[] = Object.entries(operations).map(([name, operation]) => {
+const answered: Entry[] = Object.entries(operations).map(([name, operation]) => {
   const note = notes[name as keyof typeof operations];
   return note === undefined ? supported(name, operation) : partial(name, note, operation);
 });
@@ -87,7 +88,7 @@ const answered: Row[] = Object.entries(operations).map(([name, operation]) => {
 const AN_ANONYMOUS_ONE = 'anonymous private memory natively; see mmap';
 
 /** Refused with an errno of their own, because programs ask and look at it. Every other call gets ENOSYS. */
-const refused: Row[] = [
+const refused: Entry[] = [
   ...[
     ...['socket', 'connect', 'bind', 'listen', 'accept', 'accept4', 'sendmsg', 'recvmsg'],
     ...['execve', 'execveat', 'ptrace', 'process_vm_readv', 'process_vm_writev'],
@@ -101,7 +102,7 @@ const refused: Row[] = [
   denied('mprotect', Errno.EINVAL, AN_ANONYMOUS_ONE),
 ];
 
-const inTheGuest: Row[] = [
+const inTheGuest: Entry[] = [
   native('brk', 'memory of the process'),
   native('futex', 'WAIT and WAKE'),
   native('rt_sigreturn', 'the return from a handler'),
@@ -110,4 +111,4 @@ const inTheGuest: Row[] = [
 ];
 
 /** System calls of Linux x86-64, for guests of the seccomp engine. */
-export const linuxSurface = surfaceOf([...answered, ...refused, ...inTheGuest], Errno.ENOSYS);
+export const linuxSurface = surfaceOf([...answered, ...refused, ...inTheGuest], Errno.ENOSYS, arityOf);

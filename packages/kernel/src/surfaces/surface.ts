@@ -10,12 +10,18 @@ export type Support =
   /** Never reaches the controller. */
   | { readonly level: 'native'; readonly note: string };
 
-/** One call of a surface. */
-export interface Row {
+/** What is said of a call. */
+export interface Entry {
   /** As it comes over the wire: the name of a system call, the signature of a C function. */
   readonly key: string;
   readonly support: Support;
   readonly operation: Operation | null;
+}
+
+/** One call of a surface. */
+export interface Row extends Entry {
+  /** How many arguments come with it, each an integer or a pointer: no more and no fewer. */
+  readonly arity: number;
 }
 
 /** One way to talk to the kernel. A Map, not an object: a guest's name must not find what an object inherits. */
@@ -25,15 +31,15 @@ export interface Surface {
   readonly unknown: Errno;
 }
 
-export function supported(key: string, operation: Operation): Row {
+export function supported(key: string, operation: Operation): Entry {
   return { key, support: { level: 'supported' }, operation };
 }
 
-export function partial(key: string, note: string, operation: Operation): Row {
+export function partial(key: string, note: string, operation: Operation): Entry {
   return { key, support: { level: 'partial', note }, operation };
 }
 
-export function denied(key: string, errno: Errno, note?: string): Row {
+export function denied(key: string, errno: Errno, note?: string): Entry {
   const support = { level: 'denied', errno, ...(note === undefined ? {} : { note }) } as const;
   return {
     key,
@@ -44,12 +50,16 @@ export function denied(key: string, errno: Errno, note?: string): Row {
   };
 }
 
-export function native(key: string, note: string): Row {
+export function native(key: string, note: string): Entry {
   return { key, support: { level: 'native', note }, operation: null };
 }
 
-export function surfaceOf(rows: readonly Row[], unknown: Errno): Surface {
-  const map = new Map(rows.map((row) => [row.key, row]));
-  if (map.size !== rows.length) throw new Error('a call has two rows');
+export function surfaceOf(
+  entries: readonly Entry[],
+  unknown: Errno,
+  arityOf: (key: string) => number,
+): Surface {
+  const map = new Map(entries.map((entry) => [entry.key, { ...entry, arity: arityOf(entry.key) }]));
+  if (map.size !== entries.length) throw new Error('a call has two rows');
   return { rows: map, unknown };
 }
