@@ -14,7 +14,6 @@ import {
   engineOf,
   idempotencyArguments,
   priorityOf,
-  toRunState,
   toSubmission,
   type Idempotency,
   type Submission,
@@ -176,39 +175,24 @@ export class BatchStore {
     };
   }
 
-  /** The runs of a batch in the order of the request. */
-  async *runs(batch: BatchFacts, withResults: boolean): AsyncGenerator<RunState> {
-    const indices = Array.from({ length: batch.total }, (_, index) => index);
-    for (const chunk of chunks(indices)) yield* await this.states(batch.id, chunk, withResults);
+  /** The runs of a batch in the order of the request, without their results. One that has expired counts as done. */
+  async states(batch: BatchFacts): Promise<Pick<RunState, 'id' | 'state'>[]> {
+    const ids = Array.from({ length: batch.total }, (_, index) => batchRunId(batch.id, index));
+    const states: Pick<RunState, 'id' | 'state'>[] = [];
+    for (const some of chunks(ids)) {
+      const pipeline = this.redis.pipeline();
+      for (const id of some) pipeline.hget(runKey(id), 'state');
+      const replies = throwFirstError(await pipeline.exec()) as (RunState['state'] | null)[];
+      for (const [i, id] of some.entries()) states.push({ id, state: replies[i] ?? 'done' });
+    }
+    return states;
   }
 
   /**
-   * Runs that have ended, in the order in which they did.
+   * Places in the batch of runs that have ended, in the order in which they did.
    * @param from how many of them the caller has seen; @param most how many to give at most.
    */
-  async ended(id: string, from: number, most: number): Promise<{ index: number; run: RunState }[]> {
-    const indices = (await this.redis.lrange(batchEndedKey(id), from, from + most - 1)).map(Number);
-    const states = await this.states(id, indices, true);
-    return indices.map((index, i) => ({
-      index,
-      run: states[i] ?? { id: batchRunId(id, index), state: 'done', result: null },
-    }));
-  }
-
-  /** A run that has expired since counts as done without a result. */
-  private async states(
-    batchId: string,
-    indices: readonly number[],
-    withResults: boolean,
-  ): Promise<RunState[]> {
-    const fields = withResults ? ['state', 'result'] : ['state'];
-    const pipeline = this.redis.pipeline();
-    const ids = indices.map((index) => batchRunId(batchId, index));
-    for (const id of ids) pipeline.hmget(runKey(id), ...fields);
-    const replies = throwFirstError(await pipeline.exec());
-    return ids.map((id, i) => {
-      const [state, result] = replies[i] as (string | null)[];
-      return toRunState(id, state, result) ?? { id, state: 'done', result: null };
-    });
+  async ended(id: string, from: number, most: number): Promise<number[]> {
+    return (await this.redis.lrange(batchEndedKey(id), from, from + most - 1)).map(Number);
   }
 }

@@ -13,6 +13,7 @@ export * from './nodes.js';
 export * from './queue.js';
 export * from './redis-location.js';
 export * from './redis-settings.js';
+export * from './result-reader.js';
 export * from './service-env.js';
 export * from './store.js';
 export * from './synthetic-result.js';

@@ -240,9 +240,12 @@ export class RunStore {
     return (await this.redis.hexists(runKey(id), 'cancel')) === 1;
   }
 
+  /** With its result, whatever that weighs, on the connection of all; what clients ask for goes by a `ResultReader`. */
   async runState(id: string): Promise<RunState | null> {
     const [state, result] = await this.redis.hmget(runKey(id), 'state', 'result');
-    return toRunState(id, state, result);
+    if (state === null || state === undefined) return null;
+    const parsed = result === null || result === undefined ? null : (JSON.parse(result) as RunResult);
+    return { id, state: state as RunState['state'], result: parsed };
   }
 
   /** @returns null when nobody knows the run. */
@@ -272,14 +275,4 @@ export class RunStore {
       return { status, engine, count: Number(count) };
     });
   }
-}
-
-export function toRunState(
-  id: string,
-  state: string | null | undefined,
-  result: string | null | undefined,
-): RunState | null {
-  if (state === null || state === undefined) return null;
-  const parsed = result === null || result === undefined ? null : (JSON.parse(result) as RunResult);
-  return { id, state: state as RunState['state'], result: parsed };
 }

@@ -11,6 +11,7 @@ import {
   NodeRegistry,
   onTrouble,
   QUEUE_PREFIX,
+  ResultReader,
   RunStore,
   subscribeEvents,
   TenantStore,
@@ -36,29 +37,33 @@ import { Admission, type LimitCeilings } from './admission.js';
 import { authenticate, type AuthOptions } from './auth.js';
 import { followersOf } from './batch-follower.js';
 import { BatchIntake } from './batch-intake.js';
+import { ByteBudget } from './byte-budget.js';
 import { type CallbackOptions, Callbacks } from './callbacks/callbacks.js';
 import type { App, Context } from './context.js';
 import { Dispatcher } from './dispatcher.js';
 import { closePromptly } from './drain.js';
 import { liveFollowersOf } from './live-follower.js';
 import { takeSnapshot } from './metrics-snapshot.js';
+import { DEFAULT_STREAMS, OpenStreams, type StreamLimits } from './open-streams.js';
 import { problemHandler } from './problems.js';
 import { RedisGate } from './redis-gate.js';
+import { REPLIES_IN_FLIGHT, Replies } from './replies.js';
 import { traceRequests } from './request-spans.js';
 import { administrationRoutes } from './routes/administration.js';
 import { batchIntakeRoute, batchStreamRoutes } from './routes/batch-streams.js';
 import { batchRoutes } from './routes/batches.js';
 import { callbackRoutes } from './routes/callbacks.js';
 import { operationRoutes } from './routes/operations.js';
-import { acceptWebSockets, runStreamRoute, type StreamLimits } from './routes/run-stream.js';
+import { acceptWebSockets, runStreamRoute } from './routes/run-stream.js';
 import { runRoutes } from './routes/runs.js';
 import { answerUnparsed } from './unparsed.js';
 import { validatorCompiler } from './validation.js';
 import { Waiters } from './waiters.js';
 
 export interface AppDeps {
-  /** A fail-fast connection, and one for pub/sub alone; the app closes them. */
+  /** A fail-fast connection, some for what is large, and one for pub/sub alone; the app closes them. */
   readonly redis: RedisConnection;
+  readonly bulk: readonly RedisConnection[];
   readonly subscriber: Redis;
   readonly log: Logger;
   readonly bodyLimit: number;
@@ -81,8 +86,6 @@ const NO_CALLBACKS = 'this service signs no callbacks: SANDPIPER_CALLBACK_SECRET
 
 /** A client that sends its request more slowly than this is cut off. */
 const REQUEST_TIMEOUT_MS = 120_000;
-
-const DEFAULT_STREAMS: StreamLimits = { all: 1000, perTenant: 1000 };
 
 /** The HTTP API as a fastify instance that is not listening yet. */
 export async function buildApp(deps: AppDeps): Promise<App> {
@@ -111,7 +114,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   await acceptWebSockets(app, isTaken);
   authenticate(app, context.keys, context.gate, deps.auth);
   runRoutes(app, context);
-  runStreamRoute(app, context, deps.streams ?? DEFAULT_STREAMS);
+  runStreamRoute(app, context);
   batchRoutes(app, context);
   batchStreamRoutes(app, context);
   await app.register((plugin: App, _options, done) => {
@@ -143,6 +146,7 @@ function makeContext(deps: AppDeps): Context {
   queue.on('error', () => undefined);
   onTrouble(redis, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
   deps.subscriber.on('error', () => undefined);
+  for (const connection of deps.bulk) connection.on('error', () => undefined);
   const gate = new RedisGate(redis, log);
   const metrics = createSchedulerMetrics(() =>
     takeSnapshot({ redis, gate, store, batches, backlog, nodes, deadLetters, dispatcher, callbacks }),
@@ -185,6 +189,8 @@ function makeContext(deps: AppDeps): Context {
     hints: new LiveHints(deps.subscriber),
     queue,
     gate,
+    replies: new Replies(new ResultReader(redis, deps.bulk), new ByteBudget(REPLIES_IN_FLIGHT), gate),
+    streams: new OpenStreams(deps.streams ?? DEFAULT_STREAMS),
     admission,
     intake: new BatchIntake(batches, admission),
     dispatcher,
@@ -260,5 +266,6 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
     await Promise.all([dispatcher.close(), callbacks?.close()]);
     await context.queue.close().catch(() => undefined);
     deps.redis.disconnect();
+    for (const connection of deps.bulk) connection.disconnect();
   });
 }

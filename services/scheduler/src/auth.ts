@@ -73,6 +73,12 @@ export function identityOf(request: FastifyRequest): Identity {
   return request.identity;
 }
 
+/** Whether the key is for looking at what its tenant has sent; one that may only submit is told nothing of it. */
+export function mayRead(request: FastifyRequest): boolean {
+  const { scopes } = identityOf(request);
+  return scopes.includes('read') || scopes.includes('admin');
+}
+
 /** What belongs to another tenant does not exist. @param tenant whose it is; null when nobody knows it */
 export function demandOwn(request: FastifyRequest, tenant: string | null, what: string): void {
   const identity = identityOf(request);

@@ -1,21 +1,20 @@
-import type { RunState } from '@sandpiper/contracts';
-import type { BatchFacts, BatchStore } from '@sandpiper/store';
+import { batchRunId, type BatchFacts, type BatchStore, type RunHead } from '@sandpiper/store';
 import type { RedisGate } from './redis-gate.js';
+import type { Replies, Slice } from './replies.js';
 import type { Waiters } from './waiters.js';
 
-/** Results that are read in one go. */
-const READ_AT_ONCE = 100;
+/** Ends that are looked at in one go; their results are read in slices of bytes. */
+const LOOK_AT_ONCE = 250;
 
 /** Without news a stream shows a sign of life this often, seconds: a client or a proxy would think it dead. */
 const SIGN_OF_LIFE_SECONDS = 15;
 
 /** A run of a batch that has ended. */
-export interface EndedRun {
+export interface EndedHead extends RunHead {
   /** How many had ended with it: where to go on after a break. */
   readonly position: number;
   /** Its place in the batch. */
   readonly index: number;
-  readonly run: RunState;
 }
 
 /** Whoever follows a batch is woken by every end in it, by this name. */
@@ -23,29 +22,47 @@ export const followersOf = (batchId: string): string => `${batchId} `;
 
 export interface Follower {
   readonly batches: BatchStore;
+  readonly replies: Replies;
   readonly waiters: Waiters;
   readonly gate: RedisGate;
 }
 
 /**
- * The ends of a batch's runs as they come, until the last. `null` is a sign of life: nothing new for a while. Reads only
- * as fast as it is asked, so a slow client costs no memory.
+ * The ends of a batch's runs as they come, until the last, in slices of bytes. `null` is a sign of life: nothing new for a
+ * while. Reads only as fast as it is asked, so a slow client holds one slice.
+ * @param tenant whose client it is
  */
 export async function* followBatch(
-  { batches, waiters, gate }: Follower,
+  { batches, replies, waiters, gate }: Follower,
   batch: BatchFacts,
+  tenant: string,
   from: number,
   signal: AbortSignal,
-): AsyncGenerator<EndedRun | null> {
+): AsyncGenerator<Slice<EndedHead> | null> {
   let position = from;
   for (;;) {
-    const read = () => gate.run(() => batches.ended(batch.id, position, READ_AT_ONCE));
+    const read = () => gate.run(() => batches.ended(batch.id, position, LOOK_AT_ONCE));
     const isNews = (found: unknown[]): boolean => found.length > 0 || position >= batch.total;
     const found = await waiters.until(followersOf(batch.id), SIGN_OF_LIFE_SECONDS, signal, read, isNews);
-    for (const { index, run } of found) {
-      position += 1;
-      yield { position, index, run };
+    const ids = found.map((index) => batchRunId(batch.id, index));
+    const heads = found.length === 0 ? [] : await replies.heads(ids);
+    const ended = found.map((index, i) => ({
+      id: ids[i] ?? '',
+      // One that has expired since counts as done without a result.
+      state: 'done' as const,
+      bytes: heads[i]?.bytes ?? 0,
+      index,
+      position: position + i + 1,
+    }));
+    for (const step of replies.steps(ended)) {
+      let slice: Slice<EndedHead> | null = null;
+      while (slice === null) {
+        if (signal.aborted || waiters.isClosed) return;
+        slice = await replies.slice(tenant, step, signal, SIGN_OF_LIFE_SECONDS * 1000);
+        yield slice;
+      }
     }
+    position += found.length;
     if (position >= batch.total || signal.aborted || waiters.isClosed) return;
     if (found.length === 0) {
       // The list of ends goes when the batch does: nothing will come any more.

@@ -8,12 +8,12 @@ const PARALLEL = 50;
  * Cancels a run: one that waits is done at once, one that runs is killed by its node soon.
  * @returns the state afterwards, or null when nobody knows the run.
  */
-export async function cancelRun(store: RunStore, id: string): Promise<RunState | null> {
+export async function cancelRun(store: RunStore, id: string): Promise<RunState['state'] | null> {
   // The mark first: a node that takes the run from now on sees it, whatever happens to us; one that has it is told.
   const state = await store.markCancelled(id);
-  if (state === null) return null;
-  if (state === 'queued') await endQueued(store, id);
-  return store.runState(id);
+  if (state !== 'queued') return state;
+  await endQueued(store, id);
+  return (await store.runFacts(id))?.state ?? null;
 }
 
 /** A job that the queue has of it finds the run done, and is dropped. */

@@ -19,7 +19,9 @@ import type { Admission } from './admission.js';
 import type { BatchIntake } from './batch-intake.js';
 import type { Callbacks } from './callbacks/callbacks.js';
 import type { Dispatcher } from './dispatcher.js';
+import type { OpenStreams } from './open-streams.js';
 import type { RedisGate } from './redis-gate.js';
+import type { Replies } from './replies.js';
 import type { Waiters } from './waiters.js';
 
 /** What the routes work with. */
@@ -36,6 +38,10 @@ export interface Context {
   readonly hints: LiveHints;
   readonly queue: Queue<RunJob>;
   readonly gate: RedisGate;
+  /** Results on their way to clients. */
+  readonly replies: Replies;
+  /** Connections that follow runs and batches. */
+  readonly streams: OpenStreams;
   readonly admission: Admission;
   readonly intake: BatchIntake;
   readonly dispatcher: Dispatcher;

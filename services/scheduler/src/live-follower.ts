@@ -14,10 +14,10 @@ import {
   type LiveStore,
   type LiveStream,
   type LiveView,
-  type RunStore,
 } from '@sandpiper/store';
 import { notFound } from './problems.js';
 import type { RedisGate } from './redis-gate.js';
+import type { Replies } from './replies.js';
 import type { Waiters } from './waiters.js';
 
 /** Entries that are read in one go: at most a megabyte of output. */
@@ -30,7 +30,7 @@ const READ_ANYHOW_SECONDS = 10;
 export const liveFollowersOf = (runId: string): string => `live ${runId}`;
 
 export interface LiveFollowerDeps {
-  readonly store: RunStore;
+  readonly replies: Replies;
   readonly live: LiveStore;
   readonly hints: LiveHints;
   readonly waiters: Waiters;
@@ -41,11 +41,12 @@ export interface LiveFollowerDeps {
  * A run as it goes on, from its state to its result. All output of the attempt whose result it is comes before the
  * result: what the streams do not hold (any more) is taken from there. Reads only as fast as it is asked, so a slow
  * client costs no memory. Ends without a result when the signal aborts or the service stops.
- * @param from where an earlier connection was
+ * @param tenant whose client it is; @param from where an earlier connection was
  */
 export async function* followLive(
   deps: LiveFollowerDeps,
   id: string,
+  tenant: string,
   from: LiveCursor | null,
   signal: AbortSignal,
 ): AsyncGenerator<LiveServerMessage> {
@@ -53,7 +54,7 @@ export async function* followLive(
   const key = liveFollowersOf(id);
   const unfollow = hints.follow(liveOutputKey(id), () => waiters.wake(key));
   try {
-    yield* new LiveFollower(deps, id, from).messages(signal);
+    yield* new LiveFollower(deps, id, tenant, from).messages(signal);
   } finally {
     unfollow();
   }
@@ -67,6 +68,7 @@ class LiveFollower {
   constructor(
     private readonly deps: LiveFollowerDeps,
     private readonly id: string,
+    private readonly tenant: string,
     from: LiveCursor | null,
   ) {
     this.cursor = from ?? { attempt: 0, stdout: 0, stderr: 0 };
@@ -80,7 +82,7 @@ class LiveFollower {
       yield* this.stateOf(view);
       for (const entry of view.entries) yield* this.entry(entry);
       if (view.state === 'done' && view.entries.length < READ_AT_ONCE) {
-        yield* this.end();
+        yield* this.end(signal);
         return;
       }
     }
@@ -117,17 +119,21 @@ class LiveFollower {
     }
   }
 
-  private async *end(): AsyncGenerator<LiveServerMessage> {
-    const { store, gate } = this.deps;
-    const run = await gate.run(() => store.runState(this.id));
-    if (run === null || run.result === null) throw notFound('run');
-    const { stdout, stdoutBase64, stderr, stderrBase64, outputs: _files, ...result } = run.result;
-    yield* this.attempt(result.attempt);
-    if (this.cursor.attempt === result.attempt) {
-      yield* this.rest('stdout', decodeBytes(stdout, stdoutBase64));
-      yield* this.rest('stderr', decodeBytes(stderr, stderrBase64));
+  private async *end(signal: AbortSignal): AsyncGenerator<LiveServerMessage> {
+    const whole = await this.deps.replies.whole(this.id, this.tenant, signal);
+    if (whole === null) throw notFound('run');
+    try {
+      const { stdout, stdoutBase64, stderr, stderrBase64, outputs: _files, ...result } = whole.result;
+      yield* this.attempt(result.attempt);
+      if (this.cursor.attempt === result.attempt) {
+        yield* this.rest('stdout', decodeBytes(stdout, stdoutBase64));
+        yield* this.rest('stderr', decodeBytes(stderr, stderrBase64));
+      }
+      const told = result satisfies Partial<RunResult>;
+      yield { type: 'result', result: told, cursor: formatCursor(this.cursor) };
+    } finally {
+      whole.release();
     }
-    yield { type: 'result', result: result satisfies Partial<RunResult>, cursor: formatCursor(this.cursor) };
   }
 
   /** What the result holds of a stream and was not told. */

@@ -12,6 +12,12 @@ import { authOf, ceilingsOf, readConfig, type Config } from './config.js';
 import type { App } from './context.js';
 import { adviseOnRedis } from './redis-advice.js';
 
+/** Connections for what is large: results that are read, requests that are written. */
+const BULK_CONNECTIONS = 3;
+
+/** A result of the largest kind takes its time, and there may be others before it, milliseconds. */
+const BULK_TIMEOUT_MS = 30_000;
+
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLogger({ service: 'scheduler', level: config.SANDPIPER_LOG_LEVEL });
@@ -19,10 +25,14 @@ async function main(): Promise<void> {
   const tracing = await startTracing('sandpiper-scheduler', {}, log);
   const settings = redisSettings(config);
   const redis = connectFailFast(settings, config.SANDPIPER_REDIS_TIMEOUT_MS);
+  const bulk = Array.from({ length: BULK_CONNECTIONS }, () =>
+    connectFailFast(settings, Math.max(BULK_TIMEOUT_MS, config.SANDPIPER_REDIS_TIMEOUT_MS)),
+  );
   const subscriber = connectSubscriber(settings);
   adviseOnRedis(redis, log);
   const app = await buildApp({
     redis,
+    bulk,
     subscriber,
     log,
     bodyLimit: config.SANDPIPER_BODY_LIMIT,

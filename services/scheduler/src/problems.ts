@@ -26,11 +26,13 @@ const STATUS = {
   'already-requeued': 409,
   'body-too-large': 413,
   'batch-too-large': 413,
+  'reply-too-large': 413,
   'unsupported-media-type': 415,
   'upgrade-required': 426,
   'queue-full': 429,
   'quota-exceeded': 429,
   'too-many-streams': 429,
+  'too-much-in-flight': 429,
   'internal-error': 500,
   'store-unavailable': 503,
 } as const;

@@ -28,9 +28,11 @@ export async function startCallbackApp(
   { allow = '127.0.0.0/8', auth = { on: false, adminKey: null }, ...options }: Options = {},
 ): Promise<{ app: CallbackApp; redis: RedisConnection; ends: (id: string) => Promise<void> }> {
   const redis = connectFailFast(target, 5_000);
+  const bulk = [connectFailFast(target, 5_000), connectFailFast(target, 5_000)];
   const subscriber = connectSubscriber(target);
   const app = await buildApp({
     redis,
+    bulk,
     subscriber,
     log: createLogger({ service: 'test', level: 'silent' }),
     bodyLimit: 16 * 1024 * 1024,

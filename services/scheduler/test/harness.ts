@@ -16,8 +16,9 @@ export async function startApp(
   options: Partial<
     Pick<AppDeps, 'maxQueue' | 'bodyLimit' | 'batchLimit' | 'ceilings' | 'auth' | 'streams'>
   > = {},
-): Promise<{ app: TestApp; redis: RedisConnection }> {
+): Promise<{ app: TestApp; redis: RedisConnection; bulk: readonly RedisConnection[] }> {
   const redis = connectFailFast(target, 1_000);
+  const bulk = [connectFailFast(target, 5_000), connectFailFast(target, 5_000)];
   const subscriber = connectSubscriber(target);
   const log = createLogger({ service: 'test', level: 'silent' });
   const limits = {
@@ -28,8 +29,8 @@ export async function startApp(
     auth: { on: false, adminKey: null },
     ...options,
   };
-  const app = await buildApp({ redis, subscriber, log, ...limits });
+  const app = await buildApp({ redis, bulk, subscriber, log, ...limits });
   await app.ready();
-  await Promise.all([becomesReady(redis), becomesReady(subscriber)]);
-  return { app, redis };
+  await Promise.all([redis, subscriber, ...bulk].map(becomesReady));
+  return { app, redis, bulk };
 }

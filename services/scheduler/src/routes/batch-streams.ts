@@ -1,24 +1,25 @@
 import { Readable } from 'node:stream';
 import type { BatchFacts } from '@sandpiper/store';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { type EndedRun, followBatch } from '../batch-follower.js';
+import { identityOf } from '../auth.js';
+import { type EndedHead, followBatch } from '../batch-follower.js';
 import type { App, Context } from '../context.js';
 import { type NdjsonBounds, runsOfNdjson } from '../ndjson.js';
-import { Problem } from '../problems.js';
+import { errorBodySchema, Problem } from '../problems.js';
+import { joined, type Piece, sendPieces, textPiece } from '../reply-stream.js';
+import type { Slice } from '../replies.js';
 import { accepted, ownBatch, summarize } from './batches.js';
 import {
   acceptedSchema,
   idempotencyHeadersSchema,
   idParamsSchema,
   refusals,
+  runParts,
   submissionRefusals,
   submitterOf,
   whenClientLeaves,
 } from './common.js';
-
-/** A client that takes nothing for so long is let go, milliseconds. What it has not read is still in the batch. */
-const STUCK_MS = 60_000;
 
 const fromSchema = z.coerce
   .number()
@@ -35,9 +36,21 @@ const streamed = (type: string) => ({
 
 /** Results of a batch as they come: one JSON object a line, or server-sent events. */
 export function batchStreamRoutes(app: App, context: Context): void {
+  const { streams } = context;
+
+  /** The batch, when its client may follow one more; it counts until it leaves. */
+  const enter = async (request: FastifyRequest, reply: FastifyReply, id: string): Promise<BatchFacts> => {
+    const { tenant } = identityOf(request);
+    const batch = await ownBatch(context, request, id);
+    streams.demandRoom(tenant);
+    reply.raw.once('close', streams.enter(tenant));
+    return batch;
+  };
+
   app.get(
     '/v1/batches/:id/results',
     {
+      exposeHeadRoute: false,
       config: { scope: 'read' },
       schema: {
         summary: 'Results of a batch as its runs end, one JSON object a line',
@@ -48,23 +61,24 @@ export function batchStreamRoutes(app: App, context: Context): void {
         produces: ['application/x-ndjson'],
         params: idParamsSchema,
         querystring: z.strictObject({ from: fromSchema }),
-        response: { 200: streamed('application/x-ndjson'), ...refusals },
+        response: { 200: streamed('application/x-ndjson'), ...refusals, 429: errorBodySchema },
       },
     },
     async (request, reply) => {
-      const batch = await ownBatch(context, request, request.params.id);
-      const lines = async function* (): AsyncGenerator<string> {
-        for await (const ended of follow(reply, batch, request.query.from ?? 0)) {
-          yield ended === null ? '\n' : `${JSON.stringify(ended)}\n`;
+      const batch = await enter(request, reply, request.params.id);
+      const lines = async function* (): AsyncGenerator<Piece> {
+        for await (const slice of follow(request, reply, batch, request.query.from ?? 0)) {
+          yield slice === null ? textPiece('\n') : pieceOf(slice, '', '\n');
         }
       };
-      return send(reply, 'application/x-ndjson', lines());
+      return sendPieces(reply, 'application/x-ndjson', lines());
     },
   );
 
   app.get(
     '/v1/batches/:id/events',
     {
+      exposeHeadRoute: false,
       config: { scope: 'read' },
       schema: {
         summary: 'Results of a batch as its runs end, as server-sent events',
@@ -76,41 +90,50 @@ export function batchStreamRoutes(app: App, context: Context): void {
         params: idParamsSchema,
         headers: z.object({ 'last-event-id': fromSchema }),
         querystring: z.strictObject({ from: fromSchema }),
-        response: { 200: streamed('text/event-stream'), ...refusals },
+        response: { 200: streamed('text/event-stream'), ...refusals, 429: errorBodySchema },
       },
     },
     async (request, reply) => {
-      const batch = await ownBatch(context, request, request.params.id);
+      const batch = await enter(request, reply, request.params.id);
       const from = request.headers['last-event-id'] ?? request.query.from ?? 0;
-      const events = async function* (): AsyncGenerator<string> {
-        yield 'retry: 1000\n\n';
+      const events = async function* (): AsyncGenerator<Piece> {
+        yield textPiece('retry: 1000\n\n');
         let seen = from;
-        for await (const ended of follow(reply, batch, from)) {
-          if (ended !== null) seen = ended.position;
-          yield ended === null ? ': alive\n\n' : eventOf('run', ended, ended.position);
+        for await (const slice of follow(request, reply, batch, from)) {
+          yield slice === null ? textPiece(': alive\n\n') : pieceOf(slice, 'run', '\n\n');
+          seen = slice?.runs.at(-1)?.head.position ?? seen;
         }
         const now = await context.gate.run(() => context.batches.facts(batch.id));
-        if (seen >= batch.total && now !== null) yield eventOf('done', summarize(now));
+        if (seen >= batch.total && now !== null) {
+          yield textPiece(`event: done\ndata: ${JSON.stringify(summarize(now))}\n\n`);
+        }
       };
-      return send(reply, 'text/event-stream', events());
+      return sendPieces(reply, 'text/event-stream', events());
     },
   );
 
-  const follow = (reply: FastifyReply, batch: BatchFacts, from: number): AsyncGenerator<EndedRun | null> =>
-    followBatch(context, batch, from, whenClientLeaves(reply));
+  const follow = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    batch: BatchFacts,
+    from: number,
+  ): ReturnType<typeof followBatch> =>
+    followBatch(context, batch, identityOf(request).tenant, from, whenClientLeaves(reply));
 }
 
-/** JSON holds no line break, so an event's data is one line (https://html.spec.whatwg.org/#event-stream-interpretation). */
-const eventOf = (event: string, data: object, id?: number): string =>
-  `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
-
-function send(reply: FastifyReply, type: string, chunks: AsyncGenerator<string>): FastifyReply {
-  reply.raw.setTimeout(STUCK_MS, () => reply.raw.destroy());
-  return reply
-    .type(type)
-    .header('Cache-Control', 'no-store')
-    .header('X-Accel-Buffering', 'no')
-    .send(Readable.from(chunks, { objectMode: false, highWaterMark: 64 * 1024 }));
+/**
+ * Ended runs of a slice as lines, or as events: JSON holds no line break, so an event's data is one line
+ * (https://html.spec.whatwg.org/#event-stream-interpretation).
+ * @param event name of the event; '' for a line
+ */
+function pieceOf(slice: Slice<EndedHead>, event: string, end: string): Piece {
+  const parts = slice.runs.flatMap(({ head, result }) => {
+    const { position, index } = head;
+    const before = event === '' ? '' : `id: ${position}\nevent: ${event}\ndata: `;
+    const place = `${before}{"position":${position},"index":${index},"run":`;
+    return [place, ...runParts(head, result), `}${end}`];
+  });
+  return { parts: joined(parts), bytes: slice.bytes, release: () => slice.release() };
 }
 
 /** A batch that comes in as one JSON object a line. A plugin of its own, for no other route takes such a body. */

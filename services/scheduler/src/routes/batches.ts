@@ -5,26 +5,41 @@ import {
   type BatchRequest,
   type BatchState,
 } from '@sandpiper/contracts';
-import type { BatchFacts } from '@sandpiper/store';
+import { batchRunId, type BatchFacts, type RunHead } from '@sandpiper/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Admitted } from '../admission.js';
-import { demandOwn } from '../auth.js';
+import { demandOwn, identityOf, mayRead } from '../auth.js';
 import { cancelBatch } from '../cancel.js';
 import type { App, Context } from '../context.js';
-import { notFound } from '../problems.js';
+import { errorBodySchema, notFound, Problem } from '../problems.js';
+import { joined, type Piece, sendPieces, textPiece } from '../reply-stream.js';
 import {
   acceptedSchema,
   idempotencyHeadersSchema,
   idempotencyKeyOf,
   idParamsSchema,
   refusals,
+  runParts,
   submissionRefusals,
   submitterOf,
   waitSchema,
   whenClientLeaves,
 } from './common.js';
 import { countRefusal } from './runs.js';
+
+/** Results that one answer holds at most; more of them are read from the stream of the batch. */
+const MOST_RESULTS_BYTES = 64 * 1024 * 1024;
+
+const tooLarge = (id: string, bytes: number): Problem =>
+  new Problem(
+    'reply-too-large',
+    `the results of this batch are ${bytes} bytes, and one answer holds at most ${MOST_RESULTS_BYTES}: ` +
+      `read /v1/batches/${id}/results, or ask with results=false`,
+  );
+
+/** Of a batch, what a key that may only submit is told. */
+const stateOnlySchema = batchSummarySchema.pick({ id: true, state: true });
 
 const isDone = (batch: BatchFacts | null): boolean => batch === null || batch.done === batch.total;
 
@@ -61,7 +76,7 @@ export async function accepted(context: Context, taking: Promise<Admitted>): Pro
 
 /** Submit, look at, wait for and cancel batches. */
 export function batchRoutes(app: App, context: Context): void {
-  const { batches, gate, intake, store, waiters } = context;
+  const { batches, gate, intake, replies, store, waiters } = context;
 
   /** The batch when it is done, or when the wait is over. */
   const waitForBatch = async (
@@ -77,12 +92,38 @@ export function batchRoutes(app: App, context: Context): void {
     return batch;
   };
 
-  const describe = async (batch: BatchFacts, withResults: boolean): Promise<BatchState> => {
-    const runs: BatchState['runs'] = [];
-    await gate.run(async () => {
-      for await (const run of batches.runs(batch, withResults)) runs.push(run);
-    });
-    return { ...summarize(batch), runs };
+  const withoutResults = async (batch: BatchFacts): Promise<BatchState> => {
+    const states = await gate.run(() => batches.states(batch));
+    return { ...summarize(batch), runs: states.map((run) => ({ ...run, result: null })) };
+  };
+
+  const withResults = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    batch: BatchFacts,
+  ): Promise<FastifyReply> => {
+    const { tenant } = identityOf(request);
+    const ids = Array.from({ length: batch.total }, (_, index) => batchRunId(batch.id, index));
+    const heads = (await replies.heads(ids)).map(
+      (head, i): RunHead => head ?? { id: ids[i] ?? '', state: 'done', bytes: 0 },
+    );
+    const bytes = heads.reduce((sum, head) => sum + head.bytes, 0);
+    if (bytes > MOST_RESULTS_BYTES) throw tooLarge(batch.id, bytes);
+    const leaves = whenClientLeaves(reply);
+    const pieces = async function* (): AsyncGenerator<Piece> {
+      let before = `${JSON.stringify(summarize(batch)).slice(0, -1)},"runs":[`;
+      for (const step of replies.steps(heads)) {
+        const slice = await replies.sliceSoon(tenant, step, leaves);
+        const parts = slice.runs.flatMap(({ head, result }, i) => [
+          i === 0 ? before : ',',
+          ...runParts(head, result),
+        ]);
+        yield { parts: joined(parts), bytes: slice.bytes, release: () => slice.release() };
+        before = ',';
+      }
+      yield textPiece(heads.length === 0 ? `${before}]}` : ']}');
+    };
+    return sendPieces(reply, 'application/json; charset=utf-8', pieces());
   };
 
   app.post(
@@ -115,20 +156,23 @@ export function batchRoutes(app: App, context: Context): void {
       config: { scope: 'read' },
       schema: {
         summary: 'Progress and results of a batch',
-        description: 'Runs stand in the order of the request. A wait ends when all of them have.',
+        description:
+          'Runs stand in the order of the request. A wait ends when all of them have. Results above 64 MiB together are ' +
+          'refused (413): /results gives them one by one.',
         tags,
         params: idParamsSchema,
         querystring: z.strictObject({
           wait: waitSchema,
           results: z.enum(['true', 'false']).optional().describe('false leaves the results out'),
         }),
-        response: { 200: batchStateSchema, ...refusals },
+        response: { 200: batchStateSchema, ...refusals, 429: errorBodySchema },
       },
     },
     async (request, reply) => {
       const { wait = 0 } = request.query;
       const batch = await waitForBatch(request, reply, request.params.id, wait);
-      return describe(batch, request.query.results !== 'false');
+      if (request.query.results === 'false') return withoutResults(batch);
+      return withResults(request, reply, batch);
     },
   );
 
@@ -158,14 +202,22 @@ export function batchRoutes(app: App, context: Context): void {
         summary: 'Cancel every run of a batch that has not ended',
         tags,
         params: idParamsSchema,
-        response: { 200: batchStateSchema, 202: batchStateSchema, ...refusals },
+        description: 'A key without the scope read is told the id and the state alone.',
+        response: {
+          200: z.union([batchStateSchema, stateOnlySchema]),
+          202: z.union([batchStateSchema, stateOnlySchema]),
+          ...refusals,
+        },
       },
     },
     async (request, reply) => {
       const before = await ownBatch(context, request, request.params.id);
       await gate.run(() => cancelBatch(store, before));
       const after = (await gate.run(() => batches.facts(before.id))) ?? before;
-      return reply.code(isDone(after) ? 200 : 202).send(await describe(after, false));
+      void reply.code(isDone(after) ? 200 : 202);
+      if (mayRead(request)) return withoutResults(after);
+      const { id, state } = summarize(after);
+      return { id, state };
     },
   );
 }

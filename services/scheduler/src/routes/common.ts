@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ID_PATTERN } from '@sandpiper/store';
+import { ID_PATTERN, type RunHead } from '@sandpiper/store';
 import { z } from 'zod';
 import type { Submitter } from '../admission.js';
 import { identityOf } from '../auth.js';
@@ -72,3 +72,9 @@ export function whenClientLeaves(reply: FastifyReply): AbortSignal {
 export function submitterOf(request: FastifyRequest): Submitter {
   return { tenant: identityOf(request).tenant, trace: traceOf(request) };
 }
+
+/** A run as the parts of its JSON; its result as it is stored. Ids hold nothing that JSON would escape. */
+export const runParts = (
+  { id, state }: RunHead,
+  result: Buffer | null,
+): [string, string | Buffer, string] => [`{"id":"${id}","state":"${state}","result":`, result ?? 'null', '}'];

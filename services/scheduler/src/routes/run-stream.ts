@@ -17,25 +17,15 @@ import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
 import { followLive } from '../live-follower.js';
 import { CLOSE, LiveSocket } from '../live-socket.js';
+import type { StreamLimits } from '../open-streams.js';
 import { errorBodySchema, explain, notFound, Problem } from '../problems.js';
 import { idParamsSchema, refusals } from './common.js';
-
-export interface StreamLimits {
-  /** Connections that this process holds at most. */
-  readonly all: number;
-  /** Of them those of one tenant. */
-  readonly perTenant: number;
-  /** A client that takes and says nothing for so long is let go, milliseconds. */
-  readonly stuckMs?: number;
-}
 
 /** What asks to become a WebSocket is one, or gone, after this time, milliseconds. */
 const UPGRADE_MS = 30_000;
 
 /** Connections that have not gone when the service stops are cut off after this time, milliseconds. */
 const STOP_MS = 2_000;
-
-const RETRY_AFTER_SECONDS = 10;
 
 const querySchema = z.strictObject({
   from: liveCursorSchema.optional(),
@@ -84,8 +74,8 @@ export async function acceptWebSockets(app: App, isTaken: (socket: Socket) => vo
 }
 
 /** A run while it runs: output as it comes, input as it is typed. */
-export function runStreamRoute(app: App, context: Context, limits: StreamLimits): void {
-  const streams = new OpenStreams(limits);
+export function runStreamRoute(app: App, context: Context): void {
+  const { streams } = context;
   app.route({
     method: 'GET',
     url: '/v1/runs/:id/stream',
@@ -109,38 +99,9 @@ export function runStreamRoute(app: App, context: Context, limits: StreamLimits)
     wsHandler(socket, request) {
       const leave = streams.enter(identityOf(request).tenant);
       socket.once('close', leave);
-      return serve(context, socket, request, limits);
+      return serve(context, socket, request, streams.limits);
     },
   });
-}
-
-/** How many connections there are, and whose. */
-class OpenStreams {
-  private all = 0;
-  private readonly byTenant = new Map<string, number>();
-
-  constructor(private readonly limits: StreamLimits) {}
-
-  demandRoom(tenant: string): void {
-    const { all, perTenant } = this.limits;
-    if (this.all < all && (this.byTenant.get(tenant) ?? 0) < perTenant) return;
-    throw new Problem('too-many-streams', 'too many runs are being followed here; try again later', {
-      retryAfterSeconds: RETRY_AFTER_SECONDS,
-    });
-  }
-
-  /** @returns to be called once, when it is closed */
-  enter(tenant: string): () => void {
-    this.count(tenant, 1);
-    return () => this.count(tenant, -1);
-  }
-
-  private count(tenant: string, change: number): void {
-    this.all += change;
-    const own = (this.byTenant.get(tenant) ?? 0) + change;
-    if (own === 0) this.byTenant.delete(tenant);
-    else this.byTenant.set(tenant, own);
-  }
 }
 
 async function serve(
@@ -162,6 +123,7 @@ async function serve(
     for await (const message of followLive(
       context,
       id,
+      identityOf(request).tenant,
       from === undefined ? null : parseCursor(from),
       socket.signal,
     )) {

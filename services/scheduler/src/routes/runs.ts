@@ -1,29 +1,50 @@
-import { runRequestSchema, runStateSchema, type RunState } from '@sandpiper/contracts';
-import type { FastifyRequest } from 'fastify';
+import { runRequestSchema, runStateSchema } from '@sandpiper/contracts';
+import type { ShortRun } from '@sandpiper/store';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { demandOwn } from '../auth.js';
+import { demandOwn, identityOf, mayRead } from '../auth.js';
 import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
-import { notFound, Problem } from '../problems.js';
+import { errorBodySchema, notFound, Problem } from '../problems.js';
+import { type Piece, sendPieces } from '../reply-stream.js';
 import {
   acceptedSchema,
   idempotencyHeadersSchema,
   idempotencyKeyOf,
   idParamsSchema,
   refusals,
+  runParts,
   submissionRefusals,
   submitterOf,
   waitSchema,
   whenClientLeaves,
 } from './common.js';
 
-const isDone = (run: RunState | null): boolean => run === null || run.state === 'done';
+/** Of a run, what a key that may only submit is told. */
+const stateOnlySchema = runStateSchema.omit({ result: true });
+
+const isDone = (run: ShortRun | null): boolean => run === null || run.state === 'done';
 
 /** Submit, look at, wait for and cancel single runs. */
 export function runRoutes(app: App, context: Context): void {
-  const { admission, gate, metrics, store, waiters } = context;
+  const { admission, gate, metrics, replies, store, waiters } = context;
   const demandOwnRun = async (request: FastifyRequest, id: string): Promise<void> =>
     demandOwn(request, await gate.run(() => store.tenantOf(id)), 'run');
+
+  /** A run with its result, which may be long: then it goes out as what others fetch leaves room for it. */
+  const send = async (request: FastifyRequest, reply: FastifyReply, run: ShortRun): Promise<FastifyReply> => {
+    const json = 'application/json; charset=utf-8';
+    if (run.bytes === 0 || run.result !== null) {
+      return reply.type(json).send(runParts(run, run.result).join(''));
+    }
+    const { tenant } = identityOf(request);
+    const slice = await replies.sliceSoon(tenant, [run], whenClientLeaves(reply));
+    const parts = runParts(run, slice.runs[0]?.result ?? null);
+    const pieces = async function* (): AsyncGenerator<Piece> {
+      yield await Promise.resolve({ parts, bytes: slice.bytes, release: () => slice.release() });
+    };
+    return sendPieces(reply, json, pieces());
+  };
 
   app.post(
     '/v1/runs',
@@ -56,17 +77,17 @@ export function runRoutes(app: App, context: Context): void {
         tags: ['runs'],
         params: idParamsSchema,
         querystring: z.strictObject({ wait: waitSchema }),
-        response: { 200: runStateSchema, ...refusals },
+        response: { 200: runStateSchema, ...refusals, 429: errorBodySchema },
       },
     },
     async (request, reply) => {
       const { id } = request.params;
       await demandOwnRun(request, id);
-      const read = (): Promise<RunState | null> => gate.run(() => store.runState(id));
+      const read = (): Promise<ShortRun | null> => replies.run(id);
       const leaves = whenClientLeaves(reply);
       const run = await waiters.until(id, request.query.wait ?? 0, leaves, read, isDone);
       if (run === null) throw notFound('run');
-      return run;
+      return send(request, reply, run);
     },
   );
 
@@ -76,18 +97,29 @@ export function runRoutes(app: App, context: Context): void {
       config: { scope: 'submit' },
       schema: {
         summary: 'Cancel a run',
-        description: 'A waiting run is done at once; a running one is killed and is done soon.',
+        description:
+          'A waiting run is done at once; a running one is killed and is done soon. A key without the scope read is told ' +
+          'the id and the state alone.',
         tags: ['runs'],
         params: idParamsSchema,
-        response: { 200: runStateSchema, 202: runStateSchema, ...refusals },
+        response: {
+          200: z.union([runStateSchema, stateOnlySchema]),
+          202: z.union([runStateSchema, stateOnlySchema]),
+          ...refusals,
+          429: errorBodySchema,
+        },
       },
     },
     async (request, reply) => {
       const { id } = request.params;
       await demandOwnRun(request, id);
-      const run = await gate.run(() => cancelRun(store, id));
+      const state = await gate.run(() => cancelRun(store, id));
+      if (state === null) throw notFound('run');
+      void reply.code(state === 'done' ? 200 : 202);
+      if (!mayRead(request)) return { id, state };
+      const run = await replies.run(id);
       if (run === null) throw notFound('run');
-      return reply.code(run.state === 'done' ? 200 : 202).send(run);
+      return send(request, reply, run);
     },
   );
 }

@@ -1,0 +1,95 @@
+import type { RunState } from '@sandpiper/contracts';
+import type { RedisConnection } from './connection.js';
+import { runKey } from './keys.js';
+import { chunks, throwFirstError } from './pipelines.js';
+import { Script } from './script.js';
+
+/**
+ * A run with its result where that is short. KEYS: run. ARGV: the longest result that is given, bytes. Returns nil for an
+ * unknown run, else {state, length of the result, the result or ''}.
+ */
+const READ_RUN = new Script(
+  'sandpiperReadRun',
+  1,
+  `
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state then return nil end
+local length = redis.call('HSTRLEN', KEYS[1], 'result')
+local result = ''
+if length > 0 and length <= tonumber(ARGV[1]) then result = redis.call('HGET', KEYS[1], 'result') end
+return {state, length, result}
+`,
+);
+
+/** How far a run is, and how long its result is. */
+export interface RunHead {
+  readonly id: string;
+  readonly state: RunState['state'];
+  /** Of its result as JSON; 0 where there is none. */
+  readonly bytes: number;
+}
+
+/** With the result, where it is short enough; null where it is longer, or there is none. */
+export interface ShortRun extends RunHead {
+  readonly result: Buffer | null;
+}
+
+/** A connection for much at a time, and what is asked for on it now. */
+interface Lane {
+  readonly redis: RedisConnection;
+  bytes: number;
+}
+
+/**
+ * Results as the bytes of JSON that they are stored as: nobody parses them on the way to a client. Lengths, and results that
+ * are short, come over the connection that everything uses; long results over connections of their own, for whatever is
+ * asked on a connection waits for the replies before it.
+ */
+export class ResultReader {
+  private readonly lanes: readonly Lane[];
+
+  /** @param bulk connections for long results, at least one */
+  constructor(
+    private readonly redis: RedisConnection,
+    bulk: readonly RedisConnection[],
+  ) {
+    this.lanes = bulk.map((connection) => ({ redis: connection, bytes: 0 }));
+  }
+
+  /** @param most the longest result that is given, bytes; @returns null for an unknown run */
+  async run(id: string, most: number): Promise<ShortRun | null> {
+    const reply = (await READ_RUN.runBytes(this.redis, runKey(id), most)) as [Buffer, number, Buffer] | null;
+    if (reply === null) return null;
+    const [state, bytes, result] = reply;
+    const head = { id, state: state.toString() as RunState['state'], bytes };
+    return { ...head, result: result.length === 0 ? null : result };
+  }
+
+  /** One for each id; null for an unknown run. */
+  async heads(ids: readonly string[]): Promise<(RunHead | null)[]> {
+    const heads: (RunHead | null)[] = [];
+    for (const some of chunks(ids)) {
+      const pipeline = this.redis.pipeline();
+      for (const id of some) pipeline.hget(runKey(id), 'state').hstrlen(runKey(id), 'result');
+      const replies = throwFirstError(await pipeline.exec());
+      for (const [i, id] of some.entries()) {
+        const state = replies[2 * i] as RunState['state'] | null;
+        heads.push(state === null ? null : { id, state, bytes: replies[2 * i + 1] as number });
+      }
+    }
+    return heads;
+  }
+
+  /** Results in one round trip. The caller bounds what they weigh together. @param bytes what that is */
+  async results(ids: readonly string[], bytes: number): Promise<(Buffer | null)[]> {
+    const lane = this.lanes.reduce((least, other) => (other.bytes < least.bytes ? other : least));
+    lane.bytes += bytes;
+    try {
+      const pipeline = lane.redis.pipeline();
+      for (const id of ids) pipeline.hgetBuffer(runKey(id), 'result');
+      return throwFirstError(await pipeline.exec()) as (Buffer | null)[];
+    } finally {
+      lane.bytes -= bytes;
+    }
+  }
+}

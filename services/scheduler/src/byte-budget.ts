@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What may be held at once, bytes. One that is alone is let in whatever it weighs: its own bound is another's business. */
+export interface ByteBounds {
+  readonly all: number;
+  readonly perTenant: number;
+}
+
+/** Bytes that are accounted for, until they are released. */
+export interface Lease {
+  /** Takes more. @returns false when there is no room; nothing has changed then. */
+  grow(bytes: number): boolean;
+  /** Gives all of it back; a second time does nothing. */
+  release(): void;
+}
+
+interface Waiter {
+  readonly tenant: string;
+  readonly bytes: number;
+  readonly admit: (lease: Lease) => void;
+}
+
+/** Bytes in memory that clients are the cause of: bounded for all of them, and for each tenant. */
+export class ByteBudget {
+  private held = 0;
+  private readonly byTenant = new Map<string, number>();
+  private readonly waiting = new Set<Waiter>();
+
+  constructor(readonly bounds: ByteBounds) {}
+
+  /** @returns null when there is no room now */
+  tryTake(tenant: string, bytes: number): Lease | null {
+    return this.fits(tenant, bytes, 0) ? this.lease(tenant, bytes) : null;
+  }
+
+  /** Waits for room, in turn. @returns null when the time is up, or the signal aborts */
+  async take(tenant: string, bytes: number, signal: AbortSignal, ms: number): Promise<Lease | null> {
+    const lease = this.waiting.size === 0 ? this.tryTake(tenant, bytes) : null;
+    if (lease !== null || signal.aborted) return lease;
+    const given = new AbortController();
+    let admitted: Lease | null = null;
+    const waiter: Waiter = {
+      tenant,
+      bytes,
+      admit: (lease) => {
+        admitted = lease;
+        given.abort();
+      },
+    };
+    this.waiting.add(waiter);
+    this.admitWaiting();
+    try {
+      const either = AbortSignal.any([signal, given.signal]);
+      await sleep(ms, undefined, { signal: either }).catch(() => undefined);
+      return admitted;
+    } finally {
+      this.waiting.delete(waiter);
+    }
+  }
+
+  /** @param ours of what is held, what the lease that asks has already */
+  private fits(tenant: string, bytes: number, ours: number): boolean {
+    const { all, perTenant } = this.bounds;
+    const own = this.byTenant.get(tenant) ?? 0;
+    const fitsTenant = own === ours || own + bytes <= perTenant;
+    const fitsAll = this.held === ours || this.held + bytes <= all;
+    return fitsTenant && fitsAll;
+  }
+
+  private lease(tenant: string, bytes: number): Lease {
+    let size = bytes;
+    this.count(tenant, bytes);
+    return {
+      grow: (more) => {
+        if (!this.fits(tenant, more, size)) return false;
+        size += more;
+        this.count(tenant, more);
+        return true;
+      },
+      release: () => {
+        this.count(tenant, -size);
+        size = 0;
+        this.admitWaiting();
+      },
+    };
+  }
+
+  /** In the order in which they came; who waits for its own tenant's share holds up nobody else. */
+  private admitWaiting(): void {
+    const { all, perTenant } = this.bounds;
+    for (const waiter of this.waiting) {
+      const { tenant, bytes } = waiter;
+      const own = this.byTenant.get(tenant) ?? 0;
+      if (own > 0 && own + bytes > perTenant) continue;
+      // A large one would never get in if all smaller ones went ahead of it.
+      if (this.held > 0 && this.held + bytes > all) return;
+      this.waiting.delete(waiter);
+      waiter.admit(this.lease(tenant, bytes));
+    }
+  }
+
+  private count(tenant: string, change: number): void {
+    this.held += change;
+    const own = (this.byTenant.get(tenant) ?? 0) + change;
+    if (own === 0) this.byTenant.delete(tenant);
+    else this.byTenant.set(tenant, own);
+  }
+}
