@@ -18,7 +18,7 @@ const MAY_IMPORT = {
   'packages/testkit': [],
   'packages/cli': ['contracts', 'controller', 'grading', 'client', 'telemetry'],
   'packages/conformance': ['controller'],
-  'packages/hostile': ['contracts', 'controller'],
+  'packages/hostile': ['contracts', 'controller', 'faults'],
   'packages/experiments': ['contracts', 'controller', 'client'],
   // The simulation makes nodes whose cells cost nothing, and that is all of the exception below.
   'packages/faults': ['contracts', 'store', 'telemetry', 'services/worker'],

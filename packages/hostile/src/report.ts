@@ -1,6 +1,7 @@
 import type { Attack, Behaviour, TestElsewhere } from './behaviour.js';
 import type { ElsewhereOutcome } from './elsewhere.js';
 import type { SubjectName } from './ground.js';
+import type { Beside } from './neighbour/street.js';
 import type { Outcome } from './run-attack.js';
 
 /** One cell of the table: what came of an attack or of tests elsewhere, or why there is none. */
@@ -12,15 +13,26 @@ export type Row = { readonly behaviour: Behaviour } & (
       readonly outcome: Outcome;
     }
   | { readonly kind: 'elsewhere'; readonly test: TestElsewhere; readonly outcome: ElsewhereOutcome }
-  | { readonly kind: 'none'; readonly subject: SubjectName; readonly why: string }
+  | { readonly kind: 'neighbour'; readonly beside: Beside }
+  | { readonly kind: 'none'; readonly subject: SubjectName | typeof NEIGHBOUR; readonly why: string }
 );
+
+/** Where another tenant of the same node is watched. */
+export const NEIGHBOUR = 'the neighbour';
 
 export type Verdict = 'held' | 'broken' | 'does not apply';
 
 export function verdictOf(row: Row): Verdict {
   if (row.kind === 'none') return 'does not apply';
-  const broken = row.kind === 'attack' ? row.outcome.faults.length > 0 : row.outcome.failed > 0;
-  return broken ? 'broken' : 'held';
+  if (row.kind === 'elsewhere') return row.outcome.failed > 0 ? 'broken' : 'held';
+  return faultsOf(row).length > 0 ? 'broken' : 'held';
+}
+
+function faultsOf(row: Row): readonly string[] {
+  if (row.kind === 'attack') return row.outcome.faults;
+  if (row.kind !== 'neighbour') return [];
+  const { faults, slow } = row.beside;
+  return slow === null ? faults : [...faults, slow];
 }
 
 interface Columns {
@@ -33,6 +45,12 @@ interface Columns {
 function columnsOf(row: Row): Columns {
   const { title } = row.behaviour;
   if (row.kind === 'none') return { what: title, where: row.subject, how: row.why, times: '' };
+  if (row.kind === 'neighbour') {
+    const { hellos, attacks, p99Ms, allowedMs } = row.beside;
+    const how = `${hellos} hellos beside ${attacks} attacks`;
+    const times = `p99 ${Math.round(p99Ms)}/${Math.round(allowedMs)} ms`;
+    return { what: title, where: NEIGHBOUR, how, times };
+  }
   if (row.kind === 'elsewhere') {
     const { passed, failed, ms } = row.outcome;
     const how = failed === 0 ? `${passed} tests pass` : `${failed} tests fail, ${passed} pass`;
@@ -53,8 +71,9 @@ export function lineOf(row: Row): string {
   const { what, where, how, times } = columnsOf(row);
   const verdict = verdictOf(row);
   const head = verdict === 'does not apply' ? '-     ' : verdict === 'held' ? 'held  ' : 'BROKEN';
-  const faults =
-    row.kind === 'attack' ? row.outcome.faults.map((fault) => `\n         ${fault}`).join('') : '';
+  const faults = faultsOf(row)
+    .map((fault) => `\n         ${fault}`)
+    .join('');
   const line = [`${head} ${String(row.behaviour.number).padStart(2)} ${what}`, where, how, times];
   return `${line.filter(Boolean).join(' | ')}${faults}`;
 }

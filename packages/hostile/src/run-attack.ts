@@ -1,14 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { completeLimits, type RunResult, type RunStatus } from '@sandpiper/contracts';
+import { attackFiles } from './attack-files.js';
 import type { Attack } from './behaviour.js';
 import { settle } from './census.js';
 import { type Ground, type Source, type Subject } from './ground.js';
 import { judge, judgeTimes, leaks } from './judge.js';
-
-const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const ATTACKS = readFileSync(here('../../guest/native/build/attacks.so'));
 
 /** How long a result may be late before the cell is given up, milliseconds: the cell would be lost to a node. */
 const LATE_MS = 30_000;
@@ -96,36 +92,15 @@ async function answerOf(subject: Subject, source: Source): Promise<RunResult | s
 }
 
 function sourceOf(subject: Subject, attack: Attack, own: string): Source {
-  const stock = subject.name.startsWith('seccomp');
-  const text = /^[\w-]+\.py$/.test(attack.program)
-    ? readFileSync(here(`../programs/${attack.program}`))
-    : Buffer.from(stock ? nativeProgram(attack.program) : `${attack.program}\n`);
+  const files = attackFiles(attack, subject.name.startsWith('seccomp'), own);
   return {
     id: `hostile-${randomBytes(6).toString('hex')}`,
-    files: [
-      { path: '/box/main.py', data: text },
-      { path: '/box/given.txt', data: Buffer.from(own) },
-      ...(stock ? [{ path: '/box/attacks.so', data: ATTACKS }] : []),
-      ...Object.entries(attack.files ?? {}).map(([name, data]) => ({
-        path: `/box/${name}`,
-        data: Buffer.from(data),
-      })),
-    ],
+    files: files.map(({ name, data }) => ({ path: `/box/${name}`, data })),
     args: attack.args ?? [],
     env: { ...attack.env, GIVEN: own },
     stdin: { kind: 'buffer', data: Buffer.from(`${own}\n`) },
     limits: completeLimits(attack.limits),
   };
-}
-
-/** `attack NAME ARGUMENT`, as the C guest takes it, in Python. */
-function nativeProgram(command: string): string {
-  const [, name = '', argument = ''] = /^attack (\S+) ?(.*)$/.exec(command) ?? [];
-  return [
-    'import ctypes',
-    `found = ctypes.CDLL("/box/attacks.so").attack(${JSON.stringify(name)}.encode(), ${JSON.stringify(argument)}.encode())`,
-    `assert found == 0, "there is no such attack"`,
-  ].join('\n');
 }
 
 const NEXT = `import os, sys

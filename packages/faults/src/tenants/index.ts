@@ -3,6 +3,7 @@ import { fullRedis } from './full-redis.js';
 import { largeBatch } from './large-batch.js';
 import { largeBodies } from './large-bodies.js';
 import { poisonRuns } from './poison-runs.js';
+import { streamFlood } from './stream-flood.js';
 
 const MIB = 1024 * 1024;
 
@@ -33,6 +34,11 @@ export const TENANT_SCENARIOS: readonly Scenario[] = [
         quotaBytes: 48 * MIB,
         ceilingBytes: (quick ? 96 : 192) * MIB,
       }),
+  },
+  {
+    name: 'stream-flood',
+    title: 'one tenant follows a batch more often than the scheduler has streams',
+    play: (stage, quick) => streamFlood(stage, { most: quick ? 20 : 200 }),
   },
   {
     name: 'poison-runs',

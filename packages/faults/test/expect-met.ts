@@ -1,0 +1,13 @@
+import { expect } from 'vitest';
+import type { Finding } from '../src/finding.js';
+import type { Stage } from '../src/stage.js';
+
+export const silent: Stage = { say: () => undefined, keep: false };
+
+/** Every demand with what was seen, so that a failure says which. */
+export async function expectMet(playing: Promise<Finding[]>): Promise<void> {
+  const findings = await playing;
+  const unmet = findings.filter(({ met }) => met === false);
+  expect(unmet.map(({ what, measured, demanded }) => `${what}: ${measured}, not ${demanded}`)).toEqual([]);
+  expect(findings.some(({ met }) => met === true)).toBe(true);
+}
