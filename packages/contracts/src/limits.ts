@@ -28,7 +28,8 @@ export const CONTROLLER_CPU_MESSAGE =
 
 /**
  * What one run may use. Times in milliseconds, sizes in bytes, the rest are counts.
- * Limits count from the moment the guest opens its program: the interpreter's start-up is not the program's.
+ * Limits count from the moment the guest finds something of its run (a file, its folder, its input): the interpreter's start
+ * is not the program's.
  */
 export const limitsSchema = z
   .strictObject({

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
+import { type KeeperClient, PYPY3_PATH, type StartedGuest } from '@sandpiper/guest';
 import { GuestKernel, HostClock, type Inheritance } from '@sandpiper/kernel';
 import { completeLimits } from '@sandpiper/contracts';
 import { Channel, DescriptorTransport, type Request } from '@sandpiper/protocol';
@@ -9,8 +9,9 @@ import { isAlive } from './alive.js';
 import { RunRefusedError } from './enforceable.js';
 import { type Engine, engineOf } from './engines.js';
 import { greet } from './handshake.js';
-import { argvOf, type GuestJob, RUN_FOLDER } from './job.js';
-import { environmentOf } from './environment.js';
+import { demandInterpreterFiles, stampOfFile } from './interpreter-files.js';
+import { type GuestJob, RUN_FOLDER, wordsOfProgram } from './job.js';
+import { environmentOf, hasEarlyVariable } from './environment.js';
 import { CaptureOutput } from './streams.js';
 
 /** What is imported before the fork where nobody says otherwise: what programs of classes and contests use. */
@@ -37,9 +38,6 @@ const PARKS_WITHIN_MS = 10_000;
 const RETRY_MS = 60_000;
 const MOST_FAILURES = 3;
 
-/** Variables that an interpreter obeys before its program begins: the parent has begun already. */
-const EARLY_VARIABLES = /^(PYTHON|PYPY|LC_|LANG|LANGUAGE$|TZ|GLIBC_|MALLOC_|LD_)/;
-
 /** Of the last record of a zip archive (APPNOTE 4.3.16), which Python would import the program from. */
 const END_OF_ARCHIVE = 'PK\x05\x06';
 
@@ -61,6 +59,8 @@ interface Parent {
   /** Of modules of the profile that could not be imported. */
   readonly complaint: string | null;
   readonly since: number;
+  /** Of the interpreter's file, when the parent was started. */
+  readonly stamp: string | null;
   children: number;
 }
 
@@ -171,11 +171,14 @@ export class ForkServer {
   }
 
   #isOld(parent: Parent): boolean {
-    return parent.children >= MOST_CHILDREN || Date.now() - parent.since > OLDEST_MS;
+    const { children, since, stamp } = parent;
+    return children >= MOST_CHILDREN || Date.now() - since > OLDEST_MS || stamp !== stampOfInterpreter();
   }
 
   #start(): Parent {
-    const engine = engineOf({ engine: 'seccomp' });
+    demandInterpreterFiles(INTERPRETER);
+    const engine = engineOf(INTERPRETER);
+    const stamp = stampOfInterpreter();
     const guest = this.keeper.start({
       kind: 'parked',
       executable: engine.executable,
@@ -193,7 +196,7 @@ export class ForkServer {
         this.profile,
       );
       if (parked === null || !this.keeper.park()) throw new RunRefusedError('the parent did not get to park');
-      return { ...parked, since: Date.now(), children: 0 };
+      return { ...parked, since: Date.now(), stamp, children: 0 };
     } catch (error) {
       this.keeper.kill();
       this.keeper.ended();
@@ -201,6 +204,17 @@ export class ForkServer {
     } finally {
       guest.close();
     }
+  }
+}
+
+const INTERPRETER = { engine: 'seccomp' } as const;
+
+/** Its file may have been replaced, or be missing. */
+function stampOfInterpreter(): string | null {
+  try {
+    return stampOfFile(PYPY3_PATH);
+  } catch {
+    return null;
   }
 }
 
@@ -284,7 +298,7 @@ export function sendOrder({ channel, asked, order }: ForkedGuest): boolean {
 function orderOf(job: GuestJob): Buffer | null {
   const program = programOf(job);
   if (program === null) return null;
-  const argv = argvOf(job);
+  const argv = wordsOfProgram(job);
   const variables = Object.entries(environmentOf(job.folder, job.env)).flat();
   const words = [
     randomBytes(64).toString('hex'),
@@ -313,7 +327,11 @@ function suits(job: GuestJob, parent: Parent): boolean {
     job.deterministic === null &&
     job.output !== 'pass-through' &&
     job.folder === RUN_FOLDER &&
-    !Object.keys(job.env).some((name) => EARLY_VARIABLES.test(name)) &&
+    parent.stamp === stampOfInterpreter() &&
+    // A user's own modules, which the interpreter imports before the program (site.py): the parent has none.
+    !job.files.some((file) => file.path.includes('/.local/')) &&
+    // The parent has begun already.
+    !hasEarlyVariable(job.env) &&
     !job.files.some((file) => parent.modules.has(moduleOf(file.path)))
   );
 }

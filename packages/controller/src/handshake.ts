@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { type GuestEnd, type KeeperClient, NOT_EXECUTED } from '@sandpiper/guest';
 import {
   Channel,
@@ -10,6 +9,7 @@ import {
 } from '@sandpiper/protocol';
 import { RunRefusedError } from './enforceable.js';
 import type { Engine } from './engines.js';
+import { stampOfFile } from './interpreter-files.js';
 
 /** The dialect of the shim that this controller was written with (native/shim/shim.h). */
 const SHIM_DIALECT = 2;
@@ -21,23 +21,18 @@ export const STARTUP_MS = 20_000;
 
 /**
  * The shim's first word, which proves that the filter is on: nothing was answered before it. False when the guest ended
- * before it; throws when what comes is not the shim's.
+ * before it; throws when what comes is not the shim's. Until it is answered, nothing of the interpreter is executed.
  */
-export function greet(channel: Channel): boolean {
+export function greet(channel: Channel, beforeAnswer: () => void = () => {}): boolean {
   const hello = channel.nextRequest();
   if (hello === null) return false;
   const { text } = hello.signature;
   if (text !== 'sandpiper_ready(i)i' || hello.args[0] !== SHIM_DIALECT) {
     throw new Error(`the shim is not of this version: it says ${text} ${hello.args.join(' ')}`);
   }
+  beforeAnswer();
   channel.returnInt(0);
   return true;
-}
-
-/** Another one, when the file was written or replaced. */
-export function stampOf(path: string): string {
-  const { size, mtimeMs, ino } = statSync(path);
-  return `${size} ${mtimeMs} ${ino}`;
 }
 
 /** What was asked already, by path, with the time and size of the file that answered. */
@@ -48,7 +43,7 @@ const known = new Map<string, { stamp: string; functions: readonly string[] }>()
  * not what this controller speaks with. Returns the functions that have no row in the table of calls.
  */
 export function inspectTranslated(engine: Engine, keeper: KeeperClient): readonly string[] {
-  const stamp = stampOf(engine.executable);
+  const stamp = stampOfFile(engine.executable);
   const before = known.get(engine.executable);
   if (before?.stamp === stamp) return before.functions;
   const text = dumpOf(engine, keeper);

@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { type CgroupPlace, cgroupPlace, nativePartsExist, PYPY3_PATH } from '@sandpiper/guest';
 import type { TranslatedInterpreter } from './engines.js';
 import type { HostCheck } from './host-check.js';
+import { demandProgram } from './interpreter-files.js';
 import { selfTest } from './self-test.js';
 import { shareChecks } from './share/checks.js';
 import { cpuShare } from './share/cpus.js';
@@ -58,7 +59,7 @@ function hostChecks(): HostCheck[] {
   return [
     checkPlatform(),
     checkNode(),
-    checkProgram('pypy3', PYPY3_PATH, ['--version'], true, 'apt-get install pypy3'),
+    checkInterpreter(),
     checkProgram(
       'redis-server',
       onPath('redis-server'),
@@ -96,6 +97,17 @@ function checkNode(): HostCheck {
     detail: process.version,
     fix: ok ? null : 'install Node.js 20.19 or newer',
   };
+}
+
+/** It is asked for its version outside of the sandbox, so it is looked at before. */
+function checkInterpreter(): HostCheck {
+  const fix = 'apt-get install pypy3';
+  try {
+    if (existsSync(PYPY3_PATH)) demandProgram(PYPY3_PATH);
+  } catch (error) {
+    return { name: 'pypy3', ok: false, required: true, detail: (error as Error).message, fix };
+  }
+  return checkProgram('pypy3', PYPY3_PATH, ['--version'], true, fix);
 }
 
 function checkProgram(

@@ -1,21 +1,26 @@
-import { closeSync, openSync, readSync, type Stats, statSync } from 'node:fs';
+import { type BigIntStats, closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { PYPY3_PATH } from '@sandpiper/guest';
 import { RunRefusedError } from './enforceable.js';
 import { type Interpreter, LIBRARY_FOLDERS } from './engines.js';
 
 /** The loader of glibc, which the shim is made for. One that does not preload it would start the program unlocked. */
 const LOADER = 'ld-linux-x86-64.so.2';
 
-/** @throws RunRefusedError when the files of a translated interpreter are not what they must be */
+/** Files that were looked at and found right, by path: the stamp of what was there. Those of this node's configuration. */
+const right = new Map<string, string>();
+
+/**
+ * The keeper looks once more right before it executes the file (native/keeper/program.c): what is said here is why.
+ * @throws RunRefusedError when the files of an interpreter are not what they must be
+ */
 export function demandInterpreterFiles(interpreter: Interpreter): void {
-  if (interpreter.engine !== 'rpython') return;
-  const { executable, library } = interpreter;
-  const program = look(executable);
-  if (program === undefined) throw new RunRefusedError(`${executable}: no such file`);
-  if (!program.isFile() || (program.mode & 0o111) === 0) {
-    throw new RunRefusedError(`${executable}: is not an executable file`);
+  if (interpreter.engine === 'seccomp') {
+    demandProgram(PYPY3_PATH);
+    return;
   }
-  demandLoader(executable);
+  const { executable, library } = interpreter;
+  demandProgram(executable);
   if (look(library)?.isDirectory() !== true) {
     throw new RunRefusedError(`${library}: no such folder`);
   }
@@ -28,9 +33,32 @@ export function demandInterpreterFiles(interpreter: Interpreter): void {
   }
 }
 
-function look(path: string): Stats | undefined {
+/** Links are followed. @throws RunRefusedError unless it is a program that takes the sandbox, which is preloaded */
+export function demandProgram(executable: string): void {
+  const program = look(executable);
+  if (program === undefined) throw new RunRefusedError(`${executable}: no such file`);
+  const stamp = stampOf(program);
+  if (right.get(executable) === stamp) return;
+  right.delete(executable);
+  if (!program.isFile() || (program.mode & 0o111n) === 0n) {
+    throw new RunRefusedError(`${executable}: is not an executable file`);
+  }
+  demandLoader(executable);
+  right.set(executable, stamp);
+}
+
+/** Another one, when the file at a path was written or replaced. */
+export function stampOfFile(path: string): string {
+  return stampOf(statSync(path, { bigint: true }));
+}
+
+function stampOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+}
+
+function look(path: string): BigIntStats | undefined {
   try {
-    return statSync(path);
+    return statSync(path, { bigint: true });
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;

@@ -39,9 +39,18 @@ export interface GuestJob {
   readonly accept?: RunRequest['accept'];
 }
 
-/** The words behind the interpreter's own name. */
+/** The words behind the interpreter's own name. A program is never one of the interpreter's options, whatever its name. */
 export function argvOf(job: GuestJob): readonly string[] {
-  return job.programPath === null ? ['-u', '-i', ...job.args] : [job.programPath, ...job.args];
+  if (job.programPath === null) return ['-u', '-i', ...job.args];
+  const words = wordsOfProgram(job);
+  return words[0]?.startsWith('-') === true ? ['--', ...words] : words;
+}
+
+/** What the program finds in sys.argv. */
+export function wordsOfProgram({ programPath, args }: GuestJob): readonly string[] {
+  // Even behind "--", "-" alone is the standard input.
+  const name = programPath === '-' ? './-' : programPath;
+  return name === null ? ['', ...args] : [name, ...args];
 }
 
 export interface Determinism {

@@ -17,7 +17,7 @@ import { hasEnded } from './alive.js';
 import { ControllerTime, ControllerTimeError } from './controller-time.js';
 import { hashSeedOf, SeededBytes } from './determinism.js';
 import type { Engine } from './engines.js';
-import { environmentOf } from './environment.js';
+import { changesStart, environmentOf, hasEarlyVariable } from './environment.js';
 import { type ForkedGuest, sendOrder } from './fork-server.js';
 import { greet } from './handshake.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
@@ -59,10 +59,11 @@ export class Session {
   readonly #stdin: InputStream;
   readonly #trace: number | null;
   readonly #transcript: Transcript | null;
-  readonly #programPath: string | null;
   /** The variables that the guest's program sees. */
   readonly env: Readonly<Record<string, string>>;
   readonly #forked: ForkedGuest | null;
+  /** The guest is locked down, and its interpreter begins. */
+  #greeted = false;
   #marked = false;
   /** When the program began, as `performance.now()`. */
   #beganAt: number | null = null;
@@ -88,7 +89,6 @@ export class Session {
     this.#stderr = this.#output('stderr', 2);
     this.#stdin = this.#input();
     this.#trace = job.tracePath === null ? null : openSync(job.tracePath, 'w');
-    this.#programPath = job.programPath === null ? null : posix.resolve(job.folder, job.programPath);
     this.env = variablesOf(job);
     const { deterministic } = job;
     const seeded = deterministic === null ? null : new SeededBytes(deterministic.seed);
@@ -120,7 +120,8 @@ export class Session {
       ...(this.#forked === null ? {} : { inheritance: this.#forked.inheritance }),
       shouldStop: () => this.#mustStop(),
       look: () => this.#look(),
-      onOpen: (path) => this.#opened(path),
+      ownPaths: ownPathsOf(job),
+      onOwnFound: () => this.#beginOnce(),
       ...(trace === null ? {} : { trace: (line: string) => void writeSync(trace, `${line}\n`) }),
     });
   }
@@ -129,7 +130,7 @@ export class Session {
   serve(channel: Channel): void {
     channel.whileServing = () => this.#time.check();
     try {
-      if (!(this.#forked === null ? greet(channel) : this.#order(this.#forked))) return;
+      if (!(this.#forked === null ? this.#greet(channel) : this.#order(this.#forked))) return;
       for (;;) {
         const request = channel.nextRequest();
         if (request === null) return;
@@ -150,6 +151,15 @@ export class Session {
       else if (error instanceof OperationFault) this.#failed(error);
       else if (!(error instanceof GuestGoneError)) throw error;
     }
+  }
+
+  /** What the interpreter takes to begin is its own; what the run's variables make of that is the run's. */
+  #greet(channel: Channel): boolean {
+    this.#time.beginStart();
+    return greet(channel, () => {
+      this.#greeted = true;
+      if (changesStart(this.job.env)) this.#begin();
+    });
   }
 
   /** The program of a child begins with its order, which holds its text. */
@@ -214,9 +224,10 @@ export class Session {
     const decisions = this.#decisions;
     decisions.cancelled = Atomics.load(this.place.shared, SHARED_CANCELLED) !== 0;
     decisions.diskFull = this.#kernel.diskLimitHit;
-    decisions.programBegan = this.#marked;
     this.#ended = true;
     const outputs = this.#collect();
+    // Variables that keep an interpreter from starting are the run's as well.
+    decisions.programBegan = this.#marked || (this.#greeted && hasEarlyVariable(job.env));
     const pressure = hostPressure();
     const ending = decideEnding(decisions, end, {
       nodeWasShort: wasShortOfMemory(this.#pressureBefore, pressure),
@@ -308,13 +319,13 @@ export class Session {
   }
 
   #read(max: number): Buffer | null {
-    // A prompt has no program that could be opened: it begins where it first asks.
-    if (this.#programPath === null && !this.#marked) this.#begin();
+    // A prompt has no program that could be found: it begins where it first asks.
+    this.#beginOnce();
     return this.#stdin.read(max);
   }
 
-  #opened(path: string): void {
-    if (!this.#marked && path === this.#programPath) this.#begin();
+  #beginOnce(): void {
+    if (!this.#marked) this.#begin();
   }
 
   #begin(): void {
@@ -351,6 +362,13 @@ export class Session {
 }
 
 const brokenProtocol = (how: string): string => `the guest broke the protocol: ${how}`;
+
+/** Where something of the run lies besides its folder and /tmp: the first that the guest finds of it begins the run. */
+function ownPathsOf({ folder, files, mounts }: GuestJob): string[] {
+  const outside = files.map(({ path }) => path).filter((path) => !path.startsWith(`${folder}/`));
+  const folders = outside.map((path) => posix.dirname(path)).filter((path) => path !== '/');
+  return [...new Set([...outside, ...folders]), ...mounts.map(({ path }) => path)];
+}
 
 /** What the guest's program finds in its environment. */
 function variablesOf(job: GuestJob): Readonly<Record<string, string>> {

@@ -20,7 +20,7 @@ export interface Decisions {
   exitCode: number | null;
   /** A write was refused with ENOSPC. */
   diskFull: boolean;
-  /** The program was opened: from there on the run is the program's. */
+  /** The guest has found something of the run's: from there on it is the program's doing. */
   programBegan: boolean;
 }
 

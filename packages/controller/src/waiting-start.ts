@@ -2,7 +2,8 @@ import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
 import { isAlive } from './alive.js';
 import { engineOf, type TranslatedInterpreter } from './engines.js';
 import { OLDEST_MS, SPARE_LIVES_MS } from './fork-server.js';
-import { inspectTranslated, STARTUP_MS, stampOf } from './handshake.js';
+import { inspectTranslated, STARTUP_MS } from './handshake.js';
+import { stampOfFile } from './interpreter-files.js';
 import { argvOf, type GuestJob } from './job.js';
 
 /** The words of nearly every run: only the binary's own name and these are known before there is a job. */
@@ -40,7 +41,7 @@ export class WaitingStart {
     if (this.isThere) return;
     this.discard();
     const engine = engineOf(interpreter);
-    const stamp = stampOf(engine.executable);
+    const stamp = stampOfFile(engine.executable);
     // Of a file that is replaced meanwhile the stamp is another by the time that a run could take it.
     const unanswered = inspectTranslated(engine, this.keeper);
     const guest = this.keeper.start({
@@ -84,7 +85,7 @@ function suits(job: GuestJob, { guest, interpreter, stamp }: Waiting): boolean {
     job.interpreter.library === interpreter.library &&
     job.deterministic === null &&
     argvOf(job).join('\0') === ARGV.join('\0') &&
-    stamp === stampOf(interpreter.executable) &&
+    stamp === stampOfFile(interpreter.executable) &&
     isAlive(guest.pid)
   );
 }

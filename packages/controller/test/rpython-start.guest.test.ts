@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Cell, RunRefusedError, type TranslatedInterpreter } from '@sandpiper/controller';
 import { TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -206,5 +207,46 @@ describe('an interpreter is taken that', () => {
     expect(await start({ executable: path })).toMatchObject({ status: 'ok' });
     bench.altered('changing', 'Version: 20001', 'Version: 30000');
     expect(await refusal({ executable: path })).toMatch(/version 30000/);
+  });
+
+  it('was replaced by a static one since, which is never executed', async () => {
+    const path = bench.write('changed', '');
+    spawnSync('cp', [TRANSLATED_GUEST_PATH, path]);
+    expect(await start({ executable: path })).toMatchObject({ status: 'ok' });
+    const { path: other, trace } = leavesTrace('changed-static', '-static');
+    spawnSync('cp', [other, path]);
+    expect(await refusal({ executable: path })).toMatch(/is statically linked/);
+    expect(existsSync(trace)).toBe(false);
+  });
+});
+
+/** A mount name space of its own has another file there: only root may make one. */
+const mayMount = spawnSync('unshare', ['-m', 'true']).status === 0;
+if (!mayMount)
+  process.stderr.write(
+    'no mount name spaces for this user: that the stock interpreter is replaced is not tried\n',
+  );
+
+describe.runIf(mayMount)('the stock interpreter is refused where it', () => {
+  function runWith(path: string) {
+    const script = fileURLToPath(new URL('run-traced.mjs', import.meta.url));
+    const command = 'mount --bind "$1" "$(readlink -f /usr/bin/pypy3)" && exec "$2" "$3" "$4"';
+    const job = JSON.stringify({ source: 'print(1)' });
+    return spawnSync('unshare', ['-m', 'sh', '-c', command, 'sh', path, process.execPath, script, job], {
+      encoding: 'utf8',
+    });
+  }
+
+  it('is statically linked, and it is never executed', () => {
+    const { path, trace } = leavesTrace('stock-static', '-static');
+    expect(runWith(path).stderr).toMatch(/RunRefusedError: \/usr\/bin\/pypy3: is statically linked/);
+    expect(existsSync(trace)).toBe(false);
+  });
+
+  it('is a script, and it is never executed', () => {
+    const trace = join(bench.folder, 'script-was-executed');
+    const path = bench.write('stock-script', `#!/bin/sh\ntouch ${trace}\n`);
+    expect(runWith(path).stderr).toMatch(/RunRefusedError: .*is not a program for Linux on x86-64/);
+    expect(existsSync(trace)).toBe(false);
   });
 });

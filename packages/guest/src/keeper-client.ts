@@ -68,6 +68,11 @@ export interface GuestEnd {
 
 /** What it means when a guest ends with this exit code before its program began (native/keeper/guest.h). */
 export const NOT_EXECUTED: ReadonlyMap<number, string> = new Map([
+  [
+    116,
+    'the sandbox cannot be preloaded into it: it must be a dynamically linked program for Linux on x86-64 with the loader of glibc',
+  ],
+  [117, 'its arguments and variables are longer than the kernel takes'],
   [118, 'it could not enter its control group'],
   [119, 'the shim cannot be loaded: guests must be able to read it, and it must lie where programs may lie'],
   [124, 'the hard limit of open files is below 8192'],

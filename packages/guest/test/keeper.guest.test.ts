@@ -1,5 +1,19 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -36,16 +50,20 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A program that leaves a trace on the host if it can. */
-async function start(): Promise<GuestEnd> {
+async function connect(): Promise<KeeperClient> {
   const directory = join(folder, 'cell');
   mkdirSync(directory);
   keeper = spawn(KEEPER_PATH, ['--dir', directory, '--shim', shim], { stdio: 'pipe', env: {} });
   await new Promise((resolve) => keeper?.stdout?.once('data', resolve));
-  const client = new KeeperClient(directory);
+  return new KeeperClient(directory);
+}
+
+/** A program that leaves a trace on the host if it can. */
+async function start(executable = PYPY3_PATH): Promise<GuestEnd> {
+  const client = await connect();
   const guest = client.start({
     kind: 'stock',
-    executable: PYPY3_PATH,
+    executable,
     argv: ['pypy3', '-S', '-c', `import os; os.mkdir(${JSON.stringify(trace)})`],
     env: {},
     deterministic: false,
@@ -82,4 +100,126 @@ describe('a guest is not executed when the shim', () => {
 it('a guest under the shim waits for its controller, and leaves no trace on the host', async () => {
   expect(await start()).toMatchObject({ reason: 'startup' });
   expect(existsSync(trace)).toBe(false);
+});
+
+describe('a guest is not executed when its program', () => {
+  const NO_PRELOAD = 116;
+
+  function compile(...flags: string[]): string {
+    const path = join(folder, 'program');
+    const source = `#include <sys/stat.h>\nint main(void) { return mkdir("${trace}", 0777) != 0; }\n`;
+    const compiled = spawnSync('gcc', ['-x', 'c', '-o', path, ...flags, '-'], {
+      input: source,
+      encoding: 'utf8',
+    });
+    expect(compiled.stderr).toBe('');
+    return path;
+  }
+
+  function write(text: string | Buffer): string {
+    const path = join(folder, 'program');
+    writeFileSync(path, text, { mode: 0o755 });
+    return path;
+  }
+
+  function altered(at: number, byte: number): string {
+    const bytes = readFileSync(compile());
+    bytes[at] = byte;
+    return write(bytes);
+  }
+
+  it.each<[string, () => string]>([
+    ['is static', () => compile('-static')],
+    ['is static and position-independent', () => compile('-static-pie')],
+    ['has another loader', () => compile('-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1')],
+    ['is a shared object', () => compile('-shared', '-fPIC')],
+    ['is a script', () => write(`#!/bin/sh\nmkdir ${trace}\n`)],
+    ['is a text without a first line', () => write(`mkdir ${trace}\n`)],
+    ['is of another machine', () => altered(18, 183)],
+    ['is of 32 bits', () => altered(4, 1)],
+    ['has no headers', () => write(readFileSync(compile()).subarray(0, 64))],
+    [
+      'lies behind a link to a static one',
+      () => {
+        symlinkSync(compile('-static'), join(folder, 'link'));
+        return join(folder, 'link');
+      },
+    ],
+    ['is not there', () => join(folder, 'nowhere')],
+    ['is a folder', () => folder],
+  ])('%s', async (_what, program) => {
+    const end = await start(program());
+    expect(existsSync(trace)).toBe(false);
+    expect(end).toMatchObject({ reason: 'exit', exitCode: NO_PRELOAD });
+    expect(NOT_EXECUTED.has(NO_PRELOAD)).toBe(true);
+  });
+
+  it('has too many words for the kernel, which is told as that', async () => {
+    const client = await connect();
+    const args = Array.from({ length: 42 }, () => 'x'.repeat(60_000));
+    const guest = client.start({
+      kind: 'stock',
+      executable: PYPY3_PATH,
+      argv: ['pypy3', ...args],
+      env: {},
+      deterministic: false,
+      cpu: null,
+      startupMs: 1500,
+    });
+    expect(NOT_EXECUTED.get(client.ended().exitCode ?? 0)).toMatch(/longer than the kernel takes/);
+    guest.close();
+    client.close();
+  });
+});
+
+describe('the keeper lives, whatever stands in a frame', () => {
+  /** The frame as it goes over the FIFO. */
+  const frame = (payload: Buffer): Buffer => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(payload.length);
+    return Buffer.concat([length, payload]);
+  };
+  const words = (...list: string[]): Buffer => frame(Buffer.from(list.map((word) => `${word}\0`).join('')));
+
+  it.each<[string, Buffer]>([
+    [
+      'a start of 6 MB',
+      words(
+        'start',
+        '/bin/true',
+        '-1',
+        '1',
+        'stock',
+        '0',
+        '100',
+        ...Array.from({ length: 100 }, () => 'x'.repeat(60_000)),
+      ),
+    ],
+    ['a start without words', words('start')],
+    [
+      'a start with more arguments than words',
+      words('start', '/bin/true', '-1', '1000', 'stock', '0', '9', 'x'),
+    ],
+    ['a mark with limits that are none', words('mark', '1', '-1', 'NaN')],
+    ['a fork with a time that is none', words('fork', '1e99')],
+    ['a pin of nothing', words('pin', '', '')],
+    ['an unknown command', words('')],
+    ['no end', frame(Buffer.from('kill'))],
+    ['nothing', frame(Buffer.alloc(0))],
+  ])('%s', async (_what, bytes) => {
+    const client = await connect();
+    const directory = join(folder, 'cell');
+    const control = openSync(join(directory, 'control'), 'r+');
+    const reports = openSync(join(directory, 'reports'), 'r+');
+    for (let at = 0; at < bytes.length; ) at += writeSync(control, bytes, at);
+    const answer = Buffer.alloc(256);
+    expect(answer.toString('utf8', 0, readSync(reports, answer))).toMatch(/^failed [^\n]+\n$/);
+    // What comes behind it is obeyed.
+    const next = words('fork', '1000');
+    writeSync(control, next);
+    expect(answer.toString('utf8', 0, readSync(reports, answer))).toBe('failed there is no parent\n');
+    closeSync(control);
+    closeSync(reports);
+    client.close();
+  });
 });

@@ -2,7 +2,7 @@ import { errnoName, SyscallError } from '@sandpiper/abi';
 import { keptText, MemoryFile } from '@sandpiper/vfs';
 import { Call, formFault } from './call.js';
 import { inconsistencies } from './inconsistencies.js';
-import { placeProc } from './proc.js';
+import { ARGUMENT_PATHS, placeProc } from './proc.js';
 import { KernelState } from './state.js';
 import type { Surface } from './surfaces/surface.js';
 import { traceLine } from './trace.js';
@@ -23,6 +23,14 @@ export class GuestKernel {
   ) {
     this.#state = new KernelState(options);
     placeProc(this.#state);
+    this.#watchOwn();
+  }
+
+  #watchOwn(): void {
+    const { cwd, ownPaths = [], onOwnFound } = this.options;
+    if (onOwnFound === undefined) return;
+    const paths = [cwd, '/tmp', ...ownPaths].map((path) => Buffer.from(path).toString('latin1'));
+    this.#state.space.watch([...paths, ...ARGUMENT_PATHS], onOwnFound);
   }
 
   /** Of work that was done in all calls together: see {@link CountedWork}. */
@@ -79,6 +87,7 @@ export class GuestKernel {
    */
   fileLeft(path: string, maxBytes: number): { data: Buffer } | { why: string } {
     const { space } = this.#state;
+    space.watch([], null);
     try {
       const { inode } = space.resolve(Buffer.from(path).toString('latin1'), space.rootLocation, true);
       if (inode === null) return { why: 'no such file' };

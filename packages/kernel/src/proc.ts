@@ -50,6 +50,9 @@ class DescriptorFolder extends DirectoryInode {
   }
 }
 
+/** What the guest can read its arguments from. */
+export const ARGUMENT_PATHS: readonly string[] = [`/proc/${GUEST_PID}/cmdline`];
+
 /** A small and honest /proc: of the guest, never of the host. */
 export function placeProc(state: KernelState): void {
   const { space, options } = state;

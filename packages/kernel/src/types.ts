@@ -98,8 +98,10 @@ export interface KernelOptions {
   readonly inheritance?: Inheritance;
   /** One line per call, as strace would show it. */
   readonly trace?: (line: string) => void;
-  /** The absolute path, without links, of every file that was opened. */
-  readonly onOpen?: (path: string) => void;
+  /** Called once, before the answer, when a call has found something of the run's own: a file, a name, what argv says. */
+  readonly onOwnFound?: () => void;
+  /** Where the run's own lies, besides its folder and /tmp. Absolute. */
+  readonly ownPaths?: readonly string[];
 }
 
 /** Thrown by an operation that ends the run instead of answering. */

@@ -31,6 +31,7 @@ export class NameSpace {
   readonly root: MemoryDirectory;
   readonly quota: Quota;
   #nextIno = 2;
+  #watched: { readonly inodes: ReadonlySet<Inode>; readonly found: () => void } | null = null;
 
   constructor(
     readonly clock: Clock,
@@ -120,7 +121,30 @@ export class NameSpace {
   resolve(path: string, from: Location, follow: boolean): Place & { parents: readonly DirectoryInode[] } {
     if (path === '') throw new SyscallError(Errno.ENOENT);
     const walk = new Walk(this, path.startsWith('/') ? this.rootLocation : from);
-    return walk.run(path, follow);
+    const found = walk.run(path, follow);
+    const watched = this.#watched;
+    if (watched === null || found.inode === null) return found;
+    const { inodes } = watched;
+    if (inodes.has(found.inode) || found.parents.some((folder) => inodes.has(folder))) {
+      this.#watched = null;
+      watched.found();
+    }
+    return found;
+  }
+
+  /**
+   * Tells once when a path is found to lead to one of these places, or below one; a path that leads to nothing tells
+   * nothing. Absolute paths as bytes; links at their ends are not followed. Null ends the watch.
+   */
+  watch(paths: readonly string[], found: (() => void) | null): void {
+    this.#watched = null;
+    if (found === null) return;
+    const inodes = new Set<Inode>();
+    for (const path of paths) {
+      const { inode } = this.resolve(path, this.rootLocation, false);
+      if (inode !== null) inodes.add(inode);
+    }
+    this.#watched = { inodes, found };
   }
 
   /** The folder at a path, as a place to walk from. */

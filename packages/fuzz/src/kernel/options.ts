@@ -56,6 +56,6 @@ export function kernelOptions(source: Source): KernelOptions {
       if (/[^\x20-\x7e]/.test(line))
         throw new Finding(`a line of a trace that a terminal would obey: ${line}`);
     },
-    onOpen: () => undefined,
+    onOwnFound: () => undefined,
   };
 }

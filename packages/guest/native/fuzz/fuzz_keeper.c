@@ -4,8 +4,8 @@
  * files of control groups and of /proc hold anything.
  *
  * What must hold, besides what the sanitizers see: a signal and a limit go to a guest of the keeper's and to nobody else;
- * every report is one whole line; each `started` is followed by exactly one `ended` or `parked`; whatever makes no sense
- * ends the keeper, with a line that says why.
+ * every report is one whole line; each `started` is followed by exactly one `ended` or `parked`; no frame ends the keeper,
+ * whatever is in it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -49,6 +49,7 @@
 #include "../keeper/control.c"
 #undef HEADER
 #include "../keeper/cgroup.c"
+#include "../keeper/program.c"
 #define limit limit_of_guest
 #include "../keeper/guest.c"
 #undef limit

@@ -205,6 +205,16 @@ void cgroup_end_aside(int if_done) {
   if (waitpid(mover, NULL, if_done ? WNOHANG : 0) != 0) mover = 0;
 }
 
+/* Memory and swap together stay unbounded, which cgroup_limit would have to raise first: swappiness is 0. */
+int cgroup_limit_start(int64_t memory) {
+  if (kind == NONE) return 0;
+  int64_t now = get(kind == V2 ? "memory.current" : "memory.usage_in_bytes", NULL);
+  fails_before = fails();
+  if (now >= 0) return put_number(kind == V2 ? "memory.max" : "memory.limit_in_bytes", now + memory);
+  errno = EIO;
+  return -1;
+}
+
 int cgroup_limit(int64_t memory) {
   if (kind == NONE) return 0;
   baseline = get(kind == V2 ? "memory.current" : "memory.usage_in_bytes", NULL);

@@ -40,6 +40,9 @@ void cgroup_take_aside(int64_t pid);
 /* Ends that, or with `if_done` only takes note of its end. */
 void cgroup_end_aside(int if_done);
 
+/* Until cgroup_limit it may use `memory` more than it does now. Returns 0, or -1 with errno. */
+int cgroup_limit_start(int64_t memory);
+
 /* From now on it may use `memory` more than it does now; the peak counts from here. Returns 0, or -1 with errno. */
 int cgroup_limit(int64_t memory);
 

@@ -13,29 +13,44 @@ static uint32_t frame_length(const struct frame_reader *reader) {
 }
 
 int frame_append(struct frame_reader *reader, const char *data, size_t size) {
-  if (reader->have + size > HEADER + FRAME_MAX + 65536) return -1;
+  size_t skipped = reader->skip < size ? reader->skip : size;
+  reader->skip -= skipped;
+  data += skipped;
+  size -= skipped;
+  if (size == 0) return 0;
   char *grown = realloc(reader->bytes, reader->have + size);
   if (grown == NULL) return -1;
   memcpy(grown + reader->have, data, size);
   reader->bytes = grown;
   reader->have += size;
-  if (reader->have < HEADER) return 0;
-  uint32_t length = frame_length(reader);
-  return length == 0 || length > FRAME_MAX ? -1 : 0;
+  return 0;
+}
+
+/* What is dropped of a frame may not have come yet. */
+static void drop(struct frame_reader *reader, size_t size) {
+  size_t there = size < reader->have ? size : reader->have;
+  reader->skip = size - there;
+  reader->have -= there;
+  memmove(reader->bytes, reader->bytes + there, reader->have);
 }
 
 int frame_next(struct frame_reader *reader, struct words *words) {
   if (reader->have < HEADER) return 0;
   uint32_t length = frame_length(reader);
-  if (length == 0 || length > FRAME_MAX) return -1;
+  if (length == 0 || length > FRAME_MAX) {
+    drop(reader, HEADER + (size_t)length);
+    return -1;
+  }
   if (reader->have < HEADER + length) return 0;
-  if (reader->bytes[HEADER + length - 1] != 0) return -1;
 
   size_t count = 0;
   for (size_t i = 0; i < length; i++) count += reader->bytes[HEADER + i] == 0;
   /* one block: the pointers, a NULL behind them, and the text that they point into */
-  char **word = malloc((count + 1) * sizeof *word + length);
-  if (word == NULL) return -1;
+  char **word = reader->bytes[HEADER + length - 1] == 0 ? malloc((count + 1) * sizeof *word + length) : NULL;
+  if (word == NULL) {
+    drop(reader, HEADER + (size_t)length);
+    return -1;
+  }
   char *text = (char *)(word + count + 1);
   memcpy(text, reader->bytes + HEADER, length);
   for (size_t i = 0; i < count; i++) {
@@ -44,9 +59,7 @@ int frame_next(struct frame_reader *reader, struct words *words) {
   }
   word[count] = NULL;
   *words = (struct words){.word = word, .count = count, .next = 0};
-
-  reader->have -= HEADER + length;
-  memmove(reader->bytes, reader->bytes + HEADER + length, reader->have);
+  drop(reader, HEADER + (size_t)length);
   return 1;
 }
 

@@ -13,6 +13,7 @@
 struct frame_reader {
   char *bytes;
   size_t have;
+  size_t skip; /* so much of what comes belongs to a frame that is too long, and is dropped */
 };
 
 struct words {
@@ -21,12 +22,12 @@ struct words {
   size_t next;
 };
 
-/* Appends what came. Returns 0, or -1 when a frame says that it is longer than FRAME_MAX or empty. */
+/* Appends what came. Returns 0, or -1 when there is no memory. */
 int frame_append(struct frame_reader *reader, const char *data, size_t size);
 
 /*
- * Takes the next whole frame apart. Returns 1 and fills `words` (free with words_free), 0 when none is whole yet, -1
- * when one does not end with a NUL or is out of bounds.
+ * Takes the next whole frame apart. Returns 1 and fills `words` (free with words_free), 0 when none is whole yet, -1 when
+ * one was dropped because it is empty, longer than FRAME_MAX or does not end with a NUL: those behind it come all the same.
  */
 int frame_next(struct frame_reader *reader, struct words *words);
 void words_free(struct words *words);

@@ -18,6 +18,7 @@
 #include "../shim/shim.h"
 #include "cgroup.h"
 #include "number.h"
+#include "program.h"
 
 #define SECOND 1000000000ll
 #define MILLISECOND 1000000ll
@@ -26,6 +27,19 @@
 #define WATCH_NS (4 * MILLISECOND)
 /* How often it is seen that its control group is still there. */
 #define CHECK_GROUP_NS (100 * MILLISECOND)
+
+/*
+ * What an interpreter may take until its program begins, many times what it needs (0.1 s, 16 MiB, 70 MiB of address space):
+ * nothing of the run is executed before the mark, but the run's variables may make the start longer.
+ */
+#define START_CPU (3 * SECOND)
+#define START_MEMORY (256 * MIB)
+#define START_SPACE (512 * MIB)
+/* What is taken for the interpreter's own at the mark, and not for the program's. */
+#define EMPTY_START (48 * MIB)
+#define EMPTY_TABLES (2 * MIB)
+/* How rarely one that waits for its run, and takes no CPU time meanwhile, is looked at. */
+#define IDLE_WATCH_NS SECOND
 
 /* No alarm rings more often: it is this process, and not the guest, that would be busy with it. */
 #define LEAST_INTERVAL_NS MILLISECOND
@@ -101,6 +115,14 @@ static void limit(int resource, rlim_t value) {
   if (setrlimit(resource, &l) != 0) _exit(120);
 }
 
+/* For as long as the guest starts: the mark sets another, which may be higher. */
+static void limit_start(int resource, rlim_t value) {
+  struct rlimit l;
+  if (getrlimit(resource, &l) != 0) _exit(120);
+  if (l.rlim_cur > value) l.rlim_cur = value;
+  if (setrlimit(resource, &l) != 0) _exit(120);
+}
+
 /* Pipes and shim go to fixed numbers: first above them, so that none overwrites another. */
 static void place_descriptors(const struct guest_files *files, int translated) {
   const struct {
@@ -167,11 +189,18 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
   /* Before the descriptors are placed: the group's is one of those that are closed. */
   if (!spec->parked && !cgroup_is_kept() && cgroup_enter() != 0) _exit(GUEST_EXIT_NO_GROUP);
   if (!spec->parked) die_first(0);
+  /* As the user who may read it, and right before it is executed: it may have been replaced. */
+  if (!program_takes_preload(spec->executable)) _exit(GUEST_EXIT_NO_PRELOAD);
   place_descriptors(files, spec->translated);
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_FSIZE, 0);
   limit(RLIMIT_MEMLOCK, 0);
   limit(RLIMIT_STACK, 8 * MIB);
+  /* The parent runs no program of a run, and imports what it was told to. */
+  if (!spec->parked) {
+    limit_start(RLIMIT_AS, START_SPACE);
+    limit_start(RLIMIT_CPU, START_CPU / SECOND + 2);
+  }
   struct rlimit open_files;
   if (getrlimit(RLIMIT_NOFILE, &open_files) != 0) _exit(120);
   if (open_files.rlim_max != RLIM_INFINITY && open_files.rlim_max < SHIM_FD_OUT + 1) _exit(124);
@@ -188,12 +217,12 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
   if (spec->fixed_addresses && personality(ADDR_NO_RANDOMIZE) < 0) _exit(125);
   demand_shim();
   execve(spec->executable, spec->argv, spec->environment);
-  _exit(GUEST_EXIT_NOT_EXECUTED);
+  _exit(errno == E2BIG ? GUEST_EXIT_TOO_LONG : GUEST_EXIT_NOT_EXECUTED);
 }
 
 /* Returns 0, or a negative errno. */
 static int watch_from_now(struct guest *guest, pid_t pid, int64_t startup_ns) {
-  *guest = (struct guest){.pid = pid, .why = GUEST_RUNS, .started = now_ns()};
+  *guest = (struct guest){.pid = pid, .why = GUEST_RUNS, .started = now_ns(), .look_ns = WATCH_NS};
   guest->deadline = guest->started + startup_ns;
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
@@ -213,7 +242,7 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
   guest_clear();
   int made = spec->parked && !cgroup_is_kept() ? 0 : cgroup_make();
   if (made != 0) return made;
-  pid_t pid = fork();
+  pid_t pid = !spec->parked && cgroup_limit_start(START_MEMORY) != 0 ? -1 : fork();
   if (pid < 0) {
     int error = errno;
     cgroup_release();
@@ -227,6 +256,7 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
     waitpid(pid, NULL, 0);
     cgroup_release();
   }
+  guest->parks = spec->parked;
   return error;
 }
 
@@ -258,6 +288,7 @@ void guest_starts_now(struct guest *guest, int64_t startup_ns) {
   if (guest->pid == 0 || guest->marked) return;
   guest->started = now_ns();
   guest->deadline = guest->started + startup_ns;
+  guest->look_ns = WATCH_NS;
 }
 
 int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory) {
@@ -274,21 +305,26 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
   address_space.rlim_max = address_space.rlim_cur;
   if (prlimit(guest->pid, RLIMIT_AS, &address_space, NULL) != 0) return -1;
   if (!guest->forked && cgroup_is_kept() && cgroup_take(guest->pid) != 0) return -1;
+  /* What its start has taken beyond what any start takes is the run's doing. */
+  int64_t excess = guest->forked || own <= EMPTY_START ? 0 : own - EMPTY_START;
   /* The pages that a child has of its parent are charged to its group one by one, as it writes to them. */
-  if (cgroup_limit(guest->forked ? memory + own : memory) != 0) return -1;
+  if (excess < memory && cgroup_limit(guest->forked ? memory + own : memory - excess) != 0) return -1;
   guest->startup_cpu = cpu_of(guest);
   /* A backstop for the case that this process is not scheduled: whole seconds, so never before the exact limit. */
   rlim_t seconds = (rlim_t)((guest->startup_cpu + cpu_ns) / SECOND + 2);
   struct rlimit cpu = {seconds, seconds};
   if (prlimit(guest->pid, RLIMIT_CPU, &cpu, NULL) != 0) return -1;
-  guest->baseline = own;
+  guest->baseline = own - excess;
+  guest->excess = excess;
   guest->tables_at_mark = tables_of(guest);
+  if (!guest->forked && guest->tables_at_mark > EMPTY_TABLES) guest->tables_at_mark = EMPTY_TABLES;
   guest->waited_at_mark = waited(guest);
   guest->memory = memory;
   guest->cpu_limit = guest->startup_cpu + cpu_ns;
   guest->marked = 1;
   guest->marked_at = now_ns();
   guest->deadline = guest->marked_at + wall_ns;
+  if (excess >= memory) guest_kill(guest, END_MEMORY);
   return 0;
 }
 
@@ -321,6 +357,23 @@ static int64_t ring(struct guest *guest) {
   return guest->alarm_at - now;
 }
 
+/* Returns the nanoseconds after which to look again. */
+static int64_t watch_start(struct guest *guest, int64_t left) {
+  int64_t space, own, cpu = cpu_of(guest);
+  if (cpu > START_CPU) {
+    guest_kill(guest, END_CPU);
+    return SECOND;
+  }
+  if (memory_of(guest, &space, &own) == 0 && own > START_MEMORY) {
+    guest_kill(guest, END_MEMORY);
+    return SECOND;
+  }
+  if (cpu != guest->cpu_at_look) guest->look_ns = WATCH_NS;
+  else if (guest->look_ns < IDLE_WATCH_NS) guest->look_ns *= 2;
+  guest->cpu_at_look = cpu;
+  return left < guest->look_ns ? left : guest->look_ns;
+}
+
 int64_t guest_watch(struct guest *guest) {
   if (guest->why != GUEST_RUNS) return SECOND;
   int64_t left = guest->deadline - now_ns();
@@ -328,7 +381,7 @@ int64_t guest_watch(struct guest *guest) {
     guest_kill(guest, guest->marked ? END_WALL : END_STARTUP);
     return SECOND;
   }
-  if (!guest->marked) return left;
+  if (!guest->marked) return guest->parks ? left : watch_start(guest, left);
   int64_t cpu_left = guest->cpu_limit - cpu_of(guest);
   if (cpu_left <= 0) {
     guest_kill(guest, END_CPU);
@@ -369,7 +422,7 @@ static void fill_report(struct guest *guest, struct guest_report *report, int st
   struct cgroup_usage group = {.throttled = -1};
   int read = cgroup_read(&group);
   report->throttled = group.throttled;
-  if (read > 0 && group.peak >= 0 && guest->marked && !guest->forked) report->peak = group.peak;
+  if (read > 0 && group.peak >= 0 && guest->marked && !guest->forked) report->peak = group.peak + guest->excess;
   if (guest->why == GUEST_RUNS) guest->why = read < 0 ? END_LOST : END_EXIT;
   if (read > 0 && group.killed && guest->why != END_LOST) {
     int by_signal = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;

@@ -9,7 +9,12 @@
 /* Whoever the node is, a guest of a node of root is nobody (user and group). */
 #define GUEST_NOBODY 65534
 
-/* How one ends that was not executed: outside of its control group, for want of the shim, and by execve(2). */
+/*
+ * How one ends that was not executed: it would run without the shim (program.h), its arguments and variables are too long,
+ * it is outside of its control group, the shim is missing, and by execve(2).
+ */
+#define GUEST_EXIT_NO_PRELOAD 116
+#define GUEST_EXIT_TOO_LONG 117
 #define GUEST_EXIT_NO_GROUP 118
 #define GUEST_EXIT_NO_SHIM 119
 #define GUEST_EXIT_NOT_EXECUTED 127
@@ -46,8 +51,11 @@ struct guest {
   int64_t memory, tables_at_mark;
   int64_t cpu_spent, wall_spent; /* the limits, kept for the report of which was crossed */
   int marked;
+  int parks; /* it becomes a parent of the fork server */
+  int64_t look_ns, cpu_at_look; /* until the mark */
   int forked; /* of a parked parent */
   int64_t marked_at, startup_cpu, baseline;
+  int64_t excess; /* memory of its start that is the run's */
   enum guest_end why;
   int64_t group_checked_at;
   int64_t alarm_at, alarm_interval; /* monotonic, 0: none */
@@ -88,7 +96,10 @@ void guest_signal(struct guest *guest, int signal);
 /* Of one that was started ahead of its run: its start, and the deadline for it, begin now. */
 void guest_starts_now(struct guest *guest, int64_t startup_ns);
 
-/* The program begins: what was used until now is the interpreter's, and the limits count from here. */
+/*
+ * The guest is about to see something of its run: what was used until now is the interpreter's, as far as an interpreter
+ * needs it, and the limits count from here.
+ */
 int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory);
 
 /* Kills it when a limit is crossed. Returns the nanoseconds after which to look again. */

@@ -29,6 +29,8 @@
  * KIND is `stock`, `translated` or `parked`, which is a stock guest that becomes the parent of the fork server: at `parked`
  * it is the guest no more, and `fork` makes one of it (shim/fork.c), until it is told to `retire` or dies.
  * FIXED is 1 for the same addresses in every run.
+ * What is in a frame may come from a request, and never ends this process: an order that makes no sense is answered with
+ * `failed`, and where no answer is expected (`starts`, `timer`) the guest is killed.
  * After `finish` the guest, which has asked to end, is reported as it is, killed, and reaped when there is time.
  * Every start that was answered `started` is followed by exactly one `ended`.
  */
@@ -132,8 +134,10 @@ static void start(struct words *words) {
   if (spec.executable == NULL || words_take_number(words, -1, CPU_SETSIZE - 1, &cpu) != 0 ||
       words_take_number(words, 1, MOST_MS, &startup_ms) != 0 || (kind = words_take(words)) == NULL ||
       words_take_number(words, 0, 1, &fixed) != 0 || words_take_number(words, 1, FRAME_MAX, &count) != 0 ||
-      (uint64_t)count > words->count - words->next)
-    die("a start command that makes no sense");
+      (uint64_t)count > words->count - words->next) {
+    report("failed a start command that makes no sense\n");
+    return;
+  }
   spec.cpu = (int)cpu;
   spec.startup_ns = startup_ms * 1000000;
   spec.translated = strcmp(kind, "translated") == 0;
@@ -142,7 +146,10 @@ static void start(struct words *words) {
 
   /* the words behind are argv and then the environment; each list wants a NULL of its own */
   char **argv = calloc((size_t)count + 1, sizeof *argv);
-  if (argv == NULL) die("out of memory");
+  if (argv == NULL) {
+    report("failed out of memory\n");
+    return;
+  }
   memcpy(argv, words->word + words->next, (size_t)count * sizeof *argv);
   spec.argv = argv;
   spec.environment = words->word + words->next + count;
@@ -204,7 +211,10 @@ static pid_t ask_parent(void) {
 
 static void fork_guest(struct words *words) {
   int64_t startup_ms;
-  if (words_take_number(words, 1, MOST_MS, &startup_ms) != 0) die("a fork command that makes no sense");
+  if (words_take_number(words, 1, MOST_MS, &startup_ms) != 0) {
+    report("failed a fork command that makes no sense\n");
+    return;
+  }
   if (guest.pid != 0 || parent.pid == 0) {
     report("failed %s\n", guest.pid != 0 ? "a guest runs already" : "there is no parent");
     return;
@@ -226,30 +236,32 @@ static void mark(struct words *words) {
   int64_t cpu_ms, wall_ms, memory;
   if (words_take_number(words, 1, MOST_MS, &cpu_ms) != 0 || words_take_number(words, 1, MOST_MS, &wall_ms) != 0 ||
       words_take_number(words, 1, MOST_BYTES, &memory) != 0)
-    die("a mark command that makes no sense");
-  if (guest_mark(&guest, cpu_ms * 1000000, wall_ms * 1000000, memory) == 0) report("marked\n");
+    report("failed the limits make no sense\n");
+  else if (guest_mark(&guest, cpu_ms * 1000000, wall_ms * 1000000, memory) == 0) report("marked\n");
   else if (errno == ESRCH) report("failed the guest has ended\n");
   else report("failed the limits cannot be set: %s\n", strerror(errno));
 }
 
 static void starts(struct words *words) {
   int64_t startup_ms;
-  if (words_take_number(words, 1, MOST_MS, &startup_ms) != 0) die("a starts command that makes no sense");
-  guest_starts_now(&guest, startup_ms * 1000000);
+  if (words_take_number(words, 1, MOST_MS, &startup_ms) == 0) guest_starts_now(&guest, startup_ms * 1000000);
+  else guest_kill(&guest, END_KILLED);
 }
 
 static void timer(struct words *words) {
   int64_t first, interval;
   if (words_take_number(words, 0, MOST_TIMER_NS, &first) != 0 || words_take_number(words, 0, MOST_TIMER_NS, &interval) != 0)
-    die("a timer command that makes no sense");
-  guest_timer(&guest, first, interval);
+    guest_kill(&guest, END_KILLED);
+  else guest_timer(&guest, first, interval);
 }
 
 /* A thread of the node that shares its CPU with its guest: see "One CPU per cell". */
 static void pin(struct words *words) {
   int64_t thread, cpu;
-  if (words_take_number(words, 1, INT32_MAX, &thread) != 0 || words_take_number(words, 0, CPU_SETSIZE - 1, &cpu) != 0)
-    die("a pin command that makes no sense");
+  if (words_take_number(words, 1, INT32_MAX, &thread) != 0 || words_take_number(words, 0, CPU_SETSIZE - 1, &cpu) != 0) {
+    report("failed a pin command that makes no sense\n");
+    return;
+  }
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET((size_t)cpu, &set);
@@ -294,7 +306,7 @@ static void obey(struct words *words) {
   else if (strcmp(command, "kill") == 0) guest_kill(&guest, END_KILLED);
   else if (strcmp(command, "finish") == 0) finish();
   else if (strcmp(command, "pin") == 0) pin(words);
-  else die("unknown command");
+  else report("failed an unknown command\n");
 }
 
 static void read_control(void) {
@@ -302,14 +314,17 @@ static void read_control(void) {
   ssize_t n = read(control, bytes, sizeof bytes);
   if (n < 0 && errno == EINTR) return;
   if (n <= 0) die_errno("control");
-  if (frame_append(&commands, bytes, (size_t)n) != 0) die("a frame out of bounds");
+  if (frame_append(&commands, bytes, (size_t)n) != 0) die("out of memory");
   struct words words;
   int got;
-  while ((got = frame_next(&commands, &words)) == 1) {
+  while ((got = frame_next(&commands, &words)) != 0) {
+    if (got < 0) {
+      report("failed a frame that is too long or makes no sense\n");
+      continue;
+    }
     obey(&words);
     words_free(&words);
   }
-  if (got < 0) die("a frame that makes no sense");
 }
 
 static void remove_directory(void) {

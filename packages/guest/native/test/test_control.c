@@ -35,17 +35,45 @@ static void whole_and_in_pieces(void) {
   }
 }
 
+/* What is behind a frame that is dropped is a frame as any other. */
+static void dropped(const char *bad, size_t size) {
+  char bytes[64];
+  size_t good = frame(bytes, "kill", 5);
+  for (size_t piece = 1; piece <= 65536; piece *= 4) {
+    struct frame_reader reader = {0};
+    struct words words;
+    unsigned refused = 0, whole = 0;
+    for (size_t at = 0; at < size + good;) {
+      const char *from = at < size ? bad + at : bytes + (at - size);
+      size_t left = at < size ? size - at : size + good - at;
+      size_t n = left < piece ? left : piece;
+      assert(frame_append(&reader, from, n) == 0);
+      at += n;
+      for (int got; (got = frame_next(&reader, &words)) != 0;) {
+        if (got < 0) {
+          refused++;
+          continue;
+        }
+        assert(words.count == 1 && strcmp(words_take(&words), "kill") == 0);
+        words_free(&words);
+        whole++;
+      }
+    }
+    assert(refused == 1 && whole == 1);
+    free(reader.bytes);
+  }
+}
+
 static void out_of_bounds(void) {
-  struct frame_reader reader = {0};
-  uint32_t size = FRAME_MAX + 1;
-  assert(frame_append(&reader, (char *)&size, sizeof size) == -1);
-  free(reader.bytes);
-  reader = (struct frame_reader){0};
+  uint32_t length = FRAME_MAX + 1;
+  char *bad = calloc(1, sizeof length + length);
+  assert(bad != NULL);
+  memcpy(bad, &length, sizeof length);
+  dropped(bad, sizeof length + length);
+  free(bad);
   char bytes[16];
-  struct words words;
-  assert(frame_append(&reader, bytes, frame(bytes, "abc", 3)) == 0);
-  assert(frame_next(&reader, &words) == -1);
-  free(reader.bytes);
+  dropped(bytes, frame(bytes, "abc", 3));
+  dropped(bytes, frame(bytes, "", 0));
 }
 
 int main(void) {

@@ -41,9 +41,7 @@ export function open(call: Call, dirfd: number, pathIndex: number, flags: number
     throw new SyscallError(Errno.EEXIST);
   }
   const file = openInode(call, inode, found, flags, created);
-  const fd = state.fds.add(file, (flags & O.CLOEXEC) !== 0);
-  state.options.onOpen?.(Buffer.from(found.path, 'latin1').toString('utf8'));
-  return fd;
+  return state.fds.add(file, (flags & O.CLOEXEC) !== 0);
 }
 
 function openInode(call: Call, inode: Inode, found: Found, flags: number, created: boolean): OpenFile {
