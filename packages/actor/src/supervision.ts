@@ -16,6 +16,8 @@ interface Deaths {
   readonly inARow: number;
   /** The latest, at most `maxFailures` of them. */
   readonly at: readonly number[];
+  /** What has caused each of them, where that is known. */
+  readonly causes: readonly (string | null)[];
   readonly tooMany: boolean;
 }
 
@@ -47,7 +49,22 @@ export type ChildEffect =
 /** By then every back-off is the longest, and a number that grows for ever would make ever new states. */
 const MOST_COUNTED = 50;
 
-const NO_DEATHS: Deaths = { inARow: 0, at: [], tooMany: false };
+const NO_DEATHS: Deaths = { inARow: 0, at: [], causes: [], tooMany: false };
+
+/**
+ * A death that something from outside has caused, which may try it again and again: within a window the deaths of one cause
+ * count as one, so that it cannot count a healthy child down.
+ */
+export class CausedDeath extends Error {
+  override readonly name = 'CausedDeath';
+
+  constructor(
+    readonly died: Error,
+    readonly of: string,
+  ) {
+    super(died.message, { cause: died });
+  }
+}
 
 /**
  * The life of a child under its supervisor. One that dies is started again after a back-off; one that dies too often is
@@ -93,13 +110,17 @@ function endsOrStops(
   if (event.type === 'stop') return [{ kind: 'stopping' }, [{ type: 'close' }]];
   if (event.type !== 'ended') return [state, []];
   const error = event.error ?? new Error('it ended by itself');
-  const inARow = Math.min(state.deaths.inARow + 1, MOST_COUNTED);
-  const at = [...within(policy, state.deaths.at, event.at), event.at].slice(-policy.maxFailures);
+  const cause = error instanceof CausedDeath ? error.of : null;
+  const before = within(policy, state.deaths, event.at);
+  const isNew = cause === null || !before.causes.includes(cause);
+  const inARow = isNew ? Math.min(state.deaths.inARow + 1, MOST_COUNTED) : Math.max(1, state.deaths.inARow);
+  const at = (isNew ? [...before.at, event.at] : before.at).slice(-policy.maxFailures);
+  const causes = (isNew ? [...before.causes, cause] : before.causes).slice(-policy.maxFailures);
   const tooMany = state.deaths.tooMany || at.length >= policy.maxFailures;
   const ms = tooMany ? policy.maxBackOffMs : backOff(policy, inARow);
   const effects: ChildEffect[] = [{ type: 'rest', ms, failures: inARow, error }];
   if (tooMany && !state.deaths.tooMany) effects.push({ type: 'escalate', failures: at.length, error });
-  return [{ kind: 'resting', deaths: { inARow, at, tooMany } }, effects];
+  return [{ kind: 'resting', deaths: { inARow, at, causes, tooMany } }, effects];
 }
 
 function healthy(
@@ -109,14 +130,19 @@ function healthy(
 ): Step<ChildState, ChildEffect> {
   const { deaths } = state;
   if (deaths.inARow === 0 && !deaths.tooMany) return [state, []];
-  const at = within(policy, deaths.at, now);
+  const { at, causes } = within(policy, deaths, now);
   const tooMany = deaths.tooMany && at.length >= policy.maxFailures;
   const recovered = deaths.tooMany && !tooMany;
-  return [{ kind: 'up', deaths: { inARow: 0, at, tooMany } }, recovered ? [{ type: 'recover' }] : []];
+  return [{ kind: 'up', deaths: { inARow: 0, at, causes, tooMany } }, recovered ? [{ type: 'recover' }] : []];
 }
 
-function within(policy: RestartPolicy, at: readonly number[], now: number): readonly number[] {
-  return at.filter((time) => now - time < policy.windowMs);
+function within(
+  policy: RestartPolicy,
+  { at, causes }: Pick<Deaths, 'at' | 'causes'>,
+  now: number,
+): Pick<Deaths, 'at' | 'causes'> {
+  const isRecent = (time: number): boolean => now - time < policy.windowMs;
+  return { at: at.filter(isRecent), causes: causes.filter((_, i) => isRecent(at[i] ?? -Infinity)) };
 }
 
 function backOff(policy: RestartPolicy, failures: number): number {

@@ -24,25 +24,25 @@ const bytes = {
 const oneOfBoth = (message: { data?: string | undefined; dataBase64?: string | undefined }): boolean =>
   (message.data === undefined) !== (message.dataBase64 === undefined);
 
-/** How far an attempt's output was read: its number, bytes of stdout, bytes of stderr. */
+/** How far an attempt's output was read: what tells the attempt from others, bytes of stdout, bytes of stderr. */
 export interface LiveCursor {
-  readonly attempt: number;
+  /** When it was claimed, milliseconds by Redis's clock: its number may be given twice after a failover. */
+  readonly epoch: number;
   readonly stdout: number;
   readonly stderr: number;
 }
 
 export const liveCursorSchema = z
   .string()
-  .regex(/^\d{1,9}\.\d{1,12}\.\d{1,12}$/, 'is not a cursor of this stream')
+  .regex(/^\d{1,15}\.\d{1,12}\.\d{1,12}$/, 'is not a cursor of this stream')
   .describe('Where to go on after a break: the cursor of the last message that was read');
 
-export const formatCursor = ({ attempt, stdout, stderr }: LiveCursor): string =>
-  `${attempt}.${stdout}.${stderr}`;
+export const formatCursor = ({ epoch, stdout, stderr }: LiveCursor): string => `${epoch}.${stdout}.${stderr}`;
 
 /** @param text as {@link liveCursorSchema} has it */
 export function parseCursor(text: string): LiveCursor {
-  const [attempt = 0, stdout = 0, stderr = 0] = text.split('.').map(Number);
-  return { attempt, stdout, stderr };
+  const [epoch = 0, stdout = 0, stderr = 0] = text.split('.').map(Number);
+  return { epoch, stdout, stderr };
 }
 
 const liveInputSchema = z.strictObject({

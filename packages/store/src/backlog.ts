@@ -1,10 +1,15 @@
 import type { RedisConnection } from './connection.js';
 import { backlogKey, KEYS, runKey } from './keys.js';
 import { throwFirstError } from './pipelines.js';
+import { redisTime } from './redis-time.js';
 import { DISPATCH, TAKE_SILENT } from './scripts/lifecycle.js';
+import { TAKE_DEFERRED } from './scripts/quarantine.js';
 
 /** Tenants that a scrape shows at most, the first to be served first. */
 const SHOWN_TENANTS = 100;
+
+/** How many that were put off are looked at in one go. */
+const DEFERRED_AT_ONCE = 200;
 
 /** How many silent runs are looked at in one go. */
 const SILENT_AT_ONCE = 500;
@@ -27,7 +32,7 @@ export class Backlog {
    * @param window how many may be with the queue that no node has claimed; @param most how many to take at most.
    */
   async dispatch(window: number, most: number): Promise<string[]> {
-    return (await DISPATCH.run(this.redis, KEYS.dispatched, Date.now(), window, most)) as string[];
+    return (await DISPATCH.run(this.redis, KEYS.dispatched, window, most)) as string[];
   }
 
   /** Runs handed to the queue longer ago than that, and claimed by nobody. Each is named once in such a time. */
@@ -40,9 +45,19 @@ export class Backlog {
     return this.silent(KEYS.running, olderThanMs);
   }
 
+  /**
+   * Takes runs that were put off and are due: those of quarantine, a few at a time, and those that no node could read. The
+   * caller adds them to the queue.
+   * @param slots how many of quarantine may be out at a time
+   */
+  async takeDeferred(slots: number): Promise<string[]> {
+    const keys = [KEYS.deferred, KEYS.quarantined, KEYS.dispatched];
+    return (await TAKE_DEFERRED.run(this.redis, ...keys, slots, DEFERRED_AT_ONCE)) as string[];
+  }
+
   /** A run that is not there any more is not looked at again. */
   async forgetSilent(id: string): Promise<void> {
-    await this.redis.multi().zrem(KEYS.dispatched, id).zrem(KEYS.running, id).exec();
+    await this.redis.multi().zrem(KEYS.dispatched, id).zrem(KEYS.running, id).zrem(KEYS.deferred, id).exec();
   }
 
   async counts(): Promise<{ waiting: number; dispatched: number; running: number }> {
@@ -60,7 +75,8 @@ export class Backlog {
       .slice(0, SHOWN_TENANTS);
   }
 
-  async byTenant(now = Date.now()): Promise<BacklogFacts[]> {
+  async byTenant(): Promise<BacklogFacts[]> {
+    const now = await redisTime(this.redis);
     const tenants = await this.redis.zrange(KEYS.active, 0, SHOWN_TENANTS - 1);
     const lengths = this.redis.pipeline();
     for (const tenant of tenants) lengths.zcard(backlogKey(tenant)).zrange(backlogKey(tenant), 0, 0);
@@ -80,7 +96,6 @@ export class Backlog {
   }
 
   private async silent(key: string, olderThanMs: number): Promise<string[]> {
-    const now = Date.now();
-    return (await TAKE_SILENT.run(this.redis, key, now, now - olderThanMs, SILENT_AT_ONCE)) as string[];
+    return (await TAKE_SILENT.run(this.redis, key, olderThanMs, SILENT_AT_ONCE)) as string[];
   }
 }

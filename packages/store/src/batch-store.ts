@@ -8,6 +8,8 @@ import {
 import type { RedisConnection } from './connection.js';
 import { batchEndedKey, batchKey, batchRunId, KEYS, runKey } from './keys.js';
 import { chunks, throwFirstError } from './pipelines.js';
+import { redisTime } from './redis-time.js';
+import { demandReadable, SCHEMA } from './schema.js';
 import { BEGIN_BATCH, DROP_BATCH, SEAL_BATCH, STAGE_RUNS } from './scripts/submit.js';
 import {
   DEFAULT_RETENTION_SECONDS,
@@ -31,8 +33,6 @@ export interface NewBatch {
   readonly intake: string;
   readonly tenant: string;
   readonly name: string | null;
-  /** Milliseconds since the epoch. */
-  readonly submittedAt: number;
   readonly trace: string;
 }
 
@@ -88,7 +88,7 @@ export class BatchStore {
       has,
       fingerprint,
       this.retentionSeconds,
-      batch.submittedAt,
+      SCHEMA,
       count,
       maxQueue,
       batch.intake,
@@ -108,8 +108,8 @@ export class BatchStore {
       JSON.stringify(limits),
       request.callbackUrl ?? '',
     ]);
-    const { id, tenant, submittedAt, trace, intake } = batch;
-    const head = [id, tenant, submittedAt, trace, intake];
+    const { id, tenant, trace, intake } = batch;
+    const head = [id, tenant, SCHEMA, trace, intake];
     return (await STAGE_RUNS.run(this.redis, batchKey(id), ...head, ...rows)) === 1;
   }
 
@@ -145,8 +145,9 @@ export class BatchStore {
     while (left > 0) left = (await DROP_BATCH.run(this.redis, batchKey(id), id, DROPPED_AT_ONCE)) as number;
   }
 
-  /** Ids of batches that were begun before that time (milliseconds since the epoch) and are not whole. */
-  async begunBefore(time: number): Promise<string[]> {
+  /** Ids of batches that were begun longer ago than that and are not whole. */
+  async unfinished(olderThanMs: number): Promise<string[]> {
+    const time = (await redisTime(this.redis)) - olderThanMs;
     return this.redis.zrangebyscore(KEYS.staging, '-inf', time, 'LIMIT', 0, 100);
   }
 
@@ -159,6 +160,7 @@ export class BatchStore {
   async facts(id: string): Promise<BatchFacts | null> {
     const hash = await this.redis.hgetall(batchKey(id));
     const { tenant, name, total, done } = hash;
+    demandReadable(`batch ${id}`, hash['schema']);
     if (tenant === undefined || total === undefined || total === '' || done === undefined) return null;
     const byStatus: BatchFacts['byStatus'] = {};
     for (const status of RUN_STATUSES) {

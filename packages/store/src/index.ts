@@ -14,6 +14,7 @@ export * from './queue.js';
 export * from './redis-location.js';
 export * from './redis-settings.js';
 export * from './result-reader.js';
+export * from './schema.js';
 export * from './service-env.js';
 export * from './store.js';
 export * from './synthetic-result.js';

@@ -19,6 +19,8 @@
  *   {sandpiper}:staging          zset    batches that are being taken in, by when they began
  *   {sandpiper}:dispatched       zset    runs handed to the queue that no node has claimed, by when
  *   {sandpiper}:running          zset    runs that a node has claimed, by when
+ *   {sandpiper}:deferred         zset    runs that wait outside of the queue, by when they are due (scripts/quarantine.ts)
+ *   {sandpiper}:quarantined      set     runs of the quarantine that are with the queue or a node
  *   {sandpiper}:ended            zset    ended runs, by when: the oldest leave when there are too many
  *   {sandpiper}:dead             zset    runs that killed what ran them, by when
  *   {sandpiper}:callbacks        zset    ended runs whose callback is due, by when
@@ -52,6 +54,8 @@ export const KEYS = {
   staging: key('staging'),
   dispatched: key('dispatched'),
   running: key('running'),
+  deferred: key('deferred'),
+  quarantined: key('quarantined'),
   ended: key('ended'),
   dead: key('dead'),
   callbacks: key('callbacks'),

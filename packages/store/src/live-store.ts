@@ -1,5 +1,6 @@
 import { LIVE_BOUNDS, type LiveInput, type RunState } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
+import type { Fence } from './store.js';
 import { liveFeederKey, liveInputKey, liveKey, liveOutputKey, runKey } from './keys.js';
 import {
   APPEND_OUTPUT,
@@ -21,7 +22,8 @@ export interface LivePiece {
 
 /** What was written at one time. */
 export interface LiveEntry {
-  readonly attempt: number;
+  /** Of the claim that wrote it ({@link Fence}). */
+  readonly epoch: number;
   /** Bytes of both streams that the attempt had written with it. */
   readonly end: number;
   readonly pieces: readonly LivePiece[];
@@ -30,6 +32,7 @@ export interface LiveEntry {
 export interface LiveView {
   readonly state: RunState['state'];
   readonly attempt: number;
+  readonly epoch: number;
   /** Null for a run that brought its input with it. */
   readonly input: LiveInput | null;
   readonly entries: readonly LiveEntry[];
@@ -56,8 +59,8 @@ export class LiveStore {
   constructor(private readonly redis: RedisConnection) {}
 
   /** For the node: an attempt begins. @returns how often it was interrupted before; null: another attempt runs. */
-  async begin(id: string, attempt: number): Promise<number | null> {
-    const reply = await BEGIN_LIVE.run(this.redis, runKey(id), liveKey(id), liveOutputKey(id), attempt);
+  async begin(id: string, { claim, epoch }: Fence): Promise<number | null> {
+    const reply = await BEGIN_LIVE.run(this.redis, runKey(id), liveKey(id), liveOutputKey(id), claim, epoch);
     return reply === -1 ? null : (reply as number);
   }
 
@@ -65,34 +68,36 @@ export class LiveStore {
    * For the node: the attempt has written. Safe to repeat with the same pieces.
    * @param end bytes that it has written with these; @returns false when another attempt runs, or none
    */
-  async append(id: string, attempt: number, end: number, pieces: readonly LivePiece[]): Promise<boolean> {
+  async append(id: string, fence: Fence, end: number, pieces: readonly LivePiece[]): Promise<boolean> {
     const fields = pieces.flatMap(({ stream, data }) => [stream === 'stdout' ? 'o' : 'e', data]);
     const reply = await APPEND_OUTPUT.runBytes(
       this.redis,
       runKey(id),
       liveOutputKey(id),
-      attempt,
+      fence.claim,
+      fence.epoch,
       end,
       ...fields,
     );
     return reply === 1;
   }
 
-  /** For followers. @param after bytes of that attempt that are known; @returns null when nobody knows the run */
-  async look(id: string, after: { attempt: number; end: number }, most: number): Promise<LiveView | null> {
+  /** For followers. @param after bytes of the attempt of that epoch that are known; @returns null when nobody knows the run */
+  async look(id: string, after: { epoch: number; end: number }, most: number): Promise<LiveView | null> {
     const reply = (await LOOK_LIVE.runBytes(
       this.redis,
       runKey(id),
       liveKey(id),
       liveOutputKey(id),
-      `(${after.attempt}-${after.end}`,
+      `(${after.epoch}-${after.end}`,
       most,
-    )) as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, RawEntry[]] | null;
+    )) as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, RawEntry[]] | null;
     if (reply === null) return null;
-    const [state, attempt, live, fed, consumed, wanted, ended] = reply.slice(0, 7).map(String);
+    const [state, attempt, live, epoch, fed, consumed, wanted, ended] = reply.slice(0, 8).map(String);
     return {
       state: state as RunState['state'],
       attempt: Number(attempt),
+      epoch: Number(epoch),
       input:
         live !== '1'
           ? null
@@ -102,7 +107,7 @@ export class LiveStore {
               wanted: wanted === '1',
               ended: ended === '1',
             },
-      entries: reply[7].map(toEntry),
+      entries: reply[8].map(toEntry),
     };
   }
 
@@ -136,7 +141,7 @@ export class LiveStore {
    */
   async take(
     id: string,
-    attempt: number,
+    fence: Fence,
     position: number,
     wanted: boolean,
     most: number,
@@ -148,7 +153,7 @@ export class LiveStore {
       liveInputKey(id),
       liveOutputKey(id),
       liveFeederKey(id),
-      attempt,
+      fence.claim,
       position,
       wanted ? 1 : 0,
       most,
@@ -184,7 +189,7 @@ export class LiveStore {
 type RawEntry = readonly [id: Buffer, fields: readonly Buffer[]];
 
 function toEntry([id, fields]: RawEntry): LiveEntry {
-  const [attempt, end] = String(id).split('-').map(Number);
+  const [epoch, end] = String(id).split('-').map(Number);
   const pieces: LivePiece[] = [];
   for (let at = 0; at + 1 < fields.length; at += 2) {
     const data = fields[at + 1];
@@ -193,5 +198,5 @@ function toEntry([id, fields]: RawEntry): LiveEntry {
       pieces.push({ stream: name === 'o' ? 'stdout' : 'stderr', data });
     }
   }
-  return { attempt: attempt ?? 0, end: end ?? 0, pieces };
+  return { epoch: epoch ?? 0, end: end ?? 0, pieces };
 }

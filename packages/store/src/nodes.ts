@@ -1,6 +1,7 @@
 import type { NodeReport, NodeView } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
 import { EVENTS_CHANNEL, KEYS } from './keys.js';
+import { redisTime } from './redis-time.js';
 import { Script } from './script.js';
 
 /** A node that has been silent for so long is not listed any more, milliseconds. */
@@ -37,11 +38,7 @@ export class NodeRegistry {
 
   /** All nodes by name. One that has been silent for its lease is `lost`; after an hour it is not listed any more. */
   async list(): Promise<NodeView[]> {
-    const [[seconds, microseconds], hash] = await Promise.all([
-      this.redis.time() as Promise<unknown> as Promise<[string, string]>,
-      this.redis.hgetall(KEYS.nodes),
-    ]);
-    const now = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+    const [now, hash] = await Promise.all([redisTime(this.redis), this.redis.hgetall(KEYS.nodes)]);
     const views: NodeView[] = [];
     for (const [name, text] of Object.entries(hash)) {
       const cut = text.indexOf(' ');

@@ -18,8 +18,8 @@ export const UNLIMITED = 1_000_000;
 export function jobOptions(id: string): JobsOptions {
   return {
     jobId: id,
+    // No back-off: the queue would reckon it by the clock of the node. Whoever fails waits before it says so.
     attempts: UNLIMITED,
-    backoff: { type: 'fixed', delay: 500 },
     removeOnComplete: true,
     removeOnFail: { age: KEEP_FAILED_SECONDS, count: 1_000 },
   };

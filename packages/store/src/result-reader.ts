@@ -2,11 +2,12 @@ import type { RunState } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
 import { runKey } from './keys.js';
 import { chunks, throwFirstError } from './pipelines.js';
+import { demandReadable } from './schema.js';
 import { Script } from './script.js';
 
 /**
  * A run with its result where that is short. KEYS: run. ARGV: the longest result that is given, bytes. Returns nil for an
- * unknown run, else {state, length of the result, the result or ''}.
+ * unknown run, else {state, length of the result, the result or '', schema}.
  */
 const READ_RUN = new Script(
   'sandpiperReadRun',
@@ -17,7 +18,7 @@ if not state then return nil end
 local length = redis.call('HSTRLEN', KEYS[1], 'result')
 local result = ''
 if length > 0 and length <= tonumber(ARGV[1]) then result = redis.call('HGET', KEYS[1], 'result') end
-return {state, length, result}
+return {state, length, result, redis.call('HGET', KEYS[1], 'schema') or '1'}
 `,
 );
 
@@ -58,9 +59,12 @@ export class ResultReader {
 
   /** @param most the longest result that is given, bytes; @returns null for an unknown run */
   async run(id: string, most: number): Promise<ShortRun | null> {
-    const reply = (await READ_RUN.runBytes(this.redis, runKey(id), most)) as [Buffer, number, Buffer] | null;
+    const reply = (await READ_RUN.runBytes(this.redis, runKey(id), most)) as
+      | [Buffer, number, Buffer, Buffer]
+      | null;
     if (reply === null) return null;
-    const [state, bytes, result] = reply;
+    const [state, bytes, result, schema] = reply;
+    demandReadable(`run ${id}`, schema.toString());
     const head = { id, state: state.toString() as RunState['state'], bytes };
     return { ...head, result: result.length === 0 ? null : result };
   }

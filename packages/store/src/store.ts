@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Engine, Limits, RunRequest, RunResult, RunState } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
 import { batchKey, batchPlace, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from './keys.js';
+import { demandReadable, SCHEMA } from './schema.js';
 import { CLAIM, FINISH, MARK_CANCEL, RELEASE } from './scripts/lifecycle.js';
+import { DEFER } from './scripts/quarantine.js';
 import { SUBMIT_RUN } from './scripts/submit.js';
 
 /** How long ended runs and batches, and idempotency keys, are kept: a day. */
@@ -30,8 +32,6 @@ export interface Retention {
 export interface NewRun {
   readonly id: string;
   readonly tenant: string;
-  /** Milliseconds since the epoch. */
-  readonly submittedAt: number;
   readonly limits: Limits;
   readonly request: RunRequest;
   /** W3C trace context of the submission, or ''. */
@@ -49,32 +49,54 @@ export type Submission =
   | { readonly verdict: 'accepted' | 'same' | 'different'; readonly id: string }
   | { readonly verdict: 'queue-full' | 'tenant-full'; readonly waiting: number };
 
-/** What a node gets when it takes a run. `attempt` is the fencing token for {@link RunStore.finish}. */
+/**
+ * The right to speak for a run: a node shows it with all that it says. It is that claim's alone, also after a failover
+ * that has lost a claim, when the number of an attempt may be given a second time.
+ */
+export interface Fence {
+  readonly claim: string;
+  /** Greater than that of every claim before it; the output of a live run is told apart by it. */
+  readonly epoch: number;
+}
+
+/** What a node gets when it takes a run. `fence` is the token for {@link RunStore.finish}. */
 export type Claim =
   | {
       /** `poison`: it has killed what ran it too often, and is to be given up. */
       readonly verdict: 'run' | 'cancel' | 'poison';
       readonly attempt: number;
+      readonly fence: Fence;
       /** Milliseconds since the epoch. */
       readonly submittedAt: number;
       /** When it was last handed to the queue, milliseconds since the epoch; null where nobody knows any more. */
       readonly dispatchedAt: number | null;
+      /** Redis's own time now. */
+      readonly claimedAt: number;
       /** How often what ran it has died. */
       readonly deaths: number;
       readonly tenant: string;
       readonly request: RunRequest;
       readonly trace: string;
     }
-  | { readonly verdict: 'done' }
-  | { readonly verdict: 'missing' };
+  | {
+      /**
+       * `deferred`: it waits outside of the queue, for a while or for another node. `newer`: the same, for this node cannot
+       * read it. `alone`: to be claimed again when nothing else runs on this node.
+       */
+      readonly verdict: 'done' | 'missing' | 'deferred' | 'newer' | 'alone';
+    };
+
+const isGiven = (verdict: Claim['verdict']): verdict is 'run' | 'cancel' | 'poison' =>
+  verdict === 'run' || verdict === 'cancel' || verdict === 'poison';
 
 export type FinishVerdict = 'accepted' | 'done' | 'stale' | 'missing';
 
 /**
- * Why an attempt is given back. `hand-back`: the node leaves, or has no room. `failed`: what ran it died, which counts
- * against it. `lock-lost`: the node lost touch with the queue, and lives.
+ * Why an attempt is given back. `hand-back`: the node leaves, or has no room. `failed`: its cell died, which counts against
+ * it. `unblamed`: its host had too little of something, which does not. `lock-lost`: the node lost touch with the queue,
+ * and lives. After `failed` and `unblamed` the run waits outside of the queue (see {@link Backlog.takeDeferred}).
  */
-export type ReleaseReason = 'hand-back' | 'failed' | 'lock-lost';
+export type ReleaseReason = 'hand-back' | 'failed' | 'unblamed' | 'lock-lost';
 
 export interface RunFacts {
   readonly state: RunState['state'];
@@ -143,7 +165,7 @@ export class RunStore {
       JSON.stringify(run.request),
       engineOf(run.request),
       JSON.stringify(run.limits),
-      run.submittedAt,
+      SCHEMA,
       has,
       fingerprint,
       maxQueue,
@@ -155,7 +177,9 @@ export class RunStore {
     return toSubmission(reply);
   }
 
-  async claim(id: string, node: string, cell: number): Promise<Claim> {
+  /** @param alone nothing else runs on the node, nor will while this does */
+  async claim(id: string, node: string, cell: number, alone = false): Promise<Claim> {
+    const name = randomUUID();
     const reply = await CLAIM.run(
       this.redis,
       runKey(id),
@@ -164,13 +188,14 @@ export class RunStore {
       id,
       node,
       cell,
-      Date.now(),
       MAX_DEATHS,
       // A connection that breaks sends what was not answered once more.
-      randomUUID(),
+      name,
       MAX_STRAYS,
+      SCHEMA,
+      alone ? 1 : 0,
     );
-    const [verdict, attempt, submittedAt, deaths, request, , trace, dispatched, tenant] = reply as [
+    const [verdict, attempt, submittedAt, deaths, request, epoch, trace, dispatched, tenant, now] = reply as [
       Claim['verdict'],
       number,
       number,
@@ -180,12 +205,15 @@ export class RunStore {
       string,
       string | null,
       string,
+      string,
     ];
-    if (verdict === 'done' || verdict === 'missing') return { verdict };
+    if (!isGiven(verdict)) return { verdict };
     return {
       verdict,
       attempt,
+      fence: { claim: name, epoch: Number(epoch) },
       submittedAt,
+      claimedAt: Number(now),
       dispatchedAt: dispatched === null ? null : Number(dispatched),
       deaths,
       tenant,
@@ -196,31 +224,35 @@ export class RunStore {
 
   /**
    * Gives a run back.
-   * @returns false when the attempt was not the current one any more.
+   * @returns false when the claim was not the current one any more.
    */
-  async release(id: string, attempt: number, why: ReleaseReason = 'hand-back'): Promise<boolean> {
-    const reply = await RELEASE.run(this.redis, runKey(id), KEYS.running, attempt, id, why);
+  async release(id: string, { claim }: Fence, why: ReleaseReason = 'hand-back'): Promise<boolean> {
+    const reply = await RELEASE.run(this.redis, runKey(id), KEYS.running, claim, id, why, MAX_DEATHS);
     return reply === 1;
+  }
+
+  /** Puts off a run that nobody has claimed. @returns false when a node has it, or it has ended */
+  async defer(id: string, ms: number): Promise<boolean> {
+    return (await DEFER.run(this.redis, runKey(id), id, ms)) === 1;
   }
 
   /**
    * Ends a run. Of all calls for one run exactly one is `accepted`.
-   * @param attempt the claim's token; `'queued'` ends it only while no node has it.
+   * @param fence of the claim; `'queued'` ends it only while no node has it.
    * @param dead puts it on the list of the dead: it killed what ran it.
    */
-  async finish(result: RunResult, attempt: number | 'queued', dead = false): Promise<FinishVerdict> {
+  async finish(result: RunResult, fence: Fence | 'queued', dead = false): Promise<FinishVerdict> {
     const place = batchPlace(result.id);
     const reply = await FINISH.run(
       this.redis,
       runKey(result.id),
       batchKey(place?.batchId ?? '-'),
-      attempt,
+      fence === 'queued' ? fence : fence.claim,
       JSON.stringify(result),
       result.status,
       this.retention.retentionSeconds,
       result.id,
       place?.batchId ?? '-',
-      Date.now(),
       place?.index ?? 0,
       this.retention.keepEnded,
       dead ? 1 : 0,
@@ -242,7 +274,8 @@ export class RunStore {
 
   /** With its result, whatever that weighs, on the connection of all; what clients ask for goes by a `ResultReader`. */
   async runState(id: string): Promise<RunState | null> {
-    const [state, result] = await this.redis.hmget(runKey(id), 'state', 'result');
+    const [state, result, schema] = await this.redis.hmget(runKey(id), 'state', 'result', 'schema');
+    demandReadable(`run ${id}`, schema);
     if (state === null || state === undefined) return null;
     const parsed = result === null || result === undefined ? null : (JSON.parse(result) as RunResult);
     return { id, state: state as RunState['state'], result: parsed };
@@ -254,8 +287,12 @@ export class RunStore {
   }
 
   async runFacts(id: string): Promise<RunFacts | null> {
-    const fields = ['state', 'tenant', 'attempt', 'engine', 'limits', 'node'] as const;
-    const [state, tenant, attempt, engine, limits, node] = await this.redis.hmget(runKey(id), ...fields);
+    const fields = ['state', 'tenant', 'attempt', 'engine', 'limits', 'node', 'schema'] as const;
+    const [state, tenant, attempt, engine, limits, node, schema] = await this.redis.hmget(
+      runKey(id),
+      ...fields,
+    );
+    demandReadable(`run ${id}`, schema);
     if (!state || !tenant || !engine || !limits) return null;
     return {
       state: state as RunState['state'],

@@ -3,14 +3,18 @@ import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
+  Backlog,
   connectFailFast,
   connectSubscriber,
+  type Fence,
+  KEYS,
   LiveHints,
   liveInputKey,
   liveKey,
   liveOutputKey,
   LiveStore,
   type RedisConnection,
+  runKey,
   RunStore,
   syntheticResult,
 } from '../src/index.js';
@@ -20,6 +24,7 @@ let redis: RedisConnection;
 let subscriber: Redis;
 let runs: RunStore;
 let live: LiveStore;
+let backlog: Backlog;
 
 beforeAll(async () => {
   server = await startRedis();
@@ -30,9 +35,13 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
   runs = new RunStore(redis, { retentionSeconds: 1000 });
   live = new LiveStore(redis);
+  backlog = new Backlog(redis);
 });
 
-beforeEach(() => server.flush());
+beforeEach(async () => {
+  epochs.length = 0;
+  await server.flush();
+});
 
 afterAll(async () => {
   redis.disconnect();
@@ -42,33 +51,50 @@ afterAll(async () => {
 
 async function submit(id: string, isLive = true): Promise<void> {
   const request = { source: '', ...(isLive ? { live: true } : {}) };
-  const run = { id, tenant: 't', submittedAt: 1, limits: DEFAULT_LIMITS, request, trace: '' };
+  const run = { id, tenant: 't', limits: DEFAULT_LIMITS, request, trace: '' };
   await runs.submit(run, null, 10);
 }
 
-/** @returns the number of the attempt */
-async function claim(id: string): Promise<number> {
-  const got = await runs.claim(id, 'node', 0);
+/** Of the claims of a test, in their order. */
+const epochs: number[] = [];
+
+/** Claims it, out of its quarantine where the attempt before has died. */
+async function claim(id: string): Promise<Fence> {
+  let got = await runs.claim(id, 'node', 0, true);
+  if (got.verdict === 'deferred') {
+    await redis.zadd(KEYS.deferred, 0, id);
+    await backlog.takeDeferred(1);
+    got = await runs.claim(id, 'node', 0, true);
+  }
   if (got.verdict !== 'run') throw new Error(got.verdict);
-  return got.attempt;
+  epochs.push(got.fence.epoch);
+  return got.fence;
 }
 
-const finish = (id: string, attempt: number) => {
-  const facts = { id, attempt, limits: DEFAULT_LIMITS, engine: 'seccomp', node: null, cell: null } as const;
-  return runs.finish(syntheticResult({ ...facts, status: 'internal-error', message: '' }), attempt);
+const finish = (id: string, fence: Fence) => {
+  const facts = {
+    id,
+    attempt: 1,
+    limits: DEFAULT_LIMITS,
+    engine: 'seccomp',
+    node: null,
+    cell: null,
+  } as const;
+  return runs.finish(syntheticResult({ ...facts, status: 'internal-error', message: '' }), fence);
 };
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 const out = (text: string) => [{ stream: 'stdout', data: bytes(text) }] as const;
 
-const START = { attempt: 0, end: 0 };
+const START = { epoch: 0, end: 0 };
 
+/** Of each entry: which claim of the test wrote it, where it ends, what it holds. */
 async function outputs(id: string, after = START): Promise<[number, number, string][]> {
   const view = await live.look(id, after, 100);
   return (view?.entries ?? [])
     .filter(({ pieces }) => pieces.length > 0)
-    .map(({ attempt, end, pieces }) => [
-      attempt,
+    .map(({ epoch, end, pieces }) => [
+      epochs.indexOf(epoch) + 1,
       end,
       pieces.map(({ stream, data }) => `${stream[3]}:${data.toString('latin1')}`).join(' '),
     ]);
@@ -85,10 +111,10 @@ describe('output of a live run', () => {
       [1, 2, 'o:\xff\0'],
       [1, 7, 'o:abc e:de'],
     ]);
-    expect(await outputs('r', { attempt: 1, end: 2 })).toEqual([[1, 7, 'o:abc e:de']]);
+    expect(await outputs('r', { epoch: attempt.epoch, end: 2 })).toEqual([[1, 7, 'o:abc e:de']]);
     // A place inside of an entry: the entry comes whole.
-    expect(await outputs('r', { attempt: 1, end: 3 })).toEqual([[1, 7, 'o:abc e:de']]);
-    expect(await outputs('r', { attempt: 1, end: 7 })).toEqual([]);
+    expect(await outputs('r', { epoch: attempt.epoch, end: 3 })).toEqual([[1, 7, 'o:abc e:de']]);
+    expect(await outputs('r', { epoch: attempt.epoch, end: 7 })).toEqual([]);
   });
 
   it('is there once when it is sent twice', async () => {
@@ -113,7 +139,7 @@ describe('output of a live run', () => {
     expect(await live.take('r', first, 0, true, 1)).toBeNull();
     await live.append('r', second, 3, out('new'));
     expect(await outputs('r')).toEqual([[2, 3, 'o:new']]);
-    expect(await outputs('r', { attempt: 1, end: 3 })).toEqual([[2, 3, 'o:new']]);
+    expect(await outputs('r', { epoch: first.epoch, end: 3 })).toEqual([[2, 3, 'o:new']]);
     await finish('r', second);
     expect(await live.append('r', second, 6, out('ghost'))).toBe(false);
   });
@@ -133,6 +159,25 @@ describe('output of a live run', () => {
       expect(seconds).toBeLessThanOrEqual(600);
     }
   });
+});
+
+it('output of two attempts that a failover gave one number never runs into one', async () => {
+  await submit('r');
+  const before = await redis.hgetall(runKey('r'));
+  const first = await claim('r');
+  await live.begin('r', first);
+  await live.append('r', first, 3, out('old'));
+  // The new master has the run as it was, and nothing of what the first attempt did.
+  await redis.del(liveOutputKey('r'));
+  await redis.del(runKey('r'));
+  await redis.hset(runKey('r'), before);
+  const second = await claim('r');
+  await live.begin('r', second);
+  expect(await live.append('r', first, 9, out('older'))).toBe(false);
+  expect(await live.take('r', first, 0, true, 1)).toBeNull();
+  await live.append('r', second, 2, out('ne'));
+  // Who has read three bytes of the first gets the second from its beginning.
+  expect(await outputs('r', { epoch: first.epoch, end: 3 })).toEqual([[2, 2, 'o:ne']]);
 });
 
 describe('input of a live run', () => {
@@ -232,13 +277,14 @@ describe('hints', () => {
     heard.mockClear();
     alsoHeard.mockClear();
     await submit('r');
-    await live.begin('r', await claim('r'));
+    const attempt = await claim('r');
+    await live.begin('r', attempt);
     await vi.waitFor(() => {
       expect(heard).toHaveBeenCalledTimes(1);
       expect(alsoHeard).toHaveBeenCalledTimes(1);
     });
     leave();
-    await live.append('r', 1, 1, out('a'));
+    await live.append('r', attempt, 1, out('a'));
     await vi.waitFor(() => expect(alsoHeard).toHaveBeenCalledTimes(2));
     expect(heard).toHaveBeenCalledTimes(1);
     alsoLeave();

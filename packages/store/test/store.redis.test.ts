@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   ApiKeyStore,
+  Backlog,
   connectFailFast,
   connectPatient,
   connectSubscriber,
@@ -17,6 +18,7 @@ import {
   RunStore,
   subscribeEvents,
   syntheticResult,
+  type Fence,
   type FinishedEvent,
   type RedisConnection,
 } from '../src/index.js';
@@ -24,6 +26,7 @@ import {
 let server: RedisServer;
 let redis: RedisConnection;
 let store: RunStore;
+let backlog: Backlog;
 
 beforeAll(async () => {
   server = await startRedis();
@@ -31,6 +34,7 @@ beforeAll(async () => {
   redis.on('error', () => undefined);
   await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
   store = new RunStore(redis, { retentionSeconds: 1000, keepEnded: 5 });
+  backlog = new Backlog(redis);
 });
 
 beforeEach(async () => {
@@ -47,7 +51,6 @@ const submit = (id: string, more: Partial<RunRequest> = {}, key: string | null =
     {
       id,
       tenant: 'default',
-      submittedAt: 1,
       limits: DEFAULT_LIMITS,
       request: { source: `print("${id}")`, ...more },
       trace: '',
@@ -61,15 +64,30 @@ const result = (id: string, attempt: number, message: string): RunResult => {
   return syntheticResult({ ...facts, status: 'internal-error', node: 'n', cell: 0 });
 };
 
-async function claimed(id: string): Promise<number> {
+async function claimed(id: string): Promise<Fence> {
   const claim = await store.claim(id, 'node', 0);
   if (claim.verdict !== 'run') throw new Error(`claim: ${claim.verdict}`);
-  return claim.attempt;
+  return claim.fence;
+}
+
+/** Its time outside of the queue is over. */
+async function returns(id: string): Promise<void> {
+  await redis.zadd(KEYS.deferred, 0, id);
+  expect(await backlog.takeDeferred(10)).toEqual([id]);
+}
+
+/** The node that has the run is dead, and another takes it when its quarantine is over. */
+async function claimedAnew(id: string): Promise<Fence> {
+  expect(await store.claim(id, 'other', 0)).toEqual({ verdict: 'deferred' });
+  await returns(id);
+  const claim = await store.claim(id, 'other', 0, true);
+  if (claim.verdict !== 'run') throw new Error(`claim: ${claim.verdict}`);
+  return claim.fence;
 }
 
 const end = async (id: string, message = 'x') => {
-  const attempt = await claimed(id);
-  return store.finish(result(id, attempt, message), attempt);
+  const fence = await claimed(id);
+  return store.finish(result(id, 1, message), fence);
 };
 
 describe('a run', () => {
@@ -85,7 +103,8 @@ describe('a run', () => {
       request: { source: 'print("r1")' },
     });
     expect((await store.runState('r1'))?.state).toBe('running');
-    expect(await store.finish(result('r1', 1, 'x'), 1)).toBe('accepted');
+    const fence = 'fence' in claim ? claim.fence : 'queued';
+    expect(await store.finish(result('r1', 1, 'x'), fence)).toBe('accepted');
     expect(await store.runState('r1')).toMatchObject({ state: 'done', result: { message: 'x' } });
     expect(await redis.hexists(runKey('r1'), 'request')).toBe(0);
     expect(await redis.ttl(runKey('r1'))).toBeGreaterThan(0);
@@ -94,18 +113,32 @@ describe('a run', () => {
   it('refuses the result of a late attempt', async () => {
     await submit('r1');
     const first = await claimed('r1');
-    const second = await claimed('r1');
-    expect(second).toBe(first + 1);
-    expect(await store.finish(result('r1', first, 'late'), first)).toBe('stale');
-    expect(await store.finish(result('r1', second, 'right'), second)).toBe('accepted');
-    expect(await store.finish(result('r1', first, 'later'), first)).toBe('done');
+    const second = await claimedAnew('r1');
+    expect(second.epoch).toBeGreaterThan(first.epoch);
+    expect(await store.finish(result('r1', 1, 'late'), first)).toBe('stale');
+    expect(await store.finish(result('r1', 2, 'right'), second)).toBe('accepted');
+    expect(await store.finish(result('r1', 1, 'later'), first)).toBe('done');
     expect((await store.runState('r1'))?.result?.message).toBe('right');
+  });
+
+  it('refuses the first node after a failover that has lost its claim', async () => {
+    await submit('r1');
+    const before = await redis.hgetall(runKey('r1'));
+    const first = await store.claim('r1', 'a', 0);
+    await redis.del(runKey('r1'));
+    await redis.hset(runKey('r1'), before);
+    const second = await store.claim('r1', 'b', 0);
+    if (first.verdict !== 'run' || second.verdict !== 'run') throw new Error('not claimed');
+    expect([first.attempt, second.attempt]).toEqual([1, 1]);
+    expect(await store.release('r1', first.fence)).toBe(false);
+    expect(await store.finish(result('r1', 1, 'a'), first.fence)).toBe('stale');
+    expect(await store.finish(result('r1', 1, 'b'), second.fence)).toBe('accepted');
   });
 
   it('is accepted once when many try at once', async () => {
     await submit('r1');
     const attempt = await claimed('r1');
-    const tries = Array.from({ length: 20 }, (_, i) => store.finish(result('r1', attempt, `${i}`), attempt));
+    const tries = Array.from({ length: 20 }, (_, i) => store.finish(result('r1', 1, `${i}`), attempt));
     const verdicts = await Promise.all(tries);
     expect(verdicts.filter((v) => v === 'accepted')).toHaveLength(1);
   });
@@ -115,7 +148,7 @@ describe('a run', () => {
     await end('r1');
     expect(await store.claim('r1', 'n', 0)).toEqual({ verdict: 'done' });
     expect(await store.claim('nobody', 'n', 0)).toEqual({ verdict: 'missing' });
-    expect(await store.finish(result('nobody', 1, 'x'), 1)).toBe('missing');
+    expect(await store.finish(result('nobody', 1, 'x'), { claim: 'c', epoch: 1 })).toBe('missing');
   });
 
   it('shows the mark of a cancel to the node that takes it', async () => {
@@ -138,7 +171,7 @@ describe('a run', () => {
   it('goes back to the queue by the attempt that holds it only', async () => {
     await submit('r1');
     const first = await claimed('r1');
-    const second = await claimed('r1');
+    const second = await claimedAnew('r1');
     expect(await store.release('r1', first)).toBe(false);
     expect(await store.release('r1', second)).toBe(true);
     expect((await store.runState('r1'))?.state).toBe('queued');
@@ -148,9 +181,10 @@ describe('a run', () => {
     await submit('r1');
     await store.release('r1', await claimed('r1'));
     expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'run', deaths: 0 });
-    expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'run', deaths: 1 });
-    await store.release('r1', 3, 'failed');
-    expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'run', deaths: 2, attempt: 4 });
+    const fence = await claimedAnew('r1');
+    await store.release('r1', fence, 'failed');
+    await returns('r1');
+    expect(await store.claim('r1', 'n', 0, true)).toMatchObject({ verdict: 'run', deaths: 2, attempt: 4 });
     expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'poison', deaths: MAX_DEATHS });
   });
 
@@ -160,10 +194,21 @@ describe('a run', () => {
       // Told before another node has it, and after.
       expect(await store.release('r1', await claimed('r1'), 'lock-lost')).toBe(true);
       const late = await claimed('r1');
-      const current = await claimed('r1');
+      expect(await store.claim('r1', 'other', 0)).toEqual({ verdict: 'deferred' });
       expect(await store.release('r1', late, 'lock-lost')).toBe(false);
       expect(await store.release('r1', late, 'lock-lost')).toBe(false);
-      await store.release('r1', current);
+      // It need not wait any more, nor be alone.
+      expect(await backlog.takeDeferred(0)).toEqual(['r1']);
+    }
+    expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'poison', deaths: 0 });
+  });
+
+  it('whose host had too little of something is put off and not blamed, up to a point', async () => {
+    await submit('r1');
+    for (let i = 0; i < MAX_STRAYS; i++) {
+      expect(await store.release('r1', await claimed('r1'), 'unblamed')).toBe(true);
+      expect(await backlog.takeDeferred(10)).toEqual([]);
+      await returns('r1');
     }
     expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'poison', deaths: 0 });
   });
@@ -178,8 +223,9 @@ describe('a run', () => {
     const claim = own.claim('r1', 'n', 0);
     await vi.waitFor(async () => expect((await store.runState('r1'))?.state).toBe('running'));
     patient.disconnect(true);
-    expect(await claim).toMatchObject({ verdict: 'run', attempt: 1, deaths: 0 });
-    expect(await own.finish(result('r1', 1, 'x'), 1)).toBe('accepted');
+    const got = await claim;
+    expect(got).toMatchObject({ verdict: 'run', attempt: 1, deaths: 0 });
+    expect(await own.finish(result('r1', 1, 'x'), 'fence' in got ? got.fence : 'queued')).toBe('accepted');
     patient.disconnect();
   });
 
@@ -189,7 +235,7 @@ describe('a run', () => {
     await submit('r2');
     await end('r2');
     const attempt = await claimed('r1');
-    await store.finish(result('r1', attempt, 'given up'), attempt, true);
+    await store.finish(result('r1', 1, 'given up'), attempt, true);
     expect(await dead.list(10)).toMatchObject([
       { id: 'r1', tenant: 'default', request: { source: 'print("r1")' }, result: { message: 'given up' } },
     ]);

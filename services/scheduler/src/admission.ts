@@ -62,7 +62,7 @@ export class Admission {
     const admitted = this.admit(request, '');
     const id = newRunId();
     const submission = await this.store.submit(
-      { id, tenant: who.tenant, submittedAt: Date.now(), trace: who.trace, ...admitted },
+      { id, tenant: who.tenant, trace: who.trace, ...admitted },
       idempotencyOf(key, request),
       this.options.maxQueue,
     );

@@ -132,6 +132,6 @@ export class BatchIntake {
   }
 
   private describe(id: string, intake: string, head: BatchHead, who: Submitter): NewBatch {
-    return { id, intake, tenant: who.tenant, name: head.name, submittedAt: Date.now(), trace: who.trace };
+    return { id, intake, tenant: who.tenant, name: head.name, trace: who.trace };
   }
 }

@@ -19,6 +19,9 @@ const WINDOW_PER_CELL = 2;
 /** A run that waits with the queue is out of its tenant's turn: so few that nobody notices, enough for one node's start. */
 const LEAST_WINDOW = 2;
 
+/** Runs of the quarantine that are tried at the same time: with many nodes half as many as there are. */
+const LEAST_QUARANTINED = 2;
+
 /** Without events, look this often, milliseconds. */
 const TICK_MS = 1_000;
 
@@ -54,6 +57,8 @@ export interface DispatcherOptions {
  */
 export class Dispatcher {
   private window = LEAST_WINDOW;
+  /** That take runs. */
+  private nodes = 0;
   private timer: NodeJS.Timeout | null = null;
   private working: Promise<void> | null = null;
   private wanted = false;
@@ -114,8 +119,11 @@ export class Dispatcher {
   private async measureWindow(): Promise<void> {
     this.nodesWanted = false;
     // A node that is not ready because one of its cells dies all the time still takes runs in the others.
-    const alive = (await this.options.nodes.list())
-      .filter(({ state }) => state === 'ready' || state === 'not-ready')
+    const nodes = (await this.options.nodes.list()).filter(
+      ({ state }) => state === 'ready' || state === 'not-ready',
+    );
+    this.nodes = nodes.length;
+    const alive = nodes
       .flatMap(({ cells }) => cells)
       .filter(({ state }) => state === 'idle' || state === 'busy').length;
     // Without a node nothing leaves the backlog: there it can be cancelled, and its turn is decided when one comes.
@@ -147,7 +155,9 @@ export class Dispatcher {
       ...(await backlog.silentRunning(SILENT_RUNNING_MS)),
     ];
     await Promise.all(silent.map((id) => this.handOverAgain(id)));
-    for (const id of await batches.begunBefore(Date.now() - STAGING_MS)) {
+    const due = await backlog.takeDeferred(Math.max(LEAST_QUARANTINED, Math.floor(this.nodes / 2)));
+    if (due.length > 0) await this.handOver(due);
+    for (const id of await batches.unfinished(STAGING_MS)) {
       log.info({ batchId: id }, 'a batch that never became whole was dropped');
       await batches.drop(id);
     }

@@ -71,7 +71,7 @@ class LiveFollower {
     private readonly tenant: string,
     from: LiveCursor | null,
   ) {
-    this.cursor = from ?? { attempt: 0, stdout: 0, stderr: 0 };
+    this.cursor = from ?? { epoch: 0, stdout: 0, stderr: 0 };
   }
 
   async *messages(signal: AbortSignal): AsyncGenerator<LiveServerMessage> {
@@ -80,9 +80,9 @@ class LiveFollower {
       const view = await this.news(signal);
       if (signal.aborted || waiters.isClosed) return;
       yield* this.stateOf(view);
-      for (const entry of view.entries) yield* this.entry(entry);
+      for (const entry of view.entries) yield* this.entry(entry, view);
       if (view.state === 'done' && view.entries.length < READ_AT_ONCE) {
-        yield* this.end(signal);
+        yield* this.end(signal, view);
         return;
       }
     }
@@ -107,8 +107,8 @@ class LiveFollower {
     yield { type: 'state', state: view.state, attempt: view.attempt, input: view.input };
   }
 
-  private *entry({ attempt, end, pieces }: LiveEntry): Generator<LiveServerMessage> {
-    yield* this.attempt(attempt);
+  private *entry({ epoch, end, pieces }: LiveEntry, view: LiveView): Generator<LiveServerMessage> {
+    yield* this.attempt(epoch, view);
     const bytes = pieces.reduce((sum, { data }) => sum + data.length, 0);
     // A cursor may stand inside of an entry.
     let skip = this.cursor.stdout + this.cursor.stderr - (end - bytes);
@@ -119,13 +119,13 @@ class LiveFollower {
     }
   }
 
-  private async *end(signal: AbortSignal): AsyncGenerator<LiveServerMessage> {
+  private async *end(signal: AbortSignal, view: LiveView): AsyncGenerator<LiveServerMessage> {
     const whole = await this.deps.replies.whole(this.id, this.tenant, signal);
     if (whole === null) throw notFound('run');
     try {
       const { stdout, stdoutBase64, stderr, stderrBase64, outputs: _files, ...result } = whole.result;
-      yield* this.attempt(result.attempt);
-      if (this.cursor.attempt === result.attempt) {
+      yield* this.attempt(view.epoch, view);
+      if (this.cursor.epoch === view.epoch) {
         yield* this.rest('stdout', decodeBytes(stdout, stdoutBase64));
         yield* this.rest('stderr', decodeBytes(stderr, stderrBase64));
       }
@@ -143,11 +143,11 @@ class LiveFollower {
     }
   }
 
-  /** What follows is of that attempt. */
-  private *attempt(attempt: number): Generator<LiveServerMessage> {
-    const before = this.cursor.attempt;
-    if (attempt <= before) return;
-    this.cursor = { attempt, stdout: 0, stderr: 0 };
+  /** What follows is of the attempt of that epoch. */
+  private *attempt(epoch: number, { attempt }: LiveView): Generator<LiveServerMessage> {
+    const before = this.cursor.epoch;
+    if (epoch <= before) return;
+    this.cursor = { epoch, stdout: 0, stderr: 0 };
     if (before > 0) yield { type: 'restart', attempt, cursor: formatCursor(this.cursor) };
   }
 
@@ -159,8 +159,8 @@ class LiveFollower {
   }
 }
 
-const afterOf = ({ attempt, stdout, stderr }: LiveCursor): { attempt: number; end: number } => ({
-  attempt,
+const afterOf = ({ epoch, stdout, stderr }: LiveCursor): { epoch: number; end: number } => ({
+  epoch,
   end: stdout + stderr,
 });
 

@@ -35,6 +35,7 @@ const STATUS = {
   'too-much-in-flight': 429,
   'internal-error': 500,
   'store-unavailable': 503,
+  'newer-version': 503,
 } as const;
 
 export type ProblemCode = keyof typeof STATUS;

@@ -1,4 +1,4 @@
-import type { RedisConnection } from '@sandpiper/store';
+import { NewerSchemaError, type RedisConnection } from '@sandpiper/store';
 import type { Logger } from '@sandpiper/telemetry';
 import { Problem } from './problems.js';
 
@@ -27,6 +27,7 @@ export class RedisGate {
     try {
       return await work();
     } catch (error) {
+      if (error instanceof NewerSchemaError) throw new Problem('newer-version', error.message);
       if (error instanceof Problem || !isUnavailability(error)) throw error;
       this.log.warn(
         { reason: error instanceof Error ? error.message : String(error) },

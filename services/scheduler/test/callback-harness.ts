@@ -63,7 +63,7 @@ export async function endRun(store: RunStore, id: string, message = 'ended by th
   const { limits, engine } = facts;
   const base = { id, limits, engine, attempt: claim.attempt, node: 'n', cell: 0 };
   const result = syntheticResult({ ...base, status: 'internal-error', message });
-  await store.finish({ ...result, status: 'ok', exitCode: 0, message: null, stdout: message }, claim.attempt);
+  await store.finish({ ...result, status: 'ok', exitCode: 0, message: null, stdout: message }, claim.fence);
 }
 
 export async function submit(app: CallbackApp, request: Partial<RunRequest>): Promise<string> {

@@ -13,7 +13,7 @@ export async function endRun(
   const { attempt } = claim;
   const facts = { id, attempt, limits: DEFAULT_LIMITS, engine: 'seccomp', node: 'node', cell: 0 } as const;
   const result = syntheticResult({ ...facts, status: 'internal-error', message: '' });
-  await store.finish({ ...result, status }, attempt, dead);
+  await store.finish({ ...result, status }, claim.fence, dead);
 }
 
 /** The code and the path of an answer that refuses. */

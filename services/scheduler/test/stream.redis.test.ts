@@ -1,5 +1,12 @@
 import { DEFAULT_LIMITS, LIVE_BOUNDS, type NewKey, type Scope } from '@sandpiper/contracts';
-import { LiveStore, type RedisConnection, RunStore, syntheticResult } from '@sandpiper/store';
+import {
+  type Fence,
+  KEYS,
+  LiveStore,
+  type RedisConnection,
+  RunStore,
+  syntheticResult,
+} from '@sandpiper/store';
 import { type RedisServer, startRedis } from '@sandpiper/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startApp, type TestApp } from './harness.js';
@@ -60,21 +67,31 @@ async function open(id: string, key: string, query = ''): Promise<StreamClient> 
   return client;
 }
 
-/** A node takes the run. @returns the number of the attempt */
-async function claim(id: string): Promise<number> {
-  const got = await store.claim(id, 'node', 0);
+/** A node takes the run, out of its quarantine where the one before has died. */
+async function claim(id: string): Promise<Fence> {
+  let got = await store.claim(id, 'node', 0, true);
+  if (got.verdict === 'deferred') {
+    await redis.zadd(KEYS.deferred, 0, id);
+    await vi.waitFor(
+      async () => {
+        got = await store.claim(id, 'node', 0, true);
+        expect(got.verdict).toBe('run');
+      },
+      { timeout: 20_000, interval: 50 },
+    );
+  }
   if (got.verdict !== 'run' && got.verdict !== 'cancel') throw new Error(got.verdict);
-  await live.begin(id, got.attempt);
-  return got.attempt;
+  await live.begin(id, got.fence);
+  return got.fence;
 }
 
-const write = (id: string, attempt: number, end: number, text: string): Promise<boolean> =>
+const write = (id: string, attempt: Fence, end: number, text: string): Promise<boolean> =>
   live.append(id, attempt, end, [{ stream: 'stdout', data: Buffer.from(text, 'latin1') }]);
 
-async function finish(id: string, attempt: number, stdout: string): Promise<void> {
-  const facts = { id, attempt, limits: DEFAULT_LIMITS, engine: 'seccomp', node: 'n', cell: 0 } as const;
+async function finish(id: string, fence: Fence, stdout: string): Promise<void> {
+  const facts = { id, attempt: 1, limits: DEFAULT_LIMITS, engine: 'seccomp', node: 'n', cell: 0 } as const;
   const result = syntheticResult({ ...facts, status: 'cancelled', message: '' });
-  await store.finish({ ...result, status: 'ok', stdout }, attempt);
+  await store.finish({ ...result, status: 'ok', stdout }, fence);
 }
 
 describe('the door', () => {
@@ -142,12 +159,16 @@ describe('a stream', () => {
     expect(await client.closed).toEqual([1000, 'the run has ended']);
     const told = client.messages.filter(({ type }) => type !== 'state');
     expect(told.slice(0, 3)).toEqual([
-      { type: 'output', stream: 'stdout', dataBase64: '/2E=', cursor: '1.2.0' },
-      { type: 'restart', attempt: 2, cursor: '2.0.0' },
-      { type: 'output', stream: 'stdout', data: 'hello', cursor: '2.5.0' },
+      { type: 'output', stream: 'stdout', dataBase64: '/2E=', cursor: `${first.epoch}.2.0` },
+      { type: 'restart', attempt: 2, cursor: `${second.epoch}.0.0` },
+      { type: 'output', stream: 'stdout', data: 'hello', cursor: `${second.epoch}.5.0` },
     ]);
     expect(told).toHaveLength(4);
-    expect(told[3]).toMatchObject({ type: 'result', result: { id, status: 'ok' }, cursor: '2.5.0' });
+    expect(told[3]).toMatchObject({
+      type: 'result',
+      result: { id, status: 'ok' },
+      cursor: `${second.epoch}.5.0`,
+    });
     expect(JSON.stringify(told[3])).not.toContain('hello');
   });
 
@@ -160,10 +181,10 @@ describe('a stream', () => {
     await finish(id, attempt, 'abcdef');
     await client.closed;
     expect(client.output).toBe('abcdef');
-    const late = await open(id, key, '?from=1.4.0');
+    const late = await open(id, key, `?from=${attempt.epoch}.4.0`);
     await late.closed;
     expect(late.output).toBe('ef');
-    const tooLate = await open(id, key, '?from=1.6.0');
+    const tooLate = await open(id, key, `?from=${attempt.epoch}.6.0`);
     await tooLate.closed;
     expect(tooLate.output).toBe('');
   });

@@ -1,4 +1,5 @@
 import {
+  CausedDeath,
   type Clock,
   type Inspect,
   LifecycleActor,
@@ -15,6 +16,8 @@ export interface Lease {
   readonly cell: CellLike;
   /** Ends the run's guest; the cell then comes to its end of the run as ever. */
   kill(): void;
+  /** Whose run it is, in case that the cell dies with it. */
+  charge(tenant: string): void;
   /** The run needs the cell no more. To be called once, whatever has become of either. */
   release(): void;
 }
@@ -42,6 +45,8 @@ export interface CellActorOptions {
   readonly onHealthy: () => void;
   /** It was assigned a run and cannot take it: the run is to go elsewhere. */
   readonly onRefused: (assignment: Assignment) => void;
+  /** It died while it had that run: what that is to be counted as. */
+  readonly causeOf: (runId: string, tenant: string) => string;
 }
 
 /** Of assignments; whoever hands out runs sends one to an idle cell. What must not be refused has its place kept. */
@@ -59,6 +64,8 @@ export class CellActor implements Supervised {
   readonly #assignments = new Map<string, Assignment>();
   readonly #tellClose: (event: CellEvent) => void;
   #cell: CellLike | null = null;
+  /** Whose run it has, once that is known. */
+  #tenant: string | null = null;
 
   constructor(private readonly options: CellActorOptions) {
     this.id = options.place.id;
@@ -133,9 +140,12 @@ export class CellActor implements Supervised {
   }
 
   #watch(tell: (event: CellEvent) => void): void {
-    void this.#built().closed.then((error) =>
-      tell({ type: 'died', error: error ?? new Error('the cell closed by itself') }),
-    );
+    void this.#built().closed.then((why) => {
+      const error = why ?? new Error('the cell closed by itself');
+      const { runId } = this;
+      if (runId === null || this.#tenant === null) return tell({ type: 'died', error });
+      tell({ type: 'died', error: new CausedDeath(error, this.options.causeOf(runId, this.#tenant)) });
+    });
   }
 
   #begin(run: string, self: Self<CellEvent>): void {
@@ -146,8 +156,12 @@ export class CellActor implements Supervised {
       cellId: this.id,
       cell: this.#built(),
       kill: () => tellCancel({ type: 'cancel', run }),
+      charge: (tenant) => {
+        this.#tenant = tenant;
+      },
       release: () => {
         this.#assignments.delete(run);
+        this.#tenant = null;
         tellFinished({ type: 'finished', run });
       },
     });

@@ -39,6 +39,12 @@ export class Cells {
   readonly #actors = new Map<number, CellActor>();
   readonly #idle = new Set<CellActor>();
   readonly #waiting: Assignment[] = [];
+  /** Told that a cell's state is another, while a run waits to be alone. */
+  #onChange: (() => void) | null = null;
+  /** The cell whose run is to be the only one of the node. */
+  #isolated: number | null = null;
+  /** Deaths of cells within the window that a run may have caused. */
+  #killed: readonly { readonly tenant: string; readonly cell: number; readonly at: number }[] = [];
   #closing = false;
 
   constructor(private readonly options: CellsOptions) {
@@ -73,6 +79,7 @@ export class Cells {
   /** Gets the run a cell as soon as there is one. After any other answer than `accepted` it is still the caller's. */
   ask(assignment: Assignment): Told {
     if (this.#closing) return 'stopped';
+    if (this.#isolated !== null) return 'full';
     const capacity = this.options.maxWaiting ?? this.options.cpus.length;
     if (this.#waiting.length >= capacity && this.#idle.size === 0) {
       this.options.inspect({ type: 'overflow', actor: 'cells', message: 'ask', capacity });
@@ -87,6 +94,50 @@ export class Cells {
   withdraw(name: string): void {
     const index = this.#waiting.findIndex((assignment) => assignment.name === name);
     if (index >= 0) this.#waiting.splice(index, 1);
+  }
+
+  /**
+   * The run of that cell is to be the only one here: no other gets a cell from now on, until {@link endIsolation}. Those
+   * that wait for one are turned away, for other nodes to take.
+   * @returns false when the others have not ended in time, or another run is isolated; then nothing has changed.
+   */
+  async isolate(cell: number, patienceMs: number): Promise<boolean> {
+    if (this.#isolated !== null || this.#closing) return false;
+    this.#isolated = cell;
+    this.#changed();
+    for (const assignment of this.#waiting.splice(0)) assignment.turnAway();
+    const isAlone = await this.#untilAlone(patienceMs);
+    if (!isAlone) this.endIsolation(cell);
+    return isAlone;
+  }
+
+  endIsolation(cell: number): void {
+    if (this.#isolated !== cell) return;
+    this.#isolated = null;
+    this.#changed();
+    this.#handOut();
+  }
+
+  /** Whether a run is to be alone here. */
+  get isIsolated(): boolean {
+    return this.#isolated !== null;
+  }
+
+  #untilAlone(patienceMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancel = this.options.clock.after(patienceMs, () => {
+        this.#onChange = null;
+        resolve(false);
+      });
+      const look = (): void => {
+        if (this.count('busy') > 1) return;
+        cancel();
+        this.#onChange = null;
+        resolve(!this.#closing);
+      };
+      this.#onChange = look;
+      look();
+    });
   }
 
   /** Kills what runs; when it resolves, no cell is left, nor anything of one. */
@@ -113,6 +164,7 @@ export class Cells {
         onHealthy: () => this.#supervisor.healthy(child),
         onIdle: (cell) => this.#offered(cell),
         onRefused: (assignment) => this.#takeBack(assignment),
+        causeOf: (runId, tenant) => this.#causeOf(id, runId, tenant),
       });
       this.#actors.set(id, actor);
       this.#changed();
@@ -121,8 +173,23 @@ export class Cells {
     });
   }
 
+  /**
+   * What a cell has died of that had a run: deaths of one cause count as one. It is the run, which may be tried again. Once
+   * runs of that tenant have died in another cell too, it is the tenant: ten bad runs at once do not make two cells ill. A
+   * cell in which the runs die that live in others is ill all the same.
+   */
+  #causeOf(cell: number, runId: string, tenant: string): string {
+    const { clock, policy, cpus } = this.options;
+    const at = clock.now();
+    this.#killed = [...this.#killed.filter((death) => at - death.at < policy.windowMs), { tenant, cell, at }];
+    const isTenants =
+      cpus.length === 1 || this.#killed.some((death) => death.tenant === tenant && death.cell !== cell);
+    return isTenants ? `tenant ${tenant}` : `run ${runId}`;
+  }
+
   #changed(): void {
     this.options.onChange?.();
+    this.#onChange?.();
   }
 
   #offered(cell: CellActor): void {
@@ -133,12 +200,13 @@ export class Cells {
 
   /** It was let in once: it waits in front of the others, however many those are. */
   #takeBack(assignment: Assignment): void {
-    if (this.#closing) return assignment.turnAway();
+    if (this.#closing || this.#isolated !== null) return assignment.turnAway();
     this.#waiting.unshift(assignment);
     this.#handOut();
   }
 
   #handOut(): void {
+    if (this.#isolated !== null) return;
     for (const cell of this.#idle) {
       const assignment = this.#waiting.shift();
       if (assignment === undefined) return;

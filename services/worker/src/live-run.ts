@@ -1,6 +1,7 @@
 import { LIVE_BOUNDS } from '@sandpiper/contracts';
 import type { LiveStreams } from '@sandpiper/controller';
 import {
+  type Fence,
   type InputView,
   type LiveHints,
   liveInputKey,
@@ -46,8 +47,8 @@ export class LiveRuns {
   constructor(private readonly options: LiveRunsOptions) {}
 
   /** @param interrupt sends the program SIGINT */
-  begin(id: string, attempt: number, interrupt: () => void): LiveRun {
-    return new LiveRun(this.options, id, attempt, interrupt);
+  begin(id: string, fence: Fence, interrupt: () => void): LiveRun {
+    return new LiveRun(this.options, id, fence, interrupt);
   }
 }
 
@@ -85,11 +86,11 @@ export class LiveRun implements LiveStreams {
   constructor(
     private readonly options: LiveRunsOptions,
     private readonly id: string,
-    private readonly attempt: number,
+    private readonly fence: Fence,
     private readonly interrupt: () => void,
   ) {
     // Not waited for: commands keep their order, and an attempt can be told by its entries too.
-    this.interrupts = options.store.begin(id, attempt).catch(() => null);
+    this.interrupts = options.store.begin(id, fence).catch(() => null);
     const interval = Math.min(LOOK_INTERVAL_MS, this.orphanMs / 2);
     this.timer = setInterval(() => this.look(), interval);
     this.unfollow = options.hints.follow(liveInputKey(id), () => this.look());
@@ -170,7 +171,7 @@ export class LiveRun implements LiveStreams {
   private async send(pieces: readonly LivePiece[], end: number): Promise<void> {
     while (!this.closed && !this.stale) {
       try {
-        if (!(await this.options.store.append(this.id, this.attempt, end, pieces))) this.stale = true;
+        if (!(await this.options.store.append(this.id, this.fence, end, pieces))) this.stale = true;
         return;
       } catch (error) {
         this.failed(error, 'output was not taken, and is sent again');
@@ -205,7 +206,7 @@ export class LiveRun implements LiveStreams {
     const { store } = this.options;
     const wanted = this.question !== null;
     const most = wanted && this.pieces.length === 0 ? TAKE_AT_ONCE : 0;
-    const view = await store.take(this.id, this.attempt, this.position, wanted, most);
+    const view = await store.take(this.id, this.fence, this.position, wanted, most);
     if (view === null) {
       this.stale = true;
       this.giveUp();

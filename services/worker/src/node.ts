@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Clock,
   LifecycleActor,
@@ -77,6 +78,9 @@ const DEFAULT_LOCK_MS = 10_000;
 
 /** After the grace, what is handed back is to be handed back within this time, milliseconds. */
 const HAND_BACK_MS = 5_000;
+
+/** Before the queue is told that a run is to be tried again, milliseconds. */
+const RETRY_MS = 500;
 
 /** Its last word may take so long, milliseconds. */
 const LEAVE_MS = 1_000;
@@ -222,7 +226,7 @@ export class WorkerNode {
 
   private cellsChanged(): void {
     // A node does not hold runs for cells that it does not have. One it may: it waits for the first cell to come back.
-    this.consumer.concurrency = Math.max(1, this.cells.alive);
+    this.consumer.concurrency = this.cells.isIsolated ? 1 : Math.max(1, this.cells.alive);
     const cells = { up: this.cells.alive, troubled: this.cells.troubles.length };
     const now = `${cells.up} ${cells.troubled}`;
     if (now === this.toldCells) return;
@@ -298,7 +302,10 @@ export class WorkerNode {
   }
 
   private async process(job: Job<RunJob>, token: string | undefined): Promise<void> {
-    const outcome = await this.processor.process(job.data.id);
+    const outcome = await this.processor.process(job.data.id).catch(async (error: unknown) => {
+      await sleep(RETRY_MS);
+      throw error;
+    });
     if (outcome === 'lock-lost') throw new Error('the lock of this job was lost');
     if (outcome === 'hand-back') {
       await job.moveToWait(token);

@@ -7,6 +7,7 @@ import {
   type Breakage,
   type Interruption,
   type Outcome,
+  type Released,
   type RunEffect,
   type RunEvent,
   type RunState,
@@ -25,7 +26,7 @@ export interface RunWork {
   makeUp(lease: Lease, attempt: number, what: Exclude<Written, 'result'>, error: Error | null): RunResult;
   /** @param dead it was given up @returns whether the result was accepted */
   finish(result: RunResult, attempt: number, dead: boolean): Promise<boolean>;
-  release(attempt: number, why: Exclude<Outcome, 'completed'>): Promise<void>;
+  release(attempt: number, why: Released): Promise<void>;
   /** Called for a result that was accepted. */
   count(result: RunResult, attempt: number): void;
   lose(reason: Lost): void;

@@ -1,7 +1,14 @@
 import type { Clock, Inspect } from '@sandpiper/actor';
-import { RunRefusedError } from '@sandpiper/controller';
+import { HostShortOfMemoryError, RunRefusedError } from '@sandpiper/controller';
 import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
-import { type Claim, MAX_DEATHS, MAX_STRAYS, syntheticResult, type RunStore } from '@sandpiper/store';
+import {
+  type Claim,
+  type Fence,
+  MAX_DEATHS,
+  MAX_STRAYS,
+  syntheticResult,
+  type RunStore,
+} from '@sandpiper/store';
 import type { Logger, NodeMetrics, Tracing } from '@sandpiper/telemetry';
 import type { Lease } from './cell-actor.js';
 import type { Cells } from './cells.js';
@@ -15,7 +22,12 @@ interface Attempt {
   readonly id: string;
   readonly request: RunRequest;
   readonly attempt: number;
+  readonly fence: Fence;
 }
+
+/** How long a run that must be alone waits for the others here to end, and when it is offered anew, milliseconds. */
+const ALONE_WITHIN_MS = 10_000;
+const ALONE_AGAIN_MS = 5_000;
 
 export interface RunProcessorOptions {
   readonly node: string;
@@ -35,8 +47,8 @@ const MESSAGES = {
   refused: (error: Error | null) => error?.message ?? 'refused',
   'given-up': (_error: Error | null, deaths: number) =>
     deaths >= MAX_DEATHS
-      ? `given up: what ran it died, or failed inside the sandbox, ${MAX_DEATHS} times`
-      : `given up: its nodes lost touch with it ${MAX_STRAYS} times`,
+      ? `gave up after ${MAX_DEATHS} attempts that each crashed the cell or the node that ran it`
+      : `gave up after ${MAX_STRAYS} attempts that the node could not finish`,
 };
 
 /** The runs of a node: has each taken through by an actor, and knows what they ask of the store. Knows nothing of BullMQ. */
@@ -68,6 +80,7 @@ export class RunProcessor {
     try {
       return await run.outcome;
     } finally {
+      work.over();
       if (this.active.get(id) === run) this.active.delete(id);
     }
   }
@@ -111,51 +124,82 @@ export class RunProcessor {
     this.active.get(id)?.interrupt(why);
   }
 
-  private workOf(id: string): RunWork {
-    const { node, store, metrics, tracing, log } = this.options;
+  private workOf(id: string): RunWork & { /** Whatever has become of it. */ over(): void } {
+    const { node, store, cells, metrics, tracing, log } = this.options;
     /** Come with the claim, without which nothing else is asked. */
     let request: RunRequest = {};
     let deaths = 0;
+    let fence: Fence | null = null;
+    /** The cell that has the node for itself. */
+    let isolated: number | null = null;
+    const held = (): Fence => {
+      if (fence === null) throw new Error('the run is not claimed');
+      return fence;
+    };
     let record: RunRecord | null = null;
     return {
       claim: async (lease) => {
         const askedAt = performance.now();
-        const claim = await this.claim(lease, id);
-        if (claim.verdict === 'done' || claim.verdict === 'missing') return { type: 'not-claimed' };
+        let claim = await this.claim(lease, id, false);
+        if (claim.verdict === 'alone') {
+          if (!(await cells.isolate(lease.cellId, ALONE_WITHIN_MS))) {
+            await store.defer(id, ALONE_AGAIN_MS);
+            return { type: 'not-claimed' };
+          }
+          isolated = lease.cellId;
+          claim = await this.claim(lease, id, true);
+        }
+        if (!('attempt' in claim)) return { type: 'not-claimed' };
         request = claim.request;
         deaths = claim.deaths;
+        fence = claim.fence;
+        lease.charge(claim.tenant);
         const place = { runId: id, node, cell: lease.cellId };
         record = new RunRecord({ metrics, tracing, ...place, claim, askedAt });
         return { type: 'claimed', attempt: claim.attempt, verdict: claim.verdict };
       },
       execute: async (lease, attempt) => {
-        const result = await this.execute(lease, { id, request, attempt });
+        const result = await this.execute(lease, { id, request, attempt, fence: held() });
         record?.ran(result);
         return result;
       },
       breakageOf,
       makeUp: (lease, attempt, what, error) => {
         const status = what === 'cancelled' ? 'cancelled' : 'internal-error';
-        return this.unstarted(lease, { id, request, attempt }, status, MESSAGES[what](error, deaths));
+        return this.unstarted(
+          lease,
+          { id, request, attempt, fence: held() },
+          status,
+          MESSAGES[what](error, deaths),
+        );
       },
       finish: async (result, attempt, dead) => {
-        const verdict = await store.finish(result, attempt, dead);
+        const verdict = await store.finish(result, held(), dead);
         record?.written(result, verdict);
         if (verdict !== 'accepted') log.warn({ runId: id, attempt, verdict }, 'a result was not accepted');
         return verdict === 'accepted';
       },
-      release: async (attempt, why) => void (await store.release(id, attempt, why)),
+      release: async (_attempt, why) => void (await store.release(id, held(), why)),
       count: ({ cell, status }, attempt) => log.info({ runId: id, attempt, cell, status }, 'a run ended'),
       lose: (reason) => {
         metrics.lostAttempts.inc({ reason });
         record?.lost(reason);
       },
+      over: () => {
+        if (isolated !== null) cells.endIsolation(isolated);
+      },
     };
   }
 
-  private async claim(lease: Lease, id: string): Promise<Claim> {
+  private async claim(lease: Lease, id: string, alone: boolean): Promise<Claim> {
     const { store, node, log } = this.options;
-    const claim = await store.claim(id, node, lease.cellId);
+    const claim = await store.claim(id, node, lease.cellId, alone);
+    if (claim.verdict === 'newer') {
+      log.warn(
+        { runId: id },
+        'a run of a newer version of Sandpiper is left to other nodes: upgrade this one',
+      );
+    }
     if (claim.verdict === 'missing') log.warn({ runId: id }, 'a job without a run was dropped');
     if (claim.verdict === 'poison') log.error({ runId: id, deaths: claim.deaths }, 'a run is given up');
     return claim;
@@ -165,7 +209,7 @@ export class RunProcessor {
     const { cell } = lease;
     const { live } = this.options;
     const interrupt = (): void => cell.interrupt(job.id);
-    const streams = job.request.live === true ? live.begin(job.id, job.attempt, interrupt) : null;
+    const streams = job.request.live === true ? live.begin(job.id, job.fence, interrupt) : null;
     try {
       return await cell.run(job, streams);
     } catch (error) {
@@ -193,4 +237,7 @@ export class RunProcessor {
 }
 
 /** A run that is refused would be so at every attempt on this node, and another would have been given it by its configuration. */
-const breakageOf = (error: Error): Breakage => (error instanceof RunRefusedError ? 'refused' : 'again');
+function breakageOf(error: Error): Breakage {
+  if (error instanceof RunRefusedError) return 'refused';
+  return error instanceof HostShortOfMemoryError ? 'unblamed' : 'again';
+}

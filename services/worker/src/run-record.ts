@@ -30,8 +30,8 @@ const seconds = (ms: number): number => Math.max(0, ms) / 1000;
  */
 export class RunRecord {
   private readonly claimedAt = now();
-  /** From our clock to the one that everybody has. Taken once a run: that one may be set meanwhile. */
-  private readonly offset = Date.now() - this.claimedAt;
+  /** From our clock to Redis's, by which runs are submitted and dispatched. Taken once a run: that one may be set meanwhile. */
+  private readonly offset: number;
   private ranAt = this.claimedAt;
   private readonly span: Span;
 
@@ -39,6 +39,7 @@ export class RunRecord {
   constructor(private readonly options: RunRecordOptions) {
     const { metrics, tracing, runId, node, cell, claim, askedAt } = options;
     const { submittedAt, dispatchedAt, tenant, attempt } = claim;
+    this.offset = claim.claimedAt - this.claimedAt;
     const claimedAt = this.epoch(this.claimedAt);
     metrics.queueWait.observe(seconds(claimedAt - submittedAt));
     if (dispatchedAt !== null) {
@@ -99,7 +100,7 @@ export class RunRecord {
     metrics.runs.inc({ status, engine });
     metrics.runDuration.observe({ engine }, usage.wallMs / 1000);
     metrics.runCpu.observe({ engine }, usage.cpuMs / 1000);
-    metrics.runLatency.observe(seconds(Date.now() - claim.submittedAt));
+    metrics.runLatency.observe(seconds(this.epoch(now()) - claim.submittedAt));
     metrics.controllerCpu.inc(usage.controllerCpuMs / 1000);
     metrics.calls.inc({ engine }, usage.syscalls);
     // Their names are the guest's own words, so they are counted together.

@@ -1,19 +1,26 @@
 import { CANCEL_CHANNEL, EVENTS_CHANNEL, KEYS, PREFIXES } from '../keys.js';
 import { Script } from '../script.js';
 import { LIVE_KEPT_SECONDS } from './live.js';
-import { ACTIVATE, FORGET_OLDEST, SETTINGS } from './lua.js';
+import { ACTIVATE, FORGET_OLDEST, NOW, SETTINGS } from './lua.js';
+import { PASS, QUARANTINE } from './quarantine.js';
+
+/** A run that this node cannot read is offered to others after so long, milliseconds. */
+const NEWER_MS = 5_000;
+
+/** After an attempt that failed for want of something on its host, milliseconds for each such attempt. */
+const UNBLAMED_MS = 1_000;
 
 /**
  * Hands runs to the queue: from the tenant whose virtual time is least, one at a time, each of which moves its time on by
- * one part of its weight (start-time fair queueing, Goyal et al. 1996, at one unit a run). KEYS: dispatched. ARGV: now,
- * how many may be with the queue unclaimed, how many to take at most. Returns ids; the caller adds them to the queue.
+ * one part of its weight (start-time fair queueing, Goyal et al. 1996, at one unit a run). KEYS: dispatched. ARGV: how many
+ * may be with the queue unclaimed, how many to take at most. Returns ids; the caller adds them to the queue.
  */
 export const DISPATCH = new Script(
   'sandpiperDispatch',
   1,
-  `${SETTINGS}
+  `${SETTINGS}${NOW}
 local ids = {}
-local wanted = math.min(tonumber(ARGV[2]) - redis.call('ZCARD', KEYS[1]), tonumber(ARGV[3]))
+local wanted = math.min(tonumber(ARGV[1]) - redis.call('ZCARD', KEYS[1]), tonumber(ARGV[2]))
 local known = {}
 local clock
 while #ids < wanted do
@@ -39,7 +46,7 @@ while #ids < wanted do
     own.taken = own.taken + 1
     clock = first[2]
     redis.call('HSET', '${PREFIXES.run}' .. head[1], 'counted', '1')
-    redis.call('ZADD', KEYS[1], ARGV[1], head[1])
+    redis.call('ZADD', KEYS[1], text(now()), head[1])
     redis.call('ZADD', '${KEYS.active}', string.format('%.17g', tonumber(first[2]) + 1 / own.weight), tenant)
     ids[#ids + 1] = head[1]
   end
@@ -55,96 +62,128 @@ return ids
 );
 
 /**
- * A node takes a run. The attempt number that it gets is the fencing token: whoever holds a smaller one is late. A run
- * that is claimed while it runs has lost what ran it: that is a death, until whoever is blamed says otherwise (RELEASE).
- * A claim that comes twice, for its connection broke before the answer, is answered twice. KEYS: run, dispatched, running.
- * ARGV: id, node, cell, now, deaths after which it is given up, a name of this claim alone, how often it may be lost.
- * Returns {verdict, attempt, submitted, deaths, request, batch, trace, when it was handed to the queue, tenant}; verdict is
- * run, cancel, poison, done or missing.
+ * A node takes a run. The fencing token is the claim's own name: whoever holds another is late. (A number that is counted up
+ * would repeat after a failover that has lost a claim.) Its epoch, Redis's time made to grow, orders the output of
+ * attempts. A run that is claimed while it runs has lost its node: that is a death, until the node that is blamed shows that
+ * it lives (RELEASE), and the run goes into quarantine. A claim that comes twice, for its connection broke before the
+ * answer, is answered twice. KEYS: run, dispatched, running. ARGV: id, node, cell, deaths after which it is given up, a name
+ * of this claim alone, how often it may be lost, the newest schema that the node reads, '1' where nothing else runs on the
+ * node. Returns {verdict, attempt, submitted, deaths, request, epoch, trace, when it was handed to the queue, tenant, now};
+ * verdict is run, cancel, poison, done or missing; deferred: it waits outside of the queue, for a while or for another
+ * node; newer: the same, as the node cannot read it; alone: to be claimed again when nothing else runs on the node.
  */
 export const CLAIM = new Script(
   'sandpiperClaim',
   3,
-  `
-local dispatched = redis.call('ZSCORE', KEYS[2], ARGV[1])
-redis.call('ZREM', KEYS[2], ARGV[1])
+  `${NOW}${QUARANTINE}${PASS}
+local id = ARGV[1]
+local dispatched = redis.call('ZSCORE', KEYS[2], id)
+redis.call('ZREM', KEYS[2], id)
 local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'deaths', 'claim', 'strays', 'cancel',
-  'submitted', 'request', 'batch', 'trace', 'tenant')
-local state, attempt, deaths = run[1], tonumber(run[2]), tonumber(run[3] or '0')
+  'submitted', 'request', 'epoch', 'trace', 'tenant', 'schema', 'quarantine', 'avoid', 'node')
+local state, attempt, deaths, epoch = run[1], tonumber(run[2]), tonumber(run[3] or '0'), tonumber(run[9] or '0')
+local most = tonumber(ARGV[4])
 if not state then return {'missing'} end
 if state == 'done' then return {'done'} end
-if state ~= 'running' or run[4] ~= ARGV[6] then
+if tonumber(run[12] or '1') > tonumber(ARGV[7]) then
+  if state == 'queued' then defer(id, ${NEWER_MS}) end
+  return {'newer', run[12]}
+end
+local time = now()
+if state ~= 'running' or run[4] ~= ARGV[5] then
   if state == 'running' then
     deaths = redis.call('HINCRBY', KEYS[1], 'deaths', 1)
-    redis.call('HSET', KEYS[1], 'blamed:' .. attempt, '1')
+    redis.call('HSET', KEYS[1], 'blamed:' .. (run[4] or attempt), '1')
+    if deaths < most and not run[6] then
+      quarantine(id, deaths, most, 'node', run[15])
+      return {'deferred'}
+    end
+  elseif redis.call('ZSCORE', '${KEYS.deferred}', id) then
+    return {'deferred'}
+  elseif run[13] and deaths < most and not run[6] then
+    if pass(id, ARGV[2], run[14]) then return {'deferred'} end
+    if run[13] == 'node' and ARGV[8] ~= '1' then
+      redis.call('ZADD', KEYS[2], dispatched or text(time), id)
+      return {'alone'}
+    end
   end
   attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
-  redis.call('HSET', KEYS[1], 'state', 'running', 'node', ARGV[2], 'cell', ARGV[3], 'claim', ARGV[6])
-  redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
+  epoch = math.max(time, epoch + 1)
+  redis.call('HSET', KEYS[1], 'state', 'running', 'node', ARGV[2], 'cell', ARGV[3], 'claim', ARGV[5],
+    'epoch', text(epoch))
+  redis.call('ZADD', KEYS[3], text(time), id)
 end
 local verdict = 'run'
 if run[6] then
   verdict = 'cancel'
-elseif deaths >= tonumber(ARGV[5]) or tonumber(run[5] or '0') >= tonumber(ARGV[7]) then
+elseif deaths >= most or tonumber(run[5] or '0') >= tonumber(ARGV[6]) then
   verdict = 'poison'
 end
-return {verdict, attempt, tonumber(run[7]), deaths, run[8], run[9], run[10], dispatched, run[11]}
+return {verdict, attempt, tonumber(run[7]), deaths, run[8], text(epoch), run[10], dispatched, run[11], text(time)}
 `,
 );
 
 /**
- * The run goes back to the queue. KEYS: run, running. ARGV: attempt, id, why. Of the reasons `failed` counts as a death.
- * `lock-lost` tells that who had the attempt is alive: when it was taken for dead, that is taken back. Returns 1 when the
- * attempt was the current one.
+ * The run goes back. KEYS: run, running. ARGV: claim, id, why, deaths after which it is given up. `hand-back`: the caller
+ * gives it back to the queue. `failed` counts as a death and `unblamed` does not; both put it off. `lock-lost` tells that
+ * who had the attempt is alive: when it was taken for dead, that is taken back, and the run need not wait. Returns 1 when
+ * the claim was the current one.
  */
 export const RELEASE = new Script(
   'sandpiperRelease',
   2,
-  `
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
+  `${NOW}${QUARANTINE}
+local id, why = ARGV[2], ARGV[3]
+local run = redis.call('HMGET', KEYS[1], 'state', 'claim', 'node')
 if not run[1] or run[1] == 'done' then return 0 end
 if run[1] ~= 'running' or run[2] ~= ARGV[1] then
-  if ARGV[3] ~= 'failed' and redis.call('HDEL', KEYS[1], 'blamed:' .. ARGV[1]) == 1 then
-    redis.call('HINCRBY', KEYS[1], 'deaths', -1)
+  if why ~= 'failed' and redis.call('HDEL', KEYS[1], 'blamed:' .. ARGV[1]) == 1 then
     redis.call('HINCRBY', KEYS[1], 'strays', 1)
+    if redis.call('HINCRBY', KEYS[1], 'deaths', -1) == 0 then redis.call('HDEL', KEYS[1], 'quarantine', 'avoid') end
+    if redis.call('ZSCORE', '${KEYS.deferred}', id) then redis.call('ZADD', '${KEYS.deferred}', 0, id) end
   end
   return 0
 end
-redis.call('HSET', KEYS[1], 'state', 'queued')
-redis.call('HDEL', KEYS[1], 'node', 'cell')
-redis.call('ZREM', KEYS[2], ARGV[2])
-if ARGV[3] == 'failed' then redis.call('HINCRBY', KEYS[1], 'deaths', 1) end
-if ARGV[3] == 'lock-lost' then redis.call('HINCRBY', KEYS[1], 'strays', 1) end
+if why == 'failed' then
+  quarantine(id, redis.call('HINCRBY', KEYS[1], 'deaths', 1), tonumber(ARGV[4]), 'cell', run[3])
+elseif why == 'unblamed' then
+  defer(id, ${UNBLAMED_MS} * redis.call('HINCRBY', KEYS[1], 'strays', 1))
+else
+  redis.call('HSET', KEYS[1], 'state', 'queued')
+  redis.call('HDEL', KEYS[1], 'node', 'cell', 'claim')
+  redis.call('ZREM', KEYS[2], id)
+  if why == 'lock-lost' then redis.call('HINCRBY', KEYS[1], 'strays', 1) end
+end
 return 1
 `,
 );
 
 /**
- * A run ends, exactly once. Who may end it: the current attempt; a cancel, while no node has it ('queued'). Counters of
+ * A run ends, exactly once. Who may end it: the current claim; a cancel, while no node has it ('queued'). Counters of
  * the batch and the tenant move in the same step, so they never disagree with the runs. It works while Redis has no
  * memory left to give: a result that is in hand is not to be lost. KEYS: run, batch (any key of ours when there is
- * none). ARGV: attempt, result, status, seconds, id, batch id or '-', now, index in the batch, ended runs that are kept
- * at most, '1' for the list of the dead. Returns accepted, done, stale or missing.
+ * none). ARGV: claim, result, status, seconds, id, batch id or '-', index in the batch, ended runs that are kept at most,
+ * '1' for the list of the dead. Returns accepted, done, stale or missing.
  */
 export const FINISH = new Script(
   'sandpiperFinish',
   2,
   `#!lua flags=allow-oom
-${ACTIVATE}${FORGET_OLDEST}
-local id = ARGV[5]
-local run = redis.call('HMGET', KEYS[1], 'tenant', 'engine', 'counted', 'callback', 'state', 'attempt', 'live')
+${ACTIVATE}${FORGET_OLDEST}${NOW}
+local id, time = ARGV[5], now()
+local run = redis.call('HMGET', KEYS[1], 'tenant', 'engine', 'counted', 'callback', 'state', 'claim', 'live')
 local tenant, state = run[1], run[5]
 if not state then return 'missing' end
 if state == 'done' then return 'done' end
 if ARGV[1] == 'queued' then
   if state ~= 'queued' then return 'stale' end
-elseif run[6] ~= ARGV[1] then
+elseif state ~= 'running' or run[6] ~= ARGV[1] then
   return 'stale'
 end
 redis.call('HSET', KEYS[1], 'state', 'done', 'result', ARGV[2])
-if ARGV[10] == '1' then
+if ARGV[9] == '1' then
   redis.call('HDEL', KEYS[1], 'node', 'cell', 'claim', 'counted')
-  redis.call('ZADD', '${KEYS.dead}', ARGV[7], id)
+  redis.call('ZADD', '${KEYS.dead}', text(time), id)
 else
   redis.call('HDEL', KEYS[1], 'node', 'cell', 'claim', 'counted', 'request')
 end
@@ -152,6 +191,8 @@ redis.call('EXPIRE', KEYS[1], ARGV[4])
 -- What a node has claimed is not with the queue unclaimed.
 if state == 'queued' then redis.call('ZREM', '${KEYS.dispatched}', id) end
 redis.call('ZREM', '${KEYS.running}', id)
+redis.call('ZREM', '${KEYS.deferred}', id)
+redis.call('SREM', '${KEYS.quarantined}', id)
 if run[3] then
   if redis.call('HINCRBY', '${KEYS.inflight}', tenant, -1) <= 0 then redis.call('HDEL', '${KEYS.inflight}', tenant) end
   if redis.call('EXISTS', '${PREFIXES.backlog}' .. tenant) == 1 then activate(tenant) end
@@ -164,30 +205,25 @@ if run[7] then
   for _, key in ipairs({live, live .. ':out', live .. ':in'}) do redis.call('EXPIRE', key, ${LIVE_KEPT_SECONDS}) end
 end
 if run[4] and run[4] ~= '' then
-  local time = redis.call('TIME')
-  redis.call('ZADD', '${KEYS.callbacks}', time[1] .. string.sub('000000' .. time[2], -6, -4), id)
-end
-if run[7] then
-  local live = '${PREFIXES.live}' .. id
-  for _, key in ipairs({live, live .. ':out', live .. ':in'}) do redis.call('EXPIRE', key, ${LIVE_KEPT_SECONDS}) end
+  redis.call('ZADD', '${KEYS.callbacks}', text(time), id)
 end
 local batchDone = '0'
 local total = ARGV[6] ~= '-' and redis.call('HGET', KEYS[2], 'total')
 if total then
   local done = redis.call('HINCRBY', KEYS[2], 'done', 1)
   redis.call('HINCRBY', KEYS[2], 'status:' .. ARGV[3], 1)
-  redis.call('RPUSH', KEYS[2] .. ':ended', ARGV[8])
+  redis.call('RPUSH', KEYS[2] .. ':ended', ARGV[7])
   if done == tonumber(total) then
     batchDone = '1'
     redis.call('EXPIRE', KEYS[2], ARGV[4])
     redis.call('EXPIRE', KEYS[2] .. ':ended', ARGV[4])
   end
 end
-redis.call('ZADD', '${KEYS.ended}', ARGV[7], id)
-local expired = string.format('%.0f', tonumber(ARGV[7]) - 1000 * tonumber(ARGV[4]))
+redis.call('ZADD', '${KEYS.ended}', text(time), id)
+local expired = text(time - 1000 * tonumber(ARGV[4]))
 redis.call('ZREMRANGEBYSCORE', '${KEYS.ended}', '-inf', expired)
 redis.call('ZREMRANGEBYSCORE', '${KEYS.dead}', '-inf', expired)
-forget_oldest(tonumber(ARGV[9]))
+forget_oldest(tonumber(ARGV[8]))
 redis.call('PUBLISH', '${EVENTS_CHANNEL}', id .. ' ' .. ARGV[6] .. ' ' .. batchDone)
 return 'accepted'
 `,
@@ -207,14 +243,15 @@ return state
 
 /**
  * Runs that were given to the queue, or claimed, long ago and of which nothing was heard: they are to be looked at, and
- * not again at once. KEYS: dispatched or running. ARGV: now, older than, how many. Returns ids.
+ * not again at once. KEYS: dispatched or running. ARGV: for how long, milliseconds; how many. Returns ids.
  */
 export const TAKE_SILENT = new Script(
   'sandpiperTakeSilent',
   1,
-  `
-local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])
-for _, id in ipairs(ids) do redis.call('ZADD', KEYS[1], ARGV[1], id) end
+  `${NOW}
+local time = now()
+local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(time - ARGV[1]), 'LIMIT', 0, ARGV[2])
+for _, id in ipairs(ids) do redis.call('ZADD', KEYS[1], text(time), id) end
 return ids
 `,
 );

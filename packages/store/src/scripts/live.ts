@@ -5,8 +5,8 @@ import { Script } from '../script.js';
  * The streams of a live run. Fields of the hash: fed (bytes of input that are here), consumed (bytes that the program has
  * taken, by its furthest attempt), wanted (it has asked for some), ended (no more may come), interrupts (a counter).
  *
- * An entry's id says where it ends: `0-BYTES` in the input, `ATTEMPT-BYTES` in the output, stdout and stderr counted
- * together. So Redis itself refuses what was sent twice (a client that reconnects sends again what had no answer), and
+ * An entry's id says where it ends: `0-BYTES` in the input, `EPOCH-BYTES` in the output, stdout and stderr counted
+ * together; the epoch is that of the claim (CLAIM), for the number of an attempt may repeat after a failover. So Redis itself refuses what was sent twice (a client that reconnects sends again what had no answer), and
  * what a node writes that has lost its run to another. Each change is published on the channel of the stream's name:
  * a hint to read again, never the only copy.
  */
@@ -18,16 +18,16 @@ export const LIVE_KEPT_SECONDS = 600;
 const LIVE_IDLE_SECONDS = 7 * 24 * 3600;
 
 /**
- * An attempt begins: the output of those before it leaves. KEYS: run, hash, out. ARGV: attempt. Returns how often it was
- * interrupted before, or -1 when the attempt is not the current one.
+ * An attempt begins: the output of those before it leaves. KEYS: run, hash, out. ARGV: claim, epoch. Returns how often it was
+ * interrupted before, or -1 when the claim is not the current one.
  */
 export const BEGIN_LIVE = new Script(
   'sandpiperBeginLive',
   3,
   `#!lua flags=allow-oom
-if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return -1 end
-local added = redis.pcall('XADD', KEYS[3], ARGV[1] .. '-0', 'b', '')
-if type(added) ~= 'table' then redis.call('XTRIM', KEYS[3], 'MINID', ARGV[1] .. '-0') end
+if redis.call('HGET', KEYS[1], 'claim') ~= ARGV[1] then return -1 end
+local added = redis.pcall('XADD', KEYS[3], ARGV[2] .. '-0', 'b', '')
+if type(added) ~= 'table' then redis.call('XTRIM', KEYS[3], 'MINID', ARGV[2] .. '-0') end
 redis.call('EXPIRE', KEYS[3], ${LIVE_IDLE_SECONDS})
 redis.call('PUBLISH', KEYS[3], '')
 return tonumber(redis.call('HGET', KEYS[2], 'interrupts') or '0')
@@ -35,16 +35,16 @@ return tonumber(redis.call('HGET', KEYS[2], 'interrupts') or '0')
 );
 
 /**
- * The program has written. KEYS: run, out. ARGV: attempt, bytes altogether with these, then 'o' or 'e' and the bytes, as
- * often as it changed between the two. Returns 1; 0 when the attempt is not the current one.
+ * The program has written. KEYS: run, out. ARGV: claim, epoch, bytes altogether with these, then 'o' or 'e' and the bytes,
+ * as often as it changed between the two. Returns 1; 0 when the claim is not the current one.
  */
 export const APPEND_OUTPUT = new Script(
   'sandpiperAppendOutput',
   2,
   `
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
+local run = redis.call('HMGET', KEYS[1], 'state', 'claim')
 if run[1] ~= 'running' or run[2] ~= ARGV[1] then return 0 end
-local added = redis.pcall('XADD', KEYS[2], ARGV[1] .. '-' .. ARGV[2], unpack(ARGV, 3))
+local added = redis.pcall('XADD', KEYS[2], ARGV[2] .. '-' .. ARGV[3], unpack(ARGV, 4))
 if type(added) == 'table' and added.err then
   -- It is there already, and its answer was lost.
   if string.find(added.err, 'equal or smaller', 1, true) then return 1 end
@@ -58,17 +58,17 @@ return 1
 
 /**
  * What followers see, in one step: once a run is done, all of its output is there. KEYS: run, hash, out. ARGV: id after
- * which entries are read, how many. Returns {state, attempt, live, fed, consumed, wanted, ended, entries}, or false.
+ * which entries are read, how many. Returns {state, attempt, live, epoch, fed, consumed, wanted, ended, entries}, or false.
  */
 export const LOOK_LIVE = new Script(
   'sandpiperLookLive',
   3,
   `
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'live')
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'live', 'epoch')
 if not run[1] then return false end
 local live = redis.call('HMGET', KEYS[2], 'fed', 'consumed', 'wanted', 'ended')
 local entries = redis.call('XRANGE', KEYS[3], ARGV[1], '+', 'COUNT', ARGV[2])
-return {run[1], run[2], run[3] or '0', live[1] or '0', live[2] or '0', live[3] or '0', live[4] or '0', entries}
+return {run[1], run[2], run[3] or '0', run[4] or run[2], live[1] or '0', live[2] or '0', live[3] or '0', live[4] or '0', entries}
 `,
 );
 
@@ -112,15 +112,15 @@ return answer('ok')
 );
 
 /**
- * What the node of a run sees, and tells. KEYS: run, hash, in, out, feeder. ARGV: attempt, bytes of the input that the
+ * What the node of a run sees, and tells. KEYS: run, hash, in, out, feeder. ARGV: claim, bytes of the input that the
  * program has, '1' when it waits for more, how many entries to read at most (0: none). Returns {interrupts, ended, fed,
- * whether somebody is there who may feed it, entries}, or false when the attempt is not the current one.
+ * whether somebody is there who may feed it, entries}, or false when the claim is not the current one.
  */
 export const TAKE_INPUT = new Script(
   'sandpiperTakeInput',
   5,
   `#!lua flags=allow-oom
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt')
+local run = redis.call('HMGET', KEYS[1], 'state', 'claim')
 if run[1] ~= 'running' or run[2] ~= ARGV[1] then return false end
 local live = redis.call('HMGET', KEYS[2], 'fed', 'consumed', 'wanted', 'ended', 'interrupts')
 local news = false

@@ -2,11 +2,20 @@ import { KEYS, PREFIXES } from '../keys.js';
 
 /**
  * What the scripts share. Fields of a run: state (queued, running, done), attempt, deaths, tenant, batch, priority,
- * submitted, engine, limits, request, callback, trace, live, counted, cancel, node, cell, claim, result; `blamed:N` where the
- * end of attempt N counts as a death, strays.
+ * submitted, engine, limits, request, callback, trace, live, counted, cancel, node, cell, result; claim, the name of the
+ * current claim, and epoch, when that was; `blamed:CLAIM` where the end of that claim counts as a death, strays.
  *
  * Scores are written out in full: as a number alone, Redis would take fourteen digits of them.
  */
+
+/** `now()`: Redis's own time, milliseconds. The clocks of those who send scripts decide nothing. */
+export const NOW = `
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local function text(number) return string.format('%.0f', number) end
+`;
 
 /**
  * `places(count)`: a function that gives so many runs, each by its priority, their places in the tenant's backlog. By

@@ -1,18 +1,18 @@
 import { KEYS, PREFIXES } from '../keys.js';
 import { Script } from '../script.js';
-import { ACTIVATE, PLACES, ROOM, SETTINGS } from './lua.js';
+import { ACTIVATE, NOW, PLACES, ROOM, SETTINGS } from './lua.js';
 
 /**
  * Takes a run in: idempotency key, room, the run and its place in the backlog in one step, so that there is nothing half
  * done. KEYS: run, idempotency key (any key of ours when there is none). ARGV: id, tenant, priority, request, engine,
- * limits, submitted, has key ('1' or '0'), fingerprint, most in all backlogs, seconds that the key is kept, callback,
+ * limits, schema, has key ('1' or '0'), fingerprint, most in all backlogs, seconds that the key is kept, callback,
  * trace, '1' for a live run. Returns {verdict, detail}: accepted, same or different with the id; queue-full or tenant-full
  * with a count.
  */
 export const SUBMIT_RUN = new Script(
   'sandpiperSubmitRun',
   2,
-  `${PLACES}${ACTIVATE}${SETTINGS}${ROOM}
+  `${PLACES}${ACTIVATE}${SETTINGS}${ROOM}${NOW}
 if ARGV[8] == '1' then
   local earlier = redis.call('GET', KEYS[2])
   if earlier then
@@ -24,8 +24,8 @@ local full = room(ARGV[2], 1, ARGV[10])
 if full then return full end
 if ARGV[8] == '1' then redis.call('SET', KEYS[2], ARGV[1] .. ' ' .. ARGV[9], 'EX', ARGV[11]) end
 redis.call('HSET', KEYS[1], 'state', 'queued', 'attempt', '0', 'deaths', '0', 'batch', '', 'tenant', ARGV[2],
-  'priority', ARGV[3], 'request', ARGV[4], 'engine', ARGV[5], 'limits', ARGV[6], 'submitted', ARGV[7],
-  'callback', ARGV[12], 'trace', ARGV[13])
+  'priority', ARGV[3], 'request', ARGV[4], 'engine', ARGV[5], 'limits', ARGV[6], 'schema', ARGV[7],
+  'submitted', text(now()), 'callback', ARGV[12], 'trace', ARGV[13])
 if ARGV[14] == '1' then redis.call('HSET', KEYS[1], 'live', '1') end
 redis.call('ZADD', '${PREFIXES.backlog}' .. ARGV[2], places(1)(ARGV[3]), ARGV[1])
 redis.call('INCR', '${KEYS.backlogs}')
@@ -36,14 +36,14 @@ return {'accepted', ARGV[1]}
 
 /**
  * Begins to take a batch in. KEYS: batch, idempotency key. ARGV: id, tenant, name, has key, fingerprint ('' when it is
- * known at the end only), seconds, now, runs if they are known or '0', most in all backlogs, name of this attempt.
+ * known at the end only), seconds, schema, runs if they are known or '0', most in all backlogs, name of this attempt.
  * Returns {verdict, detail}: ours with the id (a cut-off attempt is taken up with its id), same or different with the id
  * of one that was accepted, sealed with its id and fingerprint, queue-full or tenant-full with a count.
  */
 export const BEGIN_BATCH = new Script(
   'sandpiperBeginBatch',
   2,
-  `${SETTINGS}${ROOM}
+  `${SETTINGS}${ROOM}${NOW}
 local id = ARGV[1]
 if ARGV[4] == '1' then
   local earlier = redis.call('GET', KEYS[2])
@@ -61,34 +61,34 @@ local full = room(ARGV[2], tonumber(ARGV[8]), ARGV[9])
 if full then return full end
 if ARGV[4] == '1' then redis.call('SET', KEYS[2], id .. ' ' .. ARGV[5], 'EX', ARGV[6]) end
 local batch = '${PREFIXES.batch}' .. id
-redis.call('HSET', batch, 'tenant', ARGV[2], 'name', ARGV[3], 'total', '', 'done', '0', 'submitted', ARGV[7],
-  'intake', ARGV[10])
+redis.call('HSET', batch, 'tenant', ARGV[2], 'name', ARGV[3], 'total', '', 'done', '0', 'schema', ARGV[7],
+  'submitted', text(now()), 'intake', ARGV[10])
 for _, run in ipairs(redis.call('ZRANGE', batch .. ':staged', 0, -1)) do
   redis.call('DEL', '${PREFIXES.run}' .. run)
 end
 redis.call('DEL', batch .. ':staged')
-redis.call('ZADD', '${KEYS.staging}', ARGV[7], id)
+redis.call('ZADD', '${KEYS.staging}', text(now()), id)
 return {'ours', id}
 `,
 );
 
 /**
- * Puts runs of a batch beside it; nobody is served them before it is whole. KEYS: batch. ARGV: id, tenant, submitted,
+ * Puts runs of a batch beside it; nobody is served them before it is whole. KEYS: batch. ARGV: id, tenant, schema,
  * trace, name of this attempt, then for each run: index, priority, request, engine, limits, callback. Returns 0 when the
  * batch is not there, whole already, or another attempt has begun it anew.
  */
 export const STAGE_RUNS = new Script(
   'sandpiperStageRuns',
   1,
-  `${PLACES}
+  `${PLACES}${NOW}
 local batch = redis.call('HMGET', KEYS[1], 'total', 'intake')
 if batch[1] ~= '' or batch[2] ~= ARGV[5] then return 0 end
-local place = places((#ARGV - 5) / 6)
+local place, time = places((#ARGV - 5) / 6), text(now())
 for i = 6, #ARGV, 6 do
   local id = ARGV[1] .. '-' .. ARGV[i]
   redis.call('HSET', '${PREFIXES.run}' .. id, 'state', 'queued', 'attempt', '0', 'deaths', '0', 'batch', ARGV[1],
     'tenant', ARGV[2], 'priority', ARGV[i + 1], 'request', ARGV[i + 2], 'engine', ARGV[i + 3],
-    'limits', ARGV[i + 4], 'submitted', ARGV[3], 'callback', ARGV[i + 5], 'trace', ARGV[4])
+    'limits', ARGV[i + 4], 'schema', ARGV[3], 'submitted', time, 'callback', ARGV[i + 5], 'trace', ARGV[4])
   redis.call('ZADD', KEYS[1] .. ':staged', place(ARGV[i + 1]), id)
 end
 return 1

@@ -39,6 +39,7 @@ export const RUN_EVENTS: readonly RunEvent[] = [
   { type: 'ended', killed: true },
   { type: 'broke', how: 'again', error },
   { type: 'broke', how: 'refused', error },
+  { type: 'broke', how: 'unblamed', error },
   { type: 'written', accepted: true },
   { type: 'written', accepted: false },
   { type: 'released' },

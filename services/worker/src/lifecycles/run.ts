@@ -15,6 +15,9 @@ export type Outcome =
   /** The queue is to try it again later. */
   | 'failed';
 
+/** Why a claim is given back. After `unblamed`, as after `failed`, the run waits outside of the queue for its next attempt. */
+export type Released = Exclude<Outcome, 'completed'> | 'unblamed';
+
 /** One attempt at a run, on this node. */
 export type RunState =
   | { readonly kind: 'waiting'; readonly wanted: 'cancel' | null }
@@ -26,13 +29,13 @@ export type RunState =
   /** Its claim is being given back. */
   | {
       readonly kind: 'releasing';
-      readonly outcome: Exclude<Outcome, 'completed'>;
+      readonly outcome: Released;
       readonly error: Error | null;
     }
   | { readonly kind: 'over'; readonly outcome: Outcome; readonly error: Error | null };
 
-/** What went wrong in the sandbox: this node refuses such runs; it may be tried again. */
-export type Breakage = 'refused' | 'again';
+/** What went wrong in the sandbox: this node refuses such runs; the cell died of it; the host had too little of something. */
+export type Breakage = 'refused' | 'again' | 'unblamed';
 
 /** What a claim says of a run: that somebody wanted it cancelled before we came, or that it killed what ran it too often. */
 type ClaimVerdict = 'run' | 'cancel' | 'poison';
@@ -66,7 +69,7 @@ export type RunEffect =
       readonly what: 'result' | 'cancelled' | 'refused' | 'given-up';
       readonly attempt: number;
     }
-  | { readonly type: 'release'; readonly attempt: number; readonly why: Exclude<Outcome, 'completed'> }
+  | { readonly type: 'release'; readonly attempt: number; readonly why: Released }
   | { readonly type: 'count' }
   | {
       readonly type: 'lose';
@@ -156,7 +159,7 @@ function whileRunning(state: Extract<RunState, { kind: 'running' }>, event: RunE
       if (wanted === 'hand-back') return release('hand-back', null, attempt);
       if (wanted === 'cancel') return write('cancelled', attempt);
       if (event.how === 'refused') return write('refused', attempt);
-      return release('failed', event.error, attempt);
+      return release(event.how === 'unblamed' ? 'unblamed' : 'failed', event.error, attempt);
     case 'cancel':
     case 'lock-lost':
     case 'hand-back':
@@ -177,8 +180,10 @@ function whileWriting(state: RunState, event: RunEvent): RunStep {
 function whileReleasing(state: Extract<RunState, { kind: 'releasing' }>, event: RunEvent): RunStep {
   switch (event.type) {
     case 'released': {
-      const reason = state.outcome === 'failed' ? 'sandbox-failure' : state.outcome;
-      return over(state.outcome, state.error, [{ type: 'lose', reason }]);
+      if (state.outcome === 'lock-lost' || state.outcome === 'hand-back')
+        return over(state.outcome, state.error, [{ type: 'lose', reason: state.outcome }]);
+      // The queue has nothing more to do: the run comes to it anew when its time has come.
+      return over('completed', null, [{ type: 'lose', reason: 'sandbox-failure' }]);
     }
     case 'store-failed':
       return over('failed', event.error);
@@ -193,7 +198,7 @@ function write(what: Extract<RunEffect, { type: 'write' }>['what'], attempt: num
   return [{ kind: 'writing' }, [{ type: 'write', what, attempt }]];
 }
 
-function release(outcome: Exclude<Outcome, 'completed'>, error: Error | null, attempt: number): RunStep {
+function release(outcome: Released, error: Error | null, attempt: number): RunStep {
   return [{ kind: 'releasing', outcome, error }, [{ type: 'release', attempt, why: outcome }]];
 }
 

@@ -1,0 +1,228 @@
+import { DEFAULT_LIMITS, type NodeReport } from '@sandpiper/contracts';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  Backlog,
+  connectFailFast,
+  type Fence,
+  KEYS,
+  MAX_DEATHS,
+  NodeRegistry,
+  runKey,
+  RunStore,
+  SCHEMA,
+  syntheticResult,
+  type RedisConnection,
+} from '../src/index.js';
+
+let server: RedisServer;
+let redis: RedisConnection;
+let store: RunStore;
+let backlog: Backlog;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = connectFailFast(server.url);
+  redis.on('error', () => undefined);
+  await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+  store = new RunStore(redis);
+  backlog = new Backlog(redis);
+});
+
+beforeEach(() => server.flush());
+
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+async function submit(id: string, tenant = 't'): Promise<void> {
+  await store.submit({ id, tenant, limits: DEFAULT_LIMITS, request: { source: '' }, trace: '' }, null, 1000);
+}
+
+async function claimed(id: string, node = 'n1', alone = false): Promise<Fence> {
+  const claim = await store.claim(id, node, 0, alone);
+  if (claim.verdict !== 'run') throw new Error(claim.verdict);
+  return claim.fence;
+}
+
+const verdict = async (id: string, node: string, alone = false): Promise<string> =>
+  (await store.claim(id, node, 0, alone)).verdict;
+
+/** Their time has come. @returns those that are handed over */
+async function due(slots = 2): Promise<string[]> {
+  for (const id of await redis.zrange(KEYS.deferred, 0, -1)) await redis.zadd(KEYS.deferred, 0, id);
+  return (await backlog.takeDeferred(slots)).sort();
+}
+
+const report = (name: string): NodeReport => ({
+  name,
+  state: 'ready',
+  cells: [],
+  engines: ['seccomp'],
+  version: '1',
+  startedAt: new Date(0).toISOString(),
+  leaseMs: 10_000,
+  warnings: [],
+});
+
+describe('a run whose cell has died', () => {
+  it('waits outside of the queue, the longer the oftener it has died, and three deaths end it', async () => {
+    await submit('r');
+    await store.release('r', await claimed('r'), 'failed');
+    expect(await backlog.takeDeferred(2)).toEqual([]);
+    // A job that the queue still has of it is none.
+    expect(await verdict('r', 'n1')).toBe('deferred');
+    const first = Number(await redis.zscore(KEYS.deferred, 'r'));
+    expect(await due()).toEqual(['r']);
+    await store.release('r', await claimed('r'), 'failed');
+    expect(Number(await redis.zscore(KEYS.deferred, 'r')) - first).toBeGreaterThan(2_000);
+    expect(await due()).toEqual(['r']);
+    await store.release('r', await claimed('r'), 'failed');
+    // Nothing is tried any more, so nothing is waited for.
+    expect(await backlog.takeDeferred(2)).toEqual(['r']);
+    expect(await store.claim('r', 'n1', 0)).toMatchObject({ verdict: 'poison', deaths: MAX_DEATHS });
+  });
+
+  it('goes to another node where there is one, and to the same where there is none', async () => {
+    const nodes = new NodeRegistry(redis);
+    await nodes.report(report('n1'), false);
+    await submit('r');
+    await store.release('r', await claimed('r'), 'failed');
+    await due();
+    await nodes.report(report('n2'), false);
+    expect(await verdict('r', 'n1')).toBe('deferred');
+    await due();
+    expect(await verdict('r', 'n2')).toBe('run');
+
+    await submit('s', 'u');
+    await store.release('s', await claimed('s'), 'failed');
+    await due();
+    await nodes.leave('n2');
+    expect(await verdict('s', 'n1')).toBe('run');
+  });
+
+  it('goes to the same after all when the others never take it', async () => {
+    const nodes = new NodeRegistry(redis);
+    await nodes.report(report('n2'), false);
+    await submit('r');
+    await store.release('r', await claimed('r'), 'failed');
+    let passed = 0;
+    for (; ; passed += 1) {
+      await due();
+      if ((await verdict('r', 'n1')) === 'run') break;
+    }
+    expect(passed).toBeGreaterThan(2);
+  });
+});
+
+describe('runs in quarantine', () => {
+  it('are few at a time, and one of a tenant', async () => {
+    for (const [id, tenant] of [
+      ['a1', 'a'],
+      ['a2', 'a'],
+      ['b1', 'b'],
+      ['c1', 'c'],
+    ] as const) {
+      await submit(id, tenant);
+      await store.release(id, await claimed(id), 'failed');
+    }
+    const first = await due();
+    expect(first).toEqual(['a1', 'b1']);
+    expect(await due()).toEqual([]);
+    // One of them ends, and one is put off anew.
+    const fence = await claimed('a1');
+    const facts = {
+      id: 'a1',
+      attempt: 2,
+      limits: DEFAULT_LIMITS,
+      engine: 'seccomp',
+      node: null,
+      cell: null,
+    } as const;
+    await store.finish(syntheticResult({ ...facts, status: 'cancelled', message: '' }), fence);
+    await store.release('b1', await claimed('b1'), 'failed');
+    expect(await due()).toHaveLength(2);
+    expect(await redis.scard(KEYS.quarantined)).toBe(2);
+  });
+
+  it('of one tenant do not stand in the way of others', async () => {
+    for (let i = 0; i < 300; i++) {
+      await submit(`a${i}`, 'a');
+      await store.release(`a${i}`, await claimed(`a${i}`), 'failed');
+    }
+    await submit('b', 'b');
+    await store.release('b', await claimed('b'), 'failed');
+    await due(0);
+    for (const id of await redis.zrange(KEYS.deferred, 0, -1)) {
+      await redis.zadd(KEYS.deferred, id === 'b' ? 2 : 1, id);
+    }
+    expect([...(await backlog.takeDeferred(2)), ...(await backlog.takeDeferred(2))]).toContain('b');
+  });
+
+  it('leave it with a cancel', async () => {
+    await submit('r');
+    await store.release('r', await claimed('r'), 'failed');
+    await store.markCancelled('r');
+    const facts = {
+      id: 'r',
+      attempt: 1,
+      limits: DEFAULT_LIMITS,
+      engine: 'seccomp',
+      node: null,
+      cell: null,
+    } as const;
+    const result = syntheticResult({ ...facts, status: 'cancelled', message: '' });
+    expect(await store.finish(result, 'queued')).toBe('accepted');
+    expect(await redis.zcard(KEYS.deferred)).toBe(0);
+  });
+});
+
+describe('runs whose node has died', () => {
+  it('are all suspected, run alone one after another, and those that did nothing end well', async () => {
+    for (const id of ['poison', 'innocent']) await submit(id, id);
+    await claimed('poison');
+    await claimed('innocent');
+    for (const id of ['poison', 'innocent']) expect(await verdict(id, 'n2')).toBe('deferred');
+    expect(await due()).toEqual(['innocent', 'poison']);
+    for (const id of ['poison', 'innocent']) expect(await verdict(id, 'n2')).toBe('alone');
+    // What waits to be alone is with the queue, and not lost.
+    expect(await redis.zcard(KEYS.dispatched)).toBe(2);
+    for (let death = 2; death <= MAX_DEATHS; death++) {
+      await claimed('poison', `p${death}`, true);
+      if (death < MAX_DEATHS) {
+        expect(await verdict('poison', 'n9')).toBe('deferred');
+        await due();
+      }
+    }
+    expect(await verdict('poison', 'n9')).toBe('poison');
+    expect(await store.claim('innocent', 'n3', 0, true)).toMatchObject({ verdict: 'run', deaths: 1 });
+  });
+
+  it('are put off again when no node can be had for them alone', async () => {
+    await submit('r');
+    await claimed('r');
+    await verdict('r', 'n2');
+    await due();
+    expect(await verdict('r', 'n2')).toBe('alone');
+    expect(await store.defer('r', 5_000)).toBe(true);
+    expect([await redis.zcard(KEYS.dispatched), await backlog.takeDeferred(2)]).toEqual([0, []]);
+    expect(await due()).toEqual(['r']);
+    await claimed('r', 'n2', true);
+    expect(await store.defer('r', 5_000)).toBe(false);
+  });
+});
+
+describe('a run of a newer version', () => {
+  it('is left to other nodes, without blame, and is not offered again at once', async () => {
+    await submit('r');
+    await redis.hset(runKey('r'), 'schema', SCHEMA + 1);
+    expect(await store.claim('r', 'n1', 0)).toEqual({ verdict: 'newer' });
+    expect(await backlog.takeDeferred(2)).toEqual([]);
+    expect(await redis.hmget(runKey('r'), 'state', 'attempt', 'deaths')).toEqual(['queued', '0', '0']);
+    expect(await due(0)).toEqual(['r']);
+    await expect(store.runState('r')).rejects.toThrow(
+      /stored by a newer version of Sandpiper \(schema \d+; .*upgrade/,
+    );
+  });
+});
