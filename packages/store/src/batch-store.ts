@@ -13,12 +13,12 @@ import { demandReadable, SCHEMA } from './schema.js';
 import { BEGIN_BATCH, DROP_BATCH, SEAL_BATCH, STAGE_RUNS } from './scripts/submit.js';
 import {
   DEFAULT_RETENTION_SECONDS,
-  engineOf,
   idempotencyArguments,
-  priorityOf,
   toSubmission,
   type Idempotency,
   type Submission,
+  type WrittenRequest,
+  writtenRequest,
 } from './store.js';
 
 /** Runs that one step removes of a batch that never became whole. */
@@ -38,7 +38,7 @@ export interface NewBatch {
 
 export interface StagedRun {
   readonly index: number;
-  readonly request: RunRequest;
+  readonly request: RunRequest | WrittenRequest;
   readonly limits: Limits;
 }
 
@@ -100,14 +100,10 @@ export class BatchStore {
 
   /** @returns false when the batch is whole already, gone, or begun anew by another attempt. */
   async stage(batch: NewBatch, runs: readonly StagedRun[]): Promise<boolean> {
-    const rows = runs.flatMap(({ index, request, limits }) => [
-      index,
-      priorityOf(request),
-      JSON.stringify(request),
-      engineOf(request),
-      JSON.stringify(limits),
-      request.callbackUrl ?? '',
-    ]);
+    const rows = runs.flatMap(({ index, request, limits }) => {
+      const { json, priority, engine, callbackUrl } = writtenRequest(request);
+      return [index, priority, json, engine, JSON.stringify(limits), callbackUrl];
+    });
     const { id, tenant, trace, intake } = batch;
     const head = [id, tenant, SCHEMA, trace, intake];
     return (await STAGE_RUNS.run(this.redis, batchKey(id), ...head, ...rows)) === 1;

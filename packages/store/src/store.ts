@@ -33,9 +33,30 @@ export interface NewRun {
   readonly id: string;
   readonly tenant: string;
   readonly limits: Limits;
-  readonly request: RunRequest;
+  readonly request: RunRequest | WrittenRequest;
   /** W3C trace context of the submission, or ''. */
   readonly trace: string;
+}
+
+/** A request as it is stored: its JSON, which may be long, and what is looked at when it is taken in. */
+export interface WrittenRequest {
+  readonly json: string | Buffer;
+  readonly priority: number;
+  readonly engine: Engine;
+  /** '' where there is none. */
+  readonly callbackUrl: string;
+  readonly live: boolean;
+}
+
+export function writtenRequest(request: RunRequest | WrittenRequest): WrittenRequest {
+  if ('json' in request) return request;
+  return {
+    json: JSON.stringify(request),
+    priority: request.priority ?? 50,
+    engine: request.engine ?? 'seccomp',
+    callbackUrl: request.callbackUrl ?? '',
+    live: request.live === true,
+  };
 }
 
 /** An idempotency key, and what tells one request from another. */
@@ -127,9 +148,6 @@ export function toSubmission(reply: unknown): Submission {
   return { verdict, id: detail };
 }
 
-export const priorityOf = (request: RunRequest): number => request.priority ?? 50;
-export const engineOf = (request: RunRequest): Engine => request.engine ?? 'seccomp';
-
 /**
  * Runs in Redis. Knows nothing of the queue; every method is one round trip, and rejects with the connection's error
  * when Redis is away.
@@ -155,24 +173,25 @@ export class RunStore {
   /** Takes a run in. When this resolves with `accepted`, Redis has it and it waits for its turn. */
   async submit(run: NewRun, idempotency: Idempotency | null, maxQueue: number): Promise<Submission> {
     const { redisKey, has, fingerprint } = idempotencyArguments(run.tenant, 'run', idempotency);
+    const { json, priority, engine, callbackUrl, live } = writtenRequest(run.request);
     const reply = await SUBMIT_RUN.run(
       this.redis,
       runKey(run.id),
       redisKey,
       run.id,
       run.tenant,
-      priorityOf(run.request),
-      JSON.stringify(run.request),
-      engineOf(run.request),
+      priority,
+      json,
+      engine,
       JSON.stringify(run.limits),
       SCHEMA,
       has,
       fingerprint,
       maxQueue,
       this.retention.retentionSeconds,
-      run.request.callbackUrl ?? '',
+      callbackUrl,
       run.trace,
-      run.request.live === true ? 1 : 0,
+      live ? 1 : 0,
     );
     return toSubmission(reply);
   }

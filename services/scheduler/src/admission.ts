@@ -1,28 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto';
-import {
-  completeLimits,
-  controllerCpuFor,
-  type BatchRequest,
-  type Engine,
-  type Limits,
-  type RunRequest,
-} from '@sandpiper/contracts';
-import type { BatchBeginning, Idempotency, RunStore, Sealing, Submission } from '@sandpiper/store';
+import { randomBytes } from 'node:crypto';
+import type { Engine } from '@sandpiper/contracts';
+import type { BatchBeginning, RunStore, Sealing, Submission } from '@sandpiper/store';
+import type { LimitCeilings, PreparedRun } from './bodies/prepared.js';
 import { Problem } from './problems.js';
-
-/** What the controller may spend follows from the CPU time of the program. */
-export type LimitCeilings = Partial<Omit<Limits, 'controllerCpuMs'>>;
-
-const CLAMPED: readonly (keyof LimitCeilings)[] = [
-  'cpuMs',
-  'wallMs',
-  'memoryBytes',
-  'outputBytes',
-  'diskBytes',
-  'files',
-  'openFiles',
-  'syscalls',
-];
 
 export interface AdmissionOptions {
   /** Runs that may wait, all tenants together. */
@@ -46,49 +26,56 @@ export interface Admitted {
   readonly replayed: boolean;
 }
 
+/** What is written over a connection of its own: others would wait behind it, bytes. */
+export const LARGE_BYTES = 256 * 1024;
+
 /** A full queue empties at the pace of the nodes; a client that asks sooner only asks more often. */
 export const RETRY_AFTER_SECONDS = 5;
 
 /** Takes single runs in, and holds what single runs and those of batches are checked by. */
 export class Admission {
+  /** @param bulk the same store, on a connection for what is large */
   constructor(
     private readonly store: RunStore,
+    private readonly bulk: RunStore,
     readonly options: AdmissionOptions,
     /** Called when something new waits. */
     private readonly onAccepted: () => void,
   ) {}
 
-  async submitRun(request: RunRequest, who: Submitter, key: string | undefined): Promise<Admitted> {
-    const admitted = this.admit(request, '');
-    const id = newRunId();
-    const submission = await this.store.submit(
-      { id, tenant: who.tenant, trace: who.trace, ...admitted },
-      idempotencyOf(key, request),
+  /** @param key idempotency key, if there is one */
+  async submitRun(run: PreparedRun, who: Submitter, key: string | undefined): Promise<Admitted> {
+    this.demandAdmissible(run, '');
+    const store = run.json.length > LARGE_BYTES ? this.bulk : this.store;
+    const submission = await store.submit(
+      {
+        id: newRunId(),
+        tenant: who.tenant,
+        trace: who.trace,
+        request: run,
+        limits: run.limits,
+      },
+      key === undefined ? null : { key, fingerprint: run.fingerprint },
       this.options.maxQueue,
     );
     return this.answer(submission, 'runs');
   }
 
   /**
-   * A request as it is to be run: checked against what this service has, limits clamped.
-   * @param prefix where it stands in the body, e.g. `runs.3.`
+   * Checks a run against what this service has.
+   * @param prefix where it stands in the body, e.g. `runs.3.`; @throws Problem
    */
-  admit(request: RunRequest, prefix: string): { readonly request: RunRequest; readonly limits: Limits } {
+  demandAdmissible({ engine, callbackUrl, live }: PreparedRun, prefix: string): void {
     const { engines, callbackFault } = this.options;
-    const engine = request.engine ?? 'seccomp';
     if (!engines.includes(engine)) {
       const message = `no node here has the engine ${engine}; there are ${engines.join(', ')}`;
       throw new Problem('invalid-request', message, { path: `${prefix}engine` });
     }
-    const fault = request.callbackUrl === undefined ? null : callbackFault(request.callbackUrl);
+    const fault = callbackUrl === '' ? null : callbackFault(callbackUrl);
     if (fault !== null) throw new Problem('invalid-request', fault, { path: `${prefix}callbackUrl` });
-    if (request.live === true && prefix !== '') {
+    if (live && prefix !== '') {
       throw new Problem('invalid-request', 'runs of a batch cannot be live', { path: `${prefix}live` });
     }
-    const limits = this.clampedLimits(request);
-    // The key has done its work; the run needs it no more.
-    const { idempotencyKey: _used, ...rest } = request;
-    return { request: { ...rest, limits }, limits };
   }
 
   /** What a verdict of the store means to the client. @throws Problem */
@@ -123,24 +110,7 @@ export class Admission {
         );
     }
   }
-
-  private clampedLimits(request: RunRequest): Limits {
-    const limits = completeLimits(request.limits);
-    const { ceilings } = this.options;
-    for (const name of CLAMPED) limits[name] = Math.min(limits[name], ceilings[name] ?? Infinity);
-    const { cpuMs } = ceilings;
-    if (cpuMs !== undefined)
-      limits.controllerCpuMs = Math.min(limits.controllerCpuMs, controllerCpuFor(cpuMs));
-    return limits;
-  }
 }
 
 const newRunId = (): string => `r${randomBytes(12).toString('hex')}`;
 export const newBatchId = (): string => `b${randomBytes(12).toString('hex')}`;
-
-/** Two requests are the same when their validated content is; validation puts the fields in the schema's order. */
-function idempotencyOf(key: string | undefined, request: RunRequest | BatchRequest): Idempotency | null {
-  if (key === undefined) return null;
-  const { idempotencyKey: _key, ...content } = request;
-  return { key, fingerprint: createHash('sha256').update(JSON.stringify(content)).digest('hex') };
-}

@@ -33,10 +33,13 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import type { Redis } from 'ioredis';
-import { Admission, type LimitCeilings } from './admission.js';
+import { Admission } from './admission.js';
 import { authenticate, type AuthOptions } from './auth.js';
 import { followersOf } from './batch-follower.js';
 import { BatchIntake } from './batch-intake.js';
+import { BODIES_IN_FLIGHT, DEFAULT_STUCK_MS, takeBodies } from './bodies/bodies.js';
+import { ParserPool } from './bodies/parser-pool.js';
+import type { LimitCeilings } from './bodies/prepared.js';
 import { ByteBudget } from './byte-budget.js';
 import { type CallbackOptions, Callbacks } from './callbacks/callbacks.js';
 import type { App, Context } from './context.js';
@@ -45,6 +48,7 @@ import { closePromptly } from './drain.js';
 import { liveFollowersOf } from './live-follower.js';
 import { takeSnapshot } from './metrics-snapshot.js';
 import { DEFAULT_STREAMS, OpenStreams, type StreamLimits } from './open-streams.js';
+import { guardOrigins } from './origin-guard.js';
 import { problemHandler } from './problems.js';
 import { RedisGate } from './redis-gate.js';
 import { REPLIES_IN_FLIGHT, Replies } from './replies.js';
@@ -69,9 +73,13 @@ export interface AppDeps {
   readonly bodyLimit: number;
   /** Largest batch that comes line by line, bytes. */
   readonly batchLimit: number;
+  /** Bodies in flight: all of them, of which a tenant gets a quarter, bytes; and how soon one must get on, milliseconds. */
+  readonly bodies?: { readonly all?: number; readonly stuckMs?: number };
   readonly maxQueue: number;
   readonly retention: Partial<Retention>;
   readonly auth: AuthOptions;
+  /** Names under which the service is reached besides those of this host, in lower case. */
+  readonly allowedHosts?: readonly string[];
   /** The caller closes it after the app. */
   readonly tracing?: Tracing;
   /** Without it callbacks are refused. */
@@ -104,21 +112,23 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   // Results were validated when they were written; doing it again for ten thousand of them would block the loop.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler<FastifyError>(problemHandler(deps.log));
-  // fastify reads text/plain by default; here it is a mistake that deserves 415.
-  app.removeContentTypeParser('text/plain');
+  const stuckMs = deps.bodies?.stuckMs ?? DEFAULT_STUCK_MS;
+  const { ceilings } = context.admission.options;
+  takeBodies(app, context.bodies, context.parsers, { limit: deps.bodyLimit, ceilings, stuckMs });
   const isTaken = closePromptly(app);
   forbidGuessing(app);
   countRequests(app, context);
   traceRequests(app, deps.tracing ?? NO_TRACING);
-  await describeApi(app);
   await acceptWebSockets(app, isTaken);
+  guardOrigins(app, { keys: deps.auth.on, hosts: deps.allowedHosts ?? [] });
+  await describeApi(app);
   authenticate(app, context.keys, context.gate, deps.auth);
   runRoutes(app, context);
   runStreamRoute(app, context);
   batchRoutes(app, context);
   batchStreamRoutes(app, context);
   await app.register((plugin: App, _options, done) => {
-    batchIntakeRoute(plugin, context, { line: deps.bodyLimit, all: deps.batchLimit });
+    batchIntakeRoute(plugin, context, { line: deps.bodyLimit, all: deps.batchLimit, stuckMs });
     done();
   });
   administrationRoutes(app, context);
@@ -167,8 +177,10 @@ function makeContext(deps: AppDeps): Context {
           onOutcome: (outcome) => metrics.callbacks.inc({ outcome }),
           tracing: deps.tracing ?? NO_TRACING,
         });
+  const [bulk = redis] = deps.bulk;
   const admission = new Admission(
     store,
+    new RunStore(bulk, deps.retention),
     {
       maxQueue: deps.maxQueue,
       ceilings: deps.ceilings ?? {},
@@ -177,6 +189,7 @@ function makeContext(deps: AppDeps): Context {
     },
     () => dispatcher.wake(),
   );
+  const inFlight = deps.bodies?.all ?? BODIES_IN_FLIGHT;
   return {
     store,
     batches,
@@ -189,10 +202,12 @@ function makeContext(deps: AppDeps): Context {
     hints: new LiveHints(deps.subscriber),
     queue,
     gate,
+    bodies: new ByteBudget({ all: inFlight, perTenant: inFlight / 4 }),
+    parsers: new ParserPool(deps.ceilings ?? {}),
     replies: new Replies(new ResultReader(redis, deps.bulk), new ByteBudget(REPLIES_IN_FLIGHT), gate),
     streams: new OpenStreams(deps.streams ?? DEFAULT_STREAMS),
     admission,
-    intake: new BatchIntake(batches, admission),
+    intake: new BatchIntake(batches, new BatchStore(bulk, deps.retention.retentionSeconds), admission),
     dispatcher,
     callbacks,
     metrics,
@@ -264,6 +279,7 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
   app.addHook('onClose', async () => {
     subscription.close();
     await Promise.all([dispatcher.close(), callbacks?.close()]);
+    await context.parsers.close();
     await context.queue.close().catch(() => undefined);
     deps.redis.disconnect();
     for (const connection of deps.bulk) connection.disconnect();

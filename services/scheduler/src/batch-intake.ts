@@ -1,14 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { MAX_BATCH_RUNS, type RunRequest } from '@sandpiper/contracts';
+import { MAX_BATCH_RUNS } from '@sandpiper/contracts';
 import type { BatchStore, NewBatch, StagedRun } from '@sandpiper/store';
 import {
   type Admission,
   type Admitted,
+  LARGE_BYTES,
   newBatchId,
   RETRY_AFTER_SECONDS,
   type Submitter,
 } from './admission.js';
-import { CutOffProblem } from './ndjson.js';
+import { CutOffProblem } from './bodies/ndjson.js';
+import type { PreparedRun } from './bodies/prepared.js';
 import { Problem } from './problems.js';
 
 /** Runs that are written in one step, and what they may weigh together: one step is not to hold up the others. */
@@ -34,12 +36,14 @@ export class BatchIntake {
 
   constructor(
     private readonly store: BatchStore,
+    /** The same, on a connection for what is large. */
+    private readonly bulk: BatchStore,
     private readonly admission: Admission,
   ) {}
 
   /** @param runs may throw a {@link Problem}; nothing is accepted then. */
   async take(
-    runs: AsyncIterable<RunRequest> | Iterable<RunRequest>,
+    runs: AsyncIterable<PreparedRun> | Iterable<PreparedRun>,
     head: BatchHead,
     who: Submitter,
   ): Promise<Admitted> {
@@ -57,7 +61,7 @@ export class BatchIntake {
   }
 
   private async takeIn(
-    runs: AsyncIterable<RunRequest> | Iterable<RunRequest>,
+    runs: AsyncIterable<PreparedRun> | Iterable<PreparedRun>,
     head: BatchHead,
     who: Submitter,
   ): Promise<Admitted> {
@@ -84,19 +88,19 @@ export class BatchIntake {
     let bytes = 0;
     const flush = async (): Promise<void> => {
       // False: it is whole already by another attempt. What is left only has to be compared.
-      if (step.length > 0 && sealed === null) await this.store.stage(batch, step);
+      const store = bytes > LARGE_BYTES ? this.bulk : this.store;
+      if (step.length > 0 && sealed === null) await store.stage(batch, step);
       step = [];
       bytes = 0;
     };
     try {
-      for await (const request of runs) {
+      for await (const run of runs) {
         if (total >= most) throw tooLarge;
-        const admitted = this.admission.admit(request, `runs.${total}.`);
-        const text = JSON.stringify(request);
-        fingerprint.update(text).update('\n');
-        step.push({ index: total, ...admitted });
+        this.admission.demandAdmissible(run, `runs.${total}.`);
+        fingerprint.update(run.fingerprint).update('\n');
+        step.push({ index: total, request: run, limits: run.limits });
         total += 1;
-        bytes += text.length;
+        bytes += run.json.length;
         if (step.length >= RUNS_PER_STEP || bytes >= BYTES_PER_STEP) await flush();
       }
       if (total === 0) {

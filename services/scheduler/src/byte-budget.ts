@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 /** What may be held at once, bytes. One that is alone is let in whatever it weighs: its own bound is another's business. */
 export interface ByteBounds {
   readonly all: number;
@@ -10,6 +8,8 @@ export interface ByteBounds {
 export interface Lease {
   /** Takes more. @returns false when there is no room; nothing has changed then. */
   grow(bytes: number): boolean;
+  /** Gives a part of it back. */
+  shrink(bytes: number): void;
   /** Gives all of it back; a second time does nothing. */
   release(): void;
 }
@@ -37,25 +37,20 @@ export class ByteBudget {
   async take(tenant: string, bytes: number, signal: AbortSignal, ms: number): Promise<Lease | null> {
     const lease = this.waiting.size === 0 ? this.tryTake(tenant, bytes) : null;
     if (lease !== null || signal.aborted) return lease;
-    const given = new AbortController();
-    let admitted: Lease | null = null;
-    const waiter: Waiter = {
-      tenant,
-      bytes,
-      admit: (lease) => {
-        admitted = lease;
-        given.abort();
-      },
-    };
-    this.waiting.add(waiter);
-    this.admitWaiting();
-    try {
-      const either = AbortSignal.any([signal, given.signal]);
-      await sleep(ms, undefined, { signal: either }).catch(() => undefined);
-      return admitted;
-    } finally {
-      this.waiting.delete(waiter);
-    }
+    return new Promise((resolve) => {
+      const end = (lease: Lease | null): void => {
+        clearTimeout(late);
+        signal.removeEventListener('abort', onAbort);
+        this.waiting.delete(waiter);
+        resolve(lease);
+      };
+      const waiter: Waiter = { tenant, bytes, admit: end };
+      const onAbort = (): void => end(null);
+      const late = setTimeout(onAbort, ms);
+      signal.addEventListener('abort', onAbort);
+      this.waiting.add(waiter);
+      this.admitWaiting();
+    });
   }
 
   /** @param ours of what is held, what the lease that asks has already */
@@ -70,6 +65,11 @@ export class ByteBudget {
   private lease(tenant: string, bytes: number): Lease {
     let size = bytes;
     this.count(tenant, bytes);
+    const give = (less: number): void => {
+      size -= less;
+      this.count(tenant, -less);
+      this.admitWaiting();
+    };
     return {
       grow: (more) => {
         if (!this.fits(tenant, more, size)) return false;
@@ -77,11 +77,8 @@ export class ByteBudget {
         this.count(tenant, more);
         return true;
       },
-      release: () => {
-        this.count(tenant, -size);
-        size = 0;
-        this.admitWaiting();
-      },
+      shrink: (bytes) => give(Math.min(bytes, size)),
+      release: () => give(size),
     };
   }
 

@@ -2,7 +2,7 @@ import { engineSchema, isLoopbackHost, limitsSchema } from '@sandpiper/contracts
 import { integer, keepEnded, readEnvironment, redisEnvShape, retentionSeconds } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
-import type { LimitCeilings } from './admission.js';
+import type { LimitCeilings } from './bodies/prepared.js';
 import { type Network, parseNetworks } from './callbacks/address-policy.js';
 
 const networks = (list: string, check: z.RefinementCtx): Network[] => {
@@ -41,6 +41,16 @@ export const configSchema = z.object({
     .enum(['on', 'off'])
     .optional()
     .describe('whether an API key is needed; always, but where only this host can reach the service'),
+  SANDPIPER_ALLOWED_HOSTS: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').map((name) => name.trim().toLowerCase()))
+    .transform((names) => names.filter((name) => name !== ''))
+    .pipe(z.array(z.string().regex(/^[\w.:-]{1,253}$/, 'must be names or addresses without ports')))
+    .describe(
+      'names under which the service is reached, with commas between: without keys it answers to loopback names and to ' +
+        'these; with keys, pages of these may open WebSockets',
+    ),
   SANDPIPER_ADMIN_KEY: secret.optional().describe('the key with which the first keys are made; not stored'),
   SANDPIPER_ENGINES: z
     .string()
@@ -53,6 +63,9 @@ export const configSchema = z.object({
   SANDPIPER_BODY_LIMIT: integer(1024, 1024 ** 3)
     .default(96 * MIB)
     .describe('largest body of a request, bytes'),
+  SANDPIPER_BODIES_IN_FLIGHT: integer(1024 ** 2, 64 * 1024 ** 3)
+    .default(256 * MIB)
+    .describe('bodies that come in at once, all together, bytes; a tenant gets a quarter; above it 429'),
   SANDPIPER_BATCH_LIMIT: integer(1024, 16 * 1024 ** 3)
     .default(512 * MIB)
     .describe('largest batch that comes line by line, bytes'),
@@ -61,7 +74,9 @@ export const configSchema = z.object({
     .describe('submissions are refused with 429 while this many runs wait'),
   SANDPIPER_MAX_STREAMS: integer(1, 100_000)
     .default(1_000)
-    .describe('connections that follow runs; where keys are asked for, one tenant gets half of them'),
+    .describe(
+      'connections that follow runs and batches; where keys are asked for, one tenant gets half of them',
+    ),
   SANDPIPER_RETENTION_SECONDS: retentionSeconds,
   SANDPIPER_KEEP_ENDED: keepEnded,
   SANDPIPER_MAX_CPU_MS: ceiling('cpuMs'),

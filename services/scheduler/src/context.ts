@@ -17,6 +17,8 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admission } from './admission.js';
 import type { BatchIntake } from './batch-intake.js';
+import type { ParserPool } from './bodies/parser-pool.js';
+import type { ByteBudget } from './byte-budget.js';
 import type { Callbacks } from './callbacks/callbacks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { OpenStreams } from './open-streams.js';
@@ -38,6 +40,9 @@ export interface Context {
   readonly hints: LiveHints;
   readonly queue: Queue<RunJob>;
   readonly gate: RedisGate;
+  /** Bytes of requests on their way in. */
+  readonly bodies: ByteBudget;
+  readonly parsers: ParserPool;
   /** Results on their way to clients. */
   readonly replies: Replies;
   /** Connections that follow runs and batches. */

@@ -162,7 +162,9 @@ function parse(data: Buffer, isBinary: boolean): LiveClientMessage {
 }
 
 function closeCodeOf({ code }: Problem): number {
-  if (code === 'store-unavailable') return CLOSE.tryAgain;
+  if (code === 'store-unavailable' || code === 'unknown-outcome' || code === 'too-much-in-flight') {
+    return CLOSE.tryAgain;
+  }
   if (code === 'internal-error') return CLOSE.internal;
   return CLOSE.policy;
 }

@@ -22,6 +22,11 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLogger({ service: 'scheduler', level: config.SANDPIPER_LOG_LEVEL });
   const auth = authOf(config);
+  if (!auth.on) {
+    log.warn(
+      'no API keys are asked for: whatever runs on this host may use the service; SANDPIPER_AUTH=on asks for them',
+    );
+  }
   const tracing = await startTracing('sandpiper-scheduler', {}, log);
   const settings = redisSettings(config);
   const redis = connectFailFast(settings, config.SANDPIPER_REDIS_TIMEOUT_MS);
@@ -36,6 +41,7 @@ async function main(): Promise<void> {
     subscriber,
     log,
     bodyLimit: config.SANDPIPER_BODY_LIMIT,
+    bodies: { all: config.SANDPIPER_BODIES_IN_FLIGHT },
     maxQueue: config.SANDPIPER_MAX_QUEUE,
     batchLimit: config.SANDPIPER_BATCH_LIMIT,
     retention: {
@@ -43,6 +49,7 @@ async function main(): Promise<void> {
       keepEnded: config.SANDPIPER_KEEP_ENDED,
     },
     auth,
+    allowedHosts: config.SANDPIPER_ALLOWED_HOSTS,
     tracing,
     ...callbacksOf(config, settings),
     streams: {

@@ -22,6 +22,7 @@ const STATUS = {
   unauthenticated: 401,
   forbidden: 403,
   'not-found': 404,
+  'request-timeout': 408,
   'idempotency-conflict': 409,
   'already-requeued': 409,
   'body-too-large': 413,
@@ -36,6 +37,7 @@ const STATUS = {
   'internal-error': 500,
   'store-unavailable': 503,
   'newer-version': 503,
+  'unknown-outcome': 503,
 } as const;
 
 export type ProblemCode = keyof typeof STATUS;
@@ -89,6 +91,8 @@ export function problemHandler(log: Logger) {
     const problem = explain(error, log);
     const { retryAfterSeconds } = problem.details;
     if (problem.code === 'unauthenticated') void reply.header('WWW-Authenticate', 'Bearer realm="sandpiper"');
+    // What is left of the body is not waited for.
+    if (problem.code === 'request-timeout') void reply.header('Connection', 'close');
     if (retryAfterSeconds !== undefined) void reply.header('Retry-After', String(retryAfterSeconds));
     return reply.code(problem.statusCode).type('application/json').send(bodyOf(problem));
   };

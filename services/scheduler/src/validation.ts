@@ -1,5 +1,6 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
+import { PREPARED } from './prepared-mark.js';
 import { notFound, Problem } from './problems.js';
 
 /**
@@ -8,6 +9,8 @@ import { notFound, Problem } from './problems.js';
  */
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   return (data: unknown) => {
+    // It was checked where it was parsed.
+    if (data === PREPARED) return { value: data };
     const parsed = schema.safeParse(data);
     if (parsed.success) return { value: parsed.data };
     const error = httpPart === 'params' ? notFound('id') : toProblem(parsed.error.issues[0], httpPart);

@@ -14,7 +14,10 @@ const becomesReady = (redis: RedisConnection): Promise<void> =>
 export async function startApp(
   target: RedisTarget,
   options: Partial<
-    Pick<AppDeps, 'maxQueue' | 'bodyLimit' | 'batchLimit' | 'ceilings' | 'auth' | 'streams'>
+    Pick<
+      AppDeps,
+      'maxQueue' | 'bodyLimit' | 'batchLimit' | 'ceilings' | 'auth' | 'streams' | 'bodies' | 'allowedHosts'
+    >
   > = {},
 ): Promise<{ app: TestApp; redis: RedisConnection; bulk: readonly RedisConnection[] }> {
   const redis = connectFailFast(target, 1_000);

@@ -53,7 +53,7 @@ async function end(id: string, bytes: number): Promise<void> {
   const { attempt } = claim;
   const facts = { id, attempt, limits: DEFAULT_LIMITS, engine: 'seccomp', node: 'node', cell: 0 } as const;
   const result = syntheticResult({ ...facts, status: 'internal-error', message: '' });
-  await store.finish({ ...result, status: 'ok', stdout: 'x'.repeat(bytes) }, attempt);
+  await store.finish({ ...result, status: 'ok', stdout: 'x'.repeat(bytes) }, claim.fence);
 }
 
 /** A batch whose runs have ended with outputs of these sizes. */

@@ -11,7 +11,8 @@ import {
   tenantsSchema,
 } from '@sandpiper/contracts';
 import { z } from 'zod';
-import { demandOwn, identityOf } from '../auth.js';
+import { demandOwn, identityOf, mayRead } from '../auth.js';
+import { prepareRun } from '../bodies/prepared.js';
 import type { App, Context } from '../context.js';
 import { notFound, Problem } from '../problems.js';
 import { acceptedSchema, idParamsSchema, refusals, submissionRefusals, submitterOf } from './common.js';
@@ -62,7 +63,7 @@ export function administrationRoutes(app: App, context: Context): void {
     },
     async (request) => {
       const { name } = request.params;
-      await gate.run(() => tenants.set(name, request.body));
+      await gate.change(() => tenants.set(name, request.body));
       dispatcher.wake();
       return { name, ...request.body };
     },
@@ -93,7 +94,7 @@ export function administrationRoutes(app: App, context: Context): void {
         response: { 201: newKeySchema, ...submissionRefusals },
       },
     },
-    async (request, reply) => reply.code(201).send(await gate.run(() => keys.create(request.body))),
+    async (request, reply) => reply.code(201).send(await gate.change(() => keys.create(request.body))),
   );
 
   app.delete(
@@ -108,7 +109,7 @@ export function administrationRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      if (!(await gate.run(() => keys.revoke(request.params.id)))) throw notFound('key');
+      if (!(await gate.change(() => keys.revoke(request.params.id)))) throw notFound('key');
       return reply.code(204).send();
     },
   );
@@ -169,11 +170,16 @@ export function administrationRoutes(app: App, context: Context): void {
       demandOwn(request, dead?.tenant ?? null, 'dead letter');
       if (dead === null) throw notFound('dead letter');
       if (dead.requeuedAs !== null)
-        throw new Problem('already-requeued', `it was run again as ${dead.requeuedAs}`);
+        throw new Problem(
+          'already-requeued',
+          mayRead(request) ? `it was run again as ${dead.requeuedAs}` : 'it was run again',
+        );
       const who = { ...submitterOf(request), tenant: dead.tenant };
       // The key makes two that do so at once one.
-      const admitted = await gate.run(() => admission.submitRun(dead.request, who, `requeue ${id}`));
-      await gate.run(() => deadLetters.markRequeued(id, admitted.id));
+      const admitted = await gate.change(() =>
+        admission.submitRun(prepareRun(dead.request, admission.options.ceilings), who, `requeue ${id}`),
+      );
+      await gate.change(() => deadLetters.markRequeued(id, admitted.id));
       return reply.code(202).header('Location', `/v1/runs/${admitted.id}`).send({ id: admitted.id });
     },
   );
@@ -192,7 +198,7 @@ export function administrationRoutes(app: App, context: Context): void {
     async (request, reply) => {
       const dead = await gate.run(() => deadLetters.get(request.params.id));
       demandOwn(request, dead?.tenant ?? null, 'dead letter');
-      await gate.run(() => deadLetters.dismiss(request.params.id));
+      await gate.change(() => deadLetters.dismiss(request.params.id));
       return reply.code(204).send();
     },
   );

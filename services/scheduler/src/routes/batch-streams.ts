@@ -4,8 +4,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { identityOf } from '../auth.js';
 import { type EndedHead, followBatch } from '../batch-follower.js';
+import { leaseFor } from '../bodies/bodies.js';
+import { NDJSON_BYTES, type NdjsonBounds, runsOfNdjson } from '../bodies/ndjson.js';
 import type { App, Context } from '../context.js';
-import { type NdjsonBounds, runsOfNdjson } from '../ndjson.js';
 import { errorBodySchema, Problem } from '../problems.js';
 import { joined, type Piece, sendPieces, textPiece } from '../reply-stream.js';
 import type { Slice } from '../replies.js';
@@ -159,11 +160,13 @@ export function batchIntakeRoute(app: App, context: Context, bounds: NdjsonBound
     async (request, reply) => {
       // A request without a body comes to no parser of bodies.
       if (!(request.body instanceof Readable)) throw new Problem('bad-request', 'the body is empty');
-      const runs = runsOfNdjson(request.body, bounds);
+      const lease = leaseFor(request, context.bodies, NDJSON_BYTES);
+      const { ceilings } = context.admission.options;
+      const runs = runsOfNdjson(request.body, bounds, lease, context.parsers, ceilings);
       const head = { name: request.query.name ?? null, key: request.headers['idempotency-key'], count: 0 };
       const { id } = await accepted(
         context,
-        context.gate.run(() => context.intake.take(runs, head, submitterOf(request))),
+        context.gate.change(() => context.intake.take(runs, head, submitterOf(request))),
       );
       return reply.code(202).header('Location', `/v1/batches/${id}`).send({ id });
     },

@@ -2,7 +2,6 @@ import {
   batchRequestSchema,
   batchStateSchema,
   batchSummarySchema,
-  type BatchRequest,
   type BatchState,
 } from '@sandpiper/contracts';
 import { batchRunId, type BatchFacts, type RunHead } from '@sandpiper/store';
@@ -10,6 +9,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Admitted } from '../admission.js';
 import { demandOwn, identityOf, mayRead } from '../auth.js';
+import { preparedBatch } from '../bodies/bodies.js';
 import { cancelBatch } from '../cancel.js';
 import type { App, Context } from '../context.js';
 import { errorBodySchema, notFound, Problem } from '../problems.js';
@@ -129,7 +129,7 @@ export function batchRoutes(app: App, context: Context): void {
   app.post(
     '/v1/batches',
     {
-      config: { scope: 'submit' },
+      config: { scope: 'submit', takes: 'batch' },
       schema: {
         summary: 'Submit many runs at once',
         tags,
@@ -139,12 +139,12 @@ export function batchRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      const body: BatchRequest = request.body;
-      const key = idempotencyKeyOf(request.headers['idempotency-key'], body.idempotencyKey);
-      const head = { name: body.name ?? null, key, count: body.runs.length };
+      const { runs, name, idempotencyKey } = preparedBatch(request);
+      const key = idempotencyKeyOf(request.headers['idempotency-key'], idempotencyKey);
+      const head = { name, key, count: runs.length };
       const { id } = await accepted(
         context,
-        gate.run(() => intake.take(body.runs, head, submitterOf(request))),
+        gate.change(() => intake.take(runs, head, submitterOf(request))),
       );
       return reply.code(202).header('Location', `/v1/batches/${id}`).send({ id });
     },
@@ -212,7 +212,7 @@ export function batchRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const before = await ownBatch(context, request, request.params.id);
-      await gate.run(() => cancelBatch(store, before));
+      await gate.change(() => cancelBatch(store, before));
       const after = (await gate.run(() => batches.facts(before.id))) ?? before;
       void reply.code(isDone(after) ? 200 : 202);
       if (mayRead(request)) return withoutResults(after);

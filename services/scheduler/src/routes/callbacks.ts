@@ -62,7 +62,7 @@ export function callbackRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      if (!(await gate.run(() => callbacks().retry(request.params.id)))) throw notFound('failed callback');
+      if (!(await gate.change(() => callbacks().retry(request.params.id)))) throw notFound('failed callback');
       return reply.code(202).send();
     },
   );

@@ -174,10 +174,10 @@ class Feeder {
       case 'end':
         return this.feed(message.at, new Uint8Array(), true);
       case 'interrupt':
-        await gate.run(() => live.interrupt(this.id));
+        await gate.change(() => live.interrupt(this.id));
         return;
       case 'cancel':
-        await gate.run(() => cancelRun(store, this.id));
+        await gate.change(() => cancelRun(store, this.id));
     }
   }
 
@@ -187,7 +187,7 @@ class Feeder {
       throw new Problem('body-too-large', `an input message holds at most ${LIVE_BOUNDS.chunk} bytes`);
     }
     const { gate, live } = this.context;
-    const { verdict } = await gate.run(() => live.feed(this.id, at ?? null, data, last));
+    const { verdict } = await gate.change(() => live.feed(this.id, at ?? null, data, last));
     // What comes when the program has just ended is read by nobody, as at a terminal.
     if (verdict !== 'ok' && verdict !== 'done') throw refusalOf(verdict);
   }

@@ -3,6 +3,7 @@ import type { ShortRun } from '@sandpiper/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { demandOwn, identityOf, mayRead } from '../auth.js';
+import { preparedRun } from '../bodies/bodies.js';
 import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
 import { errorBodySchema, notFound, Problem } from '../problems.js';
@@ -49,7 +50,7 @@ export function runRoutes(app: App, context: Context): void {
   app.post(
     '/v1/runs',
     {
-      config: { scope: 'submit' },
+      config: { scope: 'submit', takes: 'run' },
       schema: {
         summary: 'Submit a run',
         tags: ['runs'],
@@ -59,9 +60,10 @@ export function runRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      const key = idempotencyKeyOf(request.headers['idempotency-key'], request.body.idempotencyKey);
+      const run = preparedRun(request);
+      const key = idempotencyKeyOf(request.headers['idempotency-key'], run.idempotencyKey);
       const { id, replayed } = await gate
-        .run(() => admission.submitRun(request.body, submitterOf(request), key))
+        .change(() => admission.submitRun(run, submitterOf(request), key))
         .catch((error: unknown) => countRefusal(context, error));
       if (!replayed) metrics.submitted.inc({ kind: 'run' });
       return reply.code(202).header('Location', `/v1/runs/${id}`).send({ id });
@@ -113,7 +115,7 @@ export function runRoutes(app: App, context: Context): void {
     async (request, reply) => {
       const { id } = request.params;
       await demandOwnRun(request, id);
-      const state = await gate.run(() => cancelRun(store, id));
+      const state = await gate.change(() => cancelRun(store, id));
       if (state === null) throw notFound('run');
       void reply.code(state === 'done' ? 200 : 202);
       if (!mayRead(request)) return { id, state };

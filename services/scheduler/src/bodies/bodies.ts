@@ -1,0 +1,174 @@
+import type { FastifyRequest } from 'fastify';
+import type { ByteBudget, Lease } from '../byte-budget.js';
+import type { App } from '../context.js';
+import { PREPARED } from '../prepared-mark.js';
+import { Problem } from '../problems.js';
+import {
+  batchOf,
+  type LimitCeilings,
+  parseBody,
+  type PreparedBatch,
+  type PreparedRun,
+  runOf,
+} from './prepared.js';
+import { type ParserPool, THREAD_BYTES } from './parser-pool.js';
+import { Progress } from './progress.js';
+
+const MIB = 1024 * 1024;
+
+/** Bodies that are being read, parsed and written, all together. */
+export const BODIES_IN_FLIGHT = 256 * MIB;
+
+/** What comes to routes that take no runs is small, bytes. */
+const SMALL_BODY = 64 * 1024;
+
+/** A body must get on within this time, milliseconds. */
+const STUCK_MS = 10_000;
+
+/** Where the length is not known beforehand, so much is taken at first, bytes. */
+const FIRST_BYTES = 64 * 1024;
+
+const RETRY_AFTER_SECONDS = 2;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the body of a submission was made into. */
+    prepared: PreparedRun | PreparedBatch | null;
+    /** What its body holds of the budget. */
+    lease: Lease | null;
+    /** It was answered, or its client has left. */
+    isOver: boolean;
+  }
+  interface FastifyContextConfig {
+    /** What the body holds: it is checked where it is parsed, in a thread when it is large. */
+    takes?: 'run' | 'batch';
+  }
+}
+
+export interface BodyOptions {
+  /** Of one body with runs, bytes. */
+  readonly limit: number;
+  readonly ceilings: LimitCeilings;
+  readonly stuckMs: number;
+}
+
+export const DEFAULT_STUCK_MS = STUCK_MS;
+
+/** Reads bodies of JSON: no more at once than there is room for, and no longer than their senders get on. */
+export function takeBodies(app: App, budget: ByteBudget, pool: ParserPool, options: BodyOptions): void {
+  app.decorateRequest('prepared', null);
+  app.decorateRequest('lease', null);
+  app.decorateRequest('isOver', false);
+  app.addHook('preParsing', (request, reply, _payload, done) => {
+    reply.raw.once('close', () => {
+      request.isOver = true;
+      request.lease?.release();
+    });
+    done();
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/json',
+    async (request: FastifyRequest, payload: NodeJS.ReadableStream) => {
+      const { takes } = request.routeOptions.config;
+      const limit = takes === undefined ? Math.min(SMALL_BODY, options.limit) : options.limit;
+      const bytes = await readBody(request, payload, budget, limit, options.stuckMs);
+      if (takes === undefined) return parseBody(bytes);
+      request.prepared = await prepare(takes, bytes, pool, options.ceilings);
+      return PREPARED;
+    },
+  );
+}
+
+async function prepare(
+  takes: 'run' | 'batch',
+  bytes: Buffer,
+  pool: ParserPool,
+  ceilings: LimitCeilings,
+): Promise<PreparedRun | PreparedBatch> {
+  const isLarge = bytes.length >= THREAD_BYTES;
+  if (takes === 'run') return isLarge ? pool.run(bytes) : runOf(parseBody(bytes), ceilings);
+  return isLarge ? pool.batch(bytes) : batchOf(parseBody(bytes), ceilings);
+}
+
+/** Of a route that takes a run. */
+export function preparedRun({ prepared }: FastifyRequest): PreparedRun {
+  if (prepared === null || 'runs' in prepared) throw new Error('a route takes a run and has none');
+  return prepared;
+}
+
+/** Of a route that takes a batch. */
+export function preparedBatch({ prepared }: FastifyRequest): PreparedBatch {
+  if (prepared === null || !('runs' in prepared)) throw new Error('a route takes a batch and has none');
+  return prepared;
+}
+
+/** Whose bytes they are; all who have not said who they are, are one. */
+export const payerOf = (request: FastifyRequest): string => request.identity?.tenant ?? '';
+
+/** Counted until the request has been answered. @throws Problem when there is no room, before a byte is read */
+export function leaseFor(request: FastifyRequest, budget: ByteBudget, bytes: number): Lease {
+  const lease = budget.tryTake(payerOf(request), bytes);
+  if (lease === null) throw noRoom();
+  if (request.isOver) lease.release();
+  else request.lease = lease;
+  return lease;
+}
+
+export const noRoom = (): Problem =>
+  new Problem('too-much-in-flight', 'too many bytes of requests are on their way; try again soon', {
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  });
+
+const tooLarge = (): Problem => new Problem('body-too-large', 'the body is larger than this server takes');
+
+async function readBody(
+  request: FastifyRequest,
+  payload: NodeJS.ReadableStream,
+  budget: ByteBudget,
+  limit: number,
+  stuckMs: number,
+): Promise<Buffer> {
+  const declared = request.headers['content-length'];
+  const length = declared === undefined ? null : Number(declared);
+  if (length !== null && length > limit) throw tooLarge();
+  const lease = leaseFor(request, budget, length ?? FIRST_BYTES);
+  // Memory that a sender only promises is not touched, and so not taken of the system.
+  let bytes = Buffer.allocUnsafeSlow(length ?? FIRST_BYTES);
+  let size = 0;
+  return new Promise((resolve, reject) => {
+    const progress = new Progress(stuckMs, () =>
+      fail(new Problem('request-timeout', 'the body came too slowly; nothing was accepted')),
+    );
+    const onData = (chunk: Buffer): void => {
+      progress.received(chunk.length);
+      if (size + chunk.length > limit) return fail(tooLarge());
+      if (size + chunk.length > bytes.length) {
+        const more = Math.min(limit, Math.max(2 * bytes.length, size + chunk.length));
+        if (!lease.grow(more - bytes.length)) return fail(noRoom());
+        const larger = Buffer.allocUnsafeSlow(more);
+        bytes.copy(larger, 0, 0, size);
+        bytes = larger;
+      }
+      size += chunk.copy(bytes, size);
+    };
+    const onEnd = (): void => {
+      stop();
+      resolve(bytes.subarray(0, size));
+    };
+    const onClose = (): void => fail(new Problem('bad-request', 'the body ended in the middle'));
+    const stop = (): void => {
+      progress.pause();
+      payload.off('data', onData).off('end', onEnd).off('error', onClose).off('close', onClose);
+    };
+    const fail = (problem: Problem): void => {
+      stop();
+      // What still comes is read by nobody, and thrown away.
+      payload.on('error', () => undefined);
+      bytes = Buffer.alloc(0);
+      payload.resume();
+      reject(problem);
+    };
+    payload.on('data', onData).on('end', onEnd).on('error', onClose).on('close', onClose);
+  });
+}

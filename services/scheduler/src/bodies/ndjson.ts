@@ -1,0 +1,121 @@
+import type { Readable } from 'node:stream';
+import type { Lease } from '../byte-budget.js';
+import { Problem } from '../problems.js';
+import { noRoom } from './bodies.js';
+import { type LimitCeilings, parseLine, type PreparedRun, runOf } from './prepared.js';
+import { type ParserPool, THREAD_BYTES } from './parser-pool.js';
+import { Progress } from './progress.js';
+
+export interface NdjsonBounds {
+  /** Of one line, bytes. */
+  readonly line: number;
+  /** Of all of it, bytes. */
+  readonly all: number;
+  /** A sender must get on within this time, milliseconds. */
+  readonly stuckMs: number;
+}
+
+/** What a batch that comes in line by line holds: a step's worth of runs. A longer line takes more while it is there. */
+export const NDJSON_BYTES = 4 * 1024 * 1024;
+
+const NEWLINE = 0x0a;
+
+/** The client went away; it may come again with the same. */
+export class CutOffProblem extends Problem {
+  constructor() {
+    super('bad-request', 'the body ended in the middle; nothing was accepted');
+  }
+}
+
+/** Runs of a body of one JSON object a line, checked one by one as they come. @throws Problem that names the run */
+export async function* runsOfNdjson(
+  body: Readable,
+  bounds: NdjsonBounds,
+  lease: Lease,
+  pool: ParserPool,
+  ceilings: LimitCeilings,
+): AsyncGenerator<PreparedRun> {
+  let index = 0;
+  try {
+    for await (const line of linesOf(body, bounds, lease, () => index)) {
+      if (isBlank(line)) continue;
+      // A line that is long is parsed beside the event loop; others come a few at a time.
+      if (line.length >= THREAD_BYTES) yield await pool.line(line, index);
+      else yield runOf(parseLine(line, index), ceilings, ['runs', index]);
+      index += 1;
+    }
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    throw new CutOffProblem();
+  } finally {
+    body.resume();
+  }
+}
+
+/** Each in a buffer of its own. By bytes: text that grows would be looked through again with each piece. */
+async function* linesOf(
+  body: Readable,
+  bounds: NdjsonBounds,
+  lease: Lease,
+  index: () => number,
+): AsyncGenerator<Buffer> {
+  let pieces: Buffer[] = [];
+  let held = 0;
+  let extra = 0;
+  let seen = 0;
+  const hold = (piece: Buffer): void => {
+    if (held + piece.length > bounds.line) {
+      throw new Problem('body-too-large', 'a line is longer than this server takes', {
+        path: `runs.${index()}`,
+      });
+    }
+    // The piece, and the line that is put together of the pieces.
+    const wanted = Math.max(0, 2 * (held + piece.length) - NDJSON_BYTES);
+    if (wanted > extra) {
+      if (!lease.grow(wanted - extra)) throw noRoom();
+      extra = wanted;
+    }
+    pieces.push(piece);
+    held += piece.length;
+  };
+  const take = (): Buffer => {
+    const line = Buffer.allocUnsafeSlow(held);
+    let at = 0;
+    for (const piece of pieces) at += piece.copy(line, at);
+    pieces = [];
+    held = 0;
+    return line;
+  };
+  for await (const chunk of steady(body, bounds.stuckMs)) {
+    seen += chunk.length;
+    if (seen > bounds.all) throw new Problem('body-too-large', 'the body is larger than this server takes');
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, from)) {
+      hold(chunk.subarray(from, end));
+      from = end + 1;
+      yield take();
+      // It was written, or is a part of the step.
+      lease.shrink(extra);
+      extra = 0;
+    }
+    if (from < chunk.length) hold(chunk.subarray(from));
+  }
+  if (held > 0) yield take();
+}
+
+/** The pieces of a body whose sender gets on while it is waited for. */
+async function* steady(body: Readable, stuckMs: number): AsyncGenerator<Buffer> {
+  const progress = new Progress(stuckMs, () => body.destroy(new Error('the body came too slowly')));
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      progress.received(chunk.length);
+      progress.pause();
+      yield chunk;
+      progress.resume();
+    }
+  } finally {
+    progress.pause();
+  }
+}
+
+const isBlank = (line: Buffer): boolean => line.length < THREAD_BYTES && line.toString().trim() === '';

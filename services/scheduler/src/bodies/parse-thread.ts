@@ -1,0 +1,50 @@
+import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { Problem } from '../problems.js';
+import type { ParseAnswer, ParseTask } from './parse-task.js';
+import { batchOf, parseBody, parseLine, type PreparedBatch, runOf } from './prepared.js';
+import { scanJson } from './scan.js';
+
+/** What Piscina calls in a thread of the scheduler: a body is parsed, checked, and written as it is to be stored. */
+export function parseInThread(task: ParseTask): ParseAnswer {
+  try {
+    return packed(prepare(task));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const { code, message, details } = error;
+    return { problem: { code, message, path: details.path } };
+  }
+}
+
+function prepare({ kind, bytes, ceilings, index }: ParseTask): PreparedBatch {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  scanJson(text);
+  if (kind === 'batch') return batchOf(parseBody(text), ceilings);
+  const run =
+    kind === 'run'
+      ? runOf(parseBody(text), ceilings)
+      : runOf(parseLine(text, index), ceilings, ['runs', index]);
+  return { runs: [run], name: null, idempotencyKey: run.idempotencyKey };
+}
+
+function packed({ runs, name, idempotencyKey }: PreparedBatch): ParseAnswer {
+  const lengths = runs.map(({ json }) => Buffer.byteLength(json));
+  // Not of a pool: its memory goes to the other thread.
+  const text = Buffer.allocUnsafeSlow(lengths.reduce((sum, length) => sum + length, 0));
+  let at = 0;
+  const facts = runs.map(({ json, ...run }, i) => {
+    at += text.write(String(json), at);
+    return { ...run, length: lengths[i] ?? 0 };
+  });
+  const answer: ParseAnswer = { runs: facts, text, name, idempotencyKey };
+  return move({
+    get [transferableSymbol](): object {
+      return text.buffer;
+    },
+    get [valueSymbol](): object {
+      return answer;
+    },
+  }) as unknown as ParseAnswer;
+}
+
+// oxlint-disable-next-line import/no-default-export -- Piscina calls the default export
+export default parseInThread;

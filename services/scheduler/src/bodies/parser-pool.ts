@@ -1,0 +1,92 @@
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { Problem } from '../problems.js';
+import type { ParseAnswer, ParseTask } from './parse-task.js';
+import type { LimitCeilings, PreparedBatch, PreparedRun } from './prepared.js';
+
+/** Bodies from this size on are parsed in threads: the event loop serves everybody, bytes. */
+export const THREAD_BYTES = 256 * 1024;
+
+/** More threads would take the CPUs of the event loop and of Redis. */
+const THREADS = 2;
+
+/** Memory of a thread goes back when nothing has come for so long, milliseconds. */
+const IDLE_MS = 10_000;
+
+/** What a thread may take for the texts and values of one body, MiB; then it ends, and the body is refused. */
+const THREAD_HEAP_MIB = 1024;
+
+/** Where the tests run the sources, the thread is the one that was built of them. */
+const THREAD_FILE = fileURLToPath(new URL('../../dist/bodies/parse-thread.js', import.meta.url));
+
+/** Parses, checks and writes large bodies beside the event loop. */
+export class ParserPool {
+  private readonly pool = new Piscina({
+    filename: THREAD_FILE,
+    minThreads: 0,
+    maxThreads: THREADS,
+    idleTimeout: IDLE_MS,
+    atomics: 'disabled',
+    resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MIB },
+  });
+
+  constructor(private readonly ceilings: LimitCeilings) {
+    // A thread that has ended is told to whoever waits for it.
+    this.pool.on('error', () => undefined);
+  }
+
+  async run(bytes: Buffer): Promise<PreparedRun> {
+    return only(await this.parse('run', bytes, 0));
+  }
+
+  batch(bytes: Buffer): Promise<PreparedBatch> {
+    return this.parse('batch', bytes, 0);
+  }
+
+  /** @param index of the run in its batch */
+  async line(bytes: Buffer, index: number): Promise<PreparedRun> {
+    return only(await this.parse('line', bytes, index));
+  }
+
+  async close(): Promise<void> {
+    await this.pool.destroy();
+  }
+
+  /** @param bytes of a buffer of their own, which are gone afterwards; @throws Problem */
+  private async parse(kind: ParseTask['kind'], bytes: Buffer, index: number): Promise<PreparedBatch> {
+    const task: ParseTask = { kind, bytes, ceilings: this.ceilings, index };
+    let answer: ParseAnswer;
+    try {
+      const transferList = [bytes.buffer as ArrayBuffer];
+      answer = (await this.pool.run(task, { transferList })) as ParseAnswer;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error;
+      throw new Problem('body-too-large', 'the body takes more memory than one may have here');
+    }
+    if ('problem' in answer) {
+      const { code, message, path } = answer.problem;
+      throw new Problem(code, message, path === undefined ? {} : { path });
+    }
+    return unpacked(answer);
+  }
+}
+
+function unpacked({
+  runs,
+  text,
+  name,
+  idempotencyKey,
+}: Exclude<ParseAnswer, { problem: unknown }>): PreparedBatch {
+  let at = 0;
+  const unpackedRuns = runs.map(({ length, ...run }) => {
+    const json = Buffer.from(text.buffer, text.byteOffset + at, length);
+    at += length;
+    return { ...run, json };
+  });
+  return { runs: unpackedRuns, name, idempotencyKey };
+}
+
+function only({ runs: [run] }: PreparedBatch): PreparedRun {
+  if (run === undefined) throw new Error('the thread that parses gave no run');
+  return run;
+}

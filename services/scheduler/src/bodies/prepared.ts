@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import {
+  batchRequestSchema,
+  completeLimits,
+  controllerCpuFor,
+  type Limits,
+  type RunRequest,
+  runRequestSchema,
+} from '@sandpiper/contracts';
+import { type WrittenRequest, writtenRequest } from '@sandpiper/store';
+import { parse as parseJson } from 'secure-json-parse';
+import { Problem } from '../problems.js';
+import { toProblem } from '../validation.js';
+
+/** What the controller may spend follows from the CPU time of the program. */
+export type LimitCeilings = Partial<Omit<Limits, 'controllerCpuMs'>>;
+
+const CLAMPED: readonly (keyof LimitCeilings)[] = [
+  'cpuMs',
+  'wallMs',
+  'memoryBytes',
+  'outputBytes',
+  'diskBytes',
+  'files',
+  'openFiles',
+  'syscalls',
+];
+
+/** A request that was checked, as it is to be written; of the request itself nothing is held any more. */
+export interface PreparedRun extends WrittenRequest {
+  readonly limits: Limits;
+  /** Tells one request from another; the idempotency key is no part of it. */
+  readonly fingerprint: string;
+  readonly idempotencyKey: string | undefined;
+}
+
+export interface PreparedBatch {
+  readonly runs: readonly PreparedRun[];
+  readonly name: string | null;
+  readonly idempotencyKey: string | undefined;
+}
+
+/** Two requests are the same when their validated content is; validation puts the fields in the schema's order. */
+export function prepareRun(request: RunRequest, ceilings: LimitCeilings): PreparedRun {
+  // The key has done its work when the run is taken in; the run needs it no more.
+  const { idempotencyKey, ...content } = request;
+  const fingerprint = createHash('sha256').update(JSON.stringify(content)).digest('hex');
+  const limits = clampedLimits(request, ceilings);
+  return { ...writtenRequest({ ...content, limits }), limits, fingerprint, idempotencyKey };
+}
+
+function clampedLimits(request: RunRequest, ceilings: LimitCeilings): Limits {
+  const limits = completeLimits(request.limits);
+  for (const name of CLAMPED) limits[name] = Math.min(limits[name], ceilings[name] ?? Infinity);
+  const { cpuMs } = ceilings;
+  if (cpuMs !== undefined) limits.controllerCpuMs = Math.min(limits.controllerCpuMs, controllerCpuFor(cpuMs));
+  return limits;
+}
+
+/** @throws Problem for what is no JSON, or has a key that means something to the language */
+export function parseBody(bytes: Buffer): unknown {
+  if (bytes.length === 0) throw new Problem('bad-request', 'the body is empty');
+  try {
+    return parseJson(bytes.toString()) as unknown;
+  } catch {
+    throw new Problem('bad-request', 'the body is not JSON, or has a key like "__proto__"');
+  }
+}
+
+/** @param prefix where the run stands in the body; @throws Problem that names what is wrong */
+export function runOf(
+  value: unknown,
+  ceilings: LimitCeilings,
+  prefix: readonly PropertyKey[] = [],
+): PreparedRun {
+  const parsed = runRequestSchema.safeParse(value);
+  if (!parsed.success) throw toProblem(parsed.error.issues[0], 'body', prefix);
+  return prepareRun(parsed.data, ceilings);
+}
+
+/** @throws Problem that names what is wrong */
+export function batchOf(value: unknown, ceilings: LimitCeilings): PreparedBatch {
+  const parsed = batchRequestSchema.safeParse(value);
+  if (!parsed.success) throw toProblem(parsed.error.issues[0], 'body');
+  const { runs, name = null, idempotencyKey } = parsed.data;
+  return { runs: runs.map((run) => prepareRun(run, ceilings)), name, idempotencyKey };
+}
+
+/** @throws Problem for a line that is no object of JSON */
+export function parseLine(line: Buffer, index: number): unknown {
+  try {
+    return parseJson(line.toString()) as unknown;
+  } catch {
+    throw new Problem('invalid-request', 'is not one JSON object on one line', { path: `runs.${index}` });
+  }
+}
