@@ -189,6 +189,7 @@ export class Cell {
       cpu: this.options.cpu,
       node: this.options.node,
       cell: this.options.id,
+      cells: this.options.cells ?? 1,
       largestMemoryBytes: this.#largestMemoryLimit(),
       shared: this.#shared,
       profile: this.options.profile ?? null,

@@ -68,6 +68,8 @@ export interface CellPlace {
   readonly cpu: number | null;
   readonly node: string | null;
   readonly cell: number | null;
+  /** How many cells its process has. */
+  readonly cells: number;
   /** The largest memory limit that the cell can hold beside its neighbours. */
   readonly largestMemoryBytes: number;
   /** Two words that thread and main thread share: the guest's process id, and whether the run is cancelled. */

@@ -1,6 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import type { RunResult } from '@sandpiper/contracts';
 import { KeeperClient } from '@sandpiper/guest';
+import { shareHostCache } from '@sandpiper/kernel';
 import { RunRefusedError } from './enforceable.js';
 import { HostShortOfMemoryError } from './host-memory.js';
 import type { CellPlace, GuestJob } from './job.js';
@@ -13,6 +14,7 @@ let held: { directory: string; keeper: KeeperClient; warm: WarmGuests | null } |
 function heldFor(place: CellPlace): NonNullable<typeof held> {
   if (held?.directory === place.keeperDirectory) return held;
   held?.keeper.close();
+  shareHostCache(place.cells);
   const keeper = new KeeperClient(place.keeperDirectory);
   // Controller and guest never run at the same time: on one CPU a call costs a switch, not a wake-up of another CPU.
   if (place.cpu !== null) keeper.pinThread(ownThreadId(), place.cpu);

@@ -1,3 +1,4 @@
+export { shareHostCache } from '@sandpiper/vfs';
 export * from './clock.js';
 export * from './kernel.js';
 export * from './mounts.js';

@@ -9,12 +9,8 @@ import {
   readSync,
 } from 'node:fs';
 import { Errno, S_IF, SyscallError } from '@sandpiper/abi';
+import { hostCache, PIECE_BYTES } from './host-cache.js';
 import { type DirectoryEntry, DirectoryInode, FileInode, type Inode, SymlinkInode } from './inode.js';
-
-/** Files of the host that stay in memory across runs, together; bytes. Larger ones than a fourth of it do not. */
-const CACHE_BYTES = 128 * 1024 * 1024;
-const contents = new Map<string, Buffer>();
-let cachedBytes = 0;
 
 /**
  * Files and folders of the host, read-only. What is below a mount is trusted and taken not to change while this process
@@ -38,21 +34,28 @@ export class HostFile extends FileInode {
   }
 
   read(offset: number, length: number): Buffer {
-    if (offset >= this.#size) return Buffer.alloc(0);
+    const end = Math.min(offset + length, this.#size);
+    if (offset >= end) return Buffer.alloc(0);
+    if (!hostCache.takes(this.#size)) return this.#readFromHost(offset, end - offset);
+    const first = Math.floor(offset / PIECE_BYTES);
+    const last = Math.floor((end - 1) / PIECE_BYTES);
     const key = this.path.toString('latin1');
-    const cached = contents.get(key);
-    if (cached !== undefined) return cached.subarray(offset, offset + length);
-    if (this.#size > CACHE_BYTES / 4)
-      return this.#readFromHost(offset, Math.min(length, this.#size - offset));
-    const whole = this.#readFromHost(0, this.#size);
-    while (cachedBytes + whole.length > CACHE_BYTES) {
-      const [oldest, bytes] = contents.entries().next().value as [string, Buffer];
-      contents.delete(oldest);
-      cachedBytes -= bytes.length;
+    const parts: Buffer[] = [];
+    for (let index = first; index <= last; index++) parts.push(this.#piece(key, index));
+    // A piece that is shorter than the file said is the last there is.
+    const whole = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+    return whole.subarray(offset - first * PIECE_BYTES, end - first * PIECE_BYTES);
+  }
+
+  #piece(path: string, index: number): Buffer {
+    const key = `${path}\0${index}`;
+    let piece = hostCache.get(key);
+    if (piece === undefined) {
+      const begin = index * PIECE_BYTES;
+      piece = this.#readFromHost(begin, Math.min(PIECE_BYTES, this.#size - begin));
+      hostCache.add(key, piece);
     }
-    contents.set(key, whole);
-    cachedBytes += whole.length;
-    return whole.subarray(offset, offset + length);
+    return piece;
   }
 
   #readFromHost(offset: number, length: number): Buffer {
@@ -64,7 +67,7 @@ export class HostFile extends FileInode {
     }
     try {
       if (!fstatSync(fd).isFile()) throw new SyscallError(Errno.EIO);
-      const data = Buffer.allocUnsafe(length);
+      const data = Buffer.allocUnsafeSlow(length);
       let have = 0;
       while (have < length) {
         const n = readSync(fd, data, have, length - have, offset + have);

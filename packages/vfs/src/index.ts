@@ -1,3 +1,4 @@
+export { shareHostCache } from './host-cache.js';
 export * from './host.js';
 export * from './inode.js';
 export * from './memory.js';

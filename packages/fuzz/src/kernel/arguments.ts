@@ -143,6 +143,44 @@ function ofClass(letter: string, source: Source, memory: HostileMemory): number 
   }
 }
 
+/** What no register holds, or what is taken for something else. */
+export const ODD_NUMBERS: readonly number[] = [
+  Number.NaN,
+  Infinity,
+  -Infinity,
+  -0,
+  0.5,
+  -1.5,
+  1e300,
+  2 ** 53 + 2,
+  2 ** 63,
+  2 ** 64,
+  2 ** 65,
+  -(2 ** 63),
+  -(2 ** 64),
+];
+
+/** Whether a call may be asked that with so many arguments. */
+export function isWellFormed(args: readonly number[], arity: number): boolean {
+  return (
+    args.length === arity &&
+    args.every((value) => Number.isInteger(value) && value >= -(2 ** 63) && value <= 2 ** 64)
+  );
+}
+
+/** One argument more or less, or one that is no number of 64 bits, or is one at its very end. */
+export function spoiled(args: readonly number[], source: Source): number[] {
+  const at = source.below(args.length + 1);
+  switch (source.below(4)) {
+    case 0:
+      return args.slice(0, at);
+    case 1:
+      return [...args, source.pick(ODD_NUMBERS)];
+    default:
+      return args.length === 0 ? [] : args.with(at % args.length, source.pick(ODD_NUMBERS));
+  }
+}
+
 /** Arguments for a call, put into the guest's memory where they are addresses: one in ten is anything. */
 export function argumentsFor(call: FuzzedCall, source: Source, memory: HostileMemory): number[] {
   const [name = ''] = call.key.split('(', 1);

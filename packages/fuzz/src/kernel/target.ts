@@ -1,7 +1,7 @@
 import { GuestKernel, libcSurface, linuxSurface, type Outcome } from '@sandpiper/kernel';
 import { Finding } from '../finding.js';
 import { Source } from '../source.js';
-import { argumentsFor } from './arguments.js';
+import { argumentsFor, isWellFormed, spoiled } from './arguments.js';
 import { LIBC_CALLS, LINUX_CALLS, someCalls } from './calls.js';
 import { HostileMemory } from './memory.js';
 import { kernelOptions, MAX_CALLS } from './options.js';
@@ -34,7 +34,8 @@ export function runKernel(bytes: Uint8Array, log?: (line: string) => void): void
   const born = process.cpuUsage();
   for (let made = 0; made < MAX_CALLS && !source.empty; made++) {
     const call = source.pick(calls);
-    const args = argumentsFor(call, source, memory);
+    const asked = argumentsFor(call, source, memory);
+    const args = source.chance(3) ? spoiled(asked, source) : asked;
     const began = performance.now();
     let outcome: Outcome;
     try {
@@ -48,10 +49,18 @@ export function runKernel(bytes: Uint8Array, log?: (line: string) => void): void
     const ms = performance.now() - began > DEAR_MS ? cpuMs(born) : 0;
     if (ms > DEAR_MS) throw new Finding(`${call.key}(${args.join(', ')}) took ${Math.round(ms)} ms of CPU`);
     checkOutcome(call.key, outcome);
+    if (outcome.kind !== 'limit' && isWellFormed(args, call.kinds.length) === (outcome.kind === 'violation'))
+      throw new Finding(`${call.key}(${args.join(', ')}) -> ${outcome.kind}`);
     if (outcome.kind === 'return') memory.note(outcome.value);
     const problems = kernel.inconsistencies();
     if (problems.length > 0)
       throw new Finding(`after ${call.key}(${args.join(', ')}): ${problems.join('; ')}`);
-    if (outcome.kind === 'exit' || outcome.kind === 'signal' || outcome.kind === 'limit') return;
+    if (
+      outcome.kind === 'exit' ||
+      outcome.kind === 'signal' ||
+      outcome.kind === 'limit' ||
+      outcome.kind === 'violation'
+    )
+      return;
   }
 }

@@ -10,6 +10,7 @@ import {
 } from '@sandpiper/protocol';
 import { Finding } from '../finding.js';
 import { LIBC_CALLS, LINUX_CALLS } from '../kernel/calls.js';
+import { ODD_NUMBERS } from '../kernel/arguments.js';
 import { kernelOptions } from '../kernel/options.js';
 import { Source } from '../source.js';
 import { HostilePeer } from './peer.js';
@@ -24,10 +25,25 @@ interface FuzzedRequest {
   readonly honest: boolean;
 }
 
+/** A signature that is not the call's: doubles, more arguments or fewer, another kind of result. */
+function otherSignature(source: Source, text: string): string {
+  const [, name = '', kinds = '', result = 'i'] = /^(.*)\((.*)\)(.)$/.exec(text) ?? [];
+  const at = source.below(kinds.length + 1);
+  switch (source.below(4)) {
+    case 0:
+      return `${name}(${kinds.slice(0, at)}${source.pick(['f', 'ff', 'ffff'])}${kinds.slice(at + 1)})${result}`;
+    case 1:
+      return `${name}(${kinds.slice(0, at)})${result}`;
+    case 2:
+      return `${name}(${kinds}${source.pick(['i', 'p', 'f', 'iiii'])})${result}`;
+    default:
+      return `${name}(${kinds})${source.pick(['v', 'p', 'f', 'i'])}`;
+  }
+}
+
 function requestBytes(source: Source, linux: boolean): FuzzedRequest {
   const { key, kinds } = source.pick((linux ? LINUX_CALLS : LIBC_CALLS).all);
   let text = linux ? `${key}(${kinds})i` : key;
-  let words = kinds.length;
   const kind = source.byte();
   const honest = kind >= 8 && kind < 222;
   if (kind > 245) return { bytes: source.take(source.below(300)), honest };
@@ -36,12 +52,14 @@ function requestBytes(source: Source, linux: boolean): FuzzedRequest {
   else if (kind > 230) text = `${text}${source.pick(['v', ')', '\0', 'p', ' '])}`;
   else if (kind > 226) text = text.replace(/.$/, source.pick(['v', 'i', 'p', 'f', 'x']));
   else if (kind > 222) text = source.pick(['constructor()i', '__proto__(i)i', 'toString()v']);
-  if (kind > 222) words = Math.min(MAX_ARGUMENTS, (/\(([ipf]*)\)/.exec(text)?.[1] ?? '').length);
+  else if (kind > 200) text = otherSignature(source, text);
+  const sent = (/\(([ipf]*)\)/.exec(text)?.[1] ?? '').slice(0, MAX_ARGUMENTS);
   const name = Buffer.from(text, 'latin1').subarray(0, 255);
-  const args = Buffer.alloc(8 * words);
-  for (let i = 0; i < words; i++) {
+  const args = Buffer.alloc(8 * sent.length);
+  for (let i = 0; i < sent.length; i++) {
     const value = source.chance(100) ? source.hostile() : 0x10000 + source.number(2);
-    args.writeBigInt64LE(BigInt.asIntN(64, BigInt(Math.trunc(value))), 8 * i);
+    if (sent[i] === 'f') args.writeDoubleLE(source.chance(200) ? source.pick(ODD_NUMBERS) : value, 8 * i);
+    else args.writeBigInt64LE(BigInt.asIntN(64, BigInt(Math.trunc(value))), 8 * i);
   }
   const bytes = Buffer.concat([Buffer.from([kind === 222 ? source.byte() : name.length]), name, args]);
   if (kind < 4) return { bytes: bytes.subarray(0, source.below(bytes.length)), honest };
@@ -103,18 +121,29 @@ function giveResult(source: Source, channel: Channel, request: Request): void {
 function answer(kernel: GuestKernel, channel: Channel, request: Request): 'goes on' | 'ends' {
   const key = channel.dialect === 'linux' ? request.signature.name : request.signature.text;
   const outcome = kernel.call(key, request.args, channel);
+  const arity = (channel.dialect === 'linux' ? linuxSurface : libcSurface).rows.get(key)?.arity;
+  if (
+    arity !== undefined &&
+    arity !== request.args.length &&
+    outcome.kind !== 'violation' &&
+    outcome.kind !== 'limit'
+  )
+    throw new Finding(`${request.signature.text} was answered: ${outcome.kind}`);
   if (outcome.kind === 'return' || outcome.kind === 'error') {
     const value = outcome.kind === 'return' ? outcome.value : -outcome.errno;
     if (request.signature.result === 'p') channel.returnPointer(value);
     else if (request.signature.result === 'v') channel.returnVoid();
+    else if (request.signature.result === 'f') channel.returnDouble(value);
     else channel.returnInt(value);
     return 'goes on';
   }
   return 'ends';
 }
 
-function checkRequest(request: Request): void {
+function checkRequest(request: Request, dialect: Channel['dialect']): void {
   const { args, signature } = request;
+  if (dialect === 'linux' && !/\([ip]{0,7}\)i$/.test(signature.text))
+    throw new Finding(`${signature.text} is none of the shim's`);
   if (args.length !== signature.args.length || args.length > MAX_ARGUMENTS)
     throw new Finding(`${args.length} arguments of ${signature.text}`);
   for (const [i, value] of args.entries())
@@ -132,7 +161,7 @@ function oneRequest(
   peer.request(bytes);
   const request = channel.nextRequest();
   if (request === null) return false;
-  checkRequest(request);
+  checkRequest(request, channel.dialect);
   if (kernel !== null) return answer(kernel, channel, request) === 'goes on';
   try {
     someOperations(source, channel, peer);

@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hostCache, PIECE_BYTES, PieceCache, shareHostCache } from '../src/host-cache.js';
+import { type HostFile, hostMount } from '../src/host.js';
+
+const MIB = 1024 * 1024;
+
+describe('pieces of files that are kept', () => {
+  it('are bounded with what they cost; the oldest go first', () => {
+    const cache = new PieceCache(MIB);
+    for (let i = 0; i < 10_000; i++) {
+      cache.add(`a${i}`, Buffer.alloc(1));
+      expect(cache.held).toBeLessThanOrEqual(MIB);
+    }
+    expect([cache.get('a9999')?.length, cache.get('a0')]).toEqual([1, undefined]);
+    cache.add('large', Buffer.alloc(MIB / 2));
+    expect([cache.get('large'), cache.get('a9999')?.length]).toEqual([undefined, 1]);
+    cache.resize(1000);
+    expect(cache.held).toBeLessThanOrEqual(1000);
+  });
+});
+
+describe('a file of the host', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sandpiper-host-'));
+  const data = Buffer.from(
+    Array.from({ length: 3 * PIECE_BYTES + 1000 }, (_, i) => (i * 31 + (i >> 9)) % 251),
+  );
+  let file: HostFile;
+
+  beforeAll(() => {
+    writeFileSync(join(folder, 'large'), data);
+    file = hostMount(join(folder, 'large')) as HostFile;
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('is read in pieces: one byte costs no more than one of them', () => {
+    const before = hostCache.held;
+    expect(file.read(2 * PIECE_BYTES + 7, 1)).toEqual(
+      data.subarray(2 * PIECE_BYTES + 7, 2 * PIECE_BYTES + 8),
+    );
+    expect(hostCache.held - before).toBeLessThan(1.1 * PIECE_BYTES);
+  });
+
+  it.each([
+    [0, 10],
+    [0, data.length],
+    [PIECE_BYTES - 5, 10],
+    [100, 2 * PIECE_BYTES],
+    [data.length - 5, 100],
+    [data.length, 1],
+    [data.length + 5, 1],
+    [5, 0],
+  ])('gives the bytes from %d, %d of them', (offset, length) => {
+    for (const threads of [1, 1024]) {
+      shareHostCache(threads);
+      expect(file.read(offset, length).equals(data.subarray(offset, offset + length))).toBe(true);
+    }
+  });
+
+  it('stays in memory as far as the process has room, however many threads share it', () => {
+    shareHostCache(1);
+    file.read(0, data.length);
+    shareHostCache(1024);
+    expect(hostCache.held).toBeLessThanOrEqual(128 * 1024);
+    shareHostCache(1);
+  });
+});
