@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { basename, relative, resolve } from 'node:path';
@@ -42,6 +43,7 @@ export async function runRemotely(
   const interrupt = catchInterrupts();
   try {
     const { signal } = interrupt;
+    request.idempotencyKey = randomUUID();
     const id = await new Patience(signal).retry(() => client.submitRun(request, { signal }));
     const result = await follow(client, id, options, signal);
     const allThere = writeOutputs(result, options.out ?? []);

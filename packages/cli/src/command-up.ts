@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { startEmbedded } from './embedded.js';
+import type { Durability } from './embedded-redis.js';
 import { EXIT } from './exit-codes.js';
 import { catchInterrupts } from './interrupt.js';
 
@@ -9,6 +10,7 @@ export interface UpOptions {
   host?: string;
   stateDir?: string;
   cold?: boolean;
+  durability?: Durability;
 }
 
 /** `sandpiper up`: the embedded service until Ctrl-C, which drains; a second one does not wait. */
@@ -23,7 +25,7 @@ export async function upCommand(options: UpOptions): Promise<number> {
     ...options,
     onEvent: (line) => process.stderr.write(`sandpiper: ${line}\n`),
   });
-  process.stdout.write(welcome(service.url, service.authenticated));
+  process.stdout.write(welcome(service.url, service.adminKey !== null));
   if (!signal.aborted) await once(signal, 'abort');
   await service.stop();
   return EXIT.ok;
@@ -35,11 +37,10 @@ export function welcome(url: string, authenticated = false): string {
   return [
     `Sandpiper is up at ${url}`,
     '',
-    ...(authenticated
-      ? ['Others can reach it, so it asks for API keys. Make one:', '  KEY=$(sandpiper keys create NAME)', '']
-      : []),
+    ...(authenticated ? ['It asks for API keys. Make one:', '  KEY=$(sandpiper keys create NAME)', ''] : []),
     'Try it:',
-    `  curl -s '${url}/v1/runs'${key} -H 'content-type: application/json' -d '{"source":"print(6*7)"}'`,
+    `  curl -s '${url}/v1/runs'${key} -H "idempotency-key: $(cat /proc/sys/kernel/random/uuid)" \\`,
+    `    -H 'content-type: application/json' -d '{"source":"print(6*7)"}'`,
     `  curl -s '${url}/v1/runs/ID?wait=10'${key}`,
     '',
     'Ctrl-C stops it.',

@@ -27,7 +27,7 @@ export interface EmbeddedOptions {
   readonly stateDir?: string;
   /** Nodes start an interpreter for every run. */
   readonly cold?: boolean;
-  /** How soon Redis syncs what it acknowledged to the disk; default `everysec`. */
+  /** How soon Redis syncs what it acknowledged to the disk; default `always`: what was answered survives a loss of power. */
   readonly durability?: Durability;
   /** One line for people about every death and return of a part. */
   readonly onEvent?: (line: string) => void;
@@ -39,8 +39,8 @@ export interface EmbeddedOptions {
 export interface Embedded {
   /** Of the API. */
   readonly url: string;
-  /** Whether API keys are asked for: others than this host can reach it. */
-  readonly authenticated: boolean;
+  /** With which the first API keys are made, where keys are asked for: SANDPIPER_AUTH says so, or others can reach it. */
+  readonly adminKey: string | null;
   readonly state: EmbeddedState;
   /** Stops taking runs, lets those that run end, stops everything; when it resolves, no process is left. */
   stop(): Promise<void>;
@@ -80,11 +80,14 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   });
   try {
     const url = await parts.start();
-    const authenticated = !isLoopbackHost(options.host ?? DEFAULT_HOST);
-    const service: ServiceFile = { url, ...(authenticated ? { adminKey: parts.adminKey } : {}) };
+    // As the scheduler decides it (config.ts there), in the same environment.
+    const authenticated =
+      process.env['SANDPIPER_AUTH'] === 'on' || !isLoopbackHost(options.host ?? DEFAULT_HOST);
+    const adminKey = authenticated ? parts.adminKey : null;
+    const service: ServiceFile = { url, ...(adminKey === null ? {} : { adminKey }) };
     writeFileSync(file, JSON.stringify(service), { mode: 0o600 });
     const state: EmbeddedState = { stateDir, redis: parts.redisSocket, pids: () => parts.pids() };
-    return { url, authenticated, state, stop };
+    return { url, adminKey, state, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -167,7 +170,7 @@ class Parts {
   private addRedis(): SupervisedChild {
     const log = this.openLog('redis');
     return this.add('redis', {
-      spawn: () => spawnRedis(this.place, this.options.durability ?? 'everysec', log.fd),
+      spawn: () => spawnRedis(this.place, this.options.durability ?? 'always', log.fd),
       ready: (child) => redisReady(this.place, child),
       lastWords: () => log.lastWords(),
     });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   encodeBytes,
   type BatchRequest,
@@ -106,7 +107,7 @@ async function runBatch(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  const id = await service.submitBatch({ runs: tasks.map(requestOf) });
+  const id = await service.submitBatch({ runs: tasks.map(requestOf), idempotencyKey: randomUUID() });
   try {
     for (;;) {
       signal.throwIfAborted();

@@ -212,6 +212,14 @@ function addUp(program: Command, commands: Commands, onExitCode: (code: number) 
     .option('--host <address>', 'address to listen on (default: this host alone)')
     .option('--state-dir <folder>', 'where runs and results outlive a restart')
     .option('--cold', 'start an interpreter for every run, instead of forking one that is parked')
+    .addOption(
+      new Option(
+        '--durability <sync>',
+        'when Redis syncs what was answered to the disk: always, or everysec, where a loss of power costs the last second',
+      )
+        .choices(['always', 'everysec'])
+        .default('always'),
+    )
     .addHelpText(
       'after',
       examples(

@@ -46,10 +46,13 @@ export async function withService<T>(
       stateDir,
       port: 0,
       quiet: true,
+      // Its folder goes with it.
+      durability: 'everysec',
       ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
     });
     try {
-      return await work(new SandpiperClient(service.url));
+      const { url, adminKey } = service;
+      return await work(new SandpiperClient(url, adminKey === null ? {} : { apiKey: adminKey }));
     } finally {
       await service.stop();
     }

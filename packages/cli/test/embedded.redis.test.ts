@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SandpiperClient } from '@sandpiper/client';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startEmbedded, type Embedded, type EmbeddedOptions } from '../src/embedded.js';
 
 let stateDir: string;
@@ -102,6 +103,20 @@ describe('the embedded service', () => {
     expect(await (await fetch(`${embedded.url}/metrics`)).text()).toContain(
       'sandpiper_runs_total{status="ok",engine="seccomp"} 60',
     );
+  });
+
+  it('asks for keys where it is told to, tells its own commands one, and loses nothing when the power fails', async () => {
+    vi.stubEnv('SANDPIPER_AUTH', 'on');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { embedded, client } = await start();
+    await expect(client.listNodes()).rejects.toMatchObject({ code: 'unauthenticated' });
+    const file = JSON.parse(readFileSync(join(stateDir, 'service.json'), 'utf8')) as { adminKey?: string };
+    expect(file.adminKey).toBe(embedded.adminKey);
+    const own = new SandpiperClient(embedded.url, { apiKey: file.adminKey ?? '' });
+    expect(await own.listNodes()).toHaveLength(1);
+    const redis = new Redis({ path: embedded.state.redis });
+    onTestFinished(() => redis.disconnect());
+    expect(await redis.config('GET', 'appendfsync')).toEqual(['appendfsync', 'always']);
   });
 
   it('cancels a program that runs', async () => {

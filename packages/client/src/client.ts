@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   ApiKey,
@@ -48,6 +49,10 @@ const SILENT_MS = 45_000;
 const FOLLOW_TRIES = 5;
 const FOLLOW_PAUSE_MS = 500;
 
+/** How often a submission of unknown outcome is sent before the error is the caller's, and how long before the second. */
+const SUBMIT_TRIES = 4;
+const SUBMIT_PAUSE_MS = 500;
+
 /**
  * The HTTP API of a scheduler. Every method rejects with {@link ApiError} when the server refuses, with
  * {@link ConnectionError} when there is no answer, and with the signal's reason when the caller aborts.
@@ -64,10 +69,15 @@ export class SandpiperClient {
     return this.transport.server;
   }
 
-  /** @returns the id of the run. Safe to repeat when the request has an idempotency key. */
+  /**
+   * Sent with an idempotency key, the request's or one of its own, and again with it while nobody knows whether it was
+   * accepted. To repeat it beyond that, give the request a key.
+   * @returns the id of the run
+   */
   async submitRun(request: RunRequest, options: CallOptions = {}): Promise<string> {
-    const call = { method: 'POST', path: '/v1/runs', body: request, ...options } as const;
-    return (await this.transport.call<{ id: string }>(call)).id;
+    const headers = keyHeader(request.idempotencyKey);
+    const call = { method: 'POST', path: '/v1/runs', body: request, headers, ...options } as const;
+    return (await untilKnown(() => this.transport.call<{ id: string }>(call), options.signal)).id;
   }
 
   /** @param options.waitSeconds answers sooner when the run ends; 0, the default, answers at once. */
@@ -86,8 +96,11 @@ export class SandpiperClient {
     }
   }
 
-  /** @returns the state afterwards; a running run is not over yet. */
-  cancelRun(id: string, options: CallOptions = {}): Promise<RunState> {
+  /** @returns the state afterwards; a running run is not over yet. A key that may only submit is told no more. */
+  cancelRun(
+    id: string,
+    options: CallOptions = {},
+  ): Promise<Pick<RunState, 'id' | 'state'> & Partial<RunState>> {
     return this.transport.call({
       method: 'DELETE',
       path: `/v1/runs/${encodeURIComponent(id)}`,
@@ -108,27 +121,31 @@ export class SandpiperClient {
     return stream;
   }
 
+  /** As {@link submitRun}. */
   async submitBatch(request: BatchRequest, options: CallOptions = {}): Promise<string> {
-    const call = { method: 'POST', path: '/v1/batches', body: request, ...options } as const;
-    return (await this.transport.call<{ id: string }>(call)).id;
+    const headers = keyHeader(request.idempotencyKey);
+    const call = { method: 'POST', path: '/v1/batches', body: request, headers, ...options } as const;
+    return (await untilKnown(() => this.transport.call<{ id: string }>(call), options.signal)).id;
   }
 
   /**
    * Sends runs as they are made; neither side holds all of them. All or none are accepted.
-   * @param options.idempotencyKey makes it safe to repeat with the same runs.
+   * Runs in an array are sent again with the same key while nobody knows whether they were accepted.
+   * @param options.idempotencyKey makes it safe to repeat with the same runs; without one it has one of its own.
    */
   async streamBatch(
     runs: AsyncIterable<RunRequest> | Iterable<RunRequest>,
     options: CallOptions & { readonly idempotencyKey?: string; readonly name?: string } = {},
   ): Promise<string> {
     const { signal, idempotencyKey, name } = options;
-    const headers = idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey };
+    const headers = { 'Idempotency-Key': idempotencyKey ?? randomUUID() };
     const path = `/v1/batches/stream${query({ name })}`;
     const call = { method: 'POST', path, headers, signal } as const;
     const lines = async function* (): AsyncGenerator<string> {
       for await (const run of runs) yield `${JSON.stringify(run)}\n`;
     };
-    return (await this.transport.upload<{ id: string }>(call, 'application/x-ndjson', lines())).id;
+    const send = () => this.transport.upload<{ id: string }>(call, 'application/x-ndjson', lines());
+    return (await (Array.isArray(runs) ? untilKnown(send, signal) : send())).id;
   }
 
   /** @param options.results false leaves the results out: progress of a big batch is small then. */
@@ -194,7 +211,11 @@ export class SandpiperClient {
     }
   }
 
-  cancelBatch(id: string, options: CallOptions = {}): Promise<BatchState> {
+  /** @returns the state afterwards; a key that may only submit is told no more. */
+  cancelBatch(
+    id: string,
+    options: CallOptions = {},
+  ): Promise<Pick<BatchState, 'id' | 'state'> & Partial<BatchState>> {
     return this.transport.call({ method: 'DELETE', path: batchPath(id), ...options });
   }
 
@@ -245,6 +266,27 @@ export class SandpiperClient {
   /** Resolves when the server is there and has its Redis. */
   async health(options: CallOptions = {}): Promise<void> {
     await this.transport.call({ method: 'GET', path: '/readyz', ...options });
+  }
+}
+
+/** A key in the body is as good as one in the header. */
+const keyHeader = (own: string | undefined): Record<string, string> =>
+  own === undefined ? { 'Idempotency-Key': randomUUID() } : {};
+
+/** Nobody knows what came of it: the connection broke, or the store of the server did not answer. */
+const isUnknown = (error: unknown): boolean =>
+  (error instanceof ConnectionError && error.mayHaveArrived) ||
+  (error instanceof ApiError && error.code === 'unknown-outcome');
+
+/** Sends a submission, which has an idempotency key, again while nobody knows what came of it. */
+async function untilKnown<T>(send: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await send();
+    } catch (error) {
+      if (!isUnknown(error) || tries >= SUBMIT_TRIES) throw error;
+    }
+    await pause(SUBMIT_PAUSE_MS * 2 ** (tries - 1), signal);
   }
 }
 

@@ -21,9 +21,31 @@ export class ApiError extends Error {
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
 
+  /** False where the server has certainly got nothing of the request. */
+  readonly mayHaveArrived: boolean;
+
   constructor(server: string, cause: unknown) {
     super(`${server}: ${explain(cause)}`, { cause });
+    this.mayHaveArrived = !codesOf(cause).some((code) => NEVER_SENT.has(code));
   }
+}
+
+/** Codes of errors before a byte of the request is sent. */
+const NEVER_SENT: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+function codesOf(cause: unknown): string[] {
+  const codes: string[] = [];
+  for (let error = cause; error instanceof Error && codes.length < 5; error = error.cause) {
+    codes.push((error as NodeJS.ErrnoException).code ?? '');
+  }
+  return codes;
 }
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {

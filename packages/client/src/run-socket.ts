@@ -143,7 +143,13 @@ export class RunSocket {
 }
 
 /** Codes of errors that pass. */
-const PASSING: readonly string[] = ['store-unavailable', 'internal-error', 'too-many-streams'];
+const PASSING: readonly string[] = [
+  'store-unavailable',
+  'unknown-outcome',
+  'internal-error',
+  'too-many-streams',
+  'too-much-in-flight',
+];
 
 function errorOf(text: string): { code: string; message: string } | null {
   try {

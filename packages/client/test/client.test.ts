@@ -110,3 +110,54 @@ describe('client', () => {
     expect(() => new SandpiperClient(url)).toThrow(/not an http/);
   });
 });
+
+describe('a submission', () => {
+  const submissions: [string, (client: SandpiperClient) => Promise<string>][] = [
+    ['of a run', (client) => client.submitRun({ source: '' })],
+    ['of a batch', (client) => client.submitBatch({ runs: [{ source: '' }] })],
+    ['of lines', (client) => client.streamBatch([{ source: '' }])],
+  ];
+
+  it.each(submissions)(
+    '%s is sent again with its key while nobody knows what came of it',
+    async (_, submit) => {
+      const keys: (string | undefined)[] = [];
+      const client = await serve((request, response) => {
+        keys.push(request.headers['idempotency-key'] as string | undefined);
+        if (keys.length === 1) {
+          return json(response, 503, { error: { code: 'unknown-outcome', message: 'no answer' } });
+        }
+        // The connection breaks when all of it has come.
+        if (keys.length === 2) return response.destroy();
+        return json(response, 202, { id: 'x1' });
+      });
+      expect(await submit(client)).toBe('x1');
+      expect(keys).toHaveLength(3);
+      expect(new Set(keys).size).toBe(1);
+      expect(keys[0]).toMatch(/^[\w-]{16,}$/);
+    },
+  );
+
+  it.each(submissions)('%s that was not accepted is not sent again', async (_, submit) => {
+    let count = 0;
+    const client = await serve((_request, response) => {
+      count += 1;
+      json(response, 503, { error: { code: 'store-unavailable', message: 'nothing was accepted' } });
+    });
+    await expect(submit(client)).rejects.toMatchObject({ code: 'store-unavailable' });
+    expect(count).toBe(1);
+  });
+
+  it('has the key of its request, where that has one', async () => {
+    const seen: unknown[] = [];
+    const client = await serve((request, response, body) => {
+      seen.push(
+        request.headers['idempotency-key'],
+        (JSON.parse(body) as { idempotencyKey: string }).idempotencyKey,
+      );
+      json(response, 202, { id: 'x1' });
+    });
+    await client.submitRun({ source: '', idempotencyKey: 'mine' });
+    expect(seen).toEqual([undefined, 'mine']);
+  });
+});

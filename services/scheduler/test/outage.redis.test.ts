@@ -1,6 +1,7 @@
 import { startRedis } from '@sandpiper/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readConfig } from '../src/index.js';
+import { refusal } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 
 async function statusOf(app: TestApp, method: 'GET' | 'POST' | 'DELETE', url: string): Promise<number> {
@@ -25,7 +26,9 @@ describe('while Redis is away', () => {
     await server.kill();
 
     expect((await waiting).statusCode).toBe(503);
-    expect(await statusOf(app, 'POST', '/v1/runs')).toBe(503);
+    const refused = await app.inject({ method: 'POST', url: '/v1/runs', payload: { source: '' } });
+    expect(refusal(refused)).toEqual([503, 'store-unavailable']);
+    expect(refused.body).toContain('nothing was accepted');
     expect(await statusOf(app, 'GET', `/v1/runs/${id}`)).toBe(503);
     expect(await statusOf(app, 'GET', `/v1/runs/${id}?wait=60`)).toBe(503);
     expect(await statusOf(app, 'DELETE', `/v1/runs/${id}`)).toBe(503);
@@ -51,7 +54,11 @@ describe('while Redis hangs', () => {
       await server.stop();
     });
     await server.freeze();
-    expect(await statusOf(app, 'POST', '/v1/runs')).toBe(503);
+    // It may be carried out when Redis goes on, so nobody says that it was not.
+    const reply = await app.inject({ method: 'POST', url: '/v1/runs', payload: { source: '' } });
+    expect(refusal(reply)).toEqual([503, 'unknown-outcome']);
+    expect(reply.body).toContain('Idempotency-Key');
+    expect(reply.body).not.toContain('nothing was accepted');
     expect(await statusOf(app, 'GET', '/v1/runs/r1')).toBe(503);
     expect(await statusOf(app, 'GET', '/readyz')).toBe(503);
   });

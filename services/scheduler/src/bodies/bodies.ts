@@ -60,6 +60,8 @@ export function takeBodies(app: App, budget: ByteBudget, pool: ParserPool, optio
   app.decorateRequest('lease', null);
   app.decorateRequest('isOver', false);
   app.addHook('preParsing', (request, reply, _payload, done) => {
+    const { headers } = request;
+    if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return done();
     reply.raw.once('close', () => {
       request.isOver = true;
       request.lease?.release();
