@@ -11,6 +11,7 @@ import { HostShortOfMemoryError } from './host-memory.js';
 import { jobOfRequest } from './request-job.js';
 import { largestMemoryLimit, memoryOfNode } from './share/memory.js';
 import type { ThreadAnswer } from './thread.js';
+import { resultOfStuck, UnreadReports, watch } from './watchdog.js';
 
 export interface CellOptions {
   readonly id: number | null;
@@ -29,6 +30,8 @@ export interface CellOptions {
   readonly groups?: CgroupPlace;
   /** What the parent of the fork server imports; null or nothing: nothing is kept ready, every run starts an interpreter. */
   readonly profile?: readonly string[] | null;
+  /** Of the thread, MiB; the usual {@link HEAP_MIB}. */
+  readonly heapMiB?: number;
   /** Told what is wrong with the profile: a parent without some of its modules, or none, and then runs start cold. */
   readonly onUnprepared?: (why: string) => void;
   /** Told how the sandbox itself failed in a run, which ended as `internal-error`: for the log, of several lines. */
@@ -37,6 +40,13 @@ export interface CellOptions {
 
 /** How long a thread may take to load its modules, milliseconds; only how long {@link Cell.close} waits hangs on it. */
 const LOADS_WITHIN_MS = 30_000;
+
+/**
+ * What a thread may have of heap, MiB: 256 for itself, three times the output of 64 MiB as strings of two bytes a character,
+ * 1.5 KiB for each of 250 000 files. What lies outside of the heap (contents of files, buffers) is bounded by the limits of
+ * the run: `diskBytes`, `outputBytes`, and what the virtual kernel charges.
+ */
+const HEAP_MIB = 1024;
 
 /** The cell cannot run anything any more; its run, if it had one, is to be tried elsewhere. */
 export class CellDiedError extends Error {
@@ -48,7 +58,7 @@ export class CellDiedError extends Error {
  * can end a guest while the thread waits for it.
  */
 export class Cell {
-  readonly #shared = new Int32Array(new SharedArrayBuffer(8));
+  readonly #shared = new Int32Array(new SharedArrayBuffer(12));
   #running: string | null = null;
   #closing = false;
   #died: Error | null = null;
@@ -89,6 +99,8 @@ export class Cell {
       idleTimeout: Number.POSITIVE_INFINITY,
       // An idle thread that waits in Atomics.wait would freeze its own event loop, and with it its orderly end.
       atomics: 'disabled',
+      // A heap that overflows ends this thread (ERR_WORKER_OUT_OF_MEMORY), and not the process with every cell.
+      resourceLimits: { maxOldGenerationSizeMb: options.heapMiB ?? HEAP_MIB },
     });
     const first = pool.run(null) as Promise<ThreadAnswer>;
     const threadEnded = endOfThread(pool);
@@ -129,6 +141,11 @@ export class Cell {
         ? serveLiveStreams(channel.port1, live.words, streams)
         : null;
     const place = this.#place(live);
+    const startedAt = new Date();
+    let stuck: Promise<RunResult> | null = null;
+    const endWatch = watch(this.#shared, () => {
+      stuck = this.#endStuck(job, place, startedAt);
+    });
     try {
       await this.#unlessDead(this.#turn);
       const transferList = live === null ? [] : [live.port];
@@ -140,7 +157,11 @@ export class Cell {
       if (answer.fault !== null) this.options.onFault?.(job.id, answer.fault);
       if (answer.wantsPreparing) this.#prepare();
       return answer.result;
+    } catch (error) {
+      if (stuck !== null) return await (stuck as Promise<RunResult>);
+      throw error;
     } finally {
+      endWatch();
       this.#running = null;
       // The result comes another way than the output, and may be faster.
       served?.takeRest();
@@ -162,6 +183,15 @@ export class Cell {
     } finally {
       this.#onDeath = null;
     }
+  }
+
+  /** The guest is dead and its thread does not come back: that thread ends, and with it the cell, but the run has its end. */
+  async #endStuck(job: GuestJob, place: CellPlace, startedAt: Date): Promise<RunResult> {
+    const reports = new UnreadReports(this.keeper.directory);
+    // It runs a job, so it has loaded its modules.
+    await Promise.all(this.pool.threads.map((thread) => thread.terminate()));
+    const cancelled = Atomics.load(this.#shared, SHARED_CANCELLED) !== 0;
+    return resultOfStuck(job, place, cancelled, reports.takeEnd(), startedAt);
   }
 
   #largestMemoryLimit(): number {

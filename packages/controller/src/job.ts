@@ -72,7 +72,7 @@ export interface CellPlace {
   readonly cells: number;
   /** The largest memory limit that the cell can hold beside its neighbours. */
   readonly largestMemoryBytes: number;
-  /** Two words that thread and main thread share: the guest's process id, and whether the run is cancelled. */
+  /** Words that thread and main thread share: the guest's process id, whether the run is cancelled, and the thread's own id. */
   readonly shared: Int32Array;
   /** What the cell's parent imports before it parks; null: every run starts an interpreter. */
   readonly profile: readonly string[] | null;
@@ -82,6 +82,7 @@ export interface CellPlace {
 
 export const SHARED_PID = 0;
 export const SHARED_CANCELLED = 1;
+export const SHARED_THREAD = 2;
 
 /** The folder of a run that comes by the API. */
 export const RUN_FOLDER = '/box';

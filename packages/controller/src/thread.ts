@@ -4,7 +4,7 @@ import { KeeperClient } from '@sandpiper/guest';
 import { shareHostCache } from '@sandpiper/kernel';
 import { RunRefusedError } from './enforceable.js';
 import { HostShortOfMemoryError } from './host-memory.js';
-import type { CellPlace, GuestJob } from './job.js';
+import { type CellPlace, type GuestJob, SHARED_THREAD } from './job.js';
 import { runGuest } from './run-guest.js';
 import { WarmGuests } from './warm-guests.js';
 
@@ -40,6 +40,7 @@ export default function runInThread(task: { job: GuestJob | null; place: CellPla
   if (task === null) return { loaded: true };
   try {
     const { keeper, warm } = heldFor(task.place);
+    Atomics.store(task.place.shared, SHARED_THREAD, ownThreadId());
     if (task.job === null) return { prepared: warm?.prepare() ?? null };
     const ran = runGuest(task.job, task.place, keeper, warm);
     return { ...ran, wantsPreparing: warm?.wanting === true };

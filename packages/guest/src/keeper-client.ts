@@ -201,37 +201,7 @@ export class KeeperClient {
 
   /** Waits until the guest has ended and was reaped. */
   ended(): GuestEnd {
-    const line = this.#line();
-    const words = line.split(' ');
-    const memoryHeldBy = words.pop() ?? '';
-    const [, reason = '', ...figures] = words;
-    const [status, startupCpuNs, cpuNs, wallNs, baselineBytes, peakBytes, waitedNs, throttledNs] =
-      figures.map(Number);
-    const enforcer = ENFORCERS.get(memoryHeldBy as 'none');
-    if (
-      !REASONS.has(reason) ||
-      enforcer === undefined ||
-      status === undefined ||
-      figures.some((f) => !/^-?\d+$/.test(f))
-    ) {
-      throw new KeeperError(`a report that makes no sense: ${line}`);
-    }
-    if (reason === 'lost') throw new KeeperError('the control group of the guest has gone');
-    // wait(2): the low seven bits are the signal, the next byte the exit code.
-    const signal = status & 0x7f;
-    return {
-      reason: reason as GuestEndReason,
-      memoryHeldBy: enforcer,
-      exitCode: signal === 0 ? (status >> 8) & 0xff : null,
-      signal: signal === 0 ? null : signal,
-      startupCpuNs: startupCpuNs ?? 0,
-      cpuNs: cpuNs ?? 0,
-      wallNs: wallNs ?? 0,
-      baselineBytes: baselineBytes ?? 0,
-      peakBytes: peakBytes ?? 0,
-      waitedNs: waitedNs === undefined || waitedNs < 0 ? null : waitedNs,
-      throttledNs: throttledNs === undefined || throttledNs < 0 ? null : throttledNs,
-    };
+    return parseGuestEnd(this.#line());
   }
 
   /** Pins a thread of this process to a CPU. */
@@ -297,4 +267,38 @@ function openEnd(directory: string, name: string, end: number): number {
   } finally {
     closeSync(both);
   }
+}
+
+/** @throws KeeperError for what is no report of an end, and when the guest was lost */
+export function parseGuestEnd(line: string): GuestEnd {
+  const words = line.split(' ');
+  const memoryHeldBy = words.pop() ?? '';
+  const [, reason = '', ...figures] = words;
+  const [status, startupCpuNs, cpuNs, wallNs, baselineBytes, peakBytes, waitedNs, throttledNs] =
+    figures.map(Number);
+  const enforcer = ENFORCERS.get(memoryHeldBy as 'none');
+  if (
+    !REASONS.has(reason) ||
+    enforcer === undefined ||
+    status === undefined ||
+    figures.some((f) => !/^-?\d+$/.test(f))
+  ) {
+    throw new KeeperError(`a report that makes no sense: ${line}`);
+  }
+  if (reason === 'lost') throw new KeeperError('the control group of the guest has gone');
+  // wait(2): the low seven bits are the signal, the next byte the exit code.
+  const signal = status & 0x7f;
+  return {
+    reason: reason as GuestEndReason,
+    memoryHeldBy: enforcer,
+    exitCode: signal === 0 ? (status >> 8) & 0xff : null,
+    signal: signal === 0 ? null : signal,
+    startupCpuNs: startupCpuNs ?? 0,
+    cpuNs: cpuNs ?? 0,
+    wallNs: wallNs ?? 0,
+    baselineBytes: baselineBytes ?? 0,
+    peakBytes: peakBytes ?? 0,
+    waitedNs: waitedNs === undefined || waitedNs < 0 ? null : waitedNs,
+    throttledNs: throttledNs === undefined || throttledNs < 0 ? null : throttledNs,
+  };
 }
