@@ -14,7 +14,8 @@ export interface Program {
   readonly way?: 'run' | 'live' | 'cancel';
 }
 
-const SHORT = { cpuMs: 100, wallMs: 20_000 } as const;
+/** More than a busy machine takes for what is to be ended by another limit, milliseconds. */
+const LONG_WALL_MS = 600_000;
 
 const writes = (bytes: number): Program => ({
   name: `output of ${bytes} bytes`,
@@ -32,14 +33,14 @@ const reads = (bytes: number): Program => ({
 
 const ends = (status: RunStatus, source: string, limits: RunRequest['limits'] = {}): Program => ({
   name: status,
-  request: { source, limits },
+  request: { source, limits: { wallMs: LONG_WALL_MS, ...limits } },
   status,
   outputLength: null,
 });
 
 const STATUSES: readonly Program[] = [
   ends('runtime-error', 'raise SystemExit(3)'),
-  ends('time-limit', 'while True: pass', SHORT),
+  ends('time-limit', 'while True: pass', { cpuMs: 100 }),
   ends('wall-limit', 'import time; time.sleep(60)', { wallMs: 150 }),
   ends('memory-limit', 'kept = []\nwhile True: kept.append(bytearray(1 << 20))', { memoryBytes: 16 * MIB }),
   ends('output-limit', 'while True: print("x" * 1000)', { outputBytes: 100 * KIB }),

@@ -11,7 +11,7 @@ const LANES = 6;
 const PURGED_EVERY = 10;
 
 /** A run without an end for so long is lost, milliseconds. */
-const LOST_MS = 90_000;
+const LOST_MS = 300_000;
 
 export interface SoakTenant {
   readonly client: SandpiperClient;

@@ -103,10 +103,12 @@ async function soakOn(cluster: Cluster, anyone: Api, options: SoakOptions): Prom
 /** Every thread says at a signal what its heap holds; what is kept is little, so that as much leaves as comes. */
 function settings(folder: string, plant: Plant | null): Parameters<typeof openHouse>[2] {
   const kept = { SANDPIPER_KEEP_ENDED: String(KEPT), SOAK_FOLDER: folder };
+  // A busy machine must not look like a Redis that is away.
+  const patient = { ...kept, SANDPIPER_REDIS_TIMEOUT_MS: '60000' };
   const hook = fileURLToPath(new URL('heap-hook.js', import.meta.url));
   return {
     nodeOptions: ['--import', hook],
-    scheduler: kept,
+    scheduler: patient,
     node: plant === null ? kept : { ...kept, SOAK_PLANT: plant },
   };
 }

@@ -11,6 +11,9 @@ const OUTPUT_BYTES = 8 * MIB;
 /** Bytes that Redis gets in all; what services may keep in it is bounded below. */
 const REDIS_BYTES = 384 * MIB;
 
+/** What may wait is small here: the bytes are in the results. */
+const QUEUE_BYTES = 64 * MIB;
+
 export interface FullRedisOptions {
   /** How many bytes the tenant sends, as multiples of what it may keep. */
   readonly rounds: number;
@@ -21,7 +24,10 @@ export interface FullRedisOptions {
 /** One tenant fills Redis, to its own quota and to the ceiling of all; the others go on, and after a purge it does too. */
 export function fullRedis(stage: Stage, options: FullRedisOptions): Promise<Finding[]> {
   const { ceilingBytes, quotaBytes } = options;
-  const keep = { SANDPIPER_KEEP_BYTES: String(ceilingBytes) };
+  const keep = {
+    SANDPIPER_KEEP_BYTES: String(ceilingBytes),
+    SANDPIPER_QUEUE_BYTES: String(QUEUE_BYTES),
+  };
   return withHouse(stage, { scheduler: keep, node: keep }, async (house) => {
     const redis = house.cluster.connect();
     await redis.config('SET', 'maxmemory', String(REDIS_BYTES));
