@@ -247,6 +247,22 @@ describe('a run', () => {
     expect((await store.runState('r1'))?.result?.message).toBe('given up');
   });
 
+  it('stays on the list when a node ends another whose clock is 25 hours ahead', async () => {
+    const dead = new DeadLetterStore(redis);
+    await submit('r1');
+    await store.finish(result('r1', 1, 'given up'), await claimed('r1'), true);
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 25 * 3_600_000);
+    try {
+      await submit('r2');
+      await end('r2');
+    } finally {
+      clock.mockRestore();
+    }
+    expect(await dead.count()).toBe(1);
+    const [r1, r2] = await redis.zrange(KEYS.ended, 0, -1, 'WITHSCORES').then((all) => [all[1], all[3]]);
+    expect(Number(r2) - Number(r1)).toBeLessThan(3_600_000);
+  });
+
   it('is kept until there are too many that have ended', async () => {
     for (let i = 0; i < 8; i++) {
       await submit(`r${i}`);
