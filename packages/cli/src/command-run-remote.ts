@@ -13,6 +13,7 @@ import { OutputOnce } from './output-once.js';
 import { Patience } from './patience.js';
 import {
   buildRequest,
+  demandRequest,
   limitsOf,
   openStdin,
   readAll,
@@ -67,8 +68,8 @@ async function requestOf(program: string, args: readonly string[], options: RunO
     throw new InputError(`--file ${entry}: has the name of the program`);
   }
   const { source: _none, ...base } = buildRequest(args, limitsOf(options), options);
-  const outputs = (options.out ?? []).map(({ name }) => name);
-  return {
+  const outputs = [...new Set((options.out ?? []).map(({ name }) => name))];
+  return demandRequest({
     ...base,
     files: [{ path: entry, data: programBytes }, ...others].map(({ path, data }) => ({
       name: path,
@@ -78,7 +79,7 @@ async function requestOf(program: string, args: readonly string[], options: RunO
     ...(options.engine === undefined ? {} : { engine: options.engine }),
     ...(outputs.length === 0 ? {} : { outputs }),
     ...inputOf(options),
-  };
+  });
 }
 
 /** As the guest of a local run sees it: a program below this folder keeps its path, in tracebacks and in argv. */

@@ -48,7 +48,7 @@ export function buildRequest(
   limits: Partial<Limits>,
   options: RunOptions,
 ): RunRequest {
-  const parsed = runRequestSchema.safeParse({
+  return demandRequest({
     source: '',
     args: [...args],
     ...(options.env === undefined
@@ -58,6 +58,11 @@ export function buildRequest(
     ...(options.weakerLimits === true ? { accept: { weakerLimits: true } } : {}),
     ...(options.strictLimits === true ? { accept: { weakerLimits: false } } : {}),
   });
+}
+
+/** @throws InputError that says what of it no service takes */
+export function demandRequest(request: unknown): RunRequest {
+  const parsed = runRequestSchema.safeParse(request);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new InputError(escapeForTerminal(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is wrong'}`));

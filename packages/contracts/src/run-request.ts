@@ -6,11 +6,48 @@ export const REQUEST_BOUNDS = {
   sourceBytes: 8 * 1024 * 1024,
   stdinBytes: 64 * 1024 * 1024,
   files: 1000,
+  /** That the files lie in, each counted for each of its files. */
+  folders: 16_384,
   args: 256,
-  argBytes: 64 * 1024,
+  /** Of one argument, or of a variable with its name and {@link VARIABLE_OVERHEAD}: MAX_ARG_STRLEN of execve(2), less its NUL. */
+  wordBytes: 128 * 1024 - 1,
+  /** Of all arguments and variables together, with {@link WORD_OVERHEAD} for each: half of what execve(2) takes. */
+  wordsBytes: 1024 * 1024,
   env: 256,
   outputs: 100,
 } as const;
+
+/** A NUL, and a pointer in the list of them. */
+const WORD_OVERHEAD = 1 + 8;
+/** "=", and the prefix that keeps a variable from the dynamic loader (packages/guest/native/shim/shim.h). */
+const VARIABLE_OVERHEAD = 'GUEST_='.length;
+
+/** What is wrong with the sizes of arguments and variables for one start of a program; null when nothing is. */
+export function wordsFault(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): { readonly path: (string | number)[]; readonly message: string } | null {
+  const variables = Object.entries(env).map(
+    ([name, value]) =>
+      [['env', name], Buffer.byteLength(name) + Buffer.byteLength(value) + VARIABLE_OVERHEAD] as const,
+  );
+  const words = [...args.map((arg, i) => [['args', i], Buffer.byteLength(arg)] as const), ...variables];
+  let all = 0;
+  for (const [path, bytes] of words) {
+    const [what] = path;
+    if (bytes > REQUEST_BOUNDS.wordBytes) {
+      const most = `at most ${REQUEST_BOUNDS.wordBytes} bytes`;
+      const message = what === 'args' ? most : `a variable and its name have ${most}`;
+      return { path: [...path], message };
+    }
+    all += bytes + WORD_OVERHEAD;
+    if (all > REQUEST_BOUNDS.wordsBytes) {
+      const message = `arguments and variables have at most ${REQUEST_BOUNDS.wordsBytes} bytes together, ${WORD_OVERHEAD} more counted for each`;
+      return { path: [what], message };
+    }
+  }
+  return null;
+}
 
 const noNul = (what: string) => z.string().refine((s) => !s.includes('\0'), `${what} must not hold a NUL`);
 
@@ -25,7 +62,33 @@ export const fileNameSchema = noNul('a file name')
   .refine(
     (name) => name.split('/').every((part) => Buffer.byteLength(part) <= 255),
     'a part of it is longer than 255 bytes',
-  );
+  )
+  // All of them would become one name in UTF-8.
+  .refine((name) => !/\p{Surrogate}/u.test(name), 'is not well-formed Unicode');
+
+/**
+ * One of some names of files that cannot be there beside another of them, the later of the two: the same name, or one file is
+ * where the other needs a folder. Null when all can.
+ */
+export function clashOf(
+  names: readonly string[],
+): { readonly index: number; readonly message: string } | null {
+  // With the least of all characters between its parts, a name stands right before those below it.
+  const sorted = names.map((name, index) => ({ name: name.replaceAll('/', '\0'), index }));
+  sorted.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.index - b.index));
+  for (const [at, { name, index }] of sorted.entries()) {
+    const next = sorted[at + 1];
+    if (next === undefined || !`${next.name}\0`.startsWith(`${name}\0`)) continue;
+    const message =
+      next.name === name ? 'is given twice' : `${JSON.stringify(names[index])} is a file and a folder`;
+    return { index: Math.max(index, next.index), message };
+  }
+  return null;
+}
+
+/** In how many folders some files lie, each folder counted for each of its files. */
+const foldersOf = (names: readonly string[]): number =>
+  names.reduce((sum, name) => sum + name.split('/').length - 1, 0);
 
 const base64 = (max: number) => z.base64().max(Math.ceil((max * 4) / 3) + 4);
 
@@ -55,7 +118,7 @@ const envSchema = z
       .min(1)
       .max(256)
       .regex(/^[^=\0]+$/, 'a variable name holds neither "=" nor NUL'),
-    noNul('a variable').max(REQUEST_BOUNDS.argBytes),
+    noNul('a variable').max(REQUEST_BOUNDS.wordBytes),
   )
   .refine((env) => Object.keys(env).length <= REQUEST_BOUNDS.env, `at most ${REQUEST_BOUNDS.env} variables`);
 
@@ -69,7 +132,11 @@ export const runRequestSchema = z
     source: z.string().max(REQUEST_BOUNDS.sourceBytes).optional().describe('The program, as text'),
     files: z.array(runFileSchema).max(REQUEST_BOUNDS.files).optional(),
     entry: fileNameSchema.optional().describe('The file that is run; default main.py'),
-    args: z.array(noNul('an argument').max(REQUEST_BOUNDS.argBytes)).max(REQUEST_BOUNDS.args).optional(),
+    args: z
+      .array(noNul('an argument').max(REQUEST_BOUNDS.wordBytes))
+      .max(REQUEST_BOUNDS.args)
+      .optional()
+      .describe('With env at most 1 MiB together, each at most 131071 bytes'),
     stdin: z.string().max(REQUEST_BOUNDS.stdinBytes).optional(),
     stdinBase64: base64(REQUEST_BOUNDS.stdinBytes).optional(),
     env: envSchema.optional(),
@@ -130,6 +197,24 @@ export const runRequestSchema = z
     (r) => r.source !== undefined || r.files?.some((f) => f.name === (r.entry ?? 'main.py')) !== false,
     { message: 'no file has the name of the entry', path: ['entry'] },
   )
+  .superRefine((r, context) => {
+    const words = wordsFault(r.args ?? [], r.env ?? {});
+    if (words !== null) context.addIssue({ code: 'custom', ...words });
+    const entry = r.source === undefined ? [] : [r.entry ?? 'main.py'];
+    if (foldersOf((r.files ?? []).map(({ name }) => name)) > REQUEST_BOUNDS.folders) {
+      const message = `the files lie in more than ${REQUEST_BOUNDS.folders} folders, each counted for each of its files`;
+      context.addIssue({ code: 'custom', path: ['files'], message });
+    }
+    const file = clashOf([...entry, ...(r.files ?? []).map(({ name }) => name)]);
+    if (file !== null) {
+      const path = ['files', file.index - entry.length, 'name'];
+      context.addIssue({ code: 'custom', path, message: file.message });
+    }
+    const output = clashOf(r.outputs ?? []);
+    if (output !== null) {
+      context.addIssue({ code: 'custom', path: ['outputs', output.index], message: output.message });
+    }
+  })
   .refine((r) => r.stdin === undefined || r.stdinBase64 === undefined, {
     message: 'give at most one of stdin and stdinBase64',
     path: ['stdin'],

@@ -1,7 +1,9 @@
 import type { RunResult } from '@sandpiper/contracts';
 import type { GuestEnd, KeeperClient, StartedGuest } from '@sandpiper/guest';
+import { PlacementError } from '@sandpiper/kernel';
 import { Channel, DescriptorTransport } from '@sandpiper/protocol';
 import { threadCpuNs } from './controller-time.js';
+import { RunRefusedError } from './enforceable.js';
 import { type Engine, engineOf } from './engines.js';
 import { inspectTranslated, STARTUP_MS } from './handshake.js';
 import { demandInterpreterFiles } from './interpreter-files.js';
@@ -39,7 +41,7 @@ export function runGuest(
     session.noteUnanswered(unanswered);
   } catch (error) {
     if (warm !== null) endOf(warm.guest, keeper);
-    throw error;
+    throw error instanceof PlacementError ? new RunRefusedError(error.message) : error;
   }
   let end: GuestEnd;
   try {

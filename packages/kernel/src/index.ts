@@ -6,3 +6,4 @@ export { libcSurface } from './surfaces/libc.js';
 export { linuxSurface } from './surfaces/linux.js';
 export type { Row, Support, Surface } from './surfaces/surface.js';
 export * from './types.js';
+export { PlacementError } from '@sandpiper/vfs';

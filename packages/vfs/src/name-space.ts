@@ -26,6 +26,14 @@ export interface Location {
   readonly parents: readonly DirectoryInode[];
 }
 
+/** What was asked to be laid out at the beginning does not fit together. The message is one line. */
+export class PlacementError extends Error {
+  override readonly name = 'PlacementError';
+}
+
+const shown = (path: string): string =>
+  JSON.stringify(Buffer.from(path, 'latin1').toString('utf8').slice(0, 200));
+
 /** The tree of files of one guest. Paths are bytes as latin1 strings. */
 export class NameSpace {
   readonly root: MemoryDirectory;
@@ -74,7 +82,7 @@ export class NameSpace {
         here = known;
         continue;
       }
-      if (known !== null) throw new Error(`${path}: ${part} is a mount or a file`);
+      if (known !== null) throw new PlacementError(`${shown(path)}: ${shown(part)} is a file or a mount`);
       const last = i === parts.length - 1;
       // Below a folder that the guest may write to, everything is its own.
       const own = here.writable || (last && writable);
@@ -93,11 +101,17 @@ export class NameSpace {
     this.makeDirectories(path.slice(0, slash), false).set(path.slice(slash + 1), inode);
   }
 
+  /** @throws PlacementError where a file, or a mount, is in the way */
   placeFile(path: string, data: Uint8Array, writable: boolean, permissions = 0o644): void {
     const file = new MemoryFile(this.newIno(), permissions, this.clock(), this.quota, writable, false);
     file.fill(data);
     if (!writable) file.uid = file.gid = 0;
-    this.place(path, file);
+    const slash = path.lastIndexOf('/');
+    const folder = this.makeDirectories(path.slice(0, slash), false);
+    const name = path.slice(slash + 1);
+    if (folder.lookup(name) instanceof DirectoryInode)
+      throw new PlacementError(`${shown(path)}: is a folder`);
+    folder.set(name, file);
   }
 
   placeLink(path: string, target: string): void {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { SyscallError } from '@sandpiper/abi';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DirectoryInode, FileInode, NameSpace } from '../src/index.js';
+import { DirectoryInode, FileInode, NameSpace, PlacementError } from '../src/index.js';
 
 /** The same tree, once in memory and once on the host, so that every expectation is asked of both. */
 let host = '';
@@ -127,5 +127,60 @@ describe('a mount of what is not there', () => {
     const space = newSpace();
     space.mountHost('/gone', join(host, 'never-made'));
     expect(look(space, '/gone')).toBe('missing /gone');
+  });
+});
+
+describe('what is laid out is refused where it contradicts what is there', () => {
+  it.each([
+    ['/m/folder/file/x', /"file" is a file or a mount/],
+    ['/m/folder', /is a folder/],
+    ['/tree/file/x', /"tree" is a file or a mount/],
+  ])('%s', (path, why) => {
+    const space = inMemory();
+    space.mountHost('/tree', join(host, 'tree'));
+    const place = () => space.placeFile(path, Buffer.from(''), false);
+    expect(place).toThrow(PlacementError);
+    expect(place).toThrow(why);
+  });
+});
+
+describe('a watch of places', () => {
+  function watched(...paths: string[]): { space: NameSpace; found: () => number } {
+    const space = inMemory();
+    let found = 0;
+    space.watch(paths, () => found++);
+    return { space, found: () => found };
+  }
+  const resolve = (space: NameSpace, path: string, from = space.rootLocation) =>
+    space.resolve(path, from, true);
+
+  it.each([
+    '/m/folder',
+    '/m/folder/.',
+    '/m/folder/file',
+    '/m/folder/deep',
+    '/m/../m/folder/file',
+    'm/folder',
+  ])('tells of %s, once', (path) => {
+    const { space, found } = watched('/m/folder');
+    resolve(space, path);
+    resolve(space, path);
+    expect(found()).toBe(1);
+  });
+
+  it.each(['/', '/m', '/m/folder/none', '/m/folder/../none', '/m/none/x'])('tells nothing of %s', (path) => {
+    const { space, found } = watched('/m/folder');
+    try {
+      resolve(space, path);
+    } catch (error) {
+      expect(error).toBeInstanceOf(SyscallError);
+    }
+    expect(found()).toBe(0);
+  });
+
+  it('tells of what is found from a folder below, and of a file alone', () => {
+    const { space, found } = watched('/m/folder/deep', '/m/folder/file');
+    resolve(space, 'file', space.locate('/m/folder', space.rootLocation));
+    expect(found()).toBe(1);
   });
 });

@@ -96,6 +96,16 @@ describe('POST /v1/runs', () => {
     expect([batch.statusCode, error(batch).path]).toEqual([400, 'runs.1.engine']);
   });
 
+  it.each<[unknown, string]>([
+    [{ source: '', args: ['', '\u20ac'.repeat(60_000)] }, 'args.1'],
+    [{ source: '', env: { A: '\u20ac'.repeat(60_000) } }, 'env.A'],
+    [{ source: '', files: [{ name: 'main.py/x', content: '' }] }, 'files.0.name'],
+    [{ source: '', outputs: ['a', 'a/b'] }, 'outputs.1'],
+  ])('refuses what no program can be started with, with the path of the field', async (request, path) => {
+    const reply = await post('/v1/runs', request);
+    expect([reply.statusCode, error(reply).path]).toEqual([400, path]);
+  });
+
   it('refuses a body that is too large with 413', async () => {
     const reply = await post('/v1/runs', { source: 'x'.repeat(2 * 1024 * 1024) });
     expect(reply.statusCode).toBe(413);
