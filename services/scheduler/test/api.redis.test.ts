@@ -96,7 +96,7 @@ describe('POST /v1/runs', () => {
     expect([batch.statusCode, error(batch).path]).toEqual([400, 'runs.1.engine']);
   });
 
-  it.each<[unknown, string]>([
+  it.each<[object, string]>([
     [{ source: '', args: ['', '\u20ac'.repeat(60_000)] }, 'args.1'],
     [{ source: '', env: { A: '\u20ac'.repeat(60_000) } }, 'env.A'],
     [{ source: '', files: [{ name: 'main.py/x', content: '' }] }, 'files.0.name'],
