@@ -181,3 +181,60 @@ describe('the tree', () => {
     }
   });
 });
+
+describe('work within a call is counted, and somebody with a clock is asked', () => {
+  class TimeOver extends Error {}
+
+  /** Each does within one call some thousands of things that the guest has prepared. */
+  const dear: readonly (readonly [name: string, prepare: (guest: FakeGuest) => () => unknown])[] = [
+    [
+      'a walk through links',
+      (guest) => {
+        let last = '.';
+        for (let i = 0; i < 38; i++) {
+          guest.call('symlink', './'.repeat(2000) + last, `l${i}`);
+          last = `l${i}`;
+        }
+        return () => guest.call('access', last, 0);
+      },
+    ],
+    [
+      'a place far within a folder',
+      (guest) => {
+        for (let i = 0; i < 3000; i++) guest.call('mknod', `f${i}`, 0o100644);
+        const fd = guest.open('.');
+        guest.call('lseek', fd, 3000, 0);
+        return () => guest.call('getdents64', fd, guest.memory.room(64), 64);
+      },
+    ],
+    [
+      'a file of many blocks that is cut',
+      (guest) => {
+        const fd = guest.open('f', O.CREAT | O.RDWR);
+        for (let i = 0; i < 3000; i++) guest.call('pwrite64', fd, 0x10000, 1, 8192 * i);
+        return () => guest.call('ftruncate', fd, 0);
+      },
+    ],
+    [
+      'a list of attributes',
+      (guest) => {
+        guest.open('f', O.CREAT | O.RDWR);
+        for (let i = 0; i < 3000; i++) guest.call('setxattr', 'f', `user.${i}`, 0x10000, 1, 0);
+        return () => guest.call('listxattr', 'f', 0, 0);
+      },
+    ],
+  ];
+
+  it.each(dear)('%s', (_, prepare) => {
+    let over = false;
+    const look = () => {
+      if (over) throw new TimeOver();
+    };
+    const guest = new FakeGuest({ limits: { ...limits, files: 4000, diskBytes: 16 * MIB }, look });
+    const act = prepare(guest);
+    over = true;
+    const before = guest.kernel.steps;
+    expect(act).toThrow(TimeOver);
+    expect(guest.kernel.steps - before).toBeLessThanOrEqual(1001);
+  });
+});
