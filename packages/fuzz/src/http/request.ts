@@ -1,5 +1,6 @@
 import type { Random } from '../random.js';
 import type { Operation, Parameter, Schema } from './document.js';
+import { foreignHeaders } from './foreign.js';
 import { brokenJson, hostileText, spoil } from './sample.js';
 
 /** As it goes over the wire; kept as one line of JSON to be sent again. */
@@ -11,6 +12,8 @@ export interface WireRequest {
   readonly body: string | null;
   /** `whole`; or in two pieces, or with its end left out. */
   readonly manner: 'whole' | 'slow' | 'half' | 'chunked';
+  /** Why no server may accept it; not there where one may. */
+  readonly refused?: string;
 }
 
 export interface Maker {
@@ -25,6 +28,7 @@ export interface Maker {
    * once by chance, and kept to then.
    */
   readonly accepted: ReadonlyMap<Schema, readonly unknown[]>;
+  /** What a key is needed for; empty where the server asks for none. */
   readonly keys: readonly string[];
   readonly bodyLimit: number;
 }
@@ -137,6 +141,17 @@ function bodyOf(maker: Maker, operation: Operation): { type: string; bytes: Buff
 
 /** A request for an operation of the document: mostly one that it allows, or nearly. */
 export function makeRequest(maker: Maker, operation: Operation): WireRequest {
+  const { random } = maker;
+  const request = ordinaryRequest(maker, operation);
+  if (random.below(12) > 0) return request;
+  const { headers, isForeign } = foreignHeaders(random);
+  // Without keys whoever reaches the server may do everything: so a page of another origin must not reach it.
+  const refused =
+    isForeign && maker.keys.length === 0 ? { refused: 'it comes from elsewhere, without a key' } : {};
+  return { ...request, headers: { ...request.headers, ...headers }, ...refused };
+}
+
+function ordinaryRequest(maker: Maker, operation: Operation): WireRequest {
   const { random } = maker;
   const headers = headersOf(maker, operation);
   const body = bodyOf(maker, operation);

@@ -88,6 +88,9 @@ class Session {
     this.statuses.set(key, (this.statuses.get(key) ?? 0) + 1);
     if (operation !== null) this.#harvest(answer, baseOf(operation.path).replace(/\/stream$/, ''));
     if (asMade && answer.status < 300) this.#keep(request, operation);
+    if (request.refused !== undefined && answer.status >= 200 && answer.status < 300) {
+      return `${request.method} ${request.path.slice(0, 200)}: ${answer.status}, though ${request.refused}`;
+    }
     const problem = this.#checker.problemOf(asMade ? operation : null, request.method, answer);
     return problem === null
       ? null

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type RedisServer, startRedis } from '@sandpiper/testkit';
 
-export const BODY_LIMIT = 256 * 1024;
+/** Larger than what the arguments of a run may take together, so that more than that can be sent. */
+export const BODY_LIMIT = 3 * 1024 * 1024;
 export const ADMIN_KEY = 'f'.repeat(64);
 const START_MS = 60_000;
 
@@ -30,7 +31,7 @@ export class FuzzedServer {
         SANDPIPER_ADMIN_KEY: ADMIN_KEY,
         SANDPIPER_CALLBACK_SECRET: 'c'.repeat(64),
         SANDPIPER_BODY_LIMIT: String(BODY_LIMIT),
-        SANDPIPER_BATCH_LIMIT: String(4 * BODY_LIMIT),
+        SANDPIPER_BATCH_LIMIT: String(2 * BODY_LIMIT),
         SANDPIPER_MAX_QUEUE: '3000',
         // A busy machine must not look like a Redis that is away.
         SANDPIPER_REDIS_TIMEOUT_MS: '60000',
