@@ -115,8 +115,8 @@ describe('the embedded service', () => {
     const own = new SandpiperClient(embedded.url, { apiKey: file.adminKey ?? '' });
     expect(await own.listNodes()).toHaveLength(1);
     const redis = new Redis({ path: embedded.state.redis });
-    onTestFinished(() => redis.disconnect());
-    expect(await redis.config('GET', 'appendfsync')).toEqual(['appendfsync', 'always']);
+    const setting = await redis.config('GET', 'appendfsync').finally(() => redis.disconnect());
+    expect(setting).toEqual(['appendfsync', 'always']);
   });
 
   it('cancels a program that runs', async () => {

@@ -9,9 +9,8 @@ import {
   RETRY_AFTER_SECONDS,
   type Submitter,
 } from './admission.js';
-import { CutOffProblem } from './bodies/ndjson.js';
 import type { PreparedRun } from './bodies/prepared.js';
-import { Problem } from './problems.js';
+import { CutOffProblem, Problem } from './problems.js';
 
 /** Runs that are written in one step, and what they may weigh together: one step is not to hold up the others. */
 const RUNS_PER_STEP = 100;

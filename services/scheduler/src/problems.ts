@@ -57,6 +57,13 @@ export class Problem extends Error {
   }
 }
 
+/** The client went away; it may come again with the same. */
+export class CutOffProblem extends Problem {
+  constructor() {
+    super('bad-request', 'the body ended in the middle; nothing was accepted');
+  }
+}
+
 export const notFound = (what: string): Problem => new Problem('not-found', `no such ${what}`);
 
 /** What fastify itself refuses, before any handler of ours. Anything else of it with a 4xx is a plain bad request. */

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Lease } from '../byte-budget.js';
-import { Problem } from '../problems.js';
+import { CutOffProblem, Problem } from '../problems.js';
 import { noRoom } from './bodies.js';
 import { type LimitCeilings, parseLine, type PreparedRun, runOf } from './prepared.js';
 import { type ParserPool, THREAD_BYTES } from './parser-pool.js';
@@ -19,13 +19,6 @@ export interface NdjsonBounds {
 export const NDJSON_BYTES = 4 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
-
-/** The client went away; it may come again with the same. */
-export class CutOffProblem extends Problem {
-  constructor() {
-    super('bad-request', 'the body ended in the middle; nothing was accepted');
-  }
-}
 
 /** Runs of a body of one JSON object a line, checked one by one as they come. @throws Problem that names the run */
 export async function* runsOfNdjson(
