@@ -142,9 +142,9 @@ export class Cell {
         : null;
     const place = this.#place(live);
     const startedAt = new Date();
-    let stuck: Promise<RunResult> | null = null;
+    const stuck: { end: Promise<RunResult> | null } = { end: null };
     const endWatch = watch(this.#shared, () => {
-      stuck = this.#endStuck(job, place, startedAt);
+      stuck.end = this.#endStuck(job, place, startedAt);
     });
     try {
       await this.#unlessDead(this.#turn);
@@ -158,7 +158,7 @@ export class Cell {
       if (answer.wantsPreparing) this.#prepare();
       return answer.result;
     } catch (error) {
-      if (stuck !== null) return await (stuck as Promise<RunResult>);
+      if (stuck.end !== null) return await stuck.end;
       throw error;
     } finally {
       endWatch();
