@@ -41,26 +41,40 @@ export class Rounds {
       for (let i = next++; i < ROUND.length && !this.signal.aborted; i = next++) {
         const [program, tenant] = [ROUND[i], this.tenants[(i + round) % this.tenants.length]];
         if (program === undefined || tenant === undefined) continue;
-        await this.note(program.name, this.playRun(program, tenant, i % PURGED_EVERY === 0));
+        const purged = i % PURGED_EVERY === 0;
+        await this.note(program.name, (signal) => this.playRun(program, tenant, purged, signal));
       }
     };
     const [first] = this.tenants;
-    const batch = first === undefined ? Promise.resolve() : this.note('batch', this.playBatch(first));
+    const batch =
+      first === undefined ? Promise.resolve() : this.note('batch', (signal) => this.playBatch(first, signal));
     await Promise.all([batch, ...Array.from({ length: LANES }, lane)]);
   }
 
-  private async note(what: string, doing: Promise<string | null>): Promise<void> {
+  /** Plays it until its end, the end of the soak, or so late that it counts as lost. */
+  private async note(what: string, play: (signal: AbortSignal) => Promise<string | null>): Promise<void> {
+    const own = new AbortController();
+    const end = (): void => own.abort(this.signal.reason);
+    const timer = setTimeout(() => own.abort(new Error(`no end after ${LOST_MS / 1000} s`)), LOST_MS);
+    this.signal.addEventListener('abort', end);
     try {
-      const fault = await doing;
+      const fault = await play(own.signal);
       if (fault !== null) this.faults.push(`${what}: ${fault}`);
     } catch (error) {
       if (!this.signal.aborted) this.faults.push(`${what}: ${(error as Error).message}`);
+    } finally {
+      clearTimeout(timer);
+      this.signal.removeEventListener('abort', end);
     }
   }
 
-  private async playRun(program: Program, tenant: SoakTenant, purged: boolean): Promise<string | null> {
+  private async playRun(
+    program: Program,
+    tenant: SoakTenant,
+    purged: boolean,
+    signal: AbortSignal,
+  ): Promise<string | null> {
     const { client } = tenant;
-    const signal = AbortSignal.any([this.signal, AbortSignal.timeout(LOST_MS)]);
     const id = await client.submitRun({ ...program.request, idempotencyKey: randomUUID() }, { signal });
     this.acknowledged.add(id);
     if (program.way === 'cancel') await client.cancelRun(id, { signal });
@@ -70,8 +84,7 @@ export class Rounds {
     return this.judge(id, program, result, said);
   }
 
-  private async playBatch({ client }: SoakTenant): Promise<string | null> {
-    const signal = AbortSignal.any([this.signal, AbortSignal.timeout(LOST_MS)]);
+  private async playBatch({ client }: SoakTenant, signal: AbortSignal): Promise<string | null> {
     const runs = BATCH.map(({ request }) => request);
     const batch = await client.submitBatch({ runs, idempotencyKey: randomUUID() }, { signal });
     const seen = new Set<number>();

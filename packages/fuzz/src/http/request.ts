@@ -1,6 +1,7 @@
 import type { Random } from '../random.js';
 import type { Operation, Parameter, Schema } from './document.js';
 import { foreignHeaders } from './foreign.js';
+import { impossibleRun } from './impossible.js';
 import { brokenJson, hostileText, spoil } from './sample.js';
 
 /** As it goes over the wire; kept as one line of JSON to be sent again. */
@@ -142,6 +143,9 @@ function bodyOf(maker: Maker, operation: Operation): { type: string; bytes: Buff
 /** A request for an operation of the document: mostly one that it allows, or nearly. */
 export function makeRequest(maker: Maker, operation: Operation): WireRequest {
   const { random } = maker;
+  if (operation.method === 'POST' && operation.path === '/v1/runs' && random.below(6) === 0) {
+    return impossibleRequest(maker, operation);
+  }
   const request = ordinaryRequest(maker, operation);
   if (random.below(12) > 0) return request;
   const { headers, isForeign } = foreignHeaders(random);
@@ -149,6 +153,19 @@ export function makeRequest(maker: Maker, operation: Operation): WireRequest {
   const refused =
     isForeign && maker.keys.length === 0 ? { refused: 'it comes from elsewhere, without a key' } : {};
   return { ...request, headers: { ...request.headers, ...headers }, ...refused };
+}
+
+/** A run that no node could start. */
+function impossibleRequest(maker: Maker, operation: Operation): WireRequest {
+  const { run, why } = impossibleRun(maker.random);
+  return {
+    method: operation.method,
+    path: operation.path,
+    headers: { ...headersOf(maker, operation), 'content-type': 'application/json' },
+    body: Buffer.from(JSON.stringify(run)).toString('latin1'),
+    manner: 'whole',
+    ...(why === null ? {} : { refused: why }),
+  };
 }
 
 function ordinaryRequest(maker: Maker, operation: Operation): WireRequest {
