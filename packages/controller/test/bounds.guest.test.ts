@@ -59,8 +59,7 @@ const AT_BOUNDS: Readonly<Record<string, RunRequest>> = {
 };
 
 describe('a request at the bounds of the schema runs to an end', () => {
-  it.each(Object.keys(AT_BOUNDS))('%s', async (what) => {
-    const request = AT_BOUNDS[what] as RunRequest;
+  it.each(Object.entries(AT_BOUNDS))('%s', async (what, request) => {
     expect(runRequestSchema.safeParse(request).error).toBeUndefined();
     for (const [place, taken] of Object.entries({ cell, forking })) {
       const result = await taken.run({ id: `${what}-${place}`, attempt: 1, request });
