@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   encodeBytes,
+  fieldsOf,
   type BatchRequest,
   type BatchState,
   type RunRequest,
@@ -143,10 +144,9 @@ async function fetchFinished(
 }
 
 function requestOf({ problem, submission, test }: Task): RunRequest {
-  const input = encodeBytes(test.input);
   return {
     source: submission.source,
-    ...('text' in input ? { stdin: input.text } : { stdinBase64: input.base64 }),
+    ...fieldsOf('stdin', encodeBytes(test.input)),
     limits: problem.limits,
   };
 }

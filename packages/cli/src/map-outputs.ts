@@ -99,19 +99,23 @@ export function outputLine(index: number, run: RunState, full: boolean): string 
 
 /** What most want to know; the rest is in the whole result. */
 function compact(index: number, result: RunResult): object {
-  const { status, exitCode, signal, stdout, stdoutBase64, stderr, stderrBase64, message, usage } = result;
+  const { status, exitCode, signal, message, usage } = result;
   const { cpuMs, wallMs, peakMemoryBytes } = usage;
   return {
     index,
     status,
     exitCode,
     ...(signal === null ? {} : { signal }),
-    stdout,
-    ...(stdoutBase64 === undefined ? {} : { stdoutBase64 }),
-    stderr,
-    ...(stderrBase64 === undefined ? {} : { stderrBase64 }),
+    ...streamOf(result, 'stdout'),
+    ...streamOf(result, 'stderr'),
     ...(message === null ? {} : { message }),
     ...(result.outputs === undefined ? {} : { outputs: result.outputs }),
     usage: { cpuMs, wallMs, peakMemoryBytes },
   };
+}
+
+/** The one of its two fields that the result has. */
+function streamOf(result: RunResult, name: 'stdout' | 'stderr'): object {
+  const { [name]: text, [`${name}Base64` as const]: base64 } = result;
+  return base64 === undefined ? { [name]: text } : { [`${name}Base64`]: base64 };
 }

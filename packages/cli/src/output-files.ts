@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
-import { decodeBytes, fileNameSchema, type RunResult } from '@sandpiper/contracts';
+import { bytesOf, fileNameSchema, type RunResult } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
 import { escapeForTerminal } from './escape.js';
 import { quote } from './options.js';
@@ -35,7 +35,7 @@ export function writeOutputs(result: RunResult, targets: readonly OutputTarget[]
       continue;
     }
     try {
-      writePlainly(path, decodeBytes(file.content, file.contentBase64));
+      writePlainly(path, bytesOf(file, 'content'));
     } catch (error) {
       complain(path, (error as Error).message);
       complete = false;

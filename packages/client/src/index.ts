@@ -1,3 +1,5 @@
+/** How the output of a result is read: exactly one of `stdout` and `stdoutBase64` is there. */
+export { bytesOf, textOf } from '@sandpiper/contracts';
 export * from './client.js';
 export * from './errors.js';
 export * from './run-stream.js';

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  decodeBytes,
+  bytesOf,
   encodeBytes,
+  fieldsOf,
   LIVE_BOUNDS,
   type LiveInput,
   type LiveResult,
@@ -222,7 +223,7 @@ export class RunStream implements AsyncIterable<RunEvent> {
         this.put({ type: 'state', state: message.state, attempt: message.attempt });
         break;
       case 'output': {
-        const data = decodeBytes(message.data, message.dataBase64);
+        const data = bytesOf(message, 'data');
         this.cursor = message.cursor;
         this.put({ type: 'output', stream: message.stream, data, cursor: message.cursor });
         break;
@@ -280,8 +281,7 @@ export class RunStream implements AsyncIterable<RunEvent> {
     while (this.sent < this.input.end && this.sent < told.upTo) {
       const most = Math.min(LIVE_BOUNDS.chunk, told.upTo - this.sent);
       const data = this.input.at(this.sent, most);
-      const encoded = encodeBytes(data);
-      const bytes = 'text' in encoded ? { data: encoded.text } : { dataBase64: encoded.base64 };
+      const bytes = fieldsOf('data', encodeBytes(data, LIVE_BOUNDS.allowance));
       socket.send({ type: 'input', ...bytes, at: this.sent });
       this.sent += data.length;
     }

@@ -6,6 +6,7 @@ export * from './dead-letter.js';
 export * from './limits.js';
 export * from './live.js';
 export * from './node.js';
+export * from './one-line.js';
 export * from './run-request.js';
 export * from './run-result.js';
 export * from './transcript.js';

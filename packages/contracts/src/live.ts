@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { REQUEST_BOUNDS } from './run-request.js';
-import { runResultSchema } from './run-result.js';
+import { runResultFields } from './run-result.js';
 
 /** Bounds of a run's stream (`/v1/runs/ID/stream`), bytes. */
 export const LIVE_BOUNDS = {
   /** What one message carries of input or output. */
   chunk: 64 * 1024,
+  /** What a piece may take as text beyond 1.4 times its bytes: some lines stay readable. */
+  allowance: 256,
   /** One message of a client as text: a chunk of characters that JSON writes as `\u0001`, and something around it. */
   clientMessage: 512 * 1024,
   /** One message of the service as text: the longest is a result with the reasons of a hundred missing files. */
@@ -72,7 +74,9 @@ export const liveServerMessageSchema = z
         ...bytes,
         cursor: liveCursorSchema,
       })
-      .describe('What the program wrote; dataBase64 where the piece is not UTF-8 by itself'),
+      .describe(
+        'What the program wrote; dataBase64 where the piece is not UTF-8 by itself, or is shorter so',
+      ),
     z
       .strictObject({ type: z.literal('restart'), attempt: count, cursor: liveCursorSchema })
       .describe(
@@ -81,7 +85,7 @@ export const liveServerMessageSchema = z
     z
       .strictObject({
         type: z.literal('result'),
-        result: runResultSchema.omit({
+        result: runResultFields.omit({
           stdout: true,
           stdoutBase64: true,
           stderr: true,

@@ -15,6 +15,8 @@ export const REQUEST_BOUNDS = {
   wordsBytes: 1024 * 1024,
   env: 256,
   outputs: 100,
+  /** All names of outputs as JSON: they stand in the result. */
+  outputNamesBytes: 64 * 1024,
 } as const;
 
 /** A NUL, and a pointer in the list of them. */
@@ -157,6 +159,10 @@ export const runRequestSchema = z
     outputs: z
       .array(fileNameSchema)
       .max(REQUEST_BOUNDS.outputs)
+      .refine(
+        (names) => Buffer.byteLength(JSON.stringify(names)) <= REQUEST_BOUNDS.outputNamesBytes,
+        `the names together take more than ${REQUEST_BOUNDS.outputNamesBytes} bytes`,
+      )
       .optional()
       .describe('Files that the result shall hold, as the run leaves them'),
     limits: partialLimitsSchema.optional(),

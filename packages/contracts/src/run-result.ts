@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { limitsSchema } from './limits.js';
+import { MAX_MESSAGE_LENGTH } from './one-line.js';
 import { engineSchema } from './run-request.js';
 
 /** How an execution ended. What a grader thinks of the output is a verdict, and lives elsewhere. */
@@ -66,68 +67,88 @@ export type Enforcement = z.infer<typeof enforcementSchema>;
 /** What all files that a result holds may take together, bytes. */
 export const MAX_OUTPUT_FILES_BYTES = 16 * 1024 * 1024;
 
-/** A file that the run left: `content`, or `contentBase64` where it is not UTF-8. */
+/** Which of the fields of a value must be there, as JSON Schema: the document of the API is made of it. */
+const oneOf = (name: string) => ({ oneOf: [{ required: [name] }, { required: [`${name}Base64`] }] });
+const bothOrNone = <Name extends string>(value: { [Field in Name]?: string | undefined }, name: Name) =>
+  (value[name] === undefined) === ((value as Record<string, unknown>)[`${name}Base64`] === undefined);
+const notOne = (name: string) => ({ message: `exactly one of ${name} and ${name}Base64`, path: [name] });
+
+/** A file that the run left: exactly one of `content` and `contentBase64`, by the rule of {@link runResultSchema}. */
 export const outputFileSchema = z
   .strictObject({
     name: z.string(),
     content: z.string().optional(),
     contentBase64: z.string().optional(),
   })
-  .meta({ id: 'OutputFile' });
+  .refine((file) => !bothOrNone(file, 'content'), notOne('content'))
+  .meta({ id: 'OutputFile', ...oneOf('content') });
 
 export type OutputFile = z.infer<typeof outputFileSchema>;
 
+/** {@link runResultSchema} without its rules: of refined objects Zod makes no parts. */
+export const runResultFields = z.strictObject({
+  id: z.string(),
+  status: runStatusSchema,
+  exitCode: z.number().int().nullable().describe('null when a signal or the sandbox ended the program'),
+  signal: z.string().nullable().describe('e.g. SIGSEGV, when the program died of one of its own'),
+  stdout: z.string().optional(),
+  stdoutBase64: z
+    .string()
+    .optional()
+    .describe('In place of stdout, where it is not UTF-8 or base64 is shorter than its JSON'),
+  stderr: z.string().optional(),
+  stderrBase64: z.string().optional().describe('In place of stderr, by the same rule'),
+  stdoutTruncated: z.boolean(),
+  stderrTruncated: z.boolean(),
+  unreliable: z
+    .string()
+    .optional()
+    .describe('Why the times are not to be trusted: a grader may repeat the run'),
+  message: z
+    .string()
+    .nullable()
+    .describe(`One line that says why, for every status but ok; at most ${MAX_MESSAGE_LENGTH} characters`),
+  transcriptDigest: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional()
+    .describe('SHA-256 over all calls of a deterministic run: the same run has the same'),
+  outputs: z.array(outputFileSchema).optional().describe('The files that were asked for'),
+  missingOutputs: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Files that were asked for and cannot be given, each with the reason'),
+  deniedCalls: z
+    .record(z.string(), count)
+    .describe(
+      'System calls that were denied, by name, with how often; at most 32 names of at most 64 characters',
+    ),
+  usage: usageSchema,
+  limits: limitsSchema,
+  enforcement: enforcementSchema,
+  engine: engineSchema,
+  start: z
+    .enum(['cold', 'forked', 'waiting'])
+    .optional()
+    .describe(
+      'Whether the interpreter was started for this run, forked of one that was parked, or had been started and waited',
+    ),
+  attempt: count,
+  node: z.string().nullable(),
+  cell: count.nullable(),
+  startedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime(),
+});
+
 /**
- * What came of a run; the CLI, the API and the queue share it. Output that is not UTF-8 stands in the
- * `...Base64` twin, and the plain field then holds a readable rendering with U+FFFD.
+ * What came of a run; the CLI, the API and the queue share it. Output stands in the plain field or in its `...Base64`
+ * twin, never in both, so that a result takes at most 1.4 times its output and a few kilobytes (`ByteEncoder`). Read it
+ * with `bytesOf` or `textOf`.
  */
-export const runResultSchema = z
-  .strictObject({
-    id: z.string(),
-    status: runStatusSchema,
-    exitCode: z.number().int().nullable().describe('null when a signal or the sandbox ended the program'),
-    signal: z.string().nullable().describe('e.g. SIGSEGV, when the program died of one of its own'),
-    stdout: z.string(),
-    stdoutBase64: z.string().optional(),
-    stderr: z.string(),
-    stderrBase64: z.string().optional(),
-    stdoutTruncated: z.boolean(),
-    stderrTruncated: z.boolean(),
-    unreliable: z
-      .string()
-      .optional()
-      .describe('Why the times are not to be trusted: a grader may repeat the run'),
-    message: z.string().nullable().describe('One line that says why, for every status but ok'),
-    transcriptDigest: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/)
-      .optional()
-      .describe('SHA-256 over all calls of a deterministic run: the same run has the same'),
-    outputs: z.array(outputFileSchema).optional().describe('The files that were asked for'),
-    missingOutputs: z
-      .record(z.string(), z.string())
-      .optional()
-      .describe('Files that were asked for and cannot be given, each with the reason'),
-    deniedCalls: z
-      .record(z.string(), count)
-      .describe('System calls that were denied, by name, with how often; at most 32 names'),
-    usage: usageSchema,
-    limits: limitsSchema,
-    enforcement: enforcementSchema,
-    engine: engineSchema,
-    start: z
-      .enum(['cold', 'forked', 'waiting'])
-      .optional()
-      .describe(
-        'Whether the interpreter was started for this run, forked of one that was parked, or had been started and waited',
-      ),
-    attempt: count,
-    node: z.string().nullable(),
-    cell: count.nullable(),
-    startedAt: z.iso.datetime(),
-    finishedAt: z.iso.datetime(),
-  })
-  .meta({ id: 'RunResult' });
+export const runResultSchema = runResultFields
+  .refine((result) => !bothOrNone(result, 'stdout'), notOne('stdout'))
+  .refine((result) => !bothOrNone(result, 'stderr'), notOne('stderr'))
+  .meta({ id: 'RunResult', allOf: [oneOf('stdout'), oneOf('stderr')] });
 
 export type RunResult = z.infer<typeof runResultSchema>;
 

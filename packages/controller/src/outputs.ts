@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { encodeBytes, MAX_OUTPUT_FILES_BYTES, type OutputFile } from '@sandpiper/contracts';
+import { type ByteEncoder, fieldsOf, MAX_OUTPUT_FILES_BYTES, type OutputFile } from '@sandpiper/contracts';
 import type { GuestKernel } from '@sandpiper/kernel';
 import type { GuestJob } from './job.js';
 
@@ -7,6 +7,7 @@ import type { GuestJob } from './job.js';
 export function collectOutputs(
   kernel: GuestKernel,
   job: Pick<GuestJob, 'folder' | 'outputs'>,
+  encoder: ByteEncoder,
 ): { outputs: OutputFile[]; missingOutputs: Record<string, string> } {
   const outputs: OutputFile[] = [];
   const missing: [string, string][] = [];
@@ -18,10 +19,7 @@ export function collectOutputs(
       continue;
     }
     room -= found.data.length;
-    const encoded = encodeBytes(found.data);
-    outputs.push(
-      'text' in encoded ? { name, content: encoded.text } : { name, contentBase64: encoded.base64 },
-    );
+    outputs.push({ name, ...fieldsOf('content', encoder.encode(found.data)) });
   }
   return { outputs, missingOutputs: Object.fromEntries(missing) };
 }

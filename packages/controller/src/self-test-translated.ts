@@ -1,3 +1,4 @@
+import { textOf } from '@sandpiper/contracts';
 import type { TranslatedInterpreter } from './engines.js';
 import { type Check, ending, PATIENT, type SelfTestBench } from './self-test-bench.js';
 
@@ -52,7 +53,7 @@ async function refusesNativeCalls(bench: SelfTestBench): Promise<string | null> 
   const program = asked.map(([call]) => `native ${call}`).join('\n');
   const result = await bench.run(program, PATIENT, bench.attacker);
   if (result.status !== 'ok') return ending(result);
-  const said = result.stdout.trim().split('\n');
+  const said = textOf(result, 'stdout').trim().split('\n');
   const expected = asked.map(([call, errno]) => `${call.split(' ', 1)[0] ?? ''} ${errno}`);
   const differs = expected.findIndex((line, i) => said[i] !== line);
   return differs < 0 ? null : `${said[differs] ?? 'nothing'}, where ${expected[differs] ?? ''} was expected`;

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { textOf } from '@sandpiper/contracts';
 import { Cell } from './cell.js';
 import type { TranslatedInterpreter } from './engines.js';
 import { type Check, ending, PATIENT, SelfTestBench } from './self-test-bench.js';
@@ -71,7 +72,7 @@ async function refusesCalls(bench: SelfTestBench, start: 'forked' | 'cold'): Pro
   if (bench.foundOnHost()) return 'a file that a program made is on the host';
   if (result.status !== 'ok') return ending(result);
   if (result.start !== start) return `the guest was not ${start}, but ${result.start ?? 'started somehow'}`;
-  const said = result.stdout.trim().split('\n');
+  const said = textOf(result, 'stdout').trim().split('\n');
   const expected = ['host file -2', ...HOSTILE_CALLS.map(([, , answer]) => String(answer))];
   const names = ['a file of the host', ...HOSTILE_CALLS.map(([name]) => name)];
   const differs = expected.findIndex((answer, i) => said[i] !== answer);

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { posix } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { encodeBytes, type RunResult } from '@sandpiper/contracts';
+import { ByteEncoder, fieldsOf, oneLine, type RunResult } from '@sandpiper/contracts';
 import type { GuestEnd, KeeperClient } from '@sandpiper/guest';
 import {
   GuestKernel,
@@ -203,10 +203,10 @@ export class Session {
     if (pid !== 0 && hasEnded(pid)) throw new GuestGoneError();
   }
 
-  #collect(): ReturnType<typeof collectOutputs> | Record<string, never> {
+  #collect(encoder: ByteEncoder): ReturnType<typeof collectOutputs> | Record<string, never> {
     if (this.job.outputs.length === 0) return {};
     try {
-      return answering('the outputs', () => collectOutputs(this.#kernel, this.job));
+      return answering('the outputs', () => collectOutputs(this.#kernel, this.job, encoder));
     } catch (error) {
       if (error instanceof ControllerTimeError) this.#decisions.limit = 'controllerCpuMs';
       else if (error instanceof OperationFault) this.#failed(error);
@@ -227,7 +227,12 @@ export class Session {
     decisions.cancelled = Atomics.load(this.place.shared, SHARED_CANCELLED) !== 0;
     decisions.diskFull = this.#kernel.diskLimitHit;
     this.#ended = true;
-    const outputs = this.#collect();
+    const encoder = new ByteEncoder();
+    const streams = {
+      ...fieldsOf('stdout', encoder.encode(takeOutput(this.#stdout))),
+      ...fieldsOf('stderr', encoder.encode(takeOutput(this.#stderr))),
+    };
+    const outputs = this.#collect(encoder);
     // Variables that keep an interpreter from starting are the run's as well.
     decisions.programBegan = this.#marked || (this.#greeted && hasEarlyVariable(job.env));
     const pressure = hostPressure();
@@ -243,9 +248,9 @@ export class Session {
     return {
       id: job.id,
       ...ending,
+      message: ending.message === null ? null : oneLine(ending.message),
       ...(unreliable === null ? {} : { unreliable }),
-      ...encodeStream('stdout', this.#stdout),
-      ...encodeStream('stderr', this.#stderr),
+      ...streams,
       stdoutTruncated: this.#kernel.stdoutTruncated,
       stderrTruncated: this.#kernel.stderrTruncated || this.#errorsCut,
       ...(this.#transcript === null ? {} : { transcriptDigest: this.#transcript.digest }),
@@ -397,15 +402,7 @@ function answerLibc(channel: Channel, signature: Signature, outcome: Outcome): v
   else channel.returnInt(value ?? -1);
 }
 
-function encodeStream<Name extends 'stdout' | 'stderr'>(
-  name: Name,
-  stream: OutputStream,
-): Record<Name, string> & Partial<Record<`${Name}Base64`, string>> {
-  const bytes = stream instanceof CaptureOutput ? stream.bytes() : Buffer.alloc(0);
-  const encoded = encodeBytes(bytes);
-  const fields =
-    'text' in encoded
-      ? { [name]: encoded.text }
-      : { [name]: bytes.toString('utf8'), [`${name}Base64`]: encoded.base64 };
-  return fields as Record<Name, string> & Partial<Record<`${Name}Base64`, string>>;
+/** What was written to a stream that is kept for the result. */
+function takeOutput(stream: OutputStream): Buffer {
+  return stream instanceof CaptureOutput ? stream.take() : Buffer.alloc(0);
 }

@@ -91,6 +91,15 @@ export class CaptureOutput implements OutputStream {
     return Buffer.concat([...this.#full, this.#piece.subarray(0, this.#used)]);
   }
 
+  /** As {@link bytes}, once: what it was collected in is let go of. */
+  take(): Buffer {
+    const all = this.bytes();
+    this.#full.length = 0;
+    this.#piece = Buffer.alloc(0);
+    this.#used = 0;
+    return all;
+  }
+
   #begin(): void {
     if (this.#used > 0) this.#full.push(this.#piece);
     const size = Math.min(MAX_PIECE, Math.max(FIRST_PIECE, 2 * this.#piece.length));

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { textOf } from '@sandpiper/contracts';
 import { expect, it } from 'vitest';
 import { Cell } from '@sandpiper/controller';
 import { runSource } from './local.js';
@@ -22,8 +23,8 @@ const RUNS = 1_000;
 it(`a cell holds nothing of ${RUNS} runs that wrote ${OUTPUT} bytes each`, async () => {
   const cell = await Cell.start({ id: 1, cpu: null, node: null, rpython: null, profile: [] });
   const run = async (): Promise<void> => {
-    const { status, stdout } = await runSource(cell, `print('x' * ${OUTPUT - 1})`);
-    expect([status, stdout.length]).toEqual(['ok', OUTPUT]);
+    const result = await runSource(cell, `print('x' * ${OUTPUT - 1})`);
+    expect([result.status, textOf(result, 'stdout').length]).toEqual(['ok', OUTPUT]);
   };
   try {
     for (let i = 0; i < 50; i++) await run();

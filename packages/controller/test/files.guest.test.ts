@@ -1,4 +1,5 @@
 import { Cell } from '@sandpiper/controller';
+import { textOf } from '@sandpiper/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSource } from './local.js';
 
@@ -88,15 +89,15 @@ for work in (lambda: time.sleep(1000), lambda: any(iter(int, 1))):
   });
 
   it('a clean refusal of threads and processes', async () => {
-    const { stdout, status } = await runSource(
+    const result = await runSource(
       cell,
       `import os, subprocess, threading
 for attempt in (lambda: threading.Thread(target=print).start(), os.fork, lambda: subprocess.run(['true'])):
     try: attempt()
     except Exception as e: print(type(e).__name__, e)`,
     );
-    expect(status).toBe('ok');
-    expect(stdout.split('\n')).toEqual([
+    expect(result.status).toBe('ok');
+    expect(textOf(result, 'stdout').split('\n')).toEqual([
       "RuntimeError can't start new thread",
       'BlockingIOError [Errno 11] Resource temporarily unavailable',
       'BlockingIOError [Errno 11] Resource temporarily unavailable',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
 import { SHIM_PATH } from '@sandpiper/guest';
+import { textOf } from '@sandpiper/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { childrenOf, runSource, type SourceRun } from './local.js';
 
@@ -30,8 +31,10 @@ afterAll(async () => {
 
 /** What a program and its caller see of one way to start it. */
 async function seen(cell: Cell, source: string, more: SourceRun = {}) {
-  const { start, status, exitCode, signal, stdout, stderr } = await runSource(cell, source, more);
-  return { start, what: { status, exitCode, signal, stdout, stderr } };
+  const result = await runSource(cell, source, more);
+  const { start, status, exitCode, signal } = result;
+  const said = { stdout: textOf(result, 'stdout'), stderr: textOf(result, 'stderr') };
+  return { start, what: { status, exitCode, signal, ...said } };
 }
 
 async function expectTheSame(source: string, more: SourceRun = {}): Promise<string> {
@@ -225,9 +228,9 @@ for call in [(56, 0x8011, 0), (47, 8189, ctypes.addressof(text), 0), (44, 8189, 
 `;
     const tracePath = join(folder, 'trace');
     try {
-      const { start, stdout } = await runSource(warm, source, { tracePath });
-      expect(start).toBe('forked');
-      const [pid, clone, ...others] = stdout.trim().split('\n');
+      const result = await runSource(warm, source, { tracePath });
+      expect(result.start).toBe('forked');
+      const [pid, clone, ...others] = textOf(result, 'stdout').trim().split('\n');
       expect([pid, clone]).toEqual(['2', '56 -11']); // getpid is answered: it is the gate; clone is EAGAIN
       expect(others).toHaveLength(8 - 1);
       // Answered by the virtual kernel, every one: so none of them reached the real one.

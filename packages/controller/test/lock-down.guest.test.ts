@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RunResult } from '@sandpiper/contracts';
+import { type RunResult, textOf } from '@sandpiper/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Bench } from './translated.js';
 
@@ -142,7 +142,7 @@ describe('strace sees nothing reach the kernel but calls of the allow-list', () 
   it('of a guest that was started', () => {
     const { logs, result } = trace({ source: PROGRAM });
     expect([result.status, result.start]).toEqual(['ok', 'cold']);
-    expect(result.stdout.split('\n')).toEqual(expect.arrayContaining(['PermissionError', 'end']));
+    expect(textOf(result, 'stdout').split('\n')).toEqual(expect.arrayContaining(['PermissionError', 'end']));
     const { executed, trapped } = afterLockDown(onlyOne(logs, () => true));
     expect(trapped.length).toBeGreaterThan(3000);
     expect(executed.length).toBeGreaterThan(3000);
@@ -152,7 +152,7 @@ describe('strace sees nothing reach the kernel but calls of the allow-list', () 
   it('of a forked one and of its parent', () => {
     const { logs, result } = trace({ source: PROGRAM, profile: ['json'] });
     expect([result.status, result.start]).toEqual(['ok', 'forked']);
-    expect(result.stdout.split('\n')).toEqual(expect.arrayContaining(['PermissionError', 'end']));
+    expect(textOf(result, 'stdout').split('\n')).toEqual(expect.arrayContaining(['PermissionError', 'end']));
     const parent = afterLockDown(onlyOne(logs, isStarted));
     expect(beyond([...ALLOWED, ...OF_A_PARENT], parent.executed)).toEqual([]);
 

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { RunResult, RunStatus } from '@sandpiper/contracts';
+import { type RunResult, type RunStatus, textOf } from '@sandpiper/contracts';
 import { Cell } from '@sandpiper/controller';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runSource, type SourceRun } from './local.js';
@@ -334,7 +334,7 @@ describe('the filter under a translated guest', () => {
     const result = await run('survey');
     // read, mprotect, munmap, brk, rt_sigprocmask, mremap, madvise, getpid, gettid, restart_syscall; futex wants an operation that is not 0
     const allowed = [0, 10, 11, 12, 14, 25, 28, 39, 186, 219];
-    expect(result.stdout.trim().split('\n').map(Number)).toEqual(allowed);
+    expect(textOf(result, 'stdout').trim().split('\n').map(Number)).toEqual(allowed);
     // it came to the last number
     expect(result.status).toBe('ok');
   });

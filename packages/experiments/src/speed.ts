@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { textOf } from '@sandpiper/contracts';
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
 import { jobOf } from './bench.js';
 import { median, percentile } from './statistics.js';
@@ -185,8 +186,9 @@ export async function calls(bench: SpeedBench): Promise<Figure[]> {
     const result = await bench.cold.runJob(
       jobOf('calls', CALLS, { cpuMs: 60_000, wallMs: 60_000, diskBytes: 256 * MIB }),
     );
-    if (result.status !== 'ok') throw new Error(`${result.status}: ${result.message} ${result.stderr}`);
-    found.push(result.stdout.split(/\s/).map(Number));
+    if (result.status !== 'ok')
+      throw new Error(`${result.status}: ${result.message} ${textOf(result, 'stderr')}`);
+    found.push(textOf(result, 'stdout').split(/\s/).map(Number));
   }
   const floor = median(floors);
   const reference = `ping-pong ${(floor / 1000).toFixed(1)} us`;

@@ -120,7 +120,7 @@ export class Neighbour {
         const right = result?.status === 'ok' && result.stdout === `${word}\n`;
         const fault = right
           ? null
-          : `${word}: ${result?.status} ${result?.message} ${result?.stdout.slice(0, 80)}`;
+          : `${word}: ${result?.status} ${result?.message} ${result?.stdout?.slice(0, 80)}`;
         return { postMs, resultMs: after(), fault, refused: null };
       }
       return { postMs, resultMs: after(), fault: `no result of ${word} after 60 s`, refused: null };

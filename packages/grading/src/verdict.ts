@@ -1,4 +1,4 @@
-import { decodeBytes, type RunResult, type RunStatus } from '@sandpiper/contracts';
+import { bytesOf, type RunResult, type RunStatus, textOf } from '@sandpiper/contracts';
 import { compareOutput, type CheckerOptions } from './checker.js';
 
 /** What a grader thinks of a run. JE: the judge failed, not the program. */
@@ -89,14 +89,14 @@ function verdictOf(status: RunStatus, difference: string | null): Verdict {
 function checkOutput(result: RunResult, test: TestCase, checker: CheckerOptions): string | null {
   // A server may keep less output than the limit allows: what is missing cannot be called right.
   if (result.stdoutTruncated) return 'the output is longer than the server keeps';
-  return compareOutput(decodeBytes(result.stdout, result.stdoutBase64), test.answer, checker);
+  return compareOutput(bytesOf(result, 'stdout'), test.answer, checker);
 }
 
 /** The last line of a traceback names the exception, which is what an author wants to see first. */
 function reasonOf(result: RunResult): string {
   const why = result.message ?? result.status;
   if (result.status !== 'runtime-error') return `${result.status}: ${why}`;
-  const lastLine = result.stderr.trimEnd().split('\n').at(-1)?.trim();
+  const lastLine = textOf(result, 'stderr').trimEnd().split('\n').at(-1)?.trim();
   if (lastLine !== undefined && lastLine !== '') return lastLine.slice(0, 500);
   if (result.signal !== null) return `died of ${result.signal}`;
   return result.exitCode === null ? why : `exit code ${result.exitCode}`;

@@ -1,4 +1,4 @@
-import type { RunResult } from '@sandpiper/contracts';
+import { bytesOf, type RunResult, textOf } from '@sandpiper/contracts';
 import type { Expectation } from './behaviour.js';
 
 /** How much later than its limit a run may end, milliseconds, by the keeper's own figures. */
@@ -15,10 +15,12 @@ export function judge(result: RunResult, expected: Expectation): string[] {
     faults.push(`exit code ${result.exitCode} where ${expected.exitCode} is expected`);
   if (expected.signal !== undefined && result.signal !== expected.signal)
     faults.push(`signal ${result.signal} where ${expected.signal} is expected`);
-  if (!agrees(result.stdout, expected.stdout)) faults.push(`stdout is ${short(result.stdout)}`);
-  if (!agrees(result.stderr, expected.stderr)) faults.push(`stderr is ${short(result.stderr)}`);
-  if (faults.length > 0 && result.stderr !== '') faults.push(`stderr says ${short(result.stderr)}`);
-  if (faults.length > 0 && result.stdout !== '') faults.push(`stdout says ${short(result.stdout)}`);
+  const stdout = textOf(result, 'stdout');
+  const stderr = textOf(result, 'stderr');
+  if (!agrees(stdout, expected.stdout)) faults.push(`stdout is ${short(stdout)}`);
+  if (!agrees(stderr, expected.stderr)) faults.push(`stderr is ${short(stderr)}`);
+  if (faults.length > 0 && stderr !== '') faults.push(`stderr says ${short(stderr)}`);
+  if (faults.length > 0 && stdout !== '') faults.push(`stdout says ${short(stdout)}`);
   if (result.status === 'ok' ? result.message !== null : !isReason(result.message))
     faults.push(`the reason is ${JSON.stringify(result.message)}`);
   if (expected.message !== undefined && !expected.message.test(result.message ?? ''))
@@ -47,9 +49,12 @@ export function judgeTimes({ usage, limits }: RunResult): string[] {
 
 /** Which of those texts the result shows, in any of its fields. */
 export function leaks(result: RunResult, secrets: ReadonlyMap<string, string>): string[] {
-  const decoded = [result.stdoutBase64, result.stderrBase64].map((text) =>
-    Buffer.from(text ?? '', 'base64').toString('latin1'),
-  );
+  const { outputs = [] } = result;
+  const decoded = [
+    bytesOf(result, 'stdout'),
+    bytesOf(result, 'stderr'),
+    ...outputs.map((file) => bytesOf(file, 'content')),
+  ].map((bytes) => bytes.toString('latin1'));
   const all = [JSON.stringify(result), ...decoded].join('\n');
   return [...secrets].flatMap(([text, what]) => (all.includes(text) ? [`the result shows ${what}`] : []));
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { completeLimits, type RunResult, type RunStatus } from '@sandpiper/contracts';
+import { completeLimits, type RunResult, type RunStatus, textOf } from '@sandpiper/contracts';
 import { attackFiles } from './attack-files.js';
 import type { Attack } from './behaviour.js';
 import { settle } from './census.js';
@@ -123,7 +123,9 @@ async function nextRun(ground: Ground, subject: Subject): Promise<string[]> {
     limits: completeLimits({}),
   });
   if (typeof result === 'string') return [`the next run: ${result}`];
-  const { status, stdout, stderr, start } = result;
+  const { status, start } = result;
+  const stdout = textOf(result, 'stdout');
+  const stderr = textOf(result, 'stderr');
   const said = JSON.stringify({ status, stdout, stderr, start });
   const before = ordinary.get(subject);
   if (before === undefined) ordinary.set(subject, said);

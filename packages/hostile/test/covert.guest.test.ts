@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { completeLimits, type RunResult } from '@sandpiper/contracts';
+import { completeLimits, type RunResult, textOf } from '@sandpiper/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { descendants } from '../src/census.js';
 import { Ground, type Subject, type SubjectName } from '../src/ground.js';
@@ -52,7 +52,7 @@ function run(name: SubjectName, text: string, given: Given = {}): Promise<RunRes
 async function says(name: SubjectName, text: string, given: Given = {}): Promise<string> {
   const result = await run(name, text, given);
   expect(result.status, `${result.message} ${result.stderr}`).toBe('ok');
-  return result.stdout;
+  return textOf(result, 'stdout');
 }
 
 const attack = (name: string, argument: string) =>

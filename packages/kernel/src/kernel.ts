@@ -10,6 +10,8 @@ import { type GuestMemory, type Inheritance, type KernelOptions, type Outcome, R
 
 /** How many names a result lists; the rest are counted together. */
 const MAX_DENIED_NAMES = 31;
+/** A guest makes up names of 255 characters; those that begin alike are counted together. */
+const MAX_DENIED_NAME_LENGTH = 64;
 const OTHERS = '(others)';
 
 /** The operating system of one guest: answers its calls one by one, by the table of the surface that it speaks. */
@@ -130,7 +132,8 @@ export class GuestKernel {
   }
 
   #countDenied(name: string): void {
-    const key = this.#denied.has(name) || this.#denied.size < MAX_DENIED_NAMES ? keptText(name) : OTHERS;
+    const listed = name.slice(0, MAX_DENIED_NAME_LENGTH);
+    const key = this.#denied.has(listed) || this.#denied.size < MAX_DENIED_NAMES ? keptText(listed) : OTHERS;
     this.#denied.set(key, (this.#denied.get(key) ?? 0) + 1);
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FollowOptions, SandpiperClient } from '@sandpiper/client';
-import type { RunResult, RunStatus } from '@sandpiper/contracts';
+import { bytesOf, type RunResult, type RunStatus } from '@sandpiper/contracts';
 import { type Api, Refusal } from '@sandpiper/faults';
 import { BATCH, type Program, ROUND } from './programs.js';
 
@@ -106,9 +106,9 @@ export class Rounds {
     if (result.status !== program.status) {
       return `${id} ended as ${result.status} (${result.message}) and not as ${program.status}`;
     }
-    const { length } = result.stdout;
+    const { length } = bytesOf(result, 'stdout');
     if (program.outputLength !== null && length !== program.outputLength) {
-      return `${id} has ${length} characters of output and not ${program.outputLength}`;
+      return `${id} has ${length} bytes of output and not ${program.outputLength}`;
     }
     return said === null || said === FED
       ? null

@@ -1,4 +1,4 @@
-import type { Engine, Limits, RunResult, RunStatus } from '@sandpiper/contracts';
+import { type Engine, type Limits, oneLine, type RunResult, type RunStatus } from '@sandpiper/contracts';
 
 export interface SyntheticResult {
   readonly id: string;
@@ -16,6 +16,7 @@ export function syntheticResult(facts: SyntheticResult, now = new Date()): RunRe
   const at = now.toISOString();
   return {
     ...facts,
+    message: oneLine(facts.message),
     exitCode: null,
     signal: null,
     stdout: '',

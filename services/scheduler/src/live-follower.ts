@@ -1,6 +1,7 @@
 import {
-  decodeBytes,
+  bytesOf,
   encodeBytes,
+  fieldsOf,
   formatCursor,
   LIVE_BOUNDS,
   type LiveCursor,
@@ -123,11 +124,18 @@ class LiveFollower {
     const whole = await this.deps.replies.whole(this.id, this.tenant, signal);
     if (whole === null) throw notFound('run');
     try {
-      const { stdout, stdoutBase64, stderr, stderrBase64, outputs: _files, ...result } = whole.result;
+      const {
+        stdout: _o,
+        stdoutBase64: _ob,
+        stderr: _e,
+        stderrBase64: _eb,
+        outputs: _files,
+        ...result
+      } = whole.result;
       yield* this.attempt(view.epoch, view);
       if (this.cursor.epoch === view.epoch) {
-        yield* this.rest('stdout', decodeBytes(stdout, stdoutBase64));
-        yield* this.rest('stderr', decodeBytes(stderr, stderrBase64));
+        yield* this.rest('stdout', bytesOf(whole.result, 'stdout'));
+        yield* this.rest('stderr', bytesOf(whole.result, 'stderr'));
       }
       const told = result satisfies Partial<RunResult>;
       yield { type: 'result', result: told, cursor: formatCursor(this.cursor) };
@@ -153,8 +161,7 @@ class LiveFollower {
 
   private output(stream: LiveStream, data: Buffer): LiveServerMessage {
     this.cursor = { ...this.cursor, [stream]: this.cursor[stream] + data.length };
-    const encoded = encodeBytes(data);
-    const bytes = 'text' in encoded ? { data: encoded.text } : { dataBase64: encoded.base64 };
+    const bytes = fieldsOf('data', encodeBytes(data, LIVE_BOUNDS.allowance));
     return { type: 'output', stream, ...bytes, cursor: formatCursor(this.cursor) };
   }
 }

@@ -1,4 +1,4 @@
-import type { TenantSettings } from '@sandpiper/contracts';
+import { bytesOf, type TenantSettings } from '@sandpiper/contracts';
 import { Refusal } from '../api.js';
 import { demand, figure, type Finding, none } from '../finding.js';
 import { Neighbour } from '../neighbour.js';
@@ -98,7 +98,8 @@ async function fill({ api }: Tenant, name: string, runs: number): Promise<Filled
       for (const deadline = performance.now() + 60_000; performance.now() < deadline; ) {
         const { state, result } = await api.run(id, 20);
         if (state !== 'done') continue;
-        return result?.stdout.length === OUTPUT_BYTES ? result.status : `${result?.status}, cut short`;
+        const isWhole = result !== null && bytesOf(result, 'stdout').length === OUTPUT_BYTES;
+        return isWhole ? result.status : `${result?.status}, cut short`;
       }
       return 'no end after 60 s';
     } catch (error) {
