@@ -82,7 +82,7 @@ export const configSchema = z.object({
   SANDPIPER_MAX_CPU_MS: ceiling('cpuMs'),
   SANDPIPER_MAX_WALL_MS: ceiling('wallMs'),
   SANDPIPER_MAX_MEMORY_BYTES: ceiling('memoryBytes'),
-  SANDPIPER_MAX_OUTPUT_BYTES: ceiling('outputBytes', 64 * MIB),
+  SANDPIPER_MAX_OUTPUT_BYTES: ceiling('outputBytes', 16 * MIB),
   SANDPIPER_MAX_DISK_BYTES: ceiling('diskBytes', 512 * MIB),
   SANDPIPER_MAX_FILES: ceiling('files', 100_000),
   SANDPIPER_MAX_OPEN_FILES: ceiling('openFiles'),
