@@ -4,7 +4,7 @@ import { attackFiles } from './attack-files.js';
 import type { Attack } from './behaviour.js';
 import { settle } from './census.js';
 import { type Ground, type Source, type Subject } from './ground.js';
-import { judge, judgeTimes, leaks } from './judge.js';
+import { judge, judgeSize, judgeTimes, leaks } from './judge.js';
 
 /** How long a result may be late before the cell is given up, milliseconds: the cell would be lost to a node. */
 const LATE_MS = 30_000;
@@ -62,6 +62,7 @@ async function runOnce(ground: Ground, subject: Subject, attack: Attack): Promis
   const faults = [
     ...judge(result, attack.expect),
     ...judgeTimes(result),
+    ...judgeSize(result),
     ...leaks(result, ground.secrets),
     ...leaks(result, new Map([...given].map((text) => [text, 'what another run was given']))),
   ];
