@@ -47,7 +47,8 @@ ${table(node)}
 
 Of the host besides, for \`sandpiper run\` and \`sandpiper doctor\` as well: \`SANDPIPER_CGROUPS\` is \`auto\`, or the control groups that
 must be there (\`v1\`, \`v2\`), or \`off\`; \`SANDPIPER_GUEST_CPUS\` is how much of a CPU a guest gets, e.g. \`0.25\`
-([docs/hosts.md](hosts.md)). Those of OpenTelemetry stand in [docs/tracing.md](tracing.md).
+([docs/hosts.md](hosts.md)); \`SANDPIPER_GUEST_UIDS\` is the range of user ids, \`60706-61183\` by default, of which a
+node of root gives each of its cells one that no other cell on the host has. Those of OpenTelemetry stand in [docs/tracing.md](tracing.md).
 
 ## Ceilings
 

@@ -1,11 +1,33 @@
+import { existsSync } from 'node:fs';
 import { FigureFile } from './figure-file.js';
 
-let schedstat: FigureFile | null = null;
+let clock: (() => number) | null = null;
 
-/** CPU time of the calling thread, nanoseconds: the first figure of schedstat (Documentation/scheduler/sched-stats). */
+/** USER_HZ, in which `stat` counts: 100 on x86-64. */
+const NS_PER_TICK = 10_000_000;
+
+/**
+ * CPU time of the calling thread, nanoseconds: the first figure of schedstat (Documentation/scheduler/sched-stats). A kernel
+ * without CONFIG_SCHED_INFO has none; there stat tells it to 10 ms.
+ */
 export function threadCpuNs(): number {
-  schedstat ??= new FigureFile('/proc/thread-self/schedstat');
-  return Number(schedstat.read().split(' ', 1)[0]);
+  clock ??= threadClock('/proc/thread-self');
+  return clock();
+}
+
+/** @param folder of the thread, in /proc */
+export function threadClock(folder: string): () => number {
+  if (existsSync(`${folder}/schedstat`)) {
+    const schedstat = new FigureFile(`${folder}/schedstat`);
+    return () => Number(schedstat.read().split(' ', 1)[0]);
+  }
+  const file = new FigureFile(`${folder}/stat`);
+  return () => {
+    const stat = file.read();
+    // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th field behind it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * NS_PER_TICK;
+  };
 }
 
 /** The calls of a program have taken this thread more CPU time than they may. */

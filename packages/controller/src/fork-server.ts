@@ -5,7 +5,6 @@ import { type KeeperClient, PYPY3_PATH, type StartedGuest } from '@sandpiper/gue
 import { GuestKernel, HostClock, type Inheritance } from '@sandpiper/kernel';
 import { completeLimits } from '@sandpiper/contracts';
 import { Channel, DescriptorTransport, type Request } from '@sandpiper/protocol';
-import { isAlive } from './alive.js';
 import { RunRefusedError } from './enforceable.js';
 import { type Engine, engineOf } from './engines.js';
 import { greet } from './handshake.js';
@@ -103,13 +102,17 @@ export class ForkServer {
     if (!this.wanting) return null;
     let complaint: string | null = null;
     try {
-      if (this.#parent === null || this.#isOld(this.#parent)) {
+      const isNew = this.#parent === null || this.#isOld(this.#parent);
+      if (this.#parent === null || isNew) {
         this.#discardSpare();
         this.#parent = null;
         this.#parent = this.#start();
         complaint = this.#parent.complaint;
       }
       this.#spare ??= this.#forkOne(this.#parent);
+      // One that has forked before may just have died. One that never could is not made again and again.
+      if (this.#spare === null && isNew)
+        throw new Error(`no guest can be forked: ${this.keeper.whyNotForked}`);
       this.#failures = 0;
       return complaint;
     } catch (error) {
@@ -220,7 +223,7 @@ function stampOfInterpreter(): string | null {
 
 /** Somebody may have killed it meanwhile. */
 function isFresh({ guest, since }: Spare): boolean {
-  return Date.now() - since <= OLDEST_MS && isAlive(guest.pid);
+  return Date.now() - since <= OLDEST_MS && guest.figures.isAlive;
 }
 
 /** Answers the calls of a parent until it asks for its program. */

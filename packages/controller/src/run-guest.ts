@@ -47,6 +47,7 @@ export function runGuest(
   try {
     const guest = warm?.guest ?? startGuest(job, place, keeper, engine, session.env);
     try {
+      session.watch(guest.figures);
       Atomics.store(place.shared, SHARED_PID, guest.pid);
       if (Atomics.load(place.shared, SHARED_CANCELLED) !== 0) keeper.kill();
       const transport = new DescriptorTransport(guest.requests, guest.replies);
@@ -58,6 +59,7 @@ export function runGuest(
       end = keeper.ended();
       Atomics.store(place.shared, SHARED_PID, 0);
       session.takeErrors(guest.readErrors());
+      session.watch(null);
       guest.close();
     }
   } finally {

@@ -1,8 +1,8 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { posix } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { ByteEncoder, fieldsOf, oneLine, type RunResult } from '@sandpiper/contracts';
-import type { GuestEnd, KeeperClient } from '@sandpiper/guest';
+import type { GuestEnd, GuestFigures, KeeperClient } from '@sandpiper/guest';
 import {
   GuestKernel,
   type GuestMemory,
@@ -13,7 +13,6 @@ import {
   VirtualClock,
 } from '@sandpiper/kernel';
 import { type Channel, GuestGoneError, GuestProtocolError, type Signature } from '@sandpiper/protocol';
-import { hasEnded } from './alive.js';
 import { ControllerTime, ControllerTimeError } from './controller-time.js';
 import { demandSound } from './demand-job.js';
 import { hashSeedOf, SeededBytes } from './determinism.js';
@@ -21,7 +20,7 @@ import type { Engine } from './engines.js';
 import { changesStart, environmentOf, hasEarlyVariable } from './environment.js';
 import { type ForkedGuest, sendOrder } from './fork-server.js';
 import { greet } from './handshake.js';
-import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
+import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED } from './job.js';
 import { answering, OperationFault } from './operation-fault.js';
 import { collectOutputs } from './outputs.js';
 import { isOwnFault } from './host-memory.js';
@@ -65,6 +64,7 @@ export class Session {
   readonly #forked: ForkedGuest | null;
   /** The guest is locked down, and its interpreter begins. */
   #greeted = false;
+  #figures: GuestFigures | null = null;
   #marked = false;
   /** When the program began, as `performance.now()`. */
   #beganAt: number | null = null;
@@ -199,8 +199,7 @@ export class Session {
     const nowMs = performance.now();
     if (nowMs < this.#nextLookMs) return;
     this.#nextLookMs = nowMs + LOOK_MS;
-    const pid = Atomics.load(this.place.shared, SHARED_PID);
-    if (pid !== 0 && hasEnded(pid)) throw new GuestGoneError();
+    if (this.#figures?.hasEnded === true) throw new GuestGoneError();
   }
 
   #collect(encoder: ByteEncoder): ReturnType<typeof collectOutputs> | Record<string, never> {
@@ -343,14 +342,13 @@ export class Session {
     if (!this.#marked) throw new GuestGoneError();
   }
 
-  /** The first figure of schedstat, as for our own thread; 0 when the guest is gone. */
+  /** The guest has started: what the kernel tells of it is at hand, until it is null again. */
+  watch(figures: GuestFigures | null): void {
+    this.#figures = figures;
+  }
+
   #guestCpuNs(): bigint {
-    try {
-      const pid = Atomics.load(this.place.shared, SHARED_PID);
-      return BigInt(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[0] ?? 0);
-    } catch {
-      return 0n;
-    }
+    return this.#figures?.cpuNs ?? 0n;
   }
 
   /**
@@ -359,12 +357,7 @@ export class Session {
    */
   #mustStop(): boolean {
     if (Atomics.load(this.place.shared, SHARED_CANCELLED) !== 0) return true;
-    try {
-      const status = readFileSync(`/proc/${Atomics.load(this.place.shared, SHARED_PID)}/status`, 'latin1');
-      return /^State:\s+Z/m.test(status) || !/^ShdPnd:\s+0+$/m.test(status);
-    } catch {
-      return true; // reaped
-    }
+    return this.#figures?.goesOn !== true;
   }
 }
 

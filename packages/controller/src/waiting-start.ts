@@ -1,5 +1,4 @@
 import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
-import { isAlive } from './alive.js';
 import { engineOf, type TranslatedInterpreter } from './engines.js';
 import { OLDEST_MS, SPARE_LIVES_MS } from './fork-server.js';
 import { inspectTranslated, STARTUP_MS } from './handshake.js';
@@ -86,6 +85,6 @@ function suits(job: GuestJob, { guest, interpreter, stamp }: Waiting): boolean {
     job.deterministic === null &&
     argvOf(job).join('\0') === ARGV.join('\0') &&
     stamp === stampOfFile(interpreter.executable) &&
-    isAlive(guest.pid)
+    guest.figures.isAlive
   );
 }

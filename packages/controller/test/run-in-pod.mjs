@@ -5,10 +5,25 @@ import { Cell } from '@sandpiper/controller';
 
 const STEP_BYTES = 4 << 20;
 
-const { source, memoryBytes, hog = false, forked = false } = JSON.parse(process.argv[2]);
-const cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null, profile: forked ? [] : null });
+const {
+  source,
+  memoryBytes,
+  hog = false,
+  forked = false,
+  wallMs = 60_000,
+  files = {},
+} = JSON.parse(process.argv[2]);
+const complaints = [];
+const cell = await Cell.start({
+  ...{ id: 0, cpu: null, node: null, rpython: null, profile: forked ? [] : null },
+  onUnprepared: (why) => complaints.push(why),
+}).catch((error) => {
+  process.stdout.write(JSON.stringify({ error: error.message }));
+  process.exit(0);
+});
 let begun = false;
 let over = false;
+let said = '';
 const taken = [];
 const takeMore = () => {
   if (over) return;
@@ -16,7 +31,8 @@ const takeMore = () => {
   setImmediate(takeMore);
 };
 const streams = {
-  onOutput: () => {
+  onOutput: (_stream, data) => {
+    said += Buffer.from(data).toString();
     if (!begun && hog) takeMore();
     begun = true;
   },
@@ -32,20 +48,30 @@ const answer = await cell
       args: [],
       env: {},
       folder: '/box',
-      files: [{ path: '/box/main.py', data: Buffer.from(source) }],
+      files: Object.entries({ 'main.py': Buffer.from(source), ...files }).map(([name, data]) => ({
+        path: `/box/${name}`,
+        data: Buffer.from(data),
+      })),
       mounts: [],
       stdin: { kind: 'buffer', data: Buffer.alloc(0) },
       output: 'live',
       tracePath: null,
       deterministic: null,
       outputs: [],
-      limits: completeLimits({ memoryBytes, cpuMs: 60_000, wallMs: 60_000 }),
+      limits: completeLimits({ memoryBytes, cpuMs: 60_000, wallMs }),
       accept: { weakerLimits: true },
     },
     streams,
   )
   .then(
-    ({ status, message, enforcement, start }) => ({ status, message, memory: enforcement.memory, start }),
+    ({ status, message, usage, start }) => ({
+      status,
+      message,
+      start,
+      said,
+      syscalls: usage.syscalls,
+      complaints,
+    }),
     (error) => ({ error: error.name }),
   );
 over = true;

@@ -1,6 +1,7 @@
 import { closeSync, constants as files, openSync, readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { GuestFigures } from './guest-figures.js';
 
 /** What a guest is started with. Strings hold no NUL: the contracts see to it. */
 export interface GuestStart {
@@ -27,6 +28,7 @@ export class StartedGuest {
     readonly requests: number,
     readonly replies: number,
     private readonly errors: number,
+    readonly figures: GuestFigures,
   ) {}
 
   /** What a translated guest has written to its own descriptor 2: what a pipe holds, 64 KiB, at most. */
@@ -41,6 +43,7 @@ export class StartedGuest {
 
   close(): void {
     for (const fd of [this.requests, this.replies, this.errors]) closeSync(fd);
+    this.figures.close();
   }
 }
 
@@ -75,9 +78,23 @@ export const NOT_EXECUTED: ReadonlyMap<number, string> = new Map([
   [117, 'its arguments and variables are longer than the kernel takes'],
   [118, 'it could not enter its control group'],
   [119, 'the shim cannot be loaded: guests must be able to read it, and it must lie where programs may lie'],
+  [120, 'its limits cannot be set (setrlimit, prctl), or its keeper is gone'],
+  [
+    121,
+    'descriptors cannot be placed or closed: the kernel has no close_range, and /proc/self/fd cannot be listed',
+  ],
+  [
+    122,
+    'it cannot become the user of the guests: root needs CAP_SETUID and CAP_SETGID, or be an ordinary user',
+  ],
+  [123, 'it cannot be pinned to its CPU: SANDPIPER_CELL_CPUS names one that this process may not use'],
   [124, 'the hard limit of open files is below 8192'],
   [125, 'its addresses cannot be fixed here, which a deterministic run needs: personality(2) is refused'],
-  [127, 'it cannot be executed by the user of the guests, who are nobody when Sandpiper is root'],
+  [126, 'the shim refuses what it finds: a second thread, or descriptors and handlers that it cannot set'],
+  [
+    127,
+    'it cannot be executed by the user of the guests, who have a user id of their own when Sandpiper is root',
+  ],
 ]);
 
 /** What a translated guest dies of when the kernel refuses it memory (SHIM_SIGNAL_NO_MEMORY of native/shim/shim.h). */
@@ -104,6 +121,7 @@ export class KeeperClient {
   readonly #control: number;
   readonly #reports: number;
   #unread = '';
+  #whyNotForked = '';
 
   constructor(private readonly directory: string) {
     this.#control = openEnd(directory, 'control', files.O_WRONLY);
@@ -129,7 +147,7 @@ export class KeeperClient {
       ...(guest.deterministic ? ['SANDPIPER_VIRTUAL_TIME=1'] : []),
       'LD_PRELOAD=/proc/self/fd/5',
     );
-    return this.#attach(Number(this.#expect('started')));
+    return this.#attach(this.#expect('started'));
   }
 
   /**
@@ -145,7 +163,14 @@ export class KeeperClient {
   fork(startupMs: number): StartedGuest | null {
     this.#send('fork', startupMs);
     const line = this.#line();
-    return line.startsWith('started ') ? this.#attach(Number(line.slice(8))) : null;
+    if (line.startsWith('started ')) return this.#attach(line.slice(8));
+    this.#whyNotForked = line.replace(/^failed (fork: )?/, '');
+    return null;
+  }
+
+  /** Of the last {@link fork} that came to nothing. */
+  get whyNotForked(): string {
+    return this.#whyNotForked;
   }
 
   /** Ends the parent, if there is one. */
@@ -153,12 +178,15 @@ export class KeeperClient {
     this.#send('retire');
   }
 
-  #attach(pid: number): StartedGuest {
+  /** @param started `PID KEEPER STATUS_FD SCHEDSTAT_FD` */
+  #attach(started: string): StartedGuest {
+    const [pid = 0, keeper = 0, status = -1, schedstat = -1] = started.split(' ').map(Number);
+    const figures = new GuestFigures(pid, { pid: keeper, status, schedstat });
     const requests = openEnd(this.directory, 'requests', files.O_RDONLY);
     const replies = openEnd(this.directory, 'replies', files.O_WRONLY);
     const errors = openSync(join(this.directory, 'errors'), files.O_RDONLY | files.O_NONBLOCK);
     this.#send('attached');
-    return new StartedGuest(pid, requests, replies, errors);
+    return new StartedGuest(pid, requests, replies, errors, figures);
   }
 
   /** The program begins: limits and usage count from here. Returns false when the guest is dead already. */

@@ -35,7 +35,9 @@ export class KeeperProcess {
     const groups = place.kind === 'none' ? [] : ['--cgroup', `${place.kind}:${place.directory}`];
     const cap =
       place.kind === 'v2' && place.cpus !== null ? ['--cpus', String(Math.round(place.cpus * 1000))] : [];
-    const child = spawn(KEEPER_PATH, ['--dir', directory, '--shim', SHIM_PATH, ...groups, ...cap], {
+    const range = process.env['SANDPIPER_GUEST_UIDS'] ?? '';
+    const users = range === '' ? [] : ['--users', range];
+    const child = spawn(KEEPER_PATH, ['--dir', directory, '--shim', SHIM_PATH, ...groups, ...cap, ...users], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: {},
     });

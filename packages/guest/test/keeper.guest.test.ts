@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
@@ -59,12 +59,15 @@ async function connect(): Promise<KeeperClient> {
 }
 
 /** A program that leaves a trace on the host if it can. */
-async function start(executable = PYPY3_PATH): Promise<GuestEnd> {
+async function start(
+  executable = PYPY3_PATH,
+  argv = ['pypy3', '-S', '-c', `import os; os.mkdir(${JSON.stringify(trace)})`],
+): Promise<GuestEnd> {
   const client = await connect();
   const guest = client.start({
     kind: 'stock',
     executable,
-    argv: ['pypy3', '-S', '-c', `import os; os.mkdir(${JSON.stringify(trace)})`],
+    argv,
     env: {},
     deterministic: false,
     cpu: null,
@@ -86,7 +89,12 @@ describe('a guest is not executed when the shim', () => {
     ['is empty', () => writeFileSync(shim, '')],
     // Guests of somebody else than root are that user, who has opened it already.
     ...(isRoot
-      ? [['may not be read by nobody', () => chmodSync(shim, 0o700)] satisfies [string, () => void]]
+      ? [
+          ['may not be read by the user of the guests', () => chmodSync(shim, 0o700)] satisfies [
+            string,
+            () => void,
+          ],
+        ]
       : []),
   ])('%s', async (_what, spoil) => {
     spoil();
@@ -221,5 +229,42 @@ describe('the keeper lives, whatever stands in a frame', () => {
     closeSync(control);
     closeSync(reports);
     client.close();
+  });
+});
+
+describe('a guest that has a thread before its shim', () => {
+  it('is not executed: the filter would not hold it', async () => {
+    const program = join(folder, 'program');
+    writeFileSync(
+      join(folder, 'early.c'),
+      `#include <pthread.h>
+#include <unistd.h>
+static void *wait_for_ever(void *data) { for (;;) pause(); return data; }
+__attribute__((constructor)) static void begin(void) { pthread_t t; pthread_create(&t, NULL, wait_for_ever, NULL); }
+int early(void) { return 0; }`,
+    );
+    const main =
+      'int early(void); int mkdir(const char *, unsigned); int main(int n, char **words) { return early() + mkdir(words[n - 1], 0777); }';
+    writeFileSync(join(folder, 'main.c'), main);
+    execFileSync('cc', [
+      '-shared',
+      '-fPIC',
+      '-o',
+      join(folder, 'libearly.so'),
+      join(folder, 'early.c'),
+      '-lpthread',
+    ]);
+    const words = [
+      '-o',
+      program,
+      join(folder, 'main.c'),
+      join(folder, 'libearly.so'),
+      `-Wl,-rpath,${folder}`,
+    ];
+    execFileSync('cc', words);
+    const end = await start(program, ['program', trace]);
+    expect(existsSync(trace)).toBe(false);
+    expect(end).toMatchObject({ reason: 'exit', exitCode: 126 });
+    expect(NOT_EXECUTED.get(126)).toContain('thread');
   });
 });

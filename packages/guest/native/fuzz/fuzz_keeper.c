@@ -50,6 +50,7 @@
 #undef HEADER
 #include "../keeper/cgroup.c"
 #include "../keeper/program.c"
+#include "../keeper/user.c"
 #define limit limit_of_guest
 #include "../keeper/guest.c"
 #undef limit

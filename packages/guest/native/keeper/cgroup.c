@@ -29,7 +29,7 @@ static char name[64];
 static unsigned count;
 static int64_t baseline;
 static int64_t kills_before;
-static int64_t fails_before; /* how often its limit was reached, at cgroup_limit; -1: nobody can tell */
+static int64_t hits_before; /* how often its limit was reached, at cgroup_limit; -1: nobody can tell */
 static int peak_file = -1;
 static int64_t cpu_thousandths; /* 0: no cap */
 
@@ -111,7 +111,7 @@ static int64_t kills(void) { return get(kind == V2 ? "memory.events" : "memory.o
  * How often the group's own limit was reached. Only that tells whose fault a kill is: `oom_kill` counts those that a limit
  * above, or the whole host, has ended in it as well.
  */
-static int64_t fails(void) { return kind == V2 ? get("memory.events", "oom") : get("memory.failcnt", NULL); }
+static int64_t limit_hits(void) { return kind == V2 ? get("memory.events", "oom") : get("memory.failcnt", NULL); }
 
 /* The bounds of the guest before are taken off a group. Returns 0, or -1. */
 static int widen(void) {
@@ -142,6 +142,7 @@ int cgroup_is_kept(void) { return kind != NONE && cpu_thousandths == 0; }
 int cgroup_make(void) {
   if (kind == NONE) return 0;
   if (group >= 0) {
+    hits_before = limit_hits();
     if (widen() == 0 && (kills_before = kills()) >= 0) return 0;
     /* It is gone, or not what it should be: the next begins anew. */
     cgroup_remove();
@@ -166,6 +167,7 @@ int cgroup_make(void) {
     return close_group(errno);
   }
   kills_before = kills();
+  hits_before = limit_hits();
   return kills_before < 0 ? close_group(EIO) : 0;
 }
 
@@ -220,7 +222,7 @@ int cgroup_limit(int64_t memory) {
   baseline = get(kind == V2 ? "memory.current" : "memory.usage_in_bytes", NULL);
   if (baseline < 0) return -1;
   int64_t limit = baseline + memory;
-  fails_before = fails();
+  hits_before = limit_hits();
   if (kind == V2) {
     if (put_number("memory.max", limit) != 0) return -1;
     /* The peak begins anew for who writes to it, since Linux 6.12. Before that it counts the start too: of no use. */
@@ -255,7 +257,7 @@ int cgroup_read(struct cgroup_usage *usage) {
   if (cgroup_check() != 0) return -1;
   int64_t peak = peak_of_group();
   /* -1 of the peak: the kernel does not tell it, and the keeper's own figure stands. */
-  *usage = (struct cgroup_usage){.peak = peak < 0 ? -1 : peak > baseline ? peak - baseline : 0, .killed = kills() > kills_before, .full = fails_before < 0 || fails() > fails_before, .throttled = -1};
+  *usage = (struct cgroup_usage){.peak = peak < 0 ? -1 : peak > baseline ? peak - baseline : 0, .killed = kills() > kills_before, .full = hits_before < 0 || limit_hits() > hits_before, .throttled = -1};
   if (kind == V2 && cpu_thousandths > 0) {
     int64_t microseconds = get("cpu.stat", "throttled_usec");
     usage->throttled = microseconds < 0 || microseconds > INT64_MAX / 1000 ? -1 : microseconds * 1000;

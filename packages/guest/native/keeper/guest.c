@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
+#include <dirent.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "cgroup.h"
 #include "number.h"
 #include "program.h"
+#include "user.h"
 
 #define SECOND 1000000000ll
 #define MILLISECOND 1000000ll
@@ -102,12 +104,12 @@ static int64_t status_figure(const struct guest *guest, const char *key) {
 
 /*
  * Page tables are the guest's memory too: a page that it has only read costs it none of its own, and the kernel up to two of
- * tables. A control group counts them by itself.
+ * tables. So is what the host has swapped out of it, which is not resident any more. A control group counts both by itself.
  */
 static int64_t tables_of(const struct guest *guest) {
   if (cgroup_counts()) return 0;
-  int64_t tables = status_figure(guest, "\nVmPTE:");
-  return tables < 0 ? 0 : tables;
+  int64_t tables = status_figure(guest, "\nVmPTE:"), swapped = status_figure(guest, "\nVmSwap:");
+  return (tables < 0 ? 0 : tables) + (swapped < 0 ? 0 : swapped);
 }
 
 static void limit(int resource, rlim_t value) {
@@ -121,6 +123,22 @@ static void limit_start(int resource, rlim_t value) {
   if (getrlimit(resource, &l) != 0) _exit(120);
   if (l.rlim_cur > value) l.rlim_cur = value;
   if (setrlimit(resource, &l) != 0) _exit(120);
+}
+
+/*
+ * Linux before 5.9 has no close_range(2), and older filters of containers refuse what they do not know. A limit of open files
+ * says nothing of descriptors that are above it already, so they are looked up.
+ */
+static void close_from(int first) {
+  if (close_range((unsigned)first, ~0u, 0) == 0) return;
+  DIR *listing = opendir("/proc/self/fd");
+  if (listing == NULL) _exit(121);
+  const int own = dirfd(listing);
+  for (struct dirent *entry; (errno = 0, entry = readdir(listing)) != NULL;) {
+    int64_t fd = number_in(entry->d_name, NULL, INT32_MAX);
+    if (fd >= first && fd != own && close((int)fd) != 0) _exit(121);
+  }
+  if (errno != 0 || closedir(listing) != 0) _exit(121);
 }
 
 /* Pipes and shim go to fixed numbers: first above them, so that none overwrites another. */
@@ -142,13 +160,7 @@ static void place_descriptors(const struct guest_files *files, int translated) {
     close(KEEPER_FD_IN);
     close(KEEPER_FD_OUT);
   }
-  if (close_range((parked ? KEEPER_FD_SOCKET : KEEPER_FD_SHIM) + 1, ~0u, 0) != 0) _exit(121);
-}
-
-static void drop_root(void) {
-  if (geteuid() != 0) return;
-  if (setgroups(0, NULL) != 0 || setresgid(GUEST_NOBODY, GUEST_NOBODY, GUEST_NOBODY) != 0 || setresuid(GUEST_NOBODY, GUEST_NOBODY, GUEST_NOBODY) != 0)
-    _exit(122);
+  close_from((parked ? KEEPER_FD_SOCKET : KEEPER_FD_SHIM) + 1);
 }
 
 /*
@@ -178,7 +190,9 @@ static void die_first(pid_t pid) {
   close(fd);
 }
 
-static _Noreturn void become_guest(const struct guest_spec *spec, const struct guest_files *files, pid_t keeper) {
+static _Noreturn void become_guest(const struct guest_spec *spec, const struct guest_files *files, pid_t keeper, int go) {
+  char byte;
+  if (read(go, &byte, 1) != 1) _exit(120);
   setsid();
   if (spec->cpu >= 0) {
     cpu_set_t set;
@@ -205,7 +219,7 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
   if (getrlimit(RLIMIT_NOFILE, &open_files) != 0) _exit(120);
   if (open_files.rlim_max != RLIM_INFINITY && open_files.rlim_max < SHIM_FD_OUT + 1) _exit(124);
   limit(RLIMIT_NOFILE, SHIM_FD_OUT + 1);
-  drop_root();
+  if (user_become() != 0) _exit(122);
   /* Set after the change of user, which would clear it; the parent may be gone already. */
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != keeper) _exit(120);
   /* Of a set-user-ID program the loader would ignore the preload, and it would run unlocked, as somebody else. */
@@ -242,19 +256,37 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
   guest_clear();
   int made = spec->parked && !cgroup_is_kept() ? 0 : cgroup_make();
   if (made != 0) return made;
-  pid_t pid = !spec->parked && cgroup_limit_start(START_MEMORY) != 0 ? -1 : fork();
-  if (pid < 0) {
+  int go[2];
+  if (!spec->parked && cgroup_limit_start(START_MEMORY) != 0) {
     int error = errno;
     cgroup_release();
     return -error;
   }
-  if (pid == 0) become_guest(spec, files, keeper);
-  if (cgroup_is_kept()) cgroup_take_aside(pid);
+  pid_t pid = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, go) == 0 ? fork() : -2;
+  if (pid < 0) {
+    int error = errno;
+    if (pid == -1) {
+      close(go[0]);
+      close(go[1]);
+    }
+    cgroup_release();
+    return -error;
+  }
+  if (pid == 0) {
+    close(go[0]);
+    become_guest(spec, files, keeper, go[1]);
+  }
+  close(go[1]);
+  /* A guest is not dumpable, and its folder in /proc may then be hidden (hidepid of proc(5)): its files are opened before. */
   int error = watch_from_now(guest, pid, spec->startup_ns);
+  if (error == 0 && write(go[0], "", 1) != 1) error = -errno;
+  close(go[0]);
+  if (error == 0 && cgroup_is_kept()) cgroup_take_aside(pid);
   if (error != 0) {
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     cgroup_release();
+    if (guest->pid != 0) guest_forget(guest);
   }
   guest->parks = spec->parked;
   return error;
@@ -303,7 +335,7 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
    */
   struct rlimit address_space = {(rlim_t)(space + 2 * memory + 256 * MIB), 0};
   address_space.rlim_max = address_space.rlim_cur;
-  if (prlimit(guest->pid, RLIMIT_AS, &address_space, NULL) != 0) return -1;
+  if (user_limit_guest(guest->pid, RLIMIT_AS, &address_space) != 0) return -1;
   if (!guest->forked && cgroup_is_kept() && cgroup_take(guest->pid) != 0) return -1;
   /* What its start has taken beyond what any start takes is the run's doing. */
   int64_t excess = guest->forked || own <= EMPTY_START ? 0 : own - EMPTY_START;
@@ -313,7 +345,7 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
   /* A backstop for the case that this process is not scheduled: whole seconds, so never before the exact limit. */
   rlim_t seconds = (rlim_t)((guest->startup_cpu + cpu_ns) / SECOND + 2);
   struct rlimit cpu = {seconds, seconds};
-  if (prlimit(guest->pid, RLIMIT_CPU, &cpu, NULL) != 0) return -1;
+  if (user_limit_guest(guest->pid, RLIMIT_CPU, &cpu) != 0) return -1;
   guest->baseline = own - excess;
   guest->excess = excess;
   guest->tables_at_mark = tables_of(guest);

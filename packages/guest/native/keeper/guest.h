@@ -6,9 +6,6 @@
 #include <sys/types.h>
 #include <time.h>
 
-/* Whoever the node is, a guest of a node of root is nobody (user and group). */
-#define GUEST_NOBODY 65534
-
 /*
  * How one ends that was not executed: it would run without the shim (program.h), its arguments and variables are too long,
  * it is outside of its control group, the shim is missing, and by execve(2).

@@ -1,7 +1,7 @@
 /*
  * The parent of the guests of one cell: starts them, holds them to their limits, kills, reaps and reports.
  *
- *   sandpiper-keeper --dir DIR --shim FILE [--cgroup v2:DIR [--cpus THOUSANDTHS] | --cgroup v1:DIR]
+ *   sandpiper-keeper --dir DIR --shim FILE [--cgroup v2:DIR [--cpus THOUSANDTHS] | --cgroup v1:DIR] [--users FIRST-LAST]
  *
  * Theory of operation. The node's main thread started this process and holds its standard input: a line `kill PID` there
  * ends the guest that runs, `interrupt PID` sends it SIGINT, and end of file means that the node is gone: the guest is killed, DIR removed, and this
@@ -14,10 +14,10 @@
  *
  * Commands (all words decimal or text)            Reports
  *   start EXE CPU STARTUP_MS KIND FIXED ARGC ARGS... ENV...
- *                                                   started PID | failed WHY
+ *                                                   started PID KEEPER STATUS_FD SCHEDSTAT_FD | failed WHY
  *   attached                                        -
  *   parked                                          parked | failed WHY
- *   fork STARTUP_MS                                 started PID | failed WHY
+ *   fork STARTUP_MS                                 started ... | failed WHY
  *   retire                                          -
  *   mark CPU_MS WALL_MS MEMORY                      marked | failed WHY
  *   starts STARTUP_MS                               -
@@ -52,6 +52,7 @@
 #include "die.h"
 #include "guest.h"
 #include "number.h"
+#include "user.h"
 
 /* A fork takes about a millisecond. */
 #define PARENT_ANSWERS_MS 5000
@@ -63,6 +64,7 @@ static int directory = -1;
 static char *directory_path;
 static int shim = -1;
 static const char *group_place;
+static const char *users;
 static int control = -1, reports = -1;
 /* What came of the next command, and of the next line from the node. */
 static struct frame_reader commands;
@@ -126,6 +128,11 @@ static void retire(void) {
   guest_forget(&parent);
 }
 
+/* Where its files in /proc are open already: for a controller that cannot open them itself any more (hidepid of proc(5)). */
+static void started(void) {
+  report("started %d %d %d %d\n", (int)guest.pid, (int)getpid(), guest.status, guest.schedstat);
+}
+
 static void start(struct words *words) {
   struct guest_spec spec = {0};
   int64_t cpu, startup_ms, fixed, count;
@@ -168,7 +175,7 @@ static void start(struct words *words) {
     const struct guest_files files = {.in = replies, .out = requests, .errors = errors, .shim = shim, .socket = ends[1]};
     int error = guest_start(&guest, &spec, &files);
     if (error == 0) {
-      report("started %d\n", (int)guest.pid);
+      started();
     } else {
       close_pipes();
       report("failed fork: %s\n", strerror(-error));
@@ -223,13 +230,13 @@ static void fork_guest(struct words *words) {
   pid_t pid = ask_parent();
   int error = pid == 0 ? -ECHILD : guest_adopt(&guest, pid, startup_ms * 1000000);
   if (error == 0) {
-    report("started %d\n", (int)pid);
+    started();
     return;
   }
   close_pipes();
   /* Whatever it is that it does: there is a next one. */
   retire();
-  report("failed fork: %s\n", strerror(-error));
+  report("failed fork: %s\n", error == -ENOENT ? "/proc hides the child (hidepid), so nothing could watch it" : strerror(-error));
 }
 
 static void mark(struct words *words) {
@@ -380,19 +387,9 @@ static int watch_children(void) {
   return fd;
 }
 
-/*
- * prlimit(2) on a guest wants CAP_SYS_RESOURCE, which even root may lack in a container, or the guest's user as the real
- * user of the caller. The effective user stays: the folder and the node's threads are its own.
- */
-static void share_user_of_guests(void) {
-  if (geteuid() != 0) return;
-  if (setresgid(GUEST_NOBODY, (gid_t)-1, (gid_t)-1) != 0 || setresuid(GUEST_NOBODY, (uid_t)-1, (uid_t)-1) != 0)
-    die_errno("setresuid");
-}
-
 static void read_options(int argc, char **argv) {
   static const struct option options[] = {
-      {"dir", required_argument, NULL, 'd'}, {"shim", required_argument, NULL, 's'}, {"cgroup", required_argument, NULL, 'c'}, {"cpus", required_argument, NULL, 'p'}, {0}};
+      {"dir", required_argument, NULL, 'd'}, {"shim", required_argument, NULL, 's'}, {"cgroup", required_argument, NULL, 'c'}, {"cpus", required_argument, NULL, 'p'}, {"users", required_argument, NULL, 'u'}, {0}};
   int option;
   while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
     if (option == 'd') {
@@ -404,6 +401,8 @@ static void read_options(int argc, char **argv) {
       if (shim < 0) die_errno(optarg);
     } else if (option == 'c') {
       group_place = optarg;
+    } else if (option == 'u') {
+      users = optarg;
     } else if (option == 'p') {
       cgroup_cap_cpu(number_in(optarg, NULL, INT64_MAX));
     } else {
@@ -420,7 +419,7 @@ int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   cgroup_use(group_place);
   make_fifos();
-  share_user_of_guests();
+  user_use(users);
   int children = watch_children();
   if (write(STDOUT_FILENO, "ready\n", 6) != 6) die("nobody waits for this keeper");
 

@@ -51,7 +51,15 @@ static int receive_pipes(int pipes[2]) {
   return 0;
 }
 
-static void become_child(const int pipes[2]) {
+/*
+ * The child's program can read all of this: nothing in it may tell one run from another, or that two have shared a parent.
+ * What the compiler takes for a store that nobody reads is made all the same.
+ */
+static void wipe(volatile void *at, size_t size) {
+  for (volatile unsigned char *byte = at; size > 0; size--) *byte++ = 0;
+}
+
+static void become_child(int pipes[2]) {
   const struct rlimit nothing = {0, 0};
   /* The death of the keeper is not inherited (PR_SET_PDEATHSIG); it may be dead already. */
   if (gate(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0) != 0 || gate(__NR_getppid, 0, 0, 0) != keeper ||
@@ -60,15 +68,18 @@ static void become_child(const int pipes[2]) {
       gate(__NR_close, SHIM_FD_KEEPER, 0, 0) != 0 || gate(__NR_setrlimit, RLIMIT_NOFILE, (long)&nothing, 0) != 0 ||
       filter_install(FILTER_GUEST) != 0)
     end(SHIM_EXIT_NO_FILTER);
+  wipe(&keeper, sizeof keeper);
+  wipe(pipes, 2 * sizeof *pipes);
 }
 
 void fork_park(void) {
   int pipes[2];
+  int64_t pid;
   /* They are the same FIFOs that the children will talk on: while it holds them, nobody sees the end of a child. */
   gate(__NR_close, SHIM_FD_IN, 0, 0);
   gate(__NR_close, SHIM_FD_OUT, 0, 0);
   while (receive_pipes(pipes) == 0) {
-    int64_t pid = gate(__NR_clone, CLONE_PARENT | SIGCHLD, 0, 0);
+    pid = gate(__NR_clone, CLONE_PARENT | SIGCHLD, 0, 0);
     if (pid == 0) {
       become_child(pipes);
       return;
@@ -76,6 +87,8 @@ void fork_park(void) {
     gate(__NR_close, pipes[0], 0, 0);
     gate(__NR_close, pipes[1], 0, 0);
     if (shim_gate(__NR_sendto, SHIM_FD_KEEPER, (long)&pid, sizeof pid, MSG_NOSIGNAL, 0, 0) != sizeof pid) break;
+    /* The next child is a copy of this. */
+    wipe(&pid, sizeof pid);
   }
   end(0);
 }

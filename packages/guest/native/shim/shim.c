@@ -11,6 +11,7 @@
 #include <asm/unistd.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdint.h>
@@ -88,14 +89,38 @@ static _Noreturn void refuse(const char *why) {
   _exit(126);
 }
 
+/*
+ * Linux before 5.9 has no close_range(2). The keeper has closed all descriptors but the few that it gives, and has set the
+ * limit, before the program was executed: so there is none above it.
+ */
+static void close_range_of(unsigned first, unsigned last) {
+  if (syscall(__NR_close_range, first, last, 0u) == 0) return;
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max > SHIM_FD_OUT + 1)
+    refuse("descriptors cannot be closed: no close_range, and the limit of open files is not the keeper's");
+  for (unsigned fd = first; fd <= last && fd < limit.rlim_max; fd++) close((int)fd);
+}
+
+/*
+ * The filter holds the thread that installs it and those that it starts. A library of the interpreter that has started one
+ * before would keep it outside (proc(5): `Threads` of status).
+ */
+static void demand_one_thread(void) {
+  char text[4096];
+  int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+  if (fd >= 0) close(fd);
+  text[n < 0 ? 0 : n] = 0;
+  if (strstr(text, "\nThreads:\t1\n") == NULL) refuse("the interpreter has started a thread, which no filter would hold");
+}
+
 static void take_descriptors(void) {
   if (dup2(KEEPER_FD_IN, SHIM_FD_IN) < 0 || dup2(KEEPER_FD_OUT, SHIM_FD_OUT) < 0)
     refuse("the protocol's pipes cannot be moved: the limit of open files is below 8192");
   if (parks && dup2(KEEPER_FD_SOCKET, SHIM_FD_KEEPER) < 0) refuse("the keeper's socket cannot be moved");
-  if (syscall(__NR_close_range, 0u, 1u, 0u) != 0 ||
-      syscall(__NR_close_range, 3u, (unsigned)SHIM_FD_IN - (parks ? 2 : 1), 0u) != 0 ||
-      syscall(__NR_close_range, (unsigned)SHIM_FD_OUT + 1, ~0u, 0u) != 0)
-    refuse("descriptors cannot be closed (close_range)");
+  close_range_of(0, 1);
+  close_range_of(3, SHIM_FD_IN - (parks ? 2 : 1));
+  close_range_of(SHIM_FD_OUT + 1, ~0u);
 }
 
 static void catch_traps(void) {
@@ -190,7 +215,7 @@ static void lock_down_stock(void) {
  * first word: a trap there is about memory or the signal mask, and is settled here.
  */
 static void lock_down_translated(void) {
-  if (syscall(__NR_close_range, 3u, ~0u, 0u) != 0) refuse("descriptors cannot be closed (close_range)");
+  close_range_of(3, ~0u);
   forbid_descriptors();
   catch_traps();
   forget_thread_id();
@@ -204,6 +229,7 @@ __attribute__((constructor)) static void lock_down(int argc, char **argv, char *
   (void)argc;
   (void)argv;
   take_orders(environment);
+  demand_one_thread();
   /* The children of a parent have the clock of the host. */
   if (parks && virtual_time) refuse("a parent of the fork server has no time of its own");
   if (translated) lock_down_translated();

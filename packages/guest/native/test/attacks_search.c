@@ -81,6 +81,35 @@ static void search(const char *argument) {
   tell("found %lu times, in %s", found, pages > 1000 ? "more than a thousand pages" : "too few pages");
 }
 
+static int search_shim_of(struct dl_phdr_info *info, size_t size, void *data) {
+  (void)size;
+  if (strncmp(info->dlpi_name, "/proc/self/fd/", 14) != 0) return 0;
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+    if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W) == 0) continue;
+    const unsigned char *from = (const unsigned char *)info->dlpi_addr + segment->p_vaddr;
+    look_through(from, segment->p_memsz);
+    pages += segment->p_memsz / PAGE;
+    *(int *)data = 1;
+  }
+  return 0;
+}
+
+/*
+ * What the shim itself remembers, and the stack: a number of a process has four bytes, which the interpreter's own memory
+ * holds here and there by chance.
+ */
+static void search_shim(const char *argument) {
+  unsigned byte;
+  int used, seen = 0;
+  for (; needle_size < sizeof needle && sscanf(argument, "%2x%n", &byte, &used) == 1; argument += used)
+    needle[needle_size++] = (unsigned char)byte;
+  dl_iterate_phdr(search_shim_of, &seen);
+  const uintptr_t stack = (uintptr_t)__builtin_frame_address(0);
+  search_range(stack - (256ul << 10), (uintptr_t)getauxval(AT_EXECFN) + PAGE);
+  tell("found %lu times, in %s", found, seen && pages > 10 ? "the shim and the stack" : "too few pages");
+}
+
 /* What the C library remembers as the number of its thread (nptl_db: size in bits, count, offset). */
 static void thread_id(const char *argument) {
   (void)argument;
@@ -89,4 +118,4 @@ static void thread_id(const char *argument) {
   else tell("%d", *(const int32_t *)((const char *)__builtin_thread_pointer() + field[2]));
 }
 
-const struct attack_entry search_attacks[] = {{"search", search}, {"thread-id", thread_id}, {NULL, NULL}};
+const struct attack_entry search_attacks[] = {{"search", search}, {"search-shim", search_shim}, {"thread-id", thread_id}, {NULL, NULL}};

@@ -1,0 +1,147 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Cell } from '@sandpiper/controller';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { childrenOf, runSource } from './local.js';
+
+const isRoot = process.getuid?.() === 0;
+if (!isRoot) process.stderr.write('skipped: guests have users of their own only where the node is root\n');
+
+const ATTACKS = fileURLToPath(new URL('../../guest/native/build/attacks.so', import.meta.url));
+const NOBODY = 65534;
+const SLEEPS = 'import time\ntime.sleep(100)';
+
+/** The real, effective, saved and file system user of a process (proc(5)). */
+function usersOf(pid: number): number[] {
+  const line = /^Uid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '';
+  return line.split(/\s+/).map(Number);
+}
+
+/** How a command goes as that user and group. */
+function tryAs(user: number, ...command: string[]): 'done' | 'refused' {
+  try {
+    const words = [
+      '--reuid',
+      String(user),
+      '--regid',
+      String(user),
+      '--clear-groups',
+      '--bounding-set=-all',
+      '--inh-caps=-all',
+    ];
+    execFileSync('setpriv', [...words, ...command], { stdio: 'ignore' });
+    return 'done';
+  } catch {
+    return 'refused';
+  }
+}
+
+describe.skipIf(!isRoot)('two cells of one node', () => {
+  const cells: {
+    readonly cell: Cell;
+    readonly keeper: number;
+    readonly guest: number;
+    readonly ended: Promise<unknown>;
+  }[] = [];
+
+  beforeAll(async () => {
+    for (const [id, profile] of [null, []].entries()) {
+      const others = new Set(childrenOf(process.pid));
+      const cell = await Cell.start({ id, cpu: null, node: null, rpython: null, profile });
+      const keeper = childrenOf(process.pid).find((pid) => !others.has(pid)) ?? 0;
+      const ended = runSource(cell, SLEEPS, { id: `sleeps-${id}` });
+      const asleep = (): number | undefined => childrenOf(keeper).find((pid) => isAsleep(pid));
+      await until(() => asleep() !== undefined);
+      cells.push({ cell, keeper, guest: asleep() ?? 0, ended });
+    }
+  });
+
+  afterAll(async () => {
+    for (const [id, { cell, ended }] of cells.entries()) {
+      cell.cancel(`sleeps-${id}`);
+      await ended;
+      await cell.close();
+    }
+  });
+
+  it('have guests of different users, who are nobody else', () => {
+    const [first = [], second = []] = cells.map(({ guest }) => usersOf(guest));
+    expect(new Set(first).size).toBe(1);
+    expect(new Set(second).size).toBe(1);
+    expect(first[0]).not.toBe(second[0]);
+    for (const user of [first[0], second[0]]) expect([0, NOBODY]).not.toContain(user);
+  });
+
+  it('have keepers that no guest and no nobody may signal or limit', () => {
+    const users = cells.map(({ guest }) => usersOf(guest)[0] ?? 0);
+    for (const { keeper } of cells) {
+      expect(usersOf(keeper)).toEqual([0, 0, 0, 0]);
+      for (const user of [...users, NOBODY]) {
+        expect(tryAs(user, 'kill', '-0', String(keeper))).toBe('refused');
+        expect(tryAs(user, 'prlimit', '--pid', String(keeper), '--nofile=100:100')).toBe('refused');
+      }
+    }
+  });
+
+  it('have guests that the other one and nobody may not signal or limit', () => {
+    for (const [index, { guest }] of cells.entries()) {
+      const own = usersOf(guest)[0] ?? 0;
+      const other = usersOf(cells[1 - index]?.guest ?? 0)[0] ?? 0;
+      for (const user of [other, NOBODY]) {
+        expect(tryAs(user, 'kill', '-0', String(guest))).toBe('refused');
+        expect(tryAs(user, 'prlimit', '--pid', String(guest), '--nofile=0:0')).toBe('refused');
+      }
+      // And it is the user that keeps them from it.
+      expect(tryAs(own, 'kill', '-0', String(guest))).toBe('done');
+    }
+  });
+});
+
+/** The test's own deadline ends it. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await setTimeout(20);
+}
+
+/** Waits for its controller: a thread of a guest that is asleep in a pipe. */
+function isAsleep(pid: number): boolean {
+  try {
+    return (
+      /^State:\s+S/m.test(readFileSync(`/proc/${pid}/status`, 'latin1')) &&
+      readdirSync(`/proc/${pid}/task`).length === 1
+    );
+  } catch {
+    return false;
+  }
+}
+
+describe('a forked guest', () => {
+  it('finds no number of its keeper, its parent or itself in its memory', async () => {
+    const others = new Set(childrenOf(process.pid));
+    const cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null, profile: [] });
+    try {
+      const keeper = childrenOf(process.pid).find((pid) => !others.has(pid)) ?? 0;
+      // The parent and the child that waits for its order.
+      await runSource(cell, 'pass');
+      await until(() => childrenOf(keeper).length === 2);
+      const numbers = [keeper, ...childrenOf(keeper)];
+      for (const [index, number] of numbers.entries()) {
+        const bytes = Buffer.alloc(4);
+        bytes.writeInt32LE(number);
+        // As attacks_search.c unmasks it.
+        const text = Buffer.from(bytes.map((byte) => byte ^ 0x55)).toString('hex');
+        const source = `import ctypes\nctypes.CDLL("/box/attacks.so").attack(b"search-shim", b"${text}")`;
+        const files = { 'attacks.so': readFileSync(ATTACKS) };
+        const { stdout, start } = await runSource(cell, source, { files });
+        expect([index, start, stdout]).toEqual([
+          index,
+          'forked',
+          'found 0 times, in the shim and the stack\n',
+        ]);
+      }
+    } finally {
+      await cell.close();
+    }
+  });
+});

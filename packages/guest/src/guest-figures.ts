@@ -1,0 +1,123 @@
+import { closeSync, constants, openSync, readlinkSync, readSync } from 'node:fs';
+
+/** The longest is `status`, of some 1500 bytes. */
+const buffer = Buffer.alloc(4096);
+
+/** SIGKILL in a mask of status (proc(5)). */
+const KILLED = 1n << 8n;
+/** USER_HZ, in which `stat` counts: 100 on x86-64. */
+const NS_PER_TICK = 10_000_000n;
+
+/** Where the keeper has the same files open. */
+export interface KeeperFiles {
+  readonly pid: number;
+  /** Descriptors of the keeper; -1: it has none. */
+  readonly status: number;
+  readonly schedstat: number;
+}
+
+/**
+ * What the kernel tells of a guest in /proc. The files are opened once, when it has just started: a guest is not dumpable, so
+ * where /proc hides other processes (hidepid of proc(5)) and this node is not root, they cannot be opened later. The keeper
+ * has opened them before the guest was that. A file that is open tells of this process alone, whoever gets its number next.
+ */
+export class GuestFigures {
+  readonly #status: number | null;
+  readonly #schedstat: number | null;
+  /** In its place where the kernel keeps no schedstat. */
+  readonly #stat: number | null;
+
+  constructor(
+    private readonly pid: number,
+    keeper: KeeperFiles,
+  ) {
+    this.#status = openFigure(pid, 'status', keeper.pid, keeper.status);
+    this.#schedstat = openFigure(pid, 'schedstat', keeper.pid, keeper.schedstat);
+    this.#stat = this.#schedstat === null ? openFigure(pid, 'stat', keeper.pid, -1) : null;
+  }
+
+  /** Whether it was killed, and reaped or about to be. One that is hidden from us is there until it is reaped. */
+  get hasEnded(): boolean {
+    const status = this.#look();
+    return status === null ? !exists(this.pid) : status === '' || /^State:\s+[ZX]/m.test(status);
+  }
+
+  /**
+   * Whether it still runs, and a wait for it may go on: not ended, and no signal waits for it. A guest that is hidden from us
+   * runs as long as the kernel knows its number, which asks for no file.
+   */
+  get goesOn(): boolean {
+    const status = this.#look();
+    if (status === null) return exists(this.pid);
+    return status !== '' && !/^State:\s+[ZX]/m.test(status) && /^ShdPnd:\s+0+$/m.test(status);
+  }
+
+  /**
+   * Whether a guest that nobody has spoken to for a while is still one: not ended and not reaped yet, and not about to,
+   * because it was killed just now.
+   */
+  get isAlive(): boolean {
+    const status = this.#look();
+    if (status === null) return exists(this.pid);
+    // Of what ends, its memory goes first.
+    if (/^State:\s+[ZX]/m.test(status) || !/^VmRSS:/m.test(status)) return false;
+    return ['SigPnd', 'ShdPnd'].every((name) => {
+      const mask = new RegExp(`^${name}:\\s+([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0';
+      return (BigInt(`0x${mask}`) & KILLED) === 0n;
+    });
+  }
+
+  /** CPU time until now, nanoseconds; 0 when it has ended, or nobody tells. */
+  get cpuNs(): bigint {
+    if (this.#schedstat !== null) return BigInt(read(this.#schedstat).split(' ', 1)[0] || 0);
+    const stat = this.#stat === null ? '' : read(this.#stat);
+    // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th field behind it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return BigInt(Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * NS_PER_TICK;
+  }
+
+  close(): void {
+    for (const fd of [this.#status, this.#schedstat, this.#stat]) if (fd !== null) closeSync(fd);
+  }
+
+  /** Empty when it has been reaped; null when it is hidden. */
+  #look(): string | null {
+    return this.#status === null ? null : read(this.#status);
+  }
+}
+
+/** Null where it is hidden from us, and the keeper has none. */
+function openFigure(pid: number, name: string, keeper: number, descriptor: number): number | null {
+  const path = `/proc/${pid}/${name}`;
+  try {
+    return openSync(path, 'r');
+  } catch {
+    if (descriptor < 0) return null;
+  }
+  try {
+    const fd = openSync(`/proc/${keeper}/fd/${descriptor}`, constants.O_RDONLY | constants.O_NONBLOCK);
+    // The keeper may have closed it meanwhile, and have another file there.
+    if (readlinkSync(`/proc/self/fd/${fd}`) === path) return fd;
+    closeSync(fd);
+  } catch {
+    // the guest has ended meanwhile, or the keeper is hidden too
+  }
+  return null;
+}
+
+/** Empty once the process has been reaped (ESRCH). */
+function read(fd: number): string {
+  try {
+    return buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
+  } catch {
+    return '';
+  }
+}
+
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
