@@ -211,7 +211,7 @@ void cgroup_end_aside(int if_done) {
 int cgroup_limit_start(int64_t memory) {
   if (kind == NONE) return 0;
   int64_t now = get(kind == V2 ? "memory.current" : "memory.usage_in_bytes", NULL);
-  fails_before = fails();
+  hits_before = limit_hits();
   if (now >= 0) return put_number(kind == V2 ? "memory.max" : "memory.limit_in_bytes", now + memory);
   errno = EIO;
   return -1;
