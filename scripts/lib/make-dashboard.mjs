@@ -230,6 +230,20 @@ const redis = [
     ],
     { description: 'Empty where the user of Redis may not ask, and for a cluster' },
   ),
+  lines('Bytes of runs and batches', 'bytes', [
+    ['{{part}}', same('part', 'sandpiper_stored_bytes')],
+    ['{{part}}, at most', same('part', 'sandpiper_stored_bytes_max')],
+  ]),
+  lines('Bytes of a tenant, the ten with the most', 'bytes', [
+    ['{{tenant}}, {{part}}', `topk(10, ${same('tenant, part', 'sandpiper_tenant_stored_bytes')})`],
+  ]),
+  lines('Ended runs and batches that are kept', 'short', [
+    ['kept', same('', 'sandpiper_kept_records')],
+    ['at most', same('', 'sandpiper_kept_records_max')],
+  ]),
+  lines('Ended runs and batches removed, a second', 'short', [
+    ['{{reason}}', 'max by (reason) (rate(sandpiper_removed_records_total[5m]))'],
+  ]),
   lines('Connections made anew, in 5 min', 'short', [
     ['scheduler {{instance}}', 'increase(sandpiper_scheduler_redis_reconnects_total[5m])'],
     ['node {{node}}', `increase(sandpiper_node_redis_reconnects_total{${NODE}}[5m])`],

@@ -71,13 +71,21 @@ export async function revokeKeyCommand(id: string, options: ServiceOptions): Pro
 /** `sandpiper tenants`. */
 export async function tenantsCommand(options: ServiceOptions): Promise<number> {
   const tenants = await (await findService(options.server)).listTenants();
+  const orShare = (value: number): string => (value === 0 ? 'its share' : String(value));
   const orNone = (value: number): string => (value === 0 ? 'no limit' : String(value));
   print(options, tenants, () =>
     tenants.length === 0
       ? 'No tenant was made; everybody is "default".\n'
       : table(
-          ['tenant', 'weight', 'may wait', 'may run at once'],
-          tenants.map((t) => [t.name, String(t.weight), orNone(t.maxQueued), orNone(t.maxRunning)]),
+          ['tenant', 'weight', 'may wait', 'may run at once', 'bytes until the end', 'bytes kept'],
+          tenants.map((t) => [
+            t.name,
+            String(t.weight),
+            orShare(t.maxQueued),
+            orNone(t.maxRunning),
+            orShare(t.maxQueuedBytes),
+            orShare(t.maxKeptBytes),
+          ]),
         ),
   );
   return EXIT.ok;
@@ -88,11 +96,13 @@ export async function setTenantCommand(
   name: string,
   options: ServiceOptions & Partial<TenantSettings>,
 ): Promise<number> {
-  const { weight, maxQueued, maxRunning } = options;
+  const { weight, maxQueued, maxRunning, maxQueuedBytes, maxKeptBytes } = options;
   const settings = {
     ...(weight === undefined ? {} : { weight }),
     ...(maxQueued === undefined ? {} : { maxQueued }),
     ...(maxRunning === undefined ? {} : { maxRunning }),
+    ...(maxQueuedBytes === undefined ? {} : { maxQueuedBytes }),
+    ...(maxKeptBytes === undefined ? {} : { maxKeptBytes }),
   };
   const tenant = await (await findService(options.server)).setTenant(name, settings);
   print(options, tenant, () => `${tenant.name}: weight ${tenant.weight}\n`);
@@ -107,7 +117,7 @@ export async function deadLettersCommand(options: ServiceOptions): Promise<numbe
       ? 'No run was given up.\n'
       : table(
           ['run', 'tenant', 'given up', 'why', 'run again as'],
-          dead.map((d) => [d.id, d.tenant, d.diedAt, d.result?.message ?? '', d.requeuedAs ?? '']),
+          dead.map((d) => [d.id, d.tenant, d.diedAt, d.message, d.requeuedAs ?? '']),
         ),
   );
   return EXIT.ok;

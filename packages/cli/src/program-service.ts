@@ -65,10 +65,20 @@ export function addServiceCommands(program: Command, onExitCode: (code: number) 
     )
     .option(
       '--max-queued <n>',
-      'runs that may wait (default: no limit)',
+      'runs that may wait (default: the share of every tenant)',
       wholeNumber('--max-queued', 0, 10_000_000),
     )
     .option('--max-running <n>', 'runs at once (default: no limit)', wholeNumber('--max-running', 0, 100_000))
+    .option(
+      '--max-queued-bytes <n>',
+      'bytes that runs may take until they end (default: the share of every tenant)',
+      wholeNumber('--max-queued-bytes', 0, 2 ** 45),
+    )
+    .option(
+      '--max-kept-bytes <n>',
+      'bytes that ended runs may take (default: the share of every tenant)',
+      wholeNumber('--max-kept-bytes', 0, 2 ** 45),
+    )
     .action(async (name: string, options: ServiceOptions & Partial<TenantSettings>, command: Command) =>
       onExitCode(await (await load()).setTenantCommand(name, withParents(command, options))),
     );

@@ -5,7 +5,8 @@ import type {
   BatchRequest,
   BatchState,
   BatchSummary,
-  DeadLetter,
+  DeadLetters,
+  DeadLetterSummary,
   KeyRequest,
   NewKey,
   NodeView,
@@ -52,6 +53,8 @@ const FOLLOW_PAUSE_MS = 500;
 /** How often a submission of unknown outcome is sent before the error is the caller's, and how long before the second. */
 const SUBMIT_TRIES = 4;
 const SUBMIT_PAUSE_MS = 500;
+
+const DEAD_LETTERS_AT_ONCE = 500;
 
 /**
  * The HTTP API of a scheduler. Every method rejects with {@link ApiError} when the server refuses, with
@@ -106,6 +109,15 @@ export class SandpiperClient {
       path: `/v1/runs/${encodeURIComponent(id)}`,
       ...options,
     });
+  }
+
+  /**
+   * Removes a run with its result, its streams and its idempotency key; one that has not ended is cancelled. It is unknown
+   * from then on: a second call rejects with 404.
+   * @returns false when it still runs and leaves as soon as it has ended
+   */
+  purgeRun(id: string, options: CallOptions = {}): Promise<boolean> {
+    return this.purge(`/v1/runs/${encodeURIComponent(id)}`, options);
   }
 
   /** Follows a run while it runs; see {@link RunStream} for how to feed it as well. */
@@ -219,6 +231,11 @@ export class SandpiperClient {
     return this.transport.call({ method: 'DELETE', path: batchPath(id), ...options });
   }
 
+  /** Removes a batch with all of its runs, as {@link purgeRun} does. */
+  purgeBatch(id: string, options: CallOptions = {}): Promise<boolean> {
+    return this.purge(batchPath(id), options);
+  }
+
   async listNodes(options: CallOptions = {}): Promise<NodeView[]> {
     const call = { method: 'GET', path: '/v1/nodes', ...options } as const;
     return (await this.transport.call<{ nodes: NodeView[] }>(call)).nodes;
@@ -252,15 +269,29 @@ export class SandpiperClient {
     });
   }
 
-  async listDeadLetters(options: CallOptions = {}): Promise<DeadLetter[]> {
-    const call = { method: 'GET', path: '/v1/dead-letters', ...options } as const;
-    return (await this.transport.call<{ deadLetters: DeadLetter[] }>(call)).deadLetters;
+  /** Of the caller's tenant, the latest first; of all for an admin's key. */
+  async listDeadLetters(options: CallOptions = {}): Promise<DeadLetterSummary[]> {
+    const all: DeadLetterSummary[] = [];
+    let after: string | undefined;
+    do {
+      const path = `/v1/dead-letters${query({ limit: DEAD_LETTERS_AT_ONCE, after })}`;
+      const page: DeadLetters = await this.transport.call({ method: 'GET', path, ...options });
+      all.push(...page.deadLetters);
+      after = page.next;
+    } while (after !== undefined);
+    return all;
   }
 
   /** @returns the id of the new run. */
   async requeueDeadLetter(id: string, options: CallOptions = {}): Promise<string> {
     const path = `/v1/dead-letters/${encodeURIComponent(id)}/requeue`;
     return (await this.transport.call<{ id: string }>({ method: 'POST', path, ...options })).id;
+  }
+
+  private async purge(path: string, options: CallOptions): Promise<boolean> {
+    const call = { method: 'DELETE', path: `${path}${query({ purge: true })}`, ...options } as const;
+    const left = await this.transport.call<{ id: string } | undefined>(call);
+    return left === undefined;
   }
 
   /** Resolves when the server is there and has its Redis. */

@@ -13,6 +13,15 @@ export const tenantNameSchema = z
     'must be 1 to 64 letters, digits, ".", "_" and "-", and begin with a letter or digit',
   );
 
+const byteLimit = (what: string) =>
+  z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 45)
+    .default(0)
+    .describe(`${what}; 0: the share of the service that every tenant has`);
+
 /** How a tenant is served among the others. */
 export const tenantSettingsSchema = z
   .strictObject({
@@ -23,8 +32,10 @@ export const tenantSettingsSchema = z
       .min(0)
       .max(10_000_000)
       .default(0)
-      .describe('Runs that may wait; 0: no limit of its own'),
+      .describe('Runs that may wait; 0: the share of the service that every tenant has'),
     maxRunning: z.number().int().min(0).max(100_000).default(0).describe('Runs at once; 0: no limit'),
+    maxQueuedBytes: byteLimit('Bytes that its runs may take until they have ended'),
+    maxKeptBytes: byteLimit('Bytes that its ended runs may take; above it the oldest of them are removed'),
   })
   .meta({ id: 'TenantSettings' });
 

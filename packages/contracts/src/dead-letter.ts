@@ -14,6 +14,19 @@ export const deadLetterSchema = z
 
 export type DeadLetter = z.infer<typeof deadLetterSchema>;
 
+/** One of the list: request and result stay where they are. */
+export const deadLetterSummarySchema = deadLetterSchema
+  .omit({ result: true })
+  .extend({ message: z.string().describe('Why it was given up') })
+  .meta({ id: 'DeadLetterSummary' });
+
+export type DeadLetterSummary = z.infer<typeof deadLetterSummarySchema>;
+
 export const deadLettersSchema = z
-  .strictObject({ deadLetters: z.array(deadLetterSchema) })
+  .strictObject({
+    deadLetters: z.array(deadLetterSummarySchema),
+    next: z.string().optional().describe('There are more: ask again with ?after= and this'),
+  })
   .meta({ id: 'DeadLetters' });
+
+export type DeadLetters = z.infer<typeof deadLettersSchema>;

@@ -1,4 +1,4 @@
-import type { DeadLetter, NodeView, RunRequest, RunState } from '@sandpiper/contracts';
+import type { DeadLetterSummary, NodeView, RunRequest, RunState } from '@sandpiper/contracts';
 
 /** An answer that was not a success, or none at all (`status` 0). */
 export class Refusal extends Error {
@@ -72,8 +72,8 @@ export class Api {
     return (await this.call<{ nodes: NodeView[] }>('/v1/nodes')).nodes;
   }
 
-  async deadLetters(): Promise<DeadLetter[]> {
-    return (await this.call<{ deadLetters: DeadLetter[] }>('/v1/dead-letters')).deadLetters;
+  async deadLetters(): Promise<DeadLetterSummary[]> {
+    return (await this.call<{ deadLetters: DeadLetterSummary[] }>('/v1/dead-letters')).deadLetters;
   }
 
   private target(): string {

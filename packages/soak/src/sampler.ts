@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cluster, type Service, until, zombiesBelow } from '@sandpiper/faults';
-import { KEYS } from '@sandpiper/store';
+import { ALL_TENANTS, KEYS } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
 import { type HeapReport, reportName } from './heap-report.js';
 import type { Metric } from './judge.js';
@@ -126,7 +126,7 @@ export class Sampler {
   private async ofRedis(at: number): Promise<void> {
     const info = await this.redis.info();
     const field = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1]);
-    const kept = await this.redis.zcard(KEYS.ended);
+    const kept = Number((await this.redis.hget(KEYS.kept, ALL_TENANTS)) ?? 0);
     const bytes = field('used_memory_dataset');
     this.add('Redis', 'redisBytes', at, bytes);
     this.add('Redis', 'redisKeys', at, await this.redis.dbsize());

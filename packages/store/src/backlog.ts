@@ -2,6 +2,7 @@ import type { RedisConnection } from './connection.js';
 import { backlogKey, KEYS, runKey } from './keys.js';
 import { throwFirstError } from './pipelines.js';
 import { redisTime } from './redis-time.js';
+import { Script } from './script.js';
 import { DISPATCH, TAKE_SILENT } from './scripts/lifecycle.js';
 import { TAKE_DEFERRED } from './scripts/quarantine.js';
 
@@ -13,6 +14,29 @@ const DEFERRED_AT_ONCE = 200;
 
 /** How many silent runs are looked at in one go. */
 const SILENT_AT_ONCE = 500;
+
+/**
+ * KEYS: leader. ARGV: name, milliseconds of the lease. Returns 1 when the lease is the caller's now.
+ */
+const LEAD = new Script(
+  'sandpiperLead',
+  1,
+  `#!lua flags=allow-oom
+local leader = redis.call('GET', KEYS[1])
+if leader and leader ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+`,
+);
+
+/** KEYS: leader. ARGV: name. */
+const STEP_DOWN = new Script(
+  'sandpiperStepDown',
+  1,
+  `#!lua flags=allow-oom
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+`,
+);
 
 /** One tenant's runs that wait. */
 export interface BacklogFacts {
@@ -33,6 +57,19 @@ export class Backlog {
    */
   async dispatch(window: number, most: number): Promise<string[]> {
     return (await DISPATCH.run(this.redis, KEYS.dispatched, window, most)) as string[];
+  }
+
+  /**
+   * One of several schedulers acts on what all are told of, and sweeps.
+   * @returns whether that is the caller, for the time of the lease
+   */
+  async lead(name: string, leaseMs: number): Promise<boolean> {
+    return (await LEAD.run(this.redis, KEYS.leader, name, leaseMs)) === 1;
+  }
+
+  /** Another may lead at once. */
+  async stepDown(name: string): Promise<void> {
+    await STEP_DOWN.run(this.redis, KEYS.leader, name);
   }
 
   /** Runs handed to the queue longer ago than that, and claimed by nobody. Each is named once in such a time. */

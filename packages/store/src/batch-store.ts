@@ -5,6 +5,7 @@ import {
   type RunState,
   type RunStatus,
 } from '@sandpiper/contracts';
+import { type QueueBounds, roomArguments } from './bounds.js';
 import type { RedisConnection } from './connection.js';
 import { batchEndedKey, batchKey, batchRunId, KEYS, runKey } from './keys.js';
 import { chunks, throwFirstError } from './pipelines.js';
@@ -12,17 +13,15 @@ import { redisTime } from './redis-time.js';
 import { demandReadable, SCHEMA } from './schema.js';
 import { BEGIN_BATCH, DROP_BATCH, SEAL_BATCH, STAGE_RUNS } from './scripts/submit.js';
 import {
-  DEFAULT_RETENTION_SECONDS,
   idempotencyArguments,
+  toFullness,
   toSubmission,
+  type Fullness,
   type Idempotency,
   type Submission,
   type WrittenRequest,
   writtenRequest,
 } from './store.js';
-
-/** Runs that one step removes of a batch that never became whole. */
-const DROPPED_AT_ONCE = 500;
 
 export interface NewBatch {
   readonly id: string;
@@ -46,7 +45,9 @@ export interface StagedRun {
 export type BatchBeginning =
   | { readonly verdict: 'ours' | 'same' | 'different'; readonly id: string }
   | { readonly verdict: 'sealed'; readonly id: string; readonly fingerprint: string }
-  | { readonly verdict: 'queue-full' | 'tenant-full'; readonly waiting: number };
+  | Fullness;
+
+export type Staging = { readonly verdict: 'ok' | 'gone' } | Fullness;
 
 /** `gone`: another attempt with the same key began it anew, or it took too long. */
 export type Sealing = Submission | { readonly verdict: 'gone' };
@@ -65,48 +66,54 @@ export interface BatchFacts {
  * batch whose scheduler died in the middle nothing is run before its client has sent it again.
  */
 export class BatchStore {
-  constructor(
-    private readonly redis: RedisConnection,
-    private readonly retentionSeconds = DEFAULT_RETENTION_SECONDS,
-  ) {}
+  constructor(private readonly redis: RedisConnection) {}
 
   /** @param count how many runs come, where that is known; @param idempotency fingerprint '' where it is known at the end. */
   async begin(
     batch: NewBatch,
     idempotency: Idempotency | null,
     count: number,
-    maxQueue: number,
+    bounds: QueueBounds,
   ): Promise<BatchBeginning> {
     const { redisKey, has, fingerprint } = idempotencyArguments(batch.tenant, 'batch', idempotency);
-    const reply = await BEGIN_BATCH.run(
-      this.redis,
-      batchKey(batch.id),
-      redisKey,
-      batch.id,
-      batch.tenant,
-      batch.name ?? '',
-      has,
-      fingerprint,
-      this.retentionSeconds,
-      SCHEMA,
-      count,
-      maxQueue,
-      batch.intake,
-    );
-    const [verdict, id, print] = reply as [BatchBeginning['verdict'], string, string];
-    if (verdict === 'sealed') return { verdict, id, fingerprint: print };
-    return toSubmission(reply) as BatchBeginning;
+    for (;;) {
+      const reply = await BEGIN_BATCH.run(
+        this.redis,
+        batchKey(batch.id),
+        redisKey,
+        batch.id,
+        batch.tenant,
+        batch.name ?? '',
+        has,
+        fingerprint,
+        SCHEMA,
+        count,
+        batch.intake,
+        ...roomArguments(bounds),
+      );
+      const full = toFullness(reply);
+      if (full !== null) return full;
+      const [verdict, id, print] = reply as [
+        'ours' | 'same' | 'different' | 'sealed' | 'again',
+        string,
+        string,
+      ];
+      if (verdict === 'sealed') return { verdict, id, fingerprint: print };
+      // Of an attempt that was cut off there is more to remove than one step may.
+      if (verdict !== 'again') return { verdict, id };
+    }
   }
 
-  /** @returns false when the batch is whole already, gone, or begun anew by another attempt. */
-  async stage(batch: NewBatch, runs: readonly StagedRun[]): Promise<boolean> {
+  /** @returns `gone` when the batch is whole already, gone, or begun anew by another attempt. */
+  async stage(batch: NewBatch, runs: readonly StagedRun[], bounds: QueueBounds): Promise<Staging> {
     const rows = runs.flatMap(({ index, request, limits }) => {
       const { json, priority, engine, callbackUrl } = writtenRequest(request);
       return [index, priority, json, engine, JSON.stringify(limits), callbackUrl];
     });
     const { id, tenant, trace, intake } = batch;
-    const head = [id, tenant, SCHEMA, trace, intake];
-    return (await STAGE_RUNS.run(this.redis, batchKey(id), ...head, ...rows)) === 1;
+    const head = [id, tenant, SCHEMA, trace, intake, ...roomArguments(bounds)];
+    const reply = await STAGE_RUNS.run(this.redis, batchKey(id), ...head, ...rows);
+    return toFullness(reply) ?? { verdict: (reply as ['ok' | 'gone'])[0] };
   }
 
   /** All of it was staged. When this resolves with `accepted`, every run of it waits for its turn. */
@@ -114,7 +121,7 @@ export class BatchStore {
     batch: NewBatch,
     total: number,
     idempotency: Idempotency | null,
-    maxQueue: number,
+    bounds: QueueBounds,
   ): Promise<Sealing> {
     const { id, tenant, intake } = batch;
     const { redisKey, has, fingerprint } = idempotencyArguments(tenant, 'batch', idempotency);
@@ -127,9 +134,8 @@ export class BatchStore {
       total,
       has,
       fingerprint,
-      this.retentionSeconds,
-      maxQueue,
       intake,
+      ...roomArguments(bounds),
     );
     const [verdict] = reply as [Sealing['verdict']];
     return verdict === 'gone' ? { verdict } : toSubmission(reply);
@@ -138,7 +144,7 @@ export class BatchStore {
   /** Removes a batch that is not whole, with what was staged of it. */
   async drop(id: string): Promise<void> {
     let left = 1;
-    while (left > 0) left = (await DROP_BATCH.run(this.redis, batchKey(id), id, DROPPED_AT_ONCE)) as number;
+    while (left > 0) left = (await DROP_BATCH.run(this.redis, batchKey(id), id)) as number;
   }
 
   /** Ids of batches that were begun longer ago than that and are not whole. */
@@ -152,12 +158,13 @@ export class BatchStore {
     return this.redis.zcard(KEYS.staging);
   }
 
-  /** @returns null for one that nobody knows, or that is not whole yet. */
+  /** @returns null for one that nobody knows, that is not whole yet, or that was purged. */
   async facts(id: string): Promise<BatchFacts | null> {
     const hash = await this.redis.hgetall(batchKey(id));
-    const { tenant, name, total, done } = hash;
+    const { tenant, name, total, done, purge } = hash;
     demandReadable(`batch ${id}`, hash['schema']);
-    if (tenant === undefined || total === undefined || total === '' || done === undefined) return null;
+    if (purge !== undefined || tenant === undefined || done === undefined) return null;
+    if (total === undefined || total === '') return null;
     const byStatus: BatchFacts['byStatus'] = {};
     for (const status of RUN_STATUSES) {
       const count = hash[`status:${status}`];

@@ -3,6 +3,7 @@ import type { RedisConnection } from './connection.js';
 import { KEYS, runKey } from './keys.js';
 import { throwFirstError } from './pipelines.js';
 import { Script } from './script.js';
+import { SETTLE_CALLBACK } from './scripts/retention.js';
 
 /**
  * Leases what is due, the longest due first. Time is Redis's, as in the script that puts runs there, so that no clocks
@@ -44,6 +45,11 @@ export class CallbackOutbox {
   /** The queue has them. */
   async handedOver(ids: readonly string[]): Promise<void> {
     if (ids.length > 0) await this.redis.zrem(KEYS.callbacks, ...ids);
+  }
+
+  /** It was sent, or given up: the run is kept no longer than others now. */
+  async settled(id: string): Promise<void> {
+    await SETTLE_CALLBACK.run(this.redis, runKey(id), id);
   }
 
   /** How many wait here. */

@@ -1,27 +1,50 @@
-import type { DeadLetter, RunRequest, RunResult } from '@sandpiper/contracts';
+import type { DeadLetter, DeadLetterSummary, RunRequest, RunResult } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
-import { KEYS, runKey } from './keys.js';
+import { deadKey, KEYS, runKey } from './keys.js';
 import { throwFirstError } from './pipelines.js';
+import { DISMISS_DEAD, MARK_REQUEUED } from './scripts/retention.js';
 
 /** A run on the list of the dead, with all that it takes to make it anew. */
 export interface DeadRun extends DeadLetter {
   readonly request: RunRequest;
 }
 
+export interface DeadPage {
+  readonly deadLetters: DeadLetterSummary[];
+  /** The id after which the next page begins; null on the last. */
+  readonly next: string | null;
+}
+
 /** Runs that killed, or lost, what ran them too often. Their requests are kept as long as their results. */
 export class DeadLetterStore {
   constructor(private readonly redis: RedisConnection) {}
 
-  /** The latest first. @param most how many at most */
-  async list(most: number): Promise<DeadRun[]> {
-    const ids = await this.redis.zrevrange(KEYS.dead, 0, most - 1);
+  /**
+   * A piece of the list, the latest first. Requests and results stay where they are.
+   * @param tenant null for those of all
+   * @param after the last that the caller has seen; null for the beginning. One that has left the list since ends it.
+   */
+  async list(tenant: string | null, after: string | null, most: number): Promise<DeadPage> {
+    const key = tenant === null ? KEYS.dead : deadKey(tenant);
+    const rank = after === null ? -1 : await this.redis.zrevrank(key, after);
+    if (rank === null) return { deadLetters: [], next: null };
+    const rows = await this.redis.zrevrange(key, rank + 1, rank + 1 + most, 'WITHSCORES');
+    const found = rows.flatMap((id, i) => (i % 2 === 0 ? [{ id, diedAt: Number(rows[i + 1]) }] : []));
+    const shown = found.slice(0, most);
     const pipeline = this.redis.pipeline();
-    for (const id of ids) pipeline.zscore(KEYS.dead, id).hmget(runKey(id), ...FIELDS);
-    const replies = throwFirstError(await pipeline.exec());
-    return ids.flatMap((id, i) => {
-      const found = toDeadRun(id, replies[2 * i] as string | null, replies[2 * i + 1] as Fields);
-      return found === null ? [] : [found];
+    for (const { id } of shown) pipeline.hmget(runKey(id), 'tenant', 'message', 'requeued');
+    const replies = throwFirstError(await pipeline.exec()) as (string | null)[][];
+    const deadLetters = shown.map(({ id, diedAt }, i) => {
+      const [owner, message, requeued] = replies[i] ?? [];
+      return {
+        id,
+        tenant: owner ?? tenant ?? '',
+        diedAt: new Date(diedAt).toISOString(),
+        message: message ?? '',
+        requeuedAs: requeued ?? null,
+      };
     });
+    return { deadLetters, next: found.length > most ? (shown.at(-1)?.id ?? null) : null };
   }
 
   async get(id: string): Promise<DeadRun | null> {
@@ -32,17 +55,20 @@ export class DeadLetterStore {
     return toDeadRun(id, score, fields);
   }
 
+  /** @returns null for a run that is not on the list */
+  async tenantOf(id: string): Promise<string | null> {
+    const [tenant, dead] = await this.redis.hmget(runKey(id), 'tenant', 'dead');
+    return dead ? (tenant ?? null) : null;
+  }
+
   /** A new run was made of it. */
   async markRequeued(id: string, newId: string): Promise<void> {
-    await this.redis.hset(runKey(id), 'requeued', newId);
+    await MARK_REQUEUED.run(this.redis, runKey(id), newId);
   }
 
   /** Takes it off the list; its result stays. @returns false when it was not on it. */
   async dismiss(id: string): Promise<boolean> {
-    const [removed] = throwFirstError(
-      await this.redis.multi().zrem(KEYS.dead, id).hdel(runKey(id), 'request').exec(),
-    );
-    return removed === 1;
+    return (await DISMISS_DEAD.run(this.redis, runKey(id), id)) === 1;
   }
 
   count(): Promise<number> {
@@ -53,7 +79,7 @@ export class DeadLetterStore {
 const FIELDS = ['tenant', 'request', 'result', 'requeued'] as const;
 type Fields = (string | null)[];
 
-/** Null for one that has left the list, or has expired. */
+/** Null for one that has left the list, or is not kept any more. */
 function toDeadRun(id: string, diedAt: string | null, fields: Fields): DeadRun | null {
   const [tenant, request, result, requeued] = fields;
   if (diedAt === null || !tenant || !request) return null;

@@ -8,13 +8,20 @@ export interface FinishedEvent {
   /** Empty when the run is in no batch. */
   readonly batchId: string;
   readonly batchDone: boolean;
+  /** A callback is due. */
+  readonly callback: boolean;
 }
 
 /** @returns null for a message that is not one of ours. */
 export function parseFinishedEvent(message: string): FinishedEvent | null {
-  const [runId, batchId, batchDone] = message.split(' ');
+  const [runId, batchId, batchDone, callback] = message.split(' ');
   if (runId === undefined || batchId === undefined || batchDone === undefined) return null;
-  return { runId, batchId: batchId === '-' ? '' : batchId, batchDone: batchDone === '1' };
+  return {
+    runId,
+    batchId: batchId === '-' ? '' : batchId,
+    batchDone: batchDone === '1',
+    callback: callback === '1',
+  };
 }
 
 export interface Subscription {

@@ -19,3 +19,16 @@ function refused(error: unknown): null {
   if (error instanceof Error && error.message.startsWith('NOPERM')) return null;
   throw error;
 }
+
+/**
+ * Bytes that Redis uses and may use (0: no bound).
+ * @returns null where it may not be asked, and of a cluster, where one of many servers would answer
+ * @throws the connection's error when Redis is away
+ */
+export async function memoryOf(connection: RedisConnection): Promise<{ used: number; max: number } | null> {
+  if (connection instanceof Cluster) return null;
+  const text = await connection.info('memory').catch(refused);
+  if (text === null) return null;
+  const field = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  return { used: field('used_memory'), max: field('maxmemory') };
+}

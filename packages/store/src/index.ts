@@ -1,6 +1,7 @@
 export * from './api-keys.js';
 export * from './backlog.js';
 export * from './batch-store.js';
+export * from './bounds.js';
 export * from './callbacks.js';
 export * from './connection.js';
 export * from './dead-letters.js';
@@ -14,6 +15,7 @@ export * from './queue.js';
 export * from './redis-location.js';
 export * from './redis-settings.js';
 export * from './result-reader.js';
+export * from './retention-store.js';
 export * from './schema.js';
 export * from './service-env.js';
 export * from './store.js';

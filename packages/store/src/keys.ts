@@ -6,7 +6,7 @@
  *   {sandpiper}:batch:ID         hash    a batch: tenant, total, done, a counter per status
  *   {sandpiper}:batch:ID:staged  zset    runs of a batch that is still being taken in, with their place in the backlog
  *   {sandpiper}:batch:ID:ended   list    indices of its runs in the order in which they ended
- *   {sandpiper}:idem:T:KIND:K    string  idempotency key of a tenant -> id and fingerprint of the request
+ *   {sandpiper}:idem:T:KIND:K    string  idempotency key of a tenant -> id and fingerprint of the request; ends with the run
  *   {sandpiper}:backlog:T        zset    runs of a tenant that wait; by priority, then by time
  *   {sandpiper}:backlogs         string  how many wait, all tenants together
  *   {sandpiper}:active           zset    tenants with a backlog, by virtual time: the least is served next
@@ -21,8 +21,17 @@
  *   {sandpiper}:running          zset    runs that a node has claimed, by when
  *   {sandpiper}:deferred         zset    runs that wait outside of the queue, by when they are due (scripts/quarantine.ts)
  *   {sandpiper}:quarantined      set     runs of the quarantine that are with the queue or a node
- *   {sandpiper}:ended            zset    ended runs, by when: the oldest leave when there are too many
+ *   {sandpiper}:ended:T          zset    ended runs and batches of a tenant, by when: the oldest leave first
+ *   {sandpiper}:keeping          zset    tenants with ended runs, by when the sweep last looked at them
+ *   {sandpiper}:kept             hash    tenant -> ended runs and batches that are kept; field * is all of them
+ *   {sandpiper}:bytes:queued     hash    tenant -> bytes of its runs that wait or run; field * is all of them
+ *   {sandpiper}:bytes:kept       hash    tenant -> bytes of its ended runs and batches; field * is all of them
+ *   {sandpiper}:removed          hash    why -> ended runs and batches that the sweep removed, for the metrics
+ *   {sandpiper}:purging          zset    batches that are being removed, by when that began
+ *   {sandpiper}:live-ended       zset    ended live runs whose streams are still there, by when they ended
+ *   {sandpiper}:leader           string  the scheduler that acts on ends of runs, for the time of a lease
  *   {sandpiper}:dead             zset    runs that killed what ran them, by when
+ *   {sandpiper}:dead:T           zset    those of one tenant
  *   {sandpiper}:callbacks        zset    ended runs whose callback is due, by when
  *   {sandpiper}:nodes            hash    node -> its last sign of life, JSON
  *   {sandpiper}:finished         hash    "status|engine" -> count, for the metrics
@@ -56,7 +65,14 @@ export const KEYS = {
   running: key('running'),
   deferred: key('deferred'),
   quarantined: key('quarantined'),
-  ended: key('ended'),
+  keeping: key('keeping'),
+  kept: key('kept'),
+  queuedBytes: key('bytes:queued'),
+  keptBytes: key('bytes:kept'),
+  removed: key('removed'),
+  purging: key('purging'),
+  liveEnded: key('live-ended'),
+  leader: key('leader'),
   dead: key('dead'),
   callbacks: key('callbacks'),
   nodes: key('nodes'),
@@ -69,7 +85,12 @@ export const PREFIXES = {
   backlog: key('backlog:'),
   idempotency: key('idem:'),
   live: key('live:'),
+  ended: key('ended:'),
+  dead: key('dead:'),
 } as const;
+
+/** The field of a counter by tenant that holds the sum of all; no tenant can have this name. */
+export const ALL_TENANTS = '*';
 
 export type IdempotencyKind = 'run' | 'batch';
 
@@ -80,6 +101,8 @@ export const liveKey = (id: string): string => PREFIXES.live + id;
 export const liveOutputKey = (id: string): string => `${PREFIXES.live}${id}:out`;
 export const liveInputKey = (id: string): string => `${PREFIXES.live}${id}:in`;
 export const liveFeederKey = (id: string): string => `${PREFIXES.live}${id}:feeder`;
+export const endedKey = (tenant: string): string => PREFIXES.ended + tenant;
+export const deadKey = (tenant: string): string => PREFIXES.dead + tenant;
 export const backlogKey = (tenant: string): string => PREFIXES.backlog + tenant;
 export const idempotencyRedisKey = (tenant: string, kind: IdempotencyKind, name: string): string =>
   `${PREFIXES.idempotency}${tenant}:${kind}:${name}`;

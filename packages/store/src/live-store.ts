@@ -1,4 +1,5 @@
 import { LIVE_BOUNDS, type LiveInput, type RunState } from '@sandpiper/contracts';
+import { queueBounds, type QueueBounds, roomArguments } from './bounds.js';
 import type { RedisConnection } from './connection.js';
 import type { Fence } from './store.js';
 import { liveFeederKey, liveInputKey, liveKey, liveOutputKey, runKey } from './keys.js';
@@ -48,15 +49,31 @@ export interface InputView {
   readonly pieces: readonly Buffer[];
 }
 
-/** `gap`: the bytes begin behind what is here. `too-fast`: they are further ahead of the program than they may be. */
-export type FeedVerdict = 'ok' | 'missing' | 'done' | 'not-live' | 'gap' | 'ended' | 'too-large' | 'too-fast';
+/**
+ * `gap`: the bytes begin behind what is here. `too-fast`: they are further ahead of the program than they may be. `full`:
+ * the runs of the tenant, or of all, take as many bytes as they may.
+ */
+export type FeedVerdict =
+  | 'ok'
+  | 'missing'
+  | 'done'
+  | 'not-live'
+  | 'gap'
+  | 'ended'
+  | 'too-large'
+  | 'too-fast'
+  | 'full';
 
 /** A feeder that has not been heard of for so long is gone, seconds. */
 export const FEEDER_SECONDS = 30;
 
 /** The streams of live runs. Every method is one round trip, and rejects when Redis is away. */
 export class LiveStore {
-  constructor(private readonly redis: RedisConnection) {}
+  /** @param bounds of what may be fed */
+  constructor(
+    private readonly redis: RedisConnection,
+    private readonly bounds: () => QueueBounds = () => queueBounds({}),
+  ) {}
 
   /** For the node: an attempt begins. @returns how often it was interrupted before; null: another attempt runs. */
   async begin(id: string, { claim, epoch }: Fence): Promise<number | null> {
@@ -73,6 +90,7 @@ export class LiveStore {
     const reply = await APPEND_OUTPUT.runBytes(
       this.redis,
       runKey(id),
+      liveKey(id),
       liveOutputKey(id),
       fence.claim,
       fence.epoch,
@@ -131,6 +149,7 @@ export class LiveStore {
       at ?? '',
       Buffer.from(data.buffer, data.byteOffset, data.byteLength),
       last ? 1 : 0,
+      ...roomArguments(this.bounds()),
     )) as [FeedVerdict, string];
     return { verdict, received: Number(received) };
   }
@@ -171,7 +190,7 @@ export class LiveStore {
 
   /** For the node: ends the input, unless somebody is there who may feed it. @param position bytes the program has */
   async orphan(id: string, position: number): Promise<boolean> {
-    const keys = [liveKey(id), liveInputKey(id), liveOutputKey(id), liveFeederKey(id)];
+    const keys = [runKey(id), liveKey(id), liveInputKey(id), liveOutputKey(id), liveFeederKey(id)];
     return (await ORPHAN_INPUT.run(this.redis, ...keys, position)) === 1;
   }
 

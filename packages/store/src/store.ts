@@ -1,17 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Engine, Limits, RunRequest, RunResult, RunState } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
-import { batchKey, batchPlace, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from './keys.js';
+import { type QueueBounds, roomArguments } from './bounds.js';
+import { batchPlace, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from './keys.js';
 import { demandReadable, SCHEMA } from './schema.js';
 import { CLAIM, FINISH, MARK_CANCEL, RELEASE } from './scripts/lifecycle.js';
 import { DEFER } from './scripts/quarantine.js';
 import { SUBMIT_RUN } from './scripts/submit.js';
-
-/** How long ended runs and batches, and idempotency keys, are kept: a day. */
-export const DEFAULT_RETENTION_SECONDS = 24 * 60 * 60;
-
-/** How many ended runs are kept at most; the oldest leave first. */
-export const DEFAULT_KEEP_ENDED = 200_000;
 
 /** After so many deaths of what ran it (a node, a cell) a run is given up. */
 export const MAX_DEATHS = 3;
@@ -22,11 +17,8 @@ export const MAX_DEATHS = 3;
  */
 export const MAX_STRAYS = 10;
 
-export interface Retention {
-  readonly retentionSeconds: number;
-  /** Ended runs that are kept at most. */
-  readonly keepEnded: number;
-}
+/** Of the message of a dead run so much is shown in the list, characters. */
+const MAX_DEAD_MESSAGE = 500;
 
 /** What is written of a run when it is admitted. */
 export interface NewRun {
@@ -65,10 +57,22 @@ export interface Idempotency {
   readonly fingerprint: string;
 }
 
+/**
+ * Why nothing more is taken in: so many runs, or bytes, of all tenants or of this one are `waiting`, and `most` may. Runs
+ * that a node has are among the bytes. `too-large`: what is submitted is larger than all that may be there.
+ */
+export interface Fullness {
+  readonly verdict: (typeof FULL)[number];
+  readonly waiting: number;
+  readonly most: number;
+}
+
+const FULL = ['queue-full', 'queue-bytes', 'tenant-full', 'tenant-bytes', 'too-large'] as const;
+
 /** What came of a submission. `same`: it was accepted before. `different`: its key stands for another request. */
 export type Submission =
   | { readonly verdict: 'accepted' | 'same' | 'different'; readonly id: string }
-  | { readonly verdict: 'queue-full' | 'tenant-full'; readonly waiting: number };
+  | Fullness;
 
 /**
  * The right to speak for a run: a node shows it with all that it says. It is that claim's alone, also after a failover
@@ -142,10 +146,18 @@ export function idempotencyArguments(
   return { redisKey, has: '1', fingerprint: idempotency.fingerprint };
 }
 
+/** @returns null for a reply that is none. */
+export function toFullness(reply: unknown): Fullness | null {
+  const [verdict, waiting, most] = reply as [string, string, string];
+  const full = FULL.find((name) => name === verdict);
+  return full === undefined ? null : { verdict: full, waiting: Number(waiting), most: Number(most) };
+}
+
 export function toSubmission(reply: unknown): Submission {
-  const [verdict, detail] = reply as [Submission['verdict'], string];
-  if (verdict === 'queue-full' || verdict === 'tenant-full') return { verdict, waiting: Number(detail) };
-  return { verdict, id: detail };
+  const full = toFullness(reply);
+  if (full !== null) return full;
+  const [verdict, id] = reply as ['accepted' | 'same' | 'different', string];
+  return { verdict, id };
 }
 
 /**
@@ -153,17 +165,7 @@ export function toSubmission(reply: unknown): Submission {
  * when Redis is away.
  */
 export class RunStore {
-  private readonly retention: Retention;
-
-  constructor(
-    private readonly redis: RedisConnection,
-    retention: Partial<Retention> = {},
-  ) {
-    this.retention = {
-      retentionSeconds: retention.retentionSeconds ?? DEFAULT_RETENTION_SECONDS,
-      keepEnded: retention.keepEnded ?? DEFAULT_KEEP_ENDED,
-    };
-  }
+  constructor(private readonly redis: RedisConnection) {}
 
   /** A read where our keys are: of a cluster's nodes, only theirs matters. */
   async ping(): Promise<void> {
@@ -171,7 +173,7 @@ export class RunStore {
   }
 
   /** Takes a run in. When this resolves with `accepted`, Redis has it and it waits for its turn. */
-  async submit(run: NewRun, idempotency: Idempotency | null, maxQueue: number): Promise<Submission> {
+  async submit(run: NewRun, idempotency: Idempotency | null, bounds: QueueBounds): Promise<Submission> {
     const { redisKey, has, fingerprint } = idempotencyArguments(run.tenant, 'run', idempotency);
     const { json, priority, engine, callbackUrl, live } = writtenRequest(run.request);
     const reply = await SUBMIT_RUN.run(
@@ -187,11 +189,10 @@ export class RunStore {
       SCHEMA,
       has,
       fingerprint,
-      maxQueue,
-      this.retention.retentionSeconds,
       callbackUrl,
       run.trace,
       live ? 1 : 0,
+      ...roomArguments(bounds),
     );
     return toSubmission(reply);
   }
@@ -261,20 +262,16 @@ export class RunStore {
    * @param dead puts it on the list of the dead: it killed what ran it.
    */
   async finish(result: RunResult, fence: Fence | 'queued', dead = false): Promise<FinishVerdict> {
-    const place = batchPlace(result.id);
     const reply = await FINISH.run(
       this.redis,
       runKey(result.id),
-      batchKey(place?.batchId ?? '-'),
       fence === 'queued' ? fence : fence.claim,
       JSON.stringify(result),
       result.status,
-      this.retention.retentionSeconds,
       result.id,
-      place?.batchId ?? '-',
-      place?.index ?? 0,
-      this.retention.keepEnded,
+      batchPlace(result.id)?.index ?? 0,
       dead ? 1 : 0,
+      (result.message ?? '').slice(0, MAX_DEAD_MESSAGE),
     );
     return reply as FinishVerdict;
   }
@@ -300,9 +297,10 @@ export class RunStore {
     return { id, state: state as RunState['state'], result: parsed };
   }
 
-  /** @returns null when nobody knows the run. */
+  /** @returns null when nobody knows the run, or it was purged and only has to end. */
   async tenantOf(id: string): Promise<string | null> {
-    return this.redis.hget(runKey(id), 'tenant');
+    const [tenant, purge] = await this.redis.hmget(runKey(id), 'tenant', 'purge');
+    return purge ? null : (tenant ?? null);
   }
 
   async runFacts(id: string): Promise<RunFacts | null> {

@@ -1,6 +1,22 @@
 import { tenantSettingsSchema, type Tenant, type TenantSettings } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
-import { KEYS } from './keys.js';
+import { backlogKey, KEYS } from './keys.js';
+import { Script } from './script.js';
+import { ACTIVATE } from './scripts/lua.js';
+
+/**
+ * Changes how a tenant is served, at once: one that had all that it might have run is looked at again. KEYS: tenants,
+ * backlog. ARGV: tenant, settings. Returns 1 when it is new.
+ */
+const SET_TENANT = new Script(
+  'sandpiperSetTenant',
+  2,
+  `${ACTIVATE}
+local new = redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+if redis.call('EXISTS', KEYS[2]) == 1 then activate(ARGV[1]) end
+return new
+`,
+);
 
 /** Tenants and how each is served; the scripts that dispatch and admit read the same hash. */
 export class TenantStore {
@@ -8,7 +24,8 @@ export class TenantStore {
 
   /** Makes a tenant or changes its settings. @returns true when it is new. */
   async set(name: string, settings: TenantSettings): Promise<boolean> {
-    return (await this.redis.hset(KEYS.tenants, name, JSON.stringify(settings))) === 1;
+    const text = JSON.stringify(settings);
+    return (await SET_TENANT.run(this.redis, KEYS.tenants, backlogKey(name), name, text)) === 1;
   }
 
   /** Makes a tenant with the usual settings unless it is there. */

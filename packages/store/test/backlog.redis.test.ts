@@ -7,6 +7,7 @@ import {
   connectFailFast,
   KEYS,
   type NewBatch,
+  queueBounds,
   type RedisConnection,
   runKey,
   RunStore,
@@ -45,10 +46,10 @@ afterAll(async () => {
   await server.stop();
 });
 
-const USUAL = { weight: 1, maxQueued: 0, maxRunning: 0 };
-const PLENTY = 1000;
+const USUAL = { weight: 1, maxQueued: 0, maxRunning: 0, maxQueuedBytes: 0, maxKeptBytes: 0 };
+const PLENTY = queueBounds({ runs: 1000 });
 
-const submit = (tenant: string, id: string, priority = 50, maxQueue = PLENTY) =>
+const submit = (tenant: string, id: string, priority = 50, bounds = PLENTY) =>
   runs.submit(
     {
       id,
@@ -58,7 +59,7 @@ const submit = (tenant: string, id: string, priority = 50, maxQueue = PLENTY) =>
       trace: '',
     },
     null,
-    maxQueue,
+    bounds,
   );
 
 async function submitMany(tenant: string, count: number): Promise<void> {
@@ -136,8 +137,12 @@ describe('runs that wait', () => {
   it('are refused above the quota of the tenant, and above what the service takes', async () => {
     await tenants.set('a', { ...USUAL, maxQueued: 2 });
     await submitMany('a', 2);
-    expect(await submit('a', 'a2')).toEqual({ verdict: 'tenant-full', waiting: 2 });
-    expect(await submit('b', 'b0', 50, 2)).toEqual({ verdict: 'queue-full', waiting: 2 });
+    expect(await submit('a', 'a2')).toEqual({ verdict: 'tenant-full', waiting: 2, most: 2 });
+    expect(await submit('b', 'b0', 50, queueBounds({ runs: 2 }))).toEqual({
+      verdict: 'queue-full',
+      waiting: 2,
+      most: 2,
+    });
     expect(await submit('b', 'b0')).toMatchObject({ verdict: 'accepted' });
     expect(await runs.runState('a2')).toBeNull();
   });
@@ -182,7 +187,7 @@ describe('a batch', () => {
   it('is served when it is whole, counts its runs once each and ends with the last', async () => {
     const two = batch('b0');
     expect(await batches.begin(two, null, 2, PLENTY)).toEqual({ verdict: 'ours', id: 'b0' });
-    expect(await batches.stage(two, [staged(0), staged(1)])).toBe(true);
+    expect(await batches.stage(two, [staged(0), staged(1)], PLENTY)).toEqual({ verdict: 'ok' });
     expect(await batches.facts('b0')).toBeNull();
     expect(await backlog.dispatch(10, 10)).toEqual([]);
     expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ verdict: 'accepted', id: 'b0' });
@@ -205,15 +210,15 @@ describe('a batch', () => {
   it('that was cut off is taken up again under its key, and is the same afterwards', async () => {
     const first = batch('b1');
     await batches.begin(first, key(''), 0, PLENTY);
-    await batches.stage(first, [staged(0), staged(1), staged(2)]);
+    await batches.stage(first, [staged(0), staged(1), staged(2)], PLENTY);
     // Its scheduler dies here; the client sends it again, to another.
     const again = await batches.begin(batch('b2', 'second'), key(''), 0, PLENTY);
     expect(again).toEqual({ verdict: 'ours', id: 'b1' });
     expect(await runs.runState('b1-0')).toBeNull();
     const second = batch('b1', 'second');
-    await batches.stage(second, [staged(0), staged(1)]);
+    await batches.stage(second, [staged(0), staged(1)], PLENTY);
     // It was not dead after all: what it still adds is not mixed with that of the other.
-    expect(await batches.stage(first, [staged(3)])).toBe(false);
+    expect(await batches.stage(first, [staged(3)], PLENTY)).toEqual({ verdict: 'gone' });
     expect(await batches.seal(first, 2, key('other'), PLENTY)).toEqual({ verdict: 'gone' });
     expect(await batches.seal(second, 2, key('print'), PLENTY)).toMatchObject({ verdict: 'accepted' });
     expect(await batches.begin(batch('b3'), key(''), 0, PLENTY)).toEqual({
@@ -229,17 +234,21 @@ describe('a batch', () => {
   it('that misses a run is not accepted', async () => {
     const two = batch('b4');
     await batches.begin(two, null, 0, PLENTY);
-    await batches.stage(two, [staged(0)]);
+    await batches.stage(two, [staged(0)], PLENTY);
     expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ verdict: 'gone' });
   });
 
   it('is refused whole above the quota, and leaves nothing when it is dropped', async () => {
     await tenants.set('a', { ...USUAL, maxQueued: 1 });
     const two = batch('b5');
-    expect(await batches.begin(two, null, 2, PLENTY)).toEqual({ verdict: 'tenant-full', waiting: 0 });
+    expect(await batches.begin(two, null, 2, PLENTY)).toEqual({
+      verdict: 'tenant-full',
+      waiting: 0,
+      most: 1,
+    });
     await batches.begin(two, null, 0, PLENTY);
-    await batches.stage(two, [staged(0), staged(1)]);
-    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ verdict: 'tenant-full', waiting: 0 });
+    await batches.stage(two, [staged(0), staged(1)], PLENTY);
+    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ verdict: 'tenant-full', waiting: 0, most: 1 });
     expect(await batches.unfinished(60_000)).toEqual([]);
     expect(await batches.unfinished(-1)).toEqual(['b5']);
     await batches.drop('b5');
@@ -250,10 +259,10 @@ describe('a batch', () => {
   it('that is whole cannot be dropped', async () => {
     const one = batch('b6');
     await batches.begin(one, null, 1, PLENTY);
-    await batches.stage(one, [staged(0)]);
+    await batches.stage(one, [staged(0)], PLENTY);
     await batches.seal(one, 1, null, PLENTY);
     await batches.drop('b6');
     expect((await runs.runState(batchRunId('b6', 0)))?.state).toBe('queued');
-    expect(await batches.stage(one, [staged(1)])).toBe(false);
+    expect(await batches.stage(one, [staged(1)], PLENTY)).toEqual({ verdict: 'gone' });
   });
 });

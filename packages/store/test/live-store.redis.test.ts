@@ -17,6 +17,9 @@ import {
   runKey,
   RunStore,
   syntheticResult,
+  keepBounds,
+  queueBounds,
+  RetentionStore,
 } from '../src/index.js';
 
 let server: RedisServer;
@@ -33,7 +36,7 @@ beforeAll(async () => {
   subscriber = connectSubscriber(server.url);
   subscriber.on('error', () => undefined);
   await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
-  runs = new RunStore(redis, { retentionSeconds: 1000 });
+  runs = new RunStore(redis);
   live = new LiveStore(redis);
   backlog = new Backlog(redis);
 });
@@ -52,7 +55,7 @@ afterAll(async () => {
 async function submit(id: string, isLive = true): Promise<void> {
   const request = { source: '', ...(isLive ? { live: true } : {}) };
   const run = { id, tenant: 't', limits: DEFAULT_LIMITS, request, trace: '' };
-  await runs.submit(run, null, 10);
+  await runs.submit(run, null, queueBounds({ runs: 10 }));
 }
 
 /** Of the claims of a test, in their order. */
@@ -144,20 +147,23 @@ describe('output of a live run', () => {
     expect(await live.append('r', second, 6, out('ghost'))).toBe(false);
   });
 
-  it('leaves soon after the end, and does not outlive a run of which nothing is heard', async () => {
+  it('leaves ten minutes after the end, and its bytes are given back', async () => {
     await submit('r');
     const attempt = await claim('r');
     await live.begin('r', attempt);
     await live.append('r', attempt, 1, out('a'));
     await live.feed('r', null, bytes('x'), false);
     const keys = [liveKey('r'), liveOutputKey('r'), liveInputKey('r')];
-    const lives = () => Promise.all(keys.map((key) => redis.ttl(key)));
-    for (const seconds of await lives()) expect(seconds).toBeGreaterThan(24 * 3600);
     await finish('r', attempt);
-    for (const seconds of await lives()) {
-      expect(seconds).toBeGreaterThan(0);
-      expect(seconds).toBeLessThanOrEqual(600);
-    }
+    const retention = new RetentionStore(redis);
+    await retention.sweep(keepBounds({}));
+    expect(await redis.exists(...keys)).toBe(3);
+    const { keptBytes } = await retention.facts();
+    await redis.zadd(KEYS.liveEnded, Date.now() - 601_000, 'r');
+    await retention.sweep(keepBounds({}));
+    expect(await redis.exists(...keys)).toBe(0);
+    expect((await runs.runState('r'))?.state).toBe('done');
+    expect((await retention.facts()).keptBytes).toBeLessThan(keptBytes - 10_000);
   });
 });
 

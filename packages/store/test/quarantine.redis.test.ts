@@ -13,6 +13,7 @@ import {
   SCHEMA,
   syntheticResult,
   type RedisConnection,
+  queueBounds,
 } from '../src/index.js';
 
 let server: RedisServer;
@@ -37,7 +38,11 @@ afterAll(async () => {
 });
 
 async function submit(id: string, tenant = 't'): Promise<void> {
-  await store.submit({ id, tenant, limits: DEFAULT_LIMITS, request: { source: '' }, trace: '' }, null, 1000);
+  await store.submit(
+    { id, tenant, limits: DEFAULT_LIMITS, request: { source: '' }, trace: '' },
+    null,
+    queueBounds({ runs: 1000 }),
+  );
 }
 
 async function claimed(id: string, node = 'n1', alone = false): Promise<Fence> {

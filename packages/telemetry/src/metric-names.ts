@@ -274,6 +274,44 @@ export const SCHEDULER_METRICS = {
     help: 'Callbacks by where they stand (read from Redis)',
     labels: { state: 'outbox, waiting, active, delayed (failed, to be tried again), failed (given up)' },
   },
+  storedBytes: {
+    name: 'sandpiper_stored_bytes',
+    type: 'gauge',
+    help: 'Bytes of Redis that runs and batches take, all tenants together (counted in Redis)',
+    labels: { part: 'queued (until they end), kept (afterwards)' },
+  },
+  storedBytesMax: {
+    name: 'sandpiper_stored_bytes_max',
+    type: 'gauge',
+    help: 'Bytes that they may take, as this scheduler holds them to',
+    labels: { part: 'queued, kept' },
+  },
+  keptRecords: {
+    name: 'sandpiper_kept_records',
+    type: 'gauge',
+    help: 'Ended runs and batches that are kept (counted in Redis)',
+    labels: {},
+  },
+  keptRecordsMax: {
+    name: 'sandpiper_kept_records_max',
+    type: 'gauge',
+    help: 'Ended runs and batches that this scheduler keeps at most',
+    labels: {},
+  },
+  tenantStoredBytes: {
+    name: 'sandpiper_tenant_stored_bytes',
+    type: 'gauge',
+    help: 'Bytes of Redis that runs and batches of a tenant take; the hundred tenants with the most (counted in Redis)',
+    labels: { tenant: 'name of a tenant', part: 'queued, kept' },
+  },
+  removedRecords: {
+    name: 'sandpiper_removed_records_total',
+    type: 'counter',
+    help:
+      'Ended runs and batches that were removed in time, or above what their tenant or all may keep (counted in Redis); ' +
+      'callback-due are those among them whose callback was neither sent nor given up',
+    labels: { reason: 'expired, tenant-bound, ceiling, callback-due' },
+  },
   redisMemoryUsed: {
     name: 'sandpiper_redis_memory_used_bytes',
     type: 'gauge',

@@ -17,6 +17,23 @@ export interface TenantFacts {
   readonly nextAgeMs: number;
 }
 
+/** What runs and batches take in Redis, bytes, and how many have ended and are kept. */
+export interface StoredFacts {
+  readonly queuedBytes: number;
+  readonly queuedBytesMax: number;
+  readonly keptBytes: number;
+  readonly keptBytesMax: number;
+  readonly kept: number;
+  readonly keptMax: number;
+  /** Few: the caller bounds them. */
+  readonly tenants: readonly {
+    readonly tenant: string;
+    readonly queuedBytes: number;
+    readonly keptBytes: number;
+  }[];
+  readonly removed: readonly { readonly reason: string; readonly count: number }[];
+}
+
 type Counts = Readonly<Record<string, number>>;
 
 /** What a scrape asks of Redis; `null` instead means that Redis is away. */
@@ -34,6 +51,7 @@ export interface SchedulerSnapshot {
   readonly cells: Counts;
   readonly deadLetters: number;
   readonly stagingBatches: number;
+  readonly stored: StoredFacts;
   /** By where they stand; null where no callbacks are sent. */
   readonly callbacks: Counts | null;
   /** Bytes; null where we may not ask. */
@@ -41,7 +59,7 @@ export interface SchedulerSnapshot {
 }
 
 const OUTCOMES = ['delivered', 'retry', 'given-up'] as const;
-const REFUSALS = ['queue-full', 'quota-exceeded'] as const;
+const REFUSALS = ['queue-full', 'queue-bytes-full', 'quota-exceeded', 'bytes-quota-exceeded'] as const;
 
 /** @param snapshot called once per scrape; must answer within the deadline of its own Redis commands. */
 export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot | null>) {
@@ -62,6 +80,12 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
     deadLetters: make.gauge(SCHEDULER_METRICS.deadLetters),
     stagingBatches: make.gauge(SCHEDULER_METRICS.stagingBatches),
     callbackDepth: make.gauge(SCHEDULER_METRICS.callbackDepth),
+    storedBytes: make.gauge(SCHEDULER_METRICS.storedBytes),
+    storedBytesMax: make.gauge(SCHEDULER_METRICS.storedBytesMax),
+    keptRecords: make.gauge(SCHEDULER_METRICS.keptRecords),
+    keptRecordsMax: make.gauge(SCHEDULER_METRICS.keptRecordsMax),
+    tenantStoredBytes: make.gauge(SCHEDULER_METRICS.tenantStoredBytes),
+    removedRecords: make.counter(SCHEDULER_METRICS.removedRecords),
     memoryUsed: make.gauge(SCHEDULER_METRICS.redisMemoryUsed),
     memoryMax: make.gauge(SCHEDULER_METRICS.redisMemoryMax),
   } as const;
@@ -85,16 +109,34 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
     // The counts are Redis's, so that they survive a restart of ours: set, not added to.
     read.runs.reset();
     for (const { status, engine, count } of now.finished) read.runs.inc({ status, engine }, count);
+    showStored(now.stored);
     read.memoryUsed.set(now.memory?.used ?? Number.NaN);
     read.memoryMax.set(now.memory?.max ?? Number.NaN);
+  };
+
+  const showStored = (stored: StoredFacts): void => {
+    read.storedBytes.set({ part: 'queued' }, stored.queuedBytes);
+    read.storedBytes.set({ part: 'kept' }, stored.keptBytes);
+    read.storedBytesMax.set({ part: 'queued' }, stored.queuedBytesMax);
+    read.storedBytesMax.set({ part: 'kept' }, stored.keptBytesMax);
+    read.keptRecords.set(stored.kept);
+    read.keptRecordsMax.set(stored.keptMax);
+    read.tenantStoredBytes.reset();
+    for (const { tenant, queuedBytes, keptBytes } of stored.tenants) {
+      read.tenantStoredBytes.set({ tenant, part: 'queued' }, queuedBytes);
+      read.tenantStoredBytes.set({ tenant, part: 'kept' }, keptBytes);
+    }
+    read.removedRecords.reset();
+    for (const { reason, count } of stored.removed) read.removedRecords.inc({ reason }, count);
   };
 
   /** Redis is away: what it said last is not what is. Its counters stay, for a counter that goes back is a restart. */
   const forget = (): void => {
     const byLabel = [read.depth, read.nodes, read.cells, read.callbackDepth];
     for (const gauge of [...byLabel, read.tenantWaiting, read.tenantAge, read.tenantInflight]) gauge.reset();
+    for (const gauge of [read.storedBytes, read.tenantStoredBytes]) gauge.reset();
     const single = [read.redisPing, read.deadLetters, read.stagingBatches, read.memoryUsed, read.memoryMax];
-    for (const gauge of single) gauge.set(Number.NaN);
+    for (const gauge of [...single, read.keptRecords]) gauge.set(Number.NaN);
   };
 
   return {

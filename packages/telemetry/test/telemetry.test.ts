@@ -75,6 +75,16 @@ const SNAPSHOT: SchedulerSnapshot = {
   cells: { idle: 1, busy: 1 },
   deadLetters: 5,
   stagingBatches: 1,
+  stored: {
+    queuedBytes: 10,
+    queuedBytesMax: 100,
+    keptBytes: 20,
+    keptBytesMax: 200,
+    kept: 3,
+    keptMax: 30,
+    tenants: [{ tenant: 'a', queuedBytes: 10, keptBytes: 20 }],
+    removed: [{ reason: 'expired', count: 4 }],
+  },
   callbacks: { outbox: 1, failed: 2 },
   memory: { used: 1000, max: 0 },
 };
@@ -108,6 +118,10 @@ describe('metrics', () => {
     for (const line of [
       'sandpiper_scheduler_redis_up 1',
       'sandpiper_scheduler_redis_ping_seconds 0.25',
+      'sandpiper_stored_bytes{part="kept"} 20',
+      'sandpiper_stored_bytes_max{part="queued"} 100',
+      'sandpiper_tenant_stored_bytes{tenant="a",part="kept"} 20',
+      'sandpiper_removed_records_total{reason="expired"} 4',
       'sandpiper_runs_total{status="ok",engine="seccomp"} 7',
       'sandpiper_scheduler_queue_depth{state="waiting"} 3',
       'sandpiper_scheduler_dispatch_window 4',
@@ -122,7 +136,8 @@ describe('metrics', () => {
     ]) {
       expect(text).toContain(`${line}\n`);
     }
-    now = { ...SNAPSHOT, tenants: [], inflight: [], memory: null };
+    const stored = { ...SNAPSHOT.stored, tenants: [] };
+    now = { ...SNAPSHOT, tenants: [], inflight: [], stored, memory: null };
     const later = await metrics.render();
     expect(later).not.toContain('tenant="');
     expect(later).toContain('sandpiper_redis_memory_used_bytes Nan');

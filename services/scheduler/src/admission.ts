@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Engine } from '@sandpiper/contracts';
-import type { BatchBeginning, RunStore, Sealing, Submission } from '@sandpiper/store';
+import type { BatchBeginning, Fullness, QueueBounds, RunStore, Sealing, Submission } from '@sandpiper/store';
 import type { LimitCeilings, PreparedRun } from './bodies/prepared.js';
 import { Problem } from './problems.js';
 
 export interface AdmissionOptions {
-  /** Runs that may wait, all tenants together. */
-  readonly maxQueue: number;
+  /** What may wait, as things are now. */
+  readonly bounds: () => QueueBounds;
   readonly ceilings: LimitCeilings;
   readonly engines: readonly Engine[];
   /** Why no callback is sent to an address, in words that follow the field's name; null where one is. */
@@ -56,7 +56,7 @@ export class Admission {
         limits: run.limits,
       },
       key === undefined ? null : { key, fingerprint: run.fingerprint },
-      this.options.maxQueue,
+      this.options.bounds(),
     );
     return this.answer(submission, 'runs');
   }
@@ -93,15 +93,12 @@ export class Admission {
         throw new Problem('idempotency-conflict', 'this idempotency key was used for another request', {
           path: 'idempotencyKey',
         });
-      case 'queue-full': {
-        const { maxQueue } = this.options;
-        const message = `${verdict.waiting} runs are waiting and at most ${maxQueue} may; try again later`;
-        throw new Problem('queue-full', message, { retryAfterSeconds: RETRY_AFTER_SECONDS });
-      }
-      case 'tenant-full': {
-        const message = `${verdict.waiting} of your runs are waiting, and so many more are above your quota; try again later`;
-        throw new Problem('quota-exceeded', message, { retryAfterSeconds: RETRY_AFTER_SECONDS });
-      }
+      case 'queue-full':
+      case 'queue-bytes':
+      case 'tenant-full':
+      case 'tenant-bytes':
+      case 'too-large':
+        throw fullnessProblem(verdict);
       case 'gone':
         throw new Problem(
           'store-unavailable',
@@ -109,6 +106,42 @@ export class Admission {
           { retryAfterSeconds: RETRY_AFTER_SECONDS },
         );
     }
+  }
+}
+
+/** Which bound is reached, and what to do. */
+export function fullnessProblem({ verdict, waiting, most }: Fullness): Problem {
+  const retry = { retryAfterSeconds: RETRY_AFTER_SECONDS };
+  switch (verdict) {
+    case 'queue-full':
+      return new Problem(
+        'queue-full',
+        `${waiting} runs are waiting and at most ${most} may; try again later`,
+        retry,
+      );
+    case 'queue-bytes':
+      return new Problem(
+        'queue-bytes-full',
+        `the runs that wait or run take ${waiting} bytes and at most ${most} may; try again later`,
+        retry,
+      );
+    case 'tenant-full':
+      return new Problem(
+        'quota-exceeded',
+        `${waiting} of your runs are waiting and at most ${most} may; try again later`,
+        retry,
+      );
+    case 'tenant-bytes':
+      return new Problem(
+        'bytes-quota-exceeded',
+        `your runs that wait or run take ${waiting} bytes and at most ${most} may; try again later`,
+        retry,
+      );
+    case 'too-large':
+      return new Problem(
+        'larger-than-quota',
+        `this alone takes more than the ${most} bytes that your runs may take; send less, or ask for a larger quota`,
+      );
   }
 }
 

@@ -12,11 +12,11 @@ import {
   onTrouble,
   QUEUE_PREFIX,
   ResultReader,
+  RetentionStore,
   RunStore,
   subscribeEvents,
   TenantStore,
   type RedisConnection,
-  type Retention,
 } from '@sandpiper/store';
 import {
   countReconnects,
@@ -40,6 +40,7 @@ import { BatchIntake } from './batch-intake.js';
 import { BODIES_IN_FLIGHT, DEFAULT_STUCK_MS, takeBodies } from './bodies/bodies.js';
 import { ParserPool } from './bodies/parser-pool.js';
 import type { LimitCeilings } from './bodies/prepared.js';
+import { Bounds, followMemory, type RetentionOptions } from './bounds.js';
 import { ByteBudget } from './byte-budget.js';
 import { type CallbackOptions, Callbacks } from './callbacks/callbacks.js';
 import type { App, Context } from './context.js';
@@ -76,7 +77,7 @@ export interface AppDeps {
   /** Bodies in flight: all of them, of which a tenant gets a quarter, bytes; and how soon one must get on, milliseconds. */
   readonly bodies?: { readonly all?: number; readonly stuckMs?: number };
   readonly maxQueue: number;
-  readonly retention: Partial<Retention>;
+  readonly retention: RetentionOptions;
   readonly auth: AuthOptions;
   /** Names under which the service is reached besides those of this host, in lower case. */
   readonly allowedHosts?: readonly string[];
@@ -140,8 +141,10 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 
 function makeContext(deps: AppDeps): Context {
   const { redis, log } = deps;
-  const store = new RunStore(redis, deps.retention);
-  const batches = new BatchStore(redis, deps.retention.retentionSeconds);
+  const store = new RunStore(redis);
+  const batches = new BatchStore(redis);
+  const retention = new RetentionStore(redis);
+  const bounds = new Bounds(deps.maxQueue, deps.retention);
   const backlog = new Backlog(redis);
   const nodes = new NodeRegistry(redis);
   const deadLetters = new DeadLetterStore(redis);
@@ -159,11 +162,14 @@ function makeContext(deps: AppDeps): Context {
   for (const connection of deps.bulk) connection.on('error', () => undefined);
   const gate = new RedisGate(redis, log);
   const metrics = createSchedulerMetrics(() =>
-    takeSnapshot({ redis, gate, store, batches, backlog, nodes, deadLetters, dispatcher, callbacks }),
+    takeSnapshot({
+      ...{ redis, gate, store, batches, backlog, nodes, deadLetters },
+      ...{ retention, bounds, dispatcher, callbacks },
+    }),
   );
   countReconnects(redis, metrics.redisReconnects);
   const dispatcher = new Dispatcher({
-    ...{ store, batches, backlog, nodes, queue, log },
+    ...{ store, batches, backlog, nodes, retention, bounds, queue, log },
     up: () => gate.up,
     onHandedOverAgain: () => metrics.handedOverAgain.inc(),
   });
@@ -180,9 +186,9 @@ function makeContext(deps: AppDeps): Context {
   const [bulk = redis] = deps.bulk;
   const admission = new Admission(
     store,
-    new RunStore(bulk, deps.retention),
+    new RunStore(bulk),
     {
-      maxQueue: deps.maxQueue,
+      bounds: () => bounds.queue,
       ceilings: deps.ceilings ?? {},
       engines: deps.engines ?? ['seccomp'],
       callbackFault: (url) => (callbacks === null ? NO_CALLBACKS : callbacks.faultOf(url)),
@@ -198,7 +204,9 @@ function makeContext(deps: AppDeps): Context {
     deadLetters,
     tenants: new TenantStore(redis),
     keys: new ApiKeyStore(redis),
-    live: new LiveStore(redis),
+    retention,
+    bounds,
+    live: new LiveStore(redis, () => bounds.queue),
     hints: new LiveHints(deps.subscriber),
     queue,
     gate,
@@ -207,7 +215,7 @@ function makeContext(deps: AppDeps): Context {
     replies: new Replies(new ResultReader(redis, deps.bulk), new ByteBudget(REPLIES_IN_FLIGHT), gate),
     streams: new OpenStreams(deps.streams ?? DEFAULT_STREAMS),
     admission,
-    intake: new BatchIntake(batches, new BatchStore(bulk, deps.retention.retentionSeconds), admission),
+    intake: new BatchIntake(batches, new BatchStore(bulk), admission),
     dispatcher,
     callbacks,
     metrics,
@@ -258,8 +266,8 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
       waiters.wake(liveFollowersOf(event.runId));
       if (event.batchId !== '') waiters.wake(followersOf(event.batchId));
       if (event.batchDone) waiters.wake(event.batchId);
-      dispatcher.wake();
-      callbacks?.wake();
+      dispatcher.ended();
+      if (event.callback) callbacks?.wake();
     },
     onNodesChanged: () => dispatcher.nodesChanged(),
     onReady() {
@@ -270,6 +278,7 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
   // A wait that begins while Redis is away must not sleep: its next read answers 503.
   deps.redis.on('close', () => waiters.wakeAll());
   deps.redis.on('ready', () => dispatcher.nodesChanged());
+  const stopLooking = followMemory(deps.redis, context.bounds, deps.log);
   dispatcher.start();
   callbacks?.start();
   app.addHook('preClose', (done) => {
@@ -278,6 +287,7 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
   });
   app.addHook('onClose', async () => {
     subscription.close();
+    stopLooking();
     await Promise.all([dispatcher.close(), callbacks?.close()]);
     await context.parsers.close();
     await context.queue.close().catch(() => undefined);

@@ -79,6 +79,14 @@ export function mayRead(request: FastifyRequest): boolean {
   return scopes.includes('read') || scopes.includes('admin');
 }
 
+/** For a route that asks of some requests more than of others. */
+export function demandScope(request: FastifyRequest, scope: Scope): void {
+  const { scopes } = identityOf(request);
+  if (!scopes.includes(scope) && !scopes.includes('admin')) {
+    throw new Problem('forbidden', `this key is not for that: it lacks the scope "${scope}"`);
+  }
+}
+
 /** What belongs to another tenant does not exist. @param tenant whose it is; null when nobody knows it */
 export function demandOwn(request: FastifyRequest, tenant: string | null, what: string): void {
   const identity = identityOf(request);

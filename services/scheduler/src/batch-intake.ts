@@ -4,6 +4,7 @@ import type { BatchStore, NewBatch, StagedRun } from '@sandpiper/store';
 import {
   type Admission,
   type Admitted,
+  fullnessProblem,
   LARGE_BYTES,
   newBatchId,
   RETRY_AFTER_SECONDS,
@@ -64,8 +65,8 @@ export class BatchIntake {
     head: BatchHead,
     who: Submitter,
   ): Promise<Admitted> {
-    const { maxQueue } = this.admission.options;
-    const most = Math.min(maxQueue, MAX_BATCH_RUNS);
+    const bounds = this.admission.options.bounds();
+    const most = Math.min(bounds.runs, MAX_BATCH_RUNS);
     const intake = randomUUID();
     const tooLarge = new Problem('batch-too-large', `a batch holds at most ${most} runs here`, {
       path: 'runs',
@@ -76,7 +77,7 @@ export class BatchIntake {
       this.describe(newBatchId(), intake, head, who),
       head.key === undefined ? null : { key: head.key, fingerprint: '' },
       head.count,
-      maxQueue,
+      bounds,
     );
     const { id } = this.admission.answer(beginning, 'batch');
     const batch = this.describe(id, intake, head, who);
@@ -88,7 +89,8 @@ export class BatchIntake {
     const flush = async (): Promise<void> => {
       // False: it is whole already by another attempt. What is left only has to be compared.
       const store = bytes > LARGE_BYTES ? this.bulk : this.store;
-      if (step.length > 0 && sealed === null) await store.stage(batch, step);
+      const staging = step.length > 0 && sealed === null ? await store.stage(batch, step, bounds) : null;
+      if (staging !== null && 'most' in staging) throw fullnessProblem(staging);
       step = [];
       bytes = 0;
     };
@@ -117,8 +119,8 @@ export class BatchIntake {
       return this.admission.answer({ verdict: sealed === print ? 'same' : 'different', id }, 'batch');
     }
     const idempotency = head.key === undefined ? null : { key: head.key, fingerprint: print };
-    const sealing = await this.store.seal(batch, total, idempotency, maxQueue);
-    if (sealing.verdict === 'queue-full' || sealing.verdict === 'tenant-full') await this.drop(id);
+    const sealing = await this.store.seal(batch, total, idempotency, bounds);
+    if ('most' in sealing) await this.drop(id);
     if (sealing.verdict === 'gone' && head.key !== undefined) {
       throw new Problem(
         'idempotency-conflict',

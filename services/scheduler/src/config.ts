@@ -1,8 +1,15 @@
 import { engineSchema, isLoopbackHost, limitsSchema } from '@sandpiper/contracts';
-import { integer, keepEnded, readEnvironment, redisEnvShape, retentionSeconds } from '@sandpiper/store';
+import {
+  DEFAULT_KEEP_ENDED,
+  DEFAULT_RETENTION_SECONDS,
+  integer,
+  readEnvironment,
+  redisEnvShape,
+} from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
 import type { LimitCeilings } from './bodies/prepared.js';
+import type { RetentionOptions } from './bounds.js';
 import { type Network, parseNetworks } from './callbacks/address-policy.js';
 
 const networks = (list: string, check: z.RefinementCtx): Network[] => {
@@ -15,6 +22,9 @@ const networks = (list: string, check: z.RefinementCtx): Network[] => {
 };
 
 const MIB = 1024 * 1024;
+
+/** Per cent that one of several tenants gets. */
+const USUAL_SHARE = 25;
 
 const secret = z
   .string()
@@ -77,8 +87,27 @@ export const configSchema = z.object({
     .describe(
       'connections that follow runs and batches; where keys are asked for, one tenant gets half of them',
     ),
-  SANDPIPER_RETENTION_SECONDS: retentionSeconds,
-  SANDPIPER_KEEP_ENDED: keepEnded,
+  SANDPIPER_QUEUE_BYTES: integer(MIB, 2 ** 45)
+    .optional()
+    .describe(
+      'submissions are refused with 429 while runs that wait or run take so many bytes of Redis; a quarter of its `maxmemory`, 1 GiB where it has none',
+    ),
+  SANDPIPER_RETENTION_SECONDS: integer(1, 366 * 86_400)
+    .default(DEFAULT_RETENTION_SECONDS)
+    .describe('how long ended runs and batches are kept, and with them their idempotency keys'),
+  SANDPIPER_KEEP_ENDED: integer(1, 100_000_000)
+    .default(DEFAULT_KEEP_ENDED)
+    .describe('how many ended runs and batches are kept at most, the oldest leave first'),
+  SANDPIPER_KEEP_BYTES: integer(MIB, 2 ** 45)
+    .optional()
+    .describe(
+      'bytes of Redis that ended runs and batches take at most, the oldest leave first; half of its `maxmemory`, 4 GiB where it has none',
+    ),
+  SANDPIPER_TENANT_SHARE: integer(1, 100)
+    .optional()
+    .describe(
+      'per cent of what may wait and of what is kept that a tenant gets which has no limit of its own; 25 where keys are asked for, else 100',
+    ),
   SANDPIPER_MAX_CPU_MS: ceiling('cpuMs'),
   SANDPIPER_MAX_WALL_MS: ceiling('wallMs'),
   SANDPIPER_MAX_MEMORY_BYTES: ceiling('memoryBytes'),
@@ -127,6 +156,18 @@ export function authOf(config: Config): { on: boolean; adminKey: string | null }
     );
   }
   return { on, adminKey };
+}
+
+/** Where nobody is told from another there is one tenant, and it may have all. */
+export function retentionOf(config: Config, auth: boolean): RetentionOptions {
+  const { SANDPIPER_QUEUE_BYTES: queueBytes, SANDPIPER_KEEP_BYTES: keepBytes } = config;
+  return {
+    retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
+    keepEnded: config.SANDPIPER_KEEP_ENDED,
+    ...(queueBytes === undefined ? {} : { queueBytes }),
+    ...(keepBytes === undefined ? {} : { keepBytes }),
+    tenantShare: (config.SANDPIPER_TENANT_SHARE ?? (auth ? USUAL_SHARE : 100)) / 100,
+  };
 }
 
 export function ceilingsOf(config: Config): LimitCeilings {

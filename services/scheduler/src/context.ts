@@ -6,6 +6,7 @@ import type {
   LiveHints,
   LiveStore,
   NodeRegistry,
+  RetentionStore,
   RunStore,
   TenantStore,
 } from '@sandpiper/store';
@@ -19,6 +20,7 @@ import type { Admission } from './admission.js';
 import type { BatchIntake } from './batch-intake.js';
 import type { ParserPool } from './bodies/parser-pool.js';
 import type { ByteBudget } from './byte-budget.js';
+import type { Bounds } from './bounds.js';
 import type { Callbacks } from './callbacks/callbacks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { OpenStreams } from './open-streams.js';
@@ -35,6 +37,8 @@ export interface Context {
   readonly deadLetters: DeadLetterStore;
   readonly tenants: TenantStore;
   readonly keys: ApiKeyStore;
+  readonly retention: RetentionStore;
+  readonly bounds: Bounds;
   readonly live: LiveStore;
   /** Of live runs, on the connection for pub/sub. */
   readonly hints: LiveHints;

@@ -4,11 +4,14 @@ import {
   JOB_NAME,
   jobOptions,
   type NodeRegistry,
+  type RetentionStore,
   type RunStore,
   type BatchStore,
 } from '@sandpiper/store';
 import type { Logger } from '@sandpiper/telemetry';
 import type { Queue } from 'bullmq';
+import { randomUUID } from 'node:crypto';
+import type { Bounds } from './bounds.js';
 
 /** Runs that are handed over in one go: one step of Redis is not to hold up the others. */
 const MOST_AT_ONCE = 250;
@@ -37,11 +40,23 @@ const SILENT_RUNNING_MS = 60_000;
 /** A batch that is not whole after so long has no client any more. */
 const STAGING_MS = 60 * 60 * 1000;
 
+/** The scheduler that leads has this long until it says so again; it does at every tick. */
+const LEASE_MS = 3_000;
+
+/** What has ended is looked at for what is above the bounds this often, milliseconds; so many steps in one pass. */
+const BOUNDS_MS = 250;
+const BOUNDS_STEPS = 40;
+
+/** After this time without its end, the removal of a batch is taken over from a scheduler that died. */
+const PURGING_MS = 10_000;
+
 export interface DispatcherOptions {
   readonly store: RunStore;
   readonly batches: BatchStore;
   readonly backlog: Backlog;
   readonly nodes: NodeRegistry;
+  readonly retention: RetentionStore;
+  readonly bounds: Bounds;
   readonly queue: Queue<RunJob>;
   readonly log: Logger;
   /** Whether Redis is there. */
@@ -53,7 +68,8 @@ export interface DispatcherOptions {
 /**
  * Feeds the queue from the backlogs of the tenants, so few runs at a time that the order of the tenants is decided late.
  * Several schedulers may do so at once: taking from the backlog is one step of Redis. What a scheduler that died has
- * taken and not handed over, another hands over later.
+ * taken and not handed over, another hands over later. One of them leads, for the time of a lease: it acts on the ends of
+ * runs, of which all are told, and removes what is above the bounds. The others act on what they are sent, and at every tick.
  */
 export class Dispatcher {
   private window = LEAST_WINDOW;
@@ -64,6 +80,9 @@ export class Dispatcher {
   private wanted = false;
   private nodesWanted = true;
   private sweptAt = 0;
+  private boundedAt = 0;
+  private readonly name = randomUUID();
+  private leadsUntil = 0;
   private closed = false;
 
   constructor(private readonly options: DispatcherOptions) {}
@@ -78,7 +97,12 @@ export class Dispatcher {
     this.wake();
   }
 
-  /** There may be something to hand over: a run came, one ended. Cheap; many calls are one pass. */
+  /** A run has ended, of which every scheduler is told: the one that leads acts on it. */
+  ended(): void {
+    if (this.leads) this.wake();
+  }
+
+  /** There may be something to hand over. Cheap; many calls are one pass. */
   wake(): void {
     this.wanted = true;
     this.working ??= this.work().finally(() => {
@@ -97,6 +121,12 @@ export class Dispatcher {
     this.closed = true;
     if (this.timer !== null) clearInterval(this.timer);
     await this.working;
+    if (this.leads && this.options.up())
+      await this.options.backlog.stepDown(this.name).catch(() => undefined);
+  }
+
+  private get leads(): boolean {
+    return performance.now() < this.leadsUntil;
   }
 
   private async work(): Promise<void> {
@@ -105,6 +135,9 @@ export class Dispatcher {
     try {
       while (this.wanted && !this.closed && this.options.up()) {
         this.wanted = false;
+        if (this.nodesWanted) await this.takeLead();
+        // First, for a Redis that is full refuses all that comes after it.
+        await this.holdBounds();
         if (this.nodesWanted) await this.measureWindow();
         await this.fill();
         await this.sweep();
@@ -114,6 +147,25 @@ export class Dispatcher {
       this.wanted = false;
       this.options.log.debug({ reason: (error as Error).message }, 'could not hand over runs');
     }
+  }
+
+  private async takeLead(): Promise<void> {
+    const asked = performance.now();
+    const leads = await this.options.backlog.lead(this.name, LEASE_MS);
+    this.leadsUntil = leads ? asked + LEASE_MS : 0;
+  }
+
+  private async holdBounds(): Promise<void> {
+    const now = performance.now();
+    if (!this.leads || now - this.boundedAt < BOUNDS_MS) return;
+    this.boundedAt = now;
+    const { retention, bounds, up } = this.options;
+    for (let step = 0; step < BOUNDS_STEPS && up() && !this.closed; step++) {
+      if (!(await retention.sweep(bounds.keep))) return;
+    }
+    // There is more: the next pass comes at once, after what waits to be handed over.
+    this.boundedAt = 0;
+    this.wanted = true;
   }
 
   private async measureWindow(): Promise<void> {
@@ -149,7 +201,7 @@ export class Dispatcher {
     const now = performance.now();
     if (now - this.sweptAt < TICK_MS) return;
     this.sweptAt = now;
-    const { backlog, batches, log } = this.options;
+    const { backlog, batches, retention, log } = this.options;
     const silent = [
       ...(await backlog.silentDispatched(SILENT_DISPATCHED_MS)),
       ...(await backlog.silentRunning(SILENT_RUNNING_MS)),
@@ -160,6 +212,10 @@ export class Dispatcher {
     for (const id of await batches.unfinished(STAGING_MS)) {
       log.info({ batchId: id }, 'a batch that never became whole was dropped');
       await batches.drop(id);
+    }
+    if (!this.leads) return;
+    for (const id of await retention.purging(Date.now() - PURGING_MS)) {
+      if ((await retention.purgeBatch(id)) === 'missing') await retention.forgetPurging(id);
     }
   }
 

@@ -8,7 +8,7 @@ import {
 } from '@sandpiper/store';
 import { createLogger, startTracing, superviseProcess, tellParent, type Logger } from '@sandpiper/telemetry';
 import { type AppDeps, buildApp } from './app.js';
-import { authOf, ceilingsOf, readConfig, type Config } from './config.js';
+import { authOf, ceilingsOf, readConfig, retentionOf, type Config } from './config.js';
 import type { App } from './context.js';
 import { adviseOnRedis } from './redis-advice.js';
 
@@ -44,10 +44,7 @@ async function main(): Promise<void> {
     bodies: { all: config.SANDPIPER_BODIES_IN_FLIGHT },
     maxQueue: config.SANDPIPER_MAX_QUEUE,
     batchLimit: config.SANDPIPER_BATCH_LIMIT,
-    retention: {
-      retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
-      keepEnded: config.SANDPIPER_KEEP_ENDED,
-    },
+    retention: retentionOf(config, auth.on),
     auth,
     allowedHosts: config.SANDPIPER_ALLOWED_HOSTS,
     tracing,

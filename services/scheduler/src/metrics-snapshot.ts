@@ -1,12 +1,15 @@
 import type { NodeView } from '@sandpiper/contracts';
-import type {
-  Backlog,
-  BatchStore,
-  DeadLetterStore,
-  NodeRegistry,
-  RedisConnection,
-  RunStore,
+import {
+  type Backlog,
+  type BatchStore,
+  type DeadLetterStore,
+  memoryOf,
+  type NodeRegistry,
+  type RedisConnection,
+  type RetentionStore,
+  type RunStore,
 } from '@sandpiper/store';
+import type { Bounds } from './bounds.js';
 import type { SchedulerSnapshot } from '@sandpiper/telemetry';
 import type { Callbacks } from './callbacks/callbacks.js';
 import type { Dispatcher } from './dispatcher.js';
@@ -21,6 +24,8 @@ export interface Measured {
   readonly backlog: Backlog;
   readonly nodes: NodeRegistry;
   readonly deadLetters: DeadLetterStore;
+  readonly retention: RetentionStore;
+  readonly bounds: Bounds;
   readonly dispatcher: Dispatcher;
   readonly callbacks: Callbacks | null;
 }
@@ -35,11 +40,11 @@ export async function takeSnapshot(measured: Measured): Promise<SchedulerSnapsho
 }
 
 async function readAll(measured: Measured): Promise<SchedulerSnapshot> {
-  const { redis, store, batches, backlog, nodes, deadLetters, dispatcher, callbacks } = measured;
+  const { redis, store, batches, backlog, nodes, deadLetters, retention, dispatcher, callbacks } = measured;
   const asked = performance.now();
   await store.ping();
   const pingSeconds = (performance.now() - asked) / 1000;
-  const [depth, tenants, inflight, finished, views, dead, stagingBatches, callbackCounts, memory] =
+  const [depth, tenants, inflight, finished, views, dead, stagingBatches, stored, callbackCounts, memory] =
     await Promise.all([
       backlog.counts(),
       backlog.byTenant(),
@@ -48,6 +53,7 @@ async function readAll(measured: Measured): Promise<SchedulerSnapshot> {
       nodes.list(),
       deadLetters.count(),
       batches.stagingCount(),
+      retention.facts(),
       callbacks === null ? null : callbacks.counts(),
       memoryOf(redis),
     ]);
@@ -62,6 +68,12 @@ async function readAll(measured: Measured): Promise<SchedulerSnapshot> {
     cells: cellsByState(views),
     deadLetters: dead,
     stagingBatches,
+    stored: {
+      ...stored,
+      queuedBytesMax: measured.bounds.queue.bytes,
+      keptBytesMax: measured.bounds.keep.bytes,
+      keptMax: measured.bounds.keep.records,
+    },
     callbacks: callbackCounts === null ? null : { ...callbackCounts },
     memory,
   };
@@ -80,17 +92,4 @@ function cellsByState(views: readonly NodeView[]): Record<NodeView['cells'][numb
     for (const { state } of view.cells) counts[state] += 1;
   }
   return counts;
-}
-
-/** A user of Redis with few rights may not ask; in a cluster one of many servers would answer, so nobody is asked. */
-async function memoryOf(redis: RedisConnection): Promise<SchedulerSnapshot['memory']> {
-  if (redis.isCluster) return null;
-  try {
-    const text = await redis.info('memory');
-    const field = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)?.[1]);
-    return { used: field('used_memory'), max: field('maxmemory') };
-  } catch (error) {
-    if (error instanceof Error && error.message.startsWith('NOPERM')) return null;
-    throw error;
-  }
 }

@@ -1,4 +1,4 @@
-import type { DeadLetter, NewKey, NodeView, Scope } from '@sandpiper/contracts';
+import type { DeadLetterSummary, NewKey, NodeView, Scope } from '@sandpiper/contracts';
 import { KEYS, NodeRegistry, type RedisConnection, RunStore } from '@sandpiper/store';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
@@ -143,6 +143,8 @@ describe('tenants', () => {
       weight: 2,
       maxQueued: 1,
       maxRunning: 0,
+      maxQueuedBytes: 0,
+      maxKeptBytes: 0,
     });
     await submit(blue.key);
     const reply = await call(blue.key, 'POST', '/v1/runs', { source: '' });
@@ -159,10 +161,14 @@ describe('runs that were given up', () => {
     const id = await submit(blue.key);
     await endRun(store, id, 'internal-error', true);
     const list = await call(blue.key, 'GET', '/v1/dead-letters');
-    expect(list.json<{ deadLetters: DeadLetter[] }>().deadLetters).toMatchObject([
-      { id, tenant: 'blue', requeuedAs: null, result: { status: 'internal-error' } },
+    expect(list.json<{ deadLetters: DeadLetterSummary[] }>().deadLetters).toMatchObject([
+      { id, tenant: 'blue', requeuedAs: null },
     ]);
     expect(list.body).not.toContain('"source"');
+    expect(list.body).not.toContain('"stdout"');
+    expect((await call(blue.key, 'GET', `/v1/dead-letters/${id}`)).json()).toMatchObject({
+      result: { status: 'internal-error' },
+    });
     expect((await call(red.key, 'GET', '/v1/dead-letters')).json()).toEqual({ deadLetters: [] });
     expect(refusal(await call(red.key, 'POST', `/v1/dead-letters/${id}/requeue`))).toEqual([
       404,

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { cellsFor, type CpuShare, DEFAULT_PROFILE, type TranslatedInterpreter } from '@sandpiper/controller';
-import { integer, keepEnded, readEnvironment, redisEnvShape, retentionSeconds } from '@sandpiper/store';
+import { integer, readEnvironment, redisEnvShape } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
 
@@ -77,8 +77,6 @@ export const configSchema = z
     SANDPIPER_STALLED_INTERVAL_MS: integer(100, 600_000)
       .default(3_000)
       .describe('how often a node looks for the runs of others that say nothing'),
-    SANDPIPER_RETENTION_SECONDS: retentionSeconds,
-    SANDPIPER_KEEP_ENDED: keepEnded,
     SANDPIPER_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   })
   .refine((c) => (c.SANDPIPER_RPYTHON_PYPY === undefined) === (c.SANDPIPER_RPYTHON_LIB === undefined), {

@@ -88,10 +88,6 @@ async function main(): Promise<void> {
       orphanMs: config.SANDPIPER_ORPHAN_MS,
       lockMs: config.SANDPIPER_LOCK_MS,
       stalledIntervalMs: config.SANDPIPER_STALLED_INTERVAL_MS,
-      retention: {
-        retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
-        keepEnded: config.SANDPIPER_KEEP_ENDED,
-      },
       engines: rpythonOf(config) === null ? ['seccomp'] : ['seccomp', 'rpython'],
       warnings,
     });

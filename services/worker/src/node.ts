@@ -18,7 +18,6 @@ import {
   QUEUE_PREFIX,
   type RedisConnection,
   type RedisTarget,
-  type Retention,
   RunStore,
   subscribeCancel,
   UNLIMITED,
@@ -50,7 +49,6 @@ export interface NodeOptions extends Partial<RestartPolicy> {
   readonly tracing?: Tracing;
   readonly log: Logger;
   readonly graceMs: number;
-  readonly retention?: Partial<Retention>;
   readonly engines?: readonly Engine[];
   /** It takes no runs before this; false: it was asked to leave meanwhile. */
   readonly proven?: Promise<boolean>;
@@ -112,7 +110,7 @@ export class WorkerNode {
     };
     onTrouble(this.connections.commands, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
     countReconnects(this.connections.commands, metrics.redisReconnects);
-    const store = new RunStore(this.connections.commands, options.retention);
+    const store = new RunStore(this.connections.commands);
     this.policy = policyOf(options);
     const inspect = inspectNode(log, metrics, () => this.showState());
     this.cells = new Cells({

@@ -17,6 +17,7 @@ import {
   RunStore,
   subscribeEvents,
   type RedisConnection,
+  queueBounds,
 } from '@sandpiper/store';
 import { createLogger, createNodeMetrics } from '@sandpiper/telemetry';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
@@ -80,7 +81,7 @@ async function submit(id: string, source: string): Promise<void> {
   const request: RunRequest = { source };
   const limits = completeLimits(undefined);
   const run = { id, tenant: 'default', limits, request, trace: '' };
-  await store.submit(run, null, 1000);
+  await store.submit(run, null, queueBounds({ runs: 1000 }));
   await queue.add(JOB_NAME, { version: 2, id }, jobOptions(id));
 }
 

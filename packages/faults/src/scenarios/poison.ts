@@ -1,4 +1,4 @@
-import type { DeadLetter } from '@sandpiper/contracts';
+import type { DeadLetterSummary } from '@sandpiper/contracts';
 import type { Api } from '../api.js';
 import { check, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
@@ -103,6 +103,6 @@ async function killWhoeverHas(stage: Stage, cluster: Cluster, api: Api, id: stri
   return kills;
 }
 
-async function find(api: Api, id: string): Promise<DeadLetter | undefined> {
+async function find(api: Api, id: string): Promise<DeadLetterSummary | undefined> {
   return (await api.deadLetters()).find((dead) => dead.id === id);
 }

@@ -1,7 +1,7 @@
-import { CANCEL_CHANNEL, EVENTS_CHANNEL, KEYS, PREFIXES } from '../keys.js';
+import { CANCEL_CHANNEL, KEYS, PREFIXES } from '../keys.js';
 import { Script } from '../script.js';
-import { LIVE_KEPT_SECONDS } from './live.js';
-import { ACTIVATE, FORGET_OLDEST, NOW, SETTINGS } from './lua.js';
+import { CALLBACK_RANK_MS, END } from './forget.js';
+import { NOW, SETTINGS } from './lua.js';
 import { PASS, QUARANTINE } from './quarantine.js';
 
 /** A run that this node cannot read is offered to others after so long, milliseconds. */
@@ -23,7 +23,8 @@ local ids = {}
 local wanted = math.min(tonumber(ARGV[1]) - redis.call('ZCARD', KEYS[1]), tonumber(ARGV[2]))
 local known = {}
 local clock
-while #ids < wanted do
+local gone = 0
+while #ids < wanted and gone < wanted do
   local first = redis.call('ZRANGE', '${KEYS.active}', 0, 0, 'WITHSCORES')
   local tenant = first[1]
   if not tenant then break end
@@ -42,6 +43,9 @@ while #ids < wanted do
     -- Nothing waits, or it has all that it may: a submission or an end brings it back.
     redis.call('ZREM', '${KEYS.active}', tenant)
     redis.call('HSET', '${KEYS.times}', tenant, first[2])
+  elseif redis.call('HGET', '${PREFIXES.run}' .. head[1], 'state') ~= 'queued' then
+    -- It was cancelled, or purged, before its batch was whole.
+    gone = gone + 1
   else
     own.taken = own.taken + 1
     clock = first[2]
@@ -51,8 +55,8 @@ while #ids < wanted do
     ids[#ids + 1] = head[1]
   end
 end
+if #ids + gone > 0 then redis.call('DECRBY', '${KEYS.backlogs}', #ids + gone) end
 if #ids == 0 then return ids end
-redis.call('DECRBY', '${KEYS.backlogs}', #ids)
 redis.call('SET', '${KEYS.clock}', clock)
 for tenant, own in pairs(known) do
   if own.taken > 0 then redis.call('HINCRBY', '${KEYS.inflight}', tenant, own.taken) end
@@ -161,17 +165,18 @@ return 1
 /**
  * A run ends, exactly once. Who may end it: the current claim; a cancel, while no node has it ('queued'). Counters of
  * the batch and the tenant move in the same step, so they never disagree with the runs. It works while Redis has no
- * memory left to give: a result that is in hand is not to be lost. KEYS: run, batch (any key of ours when there is
- * none). ARGV: claim, result, status, seconds, id, batch id or '-', index in the batch, ended runs that are kept at most,
- * '1' for the list of the dead. Returns accepted, done, stale or missing.
+ * memory left to give: a result that is in hand is not to be lost; what is too much then, the sweep removes. KEYS: run.
+ * ARGV: claim, result, status, id, index in the batch, '1' for the list of the dead, what is shown there. Returns
+ * accepted, done, stale or missing.
  */
 export const FINISH = new Script(
   'sandpiperFinish',
-  2,
+  1,
   `#!lua flags=allow-oom
-${ACTIVATE}${FORGET_OLDEST}${NOW}
-local id, time = ARGV[5], now()
-local run = redis.call('HMGET', KEYS[1], 'tenant', 'engine', 'counted', 'callback', 'state', 'claim', 'live')
+${END}
+local id, time = ARGV[4], now()
+local run = redis.call('HMGET', KEYS[1], 'tenant', 'engine', 'counted', 'callback', 'state', 'claim', 'live', 'size',
+  'batch', 'purge')
 local tenant, state = run[1], run[5]
 if not state then return 'missing' end
 if state == 'done' then return 'done' end
@@ -180,51 +185,31 @@ if ARGV[1] == 'queued' then
 elseif state ~= 'running' or run[6] ~= ARGV[1] then
   return 'stale'
 end
-redis.call('HSET', KEYS[1], 'state', 'done', 'result', ARGV[2])
-if ARGV[9] == '1' then
-  redis.call('HDEL', KEYS[1], 'node', 'cell', 'claim', 'counted')
-  redis.call('ZADD', '${KEYS.dead}', text(time), id)
-else
-  redis.call('HDEL', KEYS[1], 'node', 'cell', 'claim', 'counted', 'request')
-end
-redis.call('EXPIRE', KEYS[1], ARGV[4])
--- What a node has claimed is not with the queue unclaimed.
-if state == 'queued' then redis.call('ZREM', '${KEYS.dispatched}', id) end
-redis.call('ZREM', '${KEYS.running}', id)
-redis.call('ZREM', '${KEYS.deferred}', id)
-redis.call('SREM', '${KEYS.quarantined}', id)
-if run[3] then
-  if redis.call('HINCRBY', '${KEYS.inflight}', tenant, -1) <= 0 then redis.call('HDEL', '${KEYS.inflight}', tenant) end
-  if redis.call('EXISTS', '${PREFIXES.backlog}' .. tenant) == 1 then activate(tenant) end
-elseif redis.call('ZREM', '${PREFIXES.backlog}' .. tenant, id) == 1 then
-  redis.call('DECR', '${KEYS.backlogs}')
-end
+leave_queue(id, tenant, state, run[3])
 redis.call('HINCRBY', '${KEYS.finished}', ARGV[3] .. '|' .. run[2], 1)
-if run[7] then
-  local live = '${PREFIXES.live}' .. id
-  for _, key in ipairs({live, live .. ':out', live .. ':in'}) do redis.call('EXPIRE', key, ${LIVE_KEPT_SECONDS}) end
+local waiting = tonumber(run[8] or '0')
+local kept = waiting + held(#ARGV[2])
+redis.call('HDEL', KEYS[1], 'node', 'cell', 'claim', 'counted')
+if ARGV[6] == '1' then
+  redis.call('HSET', KEYS[1], 'dead', '1', 'message', ARGV[7])
+  redis.call('ZADD', '${KEYS.dead}', text(time), id)
+  redis.call('ZADD', '${PREFIXES.dead}' .. tenant, text(time), id)
+else
+  kept = kept - held(redis.call('HSTRLEN', KEYS[1], 'request'))
+  redis.call('HDEL', KEYS[1], 'request')
 end
-if run[4] and run[4] ~= '' then
+redis.call('HSET', KEYS[1], 'state', 'done', 'result', ARGV[2], 'size', kept)
+if run[7] then redis.call('ZADD', '${KEYS.liveEnded}', text(time), id) end
+local callback = run[4] and run[4] ~= '' and not run[10]
+if callback then
+  redis.call('HSET', KEYS[1], 'due', '1')
   redis.call('ZADD', '${KEYS.callbacks}', text(time), id)
 end
-local batchDone = '0'
-local total = ARGV[6] ~= '-' and redis.call('HGET', KEYS[2], 'total')
-if total then
-  local done = redis.call('HINCRBY', KEYS[2], 'done', 1)
-  redis.call('HINCRBY', KEYS[2], 'status:' .. ARGV[3], 1)
-  redis.call('RPUSH', KEYS[2] .. ':ended', ARGV[7])
-  if done == tonumber(total) then
-    batchDone = '1'
-    redis.call('EXPIRE', KEYS[2], ARGV[4])
-    redis.call('EXPIRE', KEYS[2] .. ':ended', ARGV[4])
-  end
-end
-redis.call('ZADD', '${KEYS.ended}', text(time), id)
-local expired = text(time - 1000 * tonumber(ARGV[4]))
-redis.call('ZREMRANGEBYSCORE', '${KEYS.ended}', '-inf', expired)
-redis.call('ZREMRANGEBYSCORE', '${KEYS.dead}', '-inf', expired)
-forget_oldest(tonumber(ARGV[8]))
-redis.call('PUBLISH', '${EVENTS_CHANNEL}', id .. ' ' .. ARGV[6] .. ' ' .. batchDone)
+count('${KEYS.keptBytes}', tenant, kept - waiting)
+keep(tenant, id, waiting, callback and time + ${CALLBACK_RANK_MS} or time)
+local batch_done = run[9] ~= '' and end_in_batch(run[9], ARGV[3], ARGV[5], time)
+if run[10] then forget_run(id) end
+tell_end(id, run[9], batch_done, callback)
 return 'accepted'
 `,
 );
@@ -233,7 +218,7 @@ return 'accepted'
 export const MARK_CANCEL = new Script(
   'sandpiperMarkCancel',
   1,
-  `
+  `#!lua flags=allow-oom
 local state = redis.call('HGET', KEYS[1], 'state')
 if state and state ~= 'done' then redis.call('HSET', KEYS[1], 'cancel', '1') end
 if state == 'running' then redis.call('PUBLISH', '${CANCEL_CHANNEL}', ARGV[1]) end

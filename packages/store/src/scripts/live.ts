@@ -1,9 +1,12 @@
 import { LIVE_BOUNDS } from '@sandpiper/contracts';
 import { Script } from '../script.js';
+import { BYTES, GROW, OVERHEAD } from './bytes.js';
+import { ROOM, SETTINGS } from './lua.js';
 
 /**
  * The streams of a live run. Fields of the hash: fed (bytes of input that are here), consumed (bytes that the program has
- * taken, by its furthest attempt), wanted (it has asked for some), ended (no more may come), interrupts (a counter).
+ * taken, by its furthest attempt), wanted (it has asked for some), ended (no more may come), interrupts (a counter), in
+ * and out (what the two streams take in Redis, bytes; parts of the run's size).
  *
  * An entry's id says where it ends: `0-BYTES` in the input, `EPOCH-BYTES` in the output, stdout and stderr counted
  * together; the epoch is that of the claim (CLAIM), for the number of an attempt may repeat after a failover. So Redis itself refuses what was sent twice (a client that reconnects sends again what had no answer), and
@@ -11,11 +14,8 @@ import { Script } from '../script.js';
  * a hint to read again, never the only copy.
  */
 
-/** What is kept of them after the end, seconds; the result holds all output too. */
+/** So long they are kept after the end, seconds; the result holds all output too. */
 export const LIVE_KEPT_SECONDS = 600;
-
-/** When nothing was heard of them for so long they leave anyhow, seconds: a week. */
-const LIVE_IDLE_SECONDS = 7 * 24 * 3600;
 
 /**
  * An attempt begins: the output of those before it leaves. KEYS: run, hash, out. ARGV: claim, epoch. Returns how often it was
@@ -25,33 +25,42 @@ export const BEGIN_LIVE = new Script(
   'sandpiperBeginLive',
   3,
   `#!lua flags=allow-oom
-if redis.call('HGET', KEYS[1], 'claim') ~= ARGV[1] then return -1 end
+${BYTES}${GROW}
+local run = redis.call('HMGET', KEYS[1], 'claim', 'tenant', 'state')
+if run[1] ~= ARGV[1] or run[3] ~= 'running' then return -1 end
 local added = redis.pcall('XADD', KEYS[3], ARGV[2] .. '-0', 'b', '')
-if type(added) ~= 'table' then redis.call('XTRIM', KEYS[3], 'MINID', ARGV[2] .. '-0') end
-redis.call('EXPIRE', KEYS[3], ${LIVE_IDLE_SECONDS})
+if type(added) ~= 'table' then
+  redis.call('XTRIM', KEYS[3], 'MINID', ARGV[2] .. '-0')
+  grow(KEYS[1], run[2], -tonumber(redis.call('HGET', KEYS[2], 'out') or '0'))
+  redis.call('HDEL', KEYS[2], 'out')
+end
 redis.call('PUBLISH', KEYS[3], '')
 return tonumber(redis.call('HGET', KEYS[2], 'interrupts') or '0')
 `,
 );
 
 /**
- * The program has written. KEYS: run, out. ARGV: claim, epoch, bytes altogether with these, then 'o' or 'e' and the bytes,
- * as often as it changed between the two. Returns 1; 0 when the claim is not the current one.
+ * The program has written. KEYS: run, hash, out. ARGV: claim, epoch, bytes altogether with these, then 'o' or 'e' and the
+ * bytes, as often as it changed between the two. Returns 1; 0 when the claim is not the current one.
  */
 export const APPEND_OUTPUT = new Script(
   'sandpiperAppendOutput',
-  2,
-  `
-local run = redis.call('HMGET', KEYS[1], 'state', 'claim')
+  3,
+  `${BYTES}${GROW}
+local run = redis.call('HMGET', KEYS[1], 'state', 'claim', 'tenant')
 if run[1] ~= 'running' or run[2] ~= ARGV[1] then return 0 end
-local added = redis.pcall('XADD', KEYS[2], ARGV[2] .. '-' .. ARGV[3], unpack(ARGV, 4))
+local added = redis.pcall('XADD', KEYS[3], ARGV[2] .. '-' .. ARGV[3], unpack(ARGV, 4))
 if type(added) == 'table' and added.err then
   -- It is there already, and its answer was lost.
   if string.find(added.err, 'equal or smaller', 1, true) then return 1 end
   return added
 end
-redis.call('EXPIRE', KEYS[2], ${LIVE_IDLE_SECONDS})
-redis.call('PUBLISH', KEYS[2], '')
+local size = 0
+for i = 5, #ARGV, 2 do size = size + #ARGV[i] end
+size = held(size + ${OVERHEAD.liveEntry})
+redis.call('HINCRBY', KEYS[2], 'out', size)
+grow(KEYS[1], run[3], size)
+redis.call('PUBLISH', KEYS[3], '')
 return 1
 `,
 );
@@ -74,14 +83,14 @@ return {run[1], run[2], run[3] or '0', run[4] or run[2], live[1] or '0', live[2]
 
 /**
  * Somebody feeds the run. KEYS: run, hash, in, out. ARGV: where the bytes stand in the input, or '' for its end; the
- * bytes; '1' when nothing comes after them. What is there already is left out. Returns {verdict, bytes that are here}:
- * ok, missing, done, not-live, gap (they begin behind what is here), ended, too-large or too-fast.
+ * bytes; '1' when nothing comes after them; the bounds of ROOM. What is there already is left out. Returns {verdict, bytes that are here}:
+ * ok, missing, done, not-live, gap (they begin behind what is here), ended, too-large, too-fast or full.
  */
 export const FEED_INPUT = new Script(
   'sandpiperFeedInput',
   4,
-  `
-local run = redis.call('HMGET', KEYS[1], 'state', 'live')
+  `${SETTINGS}${BYTES}${ROOM}${GROW}
+local run = redis.call('HMGET', KEYS[1], 'state', 'live', 'tenant')
 if not run[1] then return {'missing', '0'} end
 local live = redis.call('HMGET', KEYS[2], 'fed', 'consumed', 'ended')
 local fed = tonumber(live[1] or '0')
@@ -98,13 +107,15 @@ if #data > 0 then
   if live[3] then return answer('ended') end
   if fed + #data > ${LIVE_BOUNDS.input} then return answer('too-large') end
   if fed + #data > tonumber(live[2] or '0') + ${LIVE_BOUNDS.window} then return answer('too-fast') end
+  local size = held(#data + ${OVERHEAD.liveEntry})
+  if room(run[3], 0, size, {unpack(ARGV, 4, 7)}) then return answer('full') end
   redis.call('XADD', KEYS[3], '0-' .. string.format('%.0f', fed + #data), 'd', data)
+  redis.call('HINCRBY', KEYS[2], 'in', size)
+  grow(KEYS[1], run[3], size)
   fed = fed + #data
   redis.call('HSET', KEYS[2], 'fed', string.format('%.0f', fed))
 end
 if ARGV[3] == '1' then redis.call('HSET', KEYS[2], 'ended', '1') end
-redis.call('EXPIRE', KEYS[2], ${LIVE_IDLE_SECONDS})
-redis.call('EXPIRE', KEYS[3], ${LIVE_IDLE_SECONDS})
 redis.call('PUBLISH', KEYS[3], '')
 redis.call('PUBLISH', KEYS[4], '')
 return answer('ok')
@@ -133,7 +144,6 @@ if ARGV[3] == '1' and not live[3] then
   news = true
 end
 if news then
-  redis.call('EXPIRE', KEYS[2], ${LIVE_IDLE_SECONDS})
   redis.call('PUBLISH', KEYS[4], '')
 end
 local entries = {}
@@ -143,19 +153,19 @@ return {live[5] or '0', live[4] or '0', live[1] or '0', redis.call('EXISTS', KEY
 );
 
 /**
- * Nobody is there who could feed the run any more: its input ends. KEYS: hash, in, out, feeder. ARGV: bytes that the
+ * Nobody is there who could feed the run any more: its input ends. KEYS: run, hash, in, out, feeder. ARGV: bytes that the
  * program has; what came meanwhile is not cut off. Returns 1 when it was ended.
  */
 export const ORPHAN_INPUT = new Script(
   'sandpiperOrphanInput',
-  4,
+  5,
   `#!lua flags=allow-oom
-if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
-if tonumber(redis.call('HGET', KEYS[1], 'fed') or '0') > tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 'ended', '1')
-redis.call('EXPIRE', KEYS[1], ${LIVE_IDLE_SECONDS})
-redis.call('PUBLISH', KEYS[2], '')
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
+if redis.call('EXISTS', KEYS[5]) == 1 then return 0 end
+if tonumber(redis.call('HGET', KEYS[2], 'fed') or '0') > tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[2], 'ended', '1')
 redis.call('PUBLISH', KEYS[3], '')
+redis.call('PUBLISH', KEYS[4], '')
 return 1
 `,
 );
@@ -165,9 +175,9 @@ export const INTERRUPT_LIVE = new Script(
   'sandpiperInterruptLive',
   3,
   `#!lua flags=allow-oom
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
+local run = redis.call('HMGET', KEYS[1], 'state', 'live')
+if run[1] ~= 'running' or not run[2] then return 0 end
 redis.call('HINCRBY', KEYS[2], 'interrupts', 1)
-redis.call('EXPIRE', KEYS[2], ${LIVE_IDLE_SECONDS})
 redis.call('PUBLISH', KEYS[3], '')
 return 1
 `,

@@ -1,9 +1,13 @@
-import { KEYS, PREFIXES } from '../keys.js';
+import { ALL_TENANTS, KEYS, PREFIXES } from '../keys.js';
 
 /**
  * What the scripts share. Fields of a run: state (queued, running, done), attempt, deaths, tenant, batch, priority,
  * submitted, engine, limits, request, callback, trace, live, counted, cancel, node, cell, result; claim, the name of the
- * current claim, and epoch, when that was; `blamed:CLAIM` where the end of that claim counts as a death, strays.
+ * current claim, and epoch, when that was; `blamed:CLAIM` where the end of that claim counts as a death, strays;
+ * size (scripts/bytes.ts), idem (the name of its idempotency key), due (its
+ * callback was neither sent nor given up), dead (it is among the dead letters, with `message`), purge (it leaves when it
+ * ends). Fields of a batch beside what BatchFacts shows: intake, size, idem; purge (it is being removed; `last`: with the end
+ * of its last run), purged (so many of its runs are).
  *
  * Scores are written out in full: as a number alone, Redis would take fourteen digits of them.
  */
@@ -41,38 +45,39 @@ local function activate(tenant)
 end
 `;
 
-/** `settings(tenant)`: weight, maxQueued and maxRunning (0: no limit of its own). */
+/**
+ * `settings(tenant)`: weight; maxQueued and maxRunning (0: no limit of its own); maxQueuedBytes and maxKeptBytes (0: the
+ * share that every tenant has).
+ */
 export const SETTINGS = `
 local function settings(tenant)
   local text = redis.call('HGET', '${KEYS.tenants}', tenant)
-  if not text then return {weight = 1, maxQueued = 0, maxRunning = 0} end
-  return cjson.decode(text)
+  local own = text and cjson.decode(text) or {weight = 1, maxQueued = 0, maxRunning = 0}
+  own.maxQueuedBytes = own.maxQueuedBytes or 0
+  own.maxKeptBytes = own.maxKeptBytes or 0
+  return own
 end
 `;
 
 /**
- * `room(tenant, count, most)`: whether that many more may wait. Returns nil, or what is full and how many wait there.
+ * `room(tenant, runs, bytes, bounds, own)`: whether that many more runs of so many bytes may wait; bounds are runs and bytes
+ * of all, then the share of a tenant that has no limit of its own; own, what is there already of the same submission.
+ * Returns nil, or what is full, how much is there, and how much may be; too-large, where there will never be room. Needs
+ * BYTES and SETTINGS.
  */
 export const ROOM = `
-local function room(tenant, count, most)
-  local all = tonumber(redis.call('GET', '${KEYS.backlogs}') or '0')
-  if all + count > tonumber(most) then return {'queue-full', tostring(all)} end
-  local own = settings(tenant).maxQueued
-  local waiting = redis.call('ZCARD', '${PREFIXES.backlog}' .. tenant)
-  if own > 0 and waiting + count > own then return {'tenant-full', tostring(waiting)} end
-  return nil
-end
-`;
-
-/** `forget_oldest(most)`: ended runs above that number leave, some at a time, the oldest first. */
-export const FORGET_OLDEST = `
-local function forget_oldest(most)
-  local excess = redis.call('ZCARD', '${KEYS.ended}') - most
-  if excess <= 0 then return end
-  for _, id in ipairs(redis.call('ZRANGE', '${KEYS.ended}', 0, math.min(excess, 16) - 1)) do
-    redis.call('ZREM', '${KEYS.ended}', id)
-    redis.call('ZREM', '${KEYS.dead}', id)
-    redis.call('DEL', '${PREFIXES.run}' .. id)
+local function room(tenant, runs, bytes, bounds, own)
+  local limits = settings(tenant)
+  local function check(verdict, there, more, most)
+    if there + more > most then return {verdict, string.format('%.0f', there), string.format('%.0f', most)} end
   end
+  local most_runs = limits.maxQueued > 0 and limits.maxQueued or tonumber(bounds[3])
+  local most_bytes = limits.maxQueuedBytes > 0 and limits.maxQueuedBytes or tonumber(bounds[4])
+  local all = tonumber(redis.call('GET', '${KEYS.backlogs}') or '0')
+  return check('too-large', own or 0, bytes, math.min(most_bytes, tonumber(bounds[2])))
+    or check('queue-full', all, runs, tonumber(bounds[1]))
+    or check('queue-bytes', counted('${KEYS.queuedBytes}', '${ALL_TENANTS}'), bytes, tonumber(bounds[2]))
+    or check('tenant-full', redis.call('ZCARD', '${PREFIXES.backlog}' .. tenant), runs, most_runs)
+    or check('tenant-bytes', counted('${KEYS.queuedBytes}', tenant), bytes, most_bytes)
 end
 `;

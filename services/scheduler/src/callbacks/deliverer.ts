@@ -92,16 +92,23 @@ export class CallbackDeliverer {
       if (!target) throw new UnrecoverableError('the run is not kept any more');
       await this.attempt(job, token, target, attempt);
       onOutcome('delivered');
+      await this.settle(id);
       log.info({ runId: id, attempt }, 'a callback was delivered');
     } catch (error) {
       if (error instanceof DelayedError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       const final = error instanceof UnrecoverableError || attempt >= (job.opts.attempts ?? 1);
       onOutcome(final ? 'given-up' : 'retry');
+      if (final) await this.settle(id);
       if (final) log.warn({ runId: id, attempt, reason }, 'a callback was given up');
       else log.info({ runId: id, attempt, reason }, 'a callback failed and is tried again');
       throw error;
     }
+  }
+
+  /** Redis may be away; then the run is kept a week longer than others, and nothing is sent twice for it. */
+  private async settle(id: string): Promise<void> {
+    await this.options.outbox.settled(id).catch(() => undefined);
   }
 
   private async attempt(

@@ -10,6 +10,7 @@ import {
   tenantSettingsSchema,
   tenantsSchema,
 } from '@sandpiper/contracts';
+import { ID_PATTERN } from '@sandpiper/store';
 import { z } from 'zod';
 import { demandOwn, identityOf, mayRead } from '../auth.js';
 import { prepareRun } from '../bodies/prepared.js';
@@ -17,7 +18,10 @@ import type { App, Context } from '../context.js';
 import { notFound, Problem } from '../problems.js';
 import { acceptedSchema, idParamsSchema, refusals, submissionRefusals, submitterOf } from './common.js';
 
-const MOST_DEAD_LETTERS = 1000;
+const deadLettersQuerySchema = z.strictObject({
+  after: z.string().regex(ID_PATTERN).optional().describe('The last that is known already'),
+  limit: z.coerce.number().int().min(1).max(1000).default(100).describe('How many at most'),
+});
 
 /** For those who run the service: nodes, tenants, keys; and for tenants what became of runs that were given up. */
 export function administrationRoutes(app: App, context: Context): void {
@@ -120,15 +124,18 @@ export function administrationRoutes(app: App, context: Context): void {
       config: { scope: 'read' },
       schema: {
         summary: 'Runs that were given up because they killed what ran them, the latest first',
+        description: 'Without requests and results: GET /v1/dead-letters/ID has the result of one.',
         tags: ['dead letters'],
+        querystring: deadLettersQuerySchema,
         response: { 200: deadLettersSchema, ...refusals },
       },
     },
     async (request) => {
       const { tenant, scopes } = identityOf(request);
-      const all = await gate.run(() => deadLetters.list(MOST_DEAD_LETTERS));
-      const own = scopes.includes('admin') ? all : all.filter((dead) => dead.tenant === tenant);
-      return { deadLetters: own.map(({ request: _request, ...dead }) => dead) };
+      const { after = null, limit } = request.query;
+      const whose = scopes.includes('admin') ? null : tenant;
+      const page = await gate.run(() => deadLetters.list(whose, after, limit));
+      return { deadLetters: page.deadLetters, ...(page.next === null ? {} : { next: page.next }) };
     },
   );
 
@@ -144,8 +151,9 @@ export function administrationRoutes(app: App, context: Context): void {
       },
     },
     async (request) => {
-      const dead = await gate.run(() => deadLetters.get(request.params.id));
-      demandOwn(request, dead?.tenant ?? null, 'dead letter');
+      const { id } = request.params;
+      demandOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
+      const dead = await gate.run(() => deadLetters.get(id));
       if (dead === null) throw notFound('dead letter');
       const { request: _request, ...shown } = dead;
       return shown;
@@ -166,8 +174,8 @@ export function administrationRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { id } = request.params;
+      demandOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
       const dead = await gate.run(() => deadLetters.get(id));
-      demandOwn(request, dead?.tenant ?? null, 'dead letter');
       if (dead === null) throw notFound('dead letter');
       if (dead.requeuedAs !== null)
         throw new Problem(
@@ -196,9 +204,9 @@ export function administrationRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      const dead = await gate.run(() => deadLetters.get(request.params.id));
-      demandOwn(request, dead?.tenant ?? null, 'dead letter');
-      await gate.change(() => deadLetters.dismiss(request.params.id));
+      const { id } = request.params;
+      demandOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
+      await gate.change(() => deadLetters.dismiss(id));
       return reply.code(204).send();
     },
   );

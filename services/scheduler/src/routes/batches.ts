@@ -8,7 +8,7 @@ import { batchRunId, type BatchFacts, type RunHead } from '@sandpiper/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Admitted } from '../admission.js';
-import { demandOwn, identityOf, mayRead } from '../auth.js';
+import { demandOwn, demandScope, identityOf, mayRead } from '../auth.js';
 import { preparedBatch } from '../bodies/bodies.js';
 import { cancelBatch } from '../cancel.js';
 import type { App, Context } from '../context.js';
@@ -19,6 +19,7 @@ import {
   idempotencyHeadersSchema,
   idempotencyKeyOf,
   idParamsSchema,
+  purgeSchema,
   refusals,
   runParts,
   submissionRefusals,
@@ -26,7 +27,7 @@ import {
   waitSchema,
   whenClientLeaves,
 } from './common.js';
-import { countRefusal } from './runs.js';
+import { countRefusal, sendPurged } from './runs.js';
 
 /** Results that one answer holds at most; more of them are read from the stream of the batch. */
 const MOST_RESULTS_BYTES = 64 * 1024 * 1024;
@@ -199,19 +200,30 @@ export function batchRoutes(app: App, context: Context): void {
     {
       config: { scope: 'submit' },
       schema: {
-        summary: 'Cancel every run of a batch that has not ended',
+        summary: 'Cancel every run of a batch that has not ended, or remove the batch',
+        description:
+          'With ?purge=true the batch and its runs are unknown from then on, as with DELETE /v1/runs/ID: 204 when nothing ' +
+          'is left of it, 202 with its id when some of its runs still run and leave as soon as they have ended. A key ' +
+          'without the scope read is told the id and the state alone, and cannot remove anything.',
         tags,
         params: idParamsSchema,
-        description: 'A key without the scope read is told the id and the state alone.',
+        querystring: purgeSchema,
         response: {
           200: z.union([batchStateSchema, stateOnlySchema]),
-          202: z.union([batchStateSchema, stateOnlySchema]),
+          202: z.union([batchStateSchema, stateOnlySchema, acceptedSchema]),
+          204: z.void(),
           ...refusals,
         },
       },
     },
     async (request, reply) => {
+      const purge = request.query.purge === 'true';
+      if (purge) demandScope(request, 'read');
       const before = await ownBatch(context, request, request.params.id);
+      if (purge) {
+        const verdict = await gate.change(() => context.retention.purgeBatch(before.id));
+        return sendPurged(reply, before.id, verdict);
+      }
       await gate.change(() => cancelBatch(store, before));
       const after = (await gate.run(() => batches.facts(before.id))) ?? before;
       void reply.code(isDone(after) ? 200 : 202);

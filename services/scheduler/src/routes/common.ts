@@ -15,6 +15,13 @@ export const waitSchema = z.coerce
   .optional()
   .describe(`Seconds to wait for the end, at most ${MAX_WAIT_SECONDS}; more counts as that`);
 
+export const purgeSchema = z.strictObject({
+  purge: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe('true removes it, with all results, and wants a key for "read" as well as "submit"'),
+});
+
 /** HTTP leaves other headers alone, so this object is not strict. */
 export const idempotencyHeadersSchema = z.object({
   'idempotency-key': z

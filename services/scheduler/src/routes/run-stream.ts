@@ -209,5 +209,7 @@ function refusalOf(verdict: Exclude<FeedVerdict, 'ok' | 'done'>): Problem {
       return new Problem('body-too-large', `the input of a run is at most ${LIVE_BOUNDS.input} bytes`);
     case 'too-fast':
       return new Problem('invalid-request', 'the input is too far ahead of the program: see "upTo"');
+    case 'full':
+      return new Problem('bytes-quota-exceeded', 'your runs take as many bytes as they may; try again later');
   }
 }

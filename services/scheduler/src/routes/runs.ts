@@ -1,8 +1,8 @@
 import { runRequestSchema, runStateSchema } from '@sandpiper/contracts';
-import type { ShortRun } from '@sandpiper/store';
+import type { PurgeVerdict, ShortRun } from '@sandpiper/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { demandOwn, identityOf, mayRead } from '../auth.js';
+import { demandOwn, demandScope, identityOf, mayRead } from '../auth.js';
 import { preparedRun } from '../bodies/bodies.js';
 import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
@@ -13,6 +13,7 @@ import {
   idempotencyHeadersSchema,
   idempotencyKeyOf,
   idParamsSchema,
+  purgeSchema,
   refusals,
   runParts,
   submissionRefusals,
@@ -98,15 +99,19 @@ export function runRoutes(app: App, context: Context): void {
     {
       config: { scope: 'submit' },
       schema: {
-        summary: 'Cancel a run',
+        summary: 'Cancel a run, or remove it',
         description:
-          'A waiting run is done at once; a running one is killed and is done soon. A key without the scope read is told ' +
-          'the id and the state alone.',
+          'A waiting run is done at once; a running one is killed and is done soon. With ?purge=true the run is unknown ' +
+          'from then on, and with it go its result, its streams, its idempotency key and a callback that was not sent: ' +
+          '204 when nothing is left of it, 202 with its id when it still runs and leaves as soon as it has ended. A key ' +
+          'without the scope read is told the id and the state alone, and cannot remove anything.',
         tags: ['runs'],
         params: idParamsSchema,
+        querystring: purgeSchema,
         response: {
           200: z.union([runStateSchema, stateOnlySchema]),
-          202: z.union([runStateSchema, stateOnlySchema]),
+          202: z.union([runStateSchema, stateOnlySchema, acceptedSchema]),
+          204: z.void(),
           ...refusals,
           429: errorBodySchema,
         },
@@ -114,7 +119,10 @@ export function runRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { id } = request.params;
+      const purge = request.query.purge === 'true';
+      if (purge) demandScope(request, 'read');
       await demandOwnRun(request, id);
+      if (purge) return sendPurged(reply, id, await gate.change(() => context.retention.purgeRun(id)));
       const state = await gate.change(() => cancelRun(store, id));
       if (state === null) throw notFound('run');
       void reply.code(state === 'done' ? 200 : 202);
@@ -124,6 +132,12 @@ export function runRoutes(app: App, context: Context): void {
       return send(request, reply, run);
     },
   );
+}
+
+/** Tells whether anything is left of what was purged. */
+export function sendPurged(reply: FastifyReply, id: string, verdict: PurgeVerdict): FastifyReply {
+  if (verdict === 'missing') throw notFound('run or batch');
+  return verdict === 'gone' ? reply.code(204).send() : reply.code(202).send({ id });
 }
 
 /** Counts a submission that was well-formed and yet refused, and passes the error on. */

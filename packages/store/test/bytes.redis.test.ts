@@ -1,0 +1,91 @@
+import { DEFAULT_LIMITS } from '@sandpiper/contracts';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  connectFailFast,
+  queueBounds,
+  type RedisConnection,
+  RetentionStore,
+  runKey,
+  RunStore,
+  syntheticResult,
+} from '../src/index.js';
+
+/** Short runs; so many that what Redis takes for itself is a small part. */
+const MANY = 1000;
+
+let server: RedisServer;
+let redis: RedisConnection;
+let runs: RunStore;
+let retention: RetentionStore;
+
+beforeAll(async () => {
+  server = await startRedis({ own: true });
+  redis = connectFailFast(server.url);
+  redis.on('error', () => undefined);
+  await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+  runs = new RunStore(redis);
+  retention = new RetentionStore(redis);
+});
+
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+async function submit(id: string, key: string | null): Promise<void> {
+  await runs.submit(
+    {
+      ...{ id, tenant: 'a', limits: DEFAULT_LIMITS, trace: '' },
+      request: { source: 'print(6 * 7)', limits: DEFAULT_LIMITS },
+    },
+    key === null ? null : { key, fingerprint: 'f'.repeat(64) },
+    queueBounds({}),
+  );
+}
+
+async function end(id: string, stdout: string): Promise<void> {
+  const claim = await runs.claim(id, 'n', 0);
+  if (claim.verdict !== 'run') throw new Error(claim.verdict);
+  const { attempt } = claim;
+  const facts = { id, attempt, limits: DEFAULT_LIMITS, engine: 'seccomp', message: '' } as const;
+  const result = syntheticResult({ ...facts, status: 'cancelled', node: 'n', cell: 0 });
+  await runs.finish({ ...result, stdout }, claim.fence);
+}
+
+/** What Redis takes, but for the buffers of its connections. */
+async function used(): Promise<number> {
+  const text = await server.admin((admin) => admin.info('memory'));
+  const field = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  return field('used_memory') - field('mem_clients_normal') - field('mem_aof_buffer');
+}
+
+/** Counted honestly: not less than four fifths of what is taken, and not half as much again. */
+function expectHonest(counted: number, taken: number): void {
+  expect(counted / taken).toBeGreaterThan(0.8);
+  expect(counted / taken).toBeLessThan(1.5);
+}
+
+describe('bytes as they are counted', () => {
+  it('are about what Redis says that short runs take, waiting and ended', async () => {
+    await submit('first', null);
+    await end('first', '');
+    const before = await used();
+    const already = (await retention.facts()).keptBytes;
+    await Promise.all(Array.from({ length: MANY }, (_, i) => submit(`r${i}`, `key ${i}`)));
+    expectHonest((await retention.facts()).queuedBytes, (await used()) - before);
+    await Promise.all(Array.from({ length: MANY }, (_, i) => end(`r${i}`, '42\n')));
+    expectHonest((await retention.facts()).keptBytes - already, (await used()) - before);
+  });
+
+  it.each([10_000, 100_000, 1_000_000, 8 * 1024 * 1024])(
+    'are about what Redis says that a result of %d bytes takes',
+    async (length) => {
+      await submit(`large${length}`, null);
+      await end(`large${length}`, 'x'.repeat(length));
+      const key = runKey(`large${length}`);
+      const taken = await server.admin((admin) => admin.memory('USAGE', key, 'SAMPLES', 0));
+      expectHonest(Number(await redis.hget(key, 'size')), taken ?? 0);
+    },
+  );
+});
