@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const [, , controller, how, asked] = process.argv;
 const { Cell } = await import(controller);
 
+const say = (what) => void process.stdout.write(`${JSON.stringify(what)}\n`);
 const start = (id) => Cell.start({ id, cpu: null, node: 'n', rpython: null });
 const [stuck, other] = await Promise.all([start(0), start(1)]);
 const run = (cell, id, source, wallMs) =>
@@ -25,6 +26,6 @@ if (how === 'cancel') {
   stuck.cancel('stuck');
 }
 const { status, message } = await running;
-console.log(JSON.stringify({ status, message, died: String(await stuck.closed) }));
-console.log(JSON.stringify({ stdout: (await beside).stdout }));
+say({ status, message, died: String(await stuck.closed) });
+say({ stdout: (await beside).stdout });
 await Promise.all([stuck.close(), other.close()]);

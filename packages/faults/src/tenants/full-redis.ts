@@ -34,7 +34,7 @@ export function fullRedis(stage: Stage, options: FullRedisOptions): Promise<Find
     const other = await house.tenant('other');
     const findings: Finding[] = [];
     const trials: [string, Partial<TenantSettings> | undefined, number][] = [
-      ['quota', { maxKeptBytes: quotaBytes } as Partial<TenantSettings>, quotaBytes],
+      ['quota', { maxKeptBytes: quotaBytes }, quotaBytes],
       ['ceiling', undefined, ceilingBytes],
     ];
     for (const [what, settings, bytes] of trials) {

@@ -13,7 +13,7 @@ export interface ParseTask {
 }
 
 /** A run without its text, and how many bytes of all text are its. */
-export interface PackedRun extends Omit<PreparedRun, 'json'> {
+interface PackedRun extends Omit<PreparedRun, 'json'> {
   readonly length: number;
 }
 

@@ -5,7 +5,8 @@ import { batchOf, parseBody, parseLine, type PreparedBatch, runOf } from './prep
 import { scanJson } from './scan.js';
 
 /** What Piscina calls in a thread of the scheduler: a body is parsed, checked, and written as it is to be stored. */
-export function parseInThread(task: ParseTask): ParseAnswer {
+// oxlint-disable-next-line import/no-default-export -- Piscina calls the default export
+export default function parseInThread(task: ParseTask): ParseAnswer {
   try {
     return packed(prepare(task));
   } catch (error) {
@@ -45,6 +46,3 @@ function packed({ runs, name, idempotencyKey }: PreparedBatch): ParseAnswer {
     },
   }) as unknown as ParseAnswer;
 }
-
-// oxlint-disable-next-line import/no-default-export -- Piscina calls the default export
-export default parseInThread;
