@@ -17,8 +17,6 @@ export interface CellOptions {
   readonly id: number | null;
   /** The CPU that thread and guest are pinned to, or null for none. */
   readonly cpu: number | null;
-  /** Where it is pinned to none: thread and guest share, for each run, the CPU that the kernel found room on. */
-  readonly together?: boolean;
   readonly node: string | null;
   /** The translated interpreter of this node, if it has one. */
   readonly rpython: TranslatedInterpreter | null;

@@ -32,9 +32,9 @@ export const configSchema = z
       .enum(['auto', 'on', 'off'])
       .default('auto')
       .describe(
-        'whether each cell keeps to one CPU: `on`; `off`; `auto`: where the CPUs are ours alone (SANDPIPER_CELL_CPUS names ' +
-          'them, or fewer are allowed than the host has and no quota is below that), else a cell takes the CPU of each run ' +
-          'as the kernel finds room',
+        "whether each cell keeps to one CPU: `on`; `off`; `auto`: only where the CPUs are this node's alone " +
+          '(SANDPIPER_CELL_CPUS names them, or fewer are allowed than the host has and no quota is below that). On a host ' +
+          'that runs one node and nothing else, `on` makes system calls cheaper',
       ),
     SANDPIPER_MEMORY_BYTES: integer(1, Number.MAX_SAFE_INTEGER)
       .optional()
@@ -111,8 +111,6 @@ export function profileOf(config: Config): readonly string[] | null {
 export interface CellPlan {
   /** The CPU that each cell keeps to, in turn when there are more cells than CPUs; null for none. */
   readonly cpus: readonly (number | null)[];
-  /** A cell that keeps to none takes one for each run, where the kernel finds room. */
-  readonly together: boolean;
   /** What is amiss with it, for people. */
   readonly warnings: readonly string[];
 }
@@ -126,7 +124,6 @@ export function planCells(config: Config, share: CpuShare): CellPlan {
   const cpus = named ?? share.allowed;
   return {
     cpus: Array.from({ length: cells }, (_, index) => (pinned ? (cpus[index % cpus.length] ?? null) : null)),
-    together: pin === 'auto' && !pinned,
     warnings:
       cells > most
         ? [

@@ -67,7 +67,6 @@ async function main(): Promise<void> {
         unprepared.delete(place.id);
         return Cell.start({
           ...place,
-          together: plan.together,
           cells: plan.cpus.length,
           memoryBytes,
           rpython: rpythonOf(config),

@@ -9,12 +9,12 @@ const plan = (env: Record<string, string>, share: Partial<CpuShare> = {}) =>
 
 describe('the plan of cells', () => {
   it('has a cell for each CPU, and pins none where others use the CPUs too', () => {
-    expect(plan({})).toEqual({ cpus: [null, null, null, null], together: true, warnings: [] });
+    expect(plan({})).toEqual({ cpus: [null, null, null, null], warnings: [] });
   });
 
   it('pins where the CPUs are ours alone', () => {
     const share = { allowed: [6, 7], exclusive: true };
-    expect(plan({}, share)).toEqual({ cpus: [6, 7], together: false, warnings: [] });
+    expect(plan({}, share)).toEqual({ cpus: [6, 7], warnings: [] });
   });
 
   it('pins to CPUs that the operator names', () => {
@@ -23,9 +23,9 @@ describe('the plan of cells', () => {
   });
 
   it('pins, or does not, as it is told', () => {
-    expect(plan({ SANDPIPER_PIN: 'on' })).toMatchObject({ cpus: [0, 1, 2, 3], together: false });
+    expect(plan({ SANDPIPER_PIN: 'on' })).toMatchObject({ cpus: [0, 1, 2, 3] });
     const off = { SANDPIPER_PIN: 'off', SANDPIPER_CELL_CPUS: '3,1' };
-    expect(plan(off, { exclusive: true })).toMatchObject({ cpus: [null, null], together: false });
+    expect(plan(off, { exclusive: true })).toMatchObject({ cpus: [null, null] });
   });
 
   it('has no more cells than the quota pays for', () => {
