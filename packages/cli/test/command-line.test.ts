@@ -88,9 +88,11 @@ describe('run', () => {
 
 describe('the other commands', () => {
   it('take their options', async () => {
-    expect(await parse('up', '--nodes', '2', '--port', '0', '--host', '::1', '--state-dir', 's')).toEqual({
-      command: 'up',
-      given: [{ nodes: 2, port: 0, host: '::1', stateDir: 's' }],
+    const up = ['up', '--nodes', '2', '--port', '0', '--host', '::1', '--state-dir', 's'];
+    const given = { nodes: 2, port: 0, host: '::1', stateDir: 's', durability: 'always' };
+    expect(await parse(...up)).toEqual({ command: 'up', given: [given] });
+    expect(await parse(...up, '--durability', 'everysec')).toMatchObject({
+      given: [{ durability: 'everysec' }],
     });
     expect(await parse('grade', 'p', 'a.py', 'b', '--server', 'http://h:1/', '--json', 'o')).toEqual({
       command: 'grade',
@@ -102,6 +104,7 @@ describe('the other commands', () => {
   it.each([
     [['up', '--nodes', '0'], /--nodes wants/],
     [['up', '--port', '65536'], /--port wants/],
+    [['up', '--durability', 'never'], /--durability/],
     [['grade', '--server', 'localhost', 'p', 's'], /--server wants an address/],
     [['grade', '--server', 'ftp://x', 'p', 's'], /--server wants an address/],
   ])('refuse %j', async (argv, message) => {
