@@ -137,7 +137,7 @@ print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.to
     ['made-up time', { deterministic: { seed: '0', epochMs: 0, transcriptPath: null } }],
     ['an archive for a program', { files: { 'main.py': ARCHIVE } }],
     ['a folder for a program', { files: { 'app/__main__.py': 'print("began")' }, programPath: 'app' }],
-    ['more than an order holds', { args: Array.from({ length: 11 }, () => 'x'.repeat(100_000)) }],
+    ['more than an order holds', { files: { 'main.py': `print("began")\n#${'x'.repeat(1 << 20)}` } }],
   ])('is no way to start a run with %s', async (_, more) => {
     const { start, what } = await seen(warm, 'import json\nprint("began")', more);
     expect([start, what.stdout]).toEqual(['cold', 'began\n']);
