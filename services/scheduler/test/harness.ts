@@ -16,7 +16,15 @@ export async function startApp(
   options: Partial<
     Pick<
       AppDeps,
-      'maxQueue' | 'bodyLimit' | 'batchLimit' | 'ceilings' | 'auth' | 'streams' | 'bodies' | 'allowedHosts'
+      | 'maxQueue'
+      | 'bodyLimit'
+      | 'batchLimit'
+      | 'ceilings'
+      | 'auth'
+      | 'streams'
+      | 'bodies'
+      | 'allowedHosts'
+      | 'retention'
     >
   > = {},
 ): Promise<{ app: TestApp; redis: RedisConnection; bulk: readonly RedisConnection[] }> {
