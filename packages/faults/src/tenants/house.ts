@@ -75,7 +75,8 @@ export async function openHouse(cluster: Cluster, anyone: Api, options: HouseOpt
  * It gives way to the service, with which a real client does not share the CPUs.
  */
 export async function inClient(job: ClientJob): Promise<ClientReport> {
-  const child = fork(fileURLToPath(new URL('client.js', import.meta.url)));
+  // What was built, also where this file is run from its source.
+  const child = fork(fileURLToPath(new URL('../../dist/tenants/client.js', import.meta.url)));
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
   try {
