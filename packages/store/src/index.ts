@@ -14,6 +14,7 @@ export * from './nodes.js';
 export * from './queue.js';
 export * from './redis-location.js';
 export * from './redis-settings.js';
+export * from './replication.js';
 export * from './result-reader.js';
 export * from './retention-store.js';
 export * from './schema.js';

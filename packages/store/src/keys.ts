@@ -35,6 +35,7 @@
  *   {sandpiper}:callbacks        zset    ended runs whose callback is due, by when
  *   {sandpiper}:nodes            hash    node -> its last sign of life, JSON
  *   {sandpiper}:finished         hash    "status|engine" -> count, for the metrics
+ *   {sandpiper}:replicated       string  counts the times that replicas were waited for (replication.ts)
  *   {sandpiper}:live:ID          hash    how far the input of a live run is (scripts/live.ts)
  *   {sandpiper}:live:ID:out      stream  what it writes, and the channel that says so
  *   {sandpiper}:live:ID:in       stream  what it is fed, and the channel that says so
@@ -72,6 +73,7 @@ export const KEYS = {
   removed: key('removed'),
   purging: key('purging'),
   liveEnded: key('live-ended'),
+  replicated: key('replicated'),
   leader: key('leader'),
   dead: key('dead'),
   callbacks: key('callbacks'),

@@ -1,7 +1,7 @@
 import type { ChainableCommander } from 'ioredis';
 import type { RedisConnection } from './connection.js';
 
-/** What a script can be run on: a connection, or a pipeline that was made of one on which it is known. */
+/** A connection on which a script is known. */
 type Runner = Record<string, (...args: (string | number | Buffer)[]) => unknown>;
 
 const known = new WeakMap<RedisConnection, Set<string>>();
@@ -29,15 +29,13 @@ export class Script {
     return (redis as unknown as Runner)[`${this.name}Buffer`]?.(...args) as Promise<unknown>;
   }
 
-  /** Adds it to a pipeline of that connection. */
-  queue(redis: RedisConnection, pipeline: ChainableCommander, ...args: (string | number)[]): void {
-    this.define(redis);
-    // A pipeline takes over the commands of its connection when it is made; one made earlier does not know this one.
-    (pipeline as unknown as Runner)[this.name]?.(...args);
+  /** Adds it to a pipeline, by its text: by its hash, ioredis would use `SCRIPT` first, which our user may not. */
+  queue(pipeline: ChainableCommander, ...args: (string | number)[]): void {
+    pipeline.eval(this.lua, this.numberOfKeys, ...args);
   }
 
-  /** Makes it known to a connection. Call it before a pipeline is made that {@link queue} is to add it to. */
-  define(redis: RedisConnection): void {
+  /** Makes it known to a connection. */
+  private define(redis: RedisConnection): void {
     let names = known.get(redis);
     if (names === undefined) known.set(redis, (names = new Set()));
     if (names.has(this.name)) return;

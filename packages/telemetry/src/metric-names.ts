@@ -127,6 +127,12 @@ export const NODE_METRICS = {
     help: 'Attempts whose result was not accepted or not made',
     labels: { reason: 'lock-lost, hand-back, sandbox-failure, result-refused' },
   },
+  nodeUnreplicated: {
+    name: 'sandpiper_node_unreplicated_results_total',
+    type: 'counter',
+    help: 'Results that too few replicas of Redis had in time; they stand, and a failover may lose them',
+    labels: {},
+  },
   nodeReady: {
     name: 'sandpiper_node_ready',
     type: 'gauge',

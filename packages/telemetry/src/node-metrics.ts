@@ -30,6 +30,7 @@ export function createNodeMetrics(node: string) {
     cells: make.gauge(NODE_METRICS.nodeCells),
     cellRestarts: make.counter(NODE_METRICS.nodeCellRestarts),
     lostAttempts: make.counterOf(NODE_METRICS.nodeLostAttempts, 'reason', LOST),
+    unreplicated: make.counter(NODE_METRICS.nodeUnreplicated),
     ready: make.gauge(NODE_METRICS.nodeReady),
     redisUp: make.gauge(NODE_METRICS.nodeRedisUp),
     redisReconnects: make.counter(NODE_METRICS.nodeRedisReconnects),

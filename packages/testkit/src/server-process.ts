@@ -49,6 +49,11 @@ export class ServerProcess {
     this.child.kill('SIGSTOP');
   }
 
+  /** It goes on after {@link freeze}. */
+  thaw(): void {
+    this.child.kill('SIGCONT');
+  }
+
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.gone;

@@ -1,6 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { Engine } from '@sandpiper/contracts';
-import type { BatchBeginning, Fullness, QueueBounds, RunStore, Sealing, Submission } from '@sandpiper/store';
+import type {
+  BatchBeginning,
+  Change,
+  Fullness,
+  QueueBounds,
+  Replication,
+  RunStore,
+  Sealing,
+  Submission,
+} from '@sandpiper/store';
 import type { LimitCeilings, PreparedRun } from './bodies/prepared.js';
 import { Problem } from './problems.js';
 
@@ -38,6 +47,7 @@ export class Admission {
   constructor(
     private readonly store: RunStore,
     private readonly bulk: RunStore,
+    private readonly replication: Replication,
     readonly options: AdmissionOptions,
     /** Called when something new waits. */
     private readonly onAccepted: () => void,
@@ -58,7 +68,22 @@ export class Admission {
       key === undefined ? null : { key, fingerprint: run.fingerprint },
       this.options.bounds(),
     );
-    return this.answer(submission, 'runs');
+    return this.replicated('run', this.answer(submission, 'runs'));
+  }
+
+  /**
+   * Before it is said to be accepted, as many replicas have it as are asked for; also what was accepted before, of which
+   * that may not have been said. @throws Problem
+   */
+  async replicated(what: Exclude<Change, 'end'>, admitted: Admitted): Promise<Admitted> {
+    const { replication } = this;
+    if (await replication.reached(what, admitted.id)) return admitted;
+    throw new Problem(
+      'unknown-outcome',
+      `the ${what} is accepted here, and not yet on ${replication.replicas} replicas of Redis, so a failover may lose it: ` +
+        'ask again, with the same Idempotency-Key',
+      { retryAfterSeconds: RETRY_AFTER_SECONDS },
+    );
   }
 
   /**

@@ -8,11 +8,13 @@ import {
   DeadLetterStore,
   LiveHints,
   LiveStore,
+  NO_REPLICATION,
   NodeRegistry,
   onTrouble,
   QUEUE_PREFIX,
   ResultReader,
   RetentionStore,
+  type Replication,
   RunStore,
   subscribeEvents,
   TenantStore,
@@ -70,6 +72,8 @@ export interface AppDeps {
   readonly redis: RedisConnection;
   readonly bulk: readonly RedisConnection[];
   readonly subscriber: Redis;
+  /** What must have a submission before it is accepted; the app closes it. Default: Redis alone. */
+  readonly replication?: Replication;
   readonly log: Logger;
   readonly bodyLimit: number;
   /** Largest batch that comes line by line, bytes. */
@@ -187,6 +191,7 @@ function makeContext(deps: AppDeps): Context {
   const admission = new Admission(
     store,
     new RunStore(bulk),
+    deps.replication ?? NO_REPLICATION,
     {
       bounds: () => bounds.queue,
       ceilings: deps.ceilings ?? {},
@@ -292,6 +297,7 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
     await context.parsers.close();
     await context.queue.close().catch(() => undefined);
     deps.redis.disconnect();
+    deps.replication?.close();
     for (const connection of deps.bulk) connection.disconnect();
   });
 }

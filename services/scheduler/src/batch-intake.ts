@@ -116,7 +116,8 @@ export class BatchIntake {
     }
     const print = fingerprint.digest('hex');
     if (sealed !== null) {
-      return this.admission.answer({ verdict: sealed === print ? 'same' : 'different', id }, 'batch');
+      const verdict = sealed === print ? 'same' : 'different';
+      return this.admission.replicated('batch', this.admission.answer({ verdict, id }, 'batch'));
     }
     const idempotency = head.key === undefined ? null : { key: head.key, fingerprint: print };
     const sealing = await this.store.seal(batch, total, idempotency, bounds);
@@ -128,7 +129,7 @@ export class BatchIntake {
         { path: 'idempotencyKey', retryAfterSeconds: RETRY_AFTER_SECONDS },
       );
     }
-    return this.admission.answer(sealing, 'batch');
+    return this.admission.replicated('batch', this.admission.answer(sealing, 'batch'));
   }
 
   /** What stays behind when Redis is away, the dispatcher sweeps. */

@@ -5,6 +5,7 @@ import {
   integer,
   readEnvironment,
   redisEnvShape,
+  replicationEnvShape,
 } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
@@ -47,6 +48,7 @@ export const configSchema = z.object({
   SANDPIPER_REDIS_TIMEOUT_MS: integer(50, 60_000)
     .default(5_000)
     .describe('deadline of one command of Redis; then the answer is 503'),
+  ...replicationEnvShape,
   SANDPIPER_AUTH: z
     .enum(['on', 'off'])
     .optional()

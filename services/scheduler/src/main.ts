@@ -3,6 +3,8 @@ import {
   connectPatient,
   connectSubscriber,
   redisSettings,
+  replicationOf,
+  replicationOptions,
   type RedisConnection,
   type RedisSettings,
 } from '@sandpiper/store';
@@ -39,6 +41,9 @@ async function main(): Promise<void> {
     redis,
     bulk,
     subscriber,
+    replication: replicationOf(settings, replicationOptions(config), (error) =>
+      log.debug({ reason: error.message }, 'Redis connection'),
+    ),
     log,
     bodyLimit: config.SANDPIPER_BODY_LIMIT,
     bodies: { all: config.SANDPIPER_BODIES_IN_FLIGHT },

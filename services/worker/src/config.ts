@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { cellsFor, type CpuShare, DEFAULT_PROFILE, type TranslatedInterpreter } from '@sandpiper/controller';
-import { integer, readEnvironment, redisEnvShape } from '@sandpiper/store';
+import { integer, readEnvironment, redisEnvShape, replicationEnvShape } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
 
@@ -10,6 +10,7 @@ export const configSchema = z
     SANDPIPER_HOST: z.string().min(1).default('127.0.0.1').describe('where health and metrics are served'),
     SANDPIPER_PORT: integer(0, 65_535).default(0).describe('0: any free port'),
     ...redisEnvShape,
+    ...replicationEnvShape,
     SANDPIPER_NODE_NAME: z
       .string()
       .regex(/^[\w.-]{1,100}$/, 'must be letters, digits, "_", "." and "-", at most 100')

@@ -1,5 +1,5 @@
 import { Cell, cpuShare, memoryOfNode, memoryWarnings, StartUpProof } from '@sandpiper/controller';
-import { redisSettings } from '@sandpiper/store';
+import { redisSettings, replicationOptions } from '@sandpiper/store';
 import {
   createLogger,
   createNodeMetrics,
@@ -62,6 +62,7 @@ async function main(): Promise<void> {
     return WorkerNode.start({
       name,
       redis,
+      replication: replicationOptions(config),
       cpus: plan.cpus,
       factory: (place) => {
         unprepared.delete(place.id);

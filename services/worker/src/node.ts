@@ -16,6 +16,9 @@ import {
   NodeRegistry,
   onTrouble,
   QUEUE_PREFIX,
+  type Replication,
+  replicationOf,
+  type ReplicationOptions,
   type RedisConnection,
   type RedisTarget,
   RunStore,
@@ -42,6 +45,8 @@ import { RunProcessor } from './run-processor.js';
 export interface NodeOptions extends Partial<RestartPolicy> {
   readonly name: string;
   readonly redis: RedisTarget;
+  /** What must have a result before the queue is told; default: Redis alone. */
+  readonly replication?: ReplicationOptions;
   readonly cpus: readonly (number | null)[];
   readonly factory: CellFactory;
   readonly metrics: NodeMetrics;
@@ -93,6 +98,7 @@ export class WorkerNode {
     blocking: RedisConnection;
     subscriber: Redis;
   };
+  private readonly replication: Replication;
   private readonly cells: Cells;
   private readonly processor: RunProcessor;
   private readonly consumer: Worker<RunJob>;
@@ -111,6 +117,9 @@ export class WorkerNode {
     onTrouble(this.connections.commands, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
     countReconnects(this.connections.commands, metrics.redisReconnects);
     const store = new RunStore(this.connections.commands);
+    this.replication = replicationOf(redis, options.replication ?? { replicas: 0, timeoutMs: 0 }, (error) =>
+      log.debug({ reason: error.message }, 'Redis connection'),
+    );
     this.policy = policyOf(options);
     const inspect = inspectNode(log, metrics, () => this.showState());
     this.cells = new Cells({
@@ -131,6 +140,7 @@ export class WorkerNode {
     this.processor = new RunProcessor({
       ...{ node: name, store, cells: this.cells, live, metrics, log, clock, inspect },
       tracing: options.tracing ?? NO_TRACING,
+      replication: this.replication,
     });
     this.actor = new LifecycleActor<NodeState, NodeEvent, NodeEffect>({
       name: 'node',
@@ -273,6 +283,7 @@ export class WorkerNode {
 
   private disconnect(): null {
     for (const connection of Object.values(this.connections)) connection.disconnect();
+    this.replication.close();
     return null;
   }
 

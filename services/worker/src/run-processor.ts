@@ -6,6 +6,7 @@ import {
   type Fence,
   MAX_DEATHS,
   MAX_STRAYS,
+  type Replication,
   syntheticResult,
   type RunStore,
 } from '@sandpiper/store';
@@ -36,6 +37,7 @@ export interface RunProcessorOptions {
   readonly live: LiveRuns;
   readonly metrics: NodeMetrics;
   readonly tracing: Tracing;
+  readonly replication: Replication;
   readonly log: Logger;
   readonly clock: Clock;
   readonly inspect: Inspect;
@@ -177,6 +179,7 @@ export class RunProcessor {
         const verdict = await store.finish(result, held(), dead);
         record?.written(result, verdict);
         if (verdict !== 'accepted') log.warn({ runId: id, attempt, verdict }, 'a result was not accepted');
+        else await this.replicated(id);
         return verdict === 'accepted';
       },
       release: async (_attempt, why) => void (await store.release(id, held(), why)),
@@ -189,6 +192,15 @@ export class RunProcessor {
         if (isolated !== null) cells.endIsolation(isolated);
       },
     };
+  }
+
+  /** The result stands in any case: it was told of when it was written. */
+  private async replicated(id: string): Promise<void> {
+    const { replication, metrics, log } = this.options;
+    if (await replication.reached('end', id)) return;
+    metrics.unreplicated.inc();
+    const { replicas } = replication;
+    log.warn({ runId: id, replicas }, 'a result is not yet on the replicas of Redis: a failover may lose it');
   }
 
   private async claim(lease: Lease, id: string, alone: boolean): Promise<Claim> {

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import type { RunState } from '@sandpiper/contracts';
-import { redisSettings } from '@sandpiper/store';
-import { createLogger, createNodeMetrics } from '@sandpiper/telemetry';
+import { redisSettings, type ReplicationOptions } from '@sandpiper/store';
+import { createLogger, createNodeMetrics, type NodeMetrics } from '@sandpiper/telemetry';
 import type { RedisVariables } from '@sandpiper/testkit';
 import { expect, vi } from 'vitest';
 import { WorkerNode } from '../src/index.js';
@@ -32,12 +32,22 @@ export class TopologyBench {
   private constructor(
     private readonly processes: Processes,
     private readonly url: string,
+    /** Of the node. */
+    readonly nodeMetrics: NodeMetrics,
   ) {}
 
-  static async start(variables: RedisVariables): Promise<TopologyBench> {
+  static async start(
+    variables: RedisVariables,
+    replication: ReplicationOptions = { replicas: 0, timeoutMs: 1_000 },
+  ): Promise<TopologyBench> {
     const processes = new Processes({ variables });
-    const { url } = await processes.scheduler(SCHEDULER);
-    const bench = new TopologyBench(processes, url);
+    const { url } = await processes.scheduler({
+      ...SCHEDULER,
+      SANDPIPER_REDIS_WAIT_REPLICAS: String(replication.replicas),
+      SANDPIPER_REDIS_WAIT_MS: String(replication.timeoutMs),
+    });
+    const metrics = createNodeMetrics('n1');
+    const bench = new TopologyBench(processes, url, metrics);
     const cells = fakeCells(async (source) => {
       while (source.startsWith('hold') && !bench.released.has(source)) await once(bench.releases, source);
       return 'ok' as const;
@@ -47,7 +57,8 @@ export class TopologyBench {
       name: 'n1',
       redis: redisSettings(variables),
       cpus: [null, null],
-      metrics: createNodeMetrics('n1'),
+      replication,
+      metrics,
       log: createLogger({ service: 'test', level: 'silent' }),
       graceMs: 0,
       lockMs: 2_000,

@@ -56,6 +56,18 @@ export class ClusterRedis {
     });
   }
 
+  /** SIGSTOP for the replica of our slot: it acknowledges nothing any more. */
+  freezeReplica(): Promise<void> {
+    this.replica.freeze();
+    return Promise.resolve();
+  }
+
+  /** It goes on. */
+  thawReplica(): Promise<void> {
+    this.replica.thaw();
+    return Promise.resolve();
+  }
+
   /** How many of our keys lie on each master: all on one. */
   async keyCounts(): Promise<number[]> {
     return Promise.all(this.masters.map((node) => node.admin((redis) => redis.dbsize())));

@@ -68,6 +68,11 @@ export class RedisNode {
     this.process?.freeze();
   }
 
+  thaw(): void {
+    this.frozen = false;
+    this.process?.thaw();
+  }
+
   async kill(): Promise<void> {
     await this.process?.kill();
     this.process = null;

@@ -78,6 +78,16 @@ export class SentinelRedis {
     if (replicas < 1) throw new Error('the replica did not follow its master');
   }
 
+  /** SIGSTOP for what is not the present master: it acknowledges nothing any more. */
+  async freezeReplica(): Promise<void> {
+    (await this.replica()).freeze();
+  }
+
+  /** It goes on. */
+  async thawReplica(): Promise<void> {
+    (await this.replica()).thaw();
+  }
+
   /** kill -9 for the present master. */
   async killMaster(): Promise<void> {
     await (await this.master()).kill();
@@ -101,6 +111,13 @@ export class SentinelRedis {
     await rm(this.folder, { recursive: true, force: true });
     const failed = [...checked, ...stopped].find((end) => end.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+  }
+
+  private async replica(): Promise<RedisNode> {
+    const master = await this.master();
+    const replica = this.nodes.find((node) => node !== master);
+    if (replica === undefined) throw new Error('there is no replica');
+    return replica;
   }
 
   private async master(): Promise<RedisNode> {
