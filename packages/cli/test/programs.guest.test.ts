@@ -144,14 +144,19 @@ describe('sandpiper run', () => {
   });
 
   it('kills the guest on Ctrl-C', async () => {
-    const child = spawn('./sandpiper', ['run', 'examples/class/submissions/primes/sleeps_forever.py'], {
-      cwd: ROOT,
-      stdio: ['pipe', 'ignore', 'pipe'],
-    });
-    child.stdin.end('1\n');
-    setTimeout(() => child.kill('SIGINT'), 1500);
-    const code = await new Promise((resolve) => child.on('close', resolve));
-    expect(code).toBe(130);
+    const folder = mkdtempSync(join(tmpdir(), 'sandpiper-sleeps-'));
+    try {
+      const program = join(folder, 'sleeps.py');
+      writeFileSync(program, "import time\nprint('sleeping', flush=True)\ntime.sleep(1000)\n");
+      const child = spawn('./sandpiper', ['run', program], {
+        cwd: ROOT,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      child.stdout.once('data', () => child.kill('SIGINT'));
+      expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   }, 30_000);
 });
 
