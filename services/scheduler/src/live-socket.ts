@@ -5,6 +5,8 @@ import {
 } from '@sandpiper/contracts';
 import { parse as parseJson } from 'secure-json-parse';
 import type { WebSocket } from 'ws';
+import type { Lease } from './byte-budget.js';
+import { noRoom } from './bodies/bodies.js';
 import { Problem } from './problems.js';
 import { toProblem } from './validation.js';
 
@@ -31,6 +33,8 @@ const MAX_WAITING = 8;
 
 export interface LiveSocketOptions {
   readonly onMessage: (message: LiveClientMessage) => Promise<void>;
+  /** Counts the bytes of a message until it has been taken. @returns null when too many are in flight */
+  readonly leaseFor: (bytes: number) => Lease | null;
   /** Called at the beginning and with each sign of life. */
   readonly onPing: () => void;
   /** What the client is told of an error. */
@@ -126,11 +130,14 @@ export class LiveSocket {
 
   private receive(data: Buffer, isBinary: boolean): void {
     this.alive();
+    const lease = this.options.leaseFor(data.length);
+    if (lease === null) return void this.fail(noRoom());
     this.waiting += 1;
     if (this.waiting >= MAX_WAITING) this.socket.pause();
     this.taking = this.taking
       .then(() => this.take(data, isBinary))
       .finally(() => {
+        lease.release();
         this.waiting -= 1;
         if (this.waiting < MAX_WAITING) this.socket.resume();
       });

@@ -1,5 +1,6 @@
 import { DEFAULT_LIMITS, LIVE_BOUNDS, type NewKey, type Scope } from '@sandpiper/contracts';
 import {
+  connectFailFast,
   type Fence,
   KEYS,
   LiveStore,
@@ -32,10 +33,12 @@ afterAll(() => server.stop());
 
 beforeEach(async () => {
   await server.flush();
-  ({ app, redis } = await startApp(server.url, {
+  ({ app } = await startApp(server.url, {
     auth: { on: true, adminKey: ADMIN },
     streams: { all: 4, perTenant: 3, stuckMs: 60_000 },
   }));
+  // A node is more patient with Redis than the scheduler of these tests.
+  redis = connectFailFast(server.url, 60_000);
   store = new RunStore(redis);
   live = new LiveStore(redis);
   address = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('http', 'ws');
@@ -45,6 +48,7 @@ afterEach(async () => {
   for (const client of clients) client.socket.terminate();
   clients = [];
   await app.close();
+  redis.disconnect();
 });
 
 const makeKey = async (tenant: string, scopes: Scope[] = ['submit', 'read']): Promise<string> => {
@@ -337,5 +341,37 @@ describe('a client that is gone without a word', () => {
     await client.message('state');
     client.socket.pause();
     await vi.waitFor(() => expect(app.websocketServer.clients.size).toBe(0), { timeout: 60_000 });
+  });
+});
+
+describe('messages on their way', () => {
+  it('count against the bytes that a tenant may have in flight', async () => {
+    await app.close();
+    const own = await startRedis({ own: true });
+    ({ app } = await startApp(own.url, {
+      auth: { on: true, adminKey: ADMIN },
+      bodies: { all: 256 * 1024 },
+    }));
+    address = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('http', 'ws');
+    const key = await makeKey('flooder');
+    const id = await submit(key);
+    const client = await open(id, key);
+    await client.message('state');
+    // The first one is in flight for as long as Redis does not answer.
+    own.freeze();
+    for (let i = 0; i < 2; i++) client.say({ type: 'input', data: 'x'.repeat(48 * 1024) });
+    expect(await client.message('error')).toMatchObject({ code: 'too-much-in-flight' });
+    expect((await client.closed)[0]).toBe(1013);
+    await own.kill();
+    await own.boot();
+    // Its bytes are given back.
+    await vi.waitFor(async () => {
+      const headers = { authorization: `Bearer ${key}` };
+      const payload = { source: '#'.repeat(40 * 1024) };
+      const reply = await app.inject({ method: 'POST', url: '/v1/runs', headers, payload });
+      expect(reply.statusCode).toBe(202);
+    });
+    await app.close();
+    await own.stop();
   });
 });

@@ -115,6 +115,7 @@ async function serve(
   const feeder = new Feeder(context, id, request, feed !== 'false');
   const socket = new LiveSocket(webSocket, {
     onMessage: (message) => feeder.take(message),
+    leaseFor: (bytes) => context.bodies.tryTake(identityOf(request).tenant, bytes),
     onPing: () => feeder.isThere(),
     explain: (error) => explain(error as FastifyError | Problem, context.log),
     ...(stuckMs === undefined ? {} : { stuckMs }),
