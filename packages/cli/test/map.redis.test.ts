@@ -200,7 +200,7 @@ describe('a service that others can reach', () => {
   it('shows its nodes, tenants and dead letters', async () => {
     expect((await sandpiper(['nodes'])).stdout).toMatch(/node-1 .*ready.*0: (idle|busy)/);
     expect((await sandpiper(['tenants', 'set', 'red', '--weight', '3', '--max-running', '2'])).code).toBe(0);
-    expect((await sandpiper(['tenants'])).stdout).toMatch(/red .*3 .*no limit .*2/);
+    expect((await sandpiper(['tenants'])).stdout).toMatch(/red .*3 .*its share .*2 .*its share/);
     expect((await sandpiper(['dead-letters'])).stdout).toBe('No run was given up.\n');
     expect(await sandpiper(['dead-letters', 'requeue', 'nobody'])).toMatchObject({
       code: 1,

@@ -54,7 +54,7 @@ const AT_BOUNDS: Readonly<Record<string, RunRequest>> = {
   'a long entry': { files: [{ name: longName(0), content: 'print(1)\n' }], entry: longName(0) },
   outputs: {
     source: 'print(1)\n',
-    outputs: Array.from({ length: REQUEST_BOUNDS.outputs }, (_, i) => longName(i)),
+    outputs: Array.from({ length: 62 }, (_, i) => longName(i)),
   },
 };
 

@@ -109,8 +109,8 @@ describe('a payload that is too large, in whatever', () => {
   it.each([
     ['a body', '{"source": "', 2 * 1024 * 1024],
     ['spaces before it', `${' '.repeat(1_100_000)}{"source": "`, 1],
-    ['an argument', '{"source": "", "args": ["', 70_000],
-    ['a variable', '{"source": "", "env": {"A": "', 70_000],
+    ['an argument', '{"source": "", "args": ["', 140_000],
+    ['a variable', '{"source": "", "env": {"A": "', 140_000],
     ['the name of a variable', '{"source": "", "env": {"', 300],
     ['a tag', '{"source": "", "tags": ["', 200],
     ['a key', '{"source": "", "idempotencyKey": "', 1000],

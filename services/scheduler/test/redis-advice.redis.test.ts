@@ -9,7 +9,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 /** The warnings of a scheduler, as a process, from its start to the answer of its first request. */
 async function warnings(variables: RedisVariables): Promise<string[]> {
   const entry = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-  const own = { SANDPIPER_PORT: '0', SANDPIPER_LOG_LEVEL: 'warn' };
+  // With keys, as it warns without them too.
+  const auth = { SANDPIPER_AUTH: 'on', SANDPIPER_ADMIN_KEY: 'a'.repeat(40) };
+  const own = { SANDPIPER_PORT: '0', SANDPIPER_LOG_LEVEL: 'warn', ...auth };
   const child = spawn(process.execPath, [entry], {
     env: { ...process.env, ...own, ...variables },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

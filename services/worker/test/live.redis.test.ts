@@ -134,7 +134,9 @@ describe('a live run', () => {
     await whole.ended;
     expect([whole.text(), whole.text('stderr')]).toEqual(['abcfgh', 'de']);
     await redis.admin((connection) => connection.del(`{sandpiper}:live:${id}:out`));
-    const rest = follow(id, { from: '1.2.1' });
+    // `EPOCH.STDOUT.STDERR` of the attempt that wrote it.
+    const [epoch] = (whole.cursor ?? '').split('.');
+    const rest = follow(id, { from: `${epoch}.2.1` });
     await rest.ended;
     expect([rest.text(), rest.text('stderr')]).toEqual(['cfgh', 'e']);
   });
