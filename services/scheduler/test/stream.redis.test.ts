@@ -358,7 +358,7 @@ describe('messages on their way', () => {
     const client = await open(id, key);
     await client.message('state');
     // The first one is in flight for as long as Redis does not answer.
-    own.freeze();
+    await own.freeze();
     for (let i = 0; i < 2; i++) client.say({ type: 'input', data: 'x'.repeat(48 * 1024) });
     expect(await client.message('error')).toMatchObject({ code: 'too-much-in-flight' });
     expect((await client.closed)[0]).toBe(1013);
