@@ -48,8 +48,11 @@ export type BatchState = z.infer<typeof batchStateSchema>;
 
 /** What a job of the queue carries: the name of a run. The request stands in the run itself, and comes with the claim. */
 export interface RunJob {
-  readonly version: 2;
+  readonly version: number;
   readonly id: string;
 }
+
+/** A node leaves a job of a later form to other nodes. */
+export const JOB_VERSION = 2;
 
 export const RUN_QUEUE = 'sandpiper-runs';

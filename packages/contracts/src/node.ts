@@ -16,6 +16,7 @@ export const nodeReportSchema = z
     cells: z.array(cellViewSchema),
     engines: z.array(z.string()),
     version: z.string(),
+    schema: z.number().int().positive().describe('The newest form of stored records that it reads'),
     startedAt: z.iso.datetime(),
     leaseMs: z
       .number()

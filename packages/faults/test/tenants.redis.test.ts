@@ -3,6 +3,7 @@ import { fullRedis } from '../src/tenants/full-redis.js';
 import { largeBatch } from '../src/tenants/large-batch.js';
 import { largeBodies } from '../src/tenants/large-bodies.js';
 import { poisonRuns } from '../src/tenants/poison-runs.js';
+import { smallRedis } from '../src/tenants/small-redis.js';
 import { streamFlood } from '../src/tenants/stream-flood.js';
 import { expectMet, silent } from './expect-met.js';
 
@@ -19,6 +20,8 @@ describe('another tenant gets right answers, and none of them 5xx,', () => {
 
   it('while Redis is filled to the quota and to the ceiling, and the filler after a purge too', () =>
     expectMet(fullRedis(silent, { rounds: 1.5, quotaBytes: 32 * MIB, ceilingBytes: 64 * MIB })));
+
+  it('while a Redis of 60 MB is filled, and purges make room', () => expectMet(smallRedis(silent)));
 
   it('while one follows a batch more often than there are streams', () =>
     expectMet(streamFlood(silent, { most: 20 })));

@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { ApiKey, KeyRequest, NewKey } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
 import { KEYS } from './keys.js';
+import { demandReadable, SCHEMA } from './schema.js';
 import { TenantStore } from './tenants.js';
 
 /** `sp_ID_SECRET`: the id finds the key, the secret proves it. */
@@ -10,6 +11,14 @@ const KEY_PATTERN = /^sp_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/;
 interface StoredKey extends ApiKey {
   /** SHA-256 of the secret, hex. A secret of 256 random bits needs no slow hash: nobody can guess through it. */
   readonly hash: string;
+  readonly schema?: number;
+}
+
+/** @throws NewerSchemaError */
+function parseKey(id: string, text: string): { readonly key: ApiKey; readonly hash: string } {
+  const { hash, schema, ...key } = JSON.parse(text) as StoredKey;
+  demandReadable(`API key ${id}`, schema);
+  return { key, hash };
 }
 
 const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest();
@@ -28,7 +37,7 @@ export class ApiKeyStore {
     const { tenant, scopes, name = null } = request;
     const key: ApiKey = { id, tenant, scopes, name, createdAt: new Date().toISOString() };
     await new TenantStore(this.redis).ensure(tenant);
-    const stored: StoredKey = { ...key, hash: hashOf(secret).toString('hex') };
+    const stored: StoredKey = { ...key, hash: hashOf(secret).toString('hex'), schema: SCHEMA };
     await this.redis.hset(KEYS.apiKeys, id, JSON.stringify(stored));
     return { ...key, key: `sp_${id}_${secret}` };
   }
@@ -39,7 +48,7 @@ export class ApiKeyStore {
     if (id === '') return null;
     const stored = await this.redis.hget(KEYS.apiKeys, id);
     if (stored === null) return null;
-    const { hash, ...key } = JSON.parse(stored) as StoredKey;
+    const { key, hash } = parseKey(id, stored);
     return timingSafeEqual(hashOf(secret), Buffer.from(hash, 'hex')) ? key : null;
   }
 
@@ -51,11 +60,8 @@ export class ApiKeyStore {
   /** By tenant, then by age. */
   async list(): Promise<ApiKey[]> {
     const hash = await this.redis.hgetall(KEYS.apiKeys);
-    return Object.values(hash)
-      .map((text) => {
-        const { hash: _secret, ...key } = JSON.parse(text) as StoredKey;
-        return key;
-      })
+    return Object.entries(hash)
+      .map(([id, text]) => parseKey(id, text).key)
       .sort((a, b) => (`${a.tenant} ${a.createdAt}` < `${b.tenant} ${b.createdAt}` ? -1 : 1));
   }
 }

@@ -80,6 +80,9 @@ export const KEYS = {
   nodes: key('nodes'),
 } as const;
 
+/** What earlier versions left behind, and nothing reads any more: ended runs, in one list for all tenants. */
+export const LEFT_BEHIND = [key('ended')] as const;
+
 /** What comes before an id or a tenant in the name of a key; the scripts put names together too. */
 export const PREFIXES = {
   run: key('run:'),

@@ -38,6 +38,7 @@ export class NodeRegistry {
 
   /** All nodes by name. One that has been silent for its lease is `lost`; after an hour it is not listed any more. */
   async list(): Promise<NodeView[]> {
+    // Reports of newer nodes are read too: of them this only grows, and who hands out runs has to count their cells.
     const [now, hash] = await Promise.all([redisTime(this.redis), this.redis.hgetall(KEYS.nodes)]);
     const views: NodeView[] = [];
     for (const [name, text] of Object.entries(hash)) {
@@ -47,9 +48,11 @@ export class NodeRegistry {
         await this.redis.hdel(KEYS.nodes, name);
         continue;
       }
-      const report = JSON.parse(text.slice(cut + 1)) as NodeReport;
+      const report = JSON.parse(text.slice(cut + 1)) as Omit<NodeReport, 'schema'> & {
+        readonly schema?: number;
+      };
       const state = silentMs > report.leaseMs ? 'lost' : report.state;
-      views.push({ ...report, state, silentMs });
+      views.push({ ...report, schema: report.schema ?? 1, state, silentMs });
     }
     return views.sort((a, b) => (a.name < b.name ? -1 : 1));
   }

@@ -1,6 +1,6 @@
 import type { KeepBounds } from './bounds.js';
 import type { RedisConnection } from './connection.js';
-import { ALL_TENANTS, batchKey, KEYS, runKey } from './keys.js';
+import { ALL_TENANTS, batchKey, KEYS, LEFT_BEHIND, runKey } from './keys.js';
 import { throwFirstError } from './pipelines.js';
 import { PURGE_BATCH, PURGE_RUN, SWEEP } from './scripts/retention.js';
 
@@ -38,6 +38,11 @@ export class RetentionStore {
     const limits = [retentionSeconds * 1000, records, bytes, tenantRecords, tenantBytes];
     const [, more] = (await SWEEP.run(this.redis, KEYS.keeping, ...limits)) as [number, number];
     return more === 1;
+  }
+
+  /** Removes what an earlier version kept and this one does not: nothing else would. */
+  async removeLeftBehind(): Promise<void> {
+    await this.redis.unlink(...LEFT_BEHIND);
   }
 
   /** Removes a run with its result, its streams and its idempotency key. One that has not ended is cancelled. */

@@ -146,9 +146,10 @@ export function idempotencyArguments(
   return { redisKey, has: '1', fingerprint: idempotency.fingerprint };
 }
 
-/** @returns null for a reply that is none. */
+/** @returns null for a reply that is none. @throws NewerSchemaError where the settings of the tenant cannot be read */
 export function toFullness(reply: unknown): Fullness | null {
   const [verdict, waiting, most] = reply as [string, string, string];
+  if (verdict === 'newer') demandReadable(`tenant ${waiting}`, most);
   const full = FULL.find((name) => name === verdict);
   return full === undefined ? null : { verdict: full, waiting: Number(waiting), most: Number(most) };
 }
@@ -299,7 +300,8 @@ export class RunStore {
 
   /** @returns null when nobody knows the run, or it was purged and only has to end. */
   async tenantOf(id: string): Promise<string | null> {
-    const [tenant, purge] = await this.redis.hmget(runKey(id), 'tenant', 'purge');
+    const [tenant, purge, schema] = await this.redis.hmget(runKey(id), 'tenant', 'purge', 'schema');
+    demandReadable(`run ${id}`, schema);
     return purge ? null : (tenant ?? null);
   }
 

@@ -2,6 +2,7 @@ import { tenantSettingsSchema, type Tenant, type TenantSettings } from '@sandpip
 import type { RedisConnection } from './connection.js';
 import { backlogKey, KEYS } from './keys.js';
 import { Script } from './script.js';
+import { demandReadable, SCHEMA } from './schema.js';
 import { ACTIVATE } from './scripts/lua.js';
 
 /**
@@ -24,20 +25,26 @@ export class TenantStore {
 
   /** Makes a tenant or changes its settings. @returns true when it is new. */
   async set(name: string, settings: TenantSettings): Promise<boolean> {
-    const text = JSON.stringify(settings);
+    const text = stored(settings);
     return (await SET_TENANT.run(this.redis, KEYS.tenants, backlogKey(name), name, text)) === 1;
   }
 
   /** Makes a tenant with the usual settings unless it is there. */
   async ensure(name: string): Promise<void> {
-    await this.redis.hsetnx(KEYS.tenants, name, JSON.stringify(tenantSettingsSchema.parse({})));
+    await this.redis.hsetnx(KEYS.tenants, name, stored(tenantSettingsSchema.parse({})));
   }
 
   /** By name. */
   async list(): Promise<Tenant[]> {
     const hash = await this.redis.hgetall(KEYS.tenants);
     return Object.entries(hash)
-      .map(([name, text]) => ({ name, ...(JSON.parse(text) as TenantSettings) }))
+      .map(([name, text]) => {
+        const { schema, ...settings } = JSON.parse(text) as TenantSettings & { readonly schema?: number };
+        demandReadable(`tenant ${name}`, schema);
+        return { name, ...settings };
+      })
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 }
+
+const stored = (settings: TenantSettings): string => JSON.stringify({ ...settings, schema: SCHEMA });

@@ -66,6 +66,7 @@ const report = (name: string): NodeReport => ({
   cells: [],
   engines: ['seccomp'],
   version: '1',
+  schema: SCHEMA,
   startedAt: new Date(0).toISOString(),
   leaseMs: 10_000,
   warnings: [],

@@ -11,6 +11,7 @@ import {
   endedKey,
   keepBounds,
   KEYS,
+  LEFT_BEHIND,
   LiveStore,
   queueBounds,
   RetentionStore,
@@ -404,6 +405,17 @@ describe('a tenant', () => {
     expect(await backlog.dispatch(10, 10)).toEqual([]);
     await tenants.set('a', { ...USUAL, maxRunning: 50 });
     expect(await backlog.dispatch(10, 10)).toEqual(['r1', 'r2']);
+  });
+});
+
+describe('what an earlier version left behind', () => {
+  it('is removed, and nothing of this version', async () => {
+    await redis.zadd(...LEFT_BEHIND, 1, 'r0');
+    await ended('a', 'r1');
+    await retention.removeLeftBehind();
+    expect(await redis.exists(...LEFT_BEHIND)).toBe(0);
+    expect(await redis.zrange(endedKey('a'), 0, -1)).toEqual(['r1']);
+    expect(await recompute(server, redis)).toEqual(await counters(redis));
   });
 });
 

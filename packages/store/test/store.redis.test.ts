@@ -321,6 +321,7 @@ describe('nodes', () => {
     cells: [{ id: 0, state: 'busy' as const, run: 'r1' }],
     engines: ['seccomp'],
     version: '1',
+    schema: 2,
     startedAt: new Date(0).toISOString(),
     leaseMs,
     warnings: [],

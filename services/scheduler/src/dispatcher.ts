@@ -1,4 +1,4 @@
-import type { RunJob } from '@sandpiper/contracts';
+import { JOB_VERSION, type RunJob } from '@sandpiper/contracts';
 import {
   type Backlog,
   JOB_NAME,
@@ -152,6 +152,7 @@ export class Dispatcher {
   private async takeLead(): Promise<void> {
     const asked = performance.now();
     const leads = await this.options.backlog.lead(this.name, LEASE_MS);
+    if (leads && this.leadsUntil === 0) await this.options.retention.removeLeftBehind();
     this.leadsUntil = leads ? asked + LEASE_MS : 0;
   }
 
@@ -192,7 +193,7 @@ export class Dispatcher {
 
   private async handOver(ids: readonly string[]): Promise<void> {
     await this.options.queue.addBulk(
-      ids.map((id) => ({ name: JOB_NAME, data: { version: 2 as const, id }, opts: jobOptions(id) })),
+      ids.map((id) => ({ name: JOB_NAME, data: { version: JOB_VERSION, id }, opts: jobOptions(id) })),
     );
   }
 

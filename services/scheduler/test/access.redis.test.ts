@@ -197,7 +197,13 @@ describe('runs that were given up', () => {
 
 describe('nodes', () => {
   it('are listed for those who run the service', async () => {
-    const report = { engines: ['seccomp'], version: '1', startedAt: new Date(0).toISOString(), warnings: [] };
+    const report = {
+      engines: ['seccomp'],
+      version: '1',
+      schema: 2,
+      startedAt: new Date(0).toISOString(),
+      warnings: [],
+    };
     const cells = [{ id: 0, state: 'busy' as const, run: 'r1' }];
     await new NodeRegistry(redis).report(
       { name: 'n1', state: 'ready', cells, leaseMs: 60_000, ...report },

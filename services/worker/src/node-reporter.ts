@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { NodeReport } from '@sandpiper/contracts';
-import type { NodeRegistry } from '@sandpiper/store';
+import { type NodeRegistry, SCHEMA } from '@sandpiper/store';
 
 /** Signs of life in one lease: one that is lost is not the end. */
 const SIGNS_PER_LEASE = 4;
@@ -67,6 +67,7 @@ export class NodeReporter {
       cells: cells(),
       engines: [...engines],
       version: VERSION,
+      schema: SCHEMA,
       startedAt: this.startedAt,
       leaseMs,
       warnings: [...warnings()],

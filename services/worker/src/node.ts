@@ -7,7 +7,7 @@ import {
   systemClock,
   type Trouble,
 } from '@sandpiper/actor';
-import { type Engine, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
+import { type Engine, JOB_VERSION, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
 import {
   connectPatient,
   connectSubscriber,
@@ -311,6 +311,7 @@ export class WorkerNode {
   }
 
   private async process(job: Job<RunJob>, token: string | undefined): Promise<void> {
+    if (!(job.data.version <= JOB_VERSION)) return this.processor.leaveToNewer(job.data.id);
     const outcome = await this.processor.process(job.data.id).catch(async (error: unknown) => {
       await sleep(RETRY_MS);
       throw error;

@@ -30,6 +30,9 @@ interface Attempt {
 const ALONE_WITHIN_MS = 10_000;
 const ALONE_AGAIN_MS = 5_000;
 
+/** When a job that this node cannot read is offered anew, milliseconds. */
+const NEWER_AGAIN_MS = 5_000;
+
 export interface RunProcessorOptions {
   readonly node: string;
   readonly store: RunStore;
@@ -85,6 +88,12 @@ export class RunProcessor {
       work.over();
       if (this.active.get(id) === run) this.active.delete(id);
     }
+  }
+
+  /** A job that this node cannot read: other nodes are offered the run after a while. */
+  async leaveToNewer(id: string): Promise<void> {
+    this.warnNewer(id);
+    await this.options.store.defer(id, NEWER_AGAIN_MS);
   }
 
   /** Somebody wants the run cancelled. */
@@ -206,15 +215,17 @@ export class RunProcessor {
   private async claim(lease: Lease, id: string, alone: boolean): Promise<Claim> {
     const { store, node, log } = this.options;
     const claim = await store.claim(id, node, lease.cellId, alone);
-    if (claim.verdict === 'newer') {
-      log.warn(
-        { runId: id },
-        'a run of a newer version of Sandpiper is left to other nodes: upgrade this one',
-      );
-    }
+    if (claim.verdict === 'newer') this.warnNewer(id);
     if (claim.verdict === 'missing') log.warn({ runId: id }, 'a job without a run was dropped');
     if (claim.verdict === 'poison') log.error({ runId: id, deaths: claim.deaths }, 'a run is given up');
     return claim;
+  }
+
+  private warnNewer(id: string): void {
+    this.options.log.warn(
+      { runId: id },
+      'a run of a newer version of Sandpiper is left to other nodes: upgrade this one',
+    );
   }
 
   private async execute(lease: Lease, job: Attempt): Promise<RunResult> {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RunRequest, RunState } from '@sandpiper/contracts';
 import type { ServiceMessage } from '@sandpiper/telemetry';
@@ -15,7 +16,11 @@ export interface Service {
 export class Processes {
   private readonly started: Service[] = [];
 
-  constructor(private readonly redis: Pick<RedisServer, 'variables'>) {}
+  /** @param checkout whose services they are; default: this one's */
+  constructor(
+    private readonly redis: Pick<RedisServer, 'variables'>,
+    private readonly checkout: string = fileURLToPath(new URL('../../..', import.meta.url)),
+  ) {}
 
   scheduler(env: Record<string, string> = {}): Promise<Service> {
     return this.start('scheduler', env);
@@ -34,7 +39,7 @@ export class Processes {
   }
 
   private async start(service: 'scheduler' | 'worker', env: Record<string, string>): Promise<Service> {
-    const entry = fileURLToPath(new URL(`../../${service}/dist/main.js`, import.meta.url));
+    const entry = join(this.checkout, 'services', service, 'dist/main.js');
     const own = { ...this.redis.variables, SANDPIPER_PORT: '0', SANDPIPER_LOG_LEVEL: 'fatal' };
     const child = spawn(process.execPath, [entry], {
       env: { ...process.env, ...own, ...env },

@@ -3,6 +3,7 @@ import { fullRedis } from './full-redis.js';
 import { largeBatch } from './large-batch.js';
 import { largeBodies } from './large-bodies.js';
 import { poisonRuns } from './poison-runs.js';
+import { smallRedis } from './small-redis.js';
 import { streamFlood } from './stream-flood.js';
 
 const MIB = 1024 * 1024;
@@ -34,6 +35,11 @@ export const TENANT_SCENARIOS: readonly Scenario[] = [
         quotaBytes: 48 * MIB,
         ceilingBytes: (quick ? 96 : 192) * MIB,
       }),
+  },
+  {
+    name: 'small-redis',
+    title: 'a Redis of 60 MB is filled, and has no memory left until something is purged',
+    play: (stage) => smallRedis(stage),
   },
   {
     name: 'stream-flood',

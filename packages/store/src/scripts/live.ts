@@ -73,11 +73,12 @@ export const LOOK_LIVE = new Script(
   'sandpiperLookLive',
   3,
   `
-local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'live', 'epoch')
+local run = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'live', 'epoch', 'schema')
 if not run[1] then return false end
 local live = redis.call('HMGET', KEYS[2], 'fed', 'consumed', 'wanted', 'ended')
 local entries = redis.call('XRANGE', KEYS[3], ARGV[1], '+', 'COUNT', ARGV[2])
-return {run[1], run[2], run[3] or '0', run[4] or run[2], live[1] or '0', live[2] or '0', live[3] or '0', live[4] or '0', entries}
+return {run[1], run[2], run[3] or '0', run[4] or run[2], live[1] or '0', live[2] or '0', live[3] or '0', live[4] or '0', entries,
+  run[5] or '1'}
 `,
 );
 

@@ -1,4 +1,5 @@
 import { ALL_TENANTS, KEYS, PREFIXES } from '../keys.js';
+import { SCHEMA } from '../schema.js';
 
 /**
  * What the scripts share. Fields of a run: state (queued, running, done), attempt, deaths, tenant, batch, priority,
@@ -62,12 +63,14 @@ end
 /**
  * `room(tenant, runs, bytes, bounds, own)`: whether that many more runs of so many bytes may wait; bounds are runs and bytes
  * of all, then the share of a tenant that has no limit of its own; own, what is there already of the same submission.
- * Returns nil, or what is full, how much is there, and how much may be; too-large, where there will never be room. Needs
+ * Returns nil; newer, the tenant and its schema, where its settings are a newer build's; or what is full, how much is there, and how much may be; too-large, where there will never be room. Needs
  * BYTES and SETTINGS.
  */
 export const ROOM = `
 local function room(tenant, runs, bytes, bounds, own)
   local limits = settings(tenant)
+  -- There may be a limit among them that this build does not know of.
+  if (limits.schema or 1) > ${SCHEMA} then return {'newer', tenant, string.format('%.0f', limits.schema)} end
   local function check(verdict, there, more, most)
     if there + more > most then return {verdict, string.format('%.0f', there), string.format('%.0f', most)} end
   end
