@@ -247,6 +247,7 @@ const redis = [
   lines('Connections made anew, in 5 min', 'short', [
     ['scheduler {{instance}}', 'increase(sandpiper_scheduler_redis_reconnects_total[5m])'],
     ['node {{node}}', `increase(sandpiper_node_redis_reconnects_total{${NODE}}[5m])`],
+    ['node {{node}}, too few replicas', `increase(sandpiper_node_unreplicated_results_total{${NODE}}[5m])`],
   ]),
 ];
 
