@@ -52,9 +52,9 @@ describe.skipIf(!isRoot)('two cells of one node', () => {
       const cell = await Cell.start({ id, cpu: null, node: null, rpython: null, profile });
       const keeper = childrenOf(process.pid).find((pid) => !others.has(pid)) ?? 0;
       const ended = runSource(cell, SLEEPS, { id: `sleeps-${id}` });
-      const asleep = (): number | undefined => childrenOf(keeper).find((pid) => isAsleep(pid));
-      await until(() => asleep() !== undefined);
-      cells.push({ cell, keeper, guest: asleep() ?? 0, ended });
+      let guest: number | undefined;
+      await until(() => (guest = childrenOf(keeper).find((pid) => isAsleep(pid))) !== undefined);
+      cells.push({ cell, keeper, guest: guest ?? 0, ended });
     }
   });
 

@@ -66,16 +66,6 @@ export class CallbackOutbox {
       return tenant && url ? { tenant, url, trace: trace ?? '' } : null;
     });
   }
-
-  /**
-   * The result of an ended run, as the JSON that was stored.
-   * @returns null when it is longer than `most` bytes, undefined when the run is not kept any more.
-   */
-  async resultText(id: string, most: number): Promise<string | null | undefined> {
-    const length = await this.redis.hstrlen(runKey(id), 'result');
-    if (length > most) return null;
-    return (await this.redis.hget(runKey(id), 'result')) ?? undefined;
-  }
 }
 
 export const CALLBACK_JOB_NAME = 'callback';

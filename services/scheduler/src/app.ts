@@ -127,11 +127,11 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   await acceptWebSockets(app, isTaken);
   guardOrigins(app, { keys: deps.auth.on, hosts: deps.allowedHosts ?? [] });
   await describeApi(app);
-  authenticate(app, context.keys, context.gate, deps.auth);
+  const checkKey = authenticate(app, context.keys, context.gate, deps.auth);
   runRoutes(app, context);
-  runStreamRoute(app, context);
+  runStreamRoute(app, context, checkKey);
   batchRoutes(app, context);
-  batchStreamRoutes(app, context);
+  batchStreamRoutes(app, context, checkKey);
   await app.register((plugin: App, _options, done) => {
     batchIntakeRoute(plugin, context, { line: deps.bodyLimit, all: deps.batchLimit, stuckMs });
     done();
@@ -177,12 +177,12 @@ function makeContext(deps: AppDeps): Context {
     up: () => gate.up,
     onHandedOverAgain: () => metrics.handedOverAgain.inc(),
   });
+  const results = new ResultReader(redis, deps.bulk);
   const callbacks =
     deps.callbacks === undefined
       ? null
       : new Callbacks(deps.callbacks, {
-          redis,
-          log,
+          ...{ redis, results, log },
           up: () => gate.up,
           onOutcome: (outcome) => metrics.callbacks.inc({ outcome }),
           tracing: deps.tracing ?? NO_TRACING,
@@ -217,7 +217,7 @@ function makeContext(deps: AppDeps): Context {
     gate,
     bodies: new ByteBudget({ all: inFlight, perTenant: inFlight / 4 }),
     parsers: new ParserPool(deps.ceilings ?? {}),
-    replies: new Replies(new ResultReader(redis, deps.bulk), new ByteBudget(REPLIES_IN_FLIGHT), gate),
+    replies: new Replies(results, new ByteBudget(REPLIES_IN_FLIGHT), gate),
     streams: new OpenStreams(deps.streams ?? DEFAULT_STREAMS),
     admission,
     intake: new BatchIntake(batches, new BatchStore(bulk), admission),

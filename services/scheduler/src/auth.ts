@@ -31,10 +31,12 @@ export interface AuthOptions {
 /** Of the default tenant, and of whoever runs the service. */
 const EVERYTHING: Identity = { tenant: DEFAULT_TENANT, scopes: ['submit', 'read', 'admin'] };
 
-/** Every route that names a scope is closed to whoever has no key for it, before a byte of the body is read. */
-export function authenticate(app: App, keys: ApiKeyStore, gate: RedisGate, options: AuthOptions): void {
-  app.decorateRequest('identity', null);
-  app.addHook('onRequest', async (request) => {
+/** Looks a request's key up. @throws Problem when it is unknown, revoked, or lacks the route's scope */
+export type KeyCheck = (request: FastifyRequest) => Promise<void>;
+
+/** Closes every route that names a scope to requests without a key for it, before a byte of the body is read. */
+export function authenticate(app: App, keys: ApiKeyStore, gate: RedisGate, options: AuthOptions): KeyCheck {
+  const check: KeyCheck = async (request) => {
     const { scope } = request.routeOptions.config;
     if (scope === undefined) return;
     if (!options.on) {
@@ -46,7 +48,10 @@ export function authenticate(app: App, keys: ApiKeyStore, gate: RedisGate, optio
       throw new Problem('forbidden', `this key is not for that: it lacks the scope "${scope}"`);
     }
     request.identity = identity;
-  });
+  };
+  app.decorateRequest('identity', null);
+  app.addHook('onRequest', check);
+  return check;
 }
 
 async function identify(

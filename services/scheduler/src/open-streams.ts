@@ -1,3 +1,5 @@
+import type { FastifyRequest } from 'fastify';
+import type { KeyCheck } from './auth.js';
 import { Problem } from './problems.js';
 
 export interface StreamLimits {
@@ -7,11 +9,19 @@ export interface StreamLimits {
   readonly perTenant: number;
   /** A client that takes and says nothing for so long is let go, milliseconds. */
   readonly stuckMs?: number;
+  /** How often the key of an open connection is looked up again, milliseconds. */
+  readonly keyCheckMs?: number;
 }
 
 export const DEFAULT_STREAMS: StreamLimits = { all: 1000, perTenant: 1000 };
 
 const RETRY_AFTER_SECONDS = 10;
+
+/** Codes of a key that opens nothing any more. */
+const REFUSALS: ReadonlySet<string> = new Set(['unauthenticated', 'forbidden']);
+
+/** A revoked key ends what it keeps open within this time, milliseconds. */
+const KEY_CHECK_MS = 10_000;
 
 /** How many connections follow something, and whose. */
 export class OpenStreams {
@@ -19,6 +29,24 @@ export class OpenStreams {
   private readonly byTenant = new Map<string, number>();
 
   constructor(readonly limits: StreamLimits) {}
+
+  /**
+   * Looks the key of an open connection up again and again.
+   * @param onRefused called once when the key was revoked or has lost its scope
+   * @returns ends it
+   */
+  watchKey(request: FastifyRequest, check: KeyCheck, onRefused: (problem: Problem) => void): () => void {
+    const timer = setInterval(() => {
+      check(request).catch((error: unknown) => {
+        // While Redis is away nothing is known of the key, and nothing is read with it.
+        if (!(error instanceof Problem) || !REFUSALS.has(error.code)) return;
+        clearInterval(timer);
+        onRefused(error);
+      });
+    }, this.limits.keyCheckMs ?? KEY_CHECK_MS);
+    timer.unref();
+    return () => clearInterval(timer);
+  }
 
   /** @throws Problem when there is no room for another */
   demandRoom(tenant: string): void {

@@ -375,3 +375,39 @@ describe('messages on their way', () => {
     await own.stop();
   });
 });
+
+describe('a revoked key', () => {
+  it('ends the streams that it has opened, of runs and of batches', async () => {
+    await app.close();
+    ({ app } = await startApp(server.url, {
+      auth: { on: true, adminKey: ADMIN },
+      streams: { all: 4, perTenant: 4, keyCheckMs: 50 },
+    }));
+    const http = await app.listen({ host: '127.0.0.1', port: 0 });
+    address = http.replace('http', 'ws');
+    const admin = { authorization: `Bearer ${ADMIN}` };
+    const payload = { tenant: 'blue', scopes: ['submit', 'read'] };
+    const made = await app.inject({ method: 'POST', url: '/v1/keys', headers: admin, payload });
+    const { id: keyId, key } = made.json<NewKey>();
+    const kept = await makeKey('blue');
+    const run = await submit(key);
+    const headers = { authorization: `Bearer ${key}` };
+    const runs = [{ source: '' }];
+    const batch = await app.inject({ method: 'POST', url: '/v1/batches', headers, payload: { runs } });
+    const url = `${http}/v1/batches/${batch.json<{ id: string }>().id}`;
+    const follow = async (path: string): Promise<ReadableStreamDefaultReader> =>
+      (await fetch(url + path, { headers })).body!.getReader();
+    const [client, other] = [await open(run, key), await open(run, kept)];
+    await Promise.all([client.message('state'), other.message('state')]);
+    const events = await follow('/events');
+    expect((await events.read()).done).toBe(false);
+
+    await app.inject({ method: 'DELETE', url: `/v1/keys/${keyId}`, headers: admin });
+    expect(await client.message('error')).toMatchObject({ code: 'unauthenticated' });
+    expect((await client.closed)[0]).toBe(1008);
+    await expect(events.read()).rejects.toThrow();
+    // Another key of the same tenant keeps what it follows.
+    other.say({ type: 'cancel' });
+    expect(await other.message('result')).toMatchObject({ result: { status: 'cancelled' } });
+  });
+});

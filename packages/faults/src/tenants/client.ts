@@ -63,8 +63,9 @@ async function sendBodies({ url, key, count, bytes }: BodiesJob): Promise<Client
         },
       });
       // A server that refuses need not read the rest: the answer counts, and not what becomes of the body.
-      finish(call, (status) => {
+      finish(call, (status, error) => {
         report.count(status);
+        if (error !== null) report.faults.push(`body ${index}: ${error}`);
         resolve();
       });
       call.end(body);
@@ -73,19 +74,23 @@ async function sendBodies({ url, key, count, bytes }: BodiesJob): Promise<Client
   return report;
 }
 
-function finish(call: ClientRequest, done: (status: number) => void): void {
+/** @param done told once: the status, or 0 and why there is none */
+function finish(call: ClientRequest, done: (status: number, error: string | null) => void): void {
   let told = false;
-  const tell = (status: number): void => {
+  const tell = (status: number, error: string | null = null): void => {
     if (told) return;
     told = true;
-    done(status);
+    done(status, error);
   };
+  let status = 0;
   call.once('response', (response: IncomingMessage) => {
+    status = response.statusCode ?? 0;
     response.resume();
-    response.once('close', () => tell(response.statusCode ?? 0));
-    response.once('error', () => tell(response.statusCode ?? 0));
+    response.once('close', () => tell(status));
+    response.once('error', () => tell(status));
   });
-  call.on('error', () => tell(0));
+  // The connection may break while the rest of a body that was refused is still being sent.
+  call.on('error', ({ message }) => (status === 0 ? tell(0, message) : tell(status)));
 }
 
 async function readBatch(job: ReadJob): Promise<ClientReport> {

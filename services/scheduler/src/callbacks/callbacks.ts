@@ -1,5 +1,5 @@
 import { CALLBACK_QUEUE, type CallbackJob, type FailedCallback } from '@sandpiper/contracts';
-import { CallbackOutbox, QUEUE_PREFIX, type RedisConnection } from '@sandpiper/store';
+import { CallbackOutbox, QUEUE_PREFIX, type RedisConnection, type ResultReader } from '@sandpiper/store';
 import type { Logger, Tracing } from '@sandpiper/telemetry';
 import { Queue, type QueueOptions } from 'bullmq';
 import { AddressPolicy, type Network } from './address-policy.js';
@@ -32,6 +32,7 @@ export interface CallbackOptions {
 
 export interface CallbacksDeps {
   readonly redis: RedisConnection;
+  readonly results: ResultReader;
   readonly log: Logger;
   readonly up: () => boolean;
   readonly onOutcome: (outcome: CallbackOutcome) => void;
@@ -57,7 +58,7 @@ export class Callbacks {
 
   constructor(
     private readonly options: CallbackOptions,
-    { redis, log, up, onOutcome, tracing }: CallbacksDeps,
+    { redis, results, log, up, onOutcome, tracing }: CallbacksDeps,
   ) {
     const { connection, attempts, leaseMs, ca } = options;
     this.policy = new AddressPolicy(options.allow);
@@ -75,6 +76,7 @@ export class Callbacks {
     });
     this.deliverer = new CallbackDeliverer({
       outbox: this.outbox,
+      results,
       connection,
       serviceSecret: options.secret,
       policy: this.policy,

@@ -1,5 +1,11 @@
 import { CALLBACK_QUEUE, type CallbackJob, MAX_CALLBACK_RESULT_BYTES } from '@sandpiper/contracts';
-import { type CallbackOutbox, type CallbackTarget, QUEUE_PREFIX, UNLIMITED } from '@sandpiper/store';
+import {
+  type CallbackOutbox,
+  type CallbackTarget,
+  QUEUE_PREFIX,
+  type ResultReader,
+  UNLIMITED,
+} from '@sandpiper/store';
 import type { Logger, Span, Tracing } from '@sandpiper/telemetry';
 import { DelayedError, type Job, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
 import type { AddressPolicy } from './address-policy.js';
@@ -30,6 +36,7 @@ export type CallbackOutcome = 'delivered' | 'retry' | 'given-up';
 
 export interface DelivererOptions {
   readonly outbox: CallbackOutbox;
+  readonly results: ResultReader;
   /** Patient, for the worker alone; it is closed by whoever made it. */
   readonly connection: WorkerOptions['connection'];
   readonly serviceSecret: string;
@@ -174,10 +181,20 @@ export class CallbackDeliverer {
 
   /** As callbackBodySchema of contracts; the result stands in it as it was stored. */
   private async bodyOf(id: string): Promise<string> {
-    const result = await this.options.outbox.resultText(id, MAX_CALLBACK_RESULT_BYTES);
-    if (result === undefined) throw new UnrecoverableError('the run is not kept any more');
+    const result = await this.resultOf(id);
     const run = `{"id":${JSON.stringify(id)},"state":"done","result":${result ?? 'null'}}`;
     return `{"event":"run.ended","run":${run}${result === null ? ',"resultOmitted":true' : ''}}`;
+  }
+
+  /** @returns its JSON; null when that is too long for a callback. @throws UnrecoverableError when it has expired */
+  private async resultOf(id: string): Promise<string | null> {
+    const { results } = this.options;
+    const [head] = await results.heads([id]);
+    const bytes = head?.bytes ?? 0;
+    if (bytes > MAX_CALLBACK_RESULT_BYTES) return null;
+    const [result] = bytes === 0 ? [] : await results.results([id], bytes);
+    if (result) return result.toString();
+    throw new UnrecoverableError('the run is not kept any more');
   }
 }
 

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { BatchFacts } from '@sandpiper/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { identityOf } from '../auth.js';
+import { identityOf, type KeyCheck } from '../auth.js';
 import { type EndedHead, followBatch } from '../batch-follower.js';
 import { leaseFor } from '../bodies/bodies.js';
 import { NDJSON_BYTES, type NdjsonBounds, runsOfNdjson } from '../bodies/ndjson.js';
@@ -36,7 +36,7 @@ const streamed = (type: string) => ({
 });
 
 /** Results of a batch as they come: one JSON object a line, or server-sent events. */
-export function batchStreamRoutes(app: App, context: Context): void {
+export function batchStreamRoutes(app: App, context: Context, checkKey: KeyCheck): void {
   const { streams } = context;
 
   /** The batch, when its client may follow one more; it counts until it leaves. */
@@ -45,6 +45,10 @@ export function batchStreamRoutes(app: App, context: Context): void {
     const batch = await ownBatch(context, request, id);
     streams.demandRoom(tenant);
     reply.raw.once('close', streams.enter(tenant));
+    reply.raw.once(
+      'close',
+      streams.watchKey(request, checkKey, () => reply.raw.destroy()),
+    );
     return batch;
   };
 

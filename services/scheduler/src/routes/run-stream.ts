@@ -12,12 +12,11 @@ import type { FeedVerdict } from '@sandpiper/store';
 import type { FastifyError, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
-import { demandOwn, identityOf } from '../auth.js';
+import { demandOwn, identityOf, type KeyCheck } from '../auth.js';
 import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
 import { followLive } from '../live-follower.js';
 import { CLOSE, LiveSocket } from '../live-socket.js';
-import type { StreamLimits } from '../open-streams.js';
 import { errorBodySchema, explain, notFound, Problem } from '../problems.js';
 import { idParamsSchema, refusals } from './common.js';
 
@@ -74,7 +73,7 @@ export async function acceptWebSockets(app: App, isTaken: (socket: Socket) => vo
 }
 
 /** A run while it runs: output as it comes, input as it is typed. */
-export function runStreamRoute(app: App, context: Context): void {
+export function runStreamRoute(app: App, context: Context, checkKey: KeyCheck): void {
   const { streams } = context;
   app.route({
     method: 'GET',
@@ -99,7 +98,7 @@ export function runStreamRoute(app: App, context: Context): void {
     wsHandler(socket, request) {
       const leave = streams.enter(identityOf(request).tenant);
       socket.once('close', leave);
-      return serve(context, socket, request, streams.limits);
+      return serve(context, socket, request, checkKey);
     },
   });
 }
@@ -108,8 +107,10 @@ async function serve(
   context: Context,
   webSocket: WebSocket,
   request: StreamRequest,
-  { stuckMs }: StreamLimits,
+  checkKey: KeyCheck,
 ): Promise<void> {
+  const { streams } = context;
+  const { stuckMs } = streams.limits;
   const { id } = request.params;
   const { from, feed } = request.query;
   const feeder = new Feeder(context, id, request, feed !== 'false');
@@ -120,6 +121,8 @@ async function serve(
     explain: (error) => explain(error as FastifyError | Problem, context.log),
     ...(stuckMs === undefined ? {} : { stuckMs }),
   });
+  const unwatch = streams.watchKey(request, checkKey, (problem) => void socket.fail(problem));
+  webSocket.once('close', unwatch);
   try {
     for await (const message of followLive(
       context,
