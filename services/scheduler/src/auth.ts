@@ -2,6 +2,7 @@ import type { Scope } from '@sandpiper/contracts';
 import { type ApiKeyStore, DEFAULT_TENANT, sameSecret } from '@sandpiper/store';
 import type { FastifyRequest } from 'fastify';
 import type { App } from './context.js';
+import type { KeyCheck } from './open-streams.js';
 import { notFound, Problem } from './problems.js';
 import type { RedisGate } from './redis-gate.js';
 
@@ -30,9 +31,6 @@ export interface AuthOptions {
 
 /** Of the default tenant, and of whoever runs the service. */
 const EVERYTHING: Identity = { tenant: DEFAULT_TENANT, scopes: ['submit', 'read', 'admin'] };
-
-/** Looks a request's key up. @throws Problem when it is unknown, revoked, or lacks the route's scope */
-export type KeyCheck = (request: FastifyRequest) => Promise<void>;
 
 /** Closes every route that names a scope to requests without a key for it, before a byte of the body is read. */
 export function authenticate(app: App, keys: ApiKeyStore, gate: RedisGate, options: AuthOptions): KeyCheck {

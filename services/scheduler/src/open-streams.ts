@@ -1,6 +1,8 @@
 import type { FastifyRequest } from 'fastify';
-import type { KeyCheck } from './auth.js';
 import { Problem } from './problems.js';
+
+/** Looks a request's key up. @throws Problem when it is unknown, revoked, or lacks the route's scope */
+export type KeyCheck = (request: FastifyRequest) => Promise<void>;
 
 export interface StreamLimits {
   /** Connections that this process holds at most: those that follow a run, and those that follow a batch. */
