@@ -1,76 +1,66 @@
-/**
- * The directions in which imports may go (ARCHITECTURE.md, "Import directions"). Each package has the full list
- * of our own packages that it may see; what is not on the list is an error. So a new edge is a decision, made here.
- */
-const MAY_IMPORT = {
-  'packages/abi': [],
-  'packages/actor': [],
-  'packages/vfs': ['abi'],
-  'packages/protocol': ['abi'],
-  'packages/kernel': ['abi', 'vfs', 'protocol'],
-  'packages/contracts': [],
-  'packages/guest': ['abi', 'protocol', 'contracts'],
-  'packages/controller': ['abi', 'protocol', 'vfs', 'kernel', 'guest', 'contracts'],
-  'packages/grading': ['contracts'],
-  'packages/client': ['contracts'],
-  'packages/store': ['contracts'],
-  'packages/telemetry': ['contracts'],
-  'packages/testkit': [],
-  'packages/cli': ['contracts', 'controller', 'grading', 'client', 'telemetry'],
-  'packages/conformance': ['controller'],
-  'packages/hostile': ['contracts', 'controller', 'faults'],
-  'packages/experiments': ['contracts', 'controller', 'client'],
-  // The simulation makes nodes whose cells cost nothing, and that is all of the exception below.
-  'packages/faults': ['contracts', 'store', 'telemetry', 'services/worker'],
-  'packages/soak': ['client', 'contracts', 'faults', 'store'],
-  'packages/fuzz': ['abi', 'kernel', 'protocol', 'testkit'],
-  'services/scheduler': ['contracts', 'store', 'telemetry'],
-  'services/worker': ['actor', 'contracts', 'store', 'telemetry', 'controller'],
-};
+const { WINGS, MAY_IMPORT, folderOf } = require('./scripts/lib/wings.cjs');
 
+/** A package of ours as a regular expression with one group, the folder; `$1` of `from` names it in `to`. */
+const ONE = '^(packages/[^/]+/[^/]+|services/[^/]+)/';
 const OURS = '^(packages|services)/';
 
 /** @param {[string, string[]]} entry */
-function directionRule([folder, allowed]) {
-  /** @param {string} name */
-  const folderOf = (name) => (name.includes('/') ? name : `packages/${name}`);
-  const permitted = [`^${folder}/`, ...allowed.map((name) => `^${folderOf(name)}/`)];
+function directionRule([name, allowed]) {
   return {
-    name: `direction-${folder.replace('/', '-')}`,
-    comment: `${folder} may import of ours only: ${allowed.join(', ') || 'nothing'}`,
+    name: `direction-${name.replace('/', '-')}`,
+    comment: `${name} may import of ours only: ${allowed.join(', ') || 'nothing'}`,
     severity: 'error',
-    from: { path: `^${folder}/src/` },
-    to: { path: OURS, pathNot: permitted },
+    from: { path: `^${folderOf(name)}/src/` },
+    to: { path: OURS, pathNot: [name, ...allowed].map((one) => `^${folderOf(one)}/`) },
+  };
+}
+
+/** @param {[string, string[]]} entry */
+function wingRule([wing, allowed]) {
+  return {
+    name: `wing-${wing}`,
+    comment: `packages/${wing} may see of ours only: ${allowed.join(', ')}`,
+    severity: 'error',
+    from: { path: `^packages/${wing}/[^/]+/src/` },
+    to: { path: '^packages/', pathNot: allowed.map((one) => `^packages/${one}/`) },
   };
 }
 
 module.exports = {
   forbidden: [
     ...Object.entries(MAY_IMPORT).map(directionRule),
+    ...Object.entries(WINGS).map(wingRule),
     {
       name: 'every-package-has-a-direction',
       comment: 'A package that is not in MAY_IMPORT may import nothing of ours: add it there',
       severity: 'error',
-      from: { path: OURS, pathNot: Object.keys(MAY_IMPORT).map((folder) => `^${folder}/`) },
+      from: { path: OURS, pathNot: Object.keys(MAY_IMPORT).map((name) => `^${folderOf(name)}/`) },
       to: { path: OURS },
     },
     {
       name: 'nobody-imports-services',
       comment: 'Services are leaves: start them as processes, speak to them by HTTP',
       severity: 'error',
-      from: { path: '^(packages|services)/([^/]+)/', pathNot: '^packages/faults/src/simulated-nodes' },
-      to: { path: '^services/', pathNot: '^services/$2/' },
+      from: { path: ONE, pathNot: '^packages/trials/faults/src/simulated-nodes' },
+      to: { path: '^services/', pathNot: '^$1/' },
     },
     {
       name: 'no-deep-imports',
       comment:
         "Import another package by its name alone: '@sandpiper/x'. Its exports map says what is public",
       severity: 'error',
-      from: { path: '^(packages|services)/([^/]+)/' },
+      from: { path: ONE },
       to: {
         path: OURS,
-        pathNot: ['^(packages|services)/$2/', '/dist/index\\.(js|d\\.ts)$', '/src/index\\.ts$', '/test/'],
+        pathNot: ['^$1/', '/dist/index\\.(js|d\\.ts)$', '/src/index\\.ts$', '/test/'],
       },
+    },
+    {
+      name: 'the-product-sees-no-trials',
+      comment: 'packages/trials is not in the image',
+      severity: 'error',
+      from: { path: '^(packages/(sandbox|service|tools)|services)/[^/]+/.*src/' },
+      to: { path: '^packages/trials/' },
     },
     {
       name: 'no-cycles',
@@ -82,7 +72,7 @@ module.exports = {
       name: 'not-declared',
       comment: 'Whatever a package imports stands in its own package.json',
       severity: 'error',
-      from: { path: '^(packages|services)/[^/]+/src/' },
+      from: { path: `${ONE}src/` },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
     },
     {
@@ -95,8 +85,8 @@ module.exports = {
       name: 'only-tests-import-tests',
       comment: 'Helpers of tests are shared among tests, by path; a source file never sees them',
       severity: 'error',
-      from: { path: OURS, pathNot: '^(packages|services)/[^/]+/test/' },
-      to: { path: '^(packages|services)/[^/]+/test/' },
+      from: { path: OURS, pathNot: `${ONE}test/` },
+      to: { path: `${ONE}test/` },
     },
   ],
   options: {

@@ -9,7 +9,7 @@ import { defineConfig } from 'vitest/config';
  * No test is retried: one that fails sometimes is a fault.
  */
 const everyTest = (kind: string) => [
-  `packages/*/test/**/*${kind}`,
+  `packages/*/*/test/**/*${kind}`,
   `services/*/test/**/*${kind}`,
   `scripts/test/**/*${kind}`,
 ];
@@ -43,7 +43,7 @@ export default defineConfig({
       {
         test: {
           name: 'redis',
-          globalSetup: ['packages/testkit/src/vitest-setup.ts'],
+          globalSetup: ['packages/trials/testkit/src/vitest-setup.ts'],
           include: everyTest('.redis.test.ts'),
           fileParallelism: false,
           testTimeout: 180_000,

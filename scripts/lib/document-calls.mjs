@@ -1,8 +1,8 @@
 // document-calls.mjs [--check]: writes docs/system-calls.md from the tables of the virtual kernel, or says whether it is
 // what they would make of it.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { errnoName } from '../../packages/abi/dist/index.js';
-import { libcSurface, linuxSurface } from '../../packages/kernel/dist/index.js';
+import { errnoName } from '../../packages/sandbox/abi/dist/index.js';
+import { libcSurface, linuxSurface } from '../../packages/sandbox/kernel/dist/index.js';
 
 const page = new URL('../../docs/system-calls.md', import.meta.url);
 
@@ -32,7 +32,7 @@ function table(surface, title) {
 const text = `# What the virtual kernel answers
 
 Made by \`node scripts/lib/document-calls.mjs\` from the tables that the kernel itself looks calls up in
-(\`packages/kernel/src/surfaces\`).
+(\`packages/sandbox/kernel/src/surfaces\`).
 
 - **supported**: as its manual page says.
 - **partial**: as its manual page says but for the note.

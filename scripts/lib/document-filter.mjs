@@ -5,7 +5,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const page = new URL('../../docs/filter.md', import.meta.url);
-const program = fileURLToPath(new URL('../../packages/guest/native/build/try-syscall', import.meta.url));
+const program = fileURLToPath(
+  new URL('../../packages/sandbox/guest/native/build/try-syscall', import.meta.url),
+);
 
 const FILTERS = [
   ['guest', 'A stock interpreter, started or forked'],
@@ -39,7 +41,7 @@ function section([filter, title]) {
 const text = `# What the filter lets through
 
 Made by \`node scripts/lib/document-filter.mjs\` from the rows that the filter itself is compiled from
-(\`packages/guest/native/shim/policy.c\`).
+(\`packages/sandbox/guest/native/shim/policy.c\`).
 
 - **allow**: the kernel executes it.
 - **trap**: it is not executed; the shim sends it to the controller, whose virtual kernel answers (docs/system-calls.md).

@@ -1,7 +1,7 @@
 // document-metrics.mjs [--check]: writes docs/metrics.md from the catalogue of metrics, or says whether it is what the
 // catalogue would make of it.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { NODE_METRICS, SCHEDULER_METRICS } from '../../packages/telemetry/dist/index.js';
+import { NODE_METRICS, SCHEDULER_METRICS } from '../../packages/service/telemetry/dist/index.js';
 
 const page = new URL('../../docs/metrics.md', import.meta.url);
 
@@ -19,7 +19,7 @@ const table = (metrics) =>
 
 const text = `# Metrics
 
-Made by \`node scripts/lib/document-metrics.mjs\` from the catalogue (\`packages/telemetry/src/metric-names.ts\`).
+Made by \`node scripts/lib/document-metrics.mjs\` from the catalogue (\`packages/service/telemetry/src/metric-names.ts\`).
 
 Scheduler and nodes answer \`GET /metrics\` in the text format of Prometheus. Seconds are seconds, bytes are bytes. Besides
 these there are those of the process that prom-client collects (\`process_...\`, \`nodejs_...\`: CPU, memory, garbage collection,

@@ -40,13 +40,13 @@ export PATH='$PATH' HOME=/tmp CI=true SANDPIPER_CGROUPS=v2
 ip link set lo up
 ulimit -n 20000
 cd '$top'
-node packages/cli/dist/main.js doctor
+node packages/tools/cli/dist/main.js doctor
 export NO_COLOR=1 TERM=dumb
 suite() {
   echo "--- the suite of limits \$1"
   shift
   "\$@" node node_modules/vitest/vitest.mjs run --no-cache --project guest --testTimeout=200000 --hookTimeout=200000 \
-    packages/controller/test/limits.guest.test.ts
+    packages/sandbox/controller/test/limits.guest.test.ts
 }
 as_user() { setpriv --reuid=1000 --regid=1000 --clear-groups "\$@"; }
 # a group whose processes are the user's, below one that it may divide (cgroups(7), "Delegation")
@@ -71,12 +71,12 @@ divided() {
   lend /sys/fs/cgroup/own
   # alone in its group: not even this shell is with it
   bash -c 'echo \$\$ >/sys/fs/cgroup/own/cgroup.procs && exec setpriv --reuid=1000 --regid=1000 --clear-groups \
-    node packages/cli/dist/main.js run --strict-limits --json examples/hello.py' >/run/divided.json
+    node packages/tools/cli/dist/main.js run --strict-limits --json examples/hello.py' >/run/divided.json
   grep -q '"memory": "cgroup-v2"' /run/divided.json
 }
 capped() {
   printf 'while True: pass\n' >/tmp/busy.py
-  SANDPIPER_GUEST_CPUS=0.25 node packages/cli/dist/main.js run --json --wall-ms 4000 /tmp/busy.py >/run/capped.json
+  SANDPIPER_GUEST_CPUS=0.25 node packages/tools/cli/dist/main.js run --json --wall-ms 4000 /tmp/busy.py >/run/capped.json
   grep -E '"(status|cpuMs|wallMs|throttledMs)"' /run/capped.json
   node -e 'const { status, usage } = JSON.parse(require("fs").readFileSync("/run/capped.json"));
     process.exit(status === "wall-limit" && usage.cpuMs < 0.35 * usage.wallMs && usage.throttledMs > 1000 ? 0 : 1)'

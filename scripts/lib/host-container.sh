@@ -37,5 +37,5 @@ say 'doctor, and a program, in the image that is shipped'
 "${restricted[@]}" --volume "$top/examples:/examples:ro" sandpiper sandpiper run /examples/hello.py
 say 'the suite of limits in a restricted container'
 "${restricted[@]}" --env NO_COLOR=1 --env TERM=dumb --tmpfs /sandpiper/node_modules/.vite-temp:mode=1777 sandpiper-suite \
-  node node_modules/vitest/vitest.mjs run --no-cache --project guest packages/controller/test/limits.guest.test.ts
+  node node_modules/vitest/vitest.mjs run --no-cache --project guest packages/sandbox/controller/test/limits.guest.test.ts
 say 'the suite of limits passed in a restricted container'

@@ -1,5 +1,5 @@
 // make-dashboard.mjs [--check]: writes deploy/grafana/sandpiper.json, or says whether it is what would be written.
-// Names and labels are checked against the catalogue of metrics by packages/telemetry/test/operations.test.ts.
+// Names and labels are checked against the catalogue of metrics by packages/service/telemetry/test/operations.test.ts.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { figure, heatmap, layOut, lines, VARIABLES } from './dashboard-panels.mjs';
 

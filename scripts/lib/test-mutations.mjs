@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify, parseArgs } from 'node:util';
-import { CheckoutCopy } from '../../packages/testkit/dist/checkout-copy.js';
+import { CheckoutCopy } from '../../packages/trials/testkit/dist/checkout-copy.js';
 import { PATCHES } from './filter-patches.mjs';
 
 const { values: options } = parseArgs({
@@ -18,16 +18,16 @@ const { values: options } = parseArgs({
 });
 
 const top = fileURLToPath(new URL('../..', import.meta.url));
-const native = join(top, 'packages/guest/native');
+const native = join(top, 'packages/sandbox/guest/native');
 const build = join(native, 'build');
 const mutantsFolder = join(build, 'mutants');
 
 /** The tests with real interpreters that have to do with the filter. */
 const TESTS = [
-  'packages/controller/test/lock-down',
-  'packages/controller/test/fork-server',
-  'packages/controller/test/rpython.guest',
-  'packages/controller/test/deterministic',
+  'packages/sandbox/controller/test/lock-down',
+  'packages/sandbox/controller/test/fork-server',
+  'packages/sandbox/controller/test/rpython.guest',
+  'packages/sandbox/controller/test/deterministic',
 ];
 
 /** How long one mutant may take, milliseconds: one that blocks a guest is waited for five seconds at a time. */
@@ -152,7 +152,7 @@ const workers = options.tests ? 1 : Math.max(1, availableParallelism());
 mkdirSync(mutantsFolder, { recursive: true });
 if ((await tryCalls(join(build, 'sandpiper-shim.so'), [])) !== null) {
   console.error(
-    'The shim as it is does not do what the policy says: see packages/guest/test/filter.guest.test.ts.',
+    'The shim as it is does not do what the policy says: see packages/sandbox/guest/test/filter.guest.test.ts.',
   );
   process.exit(1);
 }

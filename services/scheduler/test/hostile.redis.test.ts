@@ -5,7 +5,7 @@ import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from './harness.js';
 
-/** Behaviours 72 to 76 of packages/hostile: what hostile clients send to the API. */
+/** Behaviours 72 to 76 of packages/trials/hostile: what hostile clients send to the API. */
 
 let server: RedisServer;
 let app: TestApp;

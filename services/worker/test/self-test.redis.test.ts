@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 
 /** A node of a copy of this checkout, with both engines, whose shim has no filter until somebody mends it. */
 
-const NATIVE = fileURLToPath(new URL('../../../packages/guest/native', import.meta.url));
+const NATIVE = fileURLToPath(new URL('../../../packages/sandbox/guest/native', import.meta.url));
 
 let redis: RedisServer;
 let copy: CheckoutCopy;
@@ -38,7 +38,7 @@ beforeEach(() => {
       ...process.env,
       ...redis.variables,
       ...{ SANDPIPER_PORT: '0', SANDPIPER_CELLS: '1', SANDPIPER_PROFILE: 'cold' },
-      SANDPIPER_RPYTHON_PYPY: copy.path('packages/guest/native/build/translated-guest'),
+      SANDPIPER_RPYTHON_PYPY: copy.path('packages/sandbox/guest/native/build/translated-guest'),
       SANDPIPER_RPYTHON_LIB: copy.path('library'),
     },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

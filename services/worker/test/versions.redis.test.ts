@@ -16,7 +16,7 @@ let newer: Processes;
 
 beforeAll(async () => {
   copy = new CheckoutCopy();
-  const file = copy.path('packages/store/dist/schema.js');
+  const file = copy.path('packages/service/store/dist/schema.js');
   const text = readFileSync(file, 'utf8');
   const raised = text.replace(`SCHEMA = ${SCHEMA}`, `SCHEMA = ${SCHEMA + 1}`);
   expect(raised).not.toBe(text);

@@ -97,7 +97,7 @@ export const LIFECYCLES: readonly {
   },
   {
     name: 'supervised child',
-    source: 'packages/actor/src/supervision.ts',
+    source: 'packages/service/actor/src/supervision.ts',
     edges: () => explore(childLifecycle(DRAWN_POLICY), CHILD_EVENTS),
   },
 ];

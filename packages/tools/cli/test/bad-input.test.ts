@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const COMMAND = fileURLToPath(new URL('../../../../sandpiper', import.meta.url));
+
+interface Ended {
+  code: number | string | null | undefined;
+  stdout: string;
+  stderr: string;
+}
+
+let folder: string;
+
+function sandpiper(...args: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = execFile(COMMAND, args, { cwd: folder, timeout: 30_000 }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
+    );
+    child.stdin?.end();
+  });
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bad-input-'));
+  const problem = async (name: string, files: Record<string, string>): Promise<void> => {
+    await mkdir(join(folder, name, 'data', 'secret'), { recursive: true });
+    for (const [file, text] of Object.entries(files)) await writeFile(join(folder, name, file), text);
+  };
+  await problem('good', { 'problem.yaml': 'name: x', 'data/secret/1.in': '', 'data/secret/1.ans': '' });
+  await problem('no-data', { 'problem.yaml': 'name: x' });
+  await problem('no-input', { 'problem.yaml': 'name: x', 'data/secret/1.ans': '' });
+  await problem('bad-yaml', { 'problem.yaml': 'name: x\nlimits: {time_limit: soon}' });
+  await mkdir(join(folder, 'a-folder'));
+  await writeFile(join(folder, 'ok.py'), 'print(1)\n');
+  await writeFile(join(folder, 'latin.py'), Uint8Array.of(0x23, 0xe9, 0x0a));
+  await writeFile(join(folder, 'huge.py'), '');
+  await truncate(join(folder, 'huge.py'), 100 * 2 ** 20);
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('bad input ends with exit code 2 and one line that names the thing', () => {
+  it.each<[string[], string]>([
+    [['run'], "missing required argument 'program'"],
+    [['run', 'none.py'], 'none.py: no such file'],
+    [['run', 'a-folder'], 'a-folder: is a folder, not a file'],
+    [['run', 'huge.py'], 'huge.py: is too large (100 MiB, at most 8 MiB)'],
+    [['run', '--cpu-ms', '0', 'ok.py'], '--cpu-ms wants a whole number from 1'],
+    [['run', '--memory-mb', 'abc', 'ok.py'], '--memory-mb wants a whole number'],
+    [['run', '--engine', 'wasm', 'ok.py'], '--engine: unknown engine "wasm"'],
+    [['run', '--stdin', 'none.txt', 'ok.py'], '--stdin: none.txt: no such file'],
+    [['run', '--stdin', 'a-folder', 'ok.py'], '--stdin: a-folder: is a folder'],
+    [['run', '--file', '../x=ok.py', 'ok.py'], '--file "../x": must be a relative path'],
+    [['run', '--file', 'x=none', 'ok.py'], 'none: no such file'],
+    [['run', '--trace', 'none/t', 'ok.py'], '--trace: none: no such folder'],
+    [['run', '--cpu', '4000', 'ok.py'], '--cpu 4000: this process may use the processors'],
+    [['run', '--no-such', 'ok.py'], "unknown option '--no-such'"],
+    [['walk'], "unknown command 'walk'"],
+    [['grade', 'good'], 'good: name at least one submission'],
+    [['grade', 'none', 'ok.py'], 'none: no such problem folder'],
+    [['grade', 'ok.py', 'ok.py'], 'ok.py: is not a folder'],
+    [['grade', 'no-data', 'ok.py'], 'no-data: the problem has no test data'],
+    [['grade', 'no-input', 'ok.py'], 'no-input/data/secret/1.ans: has no input 1.in'],
+    [['grade', 'bad-yaml', 'ok.py'], 'bad-yaml/problem.yaml: limits.time_limit: '],
+    [['grade', 'good', 'latin.py'], 'latin.py: is not UTF-8'],
+    [['grade', 'good', 'huge.py'], 'huge.py: is too large (100 MiB'],
+    [['grade', 'good', 'none.py'], 'none.py: no such submission'],
+    [['grade', 'good', 'ok.py', '--json', 'none/out.json'], '--json: none: no such folder'],
+    [['grade', 'good', 'ok.py', '--server', 'nowhere'], '--server wants an address'],
+    [['up', '--nodes', '0'], '--nodes wants a whole number from 1'],
+    [['up', '--port', 'abc'], '--port wants a whole number'],
+  ])('%j', async (args, message) => {
+    const { code, stdout, stderr } = await sandpiper(...args);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(stderr).toContain(`sandpiper: ${message}`);
+    expect(stdout).toBe('');
+    expect(code).toBe(2);
+  });
+});
+
+describe('the command', () => {
+  it('says its version and helps', async () => {
+    expect((await sandpiper('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    for (const command of ['run', 'up', 'grade', 'doctor']) {
+      const { code, stdout } = await sandpiper(command, '--help');
+      expect(code).toBe(0);
+      expect(stdout).toContain(`sandpiper ${command}`);
+      expect(stdout).toContain('Examples:');
+    }
+  });
+
+  it('says in one line that a server is not there', async () => {
+    const { code, stderr } = await sandpiper('grade', 'good', 'ok.py', '--server', 'http://127.0.0.1:9');
+    expect(stderr).toContain('127.0.0.1:9');
+    expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^sandpiper: /);
+    expect(stderr).not.toContain('    at ');
+    expect(code).toBe(1);
+  });
+});

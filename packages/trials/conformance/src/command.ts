@@ -1,0 +1,74 @@
+import { parseArgs } from 'node:util';
+import { FAST_MODULES, MODULES } from './modules.js';
+
+export const HELP = `Usage: scripts/conformance [OPTION]... [MODULE]...
+
+Runs test modules of PyPy (Debian's package pypy3-lib-testsuite) with the bare pypy3, as an ordinary user, and in the
+sandbox. Every test method that passes bare must pass in the sandbox, but for those that the list
+packages/trials/conformance/expected-differences.tsv names, each with a reason.
+
+MODULE is such as test_json; without any, all ${MODULES.length} modules of the comparison are run, which takes some minutes.
+
+  --ci                only the ${FAST_MODULES.length} modules that are fast; what continuous integration runs
+  --json FILE         also write everything to FILE, as JSON
+  --patience SECONDS  take an interpreter that says nothing for so long for one that hangs (default 120); the method
+                      that it hangs in differs, and the module is begun again without it
+  --list              print the names of the modules
+  -h, --help          print this
+
+Exit code: 0 no unexpected difference, 1 differences (or a module of which nothing passes bare), 2 bad usage.
+`;
+
+export interface Command {
+  readonly kind: 'compare';
+  readonly modules: readonly string[];
+  readonly everyModule: boolean;
+  readonly jsonPath: string | null;
+  readonly patienceMs: number;
+}
+
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** @throws UsageError */
+export function parseCommand(args: readonly string[]): Command | { kind: 'help' } | { kind: 'list' } {
+  const { values, positionals } = parse(args);
+  if (values.help === true) return { kind: 'help' };
+  if (values.list === true) return { kind: 'list' };
+  const odd = positionals.find((name) => !/^test_\w+$/.test(name));
+  if (odd !== undefined)
+    throw new UsageError(`${JSON.stringify(odd)} is no test module: they are named such as test_json`);
+  if (values.ci === true && positionals.length > 0)
+    throw new UsageError('give either --ci or names of modules');
+  const seconds = Number(values.patience ?? 120);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > 3600) {
+    throw new UsageError('--patience wants a whole number of seconds from 1 to 3600');
+  }
+  const chosen = values.ci === true ? FAST_MODULES : positionals;
+  return {
+    kind: 'compare',
+    modules: chosen.length > 0 ? [...new Set(chosen)] : MODULES,
+    everyModule: chosen.length === 0,
+    jsonPath: values.json ?? null,
+    patienceMs: seconds * 1000,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        ci: { type: 'boolean' },
+        json: { type: 'string' },
+        patience: { type: 'string' },
+        list: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message.split('\n')[0] ?? 'bad usage');
+  }
+}

@@ -1,0 +1,174 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Redis } from 'ioredis';
+import { NodeGroup } from './node-group.js';
+import { commandOf, descendantsOf, isAlive, type ProcessId } from './processes.js';
+import { RedisProcess } from './redis-process.js';
+import { Service } from './service.js';
+import { until } from './wait.js';
+
+type Environment = Readonly<Record<string, string>>;
+
+const ENTRIES = {
+  scheduler: fileURLToPath(new URL('../../../../services/scheduler/dist/main.js', import.meta.url)),
+  node: fileURLToPath(new URL('../../../../services/worker/dist/main.js', import.meta.url)),
+} as const;
+
+/** What is dying may take so long on a busy machine, milliseconds. */
+const DEATH_MS = 20_000;
+
+export interface StartOptions {
+  readonly env?: Environment;
+  /** Of Node.js itself, e.g. `--cpu-prof`. */
+  readonly nodeOptions?: readonly string[];
+  /** Where it finds Redis; default the socket of the cluster's own. */
+  readonly redisUrl?: string;
+}
+
+/** Redis, schedulers and nodes as real processes with a folder of their own; whoever makes one calls {@link stop}. */
+export class Cluster {
+  readonly schedulers: Service[] = [];
+  readonly nodes: Service[] = [];
+  private readonly connections: Redis[] = [];
+  private readonly group = NodeGroup.make();
+  /** All that was seen below nodes before they were killed. */
+  private readonly seen: ProcessId[] = [];
+  private started = 0;
+
+  private constructor(
+    readonly folder: string,
+    readonly redis: RedisProcess,
+  ) {
+    mkdirSync(this.temporary);
+    process.once('exit', this.atExit);
+  }
+
+  static async start(): Promise<Cluster> {
+    const folder = mkdtempSync(join(tmpdir(), 'sandpiper-faults-'));
+    return new Cluster(folder, await RedisProcess.start(folder));
+  }
+
+  /** Addresses of the schedulers that are alive. */
+  readonly urls = (): string[] =>
+    this.schedulers.filter((service) => service.isAlive && service.url !== '').map(({ url }) => url);
+
+  get aliveNodes(): Service[] {
+    return this.nodes.filter((node) => node.isAlive);
+  }
+
+  /** A connection for looking, beside the services'; closed with the cluster. */
+  connect(): Redis {
+    const connection = this.redis.connect();
+    this.connections.push(connection);
+    return connection;
+  }
+
+  /** Begins to start one; `ready` of it waits. */
+  spawnScheduler(options: StartOptions = {}): Service {
+    const service = this.spawn('scheduler', `s${++this.started}`, options);
+    this.schedulers.push(service);
+    return service;
+  }
+
+  /** No two nodes have the same name, so what a dead one had can be told from what its successor has. */
+  spawnNode(options: StartOptions = {}, name = `n${++this.started}`): Service {
+    const cells = { SANDPIPER_CELLS: '1', SANDPIPER_NODE_NAME: name };
+    const service = this.spawn('node', name, { ...options, env: { ...cells, ...options.env } });
+    this.nodes.push(service);
+    return service;
+  }
+
+  startScheduler(options: StartOptions = {}): Promise<Service> {
+    return this.spawnScheduler(options).ready();
+  }
+
+  startNode(options: StartOptions = {}): Promise<Service> {
+    return this.spawnNode(options).ready();
+  }
+
+  startNodes(count: number, options: StartOptions = {}): Promise<Service[]> {
+    return Promise.all(Array.from({ length: count }, () => this.startNode(options)));
+  }
+
+  /** With -9. What was below it is looked for at the end. */
+  async killNode(node: Service): Promise<void> {
+    this.remember(node);
+    await node.kill();
+  }
+
+  /** What is below a node from now on is looked for at the end. */
+  remember(node: Service): void {
+    this.seen.push(...descendantsOf(node.pid));
+  }
+
+  /**
+   * Processes that outlived their node: those that were seen below one, and, where the host lends control groups, all
+   * that is in the cluster's and below no living node. Waits a little, for dying takes time.
+   */
+  async orphans(): Promise<string[]> {
+    const look = (): number[] => {
+      const kept = new Set(
+        this.aliveNodes.flatMap(({ pid }) => [pid, ...descendantsOf(pid).map((process) => process.pid)]),
+      );
+      const alive = this.seen.filter(isAlive).map(({ pid }) => pid);
+      return [...new Set([...alive, ...(this.group?.processes() ?? [])])].filter((pid) => !kept.has(pid));
+    };
+    await until('no orphans', DEATH_MS, () => look().length === 0).catch(() => undefined);
+    return look().map((pid) => `${pid} ${commandOf(pid)}`);
+  }
+
+  /** How orphans are looked for, for the report. */
+  get watch(): string {
+    return this.group === null ? 'by descent' : 'by descent and by control group';
+  }
+
+  /** Folders and control groups of keepers that are there while no node is. */
+  leftovers(): { readonly folders: string[]; readonly groups: string[] } {
+    const folders = readdirSync(this.temporary).filter((name) => name.startsWith('sandpiper-cell-'));
+    return { folders, groups: this.group?.ofKeepers() ?? [] };
+  }
+
+  /** Ends everything and removes the folder. @param keepFolder keeps it, with the logs, to find out what went wrong */
+  async stop(keepFolder = false): Promise<void> {
+    for (const connection of this.connections) connection.disconnect();
+    const services = [...this.schedulers, ...this.nodes];
+    for (const node of this.nodes) if (node.isAlive) this.remember(node);
+    await Promise.all(services.filter((service) => service.isAlive).map((service) => service.kill()));
+    await this.redis.kill();
+    await this.orphans();
+    this.group?.remove();
+    process.off('exit', this.atExit);
+    if (!keepFolder) rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Whoever interrupts a scenario is not to find its processes. */
+  private readonly atExit = (): void => {
+    for (const service of [...this.schedulers, ...this.nodes]) service.signal('SIGKILL');
+    this.redis.end();
+    rmSync(this.folder, { recursive: true, force: true });
+  };
+
+  /** A folder for temporary files that no other program uses. */
+  private get temporary(): string {
+    return join(this.folder, 'tmp');
+  }
+
+  private spawn(kind: keyof typeof ENTRIES, name: string, options: StartOptions): Service {
+    return Service.spawn({
+      name,
+      entry: ENTRIES[kind],
+      env: {
+        SANDPIPER_REDIS_URL: options.redisUrl ?? this.redis.socket,
+        SANDPIPER_PORT: '0',
+        SANDPIPER_LOG_LEVEL: 'info',
+        TMPDIR: this.temporary,
+        ...options.env,
+      },
+      logFile: join(this.folder, `${name}.log`),
+      door: kind === 'node' ? (this.group?.door ?? null) : null,
+      ...(options.nodeOptions === undefined ? {} : { nodeOptions: options.nodeOptions }),
+    });
+  }
+}

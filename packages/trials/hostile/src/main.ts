@@ -1,0 +1,140 @@
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { cgroupPlace } from '@sandpiper/controller';
+import type { Behaviour } from './behaviour.js';
+import { CORPUS, LAST_NUMBER } from './corpus.js';
+import { runElsewhere } from './elsewhere.js';
+import { Ground, realTranslated, SUBJECTS } from './ground.js';
+import { Street } from './neighbour/street.js';
+import { attacksOn, ONLY_OF_MEMORY } from './plan.js';
+import { lineOf, markdownOf, NEIGHBOUR, type Row, verdictOf } from './report.js';
+import { runAttack } from './run-attack.js';
+
+const HELP = `Usage: scripts/hostile [--neighbour] [--markdown FILE] [CASE]...
+
+Runs what hostile programs do (packages/trials/hostile) against both engines, and after each looks whether all that must hold
+does: the status and its reason, the next run, nothing left behind, nothing shown, dead in time. Behaviours that belong to
+another layer are shown by its tests, which are run too. CASE is a number, 1 to ${LAST_NUMBER}; all where none is given. Exits with 1
+when anything is not as it must be.
+
+  --neighbour       only what the other tenant sees
+  --markdown FILE   write the table as a document too, e.g. docs/hostile.md
+`;
+
+const ABOUT = (held: number, gone: number) =>
+  `Written by \`scripts/hostile --markdown docs/hostile.md\`. The programs are in \`packages/trials/hostile/programs\`, native ones in
+\`packages/sandbox/guest/native/test/attacks*.c\`, what is expected of each in \`packages/trials/hostile/src/corpus\`. After every one of them the
+next run on the same cell, a census of processes, descriptors, files, control groups, IPC and memory, what the output shows and
+the time of death are judged. CPU and death are the keeper's own figures, of the limit; "answered" is when the result was there,
+by the clock of whoever asked; it says how busy the machine was. Of the neighbour, another tenant of a node of two cells who sends a
+hello every 200 ms meanwhile, the answers are judged, their p99, and that the node stays ready. ${ONLY_OF_MEMORY[0]?.toUpperCase()}${ONLY_OF_MEMORY.slice(1)}. ${held} held, ${gone} do not apply and say why. Memory was held by ${cgroupPlace().kind === 'none' ? 'the keeper' : `cgroup ${cgroupPlace().kind}`}.`;
+
+interface Options {
+  readonly numbers: readonly number[];
+  readonly markdown: string | null;
+  readonly neighbourOnly: boolean;
+}
+
+/** The other tenant is watched so long without an attack, seconds, and for so many hellos beside each behaviour. */
+const QUIET_SECONDS = 15;
+const HELLOS = 10;
+
+function parse(argv: readonly string[]): Options {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    options: {
+      markdown: { type: 'string' },
+      neighbour: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+    allowPositionals: true,
+  });
+  if (values.help === true) {
+    process.stdout.write(HELP);
+    process.exit(0);
+  }
+  const unknown = positionals.find((text) => !CORPUS.some(({ number }) => String(number) === text));
+  if (unknown !== undefined)
+    throw new Error(`${unknown} is none of the cases: they are numbers from 1 to ${LAST_NUMBER}`);
+  return {
+    numbers: positionals.map(Number),
+    markdown: values.markdown ?? null,
+    neighbourOnly: values.neighbour === true,
+  };
+}
+
+async function* rowsOf(ground: Ground, behaviour: Behaviour): AsyncGenerator<Row> {
+  for (const name of SUBJECTS) {
+    const subject = ground.subjects.get(name);
+    if (subject === undefined) continue;
+    const attacks = attacksOn(behaviour, name);
+    if (attacks === null) continue;
+    if (typeof attacks === 'string') {
+      yield { kind: 'none', behaviour, subject: name, why: attacks };
+      continue;
+    }
+    for (const attack of attacks) {
+      yield {
+        kind: 'attack',
+        behaviour,
+        subject: name,
+        attack,
+        outcome: await runAttack(ground, subject, attack),
+      };
+    }
+  }
+  for (const test of behaviour.elsewhere ?? [])
+    yield { kind: 'elsewhere', behaviour, test, outcome: await runElsewhere(test) };
+}
+
+async function* alone(behaviours: readonly Behaviour[]): AsyncGenerator<Row> {
+  const ground = await Ground.start();
+  try {
+    for (const behaviour of behaviours) yield* rowsOf(ground, behaviour);
+  } finally {
+    await ground.stop();
+  }
+}
+
+async function* besideOthers(behaviours: readonly Behaviour[]): AsyncGenerator<Row> {
+  const street = await Street.open(QUIET_SECONDS);
+  try {
+    for (const behaviour of behaviours) {
+      const beside = await street.play(behaviour, { hellos: HELLOS, first: false });
+      yield typeof beside === 'string'
+        ? { kind: 'none', behaviour, subject: NEIGHBOUR, why: beside }
+        : { kind: 'neighbour', behaviour, beside };
+    }
+  } finally {
+    await street.close();
+  }
+}
+
+async function run({ numbers, markdown, neighbourOnly }: Options): Promise<number> {
+  const rows: Row[] = [];
+  const behaviours = CORPUS.filter(({ number }) => numbers.length === 0 || numbers.includes(number));
+  for (const part of neighbourOnly ? [besideOthers] : [alone, besideOthers]) {
+    for await (const row of part(behaviours)) {
+      rows.push(row);
+      process.stdout.write(`${lineOf(row)}\n`);
+    }
+  }
+  if (!neighbourOnly) process.stdout.write(`${ONLY_OF_MEMORY}\n`);
+  if (!neighbourOnly && realTranslated() === null) {
+    process.stdout.write(
+      'real rpython: left out, it needs PYPY3_SANDBOX and PYPY3_SANDBOX_LIB in the environment\n',
+    );
+  }
+  const count = (verdict: string) => rows.filter((row) => verdictOf(row) === verdict).length;
+  const [held, broken, none] = [count('held'), count('broken'), count('does not apply')];
+  process.stdout.write(`${held} held, ${broken} broken, ${none} do not apply\n`);
+  if (markdown !== null) writeFileSync(markdown, markdownOf(rows, ABOUT(held, none)));
+  return broken === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await run(parse(process.argv.slice(2)));
+} catch (error) {
+  process.stderr.write(`hostile: ${(error as Error).message}\n`);
+  process.exitCode = 2;
+}
