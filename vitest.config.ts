@@ -33,7 +33,7 @@ export default defineConfig({
         test: {
           name: 'guest',
           include: everyTest('.guest.test.ts'),
-          // One file at a time, beside one of the redis project: most of a test's time is waiting, and two CPUs are enough.
+          // One file at a time: many tests take all of a CPU. scripts/test runs this project beside the next.
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 60_000,
@@ -48,7 +48,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

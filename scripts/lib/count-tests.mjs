@@ -1,18 +1,20 @@
-// count-tests.mjs REPORT: the last line of scripts/test, from the report of vitest's json reporter.
+// count-tests.mjs REPORT...: the last line of scripts/test, from the reports of vitest's json reporter.
 // Fails when a test file did not even load, and in CI when anything was skipped that need not be.
 import { readFileSync } from 'node:fs';
 
-const text = readFileSync(process.argv[2], 'utf8');
-if (text.trim() === '') {
-  console.log('0 passed, 1 failed, 0 skipped');
-  process.exit(1);
-}
-const report = JSON.parse(text);
-const tests = report.testResults.flatMap((file) => file.assertionResults);
+const files = process.argv.slice(2).flatMap((report) => {
+  const text = readFileSync(report, 'utf8');
+  if (text.trim() === '') {
+    console.log('0 passed, 1 failed, 0 skipped');
+    process.exit(1);
+  }
+  return JSON.parse(text).testResults;
+});
+const tests = files.flatMap((file) => file.assertionResults);
 const count = (...statuses) => tests.filter((test) => statuses.includes(test.status)).length;
 
 // A file that fails outside its tests (it does not load, a hook throws) has no failed test to count.
-const brokenFiles = report.testResults.filter(
+const brokenFiles = files.filter(
   (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
 ).length;
 const passed = count('passed');

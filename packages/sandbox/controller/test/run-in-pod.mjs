@@ -1,5 +1,6 @@
 // run-in-pod.mjs JSON: a node in small. Runs one program in a cell and prints how it ended. With `hog` this process takes
 // memory from the program's first output on, so that the kernel must end something in the group that both are in.
+import { readFileSync } from 'node:fs';
 import { completeLimits } from '@sandpiper/contracts';
 import { Cell } from '@sandpiper/controller';
 
@@ -22,18 +23,30 @@ const cell = await Cell.start({
   process.exit(0);
 });
 let begun = false;
-let over = false;
 let said = '';
-const taken = [];
-const takeMore = () => {
-  if (over) return;
-  taken.push(Buffer.alloc(STEP_BYTES, 1));
-  setImmediate(takeMore);
+const childrenOf = (pid) =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
+/** It has ended, or SIGKILL is on its way to it: its memory may be free before the kernel says that it is dead. */
+const isDying = (pid) => {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return (
+      /^State:\s+[ZX]/m.test(status) || /^S(?:ig|hd)Pnd:\s+[0-9a-f]*[13579bdf][0-9a-f]{2}$/m.test(status)
+    );
+  } catch {
+    return true;
+  }
+};
+/** Takes memory until the kernel has ended a guest for it; more would end this process as well. */
+const takeMemory = () => {
+  const guests = childrenOf(process.pid).flatMap(childrenOf);
+  const taken = [];
+  while (!guests.some(isDying)) taken.push(Buffer.alloc(STEP_BYTES, 1));
 };
 const streams = {
   onOutput: (_stream, data) => {
     said += Buffer.from(data).toString();
-    if (!begun && hog) takeMore();
+    if (!begun && hog) takeMemory();
     begun = true;
   },
   onInput: () => Promise.resolve(null),
@@ -74,6 +87,5 @@ const answer = await cell
     }),
     (error) => ({ error: error.name }),
   );
-over = true;
 process.stdout.write(JSON.stringify(answer));
 await cell.close();
