@@ -62,6 +62,18 @@ module.exports = {
       from: { path: '^(packages/(sandbox|service|tools)|services)/[^/]+/.*src/' },
       to: { path: '^packages/trials/' },
     },
+    ...[
+      ['main', 'thread'],
+      ['thread', 'main'],
+      ['crossing', '(main|thread)'],
+    ].map(([from, to]) => ({
+      name: `threads-${from}`,
+      comment:
+        "A node's main thread (main), a cell's thread, which blocks (thread), and what passes between them (crossing)",
+      severity: 'error',
+      from: { path: `^packages/sandbox/controller/src/${from}/` },
+      to: { path: `^packages/sandbox/controller/src/${to}/` },
+    })),
     {
       name: 'no-cycles',
       severity: 'error',

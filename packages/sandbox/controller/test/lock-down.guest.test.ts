@@ -114,7 +114,7 @@ function onlyOne(logs: readonly string[][], fits: (lines: string[]) => boolean):
   return found[0] ?? [];
 }
 
-/** By which a forked guest waits for its program (controller/src/fork-server.ts). Killed there, it does not live to its SIGSYS. */
+/** By which a forked guest waits for its program (controller/src/thread/start/fork-server.ts). Killed there, it does not live to its SIGSYS. */
 const WAITS = /^read\(5000,/;
 
 /** A call that the filter traps is followed by its SIGSYS: it was never executed. */

@@ -1,8 +1,8 @@
 import { KeeperError } from '@sandpiper/guest';
 import { GuestGoneError, GuestProtocolError } from '@sandpiper/protocol';
 import { describe, expect, it } from 'vitest';
-import { ControllerTimeError } from '../src/controller-time.js';
-import { answering, OperationFault } from '../src/operation-fault.js';
+import { ControllerTimeError } from '../src/thread/controller-time.js';
+import { answering, OperationFault } from '../src/thread/operation-fault.js';
 
 const thrownBy = (act: () => unknown): unknown => {
   try {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { groupChain } from '../src/share/groups.js';
+import { groupChain } from '../src/crossing/groups.js';
 
 const MIB = 1024 * 1024;
 /** Enough for a node in small, and for little more. */

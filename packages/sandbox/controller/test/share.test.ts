@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { memoryWarnings, shareChecks } from '../src/share/checks.js';
-import { cellsFor, cpuShare } from '../src/share/cpus.js';
-import { groupChain } from '../src/share/groups.js';
-import { largestMemoryLimit, memoryShare } from '../src/share/memory.js';
+import { memoryWarnings, shareChecks } from '../src/main/share/checks.js';
+import { cellsFor, cpuShare } from '../src/main/share/cpus.js';
+import { groupChain } from '../src/crossing/groups.js';
+import { largestMemoryLimit, memoryShare } from '../src/main/share/memory.js';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -202,7 +202,7 @@ describe('groups', () => {
       writeFileSync(join(made[0] ?? '', 'cpu.cfs_quota_us'), '130000');
       writeFileSync(join(made[1] ?? '', 'memory.limit_in_bytes'), String(700 * MIB));
       const modules = ['cpus', 'memory'].map(
-        (file) => new URL(`../dist/share/${file}.js`, import.meta.url).href,
+        (file) => new URL(`../dist/main/share/${file}.js`, import.meta.url).href,
       );
       const script = `const { cpuShare, cellsFor } = await import('${modules[0]}');
         const { memoryShare } = await import('${modules[1]}');

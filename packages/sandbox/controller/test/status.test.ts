@@ -1,8 +1,8 @@
 import type { GuestEnd } from '@sandpiper/guest';
 import { describe, expect, it } from 'vitest';
-import { HostShortOfMemoryError, isOwnFault } from '../src/host-memory.js';
-import { type HostPressure, unreliability } from '../src/pressure.js';
-import { decideEnding, type Decisions } from '../src/status.js';
+import { HostShortOfMemoryError, isOwnFault } from '../src/crossing/host-memory.js';
+import { type HostPressure, unreliability } from '../src/thread/pressure.js';
+import { decideEnding, type Decisions } from '../src/crossing/status.js';
 
 const NOTHING: Decisions = {
   cancelled: false,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CaptureOutput } from '../src/streams.js';
+import { CaptureOutput } from '../src/thread/streams/streams.js';
 
 describe('captured output', () => {
   it('is whole, in pieces of any size', () => {

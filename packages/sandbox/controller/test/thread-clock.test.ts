@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { threadClock } from '../src/controller-time.js';
+import { threadClock } from '../src/thread/controller-time.js';
 
 it('the CPU clock of a thread is read from stat where the kernel keeps no schedstat', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sandpiper-thread-'));

@@ -1,0 +1,88 @@
+import type { Limits, RunRequest } from '@sandpiper/contracts';
+import type { HostMount } from '@sandpiper/kernel';
+import type { Interpreter } from './engines.js';
+import type { LivePort } from './live-port.js';
+
+/** A file of the run, at an absolute virtual path. */
+export interface GuestFile {
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
+/** What a thread needs to run one program; crosses the thread boundary, so data only. */
+export interface GuestJob {
+  readonly id: string;
+  readonly attempt: number;
+  readonly interpreter: Interpreter;
+  /** The program as the guest's argv names it, absolute or relative to its folder; null for a prompt. */
+  readonly programPath: string | null;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** The guest's working directory: absolute, in memory, writable. */
+  readonly folder: string;
+  readonly files: readonly GuestFile[];
+  /** Folders of the host that the guest sees, read-only. */
+  readonly mounts: readonly HostMount[];
+  readonly stdin:
+    | { readonly kind: 'buffer'; readonly data: Uint8Array }
+    | { readonly kind: 'fd'; readonly fd: number }
+    | { readonly kind: 'live' };
+  /** `live-capture`: told as it comes, and in the result as well. */
+  readonly output: 'capture' | 'pass-through' | 'live' | 'live-capture';
+  readonly tracePath: string | null;
+  /** Time, chance and addresses are the same in every run. */
+  readonly deterministic: Determinism | null;
+  /** Names of files whose content the result shall hold, below the folder. */
+  readonly outputs: readonly string[];
+  readonly limits: Limits;
+  /** As of the request: see demandEnforceable. */
+  readonly accept?: RunRequest['accept'];
+}
+
+/** The words behind the interpreter's own name. A program is never one of the interpreter's options, whatever its name. */
+export function argvOf(job: GuestJob): readonly string[] {
+  if (job.programPath === null) return ['-u', '-i', ...job.args];
+  const words = wordsOfProgram(job);
+  return words[0]?.startsWith('-') === true ? ['--', ...words] : words;
+}
+
+/** What the program finds in sys.argv. */
+export function wordsOfProgram({ programPath, args }: GuestJob): readonly string[] {
+  // Even behind "--", "-" alone is the standard input.
+  const name = programPath === '-' ? './-' : programPath;
+  return name === null ? ['', ...args] : [name, ...args];
+}
+
+export interface Determinism {
+  /** What all random bytes come from. */
+  readonly seed: string;
+  /** What time the run begins at, milliseconds since 1970. */
+  readonly epochMs: number;
+  /** Where the transcript is written, or null for its digest alone. */
+  readonly transcriptPath: string | null;
+}
+
+/** Where it runs. */
+export interface CellPlace {
+  readonly keeperDirectory: string;
+  readonly cpu: number | null;
+  readonly node: string | null;
+  readonly cell: number | null;
+  /** How many cells its process has. */
+  readonly cells: number;
+  /** The largest memory limit that the cell can hold beside its neighbours. */
+  readonly largestMemoryBytes: number;
+  /** Words that thread and main thread share: the guest's process id, whether the run is cancelled, and the thread's own id. */
+  readonly shared: Int32Array;
+  /** What the cell's parent imports before it parks; null: every run starts an interpreter. */
+  readonly profile: readonly string[] | null;
+  /** For a job whose streams are `live`. */
+  readonly live: LivePort | null;
+}
+
+export const SHARED_PID = 0;
+export const SHARED_CANCELLED = 1;
+export const SHARED_THREAD = 2;
+
+/** The folder of a run that comes by the API. */
+export const RUN_FOLDER = '/box';

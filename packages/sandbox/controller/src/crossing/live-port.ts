@@ -1,0 +1,22 @@
+import type { MessagePort } from 'node:worker_threads';
+
+/** The thread's end of a run's live streams. */
+export interface LivePort {
+  readonly port: MessagePort;
+  /** [0]: answers that the main thread has sent. [1]: bytes of output that it has not taken yet. */
+  readonly words: Int32Array;
+}
+
+/** Indices of {@link LivePort.words}. */
+export const ANSWERS = 0;
+export const IN_FLIGHT = 1;
+
+/** What a message takes beside its data, bytes: a million writes of one byte are no megabyte. */
+const MESSAGE_COST = 256;
+/** What a message counts while it is in flight, bytes. */
+export const costOf = (data: Uint8Array): number => data.length + MESSAGE_COST;
+
+/** What the thread tells the main thread. */
+export type ToMain =
+  | { readonly kind: 'output'; readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
+  | { readonly kind: 'input' };

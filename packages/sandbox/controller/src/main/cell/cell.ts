@@ -1,0 +1,274 @@
+import { fileURLToPath } from 'node:url';
+import { MessageChannel } from 'node:worker_threads';
+import type { RunRequest, RunResult } from '@sandpiper/contracts';
+import { type CgroupPlace, cgroupPlace, KeeperProcess } from '@sandpiper/guest';
+import { Piscina } from 'piscina';
+import { demandEnforceable } from './enforceable.js';
+import { RunRefusedError } from '../../crossing/refused.js';
+import type { TranslatedInterpreter } from '../../crossing/engines.js';
+import { type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from '../../crossing/job.js';
+import { type LiveStreams, serveLiveStreams } from './live-relay.js';
+import { HostShortOfMemoryError } from '../../crossing/host-memory.js';
+import { jobOfRequest } from './request-job.js';
+import { largestMemoryLimit, memoryOfNode } from '../share/memory.js';
+import type { ThreadAnswer } from '../../crossing/thread-answer.js';
+import { resultOfStuck, UnreadReports, watch } from './watchdog.js';
+
+export interface CellOptions {
+  readonly id: number | null;
+  /** The CPU that thread and guest are pinned to, or null for none. */
+  readonly cpu: number | null;
+  readonly node: string | null;
+  /** The translated interpreter of this node, if it has one. */
+  readonly rpython: TranslatedInterpreter | null;
+  /** How many cells share the memory of their node; by default there is this one. */
+  readonly cells?: number;
+  /** The memory that the node plans with, bytes; by default all that its control groups leave it. */
+  readonly memoryBytes?: number | null;
+  /** Where control groups are made, if not where this host lends them. */
+  readonly groups?: CgroupPlace;
+  /** What the parent of the fork server imports; null or nothing: nothing is kept ready, every run starts an interpreter. */
+  readonly profile?: readonly string[] | null;
+  /** Of the thread, MiB; the usual {@link HEAP_MIB}. */
+  readonly heapMiB?: number;
+  /** Told what is wrong with the profile: a parent without some of its modules, or none, and then runs start cold. */
+  readonly onUnprepared?: (why: string) => void;
+  /** Told how the sandbox itself failed in a run, which ended as `internal-error`: for the log, of several lines. */
+  readonly onFault?: (runId: string, report: string) => void;
+}
+
+/** How long a thread may take to load its modules, milliseconds; only how long {@link Cell.close} waits hangs on it. */
+const LOADS_WITHIN_MS = 30_000;
+
+/**
+ * What a thread may have of heap, MiB: 256 for itself, three times the output of 64 MiB as strings of two bytes a character,
+ * 1.5 KiB for each of 250 000 files. What lies outside of the heap (contents of files, buffers) is bounded by the limits of
+ * the run: `diskBytes`, `outputBytes`, and what the virtual kernel charges.
+ */
+const HEAP_MIB = 1024;
+
+/** The cell cannot run anything any more; its run, if it had one, is to be tried elsewhere. */
+export class CellDiedError extends Error {
+  override readonly name = 'CellDiedError';
+}
+
+/**
+ * One CPU: a thread for the controller, a keeper, at most one running guest. Belongs to the main thread, which alone
+ * can end a guest while the thread waits for it.
+ */
+export class Cell {
+  readonly #shared = new Int32Array(new SharedArrayBuffer(12));
+  #running: string | null = null;
+  #closing = false;
+  #died: Error | null = null;
+  /** Fails what the run in progress waits for. See {@link Cell.#unlessDead}. */
+  #onDeath: ((why: Error) => void) | null = null;
+  /**
+   * What the thread was given last. A pool keeps no order among tasks that come while its thread starts, and a run is to
+   * find the parent that was asked for before it.
+   */
+  #turn: Promise<unknown>;
+
+  private constructor(
+    private readonly options: CellOptions,
+    private readonly keeper: KeeperProcess,
+    private readonly pool: Piscina,
+    /** Resolves when the thread has loaded its modules, or has ended. */
+    private readonly loaded: Promise<void>,
+    /** Resolves when the cell is no more: with null after `close()`, else with what killed it. */
+    readonly closed: Promise<Error | null>,
+  ) {
+    this.#turn = loaded;
+    void closed.then((why) => {
+      this.#died = why ?? new CellDiedError('the cell was closed');
+      this.#onDeath?.(this.#died);
+    });
+  }
+
+  static async start(options: CellOptions): Promise<Cell> {
+    const keeper = await KeeperProcess.start(options.groups);
+    const pool = new Piscina({
+      filename: fileURLToPath(new URL('../../thread/thread.js', import.meta.url)),
+      // Started by the first task and never again: a pool that keeps a minimum replaces a thread that has died, and a cell
+      // whose thread has died is at its end.
+      minThreads: 0,
+      maxThreads: 1,
+      // Else a task that finds the thread busy goes behind those that came after it.
+      stricterFIFO: true,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      // An idle thread that waits in Atomics.wait would freeze its own event loop, and with it its orderly end.
+      atomics: 'disabled',
+      // A heap that overflows ends this thread (ERR_WORKER_OUT_OF_MEMORY), and not the process with every cell.
+      resourceLimits: { maxOldGenerationSizeMb: options.heapMiB ?? HEAP_MIB },
+    });
+    const first = pool.run(null) as Promise<ThreadAnswer>;
+    const threadEnded = endOfThread(pool);
+    // A task whose thread ends before it has loaded waits for ever.
+    const loaded = Promise.race([first, threadEnded]).then(
+      () => {},
+      () => {},
+    );
+    const closed: Promise<Error | null> = Promise.race([keeper.ended, threadEnded]).then(
+      (how): Error | null => (cell.#closing ? null : new CellDiedError(how)),
+    );
+    const cell = new Cell(options, keeper, pool, loaded, closed);
+    if ((options.profile ?? null) !== null) cell.#prepare();
+    return cell;
+  }
+
+  /** Runs a request. Rejects only for what is not the program's doing: the run may be tried elsewhere. */
+  async run(
+    run: { id: string; request: RunRequest; attempt: number },
+    streams: LiveStreams | null = null,
+  ): Promise<RunResult> {
+    return this.runJob(jobOfRequest(run, this.options.rpython, streams !== null), streams);
+  }
+
+  /** Like {@link run}, for a job that was put together by hand. */
+  async runJob(job: GuestJob, streams: LiveStreams | null = null): Promise<RunResult> {
+    if (this.#died !== null) throw this.#died;
+    if (this.#running !== null) throw new Error(`the cell runs ${this.#running} already`);
+    demandEnforceable(job, this.options.groups ?? cgroupPlace(), this.#largestMemoryLimit());
+    this.#running = job.id;
+    Atomics.store(this.#shared, SHARED_CANCELLED, 0);
+    Atomics.store(this.#shared, SHARED_PID, 0);
+    const channel = streams === null ? null : new MessageChannel();
+    const live =
+      channel === null ? null : { port: channel.port2, words: new Int32Array(new SharedArrayBuffer(8)) };
+    const served =
+      channel !== null && live !== null && streams !== null
+        ? serveLiveStreams(channel.port1, live.words, streams)
+        : null;
+    const place = this.#place(live);
+    const startedAt = new Date();
+    const stuck: { end: Promise<RunResult> | null } = { end: null };
+    const endWatch = watch(this.#shared, () => {
+      stuck.end = this.#endStuck(job, place, startedAt);
+    });
+    try {
+      await this.#unlessDead(this.#turn);
+      const transferList = live === null ? [] : [live.port];
+      const running = this.pool.run({ job, place }, { transferList }) as Promise<ThreadAnswer>;
+      const answer = await this.#unlessDead(running);
+      if ('shortOfMemory' in answer) throw new HostShortOfMemoryError();
+      if ('refused' in answer) throw new RunRefusedError(answer.refused);
+      if (!('result' in answer)) throw new Error('a thread that answers what it was not asked');
+      if (answer.fault !== null) this.options.onFault?.(job.id, answer.fault);
+      if (answer.wantsPreparing) this.#prepare();
+      return answer.result;
+    } catch (error) {
+      if (stuck.end !== null) return await stuck.end;
+      throw error;
+    } finally {
+      endWatch();
+      this.#running = null;
+      // The result comes another way than the output, and may be faster.
+      served?.takeRest();
+      channel?.port1.close();
+    }
+  }
+
+  /**
+   * What that comes to; rejects when the cell dies first. No race against a promise that lives as long as the cell: each
+   * race leaves a reaction there, and with it the result of its run, until the cell is closed.
+   */
+  async #unlessDead<T>(work: Promise<T>): Promise<T> {
+    if (this.#died !== null) throw this.#died;
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        this.#onDeath = reject;
+        work.then(resolve, reject);
+      });
+    } finally {
+      this.#onDeath = null;
+    }
+  }
+
+  /** The guest is dead and its thread does not come back: that thread ends, and with it the cell, but the run has its end. */
+  async #endStuck(job: GuestJob, place: CellPlace, startedAt: Date): Promise<RunResult> {
+    const reports = new UnreadReports(this.keeper.directory);
+    // It runs a job, so it has loaded its modules.
+    await Promise.all(this.pool.threads.map((thread) => thread.terminate()));
+    const cancelled = Atomics.load(this.#shared, SHARED_CANCELLED) !== 0;
+    return resultOfStuck(job, place, cancelled, reports.takeEnd(), startedAt);
+  }
+
+  #largestMemoryLimit(): number {
+    return largestMemoryLimit(memoryOfNode(this.options.memoryBytes ?? null), this.options.cells ?? 1);
+  }
+
+  /** A parent, or a guest for the next run; a run that comes before it is there waits for it. */
+  #prepare(): void {
+    const preparing = this.#turn.then(
+      () => this.pool.run({ job: null, place: this.#place(null) }) as Promise<ThreadAnswer>,
+    );
+    this.#turn = preparing.then(
+      (answer) => {
+        // What fails because the cell ends is no fault of the profile.
+        if (this.#closing || this.#died !== null) return;
+        if ('prepared' in answer && answer.prepared !== null) this.options.onUnprepared?.(answer.prepared);
+      },
+      () => {}, // the thread is gone, and the cell with it
+    );
+  }
+
+  #place(live: CellPlace['live']): CellPlace {
+    return {
+      keeperDirectory: this.keeper.directory,
+      cpu: this.options.cpu,
+      node: this.options.node,
+      cell: this.options.id,
+      cells: this.options.cells ?? 1,
+      largestMemoryBytes: this.#largestMemoryLimit(),
+      shared: this.#shared,
+      profile: this.options.profile ?? null,
+      live,
+    };
+  }
+
+  /** Sends the guest of that run SIGINT, as a terminal's Ctrl-C would. */
+  interrupt(runId: string): void {
+    if (this.#running !== runId) return;
+    const pid = Atomics.load(this.#shared, SHARED_PID);
+    if (pid !== 0) this.keeper.interruptGuest(pid);
+  }
+
+  /** Ends that run as `cancelled`, if it is the one that runs here. */
+  cancel(runId: string): void {
+    if (this.#running !== runId) return;
+    Atomics.store(this.#shared, SHARED_CANCELLED, 1);
+    // A guest that is just being started is killed by its thread, which looks at the word after it.
+    const pid = Atomics.load(this.#shared, SHARED_PID);
+    if (pid !== 0) this.keeper.killGuest(pid);
+  }
+
+  /** Kills what runs; when this resolves, thread, keeper and guest are gone. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.keeper.close();
+    // Node 20 ends the whole process when a thread is terminated that loads an ES module
+    // ("IsGraphAsync must be used on an instantiated module").
+    await new Promise<void>((resolve) => {
+      const late = setTimeout(resolve, LOADS_WITHIN_MS);
+      void this.loaded.then(() => {
+        clearTimeout(late);
+        resolve();
+      });
+    });
+    await this.pool.destroy();
+  }
+}
+
+/**
+ * Resolves when the pool's one thread has ended, with a line that says how. What it had open towards its keeper is lost with
+ * it, and so is the cell.
+ */
+function endOfThread(pool: Piscina): Promise<string> {
+  return new Promise((resolve) => {
+    const [thread] = pool.threads;
+    thread?.once('error', (error: Error) => resolve(`the thread failed: ${error.message}`));
+    thread?.once('exit', (code) => resolve(`the thread ended: exit code ${code}`));
+    // Of a thread that fails while it runs nothing; unheard, it would end this process.
+    pool.on('error', () => {});
+  });
+}

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { posix } from 'node:path';
+import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import { Cell } from './cell.js';
+import { currentCpu } from '../proof/host.js';
+import type { Interpreter } from '../../crossing/engines.js';
+import type { Determinism, GuestFile, GuestJob } from '../../crossing/job.js';
+
+/** A run here and now, without a queue. */
+export interface LocalRun {
+  /** Limits, arguments, environment and engine; files and input are given beside it. */
+  readonly request: Pick<RunRequest, 'args' | 'env' | 'limits' | 'accept'>;
+  readonly interpreter: Interpreter;
+  /** The working directory that the guest sees, absolute; in memory, whatever the host has there. */
+  readonly folder: string;
+  /** The program as the guest's argv shows it: absolute, or relative to the folder. */
+  readonly programPath: string;
+  readonly program: Uint8Array;
+  /** Beside the program; relative paths are below its folder. */
+  readonly files: readonly GuestFile[];
+  readonly stdin:
+    | { readonly kind: 'buffer'; readonly data: Uint8Array }
+    | { readonly kind: 'fd'; readonly fd: number };
+  /** `pass-through` writes to descriptors 1 and 2 of this process as the guest does. */
+  readonly output: 'capture' | 'pass-through';
+  readonly tracePath: string | null;
+  readonly mounts: GuestJob['mounts'];
+  readonly deterministic: Determinism | null;
+  readonly outputs: readonly string[];
+}
+
+/** Starts a cell for one run and closes it again. An aborted signal ends the run as `cancelled`. */
+export async function runLocally(
+  run: LocalRun,
+  options: { signal?: AbortSignal; cpu?: number | null } = {},
+): Promise<RunResult> {
+  const id = randomUUID();
+  const cell = await Cell.start({
+    id: null,
+    cpu: options.cpu ?? currentCpu(),
+    node: null,
+    rpython: null,
+    onFault: (_, report) => void process.stderr.write(`sandpiper: ${report}\n`),
+  });
+  const cancel = () => cell.cancel(id);
+  options.signal?.addEventListener('abort', cancel);
+  try {
+    const running = cell.runJob({
+      id,
+      attempt: 1,
+      interpreter: run.interpreter,
+      programPath: run.programPath,
+      args: run.request.args ?? [],
+      env: run.request.env ?? {},
+      folder: run.folder,
+      files: [
+        { path: posix.resolve(run.folder, run.programPath), data: run.program },
+        ...run.files.map((file) => ({ path: posix.resolve(run.folder, file.path), data: file.data })),
+      ],
+      mounts: run.mounts,
+      stdin: run.stdin,
+      output: run.output,
+      tracePath: run.tracePath,
+      deterministic: run.deterministic,
+      outputs: run.outputs,
+      limits: completeLimits(run.request.limits),
+      ...(run.request.accept === undefined ? {} : { accept: run.request.accept }),
+    });
+    if (options.signal?.aborted) cancel();
+    return await running;
+  } finally {
+    options.signal?.removeEventListener('abort', cancel);
+    await cell.close();
+  }
+}

@@ -1,0 +1,64 @@
+import { posix } from 'node:path';
+import {
+  completeLimits,
+  DEFAULT_EPOCH_S,
+  DEFAULT_SEED,
+  decodeBytes,
+  type Engine,
+  type RunRequest,
+} from '@sandpiper/contracts';
+import { RunRefusedError } from '../../crossing/refused.js';
+import type { Interpreter, TranslatedInterpreter } from '../../crossing/engines.js';
+import { type Determinism, type GuestFile, type GuestJob, RUN_FOLDER } from '../../crossing/job.js';
+
+/**
+ * The job that a request of the API stands for.
+ * @param live somebody feeds and follows its streams
+ */
+export function jobOfRequest(
+  run: { id: string; request: RunRequest; attempt: number },
+  rpython: TranslatedInterpreter | null,
+  live: boolean,
+): GuestJob {
+  const { request } = run;
+  const entry = request.entry ?? 'main.py';
+  const files: GuestFile[] = (request.files ?? []).map((file) => ({
+    path: posix.join(RUN_FOLDER, file.name),
+    data: decodeBytes(file.content, file.contentBase64),
+  }));
+  if (request.source !== undefined) {
+    files.push({ path: posix.join(RUN_FOLDER, entry), data: Buffer.from(request.source) });
+  }
+  return {
+    id: run.id,
+    attempt: run.attempt,
+    interpreter: interpreterOf(request.engine ?? 'seccomp', rpython),
+    programPath: entry,
+    args: request.args ?? [],
+    env: request.env ?? {},
+    folder: RUN_FOLDER,
+    files,
+    mounts: [],
+    stdin: live
+      ? { kind: 'live' }
+      : { kind: 'buffer', data: decodeBytes(request.stdin, request.stdinBase64) },
+    output: live ? 'live-capture' : 'capture',
+    tracePath: null,
+    deterministic: determinismOf(request),
+    outputs: request.outputs ?? [],
+    limits: completeLimits(request.limits),
+    ...(request.accept === undefined ? {} : { accept: request.accept }),
+  };
+}
+
+function determinismOf({ deterministic }: RunRequest): Determinism | null {
+  if (deterministic === undefined) return null;
+  const { seed = DEFAULT_SEED, epoch = DEFAULT_EPOCH_S } = deterministic;
+  return { seed, epochMs: epoch * 1000, transcriptPath: null };
+}
+
+function interpreterOf(engine: Engine, rpython: TranslatedInterpreter | null): Interpreter {
+  if (engine === 'seccomp') return { engine };
+  if (rpython === null) throw new RunRefusedError('this node has no interpreter for the engine rpython');
+  return rpython;
+}

@@ -1,0 +1,143 @@
+import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { CONTROLLER_CPU_MESSAGE, type RunResult } from '@sandpiper/contracts';
+import { type GuestEnd, parseGuestEnd } from '@sandpiper/guest';
+import { type CellPlace, type GuestJob, SHARED_PID, SHARED_THREAD } from '../../crossing/job.js';
+import { type Decisions, decideEnding, type Ending } from '../../crossing/status.js';
+
+/** How often the main thread looks, milliseconds. */
+const LOOK_MS = 250;
+/** A thread whose guest is dead has so long to notice, milliseconds. */
+const PATIENCE_MS = 2_000;
+/** A busy host may keep a thread from its CPU: of the patience it must have worked so much itself, or have had far longer. */
+const WORKED_MS = 500;
+const MOST_PATIENCE_MS = 15_000;
+
+/**
+ * Watches, from the main thread, over the thread of a run: its guest is dead, and it does not come back from the call that
+ * it is in. No clock inside of that call can be relied on then.
+ * @param onStuck called once
+ * @returns ends the watch
+ */
+export function watch(shared: Int32Array, onStuck: () => void): () => void {
+  let dead: { readonly pid: number; readonly at: number; readonly cpuMs: number } | null = null;
+  const timer = setInterval(() => {
+    const pid = Atomics.load(shared, SHARED_PID);
+    if (pid === 0 || isThere(pid)) {
+      dead = null;
+      return;
+    }
+    const cpuMs = cpuOfThread(Atomics.load(shared, SHARED_THREAD));
+    if (dead?.pid !== pid) {
+      dead = { pid, at: performance.now(), cpuMs };
+      return;
+    }
+    const waited = performance.now() - dead.at;
+    if (waited < PATIENCE_MS || (cpuMs - dead.cpuMs < WORKED_MS && waited < MOST_PATIENCE_MS)) return;
+    clearInterval(timer);
+    onStuck();
+  }, LOOK_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** Until its keeper has reaped it. */
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** Of this process's thread of that number; 0 where the kernel does not tell (no CONFIG_SCHED_INFO). */
+function cpuOfThread(thread: number): number {
+  try {
+    return Number(readFileSync(`/proc/self/task/${thread}/schedstat`, 'latin1').split(' ')[0]) / 1e6;
+  } catch {
+    return 0;
+  }
+}
+
+/** What the keeper has said and its thread, which is stuck, has not read. Opened before the thread ends: then it closes its end. */
+export class UnreadReports {
+  readonly #reports: number;
+
+  constructor(directory: string) {
+    this.#reports = openSync(join(directory, 'reports'), constants.O_RDONLY | constants.O_NONBLOCK);
+  }
+
+  /** The end of the guest, where that is told. */
+  takeEnd(): GuestEnd | null {
+    const bytes = Buffer.alloc(65536);
+    try {
+      const text = bytes.toString('latin1', 0, readSync(this.#reports, bytes, 0, bytes.length, null));
+      const line = text.split('\n').findLast((one) => one.startsWith('ended '));
+      return line === undefined ? null : parseGuestEnd(line);
+    } catch {
+      return null; // nothing there, or nothing that makes sense
+    } finally {
+      closeSync(this.#reports);
+    }
+  }
+}
+
+/** The result of a run whose thread was stuck: what ended its guest, and nothing of its output, which went with the thread. */
+export function resultOfStuck(
+  job: GuestJob,
+  place: CellPlace,
+  cancelled: boolean,
+  end: GuestEnd | null,
+  startedAt: Date,
+): RunResult {
+  const { engine } = job.interpreter;
+  return {
+    id: job.id,
+    ...endingOf(cancelled, end),
+    stdout: '',
+    stderr: '',
+    stdoutTruncated: true,
+    stderrTruncated: true,
+    deniedCalls: {},
+    usage: {
+      cpuMs: (end?.cpuNs ?? 0) / 1e6,
+      startupCpuMs: (end?.startupCpuNs ?? 0) / 1e6,
+      controllerCpuMs: 0,
+      wallMs: (end?.wallNs ?? 0) / 1e6,
+      peakMemoryBytes: end?.peakBytes ?? 0,
+      syscalls: 0,
+      bytesRead: 0,
+      bytesWritten: 0,
+    },
+    limits: job.limits,
+    enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: end?.memoryHeldBy ?? 'keeper-watch' },
+    engine,
+    attempt: job.attempt,
+    node: place.node,
+    cell: place.cell,
+    startedAt: startedAt.toISOString(),
+    finishedAt: new Date().toISOString(),
+  };
+}
+
+const UNDECIDED: Decisions = {
+  cancelled: false,
+  violation: null,
+  fault: null,
+  limit: null,
+  memoryRefused: false,
+  ownSignal: null,
+  exitCode: null,
+  diskFull: false,
+  programBegan: true,
+};
+
+/** One that nothing else had ended was in a call that took more of the controller than any may. */
+function endingOf(cancelled: boolean, end: GuestEnd | null): Ending {
+  const isLimit = end !== null && ['cpu', 'wall', 'memory'].includes(end.reason);
+  if (cancelled)
+    return { status: 'cancelled', exitCode: null, signal: null, message: 'the run was cancelled' };
+  if (isLimit) return decideEnding(UNDECIDED, end);
+  return { status: 'syscall-limit', exitCode: null, signal: null, message: CONTROLLER_CPU_MESSAGE };
+}

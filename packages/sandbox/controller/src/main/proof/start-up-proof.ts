@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TranslatedInterpreter } from '../../crossing/engines.js';
+import { selfTest, type SelfTestReport } from './self-test.js';
+
+/** After a failure, milliseconds; doubled each time up to the most. */
+const FIRST_RETRY_MS = 1_000;
+const MOST_RETRY_MS = 60_000;
+
+export interface ProofListener {
+  passed(report: SelfTestReport): void;
+  /** @param failures what is wrong, a line each */
+  failed(failures: readonly string[], retryMs: number): void;
+}
+
+/**
+ * A node that cannot prove its filter and limits takes no runs: this tries the self-test until it passes. What is wrong may be
+ * mended meanwhile, such as a control group that was not lent yet.
+ */
+export class StartUpProof {
+  /** Resolves with true when it has passed, and with false when it was stopped before. */
+  readonly passed: Promise<boolean>;
+  #failures: readonly string[] = [];
+  #hasPassed = false;
+  readonly #stopping = new AbortController();
+
+  constructor(
+    private readonly rpython: TranslatedInterpreter | null,
+    private readonly listener: ProofListener,
+  ) {
+    this.passed = this.#try();
+  }
+
+  /** What keeps it from having passed, a line each; empty when it has. */
+  get reasons(): readonly string[] {
+    if (this.#hasPassed) return [];
+    return this.#failures.length === 0 ? ['its self-test runs'] : this.#failures;
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  async #try(): Promise<boolean> {
+    const { signal } = this.#stopping;
+    for (let retryMs = FIRST_RETRY_MS; !signal.aborted; retryMs = Math.min(2 * retryMs, MOST_RETRY_MS)) {
+      const report = await selfTest(this.rpython, signal);
+      if (signal.aborted) break;
+      if (report.passed) {
+        this.#hasPassed = true;
+        this.listener.passed(report);
+        return true;
+      }
+      this.#failures = report.checks.flatMap(({ name, failure }) =>
+        failure === null ? [] : [`self-test: ${name}: ${failure}`],
+      );
+      this.listener.failed(this.#failures, retryMs);
+      await pause(retryMs, signal);
+    }
+    return false;
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}

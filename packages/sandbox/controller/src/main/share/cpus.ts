@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { figureOf, groupChain } from '../../crossing/groups.js';
+
+/** What of the host's CPUs is this process's. */
+export interface CpuShare {
+  /** The CPUs that it may use (Cpus_allowed_list of proc(5)), which a container may have narrowed. */
+  readonly allowed: readonly number[];
+  /** How many CPUs it gets at most by the quotas of its control groups, e.g. 1.5; null without one. */
+  readonly quota: number | null;
+  /**
+   * The CPUs are ours alone, as far as can be told: fewer than are online are allowed, and no quota is below that. So it is
+   * with Kubernetes' static CPU manager; the pods that share the rest have a quota, which is for fewer CPUs than they may use.
+   */
+  readonly exclusive: boolean;
+}
+
+/** @param host the folder that /proc and /sys are below; tests give one of their own */
+export function cpuShare(host = ''): CpuShare {
+  const status = readFileSync(`${host}/proc/self/status`, 'latin1');
+  const allowed = parseCpus(/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '0');
+  const quota = cpuQuota(host);
+  const exclusive = allowed.length < onlineCpus(host) && (quota === null || quota >= allowed.length);
+  return { allowed, quota, exclusive };
+}
+
+/** As many cells as can work at the same time: one for each CPU allowed, and no more than the quota pays for. */
+export function cellsFor({ allowed, quota }: CpuShare): number {
+  return Math.max(1, Math.min(allowed.length, quota === null ? Infinity : Math.ceil(quota)));
+}
+
+/** A list such as `0-3,8`, as in /proc and /sys. */
+function parseCpus(list: string): number[] {
+  return list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+}
+
+/** The least of all quotas from its own group upwards: cpu.max of version 2, cpu.cfs_quota_us of version 1. */
+function cpuQuota(host: string): number | null {
+  const chain = groupChain('cpu', host);
+  const quotas = (chain?.directories ?? []).flatMap((directory) => {
+    const [quota, period] =
+      chain?.version === 2
+        ? (figureOf(directory, 'cpu.max') ?? 'max').split(' ').map(Number)
+        : ['cpu.cfs_quota_us', 'cpu.cfs_period_us'].map((file) => Number(figureOf(directory, file) ?? -1));
+    // No quota is `max` there and -1 here.
+    return quota !== undefined && period !== undefined && quota > 0 && period > 0 ? [quota / period] : [];
+  });
+  return quotas.length === 0 ? null : Math.min(...quotas);
+}
+
+function onlineCpus(host: string): number {
+  const online = figureOf(`${host}/sys/devices/system/cpu`, 'online');
+  // Where /sys is hidden nothing says that the CPUs are ours alone.
+  return online === null ? 0 : parseCpus(online).length;
+}

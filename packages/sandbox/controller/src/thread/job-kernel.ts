@@ -1,0 +1,224 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { posix } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { type ByteEncoder, fieldsOf, type RunResult } from '@sandpiper/contracts';
+import type { KeeperClient } from '@sandpiper/guest';
+import {
+  GuestKernel,
+  type GuestMemory,
+  HostClock,
+  type InputStream,
+  type Outcome,
+  type OutputStream,
+  VirtualClock,
+} from '@sandpiper/kernel';
+import type { Engine } from '../crossing/engines.js';
+import { argvOf, type CellPlace, type GuestJob } from '../crossing/job.js';
+import type { LivePort } from '../crossing/live-port.js';
+import { hashSeedOf, SeededBytes } from './determinism.js';
+import { answering } from './operation-fault.js';
+import { collectOutputs } from './outputs.js';
+import { environmentOf } from './start/environment.js';
+import type { ForkedGuest } from './start/fork-server.js';
+import { CapturedLiveOutput, LiveInput, LiveOutput } from './streams/live-streams.js';
+import { BufferInput, CaptureOutput, DescriptorInput, DescriptorOutput } from './streams/streams.js';
+import { RecordingMemory, Transcript } from './transcript.js';
+
+/**
+ * Bytes that are kept of a translated guest's own descriptor 2. Half of what the pipe holds (pipe(7)): a pipe that was ever
+ * full, and lost something, still holds more than this, whatever the sizes of the writes were.
+ */
+const MAX_ERROR_BYTES = 32 * 1024;
+
+/** What the kernel of a job asks of the run that it serves. */
+export interface RunHooks {
+  /** Whether a wait inside the kernel must end. */
+  mustStop(): boolean;
+  /** Called within a long call. @throws when the run is over */
+  look(): void;
+  /** The guest has found something of the run's own: its program begins. Called again and again. */
+  onOwnFound(): void;
+  /** CPU time of the guest, nanoseconds. */
+  guestCpuNs(): bigint;
+}
+
+/** The virtual kernel of one job with its streams, its trace and its transcript. */
+export class JobKernel {
+  readonly #kernel: GuestKernel;
+  readonly #stdout: OutputStream;
+  readonly #stderr: OutputStream;
+  readonly #stdin: InputStream;
+  readonly #trace: number | null;
+  readonly #transcript: Transcript | null;
+  /** The variables that the guest's program sees. */
+  readonly env: Readonly<Record<string, string>>;
+  #errorsCut = false;
+
+  /** @param forked the child of the fork server that runs the job; null where its interpreter is started */
+  constructor(
+    private readonly job: GuestJob,
+    private readonly place: CellPlace,
+    keeper: KeeperClient,
+    engine: Engine,
+    forked: ForkedGuest | null,
+    private readonly hooks: RunHooks,
+  ) {
+    const { deterministic } = job;
+    this.#stdout = this.#output('stdout', 1);
+    this.#stderr = this.#output('stderr', 2);
+    this.#stdin = this.#input();
+    const trace = job.tracePath === null ? null : openSync(job.tracePath, 'w');
+    this.#trace = trace;
+    this.#transcript =
+      deterministic === null ? null : new Transcript(deterministic.transcriptPath, job, engine);
+    this.env = variablesOf(job);
+    this.#kernel = new GuestKernel(engine.surface, {
+      limits: job.limits,
+      stdin: { read: (max) => this.#read(max) },
+      stdout: this.#stdout,
+      stderr: this.#stderr,
+      cwd: job.folder,
+      files: job.files,
+      hostMounts: [...engine.mounts, ...job.mounts],
+      argv: [engine.argv0, ...argvOf(job)],
+      executable: engine.virtualExecutable,
+      env: this.env,
+      ...sourcesOf(job, keeper, hooks),
+      ...(forked === null ? {} : { inheritance: forked.inheritance }),
+      shouldStop: () => hooks.mustStop(),
+      look: () => hooks.look(),
+      ownPaths: ownPathsOf(job),
+      onOwnFound: () => hooks.onOwnFound(),
+      ...(trace === null ? {} : { trace: (line: string) => void writeSync(trace, `${line}\n`) }),
+    });
+  }
+
+  get transcript(): Transcript | null {
+    return this.#transcript;
+  }
+
+  get usage(): GuestKernel['usage'] {
+    return this.#kernel.usage;
+  }
+
+  get diskLimitHit(): boolean {
+    return this.#kernel.diskLimitHit;
+  }
+
+  /** Answers one call of the guest. @throws OperationFault, ControllerTimeError, GuestGoneError */
+  call(key: string, args: readonly number[], memory: GuestMemory): Outcome {
+    if (this.#transcript === null) return answering(key, () => this.#kernel.call(key, args, memory));
+    const recording = new RecordingMemory(memory);
+    const outcome = answering(key, () => this.#kernel.call(key, args, recording));
+    this.#transcript.record(key, args, recording, outcome);
+    return outcome;
+  }
+
+  /** What was written to the streams that are kept for the result. Can be taken once. */
+  takeStreams(
+    encoder: ByteEncoder,
+  ): Pick<
+    RunResult,
+    'stdout' | 'stdoutBase64' | 'stderr' | 'stderrBase64' | 'stdoutTruncated' | 'stderrTruncated'
+  > {
+    return {
+      ...fieldsOf('stdout', encoder.encode(takeOutput(this.#stdout))),
+      ...fieldsOf('stderr', encoder.encode(takeOutput(this.#stderr))),
+      stdoutTruncated: this.#kernel.stdoutTruncated,
+      stderrTruncated: this.#kernel.stderrTruncated || this.#errorsCut,
+    };
+  }
+
+  /** The files that the job asks back. @throws as {@link call} */
+  takeFiles(encoder: ByteEncoder): Partial<Pick<RunResult, 'outputs' | 'missingOutputs'>> {
+    if (this.job.outputs.length === 0) return {};
+    return answering('the outputs', () => collectOutputs(this.#kernel, this.job, encoder));
+  }
+
+  /** Calls that the table denied, with how often. */
+  get deniedCalls(): Record<string, number> {
+    return Object.fromEntries(this.#kernel.deniedCalls);
+  }
+
+  /** What a translated guest wrote to its real descriptor 2: fatal messages of RPython. */
+  takeErrors(bytes: Buffer): void {
+    this.#kernel.appendStderr(bytes.subarray(0, MAX_ERROR_BYTES));
+    this.#errorsCut = bytes.length > MAX_ERROR_BYTES;
+  }
+
+  /** Functions that the interpreter may call and that no row of the table answers: told at the head of a trace. */
+  noteUnanswered(functions: readonly string[]): void {
+    if (this.#trace === null || functions.length === 0) return;
+    writeSync(this.#trace, `# not in the table of calls: ${functions.join(' ')}\n`);
+  }
+
+  close(): void {
+    if (this.#trace !== null) closeSync(this.#trace);
+    if (this.#stdin instanceof DescriptorInput) this.#stdin.close();
+  }
+
+  #read(max: number): Buffer | null {
+    // A prompt has no program that could be found: it begins where it first asks.
+    this.hooks.onOwnFound();
+    return this.#stdin.read(max);
+  }
+
+  #input(): InputStream {
+    const { stdin } = this.job;
+    if (stdin.kind === 'buffer') return new BufferInput(Buffer.from(stdin.data));
+    const mustStop = () => this.hooks.mustStop();
+    if (stdin.kind === 'fd') return new DescriptorInput(stdin.fd, mustStop);
+    return new LiveInput(this.#live(), mustStop);
+  }
+
+  #output(stream: 'stdout' | 'stderr', fd: number): OutputStream {
+    if (this.job.output === 'capture') return new CaptureOutput();
+    if (this.job.output === 'pass-through') return new DescriptorOutput(fd);
+    const live = new LiveOutput(stream, this.#live(), () => this.hooks.mustStop());
+    return this.job.output === 'live' ? live : new CapturedLiveOutput(live);
+  }
+
+  #live(): LivePort {
+    if (this.place.live === null) throw new Error('a job with live streams has no port for them');
+    return this.place.live;
+  }
+}
+
+/** Clock, randomness and timers: the host's, or those of a deterministic run. */
+function sourcesOf({ deterministic }: GuestJob, keeper: KeeperClient, hooks: RunHooks) {
+  if (deterministic === null) {
+    return {
+      clock: new HostClock(),
+      randomBytes,
+      cpuNs: () => hooks.guestCpuNs(),
+      setAlarm: (first: bigint, interval: bigint) => keeper.timer(Number(first), Number(interval)),
+    };
+  }
+  const seeded = new SeededBytes(deterministic.seed);
+  return {
+    clock: new VirtualClock(BigInt(deterministic.epochMs) * 1_000_000n),
+    randomBytes: (count: number) => seeded.take(count),
+  };
+}
+
+/** Where something of the run lies besides its folder and /tmp: the first that the guest finds of it begins the run. */
+function ownPathsOf({ folder, files, mounts }: GuestJob): string[] {
+  const outside = files.map(({ path }) => path).filter((path) => !path.startsWith(`${folder}/`));
+  const folders = outside.map((path) => posix.dirname(path)).filter((path) => path !== '/');
+  return [...new Set([...outside, ...folders]), ...mounts.map(({ path }) => path)];
+}
+
+/** What the guest's program finds in its environment. */
+function variablesOf(job: GuestJob): Readonly<Record<string, string>> {
+  const { deterministic } = job;
+  return environmentOf(job.folder, {
+    ...(job.programPath === null ? { TERM: 'vt100' } : {}),
+    ...(deterministic === null ? {} : { PYTHONHASHSEED: hashSeedOf(deterministic) }),
+    ...job.env,
+  });
+}
+
+/** What was written to a stream that is kept for the result. */
+function takeOutput(stream: OutputStream): Buffer {
+  return stream instanceof CaptureOutput ? stream.take() : Buffer.alloc(0);
+}

@@ -1,0 +1,77 @@
+import { ByteEncoder, oneLine, type RunResult } from '@sandpiper/contracts';
+import type { GuestEnd } from '@sandpiper/guest';
+import { isOwnFault } from '../crossing/host-memory.js';
+import type { CellPlace, GuestJob } from '../crossing/job.js';
+import { type Decisions, decideEnding } from '../crossing/status.js';
+import type { JobKernel } from './job-kernel.js';
+import { type HostPressure, hostPressure, unreliability, wasShortOfMemory } from './pressure.js';
+
+/** What is known of a run when its guest has ended. */
+export interface EndedRun {
+  readonly job: GuestJob;
+  readonly place: CellPlace;
+  readonly kernel: JobKernel;
+  readonly decisions: Decisions;
+  readonly end: GuestEnd;
+  readonly start: NonNullable<RunResult['start']>;
+  readonly startedAt: Date;
+  /** From the cell's taking the run to the begin of its program, milliseconds; null where it never began. */
+  readonly startupMs: number | null;
+  readonly controllerCpuMs: number;
+  readonly pressureBefore: HostPressure;
+}
+
+/**
+ * The result of a run. Files are collected before the status is decided, for that may fail as a call may.
+ * @param collect takes the files that the job asks back, and notes in the decisions how that failed
+ * @throws HostShortOfMemoryError when the kernel has ended the guest for want of memory that others had
+ */
+export function resultOf(
+  run: EndedRun,
+  collect: (encoder: ByteEncoder) => ReturnType<JobKernel['takeFiles']>,
+): RunResult {
+  const { job, place, kernel, end } = run;
+  const encoder = new ByteEncoder();
+  const streams = kernel.takeStreams(encoder);
+  const files = collect(encoder);
+  const pressure = hostPressure();
+  const ending = decideEnding(run.decisions, end, {
+    nodeWasShort: wasShortOfMemory(run.pressureBefore, pressure),
+    ownFault: isOwnFault(end, job.limits.memoryBytes, place.largestMemoryBytes),
+  });
+  kernel.transcript?.close(ending);
+  const waitMs = end.waitedNs === null ? null : end.waitedNs / 1e6;
+  const { syscalls } = kernel.usage;
+  const measured = { cpuMs: end.cpuNs / 1e6, wallMs: end.wallNs / 1e6, syscalls, waitMs };
+  const unreliable = unreliability(measured, run.pressureBefore, pressure);
+  return {
+    id: job.id,
+    ...ending,
+    message: ending.message === null ? null : oneLine(ending.message),
+    ...(unreliable === null ? {} : { unreliable }),
+    ...streams,
+    ...(kernel.transcript === null ? {} : { transcriptDigest: kernel.transcript.digest }),
+    ...files,
+    deniedCalls: kernel.deniedCalls,
+    usage: {
+      cpuMs: measured.cpuMs,
+      startupCpuMs: end.startupCpuNs / 1e6,
+      controllerCpuMs: run.controllerCpuMs,
+      wallMs: measured.wallMs,
+      ...(run.startupMs === null ? {} : { startupMs: run.startupMs }),
+      ...(waitMs === null ? {} : { waitMs }),
+      ...(end.throttledNs === null ? {} : { throttledMs: end.throttledNs / 1e6 }),
+      peakMemoryBytes: end.peakBytes,
+      ...kernel.usage,
+    },
+    limits: job.limits,
+    enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: end.memoryHeldBy },
+    engine: job.interpreter.engine,
+    start: run.start,
+    attempt: job.attempt,
+    node: place.node,
+    cell: place.cell,
+    startedAt: run.startedAt.toISOString(),
+    finishedAt: new Date().toISOString(),
+  };
+}

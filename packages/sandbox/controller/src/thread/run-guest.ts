@@ -1,0 +1,95 @@
+import type { RunResult } from '@sandpiper/contracts';
+import type { GuestEnd, KeeperClient, StartedGuest } from '@sandpiper/guest';
+import { PlacementError } from '@sandpiper/kernel';
+import { Channel, DescriptorTransport } from '@sandpiper/protocol';
+import { threadCpuNs } from './controller-time.js';
+import { RunRefusedError } from '../crossing/refused.js';
+import { type Engine, engineOf } from '../crossing/engines.js';
+import { inspectTranslated, STARTUP_MS } from './start/handshake.js';
+import { demandInterpreterFiles } from '../crossing/interpreter-files.js';
+import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from '../crossing/job.js';
+import { Session } from './session.js';
+import type { WarmGuests } from './start/warm-guests.js';
+
+export interface GuestRun {
+  readonly result: RunResult;
+  /** For the log: how the sandbox itself failed, if that is what ended the run. */
+  readonly fault: string | null;
+}
+
+/**
+ * Runs one program from start to result. Blocks its thread: whoever wants it to stop sets the shared word and kills the
+ * guest. Throws only for what is neither the program's nor the guest's doing, {@link RunRefusedError} among it.
+ */
+export function runGuest(
+  job: GuestJob,
+  place: CellPlace,
+  keeper: KeeperClient,
+  warmGuests: WarmGuests | null,
+): GuestRun {
+  const startedAt = new Date();
+  const takenAt = performance.now();
+  const cpuBefore = threadCpuNs();
+  demandInterpreterFiles(job.interpreter);
+  const engine = engineOf(job.interpreter);
+  const warm = warmGuests?.take(job) ?? null;
+  let session: Session;
+  try {
+    const unanswered =
+      warm?.unanswered ?? (engine.kind === 'translated' ? inspectTranslated(engine, keeper) : []);
+    session = new Session(job, place, keeper, engine, warm);
+    session.kernel.noteUnanswered(unanswered);
+  } catch (error) {
+    if (warm !== null) endOf(warm.guest, keeper);
+    throw error instanceof PlacementError ? new RunRefusedError(error.message) : error;
+  }
+  let end: GuestEnd;
+  try {
+    const guest = warm?.guest ?? startGuest(job, place, keeper, engine, session.kernel.env);
+    try {
+      session.watch(guest.figures);
+      Atomics.store(place.shared, SHARED_PID, guest.pid);
+      if (Atomics.load(place.shared, SHARED_CANCELLED) !== 0) keeper.kill();
+      const transport = new DescriptorTransport(guest.requests, guest.replies);
+      session.serve(warm?.forked?.channel ?? new Channel(transport, engine.dialect));
+    } finally {
+      // Whatever happened above, the guest is dead and its descriptors are closed when this function ends.
+      if ((warm?.forked ?? null) !== null && session.askedToEnd) keeper.finish();
+      else keeper.kill();
+      end = keeper.ended();
+      Atomics.store(place.shared, SHARED_PID, 0);
+      session.kernel.takeErrors(guest.readErrors());
+      session.watch(null);
+      guest.close();
+    }
+  } finally {
+    session.kernel.close();
+  }
+  const result = session.result(end, startedAt, takenAt, (threadCpuNs() - cpuBefore) / 1e6);
+  return { result, fault: session.faultReport };
+}
+
+function startGuest(
+  job: GuestJob,
+  place: CellPlace,
+  keeper: KeeperClient,
+  engine: Engine,
+  env: Readonly<Record<string, string>>,
+): StartedGuest {
+  return keeper.start({
+    kind: engine.kind,
+    executable: engine.executable,
+    argv: [engine.argv0, ...argvOf(job)],
+    // A translated guest asks the controller for its variables.
+    env: engine.kind === 'stock' ? env : {},
+    deterministic: job.deterministic !== null,
+    cpu: place.cpu,
+    startupMs: STARTUP_MS,
+  });
+}
+
+function endOf(guest: StartedGuest, keeper: KeeperClient): void {
+  keeper.kill();
+  keeper.ended();
+  guest.close();
+}

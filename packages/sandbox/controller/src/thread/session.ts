@@ -1,0 +1,227 @@
+import type { ByteEncoder, RunResult } from '@sandpiper/contracts';
+import type { GuestEnd, GuestFigures, KeeperClient } from '@sandpiper/guest';
+import type { Outcome } from '@sandpiper/kernel';
+import { type Channel, GuestGoneError, GuestProtocolError, type Signature } from '@sandpiper/protocol';
+import type { Engine } from '../crossing/engines.js';
+import { type CellPlace, type GuestJob, SHARED_CANCELLED } from '../crossing/job.js';
+import type { Decisions } from '../crossing/status.js';
+import { ControllerTime, ControllerTimeError } from './controller-time.js';
+import { JobKernel } from './job-kernel.js';
+import { OperationFault } from './operation-fault.js';
+import { hostPressure } from './pressure.js';
+import { resultOf } from './result.js';
+import { assertSound } from './sound-job.js';
+import { changesStart, hasEarlyVariable } from './start/environment.js';
+import { type ForkedGuest, sendOrder } from './start/fork-server.js';
+import { greet } from './start/handshake.js';
+import type { WarmGuest } from './start/warm-guests.js';
+
+/** Between two looks at whether the guest of a long call still lives, milliseconds. */
+const LOOK_MS = 10;
+
+/** One run from its first call to its result: answers the guest, and decides what ends it. */
+export class Session {
+  readonly kernel: JobKernel;
+  readonly #decisions: Decisions = {
+    cancelled: false,
+    violation: null,
+    fault: null,
+    limit: null,
+    memoryRefused: false,
+    ownSignal: null,
+    exitCode: null,
+    diskFull: false,
+    programBegan: false,
+  };
+  readonly #forked: ForkedGuest | null;
+  /** The guest is locked down, and its interpreter begins. */
+  #greeted = false;
+  #figures: GuestFigures | null = null;
+  #marked = false;
+  /** When the program began, as `performance.now()`. */
+  #beganAt: number | null = null;
+  #fault: OperationFault | null = null;
+  /** The guest is no more, and what it left is looked at. */
+  #ended = false;
+  #nextLookMs = 0;
+  readonly #pressureBefore = hostPressure();
+  readonly #time: ControllerTime;
+
+  constructor(
+    private readonly job: GuestJob,
+    private readonly place: CellPlace,
+    private readonly keeper: KeeperClient,
+    private readonly engine: Engine,
+    /** Null where the guest is started for this run. */
+    private readonly warm: WarmGuest | null,
+  ) {
+    assertSound(job);
+    this.#forked = warm?.forked ?? null;
+    this.#time = new ControllerTime(job.limits.controllerCpuMs);
+    this.kernel = new JobKernel(job, place, keeper, engine, this.#forked, {
+      mustStop: () => this.#mustStop(),
+      look: () => this.#look(),
+      onOwnFound: () => this.#beginOnce(),
+      guestCpuNs: () => this.#figures?.cpuNs ?? 0n,
+    });
+  }
+
+  /** Answers calls until the guest has ended or must. */
+  serve(channel: Channel): void {
+    channel.whileServing = () => this.#time.check();
+    try {
+      if (!(this.#forked === null ? this.#greet(channel) : this.#order(this.#forked))) return;
+      for (;;) {
+        const request = channel.nextRequest();
+        if (request === null) return;
+        const { signature } = request;
+        // Nobody but the shim says so, which is no party to the calls of a translated guest.
+        if (signature.text === 'sandpiper_nomem(ii)i' && this.engine.dialect === 'linux') {
+          this.#decisions.memoryRefused = true;
+          return;
+        }
+        const outcome = this.kernel.call(this.engine.keyOf(signature), request.args, channel);
+        if (this.#endsBy(outcome)) return;
+        if (this.engine.dialect === 'linux') answerLinux(channel, outcome);
+        else answerLibc(channel, signature, outcome);
+      }
+    } catch (error) {
+      if (error instanceof GuestProtocolError) this.#decisions.violation = brokenProtocol(error.message);
+      else if (error instanceof ControllerTimeError) this.#decisions.limit = 'controllerCpuMs';
+      else if (error instanceof OperationFault) this.#failed(error);
+      else if (!(error instanceof GuestGoneError)) throw error;
+    }
+  }
+
+  /** What the interpreter takes to begin is its own; what the run's variables make of that is the run's. */
+  #greet(channel: Channel): boolean {
+    this.#time.beginStart();
+    return greet(channel, () => {
+      this.#greeted = true;
+      if (changesStart(this.job.env)) this.#begin();
+    });
+  }
+
+  /** The program of a child begins with its order, which holds its text. */
+  #order(forked: ForkedGuest): boolean {
+    this.#begin();
+    return sendOrder(forked);
+  }
+
+  #failed(fault: OperationFault): void {
+    this.#fault = fault;
+    this.#decisions.fault = fault.message;
+  }
+
+  /** For the log, where the sandbox itself has failed. */
+  get faultReport(): string | null {
+    return this.#fault?.report ?? null;
+  }
+
+  /**
+   * In the middle of a long call: whether the run goes on. It is dead at its limits, and cancelled, without a byte of its
+   * that would tell us.
+   */
+  #look(): void {
+    this.#time.check();
+    if (this.#ended) return;
+    if (this.#isCancelled()) throw new GuestGoneError();
+    const nowMs = performance.now();
+    if (nowMs < this.#nextLookMs) return;
+    this.#nextLookMs = nowMs + LOOK_MS;
+    if (this.#figures?.hasEnded === true) throw new GuestGoneError();
+  }
+
+  #collect(encoder: ByteEncoder): ReturnType<JobKernel['takeFiles']> {
+    try {
+      return this.kernel.takeFiles(encoder);
+    } catch (error) {
+      if (error instanceof ControllerTimeError) this.#decisions.limit = 'controllerCpuMs';
+      else if (error instanceof OperationFault) this.#failed(error);
+      else throw error;
+      return {};
+    }
+  }
+
+  /** The guest has called exit, and waits. */
+  get askedToEnd(): boolean {
+    return this.#decisions.exitCode !== null;
+  }
+
+  /**
+   * Called once, when the guest has ended.
+   * @param takenAt when the cell took the run, as `performance.now()`
+   * @throws HostShortOfMemoryError when the kernel has ended the guest for want of memory that others had
+   */
+  result(end: GuestEnd, startedAt: Date, takenAt: number, controllerCpuMs: number): RunResult {
+    const { job, place, kernel } = this;
+    const decisions = this.#decisions;
+    decisions.cancelled = this.#isCancelled();
+    decisions.diskFull = kernel.diskLimitHit;
+    // Variables that keep an interpreter from starting are the run's as well.
+    decisions.programBegan = this.#marked || (this.#greeted && hasEarlyVariable(job.env));
+    this.#ended = true;
+    const start = this.warm === null ? 'cold' : this.#forked === null ? 'waiting' : 'forked';
+    const startupMs = this.#beganAt === null ? null : this.#beganAt - takenAt;
+    const pressureBefore = this.#pressureBefore;
+    return resultOf(
+      { job, place, kernel, decisions, end, start, startedAt, startupMs, controllerCpuMs, pressureBefore },
+      (encoder) => this.#collect(encoder),
+    );
+  }
+
+  #endsBy(outcome: Outcome): boolean {
+    if (outcome.kind === 'exit') this.#decisions.exitCode = outcome.code;
+    else if (outcome.kind === 'signal') this.#decisions.ownSignal = outcome.signal;
+    else if (outcome.kind === 'limit') this.#decisions.limit = outcome.limit;
+    else if (outcome.kind === 'violation') this.#decisions.violation = brokenProtocol(outcome.why);
+    else return false;
+    return true;
+  }
+
+  #beginOnce(): void {
+    if (!this.#marked) this.#begin();
+  }
+
+  #begin(): void {
+    this.#marked = this.keeper.mark(this.job.limits);
+    this.#beganAt = performance.now();
+    this.#time.begin();
+    // Without its limits the program does not begin: the guest is dead already, or dies of this.
+    if (!this.#marked) throw new GuestGoneError();
+  }
+
+  /** The guest has started: what the kernel tells of it is at hand, until it is null again. */
+  watch(figures: GuestFigures | null): void {
+    this.#figures = figures;
+  }
+
+  /**
+   * A wait inside the virtual kernel ends when the run is cancelled, when the keeper has killed the guest, and when a
+   * signal waits for the guest: Python's handler is called as soon as its call returns.
+   */
+  #mustStop(): boolean {
+    return this.#isCancelled() || this.#figures?.goesOn !== true;
+  }
+
+  #isCancelled(): boolean {
+    return Atomics.load(this.place.shared, SHARED_CANCELLED) !== 0;
+  }
+}
+
+const brokenProtocol = (how: string): string => `the guest broke the protocol: ${how}`;
+
+function answerLinux(channel: Channel, outcome: Outcome): void {
+  if (outcome.kind === 'return') channel.returnInt(outcome.value);
+  else if (outcome.kind === 'error') channel.returnInt(-outcome.errno);
+}
+
+function answerLibc(channel: Channel, signature: Signature, outcome: Outcome): void {
+  const errno = outcome.kind === 'return' || outcome.kind === 'error' ? outcome.errno : null;
+  const value = outcome.kind === 'return' ? outcome.value : null;
+  if (errno !== null) channel.setErrno(errno);
+  if (signature.result === 'v') channel.returnVoid();
+  else if (signature.result === 'p') channel.returnPointer(value ?? 0);
+  else if (signature.result === 'f') channel.returnDouble(value ?? -1);
+  else channel.returnInt(value ?? -1);
+}

@@ -1,0 +1,107 @@
+import { type GuestEnd, type KeeperClient, NOT_EXECUTED } from '@sandpiper/guest';
+import {
+  Channel,
+  DescriptorTransport,
+  GuestGoneError,
+  GuestProtocolError,
+  parseDump,
+  type Transport,
+} from '@sandpiper/protocol';
+import { RunRefusedError } from '../../crossing/refused.js';
+import type { Engine } from '../../crossing/engines.js';
+import { stampOfFile } from '../../crossing/interpreter-files.js';
+
+/** The dialect of the shim that this controller was written with (native/shim/shim.h). */
+const SHIM_DIALECT = 2;
+/** A dump names some 150 functions; bytes. */
+const MAX_DUMP_BYTES = 256 * 1024;
+const DUMP_DEADLINE_MS = 10_000;
+/** Elapsed time that the interpreter may take to reach its program: generous, as the machine may be busy. */
+export const STARTUP_MS = 20_000;
+
+/**
+ * The shim's first word, which proves that the filter is on: nothing was answered before it. False when the guest ended
+ * before it; throws when what comes is not the shim's. Until it is answered, nothing of the interpreter is executed.
+ */
+export function greet(channel: Channel, beforeAnswer: () => void = () => {}): boolean {
+  const hello = channel.nextRequest();
+  if (hello === null) return false;
+  const { text } = hello.signature;
+  if (text !== 'sandpiper_ready(i)i' || hello.args[0] !== SHIM_DIALECT) {
+    throw new Error(`the shim is not of this version: it says ${text} ${hello.args.join(' ')}`);
+  }
+  beforeAnswer();
+  channel.returnInt(0);
+  return true;
+}
+
+/** What was asked already, by path, with the time and size of the file that answered. */
+const known = new Map<string, { stamp: string; functions: readonly string[] }>();
+
+/**
+ * Asks a translated interpreter for its version, platform and functions, once for each binary, and refuses one that is
+ * not what this controller speaks with. Returns the functions that have no row in the table of calls.
+ */
+export function inspectTranslated(engine: Engine, keeper: KeeperClient): readonly string[] {
+  const stamp = stampOfFile(engine.executable);
+  const before = known.get(engine.executable);
+  if (before?.stamp === stamp) return before.functions;
+  const text = dumpOf(engine, keeper);
+  let functions: string[];
+  try {
+    functions = parseDump(text)
+      .signatures.map((signature) => signature.text)
+      .filter((signature) => !engine.surface.rows.has(signature));
+  } catch (error) {
+    throw new RunRefusedError(`${engine.executable}: ${(error as Error).message}`);
+  }
+  known.set(engine.executable, { stamp, functions });
+  return functions;
+}
+
+function dumpOf(engine: Engine, keeper: KeeperClient): string {
+  const guest = keeper.start({
+    kind: engine.kind,
+    executable: engine.executable,
+    argv: [engine.argv0],
+    env: { RPY_SANDBOX_DUMP: '1' },
+    deterministic: false,
+    cpu: null,
+    startupMs: DUMP_DEADLINE_MS,
+  });
+  let text: string | null = null;
+  let end: GuestEnd;
+  let said = '';
+  try {
+    const transport = new DescriptorTransport(guest.requests, guest.replies);
+    if (greet(new Channel(transport, engine.dialect))) text = readToEnd(transport);
+  } catch (error) {
+    if (!(error instanceof GuestProtocolError || error instanceof GuestGoneError)) throw error;
+  } finally {
+    keeper.kill();
+    end = keeper.ended();
+    said = guest.readErrors().toString('utf8').trim();
+    guest.close();
+  }
+  if (text === null) throw new RunRefusedError(`${engine.executable}: ${whyNotStarted(end, said)}`);
+  return text;
+}
+
+/** It has not even said that it is locked down: what its loader complains of, or how it ended. */
+function whyNotStarted(end: GuestEnd, said: string): string {
+  const [complaint = ''] = said.split('\n', 1);
+  if (complaint !== '') return `does not start: ${complaint.slice(0, 300)}`;
+  const how = end.exitCode === null ? `signal ${end.signal}` : `exit code ${end.exitCode}`;
+  return `does not start: ${NOT_EXECUTED.get(end.exitCode ?? 0) ?? how}`;
+}
+
+function readToEnd(transport: Transport): string {
+  const bytes = Buffer.alloc(MAX_DUMP_BYTES);
+  let have = 0;
+  while (have < bytes.length) {
+    const n = transport.read(bytes, have, bytes.length - have);
+    if (n === 0) break;
+    have += n;
+  }
+  return bytes.toString('latin1', 0, have);
+}

@@ -1,0 +1,90 @@
+import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
+import { engineOf, type TranslatedInterpreter } from '../../crossing/engines.js';
+import { OLDEST_MS, SPARE_LIVES_MS } from './fork-server.js';
+import { inspectTranslated, STARTUP_MS } from './handshake.js';
+import { stampOfFile } from '../../crossing/interpreter-files.js';
+import { argvOf, type GuestJob } from '../../crossing/job.js';
+
+/** The words of nearly every run: only the binary's own name and these are known before there is a job. */
+const ARGV = ['main.py'];
+
+/** A guest that was started, and which functions its binary has that no row of the table answers. */
+export interface StartedAhead {
+  readonly guest: StartedGuest;
+  readonly unanswered: readonly string[];
+}
+
+interface Waiting extends StartedAhead {
+  readonly interpreter: TranslatedInterpreter;
+  readonly stamp: string;
+  readonly since: number;
+}
+
+/**
+ * A translated interpreter cannot be forked by our shim, which is no party to its calls; so one is started while nobody
+ * waits for it, and stays at its first word, which nobody answers until a run takes it.
+ */
+export class WaitingStart {
+  #waiting: Waiting | null = null;
+
+  constructor(
+    private readonly keeper: KeeperClient,
+    private readonly cpu: number | null,
+  ) {}
+
+  get isThere(): boolean {
+    return this.#waiting !== null && Date.now() - this.#waiting.since <= OLDEST_MS;
+  }
+
+  prepare(interpreter: TranslatedInterpreter): void {
+    if (this.isThere) return;
+    this.discard();
+    const engine = engineOf(interpreter);
+    const stamp = stampOfFile(engine.executable);
+    // Of a file that is replaced meanwhile the stamp is another by the time that a run could take it.
+    const unanswered = inspectTranslated(engine, this.keeper);
+    const guest = this.keeper.start({
+      kind: engine.kind,
+      executable: engine.executable,
+      argv: [engine.argv0, ...ARGV],
+      env: {},
+      deterministic: false,
+      cpu: this.cpu,
+      startupMs: SPARE_LIVES_MS,
+    });
+    this.#waiting = { guest, unanswered, interpreter, stamp, since: Date.now() };
+  }
+
+  /** Null when there is none, or none that is what a new one would be to this job; then none is left either. */
+  take(job: GuestJob): StartedAhead | null {
+    const waiting = this.#waiting;
+    if (waiting === null) return null;
+    if (!this.isThere || !suits(job, waiting)) {
+      this.discard();
+      return null;
+    }
+    this.#waiting = null;
+    this.keeper.startsNow(STARTUP_MS);
+    return waiting;
+  }
+
+  discard(): void {
+    if (this.#waiting === null) return;
+    this.keeper.kill();
+    this.keeper.ended();
+    this.#waiting.guest.close();
+    this.#waiting = null;
+  }
+}
+
+function suits(job: GuestJob, { guest, interpreter, stamp }: Waiting): boolean {
+  return (
+    job.interpreter.engine === 'rpython' &&
+    job.interpreter.executable === interpreter.executable &&
+    job.interpreter.library === interpreter.library &&
+    job.deterministic === null &&
+    argvOf(job).join('\0') === ARGV.join('\0') &&
+    stamp === stampOfFile(interpreter.executable) &&
+    guest.figures.isAlive
+  );
+}

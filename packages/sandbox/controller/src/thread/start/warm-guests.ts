@@ -1,0 +1,53 @@
+import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
+import type { Interpreter } from '../../crossing/engines.js';
+import { type ForkedGuest, ForkServer } from './fork-server.js';
+import type { GuestJob } from '../../crossing/job.js';
+import { WaitingStart } from './waiting-start.js';
+
+/** A guest that was there before its run. */
+export interface WarmGuest {
+  readonly guest: StartedGuest;
+  /** Null for one that was started, and not forked. */
+  readonly forked: ForkedGuest | null;
+  readonly unanswered: readonly string[];
+}
+
+/**
+ * What a cell keeps ready for its next run: a child of a parked parent, or a translated interpreter that was just started.
+ * One of them, as a keeper has one guest at a time: of the kind that was wanted last.
+ */
+export class WarmGuests {
+  readonly #forkServer: ForkServer;
+  readonly #waiting: WaitingStart;
+  #wanted: Interpreter = { engine: 'seccomp' };
+
+  constructor(keeper: KeeperClient, profile: readonly string[], cpu: number | null) {
+    this.#forkServer = new ForkServer(keeper, profile, cpu);
+    this.#waiting = new WaitingStart(keeper, cpu);
+  }
+
+  /** Whether {@link prepare} has something to do. */
+  get wanting(): boolean {
+    return this.#wanted.engine === 'rpython' ? !this.#waiting.isThere : this.#forkServer.wanting;
+  }
+
+  /** Returns null, or what is wrong: see {@link ForkServer.prepare}. */
+  prepare(): string | null {
+    if (this.#wanted.engine === 'seccomp') return this.#forkServer.prepare();
+    try {
+      this.#waiting.prepare(this.#wanted);
+      return null;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  /** Null when there is none for this job; then the keeper has no guest, and one can be started. */
+  take(job: GuestJob): WarmGuest | null {
+    this.#wanted = job.interpreter;
+    const started = this.#waiting.take(job);
+    if (started !== null) return { ...started, forked: null };
+    const forked = this.#forkServer.fork(job);
+    return forked === null ? null : { guest: forked.guest, forked, unanswered: [] };
+  }
+}

@@ -1,0 +1,80 @@
+import { receiveMessageOnPort } from 'node:worker_threads';
+import type { InputStream, OutputStream } from '@sandpiper/kernel';
+import { ANSWERS, costOf, IN_FLIGHT, type LivePort, type ToMain } from '../../crossing/live-port.js';
+import { CaptureOutput } from './streams.js';
+
+/** Output that may be on its way before the guest has to wait for whoever takes it, bytes. */
+const MAX_IN_FLIGHT = 1024 * 1024;
+
+/** Milliseconds between two looks at whether the guest must stop waiting. */
+const SLICE_MS = 10;
+
+export class LiveInput implements InputStream {
+  #left = Buffer.alloc(0);
+  #ended = false;
+
+  constructor(
+    private readonly live: LivePort,
+    /** A signal waits for the guest, or the guest is to end. */
+    private readonly mustStop: () => boolean,
+  ) {}
+
+  read(max: number): Buffer | null {
+    if (this.#left.length === 0 && !this.#ended && !this.#wait()) return null;
+    const piece = this.#left.subarray(0, max);
+    this.#left = this.#left.subarray(piece.length);
+    return piece;
+  }
+
+  /** False when a signal came first. */
+  #wait(): boolean {
+    const { port, words } = this.live;
+    port.postMessage({ kind: 'input' } satisfies ToMain);
+    for (;;) {
+      const seen = Atomics.load(words, ANSWERS);
+      const received = receiveMessageOnPort(port);
+      if (received !== undefined) {
+        const data = received.message as Uint8Array | null;
+        if (data === null) this.#ended = true;
+        else this.#left = Buffer.from(data);
+        if (this.#ended || this.#left.length > 0) return true;
+      } else if (this.mustStop()) {
+        return false;
+      } else {
+        Atomics.wait(words, ANSWERS, seen, SLICE_MS);
+      }
+    }
+  }
+}
+
+export class LiveOutput implements OutputStream {
+  constructor(
+    private readonly stream: 'stdout' | 'stderr',
+    private readonly live: LivePort,
+    private readonly mustStop: () => boolean,
+  ) {}
+
+  write(data: Buffer): number {
+    const { port, words } = this.live;
+    for (let flying = Atomics.load(words, IN_FLIGHT); flying > MAX_IN_FLIGHT; ) {
+      if (this.mustStop()) break;
+      Atomics.wait(words, IN_FLIGHT, flying, SLICE_MS);
+      flying = Atomics.load(words, IN_FLIGHT);
+    }
+    Atomics.add(words, IN_FLIGHT, costOf(data));
+    port.postMessage({ kind: 'output', stream: this.stream, data: Uint8Array.from(data) } satisfies ToMain);
+    return data.length;
+  }
+}
+
+/** Told as it comes, and kept for the result. */
+export class CapturedLiveOutput extends CaptureOutput {
+  constructor(private readonly live: LiveOutput) {
+    super();
+  }
+
+  override write(data: Buffer): number {
+    super.write(data);
+    return this.live.write(data);
+  }
+}
