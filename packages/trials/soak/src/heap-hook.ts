@@ -13,10 +13,11 @@ import { type HeapReport, type Plant, reportName, type ThreadHeap } from './heap
  * With SOAK_PLANT it leaks a little each second, to show that a soak finds that.
  */
 
-/** All threads have answered by then, or are left out, milliseconds. */
-const ANSWER_MS = 500;
+/** How long the threads of a busy host may take to answer, milliseconds. */
+const ANSWER_MS = 20_000;
 
 type Message =
+  | { readonly kind: 'loaded'; readonly thread: number }
   | { readonly kind: 'question'; readonly number: number }
   | { readonly kind: 'answer'; readonly number: number; readonly heap: ThreadHeap };
 
@@ -45,20 +46,45 @@ function answerQuestions(): void {
   receive((message) => {
     if (message.kind === 'question') send({ kind: 'answer', number: message.number, heap: look() });
   });
+  send({ kind: 'loaded', thread: threadId });
 }
 
 function askAtSignals(folder: string): void {
+  /** Threads that can answer: they have loaded this hook, and have not ended. */
+  const alive = new Set<number>();
   let number = 0;
   let threads: ThreadHeap[] = [];
+  let late: NodeJS.Timeout | undefined;
+
+  process.on('worker', (worker) => {
+    const { threadId: thread } = worker;
+    worker.once('exit', () => {
+      alive.delete(thread);
+      tellWhenAllHaveAnswered();
+    });
+  });
   receive((message) => {
-    if (message.kind === 'answer' && message.number === number) threads.push(message.heap);
+    if (message.kind === 'loaded') alive.add(message.thread);
+    if (message.kind !== 'answer' || message.number !== number) return;
+    threads.push(message.heap);
+    tellWhenAllHaveAnswered();
   });
   process.on('SIGUSR2', () => {
+    clearTimeout(late);
     number += 1;
     send({ kind: 'question', number });
     threads = [look()];
-    setTimeout(() => tell({ number, threads }), ANSWER_MS).unref();
+    late = setTimeout(() => tell({ number, complete: false, threads }), ANSWER_MS).unref();
+    tellWhenAllHaveAnswered();
   });
+
+  function tellWhenAllHaveAnswered(): void {
+    const answered = new Set(threads.map(({ thread }) => thread));
+    if (late === undefined || ![...alive].every((thread) => answered.has(thread))) return;
+    clearTimeout(late);
+    late = undefined;
+    tell({ number, complete: true, threads });
+  }
 
   function tell(report: HeapReport): void {
     const path = join(folder, reportName(process.pid));

@@ -9,6 +9,8 @@ export interface ThreadHeap {
 export interface HeapReport {
   /** Counts the signals. */
   readonly number: number;
+  /** Whether every thread has answered. */
+  readonly complete: boolean;
   readonly threads: readonly ThreadHeap[];
 }
 

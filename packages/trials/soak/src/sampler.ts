@@ -35,7 +35,7 @@ export interface Series {
 /** Looks at all processes of a service while nothing is under way. */
 export class Sampler {
   private readonly byName = new Map<string, Series>();
-  private readonly threadsOf = new Map<number, number>();
+
   private readonly began = performance.now();
 
   constructor(
@@ -93,25 +93,23 @@ export class Sampler {
     this.ofProcess(service.name, service.pid, at);
   }
 
-  /** Of all threads that have ever answered: one that was busy is asked again. */
+  /** Bytes of all threads together. A report without one of them is asked for again. */
   private heapOf(service: Service): Promise<number> {
-    return until(`all threads of ${service.name} say what they hold`, 60_000, async () => {
-      const threads = await this.askThreads(service);
-      const known = Math.max(threads.length, this.threadsOf.get(service.pid) ?? 0);
-      this.threadsOf.set(service.pid, known);
-      return threads.length === known ? threads.reduce((sum, { bytes }) => sum + bytes, 0) : null;
+    return until(`all threads of ${service.name} say what they hold`, 120_000, async () => {
+      const { complete, threads } = await this.askThreads(service);
+      return complete ? threads.reduce((sum, { bytes }) => sum + bytes, 0) : null;
     });
   }
 
-  private async askThreads(service: Service): Promise<HeapReport['threads']> {
+  private async askThreads(service: Service): Promise<HeapReport> {
     const path = join(this.folder, reportName(service.pid));
     const before = readReport(path)?.number ?? 0;
     service.signal('SIGUSR2');
-    const look = (): HeapReport['threads'] | null => {
+    const look = (): HeapReport | null => {
       const report = readReport(path);
-      return report !== null && report.number > before ? report.threads : null;
+      return report !== null && report.number > before ? report : null;
     };
-    return until(`${service.name} collects its garbage`, 30_000, look, 20);
+    return until(`${service.name} collects its garbage`, 60_000, look, 20);
   }
 
   private ofProcess(owner: string, pid: number, at: number): void {
