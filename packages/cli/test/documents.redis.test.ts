@@ -24,9 +24,12 @@ const PAGES = [
 /** The set-up and this test's own suite: CI runs both. */
 const RUN_ELSEWHERE = /^\.\/scripts\/(demo|test)$/;
 /** What a reader leaves running in a terminal of its own. */
-const STAYS = /^(?:\w+=\S+ )*\.\/sandpiper up\b/m;
-/** The port that all pages name; another service may have it here. */
-const SHOWN_PORT = /\b8080\b/g;
+const STAYS = /^(?:[A-Z_]+=\S+ )*\.\/sandpiper up\b/m;
+/** The ports that the pages name; other services may have them here. */
+const SHOWN_PORTS = ['8080', '8081', '9090'];
+
+/** A page may start several services, one after the other. */
+const PAGE_MS = 600_000;
 
 /** The folder of the workspace, wherever in it this file lies. */
 function findTop(folder: string): string {
@@ -49,13 +52,20 @@ function blocksOf(page: string): Block[] {
     if (language === 'sh') blocks.push({ commands: body, shown: null });
     else if (language === 'text' || language === 'json') if (last !== undefined) last.shown ??= body;
   }
-  return blocks.filter(({ commands }) => !commands.trim().split('\n').every((line) => RUN_ELSEWHERE.test(line)));
+  return blocks.filter(
+    ({ commands }) =>
+      !commands
+        .trim()
+        .split('\n')
+        .every((line) => RUN_ELSEWHERE.test(line)),
+  );
 }
 
 /** One script, so that variables live on; the output of block N goes to the file N. */
-function scriptOf(blocks: readonly Block[], port: number): string {
+function scriptOf(blocks: readonly Block[], portOf: ReadonlyMap<string, number>): string {
+  const shown = new RegExp(`\\b(${SHOWN_PORTS.join('|')})\\b`, 'g');
   const parts = blocks.map(({ commands }, index) => {
-    const own = commands.replace(SHOWN_PORT, String(port));
+    const own = commands.replace(shown, (port) => String(portOf.get(port)));
     if (!STAYS.test(commands)) return `{\n${own}} > "$OUT/${index}"`;
     return [
       'stop_service',
@@ -64,9 +74,13 @@ function scriptOf(blocks: readonly Block[], port: number): string {
       `until grep -q 'Sandpiper is up' "$OUT/${index}"; do kill -0 "$service"; sleep 0.1; done`,
     ].join('\n');
   });
-  const stop = 'stop_service() { [ -z "$service" ] || { kill -INT -- "-$service"; wait "$service" || true; }; service=; }';
   // With job control, a service is the leader of a group of its own and can be ended as Ctrl-C would do it.
-  return ['set -euo pipefail -m', 'service=', stop, 'trap stop_service EXIT', ...parts].join('\n');
+  const stop = [
+    'stop_service() { [ -z "$service" ] || { kill -INT -- "-$service"; wait "$service" || true; }; service=; }',
+    'stop_all() { stop_service; for job in $(jobs -p); do kill -TERM -- "-$job" || true; done; wait || true; }',
+    'trap stop_all EXIT',
+  ];
+  return ['set -euo pipefail -m', 'service=', ...stop, ...parts].join('\n');
 }
 
 /** The words of an output that do not change from run to run: keys of JSON, or words of prose. */
@@ -93,32 +107,38 @@ describe('the commands of the documents', () => {
 
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it.each(PAGES)('of %s work as they stand, and print what it shows', async (page) => {
-    const blocks = blocksOf(readFileSync(join(TOP, page), 'utf8'));
-    expect(blocks.length).toBeGreaterThan(0);
-    for (const name of ['out', 'tmp', 'state']) mkdirSync(join(folder, name));
-    const script = join(folder, 'commands.sh');
-    writeFileSync(script, scriptOf(blocks, await freePort()));
-    const child = spawn('bash', [script], {
-      cwd: TOP,
-      // What a reader's commands leave behind must not lie in the checkout, nor in the state of a service that runs here.
-      env: {
-        ...process.env,
-        OUT: join(folder, 'out'),
-        TMPDIR: join(folder, 'tmp'),
-        XDG_STATE_HOME: join(folder, 'state'),
-      },
-      stdio: ['ignore', 'inherit', 'pipe'],
-    });
-    const [stderr, [code]] = await Promise.all([
-      text(child.stderr),
-      once(child, 'exit') as Promise<[number | null]>,
-    ]);
-    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
-    for (const [index, { commands, shown }] of blocks.entries()) {
-      const printed = readFileSync(join(folder, 'out', String(index)), 'utf8');
-      const missing = wordsOf(shown ?? '').filter((word) => !printed.includes(word));
-      expect({ commands, printed, missing }).toEqual({ commands, printed, missing: [] });
-    }
-  });
+  it.each(PAGES)(
+    'of %s work as they stand, and print what it shows',
+    async (page) => {
+      const blocks = blocksOf(readFileSync(join(TOP, page), 'utf8'));
+      expect(blocks.length).toBeGreaterThan(0);
+      for (const name of ['out', 'tmp', 'state']) mkdirSync(join(folder, name));
+      const script = join(folder, 'commands.sh');
+      const portOf = new Map<string, number>();
+      for (const port of SHOWN_PORTS) portOf.set(port, await freePort());
+      writeFileSync(script, scriptOf(blocks, portOf));
+      const child = spawn('bash', [script], {
+        cwd: TOP,
+        // What a reader's commands leave behind must not lie in the checkout, nor in the state of a service that runs here.
+        env: {
+          ...process.env,
+          OUT: join(folder, 'out'),
+          TMPDIR: join(folder, 'tmp'),
+          XDG_STATE_HOME: join(folder, 'state'),
+        },
+        stdio: ['ignore', 'inherit', 'pipe'],
+      });
+      const [stderr, [code]] = await Promise.all([
+        text(child.stderr),
+        once(child, 'exit') as Promise<[number | null]>,
+      ]);
+      expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+      for (const [index, { commands, shown }] of blocks.entries()) {
+        const printed = readFileSync(join(folder, 'out', String(index)), 'utf8');
+        const missing = wordsOf(shown ?? '').filter((word) => !printed.includes(word));
+        expect({ commands, printed, missing }).toEqual({ commands, printed, missing: [] });
+      }
+    },
+    PAGE_MS,
+  );
 });
