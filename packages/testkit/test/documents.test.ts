@@ -29,6 +29,45 @@ function relativeLinks(text: string): string[] {
     .map((target) => target.replace(/#.*$/, ''));
 }
 
+interface Manifest {
+  readonly name: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+
+/** Folders of our packages and services, each with what its package.json says. */
+function workspaces(): [folder: string, manifest: Manifest][] {
+  const args = ['-C', TOP, 'ls-files', '-z', 'packages/**/package.json', 'services/**/package.json'];
+  const files = execFileSync('git', args, { encoding: 'utf8' }).split('\0');
+  return files
+    .filter((file) => file !== '' && existsSync(join(TOP, file)))
+    .map((file) => [dirname(file), JSON.parse(read(file)) as Manifest]);
+}
+
+/** The packages of ours that stand in the paragraph of a README that begins so. */
+function namesIn(readme: string, heading: string): string[] {
+  const paragraph = readme.split('\n\n').find((text) => text.startsWith(`**${heading}`)) ?? '';
+  return (paragraph.match(/@sandpiper\/[\w-]+/g) ?? []).sort();
+}
+
+describe('the README of each package', () => {
+  it.each(workspaces())(
+    '%s says what the package imports, and which packages import it',
+    (folder, { name }) => {
+      const readme = read(join(folder, 'README.md'));
+      const importsOf = ({ dependencies = {} }: Manifest): string[] =>
+        Object.keys(dependencies).filter((dependency) => dependency.startsWith('@sandpiper/'));
+      const all = workspaces().map(([, manifest]) => manifest);
+      const own = all.filter((manifest) => manifest.name === name).flatMap(importsOf);
+      const users = all
+        .filter((manifest) => importsOf(manifest).includes(name))
+        .map((manifest) => manifest.name);
+      expect(readme.startsWith(`# ${name}\n`)).toBe(true);
+      expect(namesIn(readme, 'Imports')).toEqual(own.sort());
+      expect(namesIn(readme, 'Imported by')).toEqual(users.sort());
+    },
+  );
+});
+
 describe('the documents', () => {
   it.each(markdownFiles())('%s links to files that exist', (file) => {
     const missing = relativeLinks(read(file)).filter((link) => !existsSync(join(TOP, dirname(file), link)));
