@@ -74,6 +74,17 @@ describe('the documents', () => {
     expect(missing).toEqual([]);
   });
 
+  it('name files of packages that exist', () => {
+    const folders = new Map(workspaces().map(([folder, { name }]) => [name, folder]));
+    const text = markdownFiles().map(read).join('\n');
+    const named = [...text.matchAll(/`(@sandpiper\/[\w-]+)(\/[\w./-]+)`/g)];
+    const missing = named.filter(
+      ([, name = '', path = '']) => !existsSync(join(TOP, folders.get(name) ?? '', path)),
+    );
+    expect(named.length).toBeGreaterThan(0);
+    expect(missing.map(([whole]) => whole)).toEqual([]);
+  });
+
   it('are all in the index of docs/', () => {
     const listed = new Set(relativeLinks(read('docs/README.md')));
     const pages = readdirSync(join(TOP, 'docs'), { recursive: true, encoding: 'utf8' });
