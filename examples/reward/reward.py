@@ -24,8 +24,8 @@ LIMITS = {"cpuMs": 2_000, "wallMs": 10_000, "memoryBytes": 128 << 20, "outputByt
 TRIES = 6
 
 # Runs in the sandbox, in the same process as the candidate, which can therefore forge whatever this writes. So the
-# expected values stay outside: a candidate cannot forge what it does not know. Results are flushed case by case, so that
-# those before an endless loop count.
+# expected values stay outside: a candidate cannot forge what it does not know. Results are flushed case by case, so
+# that those before an endless loop count.
 HARNESS = """
 import json
 import candidate

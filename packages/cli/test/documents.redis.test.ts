@@ -119,7 +119,7 @@ describe('the commands of the documents', () => {
       writeFileSync(script, scriptOf(blocks, portOf));
       const child = spawn('bash', [script], {
         cwd: TOP,
-        // What a reader's commands leave behind must not lie in the checkout, nor in the state of a service that runs here.
+        // What the commands leave behind must not lie in the checkout, nor in the state of a service that runs here.
         env: {
           ...process.env,
           OUT: join(folder, 'out'),
