@@ -1,5 +1,5 @@
 /**
- * The directions in which imports may go (ARCHITECTURE.md, "Import directions"). Each package has the full list
+ * The directions in which imports may go (ARCHITECTURE.md, "What is where"). Each package has the full list
  * of our own packages that it may see; what is not on the list is an error. So a new edge is a decision, made here.
  */
 const MAY_IMPORT = {
