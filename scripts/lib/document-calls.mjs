@@ -31,8 +31,8 @@ function table(surface, title) {
 
 const text = `# What the virtual kernel answers
 
-For users who want to know why a call of their program failed, and for maintainers. Made by \`node
-scripts/lib/document-calls.mjs\` from the tables in which the kernel looks up calls
+For users who want to know why a call of their program failed, and for maintainers. Made by
+\`node scripts/lib/document-calls.mjs\` from the tables in which the kernel looks up calls
 (\`packages/kernel/src/surfaces\`).
 
 - **supported**: behaves as its manual page says.

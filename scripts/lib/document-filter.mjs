@@ -38,8 +38,8 @@ function section([filter, title]) {
 
 const text = `# What the filter lets through
 
-For auditors and maintainers: every system call that a guest can make natively, and why. Made by \`node
-scripts/lib/document-filter.mjs\` from the rows from which the filter is compiled
+For auditors and maintainers: every system call that a guest can make natively, and why. Made by
+\`node scripts/lib/document-filter.mjs\` from the rows from which the filter is compiled
 (\`packages/guest/native/shim/policy.c\`).
 
 - **allow**: the kernel executes it.

@@ -74,9 +74,9 @@ ${table(all)}
 
 const text = `# Lifecycles
 
-For maintainers of the worker: the states of node, cell and run. Made by \`node
-scripts/lib/document-lifecycles.mjs\`, which tries every event in every reachable state of the functions that the
-worker runs on.
+For maintainers of the worker: the states of node, cell and run. Made by
+\`node scripts/lib/document-lifecycles.mjs\`, which tries every event in every reachable state of the functions
+that the worker runs on.
 
 An arrow says *event / effects*. In the tables, an empty field is an event that is ignored in that state, and
 *noted* one that the state only remembers. Where a field has several answers, the data of the state or the event
