@@ -6,6 +6,7 @@ const folder = 'docs/decisions/';
 
 const DOCUMENTS = [
   'ARCHITECTURE.md',
+  'SECURITY.md',
   'docs/fork-server.md',
   'docs/how-limits-are-held.md',
   ...readdirSync(new URL(folder, top)).map((name) => folder + name),
