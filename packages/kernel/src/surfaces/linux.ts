@@ -29,7 +29,7 @@ const operations = {
 const WAITS = 'a wait that only the guest itself could end fails with EAGAIN, unless a timer runs';
 const NO_VIRTUAL_ALARM = 'a wait notices it within 10 ms; it does not fire in deterministic runs';
 
-const ATTRIBUTES = 'of the name space user';
+const ATTRIBUTES = 'namespace user only';
 
 /** What an operation does not do of what its manual page says. */
 const notes: Partial<Record<keyof typeof operations, string>> = {
@@ -50,7 +50,7 @@ const notes: Partial<Record<keyof typeof operations, string>> = {
   getrusage: 'CPU time; other figures are invented',
   sysinfo: 'invented memory sizes',
   sched_getaffinity: 'one CPU',
-  getpriority: 'of the process itself',
+  getpriority: 'of the process itself only',
   setpriority: 'remembered, not applied',
   mknod: 'files and pipes; an open of a pipe that would wait fails with EAGAIN',
   mknodat: 'files and pipes',
