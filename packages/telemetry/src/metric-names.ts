@@ -265,7 +265,7 @@ export const SCHEDULER_METRICS = {
   deadLetters: {
     name: 'sandpiper_dead_letters',
     type: 'gauge',
-    help: 'Runs that were given up after 3 crashes of their cell or node (read from Redis)',
+    help: 'Runs that were given up after too many failed attempts (read from Redis)',
     labels: {},
   },
   stagingBatches: {
