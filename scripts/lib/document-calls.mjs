@@ -21,7 +21,7 @@ function table(surface, title) {
     (level) => `${rows.filter((row) => row.support.level === level).length} ${level}`,
   );
   return [
-    `${rows.length} calls: ${counts.join(', ')}. Every other gets ${errnoName(surface.unknown)}.`,
+    `${rows.length} calls: ${counts.join(', ')}. Every other call fails with ${errnoName(surface.unknown)}.`,
     '',
     `| ${title} | |`,
     '| --- | --- |',
@@ -31,13 +31,15 @@ function table(surface, title) {
 
 const text = `# What the virtual kernel answers
 
-Made by \`node scripts/lib/document-calls.mjs\` from the tables that the kernel itself looks calls up in
+For users who want to know why a call of their program failed, and for maintainers. Made by
+\`node scripts/lib/document-calls.mjs\` from the tables in which the kernel looks up calls
 (\`packages/sandbox/kernel/src/surfaces\`).
 
-- **supported**: as its manual page says.
-- **partial**: as its manual page says but for the note.
-- **denied**: always fails with that error; counted, and named in the result (\`deniedCalls\`), as every unknown call is.
-- **native**: does not reach the kernel of ours: the filter lets it through, or the guest answers it itself.
+- **supported**: behaves as its manual page says.
+- **partial**: behaves as its manual page says, except for the note.
+- **denied**: always fails with that error. It is counted and named in the result (\`deniedCalls\`), like every
+  unknown call.
+- **native**: does not reach the virtual kernel: the filter lets it through, or the guest answers it itself.
 
 ## System calls of Linux x86-64: the engine \`seccomp\`
 
@@ -45,8 +47,8 @@ ${table(linuxSurface, 'system call')}
 
 ## Functions of the C library: the engine \`rpython\`
 
-All that the dumps of two real interpreters name, PyPy 2.7 and PyPy 3.6, by the signature that stands on the wire
-(\`i\` integer, \`p\` pointer, \`v\` nothing).
+Every function that the dumps of two real interpreters name (PyPy 2.7 and PyPy 3.6), by its signature in the
+protocol (\`i\` integer, \`p\` pointer, \`v\` nothing).
 
 ${table(libcSurface, 'function')}
 `;

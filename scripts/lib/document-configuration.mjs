@@ -9,16 +9,14 @@ import { configSchema as node } from '../../services/worker/dist/config.js';
 const { z } = createRequire(new URL('../../services/scheduler/package.json', import.meta.url))('zod');
 const page = new URL('../../docs/configuration.md', import.meta.url);
 
-const figure = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ' ');
-
 function values({ enum: names, minimum, maximum }) {
   if (names !== undefined) return names.map((name) => `\`${name}\``).join(', ');
-  return minimum === undefined ? '' : `${figure(minimum)} to ${figure(maximum)}`;
+  return minimum === undefined ? '' : `${minimum} to ${maximum}`;
 }
 
 function usual(value) {
   if (value === undefined || value === '') return '';
-  return typeof value === 'number' ? figure(value) : `\`${Array.isArray(value) ? value.join(',') : value}\``;
+  return typeof value === 'number' ? `${value}` : `\`${Array.isArray(value) ? value.join(',') : value}\``;
 }
 
 function table(schema) {
@@ -32,10 +30,12 @@ function table(schema) {
 
 const text = `# Configuration
 
-Made by \`node scripts/lib/document-configuration.mjs\` from the schemas that scheduler and nodes read their environment by
-(\`services/*/src/config.ts\`). Both are configured by it alone; what is wrong ends them at their start with a line for each
-variable at fault. Names that end in \`_MS\` are milliseconds. \`sandpiper up\` gives its scheduler and nodes what is in its own
-environment.
+For operators: every setting of scheduler and nodes. Made by \`node scripts/lib/document-configuration.mjs\` from
+the schemas that the services read their environment with (\`services/*/src/config.ts\`).
+
+Environment variables are the only configuration. A service with a wrong value exits at its start and prints one
+line for each wrong variable. Variables that end in \`_MS\` are in milliseconds. \`sandpiper up\` passes its own
+environment to its scheduler and nodes.
 
 ## Scheduler
 
@@ -45,16 +45,21 @@ ${table(scheduler)}
 
 ${table(node)}
 
-Of the host besides, for \`sandpiper run\` and \`sandpiper doctor\` as well: \`SANDPIPER_CGROUPS\` is \`auto\`, or the control groups that
-must be there (\`v1\`, \`v2\`), or \`off\`; \`SANDPIPER_GUEST_CPUS\` is how much of a CPU a guest gets, e.g. \`0.25\`
-([docs/hosts.md](hosts.md)); \`SANDPIPER_GUEST_UIDS\` is the range of user ids, \`60706-61183\` by default, of which a
-node of root gives each of its cells one that no other cell on the host has. Those of OpenTelemetry stand in [docs/tracing.md](tracing.md).
+These variables are about the host, and \`sandpiper run\` and \`sandpiper doctor\` read them as well:
+
+- \`SANDPIPER_CGROUPS\`: \`auto\`, \`off\`, or the version of control groups that must be available (\`v1\`, \`v2\`).
+- \`SANDPIPER_GUEST_CPUS\`: how much of a CPU a guest gets, e.g. \`0.25\` ([docs/hosts.md](hosts.md)).
+- \`SANDPIPER_GUEST_UIDS\`: a range of user ids, \`60706-61183\` by default. A node that runs as root gives each of
+  its cells one that no other cell on the host has.
+
+The variables of OpenTelemetry are in [docs/tracing.md](tracing.md).
 
 ## Ceilings
 
-The limits of a run are held in different places. What a ceiling of the scheduler protects is the memory of a node's controllers:
-files, output and descriptors of a guest are theirs. A million files take 0.8 GB of one cell's, so the defaults stay far below what
-one request may ask for. A run that was given less than it asked for says so: the limits in its result are those that held.
+\`SANDPIPER_MAX_...\` variables that name a limit are ceilings: a request that asks for more gets the ceiling.
+They protect the memory of a node's controllers, which hold the files, the output and the descriptors of their
+guests. A million files take 0.8 GB in one cell, so the defaults are far below what a request may ask for. The
+limits in a result are those that were applied.
 `;
 
 if (process.argv[2] === '--check') {

@@ -5,14 +5,12 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const page = new URL('../../docs/filter.md', import.meta.url);
-const program = fileURLToPath(
-  new URL('../../packages/sandbox/guest/native/build/try-syscall', import.meta.url),
-);
+const program = fileURLToPath(new URL('../../packages/sandbox/guest/native/build/try-syscall', import.meta.url));
 
 const FILTERS = [
   ['guest', 'A stock interpreter, started or forked'],
   ['virtual-time', 'The same in a deterministic run'],
-  ['parent', 'The parent of the fork server, which runs no line of a program'],
+  ['parent', 'The parent of the fork server, which runs no line of any program'],
   ['translated', 'A PyPy translated with `--sandbox`'],
 ];
 
@@ -40,22 +38,26 @@ function section([filter, title]) {
 
 const text = `# What the filter lets through
 
-Made by \`node scripts/lib/document-filter.mjs\` from the rows that the filter itself is compiled from
+For auditors and maintainers: every system call that a guest can make natively, and why. Made by
+\`node scripts/lib/document-filter.mjs\` from the rows from which the filter is compiled
 (\`packages/sandbox/guest/native/shim/policy.c\`).
 
 - **allow**: the kernel executes it.
-- **trap**: it is not executed; the shim sends it to the controller, whose virtual kernel answers (docs/system-calls.md).
-- **kill**: the process is dead.
-- the name of an error: it is not executed, and fails with that.
+- **trap**: the kernel does not execute it; the shim sends it to the controller, whose virtual kernel answers
+  ([docs/system-calls.md](system-calls.md)).
+- **kill**: the kernel kills the process.
+- the name of an error: the kernel does not execute it, and the call fails with that error.
 
-A call that has a row, and for which one of the row's conditions does not hold, gets what stands behind "else"; where nothing
-stands there, what every other call gets. Conditions look at all 64 bits of an argument. The gate is one instruction of the
-shim's (\`arch_x86_64.S\`). A call of another architecture (\`int 0x80\`, 32-bit code) kills the process, whatever its number.
+A call with a row whose conditions do not all hold gets the answer after "else", or, without one, the answer of
+every other call. Conditions compare all 64 bits of an argument. The gate is one instruction of the shim
+(\`arch_x86_64.S\`). A call of another architecture (\`int 0x80\`, 32-bit code) kills the process, whatever its
+number.
 
-The children of a parent have the filter of a guest on top of the parent's, and the stricter answer of the two holds.
+A forked child has the filter of a guest on top of its parent's, and the stricter answer of the two applies.
 
-Since Linux 6.14 the kernel asks no filter about \`uretprobe\` (335), and since 6.18 about \`uprobe\` (336): it does them only
-from a page that it has put into a process that is being probed, and answers all others by SIGILL and ENXIO.
+Since Linux 6.14 the kernel consults no filter for \`uretprobe\` (335), and since 6.18 for \`uprobe\` (336). It
+executes them only from a page that it has mapped into a process that is being probed, and answers any other use
+by SIGILL and ENXIO.
 
 ${FILTERS.map(section).join('\n\n')}
 `;

@@ -6,10 +6,10 @@ import { LIFECYCLES } from '../../services/worker/dist/lifecycles/catalogue.js';
 const page = new URL('../../docs/lifecycles.md', import.meta.url);
 
 const MEANING = {
-  node: 'A worker node. Only one that is `serving` is ready.',
-  cell: 'One cell from its start to its end. The one that follows it after a death lives anew.',
-  run: 'One attempt at a run on one node. The outcome, of which the queue is told by `settle`, is `completed`, `hand-back`, `lock-lost` or `failed`.',
-  'supervised child': 'What the supervisor of the cells knows of each.',
+  node: 'A worker node. It is ready only while it is `serving`.',
+  cell: 'One cell from its start to its end. After a death the supervisor builds a new one.',
+  run: 'One attempt at a run on one node. `settle` tells the queue the outcome, which is `completed`, `hand-back`, `lock-lost` or `failed`.',
+  'supervised child': 'A cell as its supervisor sees it.',
 };
 
 const unique = (list) => [...new Set(list)];
@@ -74,10 +74,13 @@ ${table(all)}
 
 const text = `# Lifecycles
 
-Made by \`node scripts/lib/document-lifecycles.mjs\`: every event in every state that can be reached, as the functions that
-the worker runs on answer it. An arrow says *event / what is done then*. In the tables, an empty field is an event that means
-nothing in that state, and *noted* one that the state remembers; where a field has several answers, what the state or the
-event holds decides. In the last state of each nothing happens any more.
+For maintainers of the worker: the states of node, cell and run. Made by
+\`node scripts/lib/document-lifecycles.mjs\`, which tries every event in every reachable state of the functions
+that the worker runs on.
+
+An arrow says *event / effects*. In the tables, an empty field is an event that is ignored in that state, and
+*noted* one that the state only remembers. Where a field has several answers, the data of the state or the event
+decides. The last state of each lifecycle ignores every event.
 
 ${LIFECYCLES.map(chapter).join('\n')}`;
 

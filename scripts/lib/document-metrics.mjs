@@ -21,25 +21,27 @@ const text = `# Metrics
 
 Made by \`node scripts/lib/document-metrics.mjs\` from the catalogue (\`packages/service/telemetry/src/metric-names.ts\`).
 
-Scheduler and nodes answer \`GET /metrics\` in the text format of Prometheus. Seconds are seconds, bytes are bytes. Besides
-these there are those of the process that prom-client collects (\`process_...\`, \`nodejs_...\`: CPU, memory, garbage collection,
-lag of the event loop).
+For operators: every metric that scheduler and nodes export at \`GET /metrics\`, in the text format of Prometheus.
+Values are in seconds and bytes. prom-client adds metrics of the process (\`process_...\`, \`nodejs_...\`: CPU,
+memory, garbage collection, lag of the event loop).
 
-Where API keys are asked for, \`/metrics\` of a scheduler wants one with the scope \`admin\`; a node's is open, so let it listen where
-only the Prometheus can reach it. \`deploy/prometheus\` has a configuration and alert rules, \`deploy/grafana\` a dashboard.
+A scheduler that requires API keys requires one with the scope \`admin\` for \`/metrics\`. A node's \`/metrics\` is
+open: let it listen where only Prometheus can reach it. \`deploy/prometheus\` has a configuration and alert rules,
+\`deploy/grafana\` a dashboard.
 
-A label never holds what a guest or a client has chosen. \`tenant\` is a name that an administrator has made, and a scrape shows
-at most a hundred of them.
+A label never holds what a guest or a client has chosen. \`tenant\` is a name that an administrator has chosen,
+and a scrape shows at most 100 of them.
 
-## Of a worker node
+## Worker node
 
-Each has the label \`node\` besides.
+Each metric also has the label \`node\`.
 
 ${table(NODE_METRICS)}
 
-## Of a scheduler
+## Scheduler
 
-What is read from Redis is the same on every scheduler: take the maximum over them, not the sum. While Redis is away it is not there.
+What is read from Redis is the same on every scheduler: take the maximum over schedulers, not the sum. While
+Redis is unreachable these metrics are absent.
 
 ${table(SCHEDULER_METRICS)}
 `;

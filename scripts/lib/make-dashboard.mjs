@@ -38,7 +38,7 @@ const service = [
   figure('Nodes ready', 'short', same('', 'sandpiper_nodes{state="ready"}'), GOOD_IF_ANY),
   figure('Nodes lost', 'short', same('', 'sandpiper_nodes{state="lost"}'), BAD_ABOVE_NONE),
   figure('Dead letters', 'short', same('', 'sandpiper_dead_letters'), BAD_ABOVE_NONE, {
-    description: 'Runs that were given up because they killed what ran them',
+    description: 'Runs that were given up after too many failed attempts',
   }),
   figure('Redis', 'short', 'min(sandpiper_scheduler_redis_up)', GOOD_IF_ANY, {
     description: '1 while every scheduler reaches it',

@@ -37,22 +37,24 @@ function ceiling(name: keyof LimitCeilings, usual?: number) {
   const most = maxValue ?? Number.MAX_SAFE_INTEGER;
   return integer(Math.max(1, minValue ?? 1), most)
     .default(usual ?? most)
-    .describe(`the most that a request gets of \`${name}\`: ${description}`);
+    .describe(`ceiling of \`${name}\`: ${description}`);
 }
 
 /** @public The environment of the scheduler (docs/configuration.md). Everything has a default that is safe on a laptop. */
 export const configSchema = z.object({
-  SANDPIPER_HOST: z.string().min(1).default('127.0.0.1').describe('where it listens'),
-  SANDPIPER_PORT: integer(0, 65_535).default(8080).describe('0: any free port'),
+  SANDPIPER_HOST: z.string().min(1).default('127.0.0.1').describe('address to listen on'),
+  SANDPIPER_PORT: integer(0, 65_535).default(8080).describe('port to listen on; 0 picks a free one'),
   ...redisEnvShape,
   SANDPIPER_REDIS_TIMEOUT_MS: integer(50, 60_000)
     .default(5_000)
-    .describe('deadline of one command of Redis; then the answer is 503'),
+    .describe('deadline of one Redis command; after it the answer is 503'),
   ...replicationEnvShape,
   SANDPIPER_AUTH: z
     .enum(['on', 'off'])
     .optional()
-    .describe('whether an API key is needed; always, but where only this host can reach the service'),
+    .describe(
+      'whether requests need an API key; by default `off` on a loopback address and `on` elsewhere, where it cannot be `off`',
+    ),
   SANDPIPER_ALLOWED_HOSTS: z
     .string()
     .default('')
@@ -60,55 +62,57 @@ export const configSchema = z.object({
     .transform((names) => names.filter((name) => name !== ''))
     .pipe(z.array(z.string().regex(/^[\w.:-]{1,253}$/, 'must be names or addresses without ports')))
     .describe(
-      'names under which the service is reached, with commas between: without keys it answers to loopback names and to ' +
-        'these; with keys, pages of these may open WebSockets',
+      'host names of the service, separated by commas: without keys it answers requests for loopback names and these; with ' +
+        'keys, pages from these may open WebSockets',
     ),
-  SANDPIPER_ADMIN_KEY: secret.optional().describe('the key with which the first keys are made; not stored'),
+  SANDPIPER_ADMIN_KEY: secret.optional().describe('key that creates the first API keys; not stored'),
   SANDPIPER_ENGINES: z
     .string()
     .transform((list) => list.split(','))
     .pipe(z.array(engineSchema).min(1))
     .prefault('seccomp')
     .describe(
-      'what the nodes have, with commas between: `seccomp`, `rpython`; a request for another is refused',
+      'engines of the nodes, separated by commas: `seccomp`, `rpython`; a request for any other is refused',
     ),
   SANDPIPER_BODY_LIMIT: integer(1024, 1024 ** 3)
     .default(96 * MIB)
-    .describe('largest body of a request, bytes'),
+    .describe('largest request body, bytes'),
   SANDPIPER_BODIES_IN_FLIGHT: integer(1024 ** 2, 64 * 1024 ** 3)
     .default(256 * MIB)
-    .describe('bodies that come in at once, all together, bytes; a tenant gets a quarter; above it 429'),
+    .describe(
+      'bytes of all request bodies in flight; a tenant gets a quarter of them; above that the answer is 429',
+    ),
   SANDPIPER_BATCH_LIMIT: integer(1024, 16 * 1024 ** 3)
     .default(512 * MIB)
-    .describe('largest batch that comes line by line, bytes'),
+    .describe('largest batch that is uploaded line by line, bytes'),
   SANDPIPER_MAX_QUEUE: integer(1, 10_000_000)
     .default(100_000)
     .describe('submissions are refused with 429 while this many runs wait'),
   SANDPIPER_MAX_STREAMS: integer(1, 100_000)
     .default(1_000)
     .describe(
-      'connections that follow runs and batches; where keys are asked for, one tenant gets half of them',
+      'connections that follow runs and batches; where keys are required, a tenant gets half of them',
     ),
   SANDPIPER_QUEUE_BYTES: integer(MIB, 2 ** 45)
     .optional()
     .describe(
-      'submissions are refused with 429 while runs that wait or run take so many bytes of Redis; a quarter of its `maxmemory`, 1 GiB where it has none',
+      'submissions are refused with 429 while waiting and running runs take this many bytes of Redis; by default a quarter of its `maxmemory`, or 1 GiB without one',
     ),
   SANDPIPER_RETENTION_SECONDS: integer(1, 366 * 86_400)
     .default(DEFAULT_RETENTION_SECONDS)
-    .describe('how long ended runs and batches are kept, and with them their idempotency keys'),
+    .describe('how long ended runs and batches are kept, with their idempotency keys, seconds'),
   SANDPIPER_KEEP_ENDED: integer(1, 100_000_000)
     .default(DEFAULT_KEEP_ENDED)
-    .describe('how many ended runs and batches are kept at most, the oldest leave first'),
+    .describe('how many ended runs and batches are kept; the oldest are removed first'),
   SANDPIPER_KEEP_BYTES: integer(MIB, 2 ** 45)
     .optional()
     .describe(
-      'bytes of Redis that ended runs and batches take at most, the oldest leave first; half of its `maxmemory`, 4 GiB where it has none',
+      'how many bytes of Redis ended runs and batches may take; the oldest are removed first; by default half of its `maxmemory`, or 4 GiB without one',
     ),
   SANDPIPER_TENANT_SHARE: integer(1, 100)
     .optional()
     .describe(
-      'per cent of what may wait and of what is kept that a tenant gets which has no limit of its own; 25 where keys are asked for, else 100',
+      'share of these bounds, in per cent, of a tenant without limits of its own; by default 25 where keys are required, else 100',
     ),
   SANDPIPER_MAX_CPU_MS: ceiling('cpuMs'),
   SANDPIPER_MAX_WALL_MS: ceiling('wallMs'),
@@ -121,19 +125,23 @@ export const configSchema = z.object({
   SANDPIPER_CALLBACK_SECRET: secret
     .optional()
     .describe(
-      'what the secrets are made of that callbacks are signed with; without it requests with a callback are refused',
+      'secret from which the keys that sign callbacks are derived; without it requests with a callback are refused',
     ),
   SANDPIPER_CALLBACK_ALLOW: z
     .string()
     .default('')
     .transform(networks)
-    .describe('networks that callbacks may go to besides the public Internet, e.g. `10.1.0.0/16,fd00::/8`'),
-  SANDPIPER_CALLBACK_ATTEMPTS: integer(1, 50).default(8).describe('then a callback is given up'),
+    .describe(
+      'networks that callbacks may reach in addition to the public Internet, e.g. `10.1.0.0/16,fd00::/8`',
+    ),
+  SANDPIPER_CALLBACK_ATTEMPTS: integer(1, 50)
+    .default(8)
+    .describe('attempts to send a callback before it is given up'),
   SANDPIPER_CALLBACK_BACK_OFF_MS: integer(10, 3_600_000)
     .default(10_000)
-    .describe('before the second attempt; three times as long before each that follows, an hour at most'),
-  SANDPIPER_CALLBACK_TIMEOUT_MS: integer(100, 60_000).default(10_000).describe('of one attempt'),
-  SANDPIPER_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+    .describe('wait before the second attempt; each further wait is three times as long, an hour at most'),
+  SANDPIPER_CALLBACK_TIMEOUT_MS: integer(100, 60_000).default(10_000).describe('deadline of one attempt'),
+  SANDPIPER_LOG_LEVEL: z.enum(LOG_LEVELS).default('info').describe('least severe level that is logged'),
 });
 
 export type Config = z.infer<typeof configSchema>;

@@ -7,78 +7,80 @@ import { z } from 'zod';
 /** @public The environment of a node (docs/configuration.md). Everything has a default. */
 export const configSchema = z
   .object({
-    SANDPIPER_HOST: z.string().min(1).default('127.0.0.1').describe('where health and metrics are served'),
-    SANDPIPER_PORT: integer(0, 65_535).default(0).describe('0: any free port'),
+    SANDPIPER_HOST: z.string().min(1).default('127.0.0.1').describe('address that serves health and metrics'),
+    SANDPIPER_PORT: integer(0, 65_535)
+      .default(0)
+      .describe('port that serves health and metrics; 0 picks a free one'),
     ...redisEnvShape,
     ...replicationEnvShape,
     SANDPIPER_NODE_NAME: z
       .string()
       .regex(/^[\w.-]{1,100}$/, 'must be letters, digits, "_", "." and "-", at most 100')
       .optional()
-      .describe('by default the name of the host and the id of the process'),
+      .describe('name of the node; by default host name and process id'),
     SANDPIPER_CELLS: integer(1, 1024)
       .optional()
       .describe(
-        'how many; by default one for each CPU given, and no more than the CPU quota of its control groups pays for',
+        'number of cells; by default one for each CPU of the node, and no more than its CPU quota pays for',
       ),
     SANDPIPER_CELL_CPUS: z
       .string()
-      .regex(/^\d{1,4}(,\d{1,4})*$/, 'must be CPU numbers with commas between them')
+      .regex(/^\d{1,4}(,\d{1,4})*$/, 'must be CPU numbers, separated by commas')
       .transform((list) => list.split(',').map(Number))
       .optional()
       .describe(
-        'CPUs that the cells are pinned to, in turn, e.g. `0,2,3`; by default those that the process may use',
+        'CPUs of the cells, assigned in turn, e.g. `0,2,3`; by default those that the process may use',
       ),
     SANDPIPER_PIN: z
       .enum(['auto', 'on', 'off'])
       .default('auto')
       .describe(
-        "whether each cell keeps to one CPU: `on`; `off`; `auto`: only where the CPUs are this node's alone " +
-          '(SANDPIPER_CELL_CPUS names them, or fewer are allowed than the host has and no quota is below that). On a host ' +
-          'that runs one node and nothing else, `on` makes system calls cheaper',
+        'whether each cell is pinned to one CPU. `auto` pins only where no other process uses the CPUs (SANDPIPER_CELL_CPUS ' +
+          'names them, or fewer are allowed than the host has and no quota is below that). On a host that runs one node ' +
+          'and nothing else, `on` makes system calls cheaper',
       ),
     SANDPIPER_MEMORY_BYTES: integer(1, Number.MAX_SAFE_INTEGER)
       .optional()
       .describe(
-        'the memory that the node plans with; by default the least limit of its control groups, or what the host has. A ' +
-          "cell holds memory limits up to its part of what is left beside the node's own needs",
+        'memory of the node; by default the least limit of its control groups, or the memory of the host. What the node ' +
+          'does not need itself is divided among the cells, and a memory limit can be as large as one such part',
       ),
     SANDPIPER_PROFILE: z
       .string()
       .regex(
         /^\w+(\.\w+)*(,\w+(\.\w+)*)*$/,
-        'must be `default`, `cold`, or names of modules with commas between them',
+        'must be `default`, `cold`, or names of modules, separated by commas',
       )
       .default('default')
       .describe(
-        'what the parent of each cell imports before guests are forked of it: `default`, names of modules with commas ' +
-          'between them, or `cold`: no parent, every run starts an interpreter',
+        'modules that the parent of each cell imports before guests are forked from it: `default`, or names separated by ' +
+          'commas. With `cold` there is no parent, and every run starts an interpreter',
       ),
     SANDPIPER_RPYTHON_PYPY: z
       .string()
       .startsWith('/', 'must be an absolute path')
       .optional()
-      .describe('a PyPy translated with `--sandbox`: the engine `rpython`'),
+      .describe('path of a PyPy translated with `--sandbox`; enables the engine `rpython`'),
     SANDPIPER_RPYTHON_LIB: z
       .string()
       .startsWith('/', 'must be an absolute path')
       .optional()
-      .describe('the folder of its lib-python and lib_pypy'),
+      .describe('folder that holds its lib-python and lib_pypy'),
     SANDPIPER_GRACE_MS: integer(0, 3_600_000)
       .default(20_000)
-      .describe('how long a node that is asked to leave lets its runs go on'),
+      .describe('how long a draining node lets its runs continue'),
     SANDPIPER_ORPHAN_MS: integer(100, 7_200_000)
       .default(60_000)
       .describe(
-        'how long a live run waits for input while nobody is there who could give it some; then it ends',
+        'how long a live run waits for input while no client is connected that can send it; then its input ends',
       ),
     SANDPIPER_LOCK_MS: integer(500, 600_000)
       .default(10_000)
-      .describe('how long a node that says nothing keeps its runs; then others get them'),
+      .describe('how long a silent node keeps its runs before other nodes get them'),
     SANDPIPER_STALLED_INTERVAL_MS: integer(100, 600_000)
       .default(3_000)
-      .describe('how often a node looks for the runs of others that say nothing'),
-    SANDPIPER_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+      .describe('how often a node looks for the runs of silent nodes'),
+    SANDPIPER_LOG_LEVEL: z.enum(LOG_LEVELS).default('info').describe('least severe level that is logged'),
   })
   .refine((c) => (c.SANDPIPER_RPYTHON_PYPY === undefined) === (c.SANDPIPER_RPYTHON_LIB === undefined), {
     message: 'must be given together with SANDPIPER_RPYTHON_LIB',

@@ -14,18 +14,18 @@ export const redisEnvShape = {
       if (wrong !== null) context.addIssue({ code: 'custom', message: wrong });
     })
     .default('redis://127.0.0.1:6379')
-    .describe('one server, Sentinels or a cluster: docs/redis.md'),
-  SANDPIPER_REDIS_USERNAME: user.describe('who we are to Redis, where the URL does not say it'),
-  SANDPIPER_REDIS_PASSWORD_FILE: file.describe('the file that its password is in'),
+    .describe('one server, Sentinels or a cluster; see docs/redis.md'),
+  SANDPIPER_REDIS_USERNAME: user.describe('Redis user name, if the URL has none'),
+  SANDPIPER_REDIS_PASSWORD_FILE: file.describe('file that holds the Redis password'),
   SANDPIPER_REDIS_SENTINEL_USERNAME: user.describe(
-    'who we are to the Sentinels: nothing of the above is sent to them',
+    'user name for the Sentinels; they never get that of Redis',
   ),
-  SANDPIPER_REDIS_SENTINEL_PASSWORD_FILE: file.describe('the file that its password is in'),
+  SANDPIPER_REDIS_SENTINEL_PASSWORD_FILE: file.describe('file that holds the password for the Sentinels'),
   SANDPIPER_REDIS_CA: file.describe(
-    "whom we trust to have signed Redis's certificate (PEM); by default the system's own list",
+    'certificate authority of the Redis servers (PEM file); by default those that the system trusts',
   ),
-  SANDPIPER_REDIS_CERT: file.describe('our own certificate (PEM), where Redis asks for one'),
-  SANDPIPER_REDIS_KEY: file.describe('and its key'),
+  SANDPIPER_REDIS_CERT: file.describe('client certificate (PEM file), if Redis requires one'),
+  SANDPIPER_REDIS_KEY: file.describe('key of the client certificate (PEM file)'),
 } as const;
 
 const redisEnvSchema = z.object(redisEnvShape);

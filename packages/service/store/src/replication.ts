@@ -9,12 +9,12 @@ export const replicationEnvShape = {
   SANDPIPER_REDIS_WAIT_REPLICAS: integer(0, 10)
     .default(0)
     .describe(
-      'how many replicas must have a submission before its 202, and a result before the queue is told; 0: none',
+      'how many replicas must acknowledge a submission before its 202, and a result before its job completes',
     ),
   SANDPIPER_REDIS_WAIT_MS: integer(10, 60_000)
     .default(1_000)
     .describe(
-      'how long they are waited for; then the answer is 503 `unknown-outcome`, and a result stands with a warning',
+      'how long to wait for replicas; after it a submission gets 503 `unknown-outcome`, and a result is kept with a warning',
     ),
 } as const;
 

@@ -67,7 +67,7 @@ export const NODE_METRICS = {
     help: 'Where the time of a run goes, stage by stage',
     labels: {
       stage:
-        'backlog (submitted to handed to the queue), queue (to the claim), claim, start (to the begin of the program), ' +
+        'backlog (submitted to handed to the queue), queue (to the claim), claim, start (to the start of the program), ' +
         'program, end (to the result), write',
     },
     buckets: STAGE_SECONDS,
@@ -94,7 +94,7 @@ export const NODE_METRICS = {
   nodeDeniedCalls: {
     name: 'sandpiper_node_denied_calls_total',
     type: 'counter',
-    help: 'Calls of guests that were denied; which ones stands in the results',
+    help: 'Calls of guests that were denied; the results name them',
     labels: { engine: ENGINE },
   },
   nodeControllerCpu: {
@@ -106,7 +106,7 @@ export const NODE_METRICS = {
   nodeUnreliable: {
     name: 'sandpiper_node_unreliable_runs_total',
     type: 'counter',
-    help: 'Results whose times are not to be trusted: the host was short of CPU or memory',
+    help: 'Results whose times cannot be trusted, because the host was short of CPU or memory',
     labels: {},
   },
   nodeCells: {
@@ -124,13 +124,13 @@ export const NODE_METRICS = {
   nodeLostAttempts: {
     name: 'sandpiper_node_lost_attempts_total',
     type: 'counter',
-    help: 'Attempts whose result was not accepted or not made',
+    help: 'Attempts that produced no result, or whose result was refused',
     labels: { reason: 'lock-lost, hand-back, sandbox-failure, result-refused' },
   },
   nodeUnreplicated: {
     name: 'sandpiper_node_unreplicated_results_total',
     type: 'counter',
-    help: 'Results that too few replicas of Redis had in time; they stand, and a failover may lose them',
+    help: 'Results that too few replicas of Redis acknowledged in time; they are stored, but a failover may lose them',
     labels: {},
   },
   nodeReady: {
@@ -148,7 +148,7 @@ export const NODE_METRICS = {
   nodeRedisReconnects: {
     name: 'sandpiper_node_redis_reconnects_total',
     type: 'counter',
-    help: 'How often the connection to Redis was made anew',
+    help: 'Reconnections to Redis',
     labels: {},
   },
 } as const satisfies Record<string, MetricSpec>;
@@ -173,20 +173,20 @@ export const SCHEDULER_METRICS = {
   schedulerHandedOverAgain: {
     name: 'sandpiper_scheduler_handed_over_again_total',
     type: 'counter',
-    help: 'Runs that were with nobody any more and were handed to the queue again',
+    help: 'Runs that the queue had lost and that were handed to it again',
     labels: {},
   },
   schedulerDispatchWindow: {
     name: 'sandpiper_scheduler_dispatch_window',
     type: 'gauge',
-    help: 'Runs that may be with the queue unclaimed, by the cells that are alive',
+    help: 'How many unclaimed runs the queue may hold, given the live cells',
     labels: {},
   },
   schedulerCallbacks: {
     name: 'sandpiper_scheduler_callbacks_total',
     type: 'counter',
     help: 'Attempts of this scheduler to send a callback',
-    labels: { outcome: 'delivered, retry (failed, and made again), given-up' },
+    labels: { outcome: 'delivered, retry (failed, will be sent again), given-up' },
   },
   schedulerRedisUp: {
     name: 'sandpiper_scheduler_redis_up',
@@ -203,20 +203,20 @@ export const SCHEDULER_METRICS = {
   schedulerRedisReconnects: {
     name: 'sandpiper_scheduler_redis_reconnects_total',
     type: 'counter',
-    help: 'How often the connection to Redis was made anew',
+    help: 'Reconnections to Redis',
     labels: {},
   },
   httpRequests: {
     name: 'sandpiper_http_requests_total',
     type: 'counter',
     help: 'HTTP requests answered',
-    labels: { method: 'of HTTP', route: 'its pattern, without ids', status: 'of HTTP' },
+    labels: { method: 'HTTP method', route: 'pattern of the route, without ids', status: 'HTTP status' },
   },
   httpDuration: {
     name: 'sandpiper_http_request_duration_seconds',
     type: 'histogram',
-    help: 'From request to answer; long-polls and streams count with their wait',
-    labels: { method: 'of HTTP', route: 'its pattern, without ids' },
+    help: 'From request to answer; long polls and streams include their wait',
+    labels: { method: 'HTTP method', route: 'pattern of the route, without ids' },
     buckets: HTTP_SECONDS,
   },
 
@@ -224,12 +224,12 @@ export const SCHEDULER_METRICS = {
     name: 'sandpiper_scheduler_queue_depth',
     type: 'gauge',
     help: 'Runs that have not ended (read from Redis)',
-    labels: { state: 'waiting (in the backlogs), dispatched (with the queue, unclaimed), running' },
+    labels: { state: 'waiting (in the backlogs), dispatched (in the queue, unclaimed), running' },
   },
   tenantWaiting: {
     name: 'sandpiper_tenant_waiting',
     type: 'gauge',
-    help: 'Runs that wait; the hundred tenants that are served next (read from Redis)',
+    help: 'Runs that wait, for the 100 tenants that are served next (read from Redis)',
     labels: { tenant: 'name of a tenant' },
   },
   tenantAge: {
@@ -241,7 +241,7 @@ export const SCHEDULER_METRICS = {
   tenantInflight: {
     name: 'sandpiper_tenant_inflight',
     type: 'gauge',
-    help: 'Runs with the queue or on a node; the hundred tenants with the most (read from Redis)',
+    help: 'Runs in the queue or on a node, for the 100 tenants with the most (read from Redis)',
     labels: { tenant: 'name of a tenant' },
   },
   schedulerRuns: {
@@ -265,20 +265,20 @@ export const SCHEDULER_METRICS = {
   deadLetters: {
     name: 'sandpiper_dead_letters',
     type: 'gauge',
-    help: 'Runs that were given up because they killed what ran them (read from Redis)',
+    help: 'Runs that were given up after too many failed attempts (read from Redis)',
     labels: {},
   },
   stagingBatches: {
     name: 'sandpiper_staging_batches',
     type: 'gauge',
-    help: 'Batches that are being taken in (read from Redis)',
+    help: 'Batches that are being uploaded (read from Redis)',
     labels: {},
   },
   callbackDepth: {
     name: 'sandpiper_callback_depth',
     type: 'gauge',
-    help: 'Callbacks by where they stand (read from Redis)',
-    labels: { state: 'outbox, waiting, active, delayed (failed, to be tried again), failed (given up)' },
+    help: 'Callbacks by state (read from Redis)',
+    labels: { state: 'outbox, waiting, active, delayed (failed, will be sent again), failed (given up)' },
   },
   storedBytes: {
     name: 'sandpiper_stored_bytes',
@@ -289,7 +289,7 @@ export const SCHEDULER_METRICS = {
   storedBytesMax: {
     name: 'sandpiper_stored_bytes_max',
     type: 'gauge',
-    help: 'Bytes that they may take, as this scheduler holds them to',
+    help: 'Bytes that runs and batches may take, as configured on this scheduler',
     labels: { part: 'queued, kept' },
   },
   keptRecords: {
@@ -301,33 +301,33 @@ export const SCHEDULER_METRICS = {
   keptRecordsMax: {
     name: 'sandpiper_kept_records_max',
     type: 'gauge',
-    help: 'Ended runs and batches that this scheduler keeps at most',
+    help: 'How many ended runs and batches are kept, as configured on this scheduler',
     labels: {},
   },
   tenantStoredBytes: {
     name: 'sandpiper_tenant_stored_bytes',
     type: 'gauge',
-    help: 'Bytes of Redis that runs and batches of a tenant take; the hundred tenants with the most (counted in Redis)',
+    help: 'Bytes of Redis that runs and batches of a tenant take, for the 100 tenants with the most (counted in Redis)',
     labels: { tenant: 'name of a tenant', part: 'queued, kept' },
   },
   removedRecords: {
     name: 'sandpiper_removed_records_total',
     type: 'counter',
     help:
-      'Ended runs and batches that were removed in time, or above what their tenant or all may keep (counted in Redis); ' +
-      'callback-due are those among them whose callback was neither sent nor given up',
+      'Ended runs and batches that were removed because of their age or of a bound (counted in Redis); callback-due counts ' +
+      'those of them whose callback was neither sent nor given up',
     labels: { reason: 'expired, tenant-bound, ceiling, callback-due' },
   },
   redisMemoryUsed: {
     name: 'sandpiper_redis_memory_used_bytes',
     type: 'gauge',
-    help: 'Memory that Redis has used, where we may ask (INFO)',
+    help: 'Memory that Redis uses, if its user may call INFO',
     labels: {},
   },
   redisMemoryMax: {
     name: 'sandpiper_redis_memory_max_bytes',
     type: 'gauge',
-    help: 'Memory that Redis may use, 0 for no bound, where we may ask (INFO)',
+    help: 'Memory that Redis may use, 0 for no bound, if its user may call INFO',
     labels: {},
   },
 } as const satisfies Record<string, MetricSpec>;

@@ -36,11 +36,11 @@ const files: Entry[] = [
   supported('lseek(iii)i', call.lseek),
   supported('ftruncate(ii)i', call.ftruncate),
   partial('posix_fallocate(iii)i', 'reserves nothing', libc.posixFallocate),
-  partial('posix_fadvise(iiii)i', 'advice is not taken', libc.posixFadvise),
+  partial('posix_fadvise(iiii)i', 'advice is ignored', libc.posixFadvise),
   partial('fsync(i)i', 'there is no disk behind it', call.fsync),
   partial('fdatasync(i)i', 'there is no disk behind it', call.fdatasync),
   partial('sync()v', 'there is no disk behind it', libc.nothing),
-  partial('lockf(iii)i', 'succeeds at once: nobody else could hold a lock', libc.lockf),
+  partial('lockf(iii)i', 'succeeds at once, because no other process exists', libc.lockf),
   supported('dup(i)i', call.dup),
   supported('dup2(ii)i', call.dup2),
   supported('rpy_dup_noninheritable(i)i', libc.duplicate),
@@ -49,7 +49,7 @@ const files: Entry[] = [
   supported('rpy_set_inheritable(ii)i', libc.setInheritable),
   supported('rpy_get_status_flags(i)i', libc.getStatusFlags),
   supported('rpy_set_status_flags(ii)i', libc.setStatusFlags),
-  partial('fcntl(iii)i', 'locks succeed at once: nobody else could hold one', call.fcntl),
+  partial('fcntl(iii)i', 'locks succeed at once, because no other process exists', call.fcntl),
   partial('ioctl(iip)i', 'FIONREAD, FIOCLEX and FIONCLEX', call.ioctl),
   supported('pipe(p)i', call.pipe),
   supported('pipe2(pi)i', call.pipe2),
@@ -59,7 +59,7 @@ const files: Entry[] = [
   denied('tcgetpgrp(i)i', Errno.ENOTTY),
   denied('tcsetpgrp(ii)i', Errno.ENOTTY),
   supported('get_stdout()p', libc.getStandardOutput),
-  partial('fileno(p)i', 'of get_stdout', libc.fileno),
+  partial('fileno(p)i', 'for the result of get_stdout only', libc.fileno),
 ];
 
 const folders: Entry[] = [
@@ -90,7 +90,7 @@ const folders: Entry[] = [
     ['fchown(iii)i', call.fchown] as const,
     ['lchown(pii)i', call.lchown] as const,
     ['fchownat(ipiii)i', call.fchownat] as const,
-  ].map(([key, operation]) => partial(key, 'to oneself only', operation)),
+  ].map(([key, operation]) => partial(key, 'to its own ids only', operation)),
   supported('utime(pp)i', call.utime),
   supported('utimes(pp)i', call.utimes),
   supported('utimensat(ippi)i', call.utimensat),
@@ -123,7 +123,7 @@ const folders: Entry[] = [
     ['removexattr(pp)i', call.removexattr] as const,
     ['lremovexattr(pp)i', call.lremovexattr] as const,
     ['fremovexattr(ip)i', call.fremovexattr] as const,
-  ].map(([key, operation]) => partial(key, 'of the name space user', operation)),
+  ].map(([key, operation]) => partial(key, 'namespace user only', operation)),
 ];
 
 const time: Entry[] = [
@@ -134,7 +134,7 @@ const time: Entry[] = [
   denied('clock_settime(ip)i', Errno.EPERM),
   supported('clock()i', libc.clock),
   supported('times(p)i', call.times),
-  partial('getrusage(ip)i', 'CPU time; other figures are made up', call.getrusage),
+  partial('getrusage(ip)i', 'CPU time; other figures are invented', call.getrusage),
 ];
 
 const identity: Entry[] = [
@@ -150,7 +150,7 @@ const identity: Entry[] = [
   ...[
     ...['setuid(i)i', 'setgid(i)i', 'seteuid(i)i', 'setegid(i)i', 'setreuid(ii)i', 'setregid(ii)i'],
     ...['setresuid(iii)i', 'setresgid(iii)i'],
-  ].map((key) => partial(key, 'to what it is', call.setuid)),
+  ].map((key) => partial(key, 'to the current value only', call.setuid)),
   ...['setgroups(ip)i', 'initgroups(pi)i', 'setpgid(ii)i', 'setpgrp()i', 'setsid()i'].map((key) =>
     denied(key, Errno.EPERM),
   ),
@@ -166,10 +166,10 @@ const identity: Entry[] = [
 
 const processes: Entry[] = [
   supported('_exit(i)v', call.exit_group),
-  partial('kill(ii)i', 'to oneself only', call.kill),
-  partial('killpg(ii)i', 'to oneself only', libc.killpg),
+  partial('kill(ii)i', 'to the process itself only', call.kill),
+  partial('killpg(ii)i', 'to the process itself only', libc.killpg),
   supported('waitpid(ipi)i', call.wait4),
-  partial('getpriority(ii)i', 'of oneself', libc.getpriority),
+  partial('getpriority(ii)i', 'of the process itself only', libc.getpriority),
   partial('setpriority(iii)i', 'remembered, not applied', call.setpriority),
   partial('nice(i)i', 'remembered, not applied', libc.nice),
   supported('sched_yield()i', call.sched_yield),
@@ -190,7 +190,7 @@ const environment: Entry[] = [
   supported('unsetenv(p)i', libc.unsetenv),
   supported('_pypy_init_home()p', libc.initHome),
   supported('_pypy_init_free(p)v', libc.free),
-  partial('pypy__allow_attach()v', 'nobody attaches', libc.nothing),
+  partial('pypy__allow_attach()v', 'accepted; no other process can attach', libc.nothing),
 ];
 
 /** C functions by signature, for guests of the rpython engine: all that their two dumps name. */

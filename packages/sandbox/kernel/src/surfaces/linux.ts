@@ -25,32 +25,32 @@ const operations = {
   ...socketOperations,
 };
 
-/** There is nobody else who could end it. */
+/** No other process exists that could end it. */
 const WAITS = 'a wait that only the guest itself could end fails with EAGAIN, unless a timer runs';
-const NO_VIRTUAL_ALARM = 'a wait notices it within 10 ms; it does not go off in deterministic runs';
+const NO_VIRTUAL_ALARM = 'a wait notices it within 10 ms; it does not fire in deterministic runs';
 
-const ATTRIBUTES = 'of the name space user';
+const ATTRIBUTES = 'namespace user only';
 
 /** What an operation does not do of what its manual page says. */
 const notes: Partial<Record<keyof typeof operations, string>> = {
-  fcntl: 'locks succeed at once: nobody else could hold one; no leases, no owners',
-  flock: 'succeeds at once: nobody else could hold a lock',
-  fadvise64: 'advice is not taken',
+  fcntl: 'locks succeed at once, because no other process exists; no leases, no owners',
+  flock: 'succeeds at once, because no other process exists',
+  fadvise64: 'advice is ignored',
   fsync: 'there is no disk behind it',
   fdatasync: 'there is no disk behind it',
   ioctl: 'FIONREAD, FIOCLEX and FIONCLEX; no descriptor is a terminal',
-  mmap: 'files are copied into memory; a shared mapping is brought into step when the file is looked at',
-  munmap: 'natively, but for shared mappings of files',
-  mremap: 'natively, but for shared mappings of files',
-  madvise: 'advices that the filter does not let through are refused',
-  chown: 'to oneself only',
-  fchown: 'to oneself only',
-  lchown: 'to oneself only',
-  fchownat: 'to oneself only',
-  getrusage: 'CPU time; other figures are made up',
-  sysinfo: 'made-up memory sizes',
+  mmap: 'files are copied into memory; a shared mapping is synchronized when the file is read',
+  munmap: 'native, except for shared mappings of files',
+  mremap: 'native, except for shared mappings of files',
+  madvise: 'advice that the filter does not allow is refused',
+  chown: 'to its own ids only',
+  fchown: 'to its own ids only',
+  lchown: 'to its own ids only',
+  fchownat: 'to its own ids only',
+  getrusage: 'CPU time; other figures are invented',
+  sysinfo: 'invented memory sizes',
   sched_getaffinity: 'one CPU',
-  getpriority: 'of oneself',
+  getpriority: 'of the process itself only',
   setpriority: 'remembered, not applied',
   mknod: 'files and pipes; an open of a pipe that would wait fails with EAGAIN',
   mknodat: 'files and pipes',
@@ -65,19 +65,19 @@ const notes: Partial<Record<keyof typeof operations, string>> = {
   alarm: NO_VIRTUAL_ALARM,
   setitimer: `ITIMER_REAL; ${NO_VIRTUAL_ALARM}`,
   getitimer: 'ITIMER_REAL',
-  rt_sigpending: 'blocked signals that wait are not shown',
+  rt_sigpending: 'blocked pending signals are not shown',
   set_robust_list: 'not used: there is one thread',
   prctl: 'PR_SET_NAME and PR_GET_NAME',
-  kill: 'to oneself only',
-  tkill: 'to oneself only',
-  tgkill: 'to oneself only',
+  kill: 'to the process itself only',
+  tkill: 'to the process itself only',
+  tgkill: 'to the process itself only',
   ...Object.fromEntries(Object.keys(attributeOperations).map((name) => [name, ATTRIBUTES])),
-  setuid: 'to what it is',
-  setgid: 'to what it is',
-  setreuid: 'to what it is',
-  setregid: 'to what it is',
-  setresuid: 'to what it is',
-  setresgid: 'to what it is',
+  setuid: 'to the current value only',
+  setgid: 'to the current value only',
+  setreuid: 'to the current value only',
+  setregid: 'to the current value only',
+  setresuid: 'to the current value only',
+  setresgid: 'to the current value only',
 };
 
 const answered: Entry[] = Object.entries(operations).map(([name, operation]) => {
@@ -85,7 +85,7 @@ const answered: Entry[] = Object.entries(operations).map(([name, operation]) => 
   return note === undefined ? supported(name, operation) : partial(name, note, operation);
 });
 
-const AN_ANONYMOUS_ONE = 'anonymous private memory natively; see mmap';
+const AN_ANONYMOUS_ONE = 'private anonymous memory is native; see mmap';
 
 /** Refused with an errno of their own, because programs ask and look at it. Every other call gets ENOSYS. */
 const refused: Entry[] = [
@@ -97,7 +97,7 @@ const refused: Entry[] = [
     ...['perf_event_open', 'keyctl', 'userfaultfd', 'clock_settime', 'settimeofday'],
   ].map((name) => denied(name, Errno.EPERM)),
   ...['fork', 'vfork', 'clone', 'clone3'].map((name) =>
-    denied(name, Errno.EAGAIN, 'by the filter itself: one process, one thread'),
+    denied(name, Errno.EAGAIN, 'refused by the filter: one process, one thread'),
   ),
   denied('mprotect', Errno.EINVAL, AN_ANONYMOUS_ONE),
 ];
