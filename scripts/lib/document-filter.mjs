@@ -5,7 +5,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const page = new URL('../../docs/filter.md', import.meta.url);
-const program = fileURLToPath(new URL('../../packages/sandbox/guest/native/build/try-syscall', import.meta.url));
+const program = fileURLToPath(
+  new URL('../../packages/sandbox/guest/native/build/try-syscall', import.meta.url),
+);
 
 const FILTERS = [
   ['guest', 'A stock interpreter, started or forked'],

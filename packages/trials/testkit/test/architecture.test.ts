@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
-const top = new URL('../../../', import.meta.url);
+const top = new URL('../../../../', import.meta.url);
 const folder = 'docs/decisions/';
 
 const DOCUMENTS = [
