@@ -1,4 +1,4 @@
-import { engineSchema, isLoopbackHost, limitsSchema } from '@sandpiper/contracts';
+import { engineSchema, isLoopbackHost, LIMIT_NAMES, type LimitRow, LIMITS } from '@sandpiper/contracts';
 import {
   DEFAULT_KEEP_ENDED,
   DEFAULT_RETENTION_SECONDS,
@@ -31,14 +31,22 @@ const secret = z
   .string()
   .regex(/^[\w-]{32,256}$/, 'must be 32 to 256 letters, digits, "_" and "-", e.g. of: openssl rand -hex 32');
 
+type CeilingName = keyof LimitCeilings;
+type CeilingSetting<Name extends CeilingName = CeilingName> = (typeof LIMITS)[Name]['ceiling']['setting'];
+
+const CEILINGS = LIMIT_NAMES.filter((name) => name !== 'controllerCpuMs');
+
 /** A request that asks for more of a limit gets this much; by default as much as any request may ask for. */
-function ceiling(name: keyof LimitCeilings, usual?: number) {
-  const { minValue, maxValue, description } = limitsSchema.shape[name];
-  const most = maxValue ?? Number.MAX_SAFE_INTEGER;
-  return integer(Math.max(1, minValue ?? 1), most)
-    .default(usual ?? most)
+function ceiling(name: CeilingName) {
+  const { min, max, description, ceiling }: LimitRow = LIMITS[name];
+  return integer(min, max)
+    .default(ceiling?.default ?? max)
     .describe(`ceiling of \`${name}\`: ${description}`);
 }
+
+const ceilingShape = Object.fromEntries(
+  CEILINGS.map((name) => [LIMITS[name].ceiling.setting, ceiling(name)]),
+) as Record<CeilingSetting, ReturnType<typeof ceiling>>;
 
 /** @public The environment of the scheduler (docs/configuration.md). Everything has a default that is safe on a laptop. */
 export const configSchema = z.object({
@@ -114,14 +122,7 @@ export const configSchema = z.object({
     .describe(
       'share of these bounds, in per cent, of a tenant without limits of its own; by default 25 where keys are required, else 100',
     ),
-  SANDPIPER_MAX_CPU_MS: ceiling('cpuMs'),
-  SANDPIPER_MAX_WALL_MS: ceiling('wallMs'),
-  SANDPIPER_MAX_MEMORY_BYTES: ceiling('memoryBytes'),
-  SANDPIPER_MAX_OUTPUT_BYTES: ceiling('outputBytes', 16 * MIB),
-  SANDPIPER_MAX_DISK_BYTES: ceiling('diskBytes', 512 * MIB),
-  SANDPIPER_MAX_FILES: ceiling('files', 100_000),
-  SANDPIPER_MAX_OPEN_FILES: ceiling('openFiles'),
-  SANDPIPER_MAX_SYSCALLS: ceiling('syscalls'),
+  ...ceilingShape,
   SANDPIPER_CALLBACK_SECRET: secret
     .optional()
     .describe(
@@ -181,14 +182,5 @@ export function retentionOf(config: Config, auth: boolean): RetentionOptions {
 }
 
 export function ceilingsOf(config: Config): LimitCeilings {
-  return {
-    cpuMs: config.SANDPIPER_MAX_CPU_MS,
-    wallMs: config.SANDPIPER_MAX_WALL_MS,
-    memoryBytes: config.SANDPIPER_MAX_MEMORY_BYTES,
-    outputBytes: config.SANDPIPER_MAX_OUTPUT_BYTES,
-    diskBytes: config.SANDPIPER_MAX_DISK_BYTES,
-    files: config.SANDPIPER_MAX_FILES,
-    openFiles: config.SANDPIPER_MAX_OPEN_FILES,
-    syscalls: config.SANDPIPER_MAX_SYSCALLS,
-  };
+  return Object.fromEntries(CEILINGS.map((name) => [name, config[LIMITS[name].ceiling.setting]]));
 }

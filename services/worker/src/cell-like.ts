@@ -1,4 +1,4 @@
-import type { RunRequest, RunResult } from '@sandpiper/contracts';
+import type { AdmittedRequest, RunResult } from '@sandpiper/contracts';
 import type { LiveStreams } from '@sandpiper/controller';
 
 /** What a node needs of a cell. The real one is the controller's; tests bring their own. */
@@ -8,7 +8,7 @@ export interface CellLike {
    * @param streams of a live run
    */
   run(
-    job: { id: string; request: RunRequest; attempt: number },
+    job: { id: string; request: AdmittedRequest; attempt: number },
     streams?: LiveStreams | null,
   ): Promise<RunResult>;
   /** Sends the program SIGINT, if it is the one that runs here. */

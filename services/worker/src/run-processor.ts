@@ -1,6 +1,6 @@
 import type { Clock, Inspect } from '@sandpiper/actor';
 import { HostShortOfMemoryError, RunRefusedError } from '@sandpiper/controller';
-import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import type { AdmittedRequest, RunResult } from '@sandpiper/contracts';
 import {
   type Claim,
   type Fence,
@@ -21,10 +21,12 @@ import { RunRecord } from './run-record.js';
 /** What a claim gives. */
 interface Attempt {
   readonly id: string;
-  readonly request: RunRequest;
+  readonly request: AdmittedRequest;
   readonly attempt: number;
   readonly fence: Fence;
 }
+
+type Claimed = Pick<Attempt, 'request' | 'fence'> & { readonly deaths: number };
 
 /** How long a run that must be alone waits for the others here to end, and when it is offered anew, milliseconds. */
 const ALONE_WITHIN_MS = 10_000;
@@ -137,15 +139,13 @@ export class RunProcessor {
 
   private workOf(id: string): RunWork & { /** Whatever has become of it. */ over(): void } {
     const { node, store, cells, metrics, tracing, log } = this.options;
-    /** Come with the claim, without which nothing else is asked. */
-    let request: RunRequest = {};
-    let deaths = 0;
-    let fence: Fence | null = null;
+    /** What came with the claim, without which nothing else is asked. */
+    let claimed: Claimed | null = null;
     /** The cell that has the node for itself. */
     let isolated: number | null = null;
-    const held = (): Fence => {
-      if (fence === null) throw new Error('the run is not claimed');
-      return fence;
+    const held = (): Claimed => {
+      if (claimed === null) throw new Error('the run is not claimed');
+      return claimed;
     };
     let record: RunRecord | null = null;
     return {
@@ -161,37 +161,32 @@ export class RunProcessor {
           claim = await this.claim(lease, id, true);
         }
         if (!('attempt' in claim)) return { type: 'not-claimed' };
-        request = claim.request;
-        deaths = claim.deaths;
-        fence = claim.fence;
+        claimed = claim;
         lease.charge(claim.tenant);
         const place = { runId: id, node, cell: lease.cellId };
         record = new RunRecord({ metrics, tracing, ...place, claim, askedAt });
         return { type: 'claimed', attempt: claim.attempt, verdict: claim.verdict };
       },
       execute: async (lease, attempt) => {
-        const result = await this.execute(lease, { id, request, attempt, fence: held() });
+        const { request, fence } = held();
+        const result = await this.execute(lease, { id, request, attempt, fence });
         record?.ran(result);
         return result;
       },
       breakageOf,
       makeUp: (lease, attempt, what, error) => {
         const status = what === 'cancelled' ? 'cancelled' : 'internal-error';
-        return this.unstarted(
-          lease,
-          { id, request, attempt, fence: held() },
-          status,
-          MESSAGES[what](error, deaths),
-        );
+        const { request, deaths } = held();
+        return this.unstarted(lease, { id, request, attempt }, status, MESSAGES[what](error, deaths));
       },
       finish: async (result, attempt, dead) => {
-        const verdict = await store.finish(result, held(), dead);
+        const verdict = await store.finish(result, held().fence, dead);
         record?.written(result, verdict);
         if (verdict !== 'accepted') log.warn({ runId: id, attempt, verdict }, 'a result was not accepted');
         else await this.replicated(id);
         return verdict === 'accepted';
       },
-      release: async (_attempt, why) => void (await store.release(id, held(), why)),
+      release: async (_attempt, why) => void (await store.release(id, held().fence, why)),
       count: ({ cell, status }, attempt) => log.info({ runId: id, attempt, cell, status }, 'a run ended'),
       lose: (reason) => {
         metrics.lostAttempts.inc({ reason });
@@ -247,13 +242,11 @@ export class RunProcessor {
 
   private unstarted(
     lease: Lease,
-    job: Attempt,
+    { id, request, attempt }: Omit<Attempt, 'fence'>,
     status: 'cancelled' | 'internal-error',
     message: string,
   ): RunResult {
-    const { id, request, attempt } = job;
-    const limits = completeLimits(request.limits);
-    const engine = request.engine ?? 'seccomp';
+    const { limits, engine = 'seccomp' } = request;
     const place = { node: this.options.node, cell: lease.cellId };
     return syntheticResult({ id, status, message, limits, engine, attempt, ...place });
   }

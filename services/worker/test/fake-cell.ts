@@ -1,4 +1,4 @@
-import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import type { AdmittedRequest, RunResult } from '@sandpiper/contracts';
 import { syntheticResult } from '@sandpiper/store';
 import type { CellFactory, CellLike, CellPlace } from '../src/index.js';
 
@@ -20,14 +20,14 @@ export class FakeCell implements CellLike {
     });
   }
 
-  async run(job: { id: string; request: RunRequest; attempt: number }): Promise<RunResult> {
+  async run(job: { id: string; request: AdmittedRequest; attempt: number }): Promise<RunResult> {
     const killed = new Promise<'cancelled'>((resolve, reject) => {
       this.kill = (why) => (why === 'cancelled' ? resolve(why) : reject(why));
     });
     const ended = Promise.resolve(this.behaviour(job.request.source ?? '', this));
     const status = await Promise.race([ended, killed]);
     const facts = { id: job.id, attempt: job.attempt, node: this.place.node, cell: this.place.id };
-    const limits = completeLimits(job.request.limits);
+    const { limits } = job.request;
     const base = syntheticResult({ ...facts, limits, engine: 'seccomp', status: 'cancelled', message: '' });
     return { ...base, status, stdout: job.request.source ?? '' };
   }

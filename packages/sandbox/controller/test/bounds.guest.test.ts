@@ -1,4 +1,4 @@
-import { REQUEST_BOUNDS, type RunRequest, runRequestSchema } from '@sandpiper/contracts';
+import { completeLimits, REQUEST_BOUNDS, type RunRequest, runRequestSchema } from '@sandpiper/contracts';
 import { Cell, RunRefusedError } from '@sandpiper/controller';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSource, type SourceRun } from './local.js';
@@ -62,7 +62,7 @@ describe('a request at the bounds of the schema runs to an end', () => {
   it.each(Object.entries(AT_BOUNDS))('%s', async (what, request) => {
     expect(runRequestSchema.safeParse(request).error).toBeUndefined();
     for (const [place, taken] of Object.entries({ cell, forking })) {
-      const result = await taken.run({ id: `${what}-${place}`, attempt: 1, request });
+      const result = await taken.run({ id: `${what}-${place}`, attempt: 1, request: { ...request, limits: completeLimits(request.limits) } });
       expect(result).toMatchObject({ status: 'ok', stderr: '' });
     }
   });

@@ -16,14 +16,8 @@ export interface GuestMemory {
   free(address: number): void;
 }
 
-export type LimitName =
-  | 'memoryBytes'
-  | 'outputBytes'
-  | 'diskBytes'
-  | 'files'
-  | 'openFiles'
-  | 'syscalls'
-  | 'controllerCpuMs';
+/** The limits that end a run in the middle of a call; at the others a call fails (ENOSPC, EMFILE), and the run goes on. */
+export type EndingLimit = 'memoryBytes' | 'outputBytes' | 'syscalls';
 
 /** What becomes of a call. */
 export type Outcome =
@@ -32,7 +26,7 @@ export type Outcome =
   | { readonly kind: 'error'; readonly errno: Errno }
   | { readonly kind: 'exit'; readonly code: number }
   | { readonly kind: 'signal'; readonly signal: number }
-  | { readonly kind: 'limit'; readonly limit: LimitName }
+  | { readonly kind: 'limit'; readonly limit: EndingLimit }
   /** No guest that speaks as the engine does makes such a call. */
   | { readonly kind: 'violation'; readonly why: string };
 

@@ -7,16 +7,13 @@ export const MIN_MEMORY_BYTES = 8 * MIB;
 
 /** With fewer descriptors than these the interpreter cannot come to its program: the standard streams, and what it opens. */
 const MIN_OPEN_FILES = 8;
-/** Elapsed time of a run, milliseconds. */
-const MOST_WALL_MS = 7_200_000;
-
-const positive = (max: number) => z.number().int().positive().max(max);
-
+const MAX_WALL_MS = 7_200_000;
 const MAX_CPU_MS = 3_600_000;
+const DEFAULT_CPU_MS = 10_000;
 
 /**
- * What the controller may take for the calls of a program that may have so much CPU time, milliseconds. A usual call costs the
- * controller what it costs the guest, so a program that makes many of them meets its own limit long before this one.
+ * CPU time that the controller may take for the calls of a program that may have `cpuMs` itself, milliseconds. A usual call
+ * costs the controller what it costs the guest, so a program that makes many calls meets its own limit long before this one.
  */
 export function controllerCpuFor(cpuMs: number): number {
   return 2 * cpuMs + 1_000;
@@ -26,50 +23,108 @@ export function controllerCpuFor(cpuMs: number): number {
 export const CONTROLLER_CPU_MESSAGE =
   "the program's system calls took the controller more CPU time than its limit";
 
+/** One limit: its bounds in a request, what it is when a request does not name it, and what it counts. */
+export interface LimitRow {
+  readonly min: number;
+  readonly max: number;
+  readonly default: number;
+  readonly description: string;
+  /** The setting of the scheduler that caps it; absent where it follows from another limit. */
+  readonly ceiling?: { readonly setting: string; readonly default?: number };
+}
+
 /**
- * What one run may use. Times in milliseconds, sizes in bytes, the rest are counts.
- * Limits count from the moment the guest finds something of its run (a file, its folder, its input): the interpreter's start
- * is not the program's.
+ * Every limit of a run, once: the schema of a request, the defaults, and the ceilings of the scheduler come of this table.
+ * Names ending in `Ms` are milliseconds, in `Bytes` bytes; the rest are counts.
+ */
+export const LIMITS = {
+  cpuMs: {
+    min: 1,
+    max: MAX_CPU_MS,
+    default: DEFAULT_CPU_MS,
+    description: 'CPU time of the program, milliseconds',
+    ceiling: { setting: 'SANDPIPER_MAX_CPU_MS' },
+  },
+  wallMs: {
+    min: 1,
+    max: MAX_WALL_MS,
+    default: 30_000,
+    description: 'Elapsed time of the program, milliseconds',
+    ceiling: { setting: 'SANDPIPER_MAX_WALL_MS' },
+  },
+  memoryBytes: {
+    min: MIN_MEMORY_BYTES,
+    max: 64 * 1024 * MIB,
+    default: 256 * MIB,
+    description: "Memory above the interpreter's own, bytes",
+    ceiling: { setting: 'SANDPIPER_MAX_MEMORY_BYTES' },
+  },
+  outputBytes: {
+    min: 1,
+    max: 256 * MIB,
+    default: 16 * MIB,
+    description: 'stdout and stderr together, bytes',
+    ceiling: { setting: 'SANDPIPER_MAX_OUTPUT_BYTES', default: 16 * MIB },
+  },
+  diskBytes: {
+    min: 1,
+    max: 4096 * MIB,
+    default: 64 * MIB,
+    description: 'Files in the in-memory file systems together, bytes',
+    ceiling: { setting: 'SANDPIPER_MAX_DISK_BYTES', default: 512 * MIB },
+  },
+  files: {
+    min: 1,
+    max: 1_000_000,
+    default: 10_000,
+    description: 'Files and directories that may exist at once',
+    ceiling: { setting: 'SANDPIPER_MAX_FILES', default: 100_000 },
+  },
+  openFiles: {
+    min: MIN_OPEN_FILES,
+    max: 4096,
+    default: 256,
+    description: 'Descriptors that may be open at once, the standard streams among them',
+    ceiling: { setting: 'SANDPIPER_MAX_OPEN_FILES' },
+  },
+  syscalls: {
+    min: 1,
+    max: 1_000_000_000,
+    default: 10_000_000,
+    description: 'System calls answered by the controller',
+    ceiling: { setting: 'SANDPIPER_MAX_SYSCALLS' },
+  },
+  controllerCpuMs: {
+    min: 1,
+    max: controllerCpuFor(MAX_CPU_MS),
+    default: controllerCpuFor(DEFAULT_CPU_MS),
+    description:
+      'CPU time of the controller for those calls, milliseconds; by default twice cpuMs and a second more',
+  },
+} as const satisfies Record<string, LimitRow>;
+
+export type LimitName = keyof typeof LIMITS;
+export const LIMIT_NAMES = Object.keys(LIMITS) as readonly LimitName[];
+
+/** One value for each limit, from its name and its row. */
+function perLimit<T>(valueOf: (row: LimitRow) => T): Record<LimitName, T> {
+  const rows = Object.entries<LimitRow>(LIMITS);
+  return Object.fromEntries(rows.map(([name, row]) => [name, valueOf(row)])) as Record<LimitName, T>;
+}
+
+/**
+ * What one run may use. Limits count from the moment the guest finds something of its run (a file, its folder, its input):
+ * the interpreter's start is not the program's.
  */
 export const limitsSchema = z
-  .strictObject({
-    cpuMs: positive(MAX_CPU_MS).describe('CPU time of the program, milliseconds'),
-    wallMs: positive(MOST_WALL_MS).describe('Elapsed time of the program, milliseconds'),
-    memoryBytes: z
-      .number()
-      .int()
-      .min(MIN_MEMORY_BYTES)
-      .max(64 * 1024 * MIB)
-      .describe("Memory above the interpreter's own, bytes"),
-    outputBytes: positive(256 * MIB).describe('stdout and stderr together, bytes'),
-    diskBytes: positive(4096 * MIB).describe('Files in the in-memory file systems together, bytes'),
-    files: positive(1_000_000).describe('Files and directories that may exist at once'),
-    openFiles: z
-      .number()
-      .int()
-      .min(MIN_OPEN_FILES)
-      .max(4096)
-      .describe('Descriptors that may be open at once, the standard streams among them'),
-    syscalls: positive(1_000_000_000).describe('System calls answered by the controller'),
-    controllerCpuMs: positive(controllerCpuFor(MAX_CPU_MS)).describe(
-      'CPU time of the controller for those calls, milliseconds; by default twice cpuMs and a second more',
-    ),
-  })
+  .strictObject(
+    perLimit(({ min, max, description }) => z.number().int().min(min).max(max).describe(description)),
+  )
   .meta({ id: 'Limits' });
 
 export type Limits = z.infer<typeof limitsSchema>;
 
-export const DEFAULT_LIMITS: Limits = Object.freeze({
-  cpuMs: 10_000,
-  wallMs: 30_000,
-  memoryBytes: 256 * MIB,
-  outputBytes: 16 * MIB,
-  diskBytes: 64 * MIB,
-  files: 10_000,
-  openFiles: 256,
-  syscalls: 10_000_000,
-  controllerCpuMs: controllerCpuFor(10_000),
-});
+export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze(perLimit((row) => row.default));
 
 /** What a request says of its limits: any of them, the rest are the defaults. */
 export const partialLimitsSchema = limitsSchema.partial().meta({ id: 'LimitsRequest' });
@@ -84,7 +139,7 @@ export type LimitsRequest = z.infer<typeof partialLimitsSchema>;
 export function completeLimits(given: LimitsRequest | undefined, defaults: Limits = DEFAULT_LIMITS): Limits {
   const limits: Limits = { ...defaults, ...dropUndefined(given ?? {}) };
   if (given?.cpuMs !== undefined && given.wallMs === undefined) {
-    limits.wallMs = Math.min(MOST_WALL_MS, Math.max(defaults.wallMs, 3 * given.cpuMs + 2_000));
+    limits.wallMs = Math.min(MAX_WALL_MS, Math.max(defaults.wallMs, 3 * given.cpuMs + 2_000));
   }
   if (given?.cpuMs !== undefined && given.controllerCpuMs === undefined) {
     limits.controllerCpuMs = controllerCpuFor(given.cpuMs);

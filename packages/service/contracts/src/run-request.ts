@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { partialLimitsSchema } from './limits.js';
+import { type Limits, partialLimitsSchema } from './limits.js';
 
 /** Bounds of a request, in bytes or counts; each stands in the schema, so in the OpenAPI document too. */
 export const REQUEST_BOUNDS = {
@@ -236,3 +236,6 @@ export const runRequestSchema = z
   .meta({ id: 'RunRequest' });
 
 export type RunRequest = z.infer<typeof runRequestSchema>;
+
+/** A run as admission lets it in and as it is stored: its limits are complete, and nothing completes them again. */
+export type AdmittedRequest = Omit<RunRequest, 'limits' | 'idempotencyKey'> & { readonly limits: Limits };

@@ -48,14 +48,7 @@ export const usageSchema = z
 
 export type Usage = z.infer<typeof usageSchema>;
 
-export const ENFORCERS = [
-  'keeper-clock',
-  'keeper-watch',
-  'rlimit',
-  'cgroup-v2',
-  'cgroup-v1',
-  'none',
-] as const;
+export const ENFORCERS = ['keeper-clock', 'keeper-watch', 'cgroup-v2', 'cgroup-v1', 'none'] as const;
 const enforcerSchema = z.enum(ENFORCERS);
 
 export const enforcementSchema = z

@@ -107,7 +107,7 @@ export class BatchStore {
   /** @returns `gone` when the batch is whole already, gone, or begun anew by another attempt. */
   async stage(batch: NewBatch, runs: readonly StagedRun[], bounds: QueueBounds): Promise<Staging> {
     const rows = runs.flatMap(({ index, request, limits }) => {
-      const { json, priority, engine, callbackUrl } = writtenRequest(request);
+      const { json, priority, engine, callbackUrl } = writtenRequest(request, limits);
       return [index, priority, json, engine, JSON.stringify(limits), callbackUrl];
     });
     const { id, tenant, trace, intake } = batch;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Engine, Limits, RunRequest, RunResult, RunState } from '@sandpiper/contracts';
+import type { AdmittedRequest, Engine, Limits, RunRequest, RunResult, RunState } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
 import { type QueueBounds, roomArguments } from './bounds.js';
 import { batchPlace, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from './keys.js';
@@ -25,6 +25,7 @@ export interface NewRun {
   readonly id: string;
   readonly tenant: string;
   readonly limits: Limits;
+  /** Its own limits count for nothing beside `limits`. */
   readonly request: RunRequest | WrittenRequest;
   /** W3C trace context of the submission, or ''. */
   readonly trace: string;
@@ -40,10 +41,11 @@ export interface WrittenRequest {
   readonly live: boolean;
 }
 
-export function writtenRequest(request: RunRequest | WrittenRequest): WrittenRequest {
+/** @param limits complete ones, with which the request is stored: see AdmittedRequest */
+export function writtenRequest(request: RunRequest | WrittenRequest, limits: Limits): WrittenRequest {
   if ('json' in request) return request;
   return {
-    json: JSON.stringify(request),
+    json: JSON.stringify({ ...request, limits } satisfies AdmittedRequest),
     priority: request.priority ?? 50,
     engine: request.engine ?? 'seccomp',
     callbackUrl: request.callbackUrl ?? '',
@@ -100,7 +102,7 @@ export type Claim =
       /** How often what ran it has died. */
       readonly deaths: number;
       readonly tenant: string;
-      readonly request: RunRequest;
+      readonly request: AdmittedRequest;
       readonly trace: string;
     }
   | {
@@ -176,7 +178,7 @@ export class RunStore {
   /** Takes a run in. When this resolves with `accepted`, Redis has it and it waits for its turn. */
   async submit(run: NewRun, idempotency: Idempotency | null, bounds: QueueBounds): Promise<Submission> {
     const { redisKey, has, fingerprint } = idempotencyArguments(run.tenant, 'run', idempotency);
-    const { json, priority, engine, callbackUrl, live } = writtenRequest(run.request);
+    const { json, priority, engine, callbackUrl, live } = writtenRequest(run.request, run.limits);
     const reply = await SUBMIT_RUN.run(
       this.redis,
       runKey(run.id),
@@ -238,7 +240,7 @@ export class RunStore {
       dispatchedAt: dispatched === null ? null : Number(dispatched),
       deaths,
       tenant,
-      request: JSON.parse(request) as RunRequest,
+      request: JSON.parse(request) as AdmittedRequest,
       trace,
     };
   }

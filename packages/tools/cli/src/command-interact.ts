@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { completeLimits, limitsSchema, type RunResult } from '@sandpiper/contracts';
+import { completeLimits, LIMITS, type RunResult } from '@sandpiper/contracts';
 import {
   Cell,
   currentCpu,
@@ -100,14 +100,13 @@ function jobOf(options: InteractOptions): GuestJob {
 
 /** A person at a prompt takes time; what it may use of the machine is limited by memory as ever. */
 function longestSession() {
-  const { cpuMs, wallMs, syscalls, controllerCpuMs, outputBytes } = limitsSchema.shape;
-  const most = (schema: { maxValue: number | null }) => schema.maxValue ?? Number.MAX_SAFE_INTEGER;
+  const { cpuMs, wallMs, syscalls, controllerCpuMs, outputBytes } = LIMITS;
   return {
-    cpuMs: most(cpuMs),
-    wallMs: most(wallMs),
-    syscalls: most(syscalls),
-    controllerCpuMs: most(controllerCpuMs),
-    outputBytes: most(outputBytes),
+    cpuMs: cpuMs.max,
+    wallMs: wallMs.max,
+    syscalls: syscalls.max,
+    controllerCpuMs: controllerCpuMs.max,
+    outputBytes: outputBytes.max,
   };
 }
 

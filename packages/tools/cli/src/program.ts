@@ -1,4 +1,4 @@
-import { ENGINES, limitsSchema, MIN_MEMORY_BYTES } from '@sandpiper/contracts';
+import { ENGINES, LIMITS } from '@sandpiper/contracts';
 import { Command, Option } from 'commander';
 import type { DoctorOptions } from './command-doctor.js';
 import type { GradeOptions } from './command-grade.js';
@@ -73,7 +73,6 @@ export function buildProgram(
 }
 
 function addRun(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
-  const { outputBytes, diskBytes } = limitsSchema.shape;
   withGuestOptions(program.command('run'))
 
     .description('Run one program here and now, as pypy3 would; with --server, on a service.')
@@ -85,12 +84,12 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
     .option(
       '--output-mb <n>',
       'limit of stdout and stderr together, MiB',
-      wholeNumber('--output-mb', 1, most(outputBytes) / MIB),
+      wholeNumber('--output-mb', 1, LIMITS.outputBytes.max / MIB),
     )
     .option(
       '--disk-mb <n>',
       'limit of the files that the program writes, MiB',
-      wholeNumber('--disk-mb', 1, most(diskBytes) / MIB),
+      wholeNumber('--disk-mb', 1, LIMITS.diskBytes.max / MIB),
     )
     .option('--weaker-limits', 'run even where this host has less memory than the limit')
     .addOption(
@@ -170,18 +169,19 @@ function addReplay(program: Command, commands: Commands, onExitCode: (code: numb
     });
 }
 
-const most = (schema: { maxValue: number | null }): number => schema.maxValue ?? Number.MAX_SAFE_INTEGER;
-
 /** Limits that every command with a program takes. */
 function withLimits(command: Command): Command {
-  const { cpuMs, wallMs, memoryBytes } = limitsSchema.shape;
   return command
-    .option('--cpu-ms <n>', 'limit of CPU time, milliseconds', wholeNumber('--cpu-ms', 1, most(cpuMs)))
-    .option('--wall-ms <n>', 'limit of elapsed time, milliseconds', wholeNumber('--wall-ms', 1, most(wallMs)))
+    .option('--cpu-ms <n>', 'limit of CPU time, milliseconds', wholeNumber('--cpu-ms', 1, LIMITS.cpuMs.max))
+    .option(
+      '--wall-ms <n>',
+      'limit of elapsed time, milliseconds',
+      wholeNumber('--wall-ms', 1, LIMITS.wallMs.max),
+    )
     .option(
       '--memory-mb <n>',
       "limit of memory above the interpreter's own, MiB",
-      wholeNumber('--memory-mb', MIN_MEMORY_BYTES / MIB, most(memoryBytes) / MIB),
+      wholeNumber('--memory-mb', LIMITS.memoryBytes.min / MIB, LIMITS.memoryBytes.max / MIB),
     )
     .option(
       '--env <key=value>',

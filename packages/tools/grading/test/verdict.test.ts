@@ -29,7 +29,7 @@ function resultOf(status: RunStatus, more: Partial<RunResult> = {}): RunResult {
       bytesWritten: 3,
     },
     limits: DEFAULT_LIMITS,
-    enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: 'rlimit' },
+    enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: 'keeper-watch' },
     engine: 'seccomp',
     attempt: 1,
     node: null,

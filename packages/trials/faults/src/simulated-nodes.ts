@@ -1,4 +1,4 @@
-import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import type { AdmittedRequest, RunResult } from '@sandpiper/contracts';
 import { syntheticResult } from '@sandpiper/store';
 import { createLogger, createNodeMetrics, superviseProcess, tellParent } from '@sandpiper/telemetry';
 import { type CellLike, type CellPlace, WorkerNode } from '@sandpiper/worker';
@@ -17,9 +17,17 @@ class FreeCell implements CellLike {
     });
   }
 
-  run({ id, request, attempt }: { id: string; request: RunRequest; attempt: number }): Promise<RunResult> {
+  run({
+    id,
+    request,
+    attempt,
+  }: {
+    id: string;
+    request: AdmittedRequest;
+    attempt: number;
+  }): Promise<RunResult> {
     const { node, id: cell } = this.place;
-    const limits = completeLimits(request.limits);
+    const { limits } = request;
     const facts = { id, attempt, node, cell, limits, engine: 'seccomp', message: '' } as const;
     return Promise.resolve({ ...syntheticResult({ ...facts, status: 'cancelled' }), status: 'ok' });
   }

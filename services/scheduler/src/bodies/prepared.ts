@@ -3,6 +3,7 @@ import {
   batchRequestSchema,
   completeLimits,
   controllerCpuFor,
+  LIMIT_NAMES,
   type Limits,
   type RunRequest,
   runRequestSchema,
@@ -12,19 +13,8 @@ import { parse as parseJson } from 'secure-json-parse';
 import { Problem } from '../problems.js';
 import { toProblem } from '../validation.js';
 
-/** What the controller may spend follows from the CPU time of the program. */
+/** The most of each limit that this service gives; what the controller may spend follows from `cpuMs`. */
 export type LimitCeilings = Partial<Omit<Limits, 'controllerCpuMs'>>;
-
-const CLAMPED: readonly (keyof LimitCeilings)[] = [
-  'cpuMs',
-  'wallMs',
-  'memoryBytes',
-  'outputBytes',
-  'diskBytes',
-  'files',
-  'openFiles',
-  'syscalls',
-];
 
 /** A request that was checked, as it is to be written; of the request itself nothing is held any more. */
 export interface PreparedRun extends WrittenRequest {
@@ -46,14 +36,14 @@ export function prepareRun(request: RunRequest, ceilings: LimitCeilings): Prepar
   const { idempotencyKey, ...content } = request;
   const fingerprint = createHash('sha256').update(JSON.stringify(content)).digest('hex');
   const limits = clampedLimits(request, ceilings);
-  return { ...writtenRequest({ ...content, limits }), limits, fingerprint, idempotencyKey };
+  return { ...writtenRequest(content, limits), limits, fingerprint, idempotencyKey };
 }
 
 function clampedLimits(request: RunRequest, ceilings: LimitCeilings): Limits {
+  const most: Partial<Limits> = { ...ceilings };
+  if (ceilings.cpuMs !== undefined) most.controllerCpuMs = controllerCpuFor(ceilings.cpuMs);
   const limits = completeLimits(request.limits);
-  for (const name of CLAMPED) limits[name] = Math.min(limits[name], ceilings[name] ?? Infinity);
-  const { cpuMs } = ceilings;
-  if (cpuMs !== undefined) limits.controllerCpuMs = Math.min(limits.controllerCpuMs, controllerCpuFor(cpuMs));
+  for (const name of LIMIT_NAMES) limits[name] = Math.min(limits[name], most[name] ?? Infinity);
   return limits;
 }
 

@@ -1,6 +1,6 @@
 import { CONTROLLER_CPU_MESSAGE, type RunStatus } from '@sandpiper/contracts';
 import { type GuestEnd, NOT_EXECUTED, REFUSED_MEMORY_SIGNAL } from '@sandpiper/guest';
-import type { LimitName } from '@sandpiper/kernel';
+import type { EndingLimit } from '@sandpiper/kernel';
 import { constants } from 'node:os';
 import { HostShortOfMemoryError } from './host-memory.js';
 
@@ -11,7 +11,7 @@ export interface Decisions {
   /** The sandbox itself failed while it answered a call. */
   fault: string | null;
   /** A limit of the virtual kernel that ended the run. */
-  limit: LimitName | null;
+  limit: EndingLimit | 'controllerCpuMs' | null;
   /** The kernel refused the guest more memory. */
   memoryRefused: boolean;
   /** The guest sent itself a signal whose default action ends it. */
@@ -31,12 +31,9 @@ export interface Ending {
   readonly message: string | null;
 }
 
-const LIMIT_ENDINGS: Record<LimitName, [RunStatus, string]> = {
+const LIMIT_ENDINGS: Record<NonNullable<Decisions['limit']>, [RunStatus, string]> = {
   memoryBytes: ['memory-limit', 'the memory limit was reached'],
   outputBytes: ['output-limit', 'the output limit was reached'],
-  diskBytes: ['disk-limit', 'the disk limit was reached'],
-  files: ['disk-limit', 'the limit of files was reached'],
-  openFiles: ['runtime-error', 'the limit of open files was reached'],
   syscalls: ['syscall-limit', 'the limit of system calls was reached'],
   controllerCpuMs: ['syscall-limit', CONTROLLER_CPU_MESSAGE],
 };

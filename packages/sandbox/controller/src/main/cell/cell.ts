@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
-import type { RunRequest, RunResult } from '@sandpiper/contracts';
+import type { AdmittedRequest, RunResult } from '@sandpiper/contracts';
 import { type CgroupPlace, cgroupPlace, KeeperProcess } from '@sandpiper/guest';
 import { Piscina } from 'piscina';
 import { demandEnforceable } from './enforceable.js';
@@ -118,7 +118,7 @@ export class Cell {
 
   /** Runs a request. Rejects only for what is not the program's doing: the run may be tried elsewhere. */
   async run(
-    run: { id: string; request: RunRequest; attempt: number },
+    run: { id: string; request: AdmittedRequest; attempt: number },
     streams: LiveStreams | null = null,
   ): Promise<RunResult> {
     return this.runJob(jobOfRequest(run, this.options.rpython, streams !== null), streams);

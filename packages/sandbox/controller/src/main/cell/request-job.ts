@@ -1,11 +1,10 @@
 import { posix } from 'node:path';
 import {
-  completeLimits,
+  type AdmittedRequest,
   DEFAULT_EPOCH_S,
   DEFAULT_SEED,
   decodeBytes,
   type Engine,
-  type RunRequest,
 } from '@sandpiper/contracts';
 import { RunRefusedError } from '../../crossing/refused.js';
 import type { Interpreter, TranslatedInterpreter } from '../../crossing/engines.js';
@@ -16,7 +15,7 @@ import { type Determinism, type GuestFile, type GuestJob, RUN_FOLDER } from '../
  * @param live somebody feeds and follows its streams
  */
 export function jobOfRequest(
-  run: { id: string; request: RunRequest; attempt: number },
+  run: { id: string; request: AdmittedRequest; attempt: number },
   rpython: TranslatedInterpreter | null,
   live: boolean,
 ): GuestJob {
@@ -46,12 +45,12 @@ export function jobOfRequest(
     tracePath: null,
     deterministic: determinismOf(request),
     outputs: request.outputs ?? [],
-    limits: completeLimits(request.limits),
+    limits: request.limits,
     ...(request.accept === undefined ? {} : { accept: request.accept }),
   };
 }
 
-function determinismOf({ deterministic }: RunRequest): Determinism | null {
+function determinismOf({ deterministic }: AdmittedRequest): Determinism | null {
   if (deterministic === undefined) return null;
   const { seed = DEFAULT_SEED, epoch = DEFAULT_EPOCH_S } = deterministic;
   return { seed, epochMs: epoch * 1000, transcriptPath: null };
