@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced: a Docker engine of its own for the caller, with all it writes in one folder, stopped when the caller exits.
 #
 #   start_docker FOLDER   starts it, sets DOCKER_HOST
@@ -6,7 +7,7 @@
 
 start_docker() {
   local folder=$1
-  docker_daemon= docker_folder=$folder
+  docker_daemon='' docker_folder=$folder
   if ! command -v dockerd >/dev/null; then
     say 'system packages: docker.io'
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends docker.io >/dev/null

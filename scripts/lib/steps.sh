@@ -1,6 +1,8 @@
+# shellcheck shell=bash
 # Shared by setup, demo and test: short lines that say what is done, and one clear line where something fails.
 # Sourced after `top` is set to the root of the checkout.
 
+# shellcheck disable=SC2154 # the caller sets top
 tools="$top/.tools"
 export PATH="$tools/node_modules/.bin:$PATH"
 export TURBO_TELEMETRY_DISABLED=1 DO_NOT_TRACK=1

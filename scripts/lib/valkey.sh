@@ -1,8 +1,10 @@
+# shellcheck shell=bash
 # Sourced: a valkey-server for the tests, from Debian's packages, unpacked into .tools and not installed. Debian 12 has
 # it among its backports, which need not be among this machine's sources.
 #
 #   find_valkey   sets TEST_VALKEY to a program that runs here, or says why there is none
 
+# shellcheck disable=SC2154 # steps.sh sets tools
 find_valkey() {
   [[ -z ${TEST_VALKEY:-} ]] || return 0
   if command -v valkey-server >/dev/null; then
@@ -26,6 +28,7 @@ unpack_valkey() (
   trap 'rm -rf "$work"' EXIT
   mkdir -p "$work/lists/partial" "$work/archives/partial"
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  # shellcheck disable=SC2016 # apt-get replaces the name
   site=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' "Codename: $codename" | head -n 1)
   [[ -n $site ]] || { echo 'this is no Debian with sources of its own'; exit 1; }
   keyring=/usr/share/keyrings/debian-archive-keyring.gpg

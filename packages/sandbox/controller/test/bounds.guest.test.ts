@@ -62,7 +62,11 @@ describe('a request at the bounds of the schema runs to an end', () => {
   it.each(Object.entries(AT_BOUNDS))('%s', async (what, request) => {
     expect(runRequestSchema.safeParse(request).error).toBeUndefined();
     for (const [place, taken] of Object.entries({ cell, forking })) {
-      const result = await taken.run({ id: `${what}-${place}`, attempt: 1, request: { ...request, limits: completeLimits(request.limits) } });
+      const result = await taken.run({
+        id: `${what}-${place}`,
+        attempt: 1,
+        request: { ...request, limits: completeLimits(request.limits) },
+      });
       expect(result).toMatchObject({ status: 'ok', stderr: '' });
     }
   });

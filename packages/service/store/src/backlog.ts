@@ -15,28 +15,8 @@ const DEFERRED_AT_ONCE = 200;
 /** How many silent runs are looked at in one go. */
 const SILENT_AT_ONCE = 500;
 
-/**
- * KEYS: leader. ARGV: name, milliseconds of the lease. Returns 1 when the lease is the caller's now.
- */
-const LEAD = new Script(
-  'sandpiperLead',
-  1,
-  `#!lua flags=allow-oom
-local leader = redis.call('GET', KEYS[1])
-if leader and leader ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-`,
-);
-
-/** KEYS: leader. ARGV: name. */
-const STEP_DOWN = new Script(
-  'sandpiperStepDown',
-  1,
-  `#!lua flags=allow-oom
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-`,
-);
+const LEAD = new Script('sandpiperLead', 1, 'operation/lead');
+const STEP_DOWN = new Script('sandpiperStepDown', 1, 'operation/step-down');
 
 /** One tenant's runs that wait. */
 export interface BacklogFacts {

@@ -6,7 +6,7 @@ export const DEFAULT_RETENTION_SECONDS = 24 * 60 * 60;
 /** How many ended runs and batches are kept at most; the oldest leave first. */
 export const DEFAULT_KEEP_ENDED = 200_000;
 
-/** Of what waits and runs. Bytes are counted as scripts/bytes.ts says. */
+/** Of what waits and runs. Bytes are counted as scripts/constants.ts says. */
 export interface QueueBounds {
   readonly runs: number;
   readonly bytes: number;
@@ -44,7 +44,7 @@ export const keepBounds = (bounds: Partial<KeepBounds>): KeepBounds => ({
   ...bounds,
 });
 
-/** As ROOM of scripts/lua.ts takes them. */
+/** The bounds that room() of lua/include/room.lua takes, in its order. */
 export const roomArguments = ({ runs, bytes, tenantRuns, tenantBytes }: QueueBounds): number[] => [
   runs,
   bytes,

@@ -5,21 +5,7 @@ import { throwFirstError } from './pipelines.js';
 import { Script } from './script.js';
 import { SETTLE_CALLBACK } from './scripts/retention.js';
 
-/**
- * Leases what is due, the longest due first. Time is Redis's, as in the script that puts runs there, so that no clocks
- * need agree. KEYS: callbacks. ARGV: lease in milliseconds, how many at most. Returns ids.
- */
-const TAKE_CALLBACKS = new Script(
-  'sandpiperTakeCallbacks',
-  1,
-  `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', 0, ARGV[2])
-for _, id in ipairs(ids) do redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[1]), id) end
-return ids
-`,
-);
+const TAKE_CALLBACKS = new Script('sandpiperTakeCallbacks', 1, 'retention/take-callbacks');
 
 /** Where the end of a run is to be told. */
 export interface CallbackTarget {

@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
-import { CANCEL_CHANNEL, EVENTS_CHANNEL } from './keys.js';
-import { NODES_CHANGED } from './nodes.js';
+import { CANCEL_CHANNEL, EVENTS_CHANNEL, NODES_CHANGED } from './keys.js';
 
 /** Published by the script that ends a run. A hint to read again, never the only copy of anything. */
 export interface FinishedEvent {

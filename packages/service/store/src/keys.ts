@@ -2,7 +2,7 @@
  * Where everything stands in Redis. The hash tag `{sandpiper}` keeps all of it in one slot, so that one script may
  * touch a run, its tenant and its batch on a cluster too.
  *
- *   {sandpiper}:run:ID           hash    a run: state, attempt, tenant, request, limits, result (scripts/lua.ts)
+ *   {sandpiper}:run:ID           hash    a run: state, attempt, tenant, request, limits, result (lua/README.md)
  *   {sandpiper}:batch:ID         hash    a batch: tenant, total, done, a counter per status
  *   {sandpiper}:batch:ID:staged  zset    runs of a batch that is still being taken in, with their place in the backlog
  *   {sandpiper}:batch:ID:ended   list    indices of its runs in the order in which they ended
@@ -19,7 +19,7 @@
  *   {sandpiper}:staging          zset    batches that are being taken in, by when they began
  *   {sandpiper}:dispatched       zset    runs handed to the queue that no node has claimed, by when
  *   {sandpiper}:running          zset    runs that a node has claimed, by when
- *   {sandpiper}:deferred         zset    runs that wait outside of the queue, by when they are due (scripts/quarantine.ts)
+ *   {sandpiper}:deferred         zset    runs that wait outside of the queue, by when they are due (lua/include/quarantine.lua)
  *   {sandpiper}:quarantined      set     runs of the quarantine that are with the queue or a node
  *   {sandpiper}:ended:T          zset    ended runs and batches of a tenant, by when: the oldest leave first
  *   {sandpiper}:keeping          zset    tenants with ended runs, by when the sweep last looked at them
@@ -36,7 +36,7 @@
  *   {sandpiper}:nodes            hash    node -> its last sign of life, JSON
  *   {sandpiper}:finished         hash    "status|engine" -> count, for the metrics
  *   {sandpiper}:replicated       string  counts the times that replicas were waited for (replication.ts)
- *   {sandpiper}:live:ID          hash    how far the input of a live run is (scripts/live.ts)
+ *   {sandpiper}:live:ID          hash    how far the input of a live run is (lua/README.md)
  *   {sandpiper}:live:ID:out      stream  what it writes, and the channel that says so
  *   {sandpiper}:live:ID:in       stream  what it is fed, and the channel that says so
  *   {sandpiper}:live:ID:feeder   string  somebody who may feed it is connected
@@ -48,6 +48,9 @@ export const KEY_PREFIX = '{sandpiper}';
 export const QUEUE_PREFIX = `${KEY_PREFIX}:bull`;
 export const EVENTS_CHANNEL = `${KEY_PREFIX}:events`;
 export const CANCEL_CHANNEL = `${KEY_PREFIX}:cancel`;
+
+/** Published on the channel of events when a node comes, goes, or changes what it can do. */
+export const NODES_CHANGED = 'nodes';
 
 const key = (name: string): string => `${KEY_PREFIX}:${name}`;
 

@@ -1,25 +1,13 @@
 import type { NodeReport, NodeView } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
-import { EVENTS_CHANNEL, KEYS } from './keys.js';
+import { EVENTS_CHANNEL, KEYS, NODES_CHANGED } from './keys.js';
 import { redisTime } from './redis-time.js';
 import { Script } from './script.js';
 
 /** A node that has been silent for so long is not listed any more, milliseconds. */
 const FORGOTTEN_AFTER_MS = 60 * 60 * 1000;
 
-/** What is published on the channel of events when a node comes, goes, or changes what it can do. */
-export const NODES_CHANGED = 'nodes';
-
-/** Time is Redis's, so that clocks of nodes need not agree. KEYS: nodes. ARGV: name, report, announce, channel. */
-const REPORT = new Script(
-  'sandpiperNodeReport',
-  1,
-  `
-local time = redis.call('TIME')
-redis.call('HSET', KEYS[1], ARGV[1], time[1] .. string.sub('000000' .. time[2], -6, -4) .. ' ' .. ARGV[2])
-if ARGV[3] == '1' then redis.call('PUBLISH', ARGV[4], '${NODES_CHANGED}') end
-`,
-);
+const REPORT = new Script('sandpiperNodeReport', 1, 'operation/report-node');
 
 /** Worker nodes and their signs of life. */
 export class NodeRegistry {

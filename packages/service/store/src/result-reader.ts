@@ -5,22 +5,7 @@ import { chunks, throwFirstError } from './pipelines.js';
 import { demandReadable } from './schema.js';
 import { Script } from './script.js';
 
-/**
- * A run with its result where that is short. KEYS: run. ARGV: the longest result that is given, bytes. Returns nil for an
- * unknown run, else {state, length of the result, the result or '', schema}.
- */
-const READ_RUN = new Script(
-  'sandpiperReadRun',
-  1,
-  `
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state then return nil end
-local length = redis.call('HSTRLEN', KEYS[1], 'result')
-local result = ''
-if length > 0 and length <= tonumber(ARGV[1]) then result = redis.call('HGET', KEYS[1], 'result') end
-return {state, length, result, redis.call('HGET', KEYS[1], 'schema') or '1'}
-`,
-);
+const READ_RUN = new Script('sandpiperReadRun', 1, 'lifecycle/read-run');
 
 /** How far a run is, and how long its result is. */
 export interface RunHead {

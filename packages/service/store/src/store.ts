@@ -4,9 +4,10 @@ import type { RedisConnection } from './connection.js';
 import { type QueueBounds, roomArguments } from './bounds.js';
 import { batchPlace, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from './keys.js';
 import { demandReadable, SCHEMA } from './schema.js';
-import { CLAIM, FINISH, MARK_CANCEL, RELEASE } from './scripts/lifecycle.js';
+import { byName, inOrder } from './script.js';
+import { CLAIM, CLAIM_ARGUMENTS, CLAIM_REPLY, FINISH, MARK_CANCEL, RELEASE } from './scripts/lifecycle.js';
 import { DEFER } from './scripts/quarantine.js';
-import { SUBMIT_RUN } from './scripts/submit.js';
+import { SUBMIT_RUN, SUBMIT_RUN_ARGUMENTS } from './scripts/submit.js';
 
 /** After so many deaths of what ran it (a node, a cell) a run is given up. */
 export const MAX_DEATHS = 3;
@@ -113,6 +114,20 @@ export type Claim =
       readonly verdict: 'done' | 'missing' | 'deferred' | 'newer' | 'alone';
     };
 
+/** What the script CLAIM answers where the node gets the run; else only the verdict. */
+interface ClaimReply {
+  readonly verdict: Claim['verdict'];
+  readonly attempt: number;
+  readonly submitted: number;
+  readonly deaths: number;
+  readonly request: string;
+  readonly epoch: string;
+  readonly trace: string;
+  readonly dispatched: string | null;
+  readonly tenant: string;
+  readonly time: string;
+}
+
 const isGiven = (verdict: Claim['verdict']): verdict is 'run' | 'cancel' | 'poison' =>
   verdict === 'run' || verdict === 'cancel' || verdict === 'poison';
 
@@ -179,69 +194,57 @@ export class RunStore {
   async submit(run: NewRun, idempotency: Idempotency | null, bounds: QueueBounds): Promise<Submission> {
     const { redisKey, has, fingerprint } = idempotencyArguments(run.tenant, 'run', idempotency);
     const { json, priority, engine, callbackUrl, live } = writtenRequest(run.request, run.limits);
-    const reply = await SUBMIT_RUN.run(
-      this.redis,
-      runKey(run.id),
-      redisKey,
-      run.id,
-      run.tenant,
+    const fields = inOrder(SUBMIT_RUN_ARGUMENTS, {
+      id: run.id,
+      tenant: run.tenant,
       priority,
-      json,
+      request: json,
       engine,
-      JSON.stringify(run.limits),
-      SCHEMA,
-      has,
+      limits: JSON.stringify(run.limits),
+      schema: SCHEMA,
+      hasKey: has,
       fingerprint,
-      callbackUrl,
-      run.trace,
-      live ? 1 : 0,
-      ...roomArguments(bounds),
-    );
+      callback: callbackUrl,
+      trace: run.trace,
+      live: live ? 1 : 0,
+    });
+    const keys = [runKey(run.id), redisKey];
+    const reply = await SUBMIT_RUN.run(this.redis, ...keys, ...fields, ...roomArguments(bounds));
     return toSubmission(reply);
   }
 
   /** @param alone nothing else runs on the node, nor will while this does */
   async claim(id: string, node: string, cell: number, alone = false): Promise<Claim> {
-    const name = randomUUID();
-    const reply = await CLAIM.run(
-      this.redis,
-      runKey(id),
-      KEYS.dispatched,
-      KEYS.running,
+    // A connection that breaks sends a call without an answer again; the name tells the two from two claims.
+    const claim = randomUUID();
+    const fields = inOrder(CLAIM_ARGUMENTS, {
       id,
       node,
       cell,
-      MAX_DEATHS,
-      // A connection that breaks sends what was not answered once more.
-      name,
-      MAX_STRAYS,
-      SCHEMA,
-      alone ? 1 : 0,
-    );
-    const [verdict, attempt, submittedAt, deaths, request, epoch, trace, dispatched, tenant, now] = reply as [
-      Claim['verdict'],
-      number,
-      number,
-      number,
-      string,
-      string,
-      string,
-      string | null,
-      string,
-      string,
-    ];
+      maxDeaths: MAX_DEATHS,
+      claim,
+      maxStrays: MAX_STRAYS,
+      newestSchema: SCHEMA,
+      alone: alone ? 1 : 0,
+    });
+    const keys = [runKey(id), KEYS.dispatched, KEYS.running];
+    const reply = byName(
+      CLAIM_REPLY,
+      await CLAIM.run(this.redis, ...keys, ...fields),
+    ) as unknown as ClaimReply;
+    const { verdict } = reply;
     if (!isGiven(verdict)) return { verdict };
     return {
       verdict,
-      attempt,
-      fence: { claim: name, epoch: Number(epoch) },
-      submittedAt,
-      claimedAt: Number(now),
-      dispatchedAt: dispatched === null ? null : Number(dispatched),
-      deaths,
-      tenant,
-      request: JSON.parse(request) as AdmittedRequest,
-      trace,
+      attempt: reply.attempt,
+      fence: { claim, epoch: Number(reply.epoch) },
+      submittedAt: reply.submitted,
+      claimedAt: Number(reply.time),
+      dispatchedAt: reply.dispatched === null ? null : Number(reply.dispatched),
+      deaths: reply.deaths,
+      tenant: reply.tenant,
+      request: JSON.parse(reply.request) as AdmittedRequest,
+      trace: reply.trace,
     };
   }
 

@@ -3,21 +3,8 @@ import type { RedisConnection } from './connection.js';
 import { backlogKey, KEYS } from './keys.js';
 import { Script } from './script.js';
 import { demandReadable, SCHEMA } from './schema.js';
-import { ACTIVATE } from './scripts/lua.js';
 
-/**
- * Changes how a tenant is served, at once: one that had all that it might have run is looked at again. KEYS: tenants,
- * backlog. ARGV: tenant, settings. Returns 1 when it is new.
- */
-const SET_TENANT = new Script(
-  'sandpiperSetTenant',
-  2,
-  `${ACTIVATE}
-local new = redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-if redis.call('EXISTS', KEYS[2]) == 1 then activate(ARGV[1]) end
-return new
-`,
-);
+const SET_TENANT = new Script('sandpiperSetTenant', 2, 'operation/set-tenant');
 
 /** Tenants and how each is served; the scripts that dispatch and admit read the same hash. */
 export class TenantStore {

@@ -172,6 +172,8 @@ class Model {
   }
 
   private async claim(id: string): Promise<void> {
+    // Nothing dispatches a run of a batch that is not whole.
+    if ((await redis.zscore(`{sandpiper}:batch:${id.split('-')[0]}:staged`, id)) !== null) return;
     const claim = await runs.claim(id, 'n', 0);
     if (!('fence' in claim)) return;
     this.fences.set(id, claim.fence);

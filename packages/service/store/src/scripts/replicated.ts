@@ -1,29 +1,3 @@
 import { Script } from '../script.js';
 
-/**
- * Looks whether changes stand on this master, and writes something: a WAIT on the same connection then covers the look and
- * all that was written here before it, on whatever connection. It works while Redis has no memory left to give. KEYS: mark.
- * ARGV: for each change its key and what it was: `run` or `batch` that was taken in, `end` of a run. Returns 1 or 0 for each.
- */
-export const STAND = new Script(
-  'sandpiperStand',
-  1,
-  `#!lua flags=allow-oom
-redis.call('INCR', KEYS[1])
-local stand = {}
-for i = 1, #ARGV, 2 do
-  local there
-  if ARGV[i + 1] == 'run' then
-    there = redis.call('HEXISTS', ARGV[i], 'state') == 1
-  elseif ARGV[i + 1] == 'batch' then
-    there = (redis.call('HGET', ARGV[i], 'total') or '') ~= ''
-  else
-    -- One that was removed since has ended too.
-    local state = redis.call('HGET', ARGV[i], 'state')
-    there = not state or state == 'done'
-  end
-  stand[#stand + 1] = there and 1 or 0
-end
-return stand
-`,
-);
+export const STAND = new Script('sandpiperStand', 1, 'operation/stand');

@@ -1,0 +1,30 @@
+#!lua flags=allow-oom
+-- Drops a batch that never became whole, some runs at a time.
+--
+-- KEYS: the batch
+-- ARGV: id
+-- Reply: how many staged runs are left; call again until it is 0
+-- @include forget
+
+local batch_key = unpack(KEYS)
+local id = unpack(ARGV)
+
+local total, tenant, size, idempotency_key =
+  unpack(redis.call('HMGET', batch_key, 'total', 'tenant', 'size', 'idem'))
+if total ~= '' then
+  redis.call('ZREM', KEY.staging, id)
+  return 0
+end
+local staged_key = batch_key .. ':staged'
+for _, run in ipairs(redis.call('ZRANGE', staged_key, 0, CONST.REMOVED_AT_ONCE - 1)) do
+  discard_run(run)
+  redis.call('ZREM', staged_key, run)
+end
+local left = redis.call('ZCARD', staged_key)
+if left == 0 then
+  forget_key(idempotency_key, id)
+  redis.call('UNLINK', batch_key, batch_key .. ':ended')
+  redis.call('ZREM', KEY.staging, id)
+  count(KEY.queuedBytes, tenant, -tonumber(size or '0'))
+end
+return left
