@@ -129,7 +129,7 @@ async function judge(mutant, place) {
     killer ??= await tryCalls(shim, []);
     const killers = killer === null ? [] : [killer];
     if (killer === null || options.tests) {
-      await demandThatTestsPass();
+      await assertTestsPass();
       killers.push(...[await runTests(shim)].filter((who) => who !== null));
     }
     return killers;
@@ -140,7 +140,7 @@ async function judge(mutant, place) {
 
 /** That they fail says something only if they pass where nothing was changed. */
 let pass = null;
-async function demandThatTestsPass() {
+async function assertTestsPass() {
   pass ??= runTests(join(build, 'sandpiper-shim.so'));
   const why = await pass;
   if (why !== null) throw new Error(`with the shim as it is, ${why}`);

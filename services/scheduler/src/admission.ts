@@ -55,7 +55,7 @@ export class Admission {
 
   /** @param key idempotency key, if there is one */
   async submitRun(run: PreparedRun, who: Submitter, key: string | undefined): Promise<Admitted> {
-    this.demandAdmissible(run, '');
+    this.assertAdmissible(run, '');
     const store = run.json.length > LARGE_BYTES ? this.bulk : this.store;
     const submission = await store.submit(
       {
@@ -90,7 +90,7 @@ export class Admission {
    * Checks a run against what this service has.
    * @param prefix where it stands in the body, e.g. `runs.3.`; @throws Problem
    */
-  demandAdmissible({ engine, callbackUrl, live }: PreparedRun, prefix: string): void {
+  assertAdmissible({ engine, callbackUrl, live }: PreparedRun, prefix: string): void {
     const { engines, callbackFault } = this.options;
     if (!engines.includes(engine)) {
       const message = `no node here has the engine ${engine}; there are ${engines.join(', ')}`;

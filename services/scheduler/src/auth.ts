@@ -83,7 +83,7 @@ export function mayRead(request: FastifyRequest): boolean {
 }
 
 /** For a route that asks of some requests more than of others. */
-export function demandScope(request: FastifyRequest, scope: Scope): void {
+export function assertScope(request: FastifyRequest, scope: Scope): void {
   const { scopes } = identityOf(request);
   if (!scopes.includes(scope) && !scopes.includes('admin')) {
     throw new Problem('forbidden', `this key is not for that: it lacks the scope "${scope}"`);
@@ -91,7 +91,7 @@ export function demandScope(request: FastifyRequest, scope: Scope): void {
 }
 
 /** What belongs to another tenant does not exist. @param tenant whose it is; null when nobody knows it */
-export function demandOwn(request: FastifyRequest, tenant: string | null, what: string): void {
+export function assertOwn(request: FastifyRequest, tenant: string | null, what: string): void {
   const identity = identityOf(request);
   if (tenant === null) throw notFound(what);
   if (tenant !== identity.tenant && !identity.scopes.includes('admin')) throw notFound(what);

@@ -97,7 +97,7 @@ export class BatchIntake {
     try {
       for await (const run of runs) {
         if (total >= most) throw tooLarge;
-        this.admission.demandAdmissible(run, `runs.${total}.`);
+        this.admission.assertAdmissible(run, `runs.${total}.`);
         fingerprint.update(run.fingerprint).update('\n');
         step.push({ index: total, request: run, limits: run.limits });
         total += 1;

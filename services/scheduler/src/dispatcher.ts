@@ -14,16 +14,16 @@ import { randomUUID } from 'node:crypto';
 import type { Bounds } from './bounds.js';
 
 /** Runs that are handed over in one go: one step of Redis is not to hold up the others. */
-const MOST_AT_ONCE = 250;
+const MAX_AT_ONCE = 250;
 
 /** Runs with the queue for each cell that is alive: one that it takes next, and one more while we fetch another. */
 const WINDOW_PER_CELL = 2;
 
 /** A run that waits with the queue is out of its tenant's turn: so few that nobody notices, enough for one node's start. */
-const LEAST_WINDOW = 2;
+const MIN_WINDOW = 2;
 
 /** Runs of the quarantine that are tried at the same time: with many nodes half as many as there are. */
-const LEAST_QUARANTINED = 2;
+const MIN_QUARANTINED = 2;
 
 /** Without events, look this often, milliseconds. */
 const TICK_MS = 1_000;
@@ -72,7 +72,7 @@ export interface DispatcherOptions {
  * runs, of which all are told, and removes what is above the bounds. The others act on what they are sent, and at every tick.
  */
 export class Dispatcher {
-  private window = LEAST_WINDOW;
+  private window = MIN_WINDOW;
   /** That take runs. */
   private nodes = 0;
   private timer: NodeJS.Timeout | null = null;
@@ -180,14 +180,14 @@ export class Dispatcher {
       .flatMap(({ cells }) => cells)
       .filter(({ state }) => state === 'idle' || state === 'busy').length;
     // Without a node nothing leaves the backlog: there it can be cancelled, and its turn is decided when one comes.
-    this.window = alive === 0 ? 0 : Math.max(LEAST_WINDOW, alive * WINDOW_PER_CELL);
+    this.window = alive === 0 ? 0 : Math.max(MIN_WINDOW, alive * WINDOW_PER_CELL);
   }
 
   private async fill(): Promise<void> {
     for (;;) {
-      const ids = await this.options.backlog.dispatch(this.window, MOST_AT_ONCE);
+      const ids = await this.options.backlog.dispatch(this.window, MAX_AT_ONCE);
       if (ids.length > 0) await this.handOver(ids);
-      if (ids.length < MOST_AT_ONCE) return;
+      if (ids.length < MAX_AT_ONCE) return;
     }
   }
 
@@ -208,7 +208,7 @@ export class Dispatcher {
       ...(await backlog.silentRunning(SILENT_RUNNING_MS)),
     ];
     await Promise.all(silent.map((id) => this.handOverAgain(id)));
-    const due = await backlog.takeDeferred(Math.max(LEAST_QUARANTINED, Math.floor(this.nodes / 2)));
+    const due = await backlog.takeDeferred(Math.max(MIN_QUARANTINED, Math.floor(this.nodes / 2)));
     if (due.length > 0) await this.handOver(due);
     for (const id of await batches.unfinished(STAGING_MS)) {
       log.info({ batchId: id }, 'a batch that never became whole was dropped');

@@ -51,7 +51,7 @@ export class OpenStreams {
   }
 
   /** @throws Problem when there is no room for another */
-  demandRoom(tenant: string): void {
+  assertRoom(tenant: string): void {
     const { all, perTenant } = this.limits;
     if (this.all < all && (this.byTenant.get(tenant) ?? 0) < perTenant) return;
     throw new Problem('too-many-streams', 'too many runs are being followed here; try again later', {

@@ -9,7 +9,7 @@ const STUCK_MS = 60_000;
 /** One that takes less than this, bytes a millisecond, is let go too: what it is sent is memory of ours meanwhile. */
 const SLOWEST = 64;
 
-const MOST_LISTENERS = 30;
+const MAX_LISTENERS = 30;
 
 /** Part of an answer that goes out before the next is made. */
 export interface Piece {
@@ -38,7 +38,7 @@ export async function sendPieces(
   const first = await pieces.next();
   const { raw } = reply;
   // Whoever has a part in a stream hears of its end: more than the ten that Node takes for a leak.
-  raw.setMaxListeners(MOST_LISTENERS);
+  raw.setMaxListeners(MAX_LISTENERS);
   // Nobody reads the body of a client that has left already, so nothing else would end it.
   const end = (): void => {
     if (first.done !== true) first.value.release?.();

@@ -35,8 +35,8 @@ const RETRY_MS = 500;
  * Small writes are gathered for a while, milliseconds: longer, the more entries there are already, so that a program
  * which writes a byte at a time for two hours makes some ten thousands of them and not millions.
  */
-const LEAST_GATHER_MS = 4;
-const MOST_GATHER_MS = 100;
+const MIN_GATHER_MS = 4;
+const MAX_GATHER_MS = 100;
 const ENTRIES_PER_MS = 100;
 
 /** What is not with Redis after this time is left out, milliseconds: followers get it from the result. */
@@ -137,7 +137,7 @@ export class LiveRun implements LiveStreams {
 
   private gather(): void {
     if (this.gathering !== null || this.flushing !== null || this.ending) return;
-    const wait = Math.min(MOST_GATHER_MS, LEAST_GATHER_MS + this.entries / ENTRIES_PER_MS);
+    const wait = Math.min(MAX_GATHER_MS, MIN_GATHER_MS + this.entries / ENTRIES_PER_MS);
     this.gathering = setTimeout(
       () => {
         this.gathering = null;

@@ -6,8 +6,8 @@ import { type NodeRegistry, SCHEMA } from '@sandpiper/store';
 const SIGNS_PER_LEASE = 4;
 
 /** More often than this nobody needs to know, milliseconds. */
-const LEAST_MS = 100;
-const MOST_MS = 1_000;
+const MIN_MS = 100;
+const MAX_MS = 1_000;
 
 export interface NodeReporterOptions {
   readonly registry: NodeRegistry;
@@ -33,7 +33,7 @@ export class NodeReporter {
 
   start(): void {
     const { leaseMs } = this.options;
-    const interval = Math.min(MOST_MS, Math.max(LEAST_MS, leaseMs / SIGNS_PER_LEASE));
+    const interval = Math.min(MAX_MS, Math.max(MIN_MS, leaseMs / SIGNS_PER_LEASE));
     this.timer = setInterval(() => void this.report(), interval);
     void this.report();
   }

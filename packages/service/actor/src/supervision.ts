@@ -12,7 +12,7 @@ export interface RestartPolicy {
 
 /** What is remembered of a child's deaths. Times are those of the clock, milliseconds. */
 interface Deaths {
-  /** Since it was last seen well; counted up to {@link MOST_COUNTED}. */
+  /** Since it was last seen well; counted up to {@link MAX_COUNTED}. */
   readonly inARow: number;
   /** The latest, at most `maxFailures` of them. */
   readonly at: readonly number[];
@@ -47,7 +47,7 @@ export type ChildEffect =
   | { readonly type: 'close' };
 
 /** By then every back-off is the longest, and a number that grows for ever would make ever new states. */
-const MOST_COUNTED = 50;
+const MAX_COUNTED = 50;
 
 const NO_DEATHS: Deaths = { inARow: 0, at: [], causes: [], tooMany: false };
 
@@ -113,7 +113,7 @@ function endsOrStops(
   const cause = error instanceof CausedDeath ? error.of : null;
   const before = within(policy, state.deaths, event.at);
   const isNew = cause === null || !before.causes.includes(cause);
-  const inARow = isNew ? Math.min(state.deaths.inARow + 1, MOST_COUNTED) : Math.max(1, state.deaths.inARow);
+  const inARow = isNew ? Math.min(state.deaths.inARow + 1, MAX_COUNTED) : Math.max(1, state.deaths.inARow);
   const at = (isNew ? [...before.at, event.at] : before.at).slice(-policy.maxFailures);
   const causes = (isNew ? [...before.causes, cause] : before.causes).slice(-policy.maxFailures);
   const tooMany = state.deaths.tooMany || at.length >= policy.maxFailures;

@@ -46,14 +46,14 @@ interface StreamTarget {
 
 const DEFAULT_RECONNECT_MS = 60_000;
 const FIRST_PAUSE_MS = 100;
-const MOST_PAUSE_MS = 3_000;
+const MAX_PAUSE_MS = 3_000;
 
 /** Events that wait for whoever reads them; above the first number nothing more is read from the server. */
-const MOST_EVENTS = 64;
+const MAX_EVENTS = 64;
 const FEW_EVENTS = 16;
 
 /** Input that is held here; whoever writes more waits. */
-const MOST_INPUT_BYTES = 256 * 1024;
+const MAX_INPUT_BYTES = 256 * 1024;
 
 /**
  * A run followed, and fed, while it runs. Survives lost connections: output is neither lost nor told twice, and input
@@ -133,7 +133,7 @@ export class RunStream implements AsyncIterable<RunEvent> {
     if (this.wantsEnd) throw new Error('the input was ended');
     this.input.add(data);
     this.pump();
-    while (!this.isOver && this.input.held > MOST_INPUT_BYTES && this.told?.ended !== true)
+    while (!this.isOver && this.input.held > MAX_INPUT_BYTES && this.told?.ended !== true)
       await this.change();
     return !this.isOver && this.told?.ended !== true;
   }
@@ -198,7 +198,7 @@ export class RunStream implements AsyncIterable<RunEvent> {
       // Not all clients of a server that was away at the same moment.
       const wait = pause * (0.5 + Math.random() / 2);
       await sleep(wait, undefined, { signal: this.stop.signal }).catch(() => undefined);
-      pause = Math.min(2 * pause, MOST_PAUSE_MS);
+      pause = Math.min(2 * pause, MAX_PAUSE_MS);
     }
   }
 
@@ -248,7 +248,7 @@ export class RunStream implements AsyncIterable<RunEvent> {
     // Of states that nobody has read only the latest counts, so that input which comes and goes fills nothing.
     if (event.type === 'state' && last?.type === 'state') this.events.pop();
     this.events.push(event);
-    if (this.events.length >= MOST_EVENTS) this.socket?.pause();
+    if (this.events.length >= MAX_EVENTS) this.socket?.pause();
     this.changed();
   }
 

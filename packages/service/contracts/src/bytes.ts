@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer';
 export type EncodedBytes = { readonly text: string } | { readonly base64: string };
 
 /** The most that bytes may grow by when they are written as JSON, as a factor. Base64 takes 4/3. */
-const MOST_GROWTH = 1.4;
+const MAX_GROWTH = 1.4;
 
 /** What the values of one result or request may take beyond that, bytes: short text stays text, whatever it holds. */
 const ALLOWANCE_BYTES = 4096;
@@ -45,7 +45,7 @@ export class ByteEncoder {
   encode(bytes: Uint8Array): EncodedBytes {
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (isUtf8(view)) {
-      const fair = Math.floor(MOST_GROWTH * view.length);
+      const fair = Math.floor(MAX_GROWTH * view.length);
       const size = jsonSize(view, fair + this.allowance);
       if (size <= fair + this.allowance) {
         this.allowance -= Math.max(0, size - fair);

@@ -8,7 +8,7 @@ export const MIN_MEMORY_BYTES = 8 * MIB;
 /** With fewer descriptors than these the interpreter cannot come to its program: the standard streams, and what it opens. */
 const MIN_OPEN_FILES = 8;
 /** Elapsed time of a run, milliseconds. */
-const MOST_WALL_MS = 7_200_000;
+const MAX_WALL_MS = 7_200_000;
 
 const positive = (max: number) => z.number().int().positive().max(max);
 
@@ -34,7 +34,7 @@ export const CONTROLLER_CPU_MESSAGE =
 export const limitsSchema = z
   .strictObject({
     cpuMs: positive(MAX_CPU_MS).describe('CPU time of the program, milliseconds'),
-    wallMs: positive(MOST_WALL_MS).describe('Elapsed time of the program, milliseconds'),
+    wallMs: positive(MAX_WALL_MS).describe('Elapsed time of the program, milliseconds'),
     memoryBytes: z
       .number()
       .int()
@@ -84,7 +84,7 @@ export type LimitsRequest = z.infer<typeof partialLimitsSchema>;
 export function completeLimits(given: LimitsRequest | undefined, defaults: Limits = DEFAULT_LIMITS): Limits {
   const limits: Limits = { ...defaults, ...dropUndefined(given ?? {}) };
   if (given?.cpuMs !== undefined && given.wallMs === undefined) {
-    limits.wallMs = Math.min(MOST_WALL_MS, Math.max(defaults.wallMs, 3 * given.cpuMs + 2_000));
+    limits.wallMs = Math.min(MAX_WALL_MS, Math.max(defaults.wallMs, 3 * given.cpuMs + 2_000));
   }
   if (given?.cpuMs !== undefined && given.controllerCpuMs === undefined) {
     limits.controllerCpuMs = controllerCpuFor(given.cpuMs);

@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { ApiKey, KeyRequest, NewKey } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
 import { KEYS } from './keys.js';
-import { demandReadable, SCHEMA } from './schema.js';
+import { assertReadable, SCHEMA } from './schema.js';
 import { TenantStore } from './tenants.js';
 
 /** `sp_ID_SECRET`: the id finds the key, the secret proves it. */
@@ -17,7 +17,7 @@ interface StoredKey extends ApiKey {
 /** @throws NewerSchemaError */
 function parseKey(id: string, text: string): { readonly key: ApiKey; readonly hash: string } {
   const { hash, schema, ...key } = JSON.parse(text) as StoredKey;
-  demandReadable(`API key ${id}`, schema);
+  assertReadable(`API key ${id}`, schema);
   return { key, hash };
 }
 

@@ -10,7 +10,7 @@ import type { RedisConnection } from './connection.js';
 import { batchEndedKey, batchKey, batchRunId, KEYS, runKey } from './keys.js';
 import { chunks, throwFirstError } from './pipelines.js';
 import { redisTime } from './redis-time.js';
-import { demandReadable, SCHEMA } from './schema.js';
+import { assertReadable, SCHEMA } from './schema.js';
 import { BEGIN_BATCH, DROP_BATCH, SEAL_BATCH, STAGE_RUNS } from './scripts/submit.js';
 import {
   idempotencyArguments,
@@ -162,7 +162,7 @@ export class BatchStore {
   async facts(id: string): Promise<BatchFacts | null> {
     const hash = await this.redis.hgetall(batchKey(id));
     const { tenant, name, total, done, purge } = hash;
-    demandReadable(`batch ${id}`, hash['schema']);
+    assertReadable(`batch ${id}`, hash['schema']);
     if (purge !== undefined || tenant === undefined || done === undefined) return null;
     if (total === undefined || total === '') return null;
     const byStatus: BatchFacts['byStatus'] = {};

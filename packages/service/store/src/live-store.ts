@@ -1,7 +1,7 @@
 import { LIVE_BOUNDS, type LiveInput, type RunState } from '@sandpiper/contracts';
 import { queueBounds, type QueueBounds, roomArguments } from './bounds.js';
 import type { RedisConnection } from './connection.js';
-import { demandReadable } from './schema.js';
+import { assertReadable } from './schema.js';
 import type { Fence } from './store.js';
 import { liveFeederKey, liveInputKey, liveKey, liveOutputKey, runKey } from './keys.js';
 import {
@@ -113,7 +113,7 @@ export class LiveStore {
     )) as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, RawEntry[], Buffer] | null;
     if (reply === null) return null;
     // The streams are part of the run, and of its form.
-    demandReadable(`run ${id}`, reply[9].toString());
+    assertReadable(`run ${id}`, reply[9].toString());
     const [state, attempt, live, epoch, fed, consumed, wanted, ended] = reply.slice(0, 8).map(String);
     return {
       state: state as RunState['state'],

@@ -46,7 +46,7 @@ export const NO_REPLICATION: Replication = {
 const ANSWER_MS = 5_000;
 
 /** Changes that are looked for in one step. */
-const MOST_AT_ONCE = 500;
+const MAX_AT_ONCE = 500;
 
 interface Pending {
   readonly key: string;
@@ -105,7 +105,7 @@ class WaitingReplication implements Replication {
   private async serve(): Promise<void> {
     this.busy = true;
     while (this.pending.length > 0) {
-      const group = this.pending.splice(0, MOST_AT_ONCE);
+      const group = this.pending.splice(0, MAX_AT_ONCE);
       const reached = await this.look(group).catch(() => []);
       for (const [i, { tell }] of group.entries()) tell(reached[i] === 1);
     }

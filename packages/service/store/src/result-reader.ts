@@ -2,7 +2,7 @@ import type { RunState } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
 import { runKey } from './keys.js';
 import { chunks, throwFirstError } from './pipelines.js';
-import { demandReadable } from './schema.js';
+import { assertReadable } from './schema.js';
 import { Script } from './script.js';
 
 /**
@@ -64,7 +64,7 @@ export class ResultReader {
       | null;
     if (reply === null) return null;
     const [state, bytes, result, schema] = reply;
-    demandReadable(`run ${id}`, schema.toString());
+    assertReadable(`run ${id}`, schema.toString());
     const head = { id, state: state.toString() as RunState['state'], bytes };
     return { ...head, result: result.length === 0 ? null : result };
   }

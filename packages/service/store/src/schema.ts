@@ -21,7 +21,7 @@ export class NewerSchemaError extends Error {
 }
 
 /** @throws NewerSchemaError */
-export function demandReadable(what: string, schema: string | number | null | undefined): void {
+export function assertReadable(what: string, schema: string | number | null | undefined): void {
   const number = Number(schema ?? 1);
   // What is no number at all was not written by us either.
   if (!(number <= SCHEMA)) throw new NewerSchemaError(what, number);

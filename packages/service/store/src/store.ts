@@ -3,7 +3,7 @@ import type { Engine, Limits, RunRequest, RunResult, RunState } from '@sandpiper
 import type { RedisConnection } from './connection.js';
 import { type QueueBounds, roomArguments } from './bounds.js';
 import { batchPlace, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from './keys.js';
-import { demandReadable, SCHEMA } from './schema.js';
+import { assertReadable, SCHEMA } from './schema.js';
 import { CLAIM, FINISH, MARK_CANCEL, RELEASE } from './scripts/lifecycle.js';
 import { DEFER } from './scripts/quarantine.js';
 import { SUBMIT_RUN } from './scripts/submit.js';
@@ -149,7 +149,7 @@ export function idempotencyArguments(
 /** @returns null for a reply that is none. @throws NewerSchemaError where the settings of the tenant cannot be read */
 export function toFullness(reply: unknown): Fullness | null {
   const [verdict, waiting, most] = reply as [string, string, string];
-  if (verdict === 'newer') demandReadable(`tenant ${waiting}`, most);
+  if (verdict === 'newer') assertReadable(`tenant ${waiting}`, most);
   const full = FULL.find((name) => name === verdict);
   return full === undefined ? null : { verdict: full, waiting: Number(waiting), most: Number(most) };
 }
@@ -292,7 +292,7 @@ export class RunStore {
   /** With its result, whatever that weighs, on the connection of all; what clients ask for goes by a `ResultReader`. */
   async runState(id: string): Promise<RunState | null> {
     const [state, result, schema] = await this.redis.hmget(runKey(id), 'state', 'result', 'schema');
-    demandReadable(`run ${id}`, schema);
+    assertReadable(`run ${id}`, schema);
     if (state === null || state === undefined) return null;
     const parsed = result === null || result === undefined ? null : (JSON.parse(result) as RunResult);
     return { id, state: state as RunState['state'], result: parsed };
@@ -301,7 +301,7 @@ export class RunStore {
   /** @returns null when nobody knows the run, or it was purged and only has to end. */
   async tenantOf(id: string): Promise<string | null> {
     const [tenant, purge, schema] = await this.redis.hmget(runKey(id), 'tenant', 'purge', 'schema');
-    demandReadable(`run ${id}`, schema);
+    assertReadable(`run ${id}`, schema);
     return purge ? null : (tenant ?? null);
   }
 
@@ -311,7 +311,7 @@ export class RunStore {
       runKey(id),
       ...fields,
     );
-    demandReadable(`run ${id}`, schema);
+    assertReadable(`run ${id}`, schema);
     if (!state || !tenant || !engine || !limits) return null;
     return {
       state: state as RunState['state'],

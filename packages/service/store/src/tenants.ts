@@ -2,7 +2,7 @@ import { tenantSettingsSchema, type Tenant, type TenantSettings } from '@sandpip
 import type { RedisConnection } from './connection.js';
 import { backlogKey, KEYS } from './keys.js';
 import { Script } from './script.js';
-import { demandReadable, SCHEMA } from './schema.js';
+import { assertReadable, SCHEMA } from './schema.js';
 import { ACTIVATE } from './scripts/lua.js';
 
 /**
@@ -40,7 +40,7 @@ export class TenantStore {
     return Object.entries(hash)
       .map(([name, text]) => {
         const { schema, ...settings } = JSON.parse(text) as TenantSettings & { readonly schema?: number };
-        demandReadable(`tenant ${name}`, schema);
+        assertReadable(`tenant ${name}`, schema);
         return { name, ...settings };
       })
       .sort((a, b) => (a.name < b.name ? -1 : 1));

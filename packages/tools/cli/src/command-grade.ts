@@ -31,7 +31,7 @@ export async function gradeCommand(
 ): Promise<number> {
   // Everything that can be wrong with the input is found before anything is started.
   const { jobs, expected } = await loadJobs(path, submissionPaths);
-  if (options.json !== undefined) await demandWritable(options.json);
+  if (options.json !== undefined) await assertWritable(options.json);
 
   const interrupt = catchInterrupts(() =>
     process.stderr.write('sandpiper: stopping (Ctrl-C again: do not wait)\n'),
@@ -85,7 +85,7 @@ async function loadJobs(
 }
 
 /** A report that cannot be written should not be found out after minutes of grading. */
-async function demandWritable(file: string): Promise<void> {
+async function assertWritable(file: string): Promise<void> {
   const folder = await stat(dirname(file)).catch(() => null);
   if (folder?.isDirectory() !== true) throw new InputError(`--json: ${dirname(file)}: no such folder`);
   const found = await stat(file).catch(() => null);

@@ -11,7 +11,7 @@ import {
   RUN_FOLDER,
 } from '@sandpiper/controller';
 import { InputError } from '@sandpiper/grading';
-import { demandCpu, demandTracePath, interpreterOf } from './command-run.js';
+import { requireCpu, requireTracePath, interpreterOf } from './command-run.js';
 import { limitsOf, type RunOptions } from './run-input.js';
 import { escapeForTerminal } from './escape.js';
 import { endingLine, exitCodeOf } from './exit-codes.js';
@@ -37,7 +37,7 @@ const PATIENCE = 3;
 /** `sandpiper interact`: a prompt on a sandboxed interpreter. Gives the exit code. */
 export async function interactCommand(options: InteractOptions): Promise<number> {
   const job = jobOf(options);
-  const cpu = options.cpu === undefined ? currentCpu() : demandCpu(options.cpu);
+  const cpu = options.cpu === undefined ? currentCpu() : requireCpu(options.cpu);
   const cell = await Cell.start({ id: null, cpu, node: null, rpython: null });
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
   const session = terminal ? new TerminalSession(cell, job, options) : new PipedSession(options);
@@ -91,7 +91,7 @@ function jobOf(options: InteractOptions): GuestJob {
     ],
     stdin: { kind: 'live' },
     output: 'live',
-    tracePath: options.trace === undefined ? null : demandTracePath(options.trace),
+    tracePath: options.trace === undefined ? null : requireTracePath(options.trace),
     deterministic: null,
     outputs: [],
     limits: completeLimits({ ...longestSession(), ...limitsOf(options) }),

@@ -9,7 +9,7 @@ import { mapInputs, type MapService } from './map-pipeline.js';
 import { MapProgress } from './map-progress.js';
 import { quote, type Pair } from './options.js';
 import { Patience } from './patience.js';
-import { demandRequest, limitsOf } from './run-input.js';
+import { parseRequest, limitsOf } from './run-input.js';
 import { withService } from './service-address.js';
 
 export interface MapOptions {
@@ -90,7 +90,7 @@ async function baseRequest(program: string, options: MapOptions): Promise<RunReq
     const contentBase64 = (await readBounded(value, REQUEST_BOUNDS.sourceBytes)).toString('base64');
     files.push({ name, contentBase64 });
   }
-  return demandRequest({
+  return parseRequest({
     files,
     limits: limitsOf(options),
     ...(options.env === undefined

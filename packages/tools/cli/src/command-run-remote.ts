@@ -13,7 +13,7 @@ import { OutputOnce } from './output-once.js';
 import { Patience } from './patience.js';
 import {
   buildRequest,
-  demandRequest,
+  parseRequest,
   limitsOf,
   openStdin,
   readAll,
@@ -69,7 +69,7 @@ async function requestOf(program: string, args: readonly string[], options: RunO
   }
   const { source: _none, ...base } = buildRequest(args, limitsOf(options), options);
   const outputs = [...new Set((options.out ?? []).map(({ name }) => name))];
-  return demandRequest({
+  return parseRequest({
     ...base,
     files: [{ path: entry, data: programBytes }, ...others].map(({ path, data }) => ({
       name: path,

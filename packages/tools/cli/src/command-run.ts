@@ -48,9 +48,9 @@ export async function runCommand(
   const request = buildRequest(args, limits, options);
   const programBytes = await readBounded(program, REQUEST_BOUNDS.sourceBytes);
   const files = await readFiles(options.file ?? [], completeLimits(limits).diskBytes);
-  const cpu = options.cpu === undefined ? null : demandCpu(options.cpu);
+  const cpu = options.cpu === undefined ? null : requireCpu(options.cpu);
   const outputs = options.out ?? [];
-  const tracePath = options.trace === undefined ? null : demandTracePath(options.trace);
+  const tracePath = options.trace === undefined ? null : requireTracePath(options.trace);
   const stdinFd = options.stdin === undefined ? 0 : openStdin(options.stdin);
   try {
     const result = await runInterruptibly(
@@ -102,7 +102,7 @@ export function interpreterOf(options: {
 function determinismOf(options: RunOptions): Determinism | null {
   const { deterministic, seed = DEFAULT_SEED, epoch = DEFAULT_EPOCH_S, transcript } = options;
   if (deterministic === true) {
-    const transcriptPath = transcript === undefined ? null : demandNewFile('--transcript', transcript);
+    const transcriptPath = transcript === undefined ? null : requireNewFile('--transcript', transcript);
     return { seed, epochMs: epoch * 1000, transcriptPath };
   }
   for (const name of ['seed', 'epoch', 'transcript'] as const) {
@@ -123,7 +123,7 @@ function folderOf(program: string): string {
 }
 
 /** Pinning to a processor that this process may not use would fail late, with another tool's message. */
-export function demandCpu(cpu: number): number {
+export function requireCpu(cpu: number): number {
   const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
   const allowed = list.split(',').some((range) => {
     const [first, last] = range.split('-').map(Number);
@@ -133,12 +133,12 @@ export function demandCpu(cpu: number): number {
   return cpu;
 }
 
-export function demandTracePath(path: string): string {
-  return demandNewFile('--trace', path);
+export function requireTracePath(path: string): string {
+  return requireNewFile('--trace', path);
 }
 
 /** A file that can be made there, or replaced. */
-function demandNewFile(option: string, path: string): string {
+function requireNewFile(option: string, path: string): string {
   if (!existsSync(dirname(path))) throw new InputError(`${option}: ${dirname(path)}: no such folder`);
   if (existsSync(path) && statSync(path).isDirectory())
     throw new InputError(`${option}: ${path}: is a folder`);

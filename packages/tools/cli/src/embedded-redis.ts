@@ -29,12 +29,12 @@ export function redisPlace(stateDir: string): RedisPlace {
 }
 
 /** @throws EmbeddedError with the command that mends it. */
-export function demandRedisServer(): void {
-  demandProgram('redis-server', 'redis-server');
-  demandProgram('setpriv', 'util-linux');
+export function assertRedisServer(): void {
+  assertProgram('redis-server', 'redis-server');
+  assertProgram('setpriv', 'util-linux');
 }
 
-function demandProgram(program: string, debianPackage: string): void {
+function assertProgram(program: string, debianPackage: string): void {
   const found = (process.env['PATH'] ?? '')
     .split(delimiter)
     .some((folder) => isExecutable(join(folder, program)));

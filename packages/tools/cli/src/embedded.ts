@@ -6,7 +6,7 @@ import { cellsFor, cpuShare, memoryOfNode } from '@sandpiper/controller';
 import { SupervisedChild } from './embedded-child.js';
 import { lockStateDir } from './embedded-lock.js';
 import {
-  demandRedisServer,
+  assertRedisServer,
   endStaleRedis,
   redisPlace,
   redisReady,
@@ -67,7 +67,7 @@ const REDIS_STOP_MS = 20_000;
  * @throws EmbeddedError with one line: no redis-server, state folder taken, port taken, not built.
  */
 export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embedded> {
-  demandRedisServer();
+  assertRedisServer();
   const stateDir = resolve(options.stateDir ?? defaultStateDir());
   mkdirSync(join(stateDir, 'logs'), { recursive: true, mode: 0o700 });
   const parts = new Parts(stateDir, options);

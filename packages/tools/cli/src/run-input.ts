@@ -48,7 +48,7 @@ export function buildRequest(
   limits: Partial<Limits>,
   options: RunOptions,
 ): RunRequest {
-  return demandRequest({
+  return parseRequest({
     source: '',
     args: [...args],
     ...(options.env === undefined
@@ -61,7 +61,7 @@ export function buildRequest(
 }
 
 /** @throws InputError that says what of it no service takes */
-export function demandRequest(request: unknown): RunRequest {
+export function parseRequest(request: unknown): RunRequest {
   const parsed = runRequestSchema.safeParse(request);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SupervisedChild } from '../src/embedded-child.js';
 import { lockStateDir } from '../src/embedded-lock.js';
-import { demandRedisServer, redisPlace } from '../src/embedded-redis.js';
+import { assertRedisServer, redisPlace } from '../src/embedded-redis.js';
 import { dealCpus } from '../src/embedded-services.js';
 
 let folder: string;
@@ -58,7 +58,7 @@ describe('redis-server', () => {
     const path = process.env['PATH'];
     process.env['PATH'] = folder;
     try {
-      expect(() => demandRedisServer()).toThrow(
+      expect(() => assertRedisServer()).toThrow(
         /redis-server is not installed.*apt-get install -y redis-server/,
       );
     } finally {

@@ -16,7 +16,7 @@ const SANDPIPER = fileURLToPath(new URL('../../../../sandpiper', import.meta.url
 let folder: string;
 let service: ChildProcess;
 /** Few enough that the tests can have them all. */
-const MOST_WAITING = 20;
+const MAX_WAITING = 20;
 let url: string;
 const started: ChildProcess[] = [];
 
@@ -27,7 +27,7 @@ const file = (name: string, content: string | Buffer): string => {
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sandpiper-remote-'));
-  const env = { ...process.env, XDG_STATE_HOME: folder, SANDPIPER_MAX_QUEUE: String(MOST_WAITING) };
+  const env = { ...process.env, XDG_STATE_HOME: folder, SANDPIPER_MAX_QUEUE: String(MAX_WAITING) };
   service = spawn(SANDPIPER, ['up', '--port', '0'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const [said] = (await once(service.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
   url = /http:\S+/.exec(String(said))?.[0] ?? '';

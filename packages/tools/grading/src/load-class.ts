@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from './errors.js';
-import { demandFolder, loadProblem, readBounded, type Problem } from './load-problem.js';
+import { assertFolder, loadProblem, readBounded, type Problem } from './load-problem.js';
 import { loadSubmissions, type Submission } from './load-submissions.js';
 import { naturalCompare } from './natural-sort.js';
 import { VERDICTS } from './verdict.js';
@@ -26,7 +26,7 @@ const MAX_EXPECTED_BYTES = 16 * 1024 * 1024;
 export async function loadClass(
   path: string,
 ): Promise<{ jobs: GradingJob[]; expected: ExpectedVerdicts } | null> {
-  await demandFolder(path, 'problem folder');
+  await assertFolder(path, 'problem folder');
   const problems = join(path, 'problems');
   if ((await stat(problems).catch(() => null))?.isDirectory() !== true) return null;
   const names = (await readdir(problems)).filter((name) => !name.startsWith('.')).sort(naturalCompare);

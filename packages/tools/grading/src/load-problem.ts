@@ -20,7 +20,7 @@ const MAX_YAML_BYTES = 1024 * 1024;
  * @throws InputError for anything missing, without its other half, or too large
  */
 export async function loadProblem(path: string): Promise<Problem> {
-  await demandFolder(path, 'problem folder');
+  await assertFolder(path, 'problem folder');
   const config = await loadConfig(path);
   const tests: TestCase[] = [];
   for (const group of GROUPS) tests.push(...(await loadGroup(path, group)));
@@ -31,7 +31,7 @@ export async function loadProblem(path: string): Promise<Problem> {
 }
 
 /** @throws InputError when there is nothing at `path`, or something else than a folder */
-export async function demandFolder(path: string, what: string): Promise<void> {
+export async function assertFolder(path: string, what: string): Promise<void> {
   const found = await stat(path).catch(() => null);
   if (found === null) throw new InputError(`${path}: no such ${what}`);
   if (!found.isDirectory()) throw new InputError(`${path}: is not a folder, and a ${what} is one`);

@@ -36,7 +36,7 @@ async function expand(path: string): Promise<string[]> {
   if (found === null) throw new InputError(`${path}: no such submission`);
   if (found.isDirectory()) {
     const files = await filesOf(path, 1);
-    await demandWithin(path, files);
+    await assertWithin(path, files);
     if (files.length === 0) throw new InputError(`${path}: the folder holds no .py file`);
     return files;
   }
@@ -49,7 +49,7 @@ async function expand(path: string): Promise<string[]> {
  * would be shown line by line in its own traceback; and a right solution would be anybody's.
  * @throws InputError for a file that does not lie in the folder
  */
-async function demandWithin(folder: string, files: readonly string[]): Promise<void> {
+async function assertWithin(folder: string, files: readonly string[]): Promise<void> {
   const within = `${await realpath(folder)}${sep}`;
   for (const file of files) {
     const real = await realpath(file).catch(() => null);

@@ -1,10 +1,10 @@
 import { Problem } from '../problems.js';
 
 /** A body of JSON has no more values than this; a batch of the largest number of runs, each with fifty fields, has fewer. */
-const MOST_VALUES = 1_000_000;
+const MAX_VALUES = 1_000_000;
 
 /** None of our bodies is deeper than six. */
-const MOST_DEPTH = 64;
+const MAX_DEPTH = 64;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -38,10 +38,9 @@ export function scanJson(bytes: Buffer): void {
       default:
         break;
     }
-    if (depth > MOST_DEPTH)
-      throw new Problem('bad-request', `the body is more than ${MOST_DEPTH} levels deep`);
-    if (values > MOST_VALUES) {
-      throw new Problem('body-too-large', `the body has more than ${MOST_VALUES} values`);
+    if (depth > MAX_DEPTH) throw new Problem('bad-request', `the body is more than ${MAX_DEPTH} levels deep`);
+    if (values > MAX_VALUES) {
+      throw new Problem('body-too-large', `the body has more than ${MAX_VALUES} values`);
     }
   }
 }

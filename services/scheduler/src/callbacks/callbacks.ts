@@ -9,7 +9,7 @@ import { OutboxMover } from './outbox-mover.js';
 import { tenantSecret } from './signature.js';
 
 /** Of those that were given up, so many are shown. */
-const MOST_SHOWN = 1_000;
+const MAX_SHOWN = 1_000;
 
 export interface CallbackOptions {
   /** What the secrets of the tenants are made of. */
@@ -120,7 +120,7 @@ export class Callbacks {
 
   /** Those that were given up, the latest first. */
   async failed(): Promise<FailedCallback[]> {
-    const jobs = await this.queue.getFailed(0, MOST_SHOWN - 1);
+    const jobs = await this.queue.getFailed(0, MAX_SHOWN - 1);
     const targets = await this.outbox.targets(jobs.map((job) => job.data.id));
     return jobs.map((job, i) => ({
       id: job.data.id,

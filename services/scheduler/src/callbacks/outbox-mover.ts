@@ -4,14 +4,14 @@ import type { Logger } from '@sandpiper/telemetry';
 import type { Queue } from 'bullmq';
 
 /** Moved in one go: one step of Redis is not to hold up the others. */
-const MOST_AT_ONCE = 250;
+const MAX_AT_ONCE = 250;
 
 /** So long what was taken is ours, milliseconds. Moving it takes two round trips. */
 const LEASE_MS = 15_000;
 
-/** Without events, look this often, milliseconds; with them not more often than {@link LEAST_GAP_MS}. */
+/** Without events, look this often, milliseconds; with them not more often than {@link MIN_GAP_MS}. */
 const TICK_MS = 1_000;
-const LEAST_GAP_MS = 100;
+const MIN_GAP_MS = 100;
 
 export interface OutboxMoverOptions {
   readonly outbox: CallbackOutbox;
@@ -47,7 +47,7 @@ export class OutboxMover {
     this.soon ??= setTimeout(() => {
       this.soon = null;
       this.move();
-    }, LEAST_GAP_MS);
+    }, MIN_GAP_MS);
   }
 
   async close(): Promise<void> {
@@ -72,7 +72,7 @@ export class OutboxMover {
   private async moveAll(): Promise<void> {
     const { outbox, queue, attempts, leaseMs = LEASE_MS } = this.options;
     for (;;) {
-      const ids = await outbox.take(leaseMs, MOST_AT_ONCE);
+      const ids = await outbox.take(leaseMs, MAX_AT_ONCE);
       if (ids.length === 0) return;
       await queue.addBulk(
         ids.map((id) => ({
@@ -82,7 +82,7 @@ export class OutboxMover {
         })),
       );
       await outbox.handedOver(ids);
-      if (ids.length < MOST_AT_ONCE || this.closed) return;
+      if (ids.length < MAX_AT_ONCE || this.closed) return;
     }
   }
 }

@@ -4,7 +4,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import type { Destination } from './destination.js';
 
 /** Of an answer so much is read, bytes; it tells us nothing, but whoever writes it is let finish. */
-const MOST_ANSWER_BYTES = 4096;
+const MAX_ANSWER_BYTES = 4096;
 
 /** The other side could not be reached, or did not answer in time: it costs us time, unlike an answer that says no. */
 export class Unreachable extends Error {
@@ -45,7 +45,7 @@ export function post({ destination, body, headers, signal, ca }: Post): Promise<
       let seen = 0;
       answer.on('data', (chunk: Buffer) => {
         seen += chunk.length;
-        if (seen > MOST_ANSWER_BYTES) answer.destroy();
+        if (seen > MAX_ANSWER_BYTES) answer.destroy();
       });
       // The status is there; how the rest ends does not matter, but that it ends does.
       answer.on('error', () => undefined);

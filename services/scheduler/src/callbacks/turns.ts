@@ -1,12 +1,12 @@
 /** Places of one tenant among those that send at the same time: an address that answers slowly leaves others room. */
-const MOST_OF_A_TENANT = 0.25;
+const MAX_TENANT_SHARE = 0.25;
 
 /** An origin that could not be reached so often in a row is left alone for a while. */
 const FAILURES_IN_A_ROW = 5;
 const REST_MS = 30_000;
 
 /** Origins that are remembered at most; the one that failed first is forgotten. */
-const MOST_ORIGINS = 1_000;
+const MAX_ORIGINS = 1_000;
 
 interface Trouble {
   failures: number;
@@ -31,7 +31,7 @@ export class Turns {
     places: number,
     private readonly now: () => number = () => performance.now(),
   ) {
-    this.mostOfATenant = Math.max(1, Math.floor(places * MOST_OF_A_TENANT));
+    this.mostOfATenant = Math.max(1, Math.floor(places * MAX_TENANT_SHARE));
   }
 
   /** A `go` is to be ended with {@link leave}. */
@@ -62,7 +62,7 @@ export class Turns {
     trouble.failures += 1;
     trouble.restUntil = this.now() + REST_MS;
     this.troubles.set(origin, trouble);
-    if (this.troubles.size <= MOST_ORIGINS) return;
+    if (this.troubles.size <= MAX_ORIGINS) return;
     const [oldest] = this.troubles.keys();
     if (oldest !== undefined) this.troubles.delete(oldest);
   }

@@ -12,7 +12,7 @@ import {
 } from '@sandpiper/contracts';
 import { ID_PATTERN } from '@sandpiper/store';
 import { z } from 'zod';
-import { demandOwn, identityOf, mayRead } from '../auth.js';
+import { assertOwn, identityOf, mayRead } from '../auth.js';
 import { prepareRun } from '../bodies/prepared.js';
 import type { App, Context } from '../context.js';
 import { notFound, Problem } from '../problems.js';
@@ -152,7 +152,7 @@ export function administrationRoutes(app: App, context: Context): void {
     },
     async (request) => {
       const { id } = request.params;
-      demandOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
+      assertOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
       const dead = await gate.run(() => deadLetters.get(id));
       if (dead === null) throw notFound('dead letter');
       const { request: _request, ...shown } = dead;
@@ -174,7 +174,7 @@ export function administrationRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      demandOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
+      assertOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
       const dead = await gate.run(() => deadLetters.get(id));
       if (dead === null) throw notFound('dead letter');
       if (dead.requeuedAs !== null)
@@ -205,7 +205,7 @@ export function administrationRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      demandOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
+      assertOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
       await gate.change(() => deadLetters.dismiss(id));
       return reply.code(204).send();
     },

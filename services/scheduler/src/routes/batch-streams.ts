@@ -44,7 +44,7 @@ export function batchStreamRoutes(app: App, context: Context, checkKey: KeyCheck
   const enter = async (request: FastifyRequest, reply: FastifyReply, id: string): Promise<BatchFacts> => {
     const { tenant } = identityOf(request);
     const batch = await ownBatch(context, request, id);
-    streams.demandRoom(tenant);
+    streams.assertRoom(tenant);
     reply.raw.once('close', streams.enter(tenant));
     reply.raw.once(
       'close',

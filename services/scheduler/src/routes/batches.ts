@@ -8,7 +8,7 @@ import { batchRunId, type BatchFacts, type RunHead } from '@sandpiper/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Admitted } from '../admission.js';
-import { demandOwn, demandScope, identityOf, mayRead } from '../auth.js';
+import { assertOwn, assertScope, identityOf, mayRead } from '../auth.js';
 import { preparedBatch } from '../bodies/bodies.js';
 import { cancelBatch } from '../cancel.js';
 import type { App, Context } from '../context.js';
@@ -30,12 +30,12 @@ import {
 import { countRefusal, sendPurged } from './runs.js';
 
 /** Results that one answer holds at most; more of them are read from the stream of the batch. */
-const MOST_RESULTS_BYTES = 64 * 1024 * 1024;
+const MAX_RESULTS_BYTES = 64 * 1024 * 1024;
 
 const tooLarge = (id: string, bytes: number): Problem =>
   new Problem(
     'reply-too-large',
-    `the results of this batch are ${bytes} bytes, and one answer holds at most ${MOST_RESULTS_BYTES}: ` +
+    `the results of this batch are ${bytes} bytes, and one answer holds at most ${MAX_RESULTS_BYTES}: ` +
       `read /v1/batches/${id}/results, or ask with results=false`,
   );
 
@@ -63,7 +63,7 @@ export async function ownBatch(
   id: string,
 ): Promise<BatchFacts> {
   const batch = await gate.run(() => batches.facts(id));
-  demandOwn(request, batch?.tenant ?? null, 'batch');
+  assertOwn(request, batch?.tenant ?? null, 'batch');
   if (batch === null) throw notFound('batch');
   return batch;
 }
@@ -109,7 +109,7 @@ export function batchRoutes(app: App, context: Context): void {
       (head, i): RunHead => head ?? { id: ids[i] ?? '', state: 'done', bytes: 0 },
     );
     const bytes = heads.reduce((sum, head) => sum + head.bytes, 0);
-    if (bytes > MOST_RESULTS_BYTES) throw tooLarge(batch.id, bytes);
+    if (bytes > MAX_RESULTS_BYTES) throw tooLarge(batch.id, bytes);
     const leaves = whenClientLeaves(reply);
     const pieces = async function* (): AsyncGenerator<Piece> {
       let before = `${JSON.stringify(summarize(batch)).slice(0, -1)},"runs":[`;
@@ -218,7 +218,7 @@ export function batchRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const purge = request.query.purge === 'true';
-      if (purge) demandScope(request, 'read');
+      if (purge) assertScope(request, 'read');
       const before = await ownBatch(context, request, request.params.id);
       if (purge) {
         const verdict = await gate.change(() => context.retention.purgeBatch(before.id));

@@ -12,7 +12,7 @@ import type { FeedVerdict } from '@sandpiper/store';
 import type { FastifyError, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
-import { demandOwn, identityOf } from '../auth.js';
+import { assertOwn, identityOf } from '../auth.js';
 import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
 import type { KeyCheck } from '../open-streams.js';
@@ -90,8 +90,8 @@ export function runStreamRoute(app: App, context: Context, checkKey: KeyCheck): 
       response: { ...refusals, 426: errorBodySchema, 429: errorBodySchema },
     },
     async preHandler(request) {
-      demandOwn(request, await context.gate.run(() => context.store.tenantOf(request.params.id)), 'run');
-      streams.demandRoom(identityOf(request).tenant);
+      assertOwn(request, await context.gate.run(() => context.store.tenantOf(request.params.id)), 'run');
+      streams.assertRoom(identityOf(request).tenant);
     },
     handler() {
       throw new Problem('upgrade-required', 'this is a WebSocket: connect with Upgrade: websocket');

@@ -2,7 +2,7 @@ import { runRequestSchema, runStateSchema } from '@sandpiper/contracts';
 import type { PurgeVerdict, ShortRun } from '@sandpiper/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { demandOwn, demandScope, identityOf, mayRead } from '../auth.js';
+import { assertOwn, assertScope, identityOf, mayRead } from '../auth.js';
 import { preparedRun } from '../bodies/bodies.js';
 import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
@@ -30,8 +30,8 @@ const isDone = (run: ShortRun | null): boolean => run === null || run.state === 
 /** Submit, look at, wait for and cancel single runs. */
 export function runRoutes(app: App, context: Context): void {
   const { admission, gate, metrics, replies, store, waiters } = context;
-  const demandOwnRun = async (request: FastifyRequest, id: string): Promise<void> =>
-    demandOwn(request, await gate.run(() => store.tenantOf(id)), 'run');
+  const assertOwnRun = async (request: FastifyRequest, id: string): Promise<void> =>
+    assertOwn(request, await gate.run(() => store.tenantOf(id)), 'run');
 
   /** A run with its result, which may be long: then it goes out as what others fetch leaves room for it. */
   const send = async (request: FastifyRequest, reply: FastifyReply, run: ShortRun): Promise<FastifyReply> => {
@@ -85,7 +85,7 @@ export function runRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      await demandOwnRun(request, id);
+      await assertOwnRun(request, id);
       const read = (): Promise<ShortRun | null> => replies.run(id);
       const leaves = whenClientLeaves(reply);
       const run = await waiters.until(id, request.query.wait ?? 0, leaves, read, isDone);
@@ -120,8 +120,8 @@ export function runRoutes(app: App, context: Context): void {
     async (request, reply) => {
       const { id } = request.params;
       const purge = request.query.purge === 'true';
-      if (purge) demandScope(request, 'read');
-      await demandOwnRun(request, id);
+      if (purge) assertScope(request, 'read');
+      await assertOwnRun(request, id);
       if (purge) return sendPurged(reply, id, await gate.change(() => context.retention.purgeRun(id)));
       const state = await gate.change(() => cancelRun(store, id));
       if (state === null) throw notFound('run');

@@ -15,7 +15,7 @@ import { NOW } from './lua.js';
 const FIRST_BACK_OFF_MS = 1_000;
 
 /** How often a run is passed on because the node that took it is the one to avoid; then that may have it. */
-const MOST_PASSES = 20;
+const MAX_PASSES = 20;
 const PASS_MS = 500;
 
 /**
@@ -58,7 +58,7 @@ local function another(node)
 end
 local function pass(id, node, avoid)
   if avoid ~= node or not another(node) then return false end
-  if redis.call('HINCRBY', '${PREFIXES.run}' .. id, 'passed', 1) > ${MOST_PASSES} then return false end
+  if redis.call('HINCRBY', '${PREFIXES.run}' .. id, 'passed', 1) > ${MAX_PASSES} then return false end
   defer(id, ${PASS_MS})
   return true
 end
