@@ -72,8 +72,8 @@ export class Admission {
   }
 
   /**
-   * Before it is said to be accepted, as many replicas have it as are asked for; also what was accepted before, of which
-   * that may not have been said. @throws Problem
+   * Before it is said to be accepted, as many replicas have it as are asked for; also what was accepted
+   * before, of which that may not have been said. @throws Problem
    */
   async replicated(what: Exclude<Change, 'end'>, admitted: Admitted): Promise<Admitted> {
     const { replication } = this;

@@ -78,7 +78,10 @@ export interface AppDeps {
   readonly bodyLimit: number;
   /** Largest batch that comes line by line, bytes. */
   readonly batchLimit: number;
-  /** Bodies in flight: all of them, of which a tenant gets a quarter, bytes; and how soon one must get on, milliseconds. */
+  /**
+   * Bodies in flight: all of them, of which a tenant gets a quarter, bytes; and how soon one must get on,
+   * milliseconds.
+   */
   readonly bodies?: { readonly all?: number; readonly stuckMs?: number };
   readonly maxQueue: number;
   readonly retention: RetentionOptions;
@@ -108,13 +111,15 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     bodyLimit: deps.bodyLimit,
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 256 },
-    // Both would answer in a shape of their own: a path that the router refuses, and what is no request at all.
+    // Both would answer in a shape of their own: a path that the router refuses, and what is no request at
+    // all.
     frameworkErrors: (error, request, reply) => void problemHandler(deps.log)(error, request, reply),
     clientErrorHandler: answerUnparsed,
   }).withTypeProvider<ZodTypeProvider>();
 
   app.setValidatorCompiler(validatorCompiler);
-  // Results were validated when they were written; doing it again for ten thousand of them would block the loop.
+  // Results were validated when they were written; doing it again for ten thousand of them would block the
+  // loop.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler<FastifyError>(problemHandler(deps.log));
   const stuckMs = deps.bodies?.stuckMs ?? DEFAULT_STUCK_MS;
@@ -229,7 +234,10 @@ function makeContext(deps: AppDeps): Context {
   };
 }
 
-/** Names and output of others stand in what is answered: no browser shall take it for anything but what it says it is. */
+/**
+ * Names and output of others stand in what is answered: no browser shall take it for anything but what it
+ * says it is.
+ */
 function forbidGuessing(app: App): void {
   app.addHook('onRequest', (_request, reply, done) => {
     void reply.header('X-Content-Type-Options', 'nosniff');

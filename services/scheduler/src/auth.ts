@@ -23,7 +23,10 @@ declare module 'fastify' {
 }
 
 export interface AuthOptions {
-  /** False: everybody is the default tenant and may do everything. Only where nobody else can reach the service. */
+  /**
+   * False: everybody is the default tenant and may do everything. Only where nobody else can reach the
+   * service.
+   */
   readonly on: boolean;
   /** A key that is not stored, with which the first ones are made. */
   readonly adminKey: string | null;
@@ -32,7 +35,9 @@ export interface AuthOptions {
 /** Of the default tenant, and of whoever runs the service. */
 const EVERYTHING: Identity = { tenant: DEFAULT_TENANT, scopes: ['submit', 'read', 'admin'] };
 
-/** Closes every route that names a scope to requests without a key for it, before a byte of the body is read. */
+/**
+ * Closes every route that names a scope to requests without a key for it, before a byte of the body is read.
+ */
 export function authenticate(app: App, keys: ApiKeyStore, gate: RedisGate, options: AuthOptions): KeyCheck {
   const check: KeyCheck = async (request) => {
     const { scope } = request.routeOptions.config;
@@ -76,7 +81,9 @@ export function identityOf(request: FastifyRequest): Identity {
   return request.identity;
 }
 
-/** Whether the key is for looking at what its tenant has sent; one that may only submit is told nothing of it. */
+/**
+ * Whether the key is for looking at what its tenant has sent; one that may only submit is told nothing of it.
+ */
 export function mayRead(request: FastifyRequest): boolean {
   const { scopes } = identityOf(request);
   return scopes.includes('read') || scopes.includes('admin');

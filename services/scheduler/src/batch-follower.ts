@@ -6,7 +6,9 @@ import type { Waiters } from './waiters.js';
 /** Ends that are looked at in one go; their results are read in slices of bytes. */
 const LOOK_AT_ONCE = 250;
 
-/** Without news a stream shows a sign of life this often, seconds: a client or a proxy would think it dead. */
+/**
+ * Without news a stream shows a sign of life this often, seconds: a client or a proxy would think it dead.
+ */
 const SIGN_OF_LIFE_SECONDS = 15;
 
 /** A run of a batch that has ended. */
@@ -28,8 +30,8 @@ export interface Follower {
 }
 
 /**
- * The ends of a batch's runs as they come, until the last, in slices of bytes. `null` is a sign of life: nothing new for a
- * while. Reads only as fast as it is asked, so a slow client holds one slice.
+ * The ends of a batch's runs as they come, until the last, in slices of bytes. `null` is a sign of life:
+ * nothing new for a while. Reads only as fast as it is asked, so a slow client holds one slice.
  * @param tenant whose client it is
  */
 export async function* followBatch(

@@ -13,7 +13,9 @@ import {
 import type { PreparedRun } from './bodies/prepared.js';
 import { CutOffProblem, Problem } from './problems.js';
 
-/** Runs that are written in one step, and what they may weigh together: one step is not to hold up the others. */
+/**
+ * Runs that are written in one step, and what they may weigh together: one step is not to hold up the others.
+ */
 const RUNS_PER_STEP = 100;
 const BYTES_PER_STEP = 4 * 1024 * 1024;
 
@@ -28,8 +30,8 @@ export interface BatchHead {
 }
 
 /**
- * Takes a batch in, run by run as they come: memory does not grow with the batch, and nothing of it is run before all of
- * it is there. A client that is cut off sends it again with the same idempotency key.
+ * Takes a batch in, run by run as they come: memory does not grow with the batch, and nothing of it is run
+ * before all of it is there. A client that is cut off sends it again with the same idempotency key.
  */
 export class BatchIntake {
   private running = 0;
@@ -109,7 +111,8 @@ export class BatchIntake {
       }
       await flush();
     } catch (error) {
-      // What was cut off is taken up again under its key, or swept; what is wrong will not come again as it is.
+      // What was cut off is taken up again under its key, or swept; what is wrong will not come again as it
+      // is.
       const isFinal = error instanceof Problem && !(error instanceof CutOffProblem);
       if (sealed === null && (head.key === undefined || isFinal)) await this.drop(id);
       throw error;

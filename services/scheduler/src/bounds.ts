@@ -8,7 +8,10 @@ import {
 } from '@sandpiper/store';
 import type { Logger } from '@sandpiper/telemetry';
 
-/** Where nothing was said: parts of what Redis may use, or these figures where it has no bound or does not tell. */
+/**
+ * Where nothing was said: parts of what Redis may use, or these figures where it has no bound or does not
+ * tell.
+ */
 const QUEUE_PART = 1 / 4;
 const KEEP_PART = 1 / 2;
 const DEFAULT_QUEUE_BYTES = 1024 ** 3;
@@ -27,7 +30,10 @@ export interface RetentionOptions {
   readonly tenantShare?: number;
 }
 
-/** What is taken in and kept at most. Redis may be given more memory, or less, while we run: look again now and then. */
+/**
+ * What is taken in and kept at most. Redis may be given more memory, or less, while we run: look again now
+ * and then.
+ */
 export class Bounds {
   private max = 0;
 

@@ -1,4 +1,7 @@
-/** What may be held at once, bytes. One that is alone is let in whatever it weighs: its own bound is another's business. */
+/**
+ * What may be held at once, bytes. One that is alone is let in whatever it weighs: its own bound is another's
+ * business.
+ */
 export interface ByteBounds {
   readonly all: number;
   readonly perTenant: number;

@@ -9,7 +9,8 @@ const PARALLEL = 50;
  * @returns the state afterwards, or null when nobody knows the run.
  */
 export async function cancelRun(store: RunStore, id: string): Promise<RunState['state'] | null> {
-  // The mark first: a node that takes the run from now on sees it, whatever happens to us; one that has it is told.
+  // The mark first: a node that takes the run from now on sees it, whatever happens to us; one that has it is
+  // told.
   const state = await store.markCancelled(id);
   if (state !== 'queued') return state;
   await endQueued(store, id);

@@ -16,10 +16,16 @@ import type { Bounds } from './bounds.js';
 /** Runs that are handed over in one go: one step of Redis is not to hold up the others. */
 const MAX_AT_ONCE = 250;
 
-/** Runs with the queue for each cell that is alive: one that it takes next, and one more while we fetch another. */
+/**
+ * Runs with the queue for each cell that is alive: one that it takes next, and one more while we fetch
+ * another.
+ */
 const WINDOW_PER_CELL = 2;
 
-/** A run that waits with the queue is out of its tenant's turn: so few that nobody notices, enough for one node's start. */
+/**
+ * A run that waits with the queue is out of its tenant's turn: so few that nobody notices, enough for one
+ * node's start.
+ */
 const MIN_WINDOW = 2;
 
 /** Runs of the quarantine that are tried at the same time: with many nodes half as many as there are. */
@@ -29,8 +35,8 @@ const MIN_QUARANTINED = 2;
 const TICK_MS = 1_000;
 
 /**
- * After so long without a claim a run is looked for in the queue. Short: until then, what a scheduler that died has taken
- * keeps its place in the window, and that may be all of it.
+ * After so long without a claim a run is looked for in the queue. Short: until then, what a scheduler that
+ * died has taken keeps its place in the window, and that may be all of it.
  */
 const SILENT_DISPATCHED_MS = 3_000;
 
@@ -43,7 +49,10 @@ const STAGING_MS = 60 * 60 * 1000;
 /** The scheduler that leads has this long until it says so again; it does at every tick. */
 const LEASE_MS = 3_000;
 
-/** What has ended is looked at for what is above the bounds this often, milliseconds; so many steps in one pass. */
+/**
+ * What has ended is looked at for what is above the bounds this often, milliseconds; so many steps in one
+ * pass.
+ */
 const BOUNDS_MS = 250;
 const BOUNDS_STEPS = 40;
 
@@ -66,10 +75,11 @@ export interface DispatcherOptions {
 }
 
 /**
- * Feeds the queue from the backlogs of the tenants, so few runs at a time that the order of the tenants is decided late.
- * Several schedulers may do so at once: taking from the backlog is one step of Redis. What a scheduler that died has
- * taken and not handed over, another hands over later. One of them leads, for the time of a lease: it acts on the ends of
- * runs, of which all are told, and removes what is above the bounds. The others act on what they are sent, and at every tick.
+ * Feeds the queue from the backlogs of the tenants, so few runs at a time that the order of the tenants is
+ * decided late. Several schedulers may do so at once: taking from the backlog is one step of Redis. What a
+ * scheduler that died has taken and not handed over, another hands over later. One of them leads, for the
+ * time of a lease: it acts on the ends of runs, of which all are told, and removes what is above the bounds.
+ * The others act on what they are sent, and at every tick.
  */
 export class Dispatcher {
   private window = MIN_WINDOW;
@@ -179,7 +189,8 @@ export class Dispatcher {
     const alive = nodes
       .flatMap(({ cells }) => cells)
       .filter(({ state }) => state === 'idle' || state === 'busy').length;
-    // Without a node nothing leaves the backlog: there it can be cancelled, and its turn is decided when one comes.
+    // Without a node nothing leaves the backlog: there it can be cancelled, and its turn is decided when one
+    // comes.
     this.window = alive === 0 ? 0 : Math.max(MIN_WINDOW, alive * WINDOW_PER_CELL);
   }
 
@@ -197,7 +208,10 @@ export class Dispatcher {
     );
   }
 
-  /** What has been silent for long is looked at: it was lost between two steps of somebody who died, or still waits. */
+  /**
+   * What has been silent for long is looked at: it was lost between two steps of somebody who died, or still
+   * waits.
+   */
   private async sweep(): Promise<void> {
     const now = performance.now();
     if (now - this.sweptAt < TICK_MS) return;

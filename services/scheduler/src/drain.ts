@@ -9,9 +9,9 @@ const LAST_ANSWERS_MS = 5_000;
 const LOOK_MS = 50;
 
 /**
- * Lets the server stop soon. Node closes connections that wait for their next request when the stop begins; not those
- * that a client has opened ahead of its first, nor those that come to wait later, nor those of a client that does not
- * take its answer.
+ * Lets the server stop soon. Node closes connections that wait for their next request when the stop begins;
+ * not those that a client has opened ahead of its first, nor those that come to wait later, nor those of a
+ * client that does not take its answer.
  * @returns is told of a socket that has become something else than HTTP: whoever has made it that ends it
  */
 export function closePromptly(app: App): (socket: Socket) => void {

@@ -39,9 +39,9 @@ export interface LiveFollowerDeps {
 }
 
 /**
- * A run as it goes on, from its state to its result. All output of the attempt whose result it is comes before the
- * result: what the streams do not hold (any more) is taken from there. Reads only as fast as it is asked, so a slow
- * client costs no memory. Ends without a result when the signal aborts or the service stops.
+ * A run as it goes on, from its state to its result. All output of the attempt whose result it is comes
+ * before the result: what the streams do not hold (any more) is taken from there. Reads only as fast as it is
+ * asked, so a slow client costs no memory. Ends without a result when the signal aborts or the service stops.
  * @param tenant whose client it is; @param from where an earlier connection was
  */
 export async function* followLive(

@@ -43,8 +43,9 @@ export interface LiveSocketOptions {
 }
 
 /**
- * One connection that follows a run: what is sent waits for the client, what comes is taken in turn, and whoever is
- * silent for too long is let go. Nothing about it grows with what the other side does or does not do.
+ * One connection that follows a run: what is sent waits for the client, what comes is taken in turn, and
+ * whoever is silent for too long is let go. Nothing about it grows with what the other side does or does not
+ * do.
  */
 export class LiveSocket {
   private readonly gone = new AbortController();

@@ -20,9 +20,10 @@ const FORWARDED =
 const ADVICE = 'set SANDPIPER_AUTH=on to use keys, or name the host in SANDPIPER_ALLOWED_HOSTS';
 
 /**
- * A service that asks for no keys is for this host alone. A page of any browser on it could use the service all the same, by
- * a name of its own that leads here (DNS rebinding), and a proxy would open it to everybody: what such requests have in their
- * headers is refused, before the body. Where keys are asked for, only WebSockets are looked at, which browsers let any page open.
+ * A service that asks for no keys is for this host alone. A page of any browser on it could use the service
+ * all the same, by a name of its own that leads here (DNS rebinding), and a proxy would open it to everybody:
+ * what such requests have in their headers is refused, before the body. Where keys are asked for, only
+ * WebSockets are looked at, which browsers let any page open.
  */
 export function guardOrigins(app: App, options: OriginOptions): void {
   app.addHook('onRequest', (request, _reply, done) => {

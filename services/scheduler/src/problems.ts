@@ -69,7 +69,10 @@ export class CutOffProblem extends Problem {
 
 export const notFound = (what: string): Problem => new Problem('not-found', `no such ${what}`);
 
-/** What fastify itself refuses, before any handler of ours. Anything else of it with a 4xx is a plain bad request. */
+/**
+ * What fastify itself refuses, before any handler of ours. Anything else of it with a 4xx is a plain bad
+ * request.
+ */
 const FASTIFY_CODES: Readonly<Record<string, [ProblemCode, string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'the body is larger than this server takes'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'send Content-Type: application/json'],

@@ -2,8 +2,8 @@ import { evictionPolicy, type RedisConnection } from '@sandpiper/store';
 import type { Logger } from '@sandpiper/telemetry';
 
 /**
- * Says once, when Redis is there, that it is set up to lose runs. It says nothing of servers that may not be asked.
- * Redis going away meanwhile is not its affair: it looks again when that is back.
+ * Says once, when Redis is there, that it is set up to lose runs. It says nothing of servers that may not be
+ * asked. Redis going away meanwhile is not its affair: it looks again when that is back.
  */
 export function adviseOnRedis(redis: RedisConnection, log: Logger): void {
   const look = (): void => {

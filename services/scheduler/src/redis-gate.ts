@@ -16,8 +16,8 @@ const UNKNOWN =
 const LATER = { retryAfterSeconds: 2 };
 
 /**
- * Runs what needs Redis, or answers 503 soon: at once when the connection is down, after the command timeout when
- * Redis hangs. The connection must be a fail-fast one.
+ * Runs what needs Redis, or answers 503 soon: at once when the connection is down, after the command timeout
+ * when Redis hangs. The connection must be a fail-fast one.
  */
 export class RedisGate {
   constructor(
@@ -57,7 +57,10 @@ export class RedisGate {
   }
 }
 
-/** Redis has refused it, or it was never sent. Of several commands in a row the earlier ones change nothing by themselves. */
+/**
+ * Redis has refused it, or it was never sent. Of several commands in a row the earlier ones change nothing by
+ * themselves.
+ */
 const isRefusal = (error: Error): boolean => error.name === 'ReplyError' || UNSENT.test(error.message);
 
 function isUnavailability(error: unknown): error is Error {

@@ -6,7 +6,10 @@ import type { RedisGate } from './redis-gate.js';
 
 const MIB = 1024 * 1024;
 
-/** Of results on their way to clients, all together; a client that does not take them holds no more than its tenant's. */
+/**
+ * Of results on their way to clients, all together; a client that does not take them holds no more than its
+ * tenant's.
+ */
 export const REPLIES_IN_FLIGHT = { all: 128 * MIB, perTenant: 32 * MIB } as const;
 
 /** What is read in one step: so much, or one result that is larger. */

@@ -6,7 +6,10 @@ import type { FastifyReply } from 'fastify';
 /** A client that takes nothing for so long is let go, milliseconds. What it has not read is still there. */
 const STUCK_MS = 60_000;
 
-/** One that takes less than this, bytes a millisecond, is let go too: what it is sent is memory of ours meanwhile. */
+/**
+ * One that takes less than this, bytes a millisecond, is let go too: what it is sent is memory of ours
+ * meanwhile.
+ */
 const SLOWEST = 64;
 
 const MAX_LISTENERS = 30;
@@ -29,7 +32,10 @@ export function joined(parts: readonly (string | Buffer)[]): (string | Buffer)[]
   return [Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)))];
 }
 
-/** Answers with pieces, each made when the client has taken the one before. An error in the first one is the answer. */
+/**
+ * Answers with pieces, each made when the client has taken the one before. An error in the first one is the
+ * answer.
+ */
 export async function sendPieces(
   reply: FastifyReply,
   type: string,

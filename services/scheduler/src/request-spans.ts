@@ -11,7 +11,10 @@ declare module 'fastify' {
 /** Of what was submitted, where the answer says: `/v1/runs/ID`, `/v1/batches/ID`. */
 const LOCATION = /^\/v1\/(run|batch)(?:e?s)\/([\w-]+)$/;
 
-/** Each request of the API is a span, which goes on with the trace of the client and is what its runs are parts of. */
+/**
+ * Each request of the API is a span, which goes on with the trace of the client and is what its runs are
+ * parts of.
+ */
 export function traceRequests(app: App, tracing: Tracing): void {
   app.decorateRequest('span', null);
   app.addHook('onRequest', (request, _reply, done) => {

@@ -4,8 +4,8 @@ import { PREPARED } from './prepared-mark.js';
 import { notFound, Problem } from './problems.js';
 
 /**
- * Checks a part of a request against its schema. The problem names the first field that is wrong by its path, and an
- * unknown field by its name. A malformed id in the URL is a thing that does not exist.
+ * Checks a part of a request against its schema. The problem names the first field that is wrong by its path,
+ * and an unknown field by its name. A malformed id in the URL is a thing that does not exist.
  */
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   return (data: unknown) => {

@@ -2,8 +2,8 @@
 export const MAX_WAIT_SECONDS = 60;
 
 /**
- * Requests that wait for something to end. Events only wake them: each reads Redis itself, so a lost message costs
- * time, never an answer.
+ * Requests that wait for something to end. Events only wake them: each reads Redis itself, so a lost message
+ * costs time, never an answer.
  */
 export class Waiters {
   private readonly waiting = new Map<string, Set<() => void>>();
@@ -15,7 +15,8 @@ export class Waiters {
   }
 
   /**
-   * Reads until `isDone`, woken by {@link wake}, at the latest when the time is up; answers with the last read.
+   * Reads until `isDone`, woken by {@link wake}, at the latest when the time is up; answers with the last
+   * read.
    * @param read is called first and after each wake; never in a loop of its own.
    */
   async until<T>(

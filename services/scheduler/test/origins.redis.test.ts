@@ -6,7 +6,10 @@ import { WebSocket } from 'ws';
 import { refusal } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 
-/** Who a service without keys answers: its own host, and neither pages of a browser nor what a proxy passes on. */
+/**
+ * Who a service without keys answers: its own host, and neither pages of a browser nor what a proxy passes
+ * on.
+ */
 
 const ADMIN = 'a'.repeat(40);
 

@@ -18,7 +18,9 @@ import { endRun, refusal } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 import { StreamClient } from './stream-client.js';
 
-/** What a tenant removes over HTTP is gone, with all that belongs to it, and nothing of another tenant's is. */
+/**
+ * What a tenant removes over HTTP is gone, with all that belongs to it, and nothing of another tenant's is.
+ */
 
 const ADMIN = 'a'.repeat(40);
 const MISSING = [404, 'not-found'];

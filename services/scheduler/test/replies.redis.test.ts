@@ -16,7 +16,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { refusal } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 
-/** Results on their way out: in slices of bytes, on connections of their own, no faster than clients take them. */
+/**
+ * Results on their way out: in slices of bytes, on connections of their own, no faster than clients take
+ * them.
+ */
 
 const MIB = 1024 * 1024;
 

@@ -5,7 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { endRun } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 
-/** Every route, with a key of each scope: what it is let into, and that a key for submitting is told nothing of what was run. */
+/**
+ * Every route, with a key of each scope: what it is let into, and that a key for submitting is told nothing
+ * of what was run.
+ */
 
 const ADMIN = 'a'.repeat(40);
 

@@ -13,7 +13,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { startApp, type TestApp } from './harness.js';
 import { refusedWith, StreamClient } from './stream-client.js';
 
-/** What one connection to the stream of a run may do, and what becomes of those that do more. Nodes are played here. */
+/**
+ * What one connection to the stream of a run may do, and what becomes of those that do more. Nodes are played
+ * here.
+ */
 
 const ADMIN = 'a'.repeat(40);
 

@@ -49,13 +49,19 @@ export interface CellActorOptions {
   readonly causeOf: (runId: string, tenant: string) => string;
 }
 
-/** Of assignments; whoever hands out runs sends one to an idle cell. What must not be refused has its place kept. */
+/**
+ * Of assignments; whoever hands out runs sends one to an idle cell. What must not be refused has its place
+ * kept.
+ */
 const CAPACITY = 2;
 
 /** Killing, reaping and removing have deadlines of their own, which are together shorter, milliseconds. */
 const CLEAR_DEADLINE_MS = 20_000;
 
-/** One cell's life as an actor: built, given runs one at a time, and cleared away after its death or its dismissal. */
+/**
+ * One cell's life as an actor: built, given runs one at a time, and cleared away after its death or its
+ * dismissal.
+ */
 export class CellActor implements Supervised {
   readonly id: number;
   readonly ended: Promise<Error | null>;

@@ -76,7 +76,10 @@ export class Cells {
     return this.#supervisor.troubles;
   }
 
-  /** Gets the run a cell as soon as there is one. After any other answer than `accepted` it is still the caller's. */
+  /**
+   * Gets the run a cell as soon as there is one. After any other answer than `accepted` it is still the
+   * caller's.
+   */
   ask(assignment: Assignment): Told {
     if (this.#closing) return 'stopped';
     if (this.#isolated !== null) return 'full';
@@ -97,9 +100,10 @@ export class Cells {
   }
 
   /**
-   * The run of that cell is to be the only one here: no other gets a cell from now on, until {@link endIsolation}. Those
-   * that wait for one are turned away, for other nodes to take.
-   * @returns false when the others have not ended in time, or another run is isolated; then nothing has changed.
+   * The run of that cell is to be the only one here: no other gets a cell from now on, until
+   * {@link endIsolation}. Those that wait for one are turned away, for other nodes to take.
+   * @returns false when the others have not ended in time, or another run is isolated; then nothing has
+   *   changed.
    */
   async isolate(cell: number, patienceMs: number): Promise<boolean> {
     if (this.#isolated !== null || this.#closing) return false;
@@ -174,9 +178,9 @@ export class Cells {
   }
 
   /**
-   * What a cell has died of that had a run: deaths of one cause count as one. It is the run, which may be tried again. Once
-   * runs of that tenant have died in another cell too, it is the tenant: ten bad runs at once do not make two cells ill. A
-   * cell in which the runs die that live in others is ill all the same.
+   * What a cell has died of that had a run: deaths of one cause count as one. It is the run, which may be
+   * tried again. Once runs of that tenant have died in another cell too, it is the tenant: ten bad runs at
+   * once do not make two cells ill. A cell in which the runs die that live in others is ill all the same.
    */
   #causeOf(cell: number, runId: string, tenant: string): string {
     const { clock, policy, cpus } = this.options;

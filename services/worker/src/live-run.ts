@@ -16,7 +16,10 @@ export interface LiveRunsOptions {
   readonly store: LiveStore;
   readonly hints: LiveHints;
   readonly log: Logger;
-  /** How long a program waits for input while nobody is there who could give it some; then its input ends. Milliseconds. */
+  /**
+   * How long a program waits for input while nobody is there who could give it some; then its input ends.
+   * Milliseconds.
+   */
   readonly orphanMs?: number;
 }
 
@@ -32,8 +35,8 @@ const LOOK_INTERVAL_MS = 5_000;
 const RETRY_MS = 500;
 
 /**
- * Small writes are gathered for a while, milliseconds: longer, the more entries there are already, so that a program
- * which writes a byte at a time for two hours makes some ten thousands of them and not millions.
+ * Small writes are gathered for a while, milliseconds: longer, the more entries there are already, so that a
+ * program which writes a byte at a time for two hours makes some ten thousands of them and not millions.
  */
 const MIN_GATHER_MS = 4;
 const MAX_GATHER_MS = 100;
@@ -53,8 +56,9 @@ export class LiveRuns {
 }
 
 /**
- * The standard streams of one attempt, between the guest's thread and Redis. The guest never waits for Redis to take its
- * output: what is on its way is bounded by the run's limit of output. A Redis that is away delays, and loses nothing.
+ * The standard streams of one attempt, between the guest's thread and Redis. The guest never waits for Redis
+ * to take its output: what is on its way is bounded by the run's limit of output. A Redis that is away
+ * delays, and loses nothing.
  */
 export class LiveRun implements LiveStreams {
   private readonly backlog = new OutputBacklog();

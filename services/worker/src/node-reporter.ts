@@ -22,7 +22,10 @@ export interface NodeReporterOptions {
   readonly up: () => boolean;
 }
 
-/** Tells the service again and again that this node is there, and at once when it can do more or less than before. */
+/**
+ * Tells the service again and again that this node is there, and at once when it can do more or less than
+ * before.
+ */
 export class NodeReporter {
   private readonly startedAt = new Date().toISOString();
   private timer: NodeJS.Timeout | null = null;

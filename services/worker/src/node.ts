@@ -59,7 +59,9 @@ export interface NodeOptions extends Partial<RestartPolicy> {
   readonly proven?: Promise<boolean>;
   /** What it does without, for people. */
   readonly warnings?: () => readonly string[];
-  /** How long a run stays ours without a sign of life, milliseconds; the queue then gives it to another node. */
+  /**
+   * How long a run stays ours without a sign of life, milliseconds; the queue then gives it to another node.
+   */
   readonly lockMs?: number;
   readonly stalledIntervalMs?: number;
   /** Of back-offs, of the grace and of what is handed back. */
@@ -213,13 +215,19 @@ export class WorkerNode {
     metrics.redisUp.set(this.redisUp ? 1 : 0);
   }
 
-  /** Readiness goes first; no new runs; those that run get the grace, then go back to the queue; cells are closed. */
+  /**
+   * Readiness goes first; no new runs; those that run get the grace, then go back to the queue; cells are
+   * closed.
+   */
   async drain(): Promise<void> {
     this.tell({ type: 'drain' });
     await this.actor.ended;
   }
 
-  /** As kill -9 would leave it, but without a process left: says nothing to the queue, which notices by itself. */
+  /**
+   * As kill -9 would leave it, but without a process left: says nothing to the queue, which notices by
+   * itself.
+   */
   async abandon(): Promise<void> {
     this.tell({ type: 'abandon' });
     await this.actor.ended;
@@ -233,7 +241,8 @@ export class WorkerNode {
   }
 
   private cellsChanged(): void {
-    // A node does not hold runs for cells that it does not have. One it may: it waits for the first cell to come back.
+    // A node does not hold runs for cells that it does not have. One it may: it waits for the first cell to
+    // come back.
     this.consumer.concurrency = this.cells.isIsolated ? 1 : Math.max(1, this.cells.alive);
     const cells = { up: this.cells.alive, troubled: this.cells.troubles.length };
     const now = `${cells.up} ${cells.troubled}`;

@@ -10,9 +10,9 @@ interface Stretch {
 }
 
 /**
- * Output that waits to be sent, in the order in which it was written. It holds what the output limit of the run lets
- * through, at most twice that; not an object for each write, for a program can write single bytes to both streams in
- * turn, by the million.
+ * Output that waits to be sent, in the order in which it was written. It holds what the output limit of the
+ * run lets through, at most twice that; not an object for each write, for a program can write single bytes to
+ * both streams in turn, by the million.
  */
 export class OutputBacklog {
   private stretches: Stretch[] = [];

@@ -16,7 +16,10 @@ import {
 type Written = Extract<RunEffect, { type: 'write' }>['what'];
 type Lost = Extract<RunEffect, { type: 'lose' }>['reason'];
 
-/** What one run asks of the world. What is asked of the store may reject: the queue then tries the run again later. */
+/**
+ * What one run asks of the world. What is asked of the store may reject: the queue then tries the run again
+ * later.
+ */
 export interface RunWork {
   claim(lease: Lease): Promise<Extract<RunEvent, { type: 'claimed' | 'not-claimed' }>>;
   /** Rejects for what is not the program's doing. */
@@ -42,7 +45,9 @@ export interface RunActorOptions {
   readonly inspect: Inspect;
 }
 
-/** One attempt at a run as an actor: it waits for a cell, claims, runs, writes, and settles with the queue. */
+/**
+ * One attempt at a run as an actor: it waits for a cell, claims, runs, writes, and settles with the queue.
+ */
 export class RunActor {
   /** How the queue is to go on. Rejects with what it is to be told when it is to try again later. */
   readonly outcome: Promise<Exclude<Outcome, 'failed'>>;

@@ -26,7 +26,10 @@ interface Attempt {
   readonly fence: Fence;
 }
 
-/** How long a run that must be alone waits for the others here to end, and when it is offered anew, milliseconds. */
+/**
+ * How long a run that must be alone waits for the others here to end, and when it is offered anew,
+ * milliseconds.
+ */
 const ALONE_WITHIN_MS = 10_000;
 const ALONE_AGAIN_MS = 5_000;
 
@@ -56,7 +59,10 @@ const MESSAGES = {
       : `gave up after ${MAX_STRAYS} attempts that the node could not finish`,
 };
 
-/** The runs of a node: has each taken through by an actor, and knows what they ask of the store. Knows nothing of BullMQ. */
+/**
+ * The runs of a node: has each taken through by an actor, and knows what they ask of the store. Knows nothing
+ * of BullMQ.
+ */
 export class RunProcessor {
   private readonly active = new Map<string, RunActor>();
   /** Whose lock is lost: the queue says so at every renewal, until the run is over. */
@@ -259,7 +265,10 @@ export class RunProcessor {
   }
 }
 
-/** A run that is refused would be so at every attempt on this node, and another would have been given it by its configuration. */
+/**
+ * A run that is refused would be so at every attempt on this node, and another would have been given it by
+ * its configuration.
+ */
 function breakageOf(error: Error): Breakage {
   if (error instanceof RunRefusedError) return 'refused';
   return error instanceof HostShortOfMemoryError ? 'unblamed' : 'again';

@@ -25,12 +25,16 @@ const now = (): number => performance.now();
 const seconds = (ms: number): number => Math.max(0, ms) / 1000;
 
 /**
- * What one attempt leaves in metrics and traces: where its time went, and what it came to. Times between machines are told
- * by their clocks, and a negative one counts as none; times within one stage are of this process alone.
+ * What one attempt leaves in metrics and traces: where its time went, and what it came to. Times between
+ * machines are told by their clocks, and a negative one counts as none; times within one stage are of this
+ * process alone.
  */
 export class RunRecord {
   private readonly claimedAt = now();
-  /** From our clock to Redis's, by which runs are submitted and dispatched. Taken once a run: that one may be set meanwhile. */
+  /**
+   * From our clock to Redis's, by which runs are submitted and dispatched. Taken once a run: that one may be
+   * set meanwhile.
+   */
   private readonly offset: number;
   private ranAt = this.claimedAt;
   private readonly span: Span;

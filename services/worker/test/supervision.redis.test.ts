@@ -11,7 +11,10 @@ import { operationsServer, WorkerNode, type CellFactory, type NodeOptions } from
 import type { RunProcessor } from '../src/run-processor.js';
 import { Processes, type Service } from './processes.js';
 
-/** Real cells that lose their keeper, thread or parent guest under a node whose back-offs the test's clock decides. */
+/**
+ * Real cells that lose their keeper, thread or parent guest under a node whose back-offs the test's clock
+ * decides.
+ */
 
 const patience = { timeout: 60_000, interval: 10 };
 const policy = { firstBackOffMs: 20, maxBackOffMs: 400, maxFailures: 3, windowMs: 5_000 };

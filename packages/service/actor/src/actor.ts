@@ -16,11 +16,15 @@ export interface Self<M extends Message> {
   readonly name: string;
   readonly clock: Clock;
   /**
-   * Keeps a place in the mailbox, for what must not be refused, such as the answer to a question that the actor asks. The
-   * function that comes back is for one message; it does nothing when called again, or when the actor has stopped.
+   * Keeps a place in the mailbox, for what must not be refused, such as the answer to a question that the
+   * actor asks. The function that comes back is for one message; it does nothing when called again, or when
+   * the actor has stopped.
    */
   place(): (message: M) => void;
-  /** Work beside the mailbox. Its outcome becomes a message, null none; it must not reject. Stopping waits for it. */
+  /**
+   * Work beside the mailbox. Its outcome becomes a message, null none; it must not reject. Stopping waits for
+   * it.
+   */
   begin(work: Promise<M | null>): void;
   /** A message to itself after so many milliseconds. One timer for each key: a later one replaces it. */
   timer(key: string, ms: number, message: M): void;
@@ -44,8 +48,8 @@ export interface ActorOptions<M extends Message> {
 }
 
 /**
- * A mailbox and a handler that takes one message at a time. Never runs while somebody tells it something: the handler's turn
- * comes when the teller's is over.
+ * A mailbox and a handler that takes one message at a time. Never runs while somebody tells it something: the
+ * handler's turn comes when the teller's is over.
  */
 export class Actor<M extends Message> implements ActorRef<M> {
   readonly name: string;
@@ -104,8 +108,8 @@ export class Actor<M extends Message> implements ActorRef<M> {
   }
 
   /**
-   * No further message is handled. Resolves when what the message in progress does is over, and the work that was begun;
-   * a handler that waited for that would wait for itself, and has {@link Self.stop}.
+   * No further message is handled. Resolves when what the message in progress does is over, and the work that
+   * was begun; a handler that waited for that would wait for itself, and has {@link Self.stop}.
    */
   async stop(): Promise<void> {
     if (!this.#stopping) {

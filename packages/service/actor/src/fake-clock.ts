@@ -27,8 +27,8 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Moves the clock. Between two alarms everything that the first set going gets to run, so that an alarm which it sets
-   * within the time is met as well.
+   * Moves the clock. Between two alarms everything that the first set going gets to run, so that an alarm
+   * which it sets within the time is met as well.
    */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;

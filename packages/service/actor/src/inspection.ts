@@ -1,9 +1,15 @@
-/** What every message is: a name, which logs and metrics may show, and what goes with it, which they never see. */
+/**
+ * What every message is: a name, which logs and metrics may show, and what goes with it, which they never
+ * see.
+ */
 export interface Message {
   readonly type: string;
 }
 
-/** What happens in actors, for logs and metrics. Holds names and numbers and no message: those may be somebody's secret. */
+/**
+ * What happens in actors, for logs and metrics. Holds names and numbers and no message: those may be
+ * somebody's secret.
+ */
 export type Inspection =
   | { readonly type: 'started'; readonly actor: string }
   /** `dropped`: messages that had been accepted and were not handled any more. */
@@ -34,7 +40,10 @@ export type Inspection =
       readonly delayMs: number;
       readonly error: Error;
     }
-  /** It died as often as it may within `windowMs`: its supervisor tells whoever is above. It goes on being restarted. */
+  /**
+   * It died as often as it may within `windowMs`: its supervisor tells whoever is above. It goes on being
+   * restarted.
+   */
   | {
       readonly type: 'escalated';
       readonly actor: string;

@@ -24,7 +24,10 @@ export interface LifecycleActorOptions<S extends Tagged, E extends Message, F ex
 /** Runs a lifecycle: messages are its events, and it stops in a terminal state. */
 export class LifecycleActor<S extends Tagged, E extends Message, F extends Message> implements ActorRef<E> {
   readonly name: string;
-  /** Resolves when it has stopped: with the failure of the terminal state, or with what went wrong in the actor. */
+  /**
+   * Resolves when it has stopped: with the failure of the terminal state, or with what went wrong in the
+   * actor.
+   */
   readonly ended: Promise<Error | null>;
   readonly #actor: Actor<E>;
   readonly #inspect: Inspect;
@@ -60,7 +63,9 @@ export class LifecycleActor<S extends Tagged, E extends Message, F extends Messa
     return this.#actor.place();
   }
 
-  /** Ends it wherever it is. A lifecycle with something to clear up is told so instead, and ends by itself. */
+  /**
+   * Ends it wherever it is. A lifecycle with something to clear up is told so instead, and ends by itself.
+   */
   stop(): Promise<void> {
     return this.#actor.stop();
   }

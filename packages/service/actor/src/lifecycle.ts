@@ -1,4 +1,6 @@
-/** A state says which it is; what else it holds is plain data, so that two can be compared and written down. */
+/**
+ * A state says which it is; what else it holds is plain data, so that two can be compared and written down.
+ */
 export interface Tagged {
   readonly kind: string;
 }
@@ -11,8 +13,8 @@ interface Typed {
 export type Step<S extends Tagged, F extends Typed> = readonly [S, readonly F[]];
 
 /**
- * The life of something as a pure function. It answers every event in every state; a state that an event means nothing to
- * comes back as it is, with no effects.
+ * The life of something as a pure function. It answers every event in every state; a state that an event
+ * means nothing to comes back as it is, with no effects.
  */
 export interface Lifecycle<S extends Tagged, E extends Typed, F extends Typed> {
   readonly start: Step<S, F>;

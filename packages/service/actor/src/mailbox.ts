@@ -1,6 +1,7 @@
 /**
- * What waits for an actor. What others send finds `capacity` places; what the actor itself has set going (work, a timer, a
- * question) has its place kept from the beginning, since an outcome that is refused would be lost. The latter goes first.
+ * What waits for an actor. What others send finds `capacity` places; what the actor itself has set going
+ * (work, a timer, a question) has its place kept from the beginning, since an outcome that is refused would
+ * be lost. The latter goes first.
  */
 export class Mailbox<M> {
   readonly #sent: M[] = [];

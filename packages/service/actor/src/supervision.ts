@@ -52,8 +52,8 @@ const MAX_COUNTED = 50;
 const NO_DEATHS: Deaths = { inARow: 0, at: [], causes: [], tooMany: false };
 
 /**
- * A death that something from outside has caused, which may try it again and again: within a window the deaths of one cause
- * count as one, so that it cannot count a healthy child down.
+ * A death that something from outside has caused, which may try it again and again: within a window the
+ * deaths of one cause count as one, so that it cannot count a healthy child down.
  */
 export class CausedDeath extends Error {
   override readonly name = 'CausedDeath';
@@ -67,9 +67,9 @@ export class CausedDeath extends Error {
 }
 
 /**
- * The life of a child under its supervisor. One that dies is started again after a back-off; one that dies too often is
- * told of upwards, once, and goes on being started at the longest back-off. That lasts until it was seen well after the
- * deaths within the window have become fewer.
+ * The life of a child under its supervisor. One that dies is started again after a back-off; one that dies
+ * too often is told of upwards, once, and goes on being started at the longest back-off. That lasts until it
+ * was seen well after the deaths within the window have become fewer.
  */
 export function childLifecycle(policy: RestartPolicy): Lifecycle<ChildState, ChildEvent, ChildEffect> {
   return {

@@ -46,11 +46,17 @@ const SERVER_WAIT_SECONDS = 30;
 /** A stream shows a sign of life every 15 seconds. */
 const SILENT_MS = 45_000;
 
-/** How often a stream that broke off is taken up again before the error is the caller's, and how long before each. */
+/**
+ * How often a stream that broke off is taken up again before the error is the caller's, and how long before
+ * each.
+ */
 const FOLLOW_TRIES = 5;
 const FOLLOW_PAUSE_MS = 500;
 
-/** How often a submission of unknown outcome is sent before the error is the caller's, and how long before the second. */
+/**
+ * How often a submission of unknown outcome is sent before the error is the caller's, and how long before the
+ * second.
+ */
 const SUBMIT_TRIES = 4;
 const SUBMIT_PAUSE_MS = 500;
 
@@ -73,8 +79,8 @@ export class SandpiperClient {
   }
 
   /**
-   * Sent with an idempotency key, the request's or one of its own, and again with it while nobody knows whether it was
-   * accepted. To repeat it beyond that, give the request a key.
+   * Sent with an idempotency key, the request's or one of its own, and again with it while nobody knows
+   * whether it was accepted. To repeat it beyond that, give the request a key.
    * @returns the id of the run
    */
   async submitRun(request: RunRequest, options: CallOptions = {}): Promise<string> {
@@ -99,7 +105,9 @@ export class SandpiperClient {
     }
   }
 
-  /** @returns the state afterwards; a running run is not over yet. A key that may only submit is told no more. */
+  /**
+   * @returns the state afterwards; a running run is not over yet. A key that may only submit is told no more.
+   */
   cancelRun(
     id: string,
     options: CallOptions = {},
@@ -112,8 +120,8 @@ export class SandpiperClient {
   }
 
   /**
-   * Removes a run with its result, its streams and its idempotency key; one that has not ended is cancelled. It is unknown
-   * from then on: a second call rejects with 404.
+   * Removes a run with its result, its streams and its idempotency key; one that has not ended is cancelled.
+   * It is unknown from then on: a second call rejects with 404.
    * @returns false when it still runs and leaves as soon as it has ended
    */
   purgeRun(id: string, options: CallOptions = {}): Promise<boolean> {
@@ -141,9 +149,10 @@ export class SandpiperClient {
   }
 
   /**
-   * Sends runs as they are made; neither side holds all of them. All or none are accepted.
-   * Runs in an array are sent again with the same key while nobody knows whether they were accepted.
-   * @param options.idempotencyKey makes it safe to repeat with the same runs; without one it has one of its own.
+   * Sends runs as they are made; neither side holds all of them. All or none are accepted. Runs in an array
+   * are sent again with the same key while nobody knows whether they were accepted.
+   * @param options.idempotencyKey makes it safe to repeat with the same runs; without one it has one of its
+   *   own.
    */
   async streamBatch(
     runs: AsyncIterable<RunRequest> | Iterable<RunRequest>,
@@ -193,7 +202,8 @@ export class SandpiperClient {
   }
 
   /**
-   * The runs of a batch in the order in which they end, until the last. A stream that breaks off is taken up again.
+   * The runs of a batch in the order in which they end, until the last. A stream that breaks off is taken up
+   * again.
    * @param options.from how many the caller has already
    */
   async *followBatch(

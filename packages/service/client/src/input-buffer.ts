@@ -38,7 +38,9 @@ export class InputBuffer {
     this.start = received;
   }
 
-  /** The server has everything before that. @returns false when it lacks some of what it had confirmed earlier */
+  /**
+   * The server has everything before that. @returns false when it lacks some of what it had confirmed earlier
+   */
   confirm(received: number): boolean {
     if (received < this.start) return false;
     if (received > this.end) {

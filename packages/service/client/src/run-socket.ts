@@ -3,7 +3,10 @@ import { LIVE_BOUNDS, type LiveClientMessage, type LiveServerMessage } from '@sa
 import { WebSocket } from 'ws';
 import { ApiError, ConnectionError } from './errors.js';
 
-/** The server shows a sign of life every ten seconds; without one for so long the connection is dead, milliseconds. */
+/**
+ * The server shows a sign of life every ten seconds; without one for so long the connection is dead,
+ * milliseconds.
+ */
 const SILENCE_MS = 45_000;
 const HANDSHAKE_MS = 20_000;
 /** What is read of an answer that is no upgrade, bytes. */

@@ -56,9 +56,9 @@ const FEW_EVENTS = 16;
 const MAX_INPUT_BYTES = 256 * 1024;
 
 /**
- * A run followed, and fed, while it runs. Survives lost connections: output is neither lost nor told twice, and input
- * that the server has not confirmed is sent again. Iterate over it once; it throws {@link ApiError} when the server
- * refuses, and what broke the connection last when it stays away.
+ * A run followed, and fed, while it runs. Survives lost connections: output is neither lost nor told twice,
+ * and input that the server has not confirmed is sent again. Iterate over it once; it throws {@link ApiError}
+ * when the server refuses, and what broke the connection last when it stays away.
  */
 export class RunStream implements AsyncIterable<RunEvent> {
   private readonly events: RunEvent[] = [];
@@ -245,7 +245,8 @@ export class RunStream implements AsyncIterable<RunEvent> {
 
   private put(event: RunEvent): void {
     const last = this.events.at(-1);
-    // Of states that nobody has read only the latest counts, so that input which comes and goes fills nothing.
+    // Of states that nobody has read only the latest counts, so that input which comes and goes fills
+    // nothing.
     if (event.type === 'state' && last?.type === 'state') this.events.pop();
     this.events.push(event);
     if (this.events.length >= MAX_EVENTS) this.socket?.pause();
@@ -300,7 +301,10 @@ export class RunStream implements AsyncIterable<RunEvent> {
   }
 }
 
-/** Feeds a run from a stream: nothing is read of it before the program asks, nor faster than the program reads. */
+/**
+ * Feeds a run from a stream: nothing is read of it before the program asks, nor faster than the program
+ * reads.
+ */
 export async function feedFrom(stream: RunStream, source: AsyncIterable<Uint8Array>): Promise<void> {
   if (!(await stream.wanted())) return;
   for await (const data of source) {

@@ -61,7 +61,10 @@ export class Transport {
     }
   }
 
-  /** Sends text that is made on the way. Its length is not known, so it has no deadline but the caller's signal. */
+  /**
+   * Sends text that is made on the way. Its length is not known, so it has no deadline but the caller's
+   * signal.
+   */
   async upload<T>(call: Call, type: string, text: AsyncIterable<string>): Promise<T> {
     return this.answered(call, async () => {
       const body = new ReadableStream<Uint8Array>({
@@ -144,8 +147,9 @@ export class Transport {
 }
 
 /**
- * Ends one request: by a deadline of its own, or with the caller's signal, which may live for as long as the process and is
- * let go of when the request is over. `AbortSignal.any` would leave a reference in it for each request (Node 20).
+ * Ends one request: by a deadline of its own, or with the caller's signal, which may live for as long as the
+ * process and is let go of when the request is over. `AbortSignal.any` would leave a reference in it for each
+ * request (Node 20).
  */
 class Stop {
   private readonly controller = new AbortController();

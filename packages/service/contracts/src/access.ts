@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-/** What a key is for: sending runs, looking at what its tenant has sent, running the service. Admin includes the others. */
+/**
+ * What a key is for: sending runs, looking at what its tenant has sent, running the service. Admin includes
+ * the others.
+ */
 export const SCOPES = ['submit', 'read', 'admin'] as const;
 export const scopeSchema = z.enum(SCOPES);
 export type Scope = z.infer<typeof scopeSchema>;

@@ -46,7 +46,10 @@ export const batchStateSchema = batchSummarySchema
 
 export type BatchState = z.infer<typeof batchStateSchema>;
 
-/** What a job of the queue carries: the name of a run. The request stands in the run itself, and comes with the claim. */
+/**
+ * What a job of the queue carries: the name of a run. The request stands in the run itself, and comes with
+ * the claim.
+ */
 export interface RunJob {
   readonly version: number;
   readonly id: string;

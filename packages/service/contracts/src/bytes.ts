@@ -1,17 +1,23 @@
 import { isUtf8 } from 'node:buffer';
 
-/** Text where the bytes are UTF-8 and JSON writes them shortly, base64 otherwise: nothing is replaced silently. */
+/**
+ * Text where the bytes are UTF-8 and JSON writes them shortly, base64 otherwise: nothing is replaced
+ * silently.
+ */
 export type EncodedBytes = { readonly text: string } | { readonly base64: string };
 
 /** The most that bytes may grow by when they are written as JSON, as a factor. Base64 takes 4/3. */
 const MAX_GROWTH = 1.4;
 
-/** What the values of one result or request may take beyond that, bytes: short text stays text, whatever it holds. */
+/**
+ * What the values of one result or request may take beyond that, bytes: short text stays text, whatever it
+ * holds.
+ */
 const ALLOWANCE_BYTES = 4096;
 
 /**
- * What `JSON.stringify` adds to a byte of UTF-8. It writes the quote, the backslash and \b \t \n \f \r with a backslash,
- * and the others below 0x20 as `\u00XX`; no byte of a longer character is any of these.
+ * What `JSON.stringify` adds to a byte of UTF-8. It writes the quote, the backslash and \b \t \n \f \r with a
+ * backslash, and the others below 0x20 as `\u00XX`; no byte of a longer character is any of these.
  */
 const ADDED = Uint8Array.from({ length: 256 }, (_, byte) => {
   const character = String.fromCharCode(byte);
@@ -36,8 +42,8 @@ function jsonSize(utf8: Uint8Array, most: number): number {
 }
 
 /**
- * Writes the values of one result, so that its JSON takes at most 1.4 times their bytes and {@link ALLOWANCE_BYTES},
- * whatever they hold: the allowance is shared, first come first served.
+ * Writes the values of one result, so that its JSON takes at most 1.4 times their bytes and
+ * {@link ALLOWANCE_BYTES}, whatever they hold: the allowance is shared, first come first served.
  */
 export class ByteEncoder {
   constructor(private allowance = ALLOWANCE_BYTES) {}
@@ -79,13 +85,17 @@ export function decodeBytes(text: string | undefined, base64: string | undefined
   return Buffer.from(text ?? '', 'utf8');
 }
 
-/** The bytes of a value: `bytesOf(result, 'stdout')`, `bytesOf(file, 'content')`. Empty where it is not there. */
+/**
+ * The bytes of a value: `bytesOf(result, 'stdout')`, `bytesOf(file, 'content')`. Empty where it is not there.
+ */
 export function bytesOf<Name extends string>(carrier: Carrier<Name>, name: Name): Buffer {
   const { [name]: text, [`${name}Base64` as const]: base64 } = carrier as Record<string, string | undefined>;
   return decodeBytes(text, base64);
 }
 
-/** A value as text, for people: what is not UTF-8 becomes U+FFFD. Where each byte counts use {@link bytesOf}. */
+/**
+ * A value as text, for people: what is not UTF-8 becomes U+FFFD. Where each byte counts use {@link bytesOf}.
+ */
 export function textOf<Name extends string>(carrier: Carrier<Name>, name: Name): string {
   const { [name]: text, [`${name}Base64` as const]: base64 } = carrier as Record<string, string | undefined>;
   return base64 === undefined ? (text ?? '') : Buffer.from(base64, 'base64').toString('utf8');

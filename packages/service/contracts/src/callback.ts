@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { runResultSchema } from './run-result.js';
 
-/** What a job of the queue of callbacks carries: the name of a run that has ended. All else stands in the run. */
+/**
+ * What a job of the queue of callbacks carries: the name of a run that has ended. All else stands in the run.
+ */
 export interface CallbackJob {
   readonly version: 1;
   readonly id: string;
@@ -9,7 +11,9 @@ export interface CallbackJob {
 
 export const CALLBACK_QUEUE = 'sandpiper-callbacks';
 
-/** A result that is longer than this as JSON is not sent along, bytes: a callback is news, not a transport. */
+/**
+ * A result that is longer than this as JSON is not sent along, bytes: a callback is news, not a transport.
+ */
 export const MAX_CALLBACK_RESULT_BYTES = 4 * 1024 * 1024;
 
 /** The body of a callback. */

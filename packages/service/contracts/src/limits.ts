@@ -5,7 +5,10 @@ const MIB = 1024 * 1024;
 /** The least memory limit with which the interpreter can run a program at all, in bytes above its own. */
 export const MIN_MEMORY_BYTES = 8 * MIB;
 
-/** With fewer descriptors than these the interpreter cannot come to its program: the standard streams, and what it opens. */
+/**
+ * With fewer descriptors than these the interpreter cannot come to its program: the standard streams, and
+ * what it opens.
+ */
 const MIN_OPEN_FILES = 8;
 /** Elapsed time of a run, milliseconds. */
 const MAX_WALL_MS = 7_200_000;
@@ -15,8 +18,9 @@ const positive = (max: number) => z.number().int().positive().max(max);
 const MAX_CPU_MS = 3_600_000;
 
 /**
- * What the controller may take for the calls of a program that may have so much CPU time, milliseconds. A usual call costs the
- * controller what it costs the guest, so a program that makes many of them meets its own limit long before this one.
+ * What the controller may take for the calls of a program that may have so much CPU time, milliseconds. A
+ * usual call costs the controller what it costs the guest, so a program that makes many of them meets its own
+ * limit long before this one.
  */
 export function controllerCpuFor(cpuMs: number): number {
   return 2 * cpuMs + 1_000;
@@ -27,9 +31,9 @@ export const CONTROLLER_CPU_MESSAGE =
   "the program's system calls took the controller more CPU time than its limit";
 
 /**
- * What one run may use. Times in milliseconds, sizes in bytes, the rest are counts.
- * Limits count from the moment the guest finds something of its run (a file, its folder, its input): the interpreter's start
- * is not the program's.
+ * What one run may use. Times in milliseconds, sizes in bytes, the rest are counts. Limits count from the
+ * moment the guest finds something of its run (a file, its folder, its input): the interpreter's start is not
+ * the program's.
  */
 export const limitsSchema = z
   .strictObject({
@@ -78,8 +82,8 @@ export const partialLimitsSchema = limitsSchema.partial().meta({ id: 'LimitsRequ
 export type LimitsRequest = z.infer<typeof partialLimitsSchema>;
 
 /**
- * Fills in the defaults. Where only CPU time is given, wall time is three times that and two seconds more, as far as it
- * may, and the controller's what {@link controllerCpuFor} says.
+ * Fills in the defaults. Where only CPU time is given, wall time is three times that and two seconds more, as
+ * far as it may, and the controller's what {@link controllerCpuFor} says.
  */
 export function completeLimits(given: LimitsRequest | undefined, defaults: Limits = DEFAULT_LIMITS): Limits {
   const limits: Limits = { ...defaults, ...dropUndefined(given ?? {}) };

@@ -8,9 +8,14 @@ export const LIVE_BOUNDS = {
   chunk: 64 * 1024,
   /** What a piece may take as text beyond 1.4 times its bytes: some lines stay readable. */
   allowance: 256,
-  /** One message of a client as text: a chunk of characters that JSON writes as `\u0001`, and something around it. */
+  /**
+   * One message of a client as text: a chunk of characters that JSON writes as `\u0001`, and something around
+   * it.
+   */
   clientMessage: 512 * 1024,
-  /** One message of the service as text: the longest is a result with the reasons of a hundred missing files. */
+  /**
+   * One message of the service as text: the longest is a result with the reasons of a hundred missing files.
+   */
   serverMessage: 4 * 1024 * 1024,
   /** Input that may be ahead of what the program has taken. */
   window: 1024 * 1024,
@@ -26,7 +31,9 @@ const bytes = {
 const oneOfBoth = (message: { data?: string | undefined; dataBase64?: string | undefined }): boolean =>
   (message.data === undefined) !== (message.dataBase64 === undefined);
 
-/** How far an attempt's output was read: what tells the attempt from others, bytes of stdout, bytes of stderr. */
+/**
+ * How far an attempt's output was read: what tells the attempt from others, bytes of stdout, bytes of stderr.
+ */
 export interface LiveCursor {
   /** When it was claimed, milliseconds by Redis's clock: its number may be given twice after a failover. */
   readonly epoch: number;

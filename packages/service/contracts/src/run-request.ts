@@ -9,9 +9,15 @@ export const REQUEST_BOUNDS = {
   /** That the files lie in, each counted for each of its files. */
   folders: 16_384,
   args: 256,
-  /** Of one argument, or of a variable with its name and {@link VARIABLE_OVERHEAD}: MAX_ARG_STRLEN of execve(2), less its NUL. */
+  /**
+   * Of one argument, or of a variable with its name and {@link VARIABLE_OVERHEAD}: MAX_ARG_STRLEN of
+   * execve(2), less its NUL.
+   */
   wordBytes: 128 * 1024 - 1,
-  /** Of all arguments and variables together, with {@link WORD_OVERHEAD} for each: half of what execve(2) takes. */
+  /**
+   * Of all arguments and variables together, with {@link WORD_OVERHEAD} for each: half of what execve(2)
+   * takes.
+   */
   wordsBytes: 1024 * 1024,
   env: 256,
   outputs: 100,
@@ -21,10 +27,15 @@ export const REQUEST_BOUNDS = {
 
 /** A NUL, and a pointer in the list of them. */
 const WORD_OVERHEAD = 1 + 8;
-/** "=", and the prefix that keeps a variable from the dynamic loader (packages/sandbox/guest/native/shim/shim.h). */
+/**
+ * "=", and the prefix that keeps a variable from the dynamic loader
+ * (packages/sandbox/guest/native/shim/shim.h).
+ */
 const VARIABLE_OVERHEAD = 'GUEST_='.length;
 
-/** What is wrong with the sizes of arguments and variables for one start of a program; null when nothing is. */
+/**
+ * What is wrong with the sizes of arguments and variables for one start of a program; null when nothing is.
+ */
 export function wordsFault(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -69,8 +80,8 @@ export const fileNameSchema = noNul('a file name')
   .refine((name) => !/\p{Surrogate}/u.test(name), 'is not well-formed Unicode');
 
 /**
- * One of some names of files that cannot be there beside another of them, the later of the two: the same name, or one file is
- * where the other needs a folder. Null when all can.
+ * One of some names of files that cannot be there beside another of them, the later of the two: the same
+ * name, or one file is where the other needs a folder. Null when all can.
  */
 export function clashOf(
   names: readonly string[],
@@ -108,7 +119,10 @@ export const runFileSchema = z
 
 export type RunFile = z.infer<typeof runFileSchema>;
 
-/** `seccomp`: the stock pypy3 under the shim. `rpython`: a PyPy translated with `--sandbox`, where a node has one. */
+/**
+ * `seccomp`: the stock pypy3 under the shim. `rpython`: a PyPy translated with `--sandbox`, where a node has
+ * one.
+ */
 export const ENGINES = ['seccomp', 'rpython'] as const;
 export const engineSchema = z.enum(ENGINES).meta({ id: 'Engine' });
 export type Engine = z.infer<typeof engineSchema>;

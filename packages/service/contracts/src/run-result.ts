@@ -73,7 +73,10 @@ const bothOrNone = <Name extends string>(value: { [Field in Name]?: string | und
   (value[name] === undefined) === ((value as Record<string, unknown>)[`${name}Base64`] === undefined);
 const notOne = (name: string) => ({ message: `exactly one of ${name} and ${name}Base64`, path: [name] });
 
-/** A file that the run left: exactly one of `content` and `contentBase64`, by the rule of {@link runResultSchema}. */
+/**
+ * A file that the run left: exactly one of `content` and `contentBase64`, by the rule of
+ * {@link runResultSchema}.
+ */
 export const outputFileSchema = z
   .strictObject({
     name: z.string(),
@@ -141,9 +144,9 @@ export const runResultFields = z.strictObject({
 });
 
 /**
- * What came of a run; the CLI, the API and the queue share it. Output stands in the plain field or in its `...Base64`
- * twin, never in both, so that a result takes at most 1.4 times its output and a few kilobytes (`ByteEncoder`). Read it
- * with `bytesOf` or `textOf`.
+ * What came of a run; the CLI, the API and the queue share it. Output stands in the plain field or in its
+ * `...Base64` twin, never in both, so that a result takes at most 1.4 times its output and a few kilobytes
+ * (`ByteEncoder`). Read it with `bytesOf` or `textOf`.
  */
 export const runResultSchema = runResultFields
   .refine((result) => !bothOrNone(result, 'stdout'), notOne('stdout'))

@@ -9,7 +9,9 @@ import { TenantStore } from './tenants.js';
 const KEY_PATTERN = /^sp_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/;
 
 interface StoredKey extends ApiKey {
-  /** SHA-256 of the secret, hex. A secret of 256 random bits needs no slow hash: nobody can guess through it. */
+  /**
+   * SHA-256 of the secret, hex. A secret of 256 random bits needs no slow hash: nobody can guess through it.
+   */
   readonly hash: string;
   readonly schema?: number;
 }
@@ -30,7 +32,9 @@ export const sameSecret = (a: string, b: string): boolean => timingSafeEqual(has
 export class ApiKeyStore {
   constructor(private readonly redis: RedisConnection) {}
 
-  /** Makes a key, and its tenant if it is new. The answer is the only place where the key itself ever stands. */
+  /**
+   * Makes a key, and its tenant if it is new. The answer is the only place where the key itself ever stands.
+   */
   async create(request: KeyRequest): Promise<NewKey> {
     const id = randomBytes(6).toString('hex');
     const secret = randomBytes(32).toString('base64url');

@@ -51,9 +51,10 @@ export class Backlog {
   constructor(private readonly redis: RedisConnection) {}
 
   /**
-   * Takes the next runs, tenants in turn by their weights. The caller adds them to the queue; one that dies before that
-   * is made up for by {@link silentDispatched}.
-   * @param window how many may be with the queue that no node has claimed; @param most how many to take at most.
+   * Takes the next runs, tenants in turn by their weights. The caller adds them to the queue; one that dies
+   * before that is made up for by {@link silentDispatched}.
+   * @param window how many may be with the queue that no node has claimed; @param most how many to take at
+   *   most.
    */
   async dispatch(window: number, most: number): Promise<string[]> {
     return (await DISPATCH.run(this.redis, KEYS.dispatched, window, most)) as string[];
@@ -72,7 +73,9 @@ export class Backlog {
     await STEP_DOWN.run(this.redis, KEYS.leader, name);
   }
 
-  /** Runs handed to the queue longer ago than that, and claimed by nobody. Each is named once in such a time. */
+  /**
+   * Runs handed to the queue longer ago than that, and claimed by nobody. Each is named once in such a time.
+   */
   silentDispatched(olderThanMs: number): Promise<string[]> {
     return this.silent(KEYS.dispatched, olderThanMs);
   }
@@ -83,8 +86,8 @@ export class Backlog {
   }
 
   /**
-   * Takes runs that were put off and are due: those of quarantine, a few at a time, and those that no node could read. The
-   * caller adds them to the queue.
+   * Takes runs that were put off and are due: those of quarantine, a few at a time, and those that no node
+   * could read. The caller adds them to the queue.
    * @param slots how many of quarantine may be out at a time
    */
   async takeDeferred(slots: number): Promise<string[]> {

@@ -26,8 +26,8 @@ import {
 export interface NewBatch {
   readonly id: string;
   /**
-   * Names this attempt to take it in. An earlier one under the same key that is still on its way adds nothing any more
-   * when a later one has begun.
+   * Names this attempt to take it in. An earlier one under the same key that is still on its way adds nothing
+   * any more when a later one has begun.
    */
   readonly intake: string;
   readonly tenant: string;
@@ -62,13 +62,16 @@ export interface BatchFacts {
 }
 
 /**
- * Batches in Redis. One is taken in piece by piece beside the backlog, and goes into it in one step when it is whole: of a
- * batch whose scheduler died in the middle nothing is run before its client has sent it again.
+ * Batches in Redis. One is taken in piece by piece beside the backlog, and goes into it in one step when it
+ * is whole: of a batch whose scheduler died in the middle nothing is run before its client has sent it again.
  */
 export class BatchStore {
   constructor(private readonly redis: RedisConnection) {}
 
-  /** @param count how many runs come, where that is known; @param idempotency fingerprint '' where it is known at the end. */
+  /**
+   * @param count how many runs come, where that is known; @param idempotency fingerprint '' where it is known
+   *   at the end.
+   */
   async begin(
     batch: NewBatch,
     idempotency: Idempotency | null,
@@ -180,7 +183,10 @@ export class BatchStore {
     };
   }
 
-  /** The runs of a batch in the order of the request, without their results. One that has expired counts as done. */
+  /**
+   * The runs of a batch in the order of the request, without their results. One that has expired counts as
+   * done.
+   */
   async states(batch: BatchFacts): Promise<Pick<RunState, 'id' | 'state'>[]> {
     const ids = Array.from({ length: batch.total }, (_, index) => batchRunId(batch.id, index));
     const states: Pick<RunState, 'id' | 'state'>[] = [];

@@ -34,7 +34,9 @@ export const queueBounds = (bounds: Partial<QueueBounds>): QueueBounds => ({
   ...bounds,
 });
 
-/** @param bounds what is left out: a day, 200,000 records, any number of bytes, and no share of a tenant's own */
+/**
+ * @param bounds what is left out: a day, 200,000 records, any number of bytes, and no share of a tenant's own
+ */
 export const keepBounds = (bounds: Partial<KeepBounds>): KeepBounds => ({
   retentionSeconds: DEFAULT_RETENTION_SECONDS,
   records: DEFAULT_KEEP_ENDED,

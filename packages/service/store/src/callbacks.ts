@@ -6,8 +6,8 @@ import { Script } from './script.js';
 import { SETTLE_CALLBACK } from './scripts/retention.js';
 
 /**
- * Leases what is due, the longest due first. Time is Redis's, as in the script that puts runs there, so that no clocks
- * need agree. KEYS: callbacks. ARGV: lease in milliseconds, how many at most. Returns ids.
+ * Leases what is due, the longest due first. Time is Redis's, as in the script that puts runs there, so that
+ * no clocks need agree. KEYS: callbacks. ARGV: lease in milliseconds, how many at most. Returns ids.
  */
 const TAKE_CALLBACKS = new Script(
   'sandpiperTakeCallbacks',
@@ -30,9 +30,9 @@ export interface CallbackTarget {
 }
 
 /**
- * Runs that have ended and whose callback no queue has yet. The script that ends a run puts it here in the same step, so
- * none is forgotten; whoever takes one holds it for the time of a lease and says so when the queue has it. Between the two
- * anybody may die: it is taken again then.
+ * Runs that have ended and whose callback no queue has yet. The script that ends a run puts it here in the
+ * same step, so none is forgotten; whoever takes one holds it for the time of a lease and says so when the
+ * queue has it. Between the two anybody may die: it is taken again then.
  */
 export class CallbackOutbox {
   constructor(private readonly redis: RedisConnection) {}
@@ -70,13 +70,18 @@ export class CallbackOutbox {
 
 export const CALLBACK_JOB_NAME = 'callback';
 
-/** A delivered one is remembered so long that a lease of the outbox which ran out meanwhile finds it, seconds. */
+/**
+ * A delivered one is remembered so long that a lease of the outbox which ran out meanwhile finds it, seconds.
+ */
 const KEEP_DELIVERED_SECONDS = 10 * 60;
 /** Those that were given up can be looked at, and tried again, for a week. */
 const KEEP_GIVEN_UP_SECONDS = 7 * 24 * 60 * 60;
 const KEEP_AT_MOST = 10_000;
 
-/** The id of the job is the id of the run, which ends once: adding it twice adds it once. The worker has the back-off. */
+/**
+ * The id of the job is the id of the run, which ends once: adding it twice adds it once. The worker has the
+ * back-off.
+ */
 export function callbackJobOptions(id: string, attempts: number): JobsOptions {
   return {
     jobId: id,

@@ -4,8 +4,8 @@ import { settingsOfUrl, type RedisSettings } from './redis-settings.js';
 import { SteadySentinelConnector } from './sentinel-connector.js';
 
 /**
- * What commands are sent on, whatever stands behind it. Keys, scripts and pipelines work on both, for every key of
- * ours lies in one slot (keys.ts). A command without a key goes to any node of a cluster.
+ * What commands are sent on, whatever stands behind it. Keys, scripts and pipelines work on both, for every
+ * key of ours lies in one slot (keys.ts). A command without a key goes to any node of a cluster.
  */
 export type RedisConnection = Redis | Cluster;
 
@@ -21,8 +21,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const SENTINEL_TIMEOUT_MS = 2_000;
 
 /**
- * A master that hangs holds its connections while its replica takes over, so nothing would be closed: the map of the
- * cluster is asked for at this interval, milliseconds, and whoever has lost its slots is left.
+ * A master that hangs holds its connections while its replica takes over, so nothing would be closed: the map
+ * of the cluster is asked for at this interval, milliseconds, and whoever has lost its slots is left.
  */
 const CLUSTER_MAP_INTERVAL_MS = 5_000;
 const CLUSTER_RETRY_MS = 100;
@@ -34,9 +34,9 @@ const HEARTBEAT_MS = 2_000;
 const KEEP_ALIVE_MS = 10_000;
 
 /**
- * For callers that must answer soon: a command fails at once while Redis is away, and after `commandTimeoutMs` when
- * it hangs; in a cluster that has lost the master of our slot, after half a second or so. The caller owns the
- * connection and must listen to `error`.
+ * For callers that must answer soon: a command fails at once while Redis is away, and after
+ * `commandTimeoutMs` when it hangs; in a cluster that has lost the master of our slot, after half a second or
+ * so. The caller owns the connection and must listen to `error`.
  */
 export function connectFailFast(target: RedisTarget, commandTimeoutMs = 5_000): RedisConnection {
   const options = { enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: commandTimeoutMs };
@@ -47,8 +47,8 @@ export function connectFailFast(target: RedisTarget, commandTimeoutMs = 5_000): 
 }
 
 /**
- * For consumers: commands wait until Redis is back, or until a replica has taken over. BullMQ's workers insist on it.
- * One exception: what is under way when every node of a cluster goes away at once is rejected.
+ * For consumers: commands wait until Redis is back, or until a replica has taken over. BullMQ's workers
+ * insist on it. One exception: what is under way when every node of a cluster goes away at once is rejected.
  */
 export function connectPatient(target: RedisTarget): RedisConnection {
   const options = { maxRetriesPerRequest: null };
@@ -59,9 +59,10 @@ export function connectPatient(target: RedisTarget): RedisConnection {
 }
 
 /**
- * For pub/sub alone (see events.ts). In a cluster every node hands on what is published at any, so it is one of the
- * nodes of the URL, and the next one when that goes away: `ready` is told after each change, which ioredis's own
- * subscriber of a cluster does not do, and whoever listens then knows that messages may have been missed.
+ * For pub/sub alone (see events.ts). In a cluster every node hands on what is published at any, so it is one
+ * of the nodes of the URL, and the next one when that goes away: `ready` is told after each change, which
+ * ioredis's own subscriber of a cluster does not do, and whoever listens then knows that messages may have
+ * been missed.
  */
 export function connectSubscriber(target: RedisTarget): Redis {
   const settings = settingsOf(target);
@@ -122,8 +123,8 @@ function sentinelOptions(settings: RedisSettings): RedisOptions {
     sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
     // A master that hangs is left when the Sentinels say that there is another.
     failoverDetector: true,
-    // It was a master when we connected; ask the Sentinels again. What failed is not sent again here: callers that
-    // must answer soon do, and consumers try again.
+    // It was a master when we connected; ask the Sentinels again. What failed is not sent again here: callers
+    // that must answer soon do, and consumers try again.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     ...(own.username === '' ? {} : { sentinelUsername: own.username }),
     ...(own.password === '' ? {} : { sentinelPassword: own.password }),

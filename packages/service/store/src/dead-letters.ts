@@ -22,7 +22,8 @@ export class DeadLetterStore {
   /**
    * A piece of the list, the latest first. Requests and results stay where they are.
    * @param tenant null for those of all
-   * @param after the last that the caller has seen; null for the beginning. One that has left the list since ends it.
+   * @param after the last that the caller has seen; null for the beginning. One that has left the list since
+   *   ends it.
    */
   async list(tenant: string | null, after: string | null, most: number): Promise<DeadPage> {
     const key = tenant === null ? KEYS.dead : deadKey(tenant);

@@ -30,7 +30,8 @@ export interface Subscription {
 
 /**
  * Subscribes a connection of its own (a subscribed connection can do nothing else).
- * @param onReady after every (re)subscription: messages may have been missed before it, so read what matters again.
+ * @param onReady after every (re)subscription: messages may have been missed before it, so read what matters
+ *   again.
  */
 function subscribe(
   connection: Redis,

@@ -2,8 +2,8 @@ import { Cluster } from 'ioredis';
 import type { RedisConnection } from './connection.js';
 
 /**
- * How Redis makes room when it is full: `noeviction`, or the name of a policy that drops what it was given, runs and
- * jobs among it; of a cluster's masters the first that does.
+ * How Redis makes room when it is full: `noeviction`, or the name of a policy that drops what it was given,
+ * runs and jobs among it; of a cluster's masters the first that does.
  * @returns null when it may not be asked (INFO is not granted) or does not say.
  * @throws the connection's error when Redis is away
  */

@@ -1,6 +1,6 @@
 /**
- * Where everything stands in Redis. The hash tag `{sandpiper}` keeps all of it in one slot, so that one script may
- * touch a run, its tenant and its batch on a cluster too.
+ * Where everything stands in Redis. The hash tag `{sandpiper}` keeps all of it in one slot, so that one
+ * script may touch a run, its tenant and its batch on a cluster too.
  *
  *   {sandpiper}:run:ID           hash    a run: state, attempt, tenant, request, limits, result (scripts/lua.ts)
  *   {sandpiper}:batch:ID         hash    a batch: tenant, total, done, a counter per status
@@ -112,7 +112,10 @@ export const backlogKey = (tenant: string): string => PREFIXES.backlog + tenant;
 export const idempotencyRedisKey = (tenant: string, kind: IdempotencyKind, name: string): string =>
   `${PREFIXES.idempotency}${tenant}:${kind}:${name}`;
 
-/** The id of a run of a batch says where it stands, so no list of them is stored and adding them twice adds them once. */
+/**
+ * The id of a run of a batch says where it stands, so no list of them is stored and adding them twice adds
+ * them once.
+ */
 export const batchRunId = (batchId: string, index: number): string => `${batchId}-${index}`;
 
 /** Inverse of {@link batchRunId}; null for a run of no batch. */

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 
 /**
- * Channels that are followed for a while each, on one connection for pub/sub. A message says only that there is
- * something to read.
+ * Channels that are followed for a while each, on one connection for pub/sub. A message says only that there
+ * is something to read.
  */
 export class LiveHints {
   private readonly followed = new Map<string, Set<() => void>>();
@@ -16,7 +16,8 @@ export class LiveHints {
   }
 
   /**
-   * @param onHint also called whenever the subscription stands (again): messages may have been missed before it
+   * @param onHint also called whenever the subscription stands (again): messages may have been missed before
+   *   it
    * @returns ends it
    */
   follow(channel: string, onHint: () => void): () => void {

@@ -51,8 +51,8 @@ export interface InputView {
 }
 
 /**
- * `gap`: the bytes begin behind what is here. `too-fast`: they are further ahead of the program than they may be. `full`:
- * the runs of the tenant, or of all, take as many bytes as they may.
+ * `gap`: the bytes begin behind what is here. `too-fast`: they are further ahead of the program than they may
+ * be. `full`: the runs of the tenant, or of all, take as many bytes as they may.
  */
 export type FeedVerdict =
   | 'ok'
@@ -76,7 +76,10 @@ export class LiveStore {
     private readonly bounds: () => QueueBounds = () => queueBounds({}),
   ) {}
 
-  /** For the node: an attempt begins. @returns how often it was interrupted before; null: another attempt runs. */
+  /**
+   * For the node: an attempt begins. @returns how often it was interrupted before; null: another attempt
+   * runs.
+   */
   async begin(id: string, { claim, epoch }: Fence): Promise<number | null> {
     const reply = await BEGIN_LIVE.run(this.redis, runKey(id), liveKey(id), liveOutputKey(id), claim, epoch);
     return reply === -1 ? null : (reply as number);
@@ -101,7 +104,10 @@ export class LiveStore {
     return reply === 1;
   }
 
-  /** For followers. @param after bytes of the attempt of that epoch that are known; @returns null when nobody knows the run */
+  /**
+   * For followers. @param after bytes of the attempt of that epoch that are known; @returns null when nobody
+   * knows the run
+   */
   async look(id: string, after: { epoch: number; end: number }, most: number): Promise<LiveView | null> {
     const reply = (await LOOK_LIVE.runBytes(
       this.redis,
@@ -191,7 +197,10 @@ export class LiveStore {
     };
   }
 
-  /** For the node: ends the input, unless somebody is there who may feed it. @param position bytes the program has */
+  /**
+   * For the node: ends the input, unless somebody is there who may feed it. @param position bytes the program
+   * has
+   */
   async orphan(id: string, position: number): Promise<boolean> {
     const keys = [runKey(id), liveKey(id), liveInputKey(id), liveOutputKey(id), liveFeederKey(id)];
     return (await ORPHAN_INPUT.run(this.redis, ...keys, position)) === 1;

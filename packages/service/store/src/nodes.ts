@@ -10,7 +10,10 @@ const FORGOTTEN_AFTER_MS = 60 * 60 * 1000;
 /** What is published on the channel of events when a node comes, goes, or changes what it can do. */
 export const NODES_CHANGED = 'nodes';
 
-/** Time is Redis's, so that clocks of nodes need not agree. KEYS: nodes. ARGV: name, report, announce, channel. */
+/**
+ * Time is Redis's, so that clocks of nodes need not agree. KEYS: nodes. ARGV: name, report, announce,
+ * channel.
+ */
 const REPORT = new Script(
   'sandpiperNodeReport',
   1,
@@ -36,9 +39,13 @@ export class NodeRegistry {
     await this.redis.multi().hdel(KEYS.nodes, name).publish(EVENTS_CHANNEL, NODES_CHANGED).exec();
   }
 
-  /** All nodes by name. One that has been silent for its lease is `lost`; after an hour it is not listed any more. */
+  /**
+   * All nodes by name. One that has been silent for its lease is `lost`; after an hour it is not listed any
+   * more.
+   */
   async list(): Promise<NodeView[]> {
-    // Reports of newer nodes are read too: of them this only grows, and who hands out runs has to count their cells.
+    // Reports of newer nodes are read too: of them this only grows, and who hands out runs has to count their
+    // cells.
     const [now, hash] = await Promise.all([redisTime(this.redis), this.redis.hgetall(KEYS.nodes)]);
     const views: NodeView[] = [];
     for (const [name, text] of Object.entries(hash)) {

@@ -6,14 +6,14 @@ const KEEP_FAILED_SECONDS = 24 * 60 * 60;
 export const JOB_NAME = 'run';
 
 /**
- * How often the queue hands a job out anew, after failures and after deaths of nodes. Practically for ever: a run is
- * given up by its own count of deaths, when it is claimed, and by nothing else.
+ * How often the queue hands a job out anew, after failures and after deaths of nodes. Practically for ever: a
+ * run is given up by its own count of deaths, when it is claimed, and by nothing else.
  */
 export const UNLIMITED = 1_000_000;
 
 /**
- * The id of a job is the id of its run: adding it twice adds it once. A finished job leaves at once, for what matters of
- * it stands in the run. No priorities: order is decided in the backlog.
+ * The id of a job is the id of its run: adding it twice adds it once. A finished job leaves at once, for what
+ * matters of it stands in the run. No priorities: order is decided in the backlog.
  */
 export function jobOptions(id: string): JobsOptions {
   return {

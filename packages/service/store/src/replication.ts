@@ -74,9 +74,10 @@ export const replicationOptions = (env: {
 });
 
 /**
- * WAIT blocks the connection that sends it, so it has one of its own; and it speaks only of what its connection has written,
- * and says nothing of a master that was replaced meanwhile. Therefore it comes behind a script that looks whether the change
- * stands on this master and writes a mark. One WAIT is under way at a time and serves all that came before it.
+ * WAIT blocks the connection that sends it, so it has one of its own; and it speaks only of what its
+ * connection has written, and says nothing of a master that was replaced meanwhile. Therefore it comes behind
+ * a script that looks whether the change stands on this master and writes a mark. One WAIT is under way at a
+ * time and serves all that came before it.
  */
 class WaitingReplication implements Replication {
   private pending: Pending[] = [];

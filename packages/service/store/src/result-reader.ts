@@ -6,8 +6,8 @@ import { assertReadable } from './schema.js';
 import { Script } from './script.js';
 
 /**
- * A run with its result where that is short. KEYS: run. ARGV: the longest result that is given, bytes. Returns nil for an
- * unknown run, else {state, length of the result, the result or '', schema}.
+ * A run with its result where that is short. KEYS: run. ARGV: the longest result that is given, bytes.
+ * Returns nil for an unknown run, else {state, length of the result, the result or '', schema}.
  */
 const READ_RUN = new Script(
   'sandpiperReadRun',
@@ -42,9 +42,9 @@ interface Lane {
 }
 
 /**
- * Results as the bytes of JSON that they are stored as: nobody parses them on the way to a client. Lengths, and results that
- * are short, come over the connection that everything uses; long results over connections of their own, for whatever is
- * asked on a connection waits for the replies before it.
+ * Results as the bytes of JSON that they are stored as: nobody parses them on the way to a client. Lengths,
+ * and results that are short, come over the connection that everything uses; long results over connections of
+ * their own, for whatever is asked on a connection waits for the replies before it.
  */
 export class ResultReader {
   private readonly lanes: readonly Lane[];

@@ -45,12 +45,16 @@ export class RetentionStore {
     await this.redis.unlink(...LEFT_BEHIND);
   }
 
-  /** Removes a run with its result, its streams and its idempotency key. One that has not ended is cancelled. */
+  /**
+   * Removes a run with its result, its streams and its idempotency key. One that has not ended is cancelled.
+   */
   async purgeRun(id: string): Promise<PurgeVerdict> {
     return (await PURGE_RUN.run(this.redis, runKey(id), id)) as PurgeVerdict;
   }
 
-  /** Removes a batch with all of its runs. After the first step it is unknown, and {@link purging} names it. */
+  /**
+   * Removes a batch with all of its runs. After the first step it is unknown, and {@link purging} names it.
+   */
   async purgeBatch(id: string): Promise<PurgeVerdict> {
     for (;;) {
       const verdict = (await PURGE_BATCH.run(this.redis, batchKey(id), id)) as PurgeVerdict | 'more';

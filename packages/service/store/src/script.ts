@@ -7,8 +7,9 @@ type Runner = Record<string, (...args: (string | number | Buffer)[]) => unknown>
 const known = new WeakMap<RedisConnection, Set<string>>();
 
 /**
- * A change of state that must be atomic, as Lua: Redis runs one script at a time. Sent by its hash after the first time.
- * Every key that it touches has the hash tag of ours, so names that are put together inside are in the same slot.
+ * A change of state that must be atomic, as Lua: Redis runs one script at a time. Sent by its hash after the
+ * first time. Every key that it touches has the hash tag of ours, so names that are put together inside are
+ * in the same slot.
  */
 export class Script {
   constructor(
@@ -29,7 +30,10 @@ export class Script {
     return (redis as unknown as Runner)[`${this.name}Buffer`]?.(...args) as Promise<unknown>;
   }
 
-  /** Adds it to a pipeline, by its text: by its hash, ioredis would use `SCRIPT` first, which our user may not. */
+  /**
+   * Adds it to a pipeline, by its text: by its hash, ioredis would use `SCRIPT` first, which our user may
+   * not.
+   */
   queue(pipeline: ChainableCommander, ...args: (string | number)[]): void {
     pipeline.eval(this.lua, this.numberOfKeys, ...args);
   }

@@ -6,13 +6,14 @@ type Connect = SentinelConnector['connect'];
 const FIRST_WORD_MS = 5_000;
 
 /**
- * ioredis's way to a master, but that two accidents are survived which would leave the connection dead for good:
+ * ioredis's way to a master, but that two accidents are survived which would leave the connection dead for
+ * good:
  *
- * - The Sentinels announce the new master while it is being looked for again. ioredis 5.11's failover detector of the
- *   connection before then aborts the attempt, and an attempt that was aborted is never repeated. So that detector ends
- *   when an attempt begins.
- * - The attempt leads to a master that hangs, after it was announced that there is another. Nothing would tell of it
- *   again. So a server that is silent from the first is left, and the Sentinels are asked anew.
+ * - The Sentinels announce the new master while it is being looked for again. ioredis 5.11's failover
+ *   detector of the connection before then aborts the attempt, and an attempt that was aborted is never
+ *   repeated. So that detector ends when an attempt begins.
+ * - The attempt leads to a master that hangs, after it was announced that there is another. Nothing would
+ *   tell of it again. So a server that is silent from the first is left, and the Sentinels are asked anew.
  */
 export class SteadySentinelConnector extends SentinelConnector {
   /** A detector was started, as it is for each master that was reached, and has not been ended. */

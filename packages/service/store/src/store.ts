@@ -12,8 +12,8 @@ import { SUBMIT_RUN } from './scripts/submit.js';
 export const MAX_DEATHS = 3;
 
 /**
- * After so many times that a node lost touch with it and lives, a run is given up too: outages of Redis are not its doing,
- * but a run that brings its node to a standstill each time looks the same.
+ * After so many times that a node lost touch with it and lives, a run is given up too: outages of Redis are
+ * not its doing, but a run that brings its node to a standstill each time looks the same.
  */
 export const MAX_STRAYS = 10;
 
@@ -58,8 +58,9 @@ export interface Idempotency {
 }
 
 /**
- * Why nothing more is taken in: so many runs, or bytes, of all tenants or of this one are `waiting`, and `most` may. Runs
- * that a node has are among the bytes. `too-large`: what is submitted is larger than all that may be there.
+ * Why nothing more is taken in: so many runs, or bytes, of all tenants or of this one are `waiting`, and
+ * `most` may. Runs that a node has are among the bytes. `too-large`: what is submitted is larger than all
+ * that may be there.
  */
 export interface Fullness {
   readonly verdict: (typeof FULL)[number];
@@ -69,14 +70,16 @@ export interface Fullness {
 
 const FULL = ['queue-full', 'queue-bytes', 'tenant-full', 'tenant-bytes', 'too-large'] as const;
 
-/** What came of a submission. `same`: it was accepted before. `different`: its key stands for another request. */
+/**
+ * What came of a submission. `same`: it was accepted before. `different`: its key stands for another request.
+ */
 export type Submission =
   | { readonly verdict: 'accepted' | 'same' | 'different'; readonly id: string }
   | Fullness;
 
 /**
- * The right to speak for a run: a node shows it with all that it says. It is that claim's alone, also after a failover
- * that has lost a claim, when the number of an attempt may be given a second time.
+ * The right to speak for a run: a node shows it with all that it says. It is that claim's alone, also after a
+ * failover that has lost a claim, when the number of an attempt may be given a second time.
  */
 export interface Fence {
   readonly claim: string;
@@ -93,7 +96,9 @@ export type Claim =
       readonly fence: Fence;
       /** Milliseconds since the epoch. */
       readonly submittedAt: number;
-      /** When it was last handed to the queue, milliseconds since the epoch; null where nobody knows any more. */
+      /**
+       * When it was last handed to the queue, milliseconds since the epoch; null where nobody knows any more.
+       */
       readonly dispatchedAt: number | null;
       /** Redis's own time now. */
       readonly claimedAt: number;
@@ -105,8 +110,8 @@ export type Claim =
     }
   | {
       /**
-       * `deferred`: it waits outside of the queue, for a while or for another node. `newer`: the same, for this node cannot
-       * read it. `alone`: to be claimed again when nothing else runs on this node.
+       * `deferred`: it waits outside of the queue, for a while or for another node. `newer`: the same, for
+       * this node cannot read it. `alone`: to be claimed again when nothing else runs on this node.
        */
       readonly verdict: 'done' | 'missing' | 'deferred' | 'newer' | 'alone';
     };
@@ -117,9 +122,10 @@ const isGiven = (verdict: Claim['verdict']): verdict is 'run' | 'cancel' | 'pois
 export type FinishVerdict = 'accepted' | 'done' | 'stale' | 'missing';
 
 /**
- * Why an attempt is given back. `hand-back`: the node leaves, or has no room. `failed`: its cell died, which counts against
- * it. `unblamed`: its host had too little of something, which does not. `lock-lost`: the node lost touch with the queue,
- * and lives. After `failed` and `unblamed` the run waits outside of the queue (see {@link Backlog.takeDeferred}).
+ * Why an attempt is given back. `hand-back`: the node leaves, or has no room. `failed`: its cell died, which
+ * counts against it. `unblamed`: its host had too little of something, which does not. `lock-lost`: the node
+ * lost touch with the queue, and lives. After `failed` and `unblamed` the run waits outside of the queue (see
+ * {@link Backlog.takeDeferred}).
  */
 export type ReleaseReason = 'hand-back' | 'failed' | 'unblamed' | 'lock-lost';
 
@@ -146,7 +152,10 @@ export function idempotencyArguments(
   return { redisKey, has: '1', fingerprint: idempotency.fingerprint };
 }
 
-/** @returns null for a reply that is none. @throws NewerSchemaError where the settings of the tenant cannot be read */
+/**
+ * @returns null for a reply that is none. @throws NewerSchemaError where the settings of the tenant cannot be
+ *   read
+ */
 export function toFullness(reply: unknown): Fullness | null {
   const [verdict, waiting, most] = reply as [string, string, string];
   if (verdict === 'newer') assertReadable(`tenant ${waiting}`, most);
@@ -162,8 +171,8 @@ export function toSubmission(reply: unknown): Submission {
 }
 
 /**
- * Runs in Redis. Knows nothing of the queue; every method is one round trip, and rejects with the connection's error
- * when Redis is away.
+ * Runs in Redis. Knows nothing of the queue; every method is one round trip, and rejects with the
+ * connection's error when Redis is away.
  */
 export class RunStore {
   constructor(private readonly redis: RedisConnection) {}
@@ -289,7 +298,10 @@ export class RunStore {
     return (await this.redis.hexists(runKey(id), 'cancel')) === 1;
   }
 
-  /** With its result, whatever that weighs, on the connection of all; what clients ask for goes by a `ResultReader`. */
+  /**
+   * With its result, whatever that weighs, on the connection of all; what clients ask for goes by a
+   * `ResultReader`.
+   */
   async runState(id: string): Promise<RunState | null> {
     const [state, result, schema] = await this.redis.hmget(runKey(id), 'state', 'result', 'schema');
     assertReadable(`run ${id}`, schema);

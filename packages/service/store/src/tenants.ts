@@ -6,8 +6,8 @@ import { assertReadable, SCHEMA } from './schema.js';
 import { ACTIVATE } from './scripts/lua.js';
 
 /**
- * Changes how a tenant is served, at once: one that had all that it might have run is looked at again. KEYS: tenants,
- * backlog. ARGV: tenant, settings. Returns 1 when it is new.
+ * Changes how a tenant is served, at once: one that had all that it might have run is looked at again. KEYS:
+ * tenants, backlog. ARGV: tenant, settings. Returns 1 when it is new.
  */
 const SET_TENANT = new Script(
   'sandpiperSetTenant',

@@ -4,8 +4,8 @@ import type { RedisConnection } from './connection.js';
 const MAX_REASONS = 5;
 
 /**
- * Why a connection does not come about, each reason once until it is ready again: a wrong password or certificate is
- * to be seen, and an outage is a state, not a stream of lines.
+ * Why a connection does not come about, each reason once until it is ready again: a wrong password or
+ * certificate is to be seen, and an outage is a state, not a stream of lines.
  */
 export function onTrouble(connection: RedisConnection, tell: (reason: string) => void): void {
   const told = new Set<string>();

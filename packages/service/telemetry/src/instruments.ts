@@ -12,8 +12,8 @@ export class Instruments {
   }
 
   /**
-   * A counter with one label whose values are known beforehand: each is there from the start, with 0. Otherwise the first
-   * of its kind would be no increase to Prometheus.
+   * A counter with one label whose values are known beforehand: each is there from the start, with 0.
+   * Otherwise the first of its kind would be no increase to Prometheus.
    */
   counterOf<Spec extends MetricSpec & { type: 'counter' }>(
     spec: Spec,

@@ -7,8 +7,8 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /**
- * Fields that hold what somebody else wrote (a program, its input, its output) or a secret. A redaction is the second
- * line of defence; the first is that nothing logs a request or a result whole.
+ * Fields that hold what somebody else wrote (a program, its input, its output) or a secret. A redaction is
+ * the second line of defence; the first is that nothing logs a request or a result whole.
  */
 const PRIVATE_FIELDS = [
   'source',
@@ -28,7 +28,10 @@ const PRIVATE_FIELDS = [
   'password',
 ] as const;
 
-/** How deep a private field may hide: `x`, `a.x` ... `a.b.c.x`. pino's wildcards stand for exactly one level each. */
+/**
+ * How deep a private field may hide: `x`, `a.x` ... `a.b.c.x`. pino's wildcards stand for exactly one level
+ * each.
+ */
 const DEPTHS = ['', '*.', '*.*.', '*.*.*.'] as const;
 
 const REDACTED_PATHS = DEPTHS.flatMap((depth) => PRIVATE_FIELDS.map((field) => `${depth}${field}`));
@@ -44,8 +47,9 @@ export interface LoggerOptions {
 }
 
 /**
- * The logger of a service: one JSON object per line, with an ISO time and a readable level. Program text, input,
- * output, environment and credentials are replaced by `[redacted]` wherever they stand up to four levels deep.
+ * The logger of a service: one JSON object per line, with an ISO time and a readable level. Program text,
+ * input, output, environment and credentials are replaced by `[redacted]` wherever they stand up to four
+ * levels deep.
  */
 export function createLogger(options: LoggerOptions): Logger {
   const settings = {

@@ -24,7 +24,10 @@ const KINDS = {
   consumer: SpanKind.CONSUMER,
 } as const;
 
-/** Loaded only where traces are collected; see tracing.ts. Contexts are handed on by hand, so nothing is global. */
+/**
+ * Loaded only where traces are collected; see tracing.ts. Contexts are handed on by hand, so nothing is
+ * global.
+ */
 export function otlpTracing(service: string, attributes: SpanAttributes, log: Logger): Tracing {
   complainTo(log);
   const resource = defaultResource()
@@ -73,7 +76,10 @@ class OtlpSpan implements Span {
   }
 }
 
-/** Seconds and nanoseconds: a number alone would be taken as of this process's clock where it is before its start. */
+/**
+ * Seconds and nanoseconds: a number alone would be taken as of this process's clock where it is before its
+ * start.
+ */
 function momentOf(ms: number): HrTime {
   const seconds = Math.floor(ms / 1000);
   return [seconds, Math.round((ms - seconds * 1000) * 1e6)];
@@ -86,7 +92,9 @@ function contextOf(traceparent: string): Context {
   return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
 }
 
-/** What OpenTelemetry has to complain of (a collector that is away, a variable that it does not understand). */
+/**
+ * What OpenTelemetry has to complain of (a collector that is away, a variable that it does not understand).
+ */
 function complainTo(log: Logger): void {
   let quietUntil = 0;
   const complain = (message: string): void => {

@@ -130,7 +130,10 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
     for (const { reason, count } of stored.removed) read.removedRecords.inc({ reason }, count);
   };
 
-  /** Redis is away: what it said last is not what is. Its counters stay, for a counter that goes back is a restart. */
+  /**
+   * Redis is away: what it said last is not what is. Its counters stay, for a counter that goes back is a
+   * restart.
+   */
   const forget = (): void => {
     const byLabel = [read.depth, read.nodes, read.cells, read.callbackDepth];
     for (const gauge of [...byLabel, read.tenantWaiting, read.tenantAge, read.tenantInflight]) gauge.reset();
@@ -142,7 +145,8 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
   return {
     registry,
     /** The text of `/metrics`, with a fresh snapshot. */
-    // prom-client serialises instruments side by side, so what Redis knows is fetched before, not in a `collect`.
+    // prom-client serialises instruments side by side, so what Redis knows is fetched before, not in a
+    // `collect`.
     async render(): Promise<string> {
       const now = await snapshot();
       read.redisUp.set(now === null ? 0 : 1);

@@ -21,8 +21,8 @@ export function tellParent(message: ServiceMessage): void {
 }
 
 /**
- * Ends the process in the right way: SIGTERM and SIGINT drain and exit 0, a second one abandons; a parent that
- * started us with an IPC channel and died (even of SIGKILL, which nobody can catch) takes us along.
+ * Ends the process in the right way: SIGTERM and SIGINT drain and exit 0, a second one abandons; a parent
+ * that started us with an IPC channel and died (even of SIGKILL, which nobody can catch) takes us along.
  */
 export function superviseProcess(service: ServiceHandle, logger: Logger): void {
   let ending = false;

@@ -10,8 +10,9 @@ function isWanted(env: NodeJS.ProcessEnv): boolean {
 }
 
 /**
- * Traces of a service, sent as OTLP over HTTP where `OTEL_EXPORTER_OTLP_ENDPOINT` (or `..._TRACES_ENDPOINT`) says; without
- * it nothing is loaded, so that a start stays short. Headers, sampler and sizes are OpenTelemetry's variables too.
+ * Traces of a service, sent as OTLP over HTTP where `OTEL_EXPORTER_OTLP_ENDPOINT` (or `..._TRACES_ENDPOINT`)
+ * says; without it nothing is loaded, so that a start stays short. Headers, sampler and sizes are
+ * OpenTelemetry's variables too.
  * @param service its name, where `OTEL_SERVICE_NAME` gives no other
  */
 export async function startTracing(

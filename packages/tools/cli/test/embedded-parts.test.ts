@@ -32,7 +32,7 @@ describe('the lock of a state folder', () => {
   it('is held by one, named by its pid, and free afterwards', async () => {
     const unlock = lockStateDir(folder);
     expect(() => lockStateDir(folder)).toThrow(
-      `running already (pid ${process.pid}) with its state in ${folder}`,
+      `already running (pid ${process.pid}) with its state in ${folder}`,
     );
     unlock();
     lockStateDir(folder)();
@@ -67,7 +67,7 @@ describe('redis-server', () => {
   });
 
   it('needs a socket path that fits', () => {
-    expect(() => redisPlace(`/${'x'.repeat(200)}`)).toThrow('too long for a Unix socket');
+    expect(() => redisPlace(`/${'x'.repeat(200)}`)).toThrow('too long to hold a Unix socket');
   });
 });
 
@@ -107,7 +107,7 @@ describe('a supervised child', () => {
     await isBack;
     const second = child.pid ?? 0;
     expect(second).not.toBe(first);
-    expect(events[0]).toMatch(/^node-1 died \(SIGKILL\); starting it again in \d+ ms$/);
+    expect(events[0]).toMatch(/^node-1 died \(SIGKILL\); restarting it in \d+ ms$/);
     await child.stop(1_000);
     expect(() => process.kill(second, 0)).toThrow('ESRCH');
   });

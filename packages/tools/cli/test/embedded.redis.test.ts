@@ -99,7 +99,7 @@ describe('the embedded service', () => {
     expect(batch).toMatchObject({ done: 60, byStatus: { ok: 60 } });
     expect(batch.runs.map((run) => run.result?.stdout)).toEqual(runs.map((_, n) => `${n * n}\n`));
     await allGone([victim, ...below]);
-    expect(events[0]).toMatch(/^node-2 died \(SIGKILL\); starting it again/);
+    expect(events[0]).toMatch(/^node-2 died \(SIGKILL\); restarting it/);
     expect(await (await fetch(`${embedded.url}/metrics`)).text()).toContain(
       'sandpiper_runs_total{status="ok",engine="seccomp"} 60',
     );
@@ -132,7 +132,7 @@ describe('the embedded service', () => {
   it('refuses a state folder that is in use, and says whose it is', async () => {
     await start();
     await expect(startEmbedded({ stateDir })).rejects.toThrow(
-      `Sandpiper is running already (pid ${process.pid}) with its state in ${stateDir}`,
+      `Sandpiper is already running (pid ${process.pid}) with its state in ${stateDir}`,
     );
   });
 

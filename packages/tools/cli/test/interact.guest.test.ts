@@ -22,8 +22,8 @@ function piped(input: string, ...options: string[]) {
 }
 
 /**
- * A session at a pseudo-terminal. Each step is what is waited for and what is then typed; the last is only waited for.
- * Gives all that the terminal showed, and the exit code.
+ * A session at a pseudo-terminal. Each step is what is waited for and what is then typed; the last is only
+ * waited for. Gives all that the terminal showed, and the exit code.
  */
 function typed(steps: readonly (readonly [wait: string, type: string])[], ...options: string[]) {
   const result = spawnSync('pypy3', [driver, process.execPath, command, 'interact', ...options], {
@@ -63,7 +63,7 @@ describe('a prompt without a terminal', () => {
   it.each([
     ['--tmp', '/no/such/folder', 'no such folder'],
     ['--tmp', '/etc/passwd', 'is not a folder'],
-    ['--engine', 'rpython', '--engine rpython wants --pypy PATH and --lib DIR'],
+    ['--engine', 'rpython', '--engine rpython needs --pypy PATH and --lib DIR'],
   ])('refuses %s %s in one line', (option, value, message) => {
     const { stderr, status } = piped('', option, value);
     expect(stderr).toContain(message);

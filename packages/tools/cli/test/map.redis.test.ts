@@ -125,7 +125,7 @@ describe('map', () => {
     const { code, stderr } = await stopped;
     expect(code).toBe(130);
     expect(stderr).toMatch(
-      /stopped with \d+ of 300 outputs written; go on with: sandpiper map --out .* --resume\n$/,
+      /stopped with \d+ of 300 outputs written; resume with: sandpiper map --out .* --resume\n$/,
     );
     await vi.waitFor(
       async () => {
@@ -158,7 +158,7 @@ describe('map', () => {
     const wrong = await sandpiper(['map', '--requests', path('args.py'), path('calls')], to);
     expect([wrong.code, wrong.stderr.split('\n')[0]]).toEqual([
       2,
-      'sandpiper: stopped with 0 of 2 outputs written; go on with: sandpiper map --from 0 ... >> OUTPUTS',
+      'sandpiper: stopped with 0 of 2 outputs written; resume with: sandpiper map --from 0 ... >> OUTPUTS',
     ]);
     expect(wrong.stderr).toContain('line 2: Unrecognized key: "argv"');
   });
@@ -166,10 +166,10 @@ describe('map', () => {
   it.each([
     [['nowhere.py', 'in'], 'nowhere.py: no such file'],
     [['double.py', 'nowhere'], 'nowhere: no such file'],
-    [['double.py', 'in', '--resume'], '--resume goes with --out FILE'],
-    [['double.py', 'in', '--from', '251'], 'in: has 250 lines, and 251 are said to be done'],
+    [['double.py', 'in', '--resume'], '--resume needs --out FILE'],
+    [['double.py', 'in', '--from', '251'], 'in: has only 250 lines, but 251 are marked as done'],
     [['double.py', 'in', '--out', '.'], '--out: .: is a folder'],
-    [['double.py', 'in', '--out', 'other', '--resume'], 'is not what sandpiper map has written'],
+    [['double.py', 'in', '--out', 'other', '--resume'], 'was not written by sandpiper map'],
   ])('refuses %j', async (args, why) => {
     writeFileSync(path('double.py'), '');
     writeFileSync(path('in'), inputs(250));
@@ -201,7 +201,7 @@ describe('a service that others can reach', () => {
     expect((await sandpiper(['nodes'])).stdout).toMatch(/node-1 .*ready.*0: (idle|busy)/);
     expect((await sandpiper(['tenants', 'set', 'red', '--weight', '3', '--max-running', '2'])).code).toBe(0);
     expect((await sandpiper(['tenants'])).stdout).toMatch(/red .*3 .*its share .*2 .*its share/);
-    expect((await sandpiper(['dead-letters'])).stdout).toBe('No run was given up.\n');
+    expect((await sandpiper(['dead-letters'])).stdout).toBe('No dead letters.\n');
     expect(await sandpiper(['dead-letters', 'requeue', 'nobody'])).toMatchObject({
       code: 1,
       stderr: 'sandpiper: no such dead letter\n',
@@ -214,7 +214,7 @@ describe('a service that others can reach', () => {
     const { code, stderr } = await sandpiper(['nodes'], elsewhere);
     expect([code, stderr]).toEqual([
       2,
-      'sandpiper: no service runs here: name one with --server URL, or start one with sandpiper up\n',
+      'sandpiper: no service is running on this host: name one with --server URL, or start one with sandpiper up\n',
     ]);
   });
 });

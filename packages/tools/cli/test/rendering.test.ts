@@ -112,7 +112,7 @@ describe('the table', () => {
   it('compares with what was foretold', () => {
     const text = renderReport(buildReport(graded, () => 'AC'));
     expect(text).toContain('AC (!)');
-    expect(text).toContain('1 of 2 verdicts are as expected.json foretells.');
+    expect(text).toContain('1 of 2 verdicts match expected.json.');
   });
 });
 
@@ -132,9 +132,9 @@ describe('other output', () => {
       ],
     });
     expect(text).toContain('MISSING  redis-server  not found');
-    expect(text).toContain('mend it with: apt-get install redis-server');
+    expect(text).toContain('fix: apt-get install redis-server');
     expect(text).toContain('absent   cgroup v2');
-    expect(text).toContain('1 required thing is missing.');
+    expect(text).toContain('1 requirement is missing.');
   });
 
   it('of up shows how to use it', () => {

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 
-/** `sandpiper run --engine rpython` and `sandpiper doctor` with the C program that stands for a translated PyPy; its programs are its commands. */
+/**
+ * `sandpiper run --engine rpython` and `sandpiper doctor` with the C program that stands for a translated
+ * PyPy; its programs are its commands.
+ */
 
 const top = (path: string) => fileURLToPath(new URL(`../../../../${path}`, import.meta.url));
 const PYPY = top('packages/sandbox/guest/native/build/translated-guest');
@@ -81,15 +84,15 @@ describe('sandpiper run --engine rpython', () => {
     [
       'no binary',
       ['--engine', 'rpython', '--lib', library],
-      /--engine rpython wants --pypy PATH and --lib DIR/,
+      /--engine rpython needs --pypy PATH and --lib DIR/,
     ],
     [
       'no library',
       ['--engine', 'rpython', '--pypy', PYPY],
-      /--engine rpython wants --pypy PATH and --lib DIR/,
+      /--engine rpython needs --pypy PATH and --lib DIR/,
     ],
-    ['a binary for the other engine', ['--pypy', PYPY], /--pypy goes with --engine rpython/],
-    ['a library for the other engine', ['--lib', library], /--lib goes with --engine rpython/],
+    ['a binary for the other engine', ['--pypy', PYPY], /--pypy needs --engine rpython/],
+    ['a library for the other engine', ['--lib', library], /--lib needs --engine rpython/],
     ['a binary that is not there', [...ENGINE, '--pypy', 'none'], /\/none: no such file$/],
     [
       'a binary that is a text',

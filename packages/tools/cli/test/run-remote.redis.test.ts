@@ -124,7 +124,7 @@ describe('a run on a service', () => {
     child.kill('SIGINT');
     expect(await ended(child)).toMatchObject({
       code: 130,
-      err: 'sandpiper: cancelled: the run was stopped\n',
+      err: 'sandpiper: cancelled: the run was cancelled\n',
     });
   });
 
@@ -138,7 +138,7 @@ describe('a run on a service', () => {
     process.kill(nodeOf(service), 'SIGKILL');
     await expect
       .poll(() => err, { timeout: 60_000 })
-      .toBe('sandpiper: what ran it died; the program begins anew\n');
+      .toBe('sandpiper: the worker was lost; restarting the program\n');
     child.stdin?.end('x\n');
     const [code] = (await once(child, 'exit')) as [number];
     expect([code, await stdout]).toEqual([0, 'begun\nread x\n']);
@@ -192,7 +192,7 @@ describe('a run on a service', () => {
     const child = remote(file('p.py', 'print(input())'));
     const [said] = (await once(child.stderr as NodeJS.ReadableStream, 'data')) as [Buffer];
     expect(String(said)).toMatch(
-      /^sandpiper: the server has too much work; trying again in \d+ s, as it asks\n$/,
+      /^sandpiper: the server is overloaded; retrying in \d+ s, as it asks\n$/,
     );
     await Promise.all(ids.map((id) => fetch(`${url}/v1/runs/${id}`, { method: 'DELETE' })));
     expect(await ended(child, 'x\n')).toEqual({ code: 0, out: 'x\n', err: '' });
@@ -234,7 +234,7 @@ describe('a run on a service', () => {
     [['--pypy', '/x', 'p.py'], '--pypy does not go with --server'],
     [['nowhere.py'], 'nowhere.py: no such file'],
     [['--stdin', 'nowhere', 'p.py'], '--stdin: nowhere: no such file'],
-    [['--file', 'p.py=p.py', 'p.py'], '--file p.py: has the name of the program'],
+    [['--file', 'p.py=p.py', 'p.py'], '--file p.py: has the same name as the program'],
   ])('refuses %j', async (args, why) => {
     file('p.py', '');
     const { code, err } = await ended(remote(...args));

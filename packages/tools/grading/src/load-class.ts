@@ -7,7 +7,7 @@ import { loadSubmissions, type Submission } from './load-submissions.js';
 import { naturalCompare } from './natural-sort.js';
 import { VERDICTS } from './verdict.js';
 
-/** A problem and what is to be graded on it. */
+/** A problem and its submissions. */
 export interface GradingJob {
   readonly problem: Problem;
   readonly submissions: readonly Submission[];
@@ -20,8 +20,8 @@ const expectedSchema = z.record(z.string(), z.record(z.string(), z.enum(VERDICTS
 const MAX_EXPECTED_BYTES = 16 * 1024 * 1024;
 
 /**
- * Reads a class: `problems/NAME/`, `submissions/NAME/*.py`, and perhaps `expected.json`.
- * null when the folder is not laid out as one.
+ * Reads a class: `problems/NAME/`, `submissions/NAME/*.py`, and an optional `expected.json`.
+ * Returns null when the folder has another layout.
  */
 export async function loadClass(
   path: string,
@@ -30,7 +30,7 @@ export async function loadClass(
   const problems = join(path, 'problems');
   if ((await stat(problems).catch(() => null))?.isDirectory() !== true) return null;
   const names = (await readdir(problems)).filter((name) => !name.startsWith('.')).sort(naturalCompare);
-  if (names.length === 0) throw new InputError(`${problems}: holds no problem`);
+  if (names.length === 0) throw new InputError(`${problems}: contains no problem`);
   const jobs: GradingJob[] = [];
   for (const name of names) {
     const problem = await loadProblem(join(problems, name));

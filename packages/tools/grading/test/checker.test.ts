@@ -20,7 +20,7 @@ describe('the default checker', () => {
     ['a wrong token', '1 2 4', '1 2 3', 'line 1: expected "3", got "4"'],
     ['a wrong line', '1\n\n5\n', '1\n2\n', 'line 3: expected "2", got "5"'],
     ['too little', '1 2', '1 2 3', 'the output ends before token 3, "3"'],
-    ['too much', '1 2\n3', '1 2', 'there is more output than expected, from line 2'],
+    ['too much', '1 2\n3', '1 2', 'more output than expected, from line 2'],
     ['nothing', '', 'x', 'the output ends before token 1, "x"'],
     ['1.0 for 1 without a tolerance', '1.0', '1', 'line 1: expected "1", got "1.0"'],
   ])('refuses %s', (_name, output, answer, reason) => {

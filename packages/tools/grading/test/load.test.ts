@@ -39,12 +39,12 @@ describe('a problem folder', () => {
     [
       'lacks an answer',
       { 'problem.yaml': 'name: x', 'data/secret/03.in': '' },
-      /secret\/03\.in: has no answer 03\.ans/,
+      /secret\/03\.in: has no answer file 03\.ans/,
     ],
     [
       'lacks an input',
       { 'problem.yaml': 'name: x', 'data/sample/a.ans': '' },
-      /sample\/a\.ans: has no input a\.in/,
+      /sample\/a\.ans: has no input file a\.in/,
     ],
     [
       'has a folder for an input',
@@ -83,7 +83,7 @@ describe('submissions', () => {
     await expect(loadSubmissions([join(root, 'latin.py')])).rejects.toThrow(/latin\.py: is not UTF-8$/);
     await expect(loadSubmissions([join(root, 'x.c')])).rejects.toThrow(/x\.c: a submission is a \.py file/);
     await expect(loadSubmissions([join(root, 'empty')])).rejects.toThrow(
-      /empty: the folder holds no \.py file/,
+      /empty: the folder contains no \.py file/,
     );
   });
 

@@ -108,7 +108,9 @@ export function preparedBatch({ prepared }: FastifyRequest): PreparedBatch {
 /** Whose bytes they are; all who have not said who they are, are one. */
 const payerOf = (request: FastifyRequest): string => request.identity?.tenant ?? '';
 
-/** Counted until the request has been answered. @throws Problem when there is no room, before a byte is read */
+/**
+ * Counted until the request has been answered. @throws Problem when there is no room, before a byte is read
+ */
 export function leaseFor(request: FastifyRequest, budget: ByteBudget, bytes: number): Lease {
   const lease = budget.tryTake(payerOf(request), bytes);
   if (lease === null) throw noRoom();

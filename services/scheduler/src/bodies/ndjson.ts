@@ -15,12 +15,18 @@ export interface NdjsonBounds {
   readonly stuckMs: number;
 }
 
-/** What a batch that comes in line by line holds: a step's worth of runs. A longer line takes more while it is there. */
+/**
+ * What a batch that comes in line by line holds: a step's worth of runs. A longer line takes more while it is
+ * there.
+ */
 export const NDJSON_BYTES = 4 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 
-/** Runs of a body of one JSON object a line, checked one by one as they come. @throws Problem that names the run */
+/**
+ * Runs of a body of one JSON object a line, checked one by one as they come. @throws Problem that names the
+ * run
+ */
 export async function* runsOfNdjson(
   body: Readable,
   bounds: NdjsonBounds,

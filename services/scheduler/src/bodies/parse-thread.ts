@@ -4,7 +4,10 @@ import type { ParseAnswer, ParseTask } from './parse-task.js';
 import { batchOf, parseBody, parseLine, type PreparedBatch, runOf } from './prepared.js';
 import { scanJson } from './scan.js';
 
-/** What Piscina calls in a thread of the scheduler: a body is parsed, checked, and written as it is to be stored. */
+/**
+ * What Piscina calls in a thread of the scheduler: a body is parsed, checked, and written as it is to be
+ * stored.
+ */
 // oxlint-disable-next-line import/no-default-export -- Piscina calls the default export
 export default function parseInThread(task: ParseTask): ParseAnswer {
   try {

@@ -13,7 +13,9 @@ const THREADS = 2;
 /** Memory of a thread goes back when nothing has come for so long, milliseconds. */
 const IDLE_MS = 10_000;
 
-/** What a thread may take for the texts and values of one body, MiB; then it ends, and the body is refused. */
+/**
+ * What a thread may take for the texts and values of one body, MiB; then it ends, and the body is refused.
+ */
 const THREAD_HEAP_MIB = 1024;
 
 /** Where the tests run the sources, the thread is the one that was built of them. */

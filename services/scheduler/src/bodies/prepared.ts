@@ -40,7 +40,10 @@ export interface PreparedBatch {
   readonly idempotencyKey: string | undefined;
 }
 
-/** Two requests are the same when their validated content is; validation puts the fields in the schema's order. */
+/**
+ * Two requests are the same when their validated content is; validation puts the fields in the schema's
+ * order.
+ */
 export function prepareRun(request: RunRequest, ceilings: LimitCeilings): PreparedRun {
   // The key has done its work when the run is taken in; the run needs it no more.
   const { idempotencyKey, ...content } = request;

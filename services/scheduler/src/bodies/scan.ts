@@ -1,6 +1,9 @@
 import { Problem } from '../problems.js';
 
-/** A body of JSON has no more values than this; a batch of the largest number of runs, each with fifty fields, has fewer. */
+/**
+ * A body of JSON has no more values than this; a batch of the largest number of runs, each with fifty fields,
+ * has fewer.
+ */
 const MAX_VALUES = 1_000_000;
 
 /** None of our bodies is deeper than six. */
@@ -12,8 +15,9 @@ const COMMA = 0x2c;
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /**
- * Looks at the shape of a large body before it is parsed: each of its values costs tens of bytes of memory, whatever it costs
- * its sender. Says nothing of what is no JSON: the parser does. @throws Problem for too many values, or too deep ones
+ * Looks at the shape of a large body before it is parsed: each of its values costs tens of bytes of memory,
+ * whatever it costs its sender. Says nothing of what is no JSON: the parser does. @throws Problem for too
+ * many values, or too deep ones
  */
 export function scanJson(bytes: Buffer): void {
   let values = 1;

@@ -4,15 +4,18 @@ import ipaddr from 'ipaddr.js';
 export type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number];
 
 /**
- * Addresses that are unicast by their block and yet not of the public Internet: Azure answers hosts of its own there, as
- * others do on link-local addresses.
+ * Addresses that are unicast by their block and yet not of the public Internet: Azure answers hosts of its
+ * own there, as others do on link-local addresses.
  */
 const NOT_PUBLIC: readonly Network[] = [ipaddr.parseCIDR('168.63.129.16/32')];
 
 /** All of IPv6 that is given out for the Internet (IANA, "Internet Protocol Version 6 Address Space"). */
 const GLOBAL_UNICAST: Network = ipaddr.parseCIDR('2000::/3');
 
-/** Networks with commas between them; an address alone is a network of one. @throws Error that names what is not one */
+/**
+ * Networks with commas between them; an address alone is a network of one. @throws Error that names what is
+ * not one
+ */
 export function parseNetworks(list: string): Network[] {
   return list
     .split(',')
@@ -35,9 +38,10 @@ const isIn = (address: ipaddr.IPv4 | ipaddr.IPv6, [first, bits]: Network): boole
   address.kind() === first.kind() && address.match([first, bits] as [ipaddr.IPv4, number]);
 
 /**
- * Which addresses callbacks may be sent to: those of the public Internet, and networks that whoever runs the service
- * has named. Everything else is refused: private, loopback, link-local (where clouds answer their machines), shared (CGNAT),
- * multicast, reserved, and every notation of IPv6 that carries an IPv4 address inside.
+ * Which addresses callbacks may be sent to: those of the public Internet, and networks that whoever runs the
+ * service has named. Everything else is refused: private, loopback, link-local (where clouds answer their
+ * machines), shared (CGNAT), multicast, reserved, and every notation of IPv6 that carries an IPv4 address
+ * inside.
  */
 export class AddressPolicy {
   constructor(private readonly allowed: readonly Network[]) {}

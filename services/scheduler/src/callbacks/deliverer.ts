@@ -17,18 +17,27 @@ import { Turns } from './turns.js';
 /** Callbacks that one scheduler sends at the same time; each may hold a body of some megabytes. */
 const PLACES = 16;
 
-/** The waits between attempts: the first, each three times the one before, and none longer than the last figure. */
+/**
+ * The waits between attempts: the first, each three times the one before, and none longer than the last
+ * figure.
+ */
 const BACK_OFF_FACTOR = 3;
 const LONGEST_BACK_OFF_MS = 60 * 60 * 1000;
 
 /** One that has no turn comes again after this time or up to twice as long, milliseconds. */
 const TURN_LATER_MS = 2_000;
 
-/** Of a scheduler that died: its callbacks are sent by another after so long, milliseconds; half of it is a sign of life. */
+/**
+ * Of a scheduler that died: its callbacks are sent by another after so long, milliseconds; half of it is a
+ * sign of life.
+ */
 const LOCK_MS = 15_000;
 const LOOK_FOR_DEAD_MS = 5_000;
 
-/** At the end, what is being sent may end within this time, milliseconds; the rest another scheduler sends again. */
+/**
+ * At the end, what is being sent may end within this time, milliseconds; the rest another scheduler sends
+ * again.
+ */
 const CLOSE_MS = 5_000;
 
 /** `retry`: an attempt that failed and is made again. */
@@ -51,8 +60,8 @@ export interface DelivererOptions {
 }
 
 /**
- * Sends callbacks, each at least once: an attempt whose answer is lost is made again, and so is one that a scheduler died
- * over. The receiver tells them by `Sandpiper-Delivery`.
+ * Sends callbacks, each at least once: an attempt whose answer is lost is made again, and so is one that a
+ * scheduler died over. The receiver tells them by `Sandpiper-Delivery`.
  */
 export class CallbackDeliverer {
   private readonly turns = new Turns(PLACES);
@@ -186,7 +195,10 @@ export class CallbackDeliverer {
     return `{"event":"run.ended","run":${run}${result === null ? ',"resultOmitted":true' : ''}}`;
   }
 
-  /** @returns its JSON; null when that is too long for a callback. @throws UnrecoverableError when it has expired */
+  /**
+   * @returns its JSON; null when that is too long for a callback. @throws UnrecoverableError when it has
+   *   expired
+   */
   private async resultOf(id: string): Promise<string | null> {
     const { results } = this.options;
     const [head] = await results.heads([id]);

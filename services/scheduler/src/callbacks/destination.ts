@@ -38,8 +38,8 @@ export function faultOf(text: string, policy: AddressPolicy): string | null {
 }
 
 /**
- * Where a callback goes: the name is looked up here, every address of it is checked, and the sender connects to what was
- * checked. A name that says something else a moment later (rebinding) is not asked again.
+ * Where a callback goes: the name is looked up here, every address of it is checked, and the sender connects
+ * to what was checked. A name that says something else a moment later (rebinding) is not asked again.
  * @throws RefusedDestination; the resolver's error, which may pass
  */
 export async function destinationOf(
@@ -71,8 +71,9 @@ export async function destinationOf(
 const DNS_TIMEOUT_MS = 2_500;
 
 /**
- * Asks the name servers of this host, both families. Not getaddrinfo(3): that would hold a thread of the process's few
- * for as long as somebody's name server is silent. So /etc/hosts is not read; `localhost` is known (RFC 6761).
+ * Asks the name servers of this host, both families. Not getaddrinfo(3): that would hold a thread of the
+ * process's few for as long as somebody's name server is silent. So /etc/hosts is not read; `localhost` is
+ * known (RFC 6761).
  */
 export const resolveByDns: Resolve = async (name, signal) => {
   if (/^(.+\.)?localhost\.?$/i.test(name)) return ['127.0.0.1'];

@@ -24,9 +24,9 @@ export interface OutboxMoverOptions {
 }
 
 /**
- * Moves callbacks from the outbox to their queue. Several schedulers may do so at once: what one has taken is leased. One
- * that dies before the queue has them leaves them to the next when the lease is over; one that dies after it adds nothing
- * twice, for the queue knows their ids.
+ * Moves callbacks from the outbox to their queue. Several schedulers may do so at once: what one has taken is
+ * leased. One that dies before the queue has them leaves them to the next when the lease is over; one that
+ * dies after it adds nothing twice, for the queue knows their ids.
  */
 export class OutboxMover {
   private timer: NodeJS.Timeout | null = null;

@@ -6,7 +6,10 @@ import type { Destination } from './destination.js';
 /** Of an answer so much is read, bytes; it tells us nothing, but whoever writes it is let finish. */
 const MAX_ANSWER_BYTES = 4096;
 
-/** The other side could not be reached, or did not answer in time: it costs us time, unlike an answer that says no. */
+/**
+ * The other side could not be reached, or did not answer in time: it costs us time, unlike an answer that
+ * says no.
+ */
 export class Unreachable extends Error {
   override readonly name = 'Unreachable';
 }
@@ -22,8 +25,8 @@ export interface Post {
 }
 
 /**
- * Sends one POST to one of the addresses that were checked, on a connection of its own. Redirects are answers like any
- * other. @returns the status. @throws Unreachable
+ * Sends one POST to one of the addresses that were checked, on a connection of its own. Redirects are answers
+ * like any other. @returns the status. @throws Unreachable
  */
 export function post({ destination, body, headers, signal, ca }: Post): Promise<number> {
   const { url } = destination;

@@ -5,7 +5,8 @@ export const tenantSecret = (serviceSecret: string, tenant: string): string =>
   createHmac('sha256', serviceSecret).update(tenant).digest('hex');
 
 /**
- * The value of `Sandpiper-Signature`: the time stands in what is signed, so that a call which somebody recorded is old.
+ * The value of `Sandpiper-Signature`: the time stands in what is signed, so that a call which somebody
+ * recorded is old.
  * @param secret its text is the key. @param unixSeconds when this attempt is sent
  */
 export function signatureOf(secret: string, body: string, unixSeconds: number): string {

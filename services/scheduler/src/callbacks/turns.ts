@@ -1,4 +1,7 @@
-/** Places of one tenant among those that send at the same time: an address that answers slowly leaves others room. */
+/**
+ * Places of one tenant among those that send at the same time: an address that answers slowly leaves others
+ * room.
+ */
 const MAX_TENANT_SHARE = 0.25;
 
 /** An origin that could not be reached so often in a row is left alone for a while. */
@@ -14,12 +17,16 @@ interface Trouble {
   restUntil: number;
 }
 
-/** `busy`: its tenant has all the places that it may. `resting`: nobody answers there, and each try would cost a timeout. */
+/**
+ * `busy`: its tenant has all the places that it may. `resting`: nobody answers there, and each try would cost
+ * a timeout.
+ */
 export type Turn = 'go' | 'busy' | 'resting';
 
 /**
- * Who may send now. Without it ten thousand callbacks to one address that swallows them would take every place for hours,
- * and those of other tenants would wait behind them. Counts what this process does; each scheduler has its own.
+ * Who may send now. Without it ten thousand callbacks to one address that swallows them would take every
+ * place for hours, and those of other tenants would wait behind them. Counts what this process does; each
+ * scheduler has its own.
  */
 export class Turns {
   private readonly sending = new Map<string, number>();

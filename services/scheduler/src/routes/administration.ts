@@ -23,7 +23,10 @@ const deadLettersQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100).describe('How many at most'),
 });
 
-/** For those who run the service: nodes, tenants, keys; and for tenants what became of runs that were given up. */
+/**
+ * For those who run the service: nodes, tenants, keys; and for tenants what became of runs that were given
+ * up.
+ */
 export function administrationRoutes(app: App, context: Context): void {
   const { admission, deadLetters, dispatcher, gate, keys, nodes, tenants } = context;
 

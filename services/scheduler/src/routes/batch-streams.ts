@@ -142,7 +142,9 @@ function pieceOf(slice: Slice<EndedHead>, event: string, end: string): Piece {
   return { parts: joined(parts), bytes: slice.bytes, release: () => slice.release() };
 }
 
-/** A batch that comes in as one JSON object a line. A plugin of its own, for no other route takes such a body. */
+/**
+ * A batch that comes in as one JSON object a line. A plugin of its own, for no other route takes such a body.
+ */
 export function batchIntakeRoute(app: App, context: Context, bounds: NdjsonBounds): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload));

@@ -69,8 +69,8 @@ export function idempotencyKeyOf(header: string | undefined, field: string | und
 /** Aborts when the client goes away, so that a wait for nobody ends. */
 export function whenClientLeaves(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
-  // Of the response, not of the socket, which serves many requests: "the response has been completed, or its underlying
-  // connection was terminated prematurely" (Node's http.ServerResponse).
+  // Of the response, not of the socket, which serves many requests: "the response has been completed, or its
+  // underlying connection was terminated prematurely" (Node's http.ServerResponse).
   reply.raw.once('close', () => controller.abort());
   return controller.signal;
 }

@@ -51,11 +51,13 @@ const DESCRIPTION =
   'away, connect again.';
 
 /**
- * Before every hook that may refuse a request: what is refused an upgrade is closed by one of this plugin's own.
+ * Before every hook that may refuse a request: what is refused an upgrade is closed by one of this plugin's
+ * own.
  * @param isTaken told of sockets that are WebSockets now
  */
 export async function acceptWebSockets(app: App, isTaken: (socket: Socket) => void): Promise<void> {
-  // What is answered before any hook has nobody who closes it. A socket that becomes a WebSocket loses its timeout.
+  // What is answered before any hook has nobody who closes it. A socket that becomes a WebSocket loses its
+  // timeout.
   app.server.on('upgrade', ({ socket }: IncomingMessage) => {
     socket.setTimeout(UPGRADE_MS, () => socket.destroy());
   });

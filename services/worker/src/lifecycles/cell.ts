@@ -1,6 +1,9 @@
 import { unreachable, type Lifecycle, type Step } from '@sandpiper/actor';
 
-/** One cell from its start to its end. Its successor, after a death, lives anew: see the lifecycle of a supervised child. */
+/**
+ * One cell from its start to its end. Its successor, after a death, lives anew: see the lifecycle of a
+ * supervised child.
+ */
 export type CellState =
   | { readonly kind: 'starting' }
   /** It starts, and is to be closed as soon as it has. */

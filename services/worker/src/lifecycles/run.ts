@@ -1,6 +1,9 @@
 import { unreachable, type Lifecycle, type Step } from '@sandpiper/actor';
 
-/** Why a run is not to go on here, where that is not its program's doing; the first of this list is the one that counts. */
+/**
+ * Why a run is not to go on here, where that is not its program's doing; the first of this list is the one
+ * that counts.
+ */
 const INTERRUPTIONS = ['lock-lost', 'cancel', 'hand-back'] as const;
 export type Interruption = (typeof INTERRUPTIONS)[number];
 
@@ -15,7 +18,10 @@ export type Outcome =
   /** The queue is to try it again later. */
   | 'failed';
 
-/** Why a claim is given back. After `unblamed`, as after `failed`, the run waits outside of the queue for its next attempt. */
+/**
+ * Why a claim is given back. After `unblamed`, as after `failed`, the run waits outside of the queue for its
+ * next attempt.
+ */
 export type Released = Exclude<Outcome, 'completed'> | 'unblamed';
 
 /** One attempt at a run, on this node. */
@@ -34,10 +40,16 @@ export type RunState =
     }
   | { readonly kind: 'over'; readonly outcome: Outcome; readonly error: Error | null };
 
-/** What went wrong in the sandbox: this node refuses such runs; the cell died of it; the host had too little of something. */
+/**
+ * What went wrong in the sandbox: this node refuses such runs; the cell died of it; the host had too little
+ * of something.
+ */
 export type Breakage = 'refused' | 'again' | 'unblamed';
 
-/** What a claim says of a run: that somebody wanted it cancelled before we came, or that it killed what ran it too often. */
+/**
+ * What a claim says of a run: that somebody wanted it cancelled before we came, or that it killed what ran it
+ * too often.
+ */
 type ClaimVerdict = 'run' | 'cancel' | 'poison';
 
 export type RunEvent =

@@ -1,14 +1,16 @@
 import { ALL_TENANTS, KEYS } from '../keys.js';
 
 /**
- * What records cost Redis, in bytes, as the scripts that store and remove them count it. Each script moves the counters in
- * the step in which it moves the record, so they are exact sums of the field `size` of runs and batches:
+ * What records cost Redis, in bytes, as the scripts that store and remove them count it. Each script moves
+ * the counters in the step in which it moves the record, so they are exact sums of the field `size` of runs
+ * and batches:
  *
  *   run     OVERHEAD.run + held(request) + held(result) + callback + trace + its idempotency key + its live streams
  *   batch   OVERHEAD.batch + name + its idempotency key + 8 for each run
  *
- * A run counts as queued until it ends and as kept afterwards. OVERHEAD is what Redis 7 needs beside the payload (measured
- * as used_memory for 10,000 short runs; test/bytes.redis.test.ts holds the sums against Redis's own figure).
+ * A run counts as queued until it ends and as kept afterwards. OVERHEAD is what Redis 7 needs beside the
+ * payload (measured as used_memory for 10,000 short runs; test/bytes.redis.test.ts holds the sums against
+ * Redis's own figure).
  */
 export const OVERHEAD = {
   /** The hash with its small fields, its place in the backlog or among the ended. */
@@ -25,8 +27,9 @@ export const OVERHEAD = {
 } as const;
 
 /**
- * `held(length)`: what a string of that length takes: jemalloc has four sizes between two powers of two, and a string has a
- * header. `key_bytes(name)`: an idempotency key. `count(key, tenant, by)`: moves a counter of the tenant and that of all.
+ * `held(length)`: what a string of that length takes: jemalloc has four sizes between two powers of two, and
+ * a string has a header. `key_bytes(name)`: an idempotency key. `count(key, tenant, by)`: moves a counter of
+ * the tenant and that of all.
  */
 export const BYTES = `
 local function held(length)

@@ -3,8 +3,8 @@ import { ACTIVATE, NOW } from './lua.js';
 import { BYTES } from './bytes.js';
 
 /**
- * How long a record whose callback is still due ranks behind the others, milliseconds: a week, as long as a callback that
- * was given up can be sent again by hand. It is the last of its tenant to be evicted.
+ * How long a record whose callback is still due ranks behind the others, milliseconds: a week, as long as a
+ * callback that was given up can be sent again by hand. It is the last of its tenant to be evicted.
  */
 export const CALLBACK_RANK_MS = 7 * 24 * 3600 * 1000;
 
@@ -12,9 +12,10 @@ export const CALLBACK_RANK_MS = 7 * 24 * 3600 * 1000;
 export const BATCH_MEMBER = 'batch ';
 
 /**
- * The end of records. Includes NOW and BYTES. `keep(tenant, member, bytes, score)`: a record that was queued is kept from
- * now on. `forget_run(id)` and `forget_batch(id)`: an ended record leaves with all that belongs to it. `discard_run(id)`: a run
- * that was never in a backlog leaves. UNLINK, so that large values are freed beside the thread that serves.
+ * The end of records. Includes NOW and BYTES. `keep(tenant, member, bytes, score)`: a record that was queued
+ * is kept from now on. `forget_run(id)` and `forget_batch(id)`: an ended record leaves with all that belongs
+ * to it. `discard_run(id)`: a run that was never in a backlog leaves. UNLINK, so that large values are freed
+ * beside the thread that serves.
  */
 export const FORGET = `${NOW}${BYTES}
 local function keep(tenant, member, bytes, score)
@@ -75,9 +76,9 @@ end
 `;
 
 /**
- * What every end of a run does, beside storing its result. Includes FORGET. `leave_queue(id, tenant, state, counted)`:
- * nothing of it waits or runs any more. `end_in_batch(id, status, index, time)`: the batch counts it, and is kept when
- * it was the last. `tell_end(...)`: whoever waits for it is told.
+ * What every end of a run does, beside storing its result. Includes FORGET. `leave_queue(id, tenant, state,
+ * counted)`: nothing of it waits or runs any more. `end_in_batch(id, status, index, time)`: the batch counts
+ * it, and is kept when it was the last. `tell_end(...)`: whoever waits for it is told.
  */
 export const END = `${ACTIVATE}${FORGET}
 local function leave_queue(id, tenant, state, was_counted)

@@ -11,9 +11,10 @@ const NEWER_MS = 5_000;
 const UNBLAMED_MS = 1_000;
 
 /**
- * Hands runs to the queue: from the tenant whose virtual time is least, one at a time, each of which moves its time on by
- * one part of its weight (start-time fair queueing, Goyal et al. 1996, at one unit a run). KEYS: dispatched. ARGV: how many
- * may be with the queue unclaimed, how many to take at most. Returns ids; the caller adds them to the queue.
+ * Hands runs to the queue: from the tenant whose virtual time is least, one at a time, each of which moves
+ * its time on by one part of its weight (start-time fair queueing, Goyal et al. 1996, at one unit a run).
+ * KEYS: dispatched. ARGV: how many may be with the queue unclaimed, how many to take at most. Returns ids;
+ * the caller adds them to the queue.
  */
 export const DISPATCH = new Script(
   'sandpiperDispatch',
@@ -66,15 +67,17 @@ return ids
 );
 
 /**
- * A node takes a run. The fencing token is the claim's own name: whoever holds another is late. (A number that is counted up
- * would repeat after a failover that has lost a claim.) Its epoch, Redis's time made to grow, orders the output of
- * attempts. A run that is claimed while it runs has lost its node: that is a death, until the node that is blamed shows that
- * it lives (RELEASE), and the run goes into quarantine. A claim that comes twice, for its connection broke before the
- * answer, is answered twice. KEYS: run, dispatched, running. ARGV: id, node, cell, deaths after which it is given up, a name
- * of this claim alone, how often it may be lost, the newest schema that the node reads, '1' where nothing else runs on the
- * node. Returns {verdict, attempt, submitted, deaths, request, epoch, trace, when it was handed to the queue, tenant, now};
- * verdict is run, cancel, poison, done or missing; deferred: it waits outside of the queue, for a while or for another
- * node; newer: the same, as the node cannot read it; alone: to be claimed again when nothing else runs on the node.
+ * A node takes a run. The fencing token is the claim's own name: whoever holds another is late. (A number
+ * that is counted up would repeat after a failover that has lost a claim.) Its epoch, Redis's time made to
+ * grow, orders the output of attempts. A run that is claimed while it runs has lost its node: that is a
+ * death, until the node that is blamed shows that it lives (RELEASE), and the run goes into quarantine. A
+ * claim that comes twice, for its connection broke before the answer, is answered twice. KEYS: run,
+ * dispatched, running. ARGV: id, node, cell, deaths after which it is given up, a name of this claim alone,
+ * how often it may be lost, the newest schema that the node reads, '1' where nothing else runs on the node.
+ * Returns {verdict, attempt, submitted, deaths, request, epoch, trace, when it was handed to the queue,
+ * tenant, now}; verdict is run, cancel, poison, done or missing; deferred: it waits outside of the queue, for
+ * a while or for another node; newer: the same, as the node cannot read it; alone: to be claimed again when
+ * nothing else runs on the node.
  */
 export const CLAIM = new Script(
   'sandpiperClaim',
@@ -128,10 +131,10 @@ return {verdict, attempt, tonumber(run[7]), deaths, run[8], text(epoch), run[10]
 );
 
 /**
- * The run goes back. KEYS: run, running. ARGV: claim, id, why, deaths after which it is given up. `hand-back`: the caller
- * gives it back to the queue. `failed` counts as a death and `unblamed` does not; both put it off. `lock-lost` tells that
- * who had the attempt is alive: when it was taken for dead, that is taken back, and the run need not wait. Returns 1 when
- * the claim was the current one.
+ * The run goes back. KEYS: run, running. ARGV: claim, id, why, deaths after which it is given up.
+ * `hand-back`: the caller gives it back to the queue. `failed` counts as a death and `unblamed` does not;
+ * both put it off. `lock-lost` tells that who had the attempt is alive: when it was taken for dead, that is
+ * taken back, and the run need not wait. Returns 1 when the claim was the current one.
  */
 export const RELEASE = new Script(
   'sandpiperRelease',
@@ -163,11 +166,11 @@ return 1
 );
 
 /**
- * A run ends, exactly once. Who may end it: the current claim; a cancel, while no node has it ('queued'). Counters of
- * the batch and the tenant move in the same step, so they never disagree with the runs. It works while Redis has no
- * memory left to give: a result that is in hand is not to be lost; what is too much then, the sweep removes. KEYS: run.
- * ARGV: claim, result, status, id, index in the batch, '1' for the list of the dead, what is shown there. Returns
- * accepted, done, stale or missing.
+ * A run ends, exactly once. Who may end it: the current claim; a cancel, while no node has it ('queued').
+ * Counters of the batch and the tenant move in the same step, so they never disagree with the runs. It works
+ * while Redis has no memory left to give: a result that is in hand is not to be lost; what is too much then,
+ * the sweep removes. KEYS: run. ARGV: claim, result, status, id, index in the batch, '1' for the list of the
+ * dead, what is shown there. Returns accepted, done, stale or missing.
  */
 export const FINISH = new Script(
   'sandpiperFinish',
@@ -214,7 +217,10 @@ return 'accepted'
 `,
 );
 
-/** Marks a run for cancelling, and tells the node that runs it. KEYS: run. ARGV: id. Returns its state, or false. */
+/**
+ * Marks a run for cancelling, and tells the node that runs it. KEYS: run. ARGV: id. Returns its state, or
+ * false.
+ */
 export const MARK_CANCEL = new Script(
   'sandpiperMarkCancel',
   1,
@@ -227,8 +233,9 @@ return state
 );
 
 /**
- * Runs that were given to the queue, or claimed, long ago and of which nothing was heard: they are to be looked at, and
- * not again at once. KEYS: dispatched or running. ARGV: for how long, milliseconds; how many. Returns ids.
+ * Runs that were given to the queue, or claimed, long ago and of which nothing was heard: they are to be
+ * looked at, and not again at once. KEYS: dispatched or running. ARGV: for how long, milliseconds; how many.
+ * Returns ids.
  */
 export const TAKE_SILENT = new Script(
   'sandpiperTakeSilent',

@@ -4,22 +4,23 @@ import { BYTES, GROW, OVERHEAD } from './bytes.js';
 import { ROOM, SETTINGS } from './lua.js';
 
 /**
- * The streams of a live run. Fields of the hash: fed (bytes of input that are here), consumed (bytes that the program has
- * taken, by its furthest attempt), wanted (it has asked for some), ended (no more may come), interrupts (a counter), in
- * and out (what the two streams take in Redis, bytes; parts of the run's size).
+ * The streams of a live run. Fields of the hash: fed (bytes of input that are here), consumed (bytes that the
+ * program has taken, by its furthest attempt), wanted (it has asked for some), ended (no more may come),
+ * interrupts (a counter), in and out (what the two streams take in Redis, bytes; parts of the run's size).
  *
- * An entry's id says where it ends: `0-BYTES` in the input, `EPOCH-BYTES` in the output, stdout and stderr counted
- * together; the epoch is that of the claim (CLAIM), for the number of an attempt may repeat after a failover. So Redis itself refuses what was sent twice (a client that reconnects sends again what had no answer), and
- * what a node writes that has lost its run to another. Each change is published on the channel of the stream's name:
- * a hint to read again, never the only copy.
+ * An entry's id says where it ends: `0-BYTES` in the input, `EPOCH-BYTES` in the output, stdout and stderr
+ * counted together; the epoch is that of the claim (CLAIM), for the number of an attempt may repeat after a
+ * failover. So Redis itself refuses what was sent twice (a client that reconnects sends again what had no
+ * answer), and what a node writes that has lost its run to another. Each change is published on the channel
+ * of the stream's name: a hint to read again, never the only copy.
  */
 
 /** So long they are kept after the end, seconds; the result holds all output too. */
 export const LIVE_KEPT_SECONDS = 600;
 
 /**
- * An attempt begins: the output of those before it leaves. KEYS: run, hash, out. ARGV: claim, epoch. Returns how often it was
- * interrupted before, or -1 when the claim is not the current one.
+ * An attempt begins: the output of those before it leaves. KEYS: run, hash, out. ARGV: claim, epoch. Returns
+ * how often it was interrupted before, or -1 when the claim is not the current one.
  */
 export const BEGIN_LIVE = new Script(
   'sandpiperBeginLive',
@@ -40,8 +41,9 @@ return tonumber(redis.call('HGET', KEYS[2], 'interrupts') or '0')
 );
 
 /**
- * The program has written. KEYS: run, hash, out. ARGV: claim, epoch, bytes altogether with these, then 'o' or 'e' and the
- * bytes, as often as it changed between the two. Returns 1; 0 when the claim is not the current one.
+ * The program has written. KEYS: run, hash, out. ARGV: claim, epoch, bytes altogether with these, then 'o' or
+ * 'e' and the bytes, as often as it changed between the two. Returns 1; 0 when the claim is not the current
+ * one.
  */
 export const APPEND_OUTPUT = new Script(
   'sandpiperAppendOutput',
@@ -66,8 +68,9 @@ return 1
 );
 
 /**
- * What followers see, in one step: once a run is done, all of its output is there. KEYS: run, hash, out. ARGV: id after
- * which entries are read, how many. Returns {state, attempt, live, epoch, fed, consumed, wanted, ended, entries}, or false.
+ * What followers see, in one step: once a run is done, all of its output is there. KEYS: run, hash, out.
+ * ARGV: id after which entries are read, how many. Returns {state, attempt, live, epoch, fed, consumed,
+ * wanted, ended, entries}, or false.
  */
 export const LOOK_LIVE = new Script(
   'sandpiperLookLive',
@@ -83,9 +86,10 @@ return {run[1], run[2], run[3] or '0', run[4] or run[2], live[1] or '0', live[2]
 );
 
 /**
- * Somebody feeds the run. KEYS: run, hash, in, out. ARGV: where the bytes stand in the input, or '' for its end; the
- * bytes; '1' when nothing comes after them; the bounds of ROOM. What is there already is left out. Returns {verdict, bytes that are here}:
- * ok, missing, done, not-live, gap (they begin behind what is here), ended, too-large, too-fast or full.
+ * Somebody feeds the run. KEYS: run, hash, in, out. ARGV: where the bytes stand in the input, or '' for its
+ * end; the bytes; '1' when nothing comes after them; the bounds of ROOM. What is there already is left out.
+ * Returns {verdict, bytes that are here}: ok, missing, done, not-live, gap (they begin behind what is here),
+ * ended, too-large, too-fast or full.
  */
 export const FEED_INPUT = new Script(
   'sandpiperFeedInput',
@@ -124,9 +128,10 @@ return answer('ok')
 );
 
 /**
- * What the node of a run sees, and tells. KEYS: run, hash, in, out, feeder. ARGV: claim, bytes of the input that the
- * program has, '1' when it waits for more, how many entries to read at most (0: none). Returns {interrupts, ended, fed,
- * whether somebody is there who may feed it, entries}, or false when the claim is not the current one.
+ * What the node of a run sees, and tells. KEYS: run, hash, in, out, feeder. ARGV: claim, bytes of the input
+ * that the program has, '1' when it waits for more, how many entries to read at most (0: none). Returns
+ * {interrupts, ended, fed, whether somebody is there who may feed it, entries}, or false when the claim is
+ * not the current one.
  */
 export const TAKE_INPUT = new Script(
   'sandpiperTakeInput',
@@ -154,8 +159,8 @@ return {live[5] or '0', live[4] or '0', live[1] or '0', redis.call('EXISTS', KEY
 );
 
 /**
- * Nobody is there who could feed the run any more: its input ends. KEYS: run, hash, in, out, feeder. ARGV: bytes that the
- * program has; what came meanwhile is not cut off. Returns 1 when it was ended.
+ * Nobody is there who could feed the run any more: its input ends. KEYS: run, hash, in, out, feeder. ARGV:
+ * bytes that the program has; what came meanwhile is not cut off. Returns 1 when it was ended.
  */
 export const ORPHAN_INPUT = new Script(
   'sandpiperOrphanInput',

@@ -2,13 +2,13 @@ import { ALL_TENANTS, KEYS, PREFIXES } from '../keys.js';
 import { SCHEMA } from '../schema.js';
 
 /**
- * What the scripts share. Fields of a run: state (queued, running, done), attempt, deaths, tenant, batch, priority,
- * submitted, engine, limits, request, callback, trace, live, counted, cancel, node, cell, result; claim, the name of the
- * current claim, and epoch, when that was; `blamed:CLAIM` where the end of that claim counts as a death, strays;
- * size (scripts/bytes.ts), idem (the name of its idempotency key), due (its
- * callback was neither sent nor given up), dead (it is among the dead letters, with `message`), purge (it leaves when it
- * ends). Fields of a batch beside what BatchFacts shows: intake, size, idem; purge (it is being removed; `last`: with the end
- * of its last run), purged (so many of its runs are).
+ * What the scripts share. Fields of a run: state (queued, running, done), attempt, deaths, tenant, batch,
+ * priority, submitted, engine, limits, request, callback, trace, live, counted, cancel, node, cell, result;
+ * claim, the name of the current claim, and epoch, when that was; `blamed:CLAIM` where the end of that claim
+ * counts as a death, strays; size (scripts/bytes.ts), idem (the name of its idempotency key), due (its
+ * callback was neither sent nor given up), dead (it is among the dead letters, with `message`), purge (it
+ * leaves when it ends). Fields of a batch beside what BatchFacts shows: intake, size, idem; purge (it is
+ * being removed; `last`: with the end of its last run), purged (so many of its runs are).
  *
  * Scores are written out in full: as a number alone, Redis would take fourteen digits of them.
  */
@@ -23,8 +23,8 @@ local function text(number) return string.format('%.0f', number) end
 `;
 
 /**
- * `places(count)`: a function that gives so many runs, each by its priority, their places in the tenant's backlog. By
- * priority first, then by number: 100 times 2^43 and a sequence below that are exact in a double.
+ * `places(count)`: a function that gives so many runs, each by its priority, their places in the tenant's
+ * backlog. By priority first, then by number: 100 times 2^43 and a sequence below that are exact in a double.
  */
 export const PLACES = `
 local function places(count)
@@ -36,7 +36,10 @@ local function places(count)
 end
 `;
 
-/** `activate(tenant)`: a tenant with a backlog is served from now on; time that it did not want is not saved up. */
+/**
+ * `activate(tenant)`: a tenant with a backlog is served from now on; time that it did not want is not saved
+ * up.
+ */
 export const ACTIVATE = `
 local function activate(tenant)
   if redis.call('ZSCORE', '${KEYS.active}', tenant) then return end
@@ -47,8 +50,8 @@ end
 `;
 
 /**
- * `settings(tenant)`: weight; maxQueued and maxRunning (0: no limit of its own); maxQueuedBytes and maxKeptBytes (0: the
- * share that every tenant has).
+ * `settings(tenant)`: weight; maxQueued and maxRunning (0: no limit of its own); maxQueuedBytes and
+ * maxKeptBytes (0: the share that every tenant has).
  */
 export const SETTINGS = `
 local function settings(tenant)
@@ -61,10 +64,11 @@ end
 `;
 
 /**
- * `room(tenant, runs, bytes, bounds, own)`: whether that many more runs of so many bytes may wait; bounds are runs and bytes
- * of all, then the share of a tenant that has no limit of its own; own, what is there already of the same submission.
- * Returns nil; newer, the tenant and its schema, where its settings are a newer build's; or what is full, how much is there, and how much may be; too-large, where there will never be room. Needs
- * BYTES and SETTINGS.
+ * `room(tenant, runs, bytes, bounds, own)`: whether that many more runs of so many bytes may wait; bounds are
+ * runs and bytes of all, then the share of a tenant that has no limit of its own; own, what is there already
+ * of the same submission. Returns nil; newer, the tenant and its schema, where its settings are a newer
+ * build's; or what is full, how much is there, and how much may be; too-large, where there will never be
+ * room. Needs BYTES and SETTINGS.
  */
 export const ROOM = `
 local function room(tenant, runs, bytes, bounds, own)

@@ -3,12 +3,13 @@ import { Script } from '../script.js';
 import { NOW } from './lua.js';
 
 /**
- * Runs that wait outside of the queue until a time (`deferred`): those in quarantine, and those that no node has taken that
- * could read them. docs/decisions/0002-quarantine.md says why it is as it is.
+ * Runs that wait outside of the queue until a time (`deferred`): those in quarantine, and those that no node
+ * has taken that could read them. docs/decisions/0002-quarantine.md says why it is as it is.
  *
- * A run is in quarantine from the first death of what ran it until its end. Field `quarantine`: `cell` where its own cell
- * died and the node lives, `node` where the node died, and with it perhaps others' runs. Field `avoid`: the node where it
- * happened. `quarantined` holds those that are with the queue or a node now: few, and one of a tenant at a time.
+ * A run is in quarantine from the first death of what ran it until its end. Field `quarantine`: `cell` where
+ * its own cell died and the node lives, `node` where the node died, and with it perhaps others' runs. Field
+ * `avoid`: the node where it happened. `quarantined` holds those that are with the queue or a node now: few,
+ * and one of a tenant at a time.
  */
 
 /** Before the next attempt, milliseconds: four times as long after the second death. */
@@ -19,8 +20,8 @@ const MAX_PASSES = 20;
 const PASS_MS = 500;
 
 /**
- * `defer(id, ms)`: out of the queue until then. `quarantine(id, deaths, most, kind, node)`: the same after a death; a run
- * that is to be given up is so without delay.
+ * `defer(id, ms)`: out of the queue until then. `quarantine(id, deaths, most, kind, node)`: the same after a
+ * death; a run that is to be given up is so without delay.
  */
 export const QUARANTINE = `
 local function defer(id, ms)
@@ -42,7 +43,10 @@ local function quarantine(id, deaths, most, kind, node)
 end
 `;
 
-/** `pass(id, node, avoid)`: whether the run goes elsewhere, for it is this node's where it died and another one is there. */
+/**
+ * `pass(id, node, avoid)`: whether the run goes elsewhere, for it is this node's where it died and another
+ * one is there.
+ */
 export const PASS = `
 local function another(node)
   local time = now()
@@ -65,8 +69,8 @@ end
 `;
 
 /**
- * Puts off a run that nobody has claimed. KEYS: run. ARGV: id, milliseconds. Returns 1, or 0 when a node has it, or it has
- * ended.
+ * Puts off a run that nobody has claimed. KEYS: run. ARGV: id, milliseconds. Returns 1, or 0 when a node has
+ * it, or it has ended.
  */
 export const DEFER = new Script(
   'sandpiperDefer',
@@ -79,9 +83,9 @@ return 1
 );
 
 /**
- * Takes runs that were put off and are due; the caller adds them to the queue. Of those in quarantine at most so many are
- * out at a time, and one of a tenant. KEYS: deferred, quarantined, dispatched. ARGV: how many of quarantine may be out, how
- * many are looked at. Returns ids.
+ * Takes runs that were put off and are due; the caller adds them to the queue. Of those in quarantine at most
+ * so many are out at a time, and one of a tenant. KEYS: deferred, quarantined, dispatched. ARGV: how many of
+ * quarantine may be out, how many are looked at. Returns ids.
  */
 export const TAKE_DEFERRED = new Script(
   'sandpiperTakeDeferred',

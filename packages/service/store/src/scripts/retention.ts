@@ -11,17 +11,17 @@ const LOOK_AGAIN_MS = 200;
 const TENANTS_AT_ONCE = 100;
 
 /**
- * The newest records of a tenant stay whatever they take, so that a result above the bound is there to be read: a run, and
- * its batch. The bound of all knows no exception.
+ * The newest records of a tenant stay whatever they take, so that a result above the bound is there to be
+ * read: a run, and its batch. The bound of all knows no exception.
  */
 const ALWAYS_KEPT = 2;
 
 /**
- * Removes what has been kept long enough, what is above a tenant's own bound, and what is above the bounds of all: there
- * the tenant pays that holds the largest part of what it may. The oldest of a tenant leave first. It works while Redis has
- * no memory left to give, and needs no run to end. KEYS: keeping. ARGV: milliseconds that records are kept, records and bytes of all,
- * the share in records and bytes of a tenant that has no limit of its own. Returns how many were removed, and 1 when there
- * may be more to remove.
+ * Removes what has been kept long enough, what is above a tenant's own bound, and what is above the bounds of
+ * all: there the tenant pays that holds the largest part of what it may. The oldest of a tenant leave first.
+ * It works while Redis has no memory left to give, and needs no run to end. KEYS: keeping. ARGV: milliseconds
+ * that records are kept, records and bytes of all, the share in records and bytes of a tenant that has no
+ * limit of its own. Returns how many were removed, and 1 when there may be more to remove.
  */
 export const SWEEP = new Script(
   'sandpiperSweep',
@@ -131,8 +131,8 @@ return {all, more and 1 or 0}
 );
 
 /**
- * `purge_run(id, time)`: a run leaves, whatever state it is in. One that runs is cancelled and leaves when it has ended. Its
- * idempotency key goes at once. Returns gone, later or missing.
+ * `purge_run(id, time)`: a run leaves, whatever state it is in. One that runs is cancelled and leaves when it
+ * has ended. Its idempotency key goes at once. Returns gone, later or missing.
  */
 const PURGE = `${END}
 local function purge_run(id, time)
@@ -160,7 +160,10 @@ local function purge_run(id, time)
 end
 `;
 
-/** Removes a run. KEYS: run. ARGV: id. Returns gone, later (it runs; it is removed when it has ended) or missing. */
+/**
+ * Removes a run. KEYS: run. ARGV: id. Returns gone, later (it runs; it is removed when it has ended) or
+ * missing.
+ */
 export const PURGE_RUN = new Script(
   'sandpiperPurgeRun',
   1,
@@ -171,8 +174,9 @@ return purge_run(ARGV[1], now())
 );
 
 /**
- * Removes a batch, some runs at a time: it is unknown from the first step on, and the sweep goes on where nobody does. KEYS:
- * batch. ARGV: id. Returns gone, more (call again), later (some of its runs still run; it leaves with the last) or missing.
+ * Removes a batch, some runs at a time: it is unknown from the first step on, and the sweep goes on where
+ * nobody does. KEYS: batch. ARGV: id. Returns gone, more (call again), later (some of its runs still run; it
+ * leaves with the last) or missing.
  */
 export const PURGE_BATCH = new Script(
   'sandpiperPurgeBatch',
@@ -206,7 +210,9 @@ return 'later'
 `,
 );
 
-/** The callback of an ended run was sent or given up: it is kept no longer than others. KEYS: run. ARGV: id. */
+/**
+ * The callback of an ended run was sent or given up: it is kept no longer than others. KEYS: run. ARGV: id.
+ */
 export const SETTLE_CALLBACK = new Script(
   'sandpiperSettleCallback',
   1,
@@ -219,7 +225,9 @@ return 1
 `,
 );
 
-/** Takes a run off the list of the dead; its result stays. KEYS: run. ARGV: id. Returns 1 when it was on it. */
+/**
+ * Takes a run off the list of the dead; its result stays. KEYS: run. ARGV: id. Returns 1 when it was on it.
+ */
 export const DISMISS_DEAD = new Script(
   'sandpiperDismissDead',
   1,

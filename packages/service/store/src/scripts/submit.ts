@@ -5,10 +5,11 @@ import { FORGET } from './forget.js';
 import { ACTIVATE, NOW, PLACES, ROOM, SETTINGS } from './lua.js';
 
 /**
- * Takes a run in: idempotency key, room, the run and its place in the backlog in one step, so that there is nothing half
- * done. A key whose run is gone is new. KEYS: run, idempotency key (any key of ours when there is none). ARGV: id, tenant,
- * priority, request, engine, limits, schema, has key ('1' or '0'), fingerprint, callback, trace, '1' for a live run, then
- * the bounds of ROOM. Returns {verdict, detail}: accepted, same or different with the id; or what ROOM returns.
+ * Takes a run in: idempotency key, room, the run and its place in the backlog in one step, so that there is
+ * nothing half done. A key whose run is gone is new. KEYS: run, idempotency key (any key of ours when there
+ * is none). ARGV: id, tenant, priority, request, engine, limits, schema, has key ('1' or '0'), fingerprint,
+ * callback, trace, '1' for a live run, then the bounds of ROOM. Returns {verdict, detail}: accepted, same or
+ * different with the id; or what ROOM returns.
  */
 export const SUBMIT_RUN = new Script(
   'sandpiperSubmitRun',
@@ -47,11 +48,11 @@ return {'accepted', ARGV[1]}
 export const REMOVED_AT_ONCE = 250;
 
 /**
- * Begins to take a batch in. KEYS: batch, idempotency key. ARGV: id, tenant, name, has key, fingerprint ('' when it is
- * known at the end only), schema, runs if they are known or '0', name of this attempt, then the bounds of ROOM.
- * Returns {verdict, detail}: ours with the id (a cut-off attempt is taken up with its id), again when what that attempt
- * staged is not all gone yet, same or different with the id of one that was accepted, sealed with its id and fingerprint;
- * or what ROOM returns.
+ * Begins to take a batch in. KEYS: batch, idempotency key. ARGV: id, tenant, name, has key, fingerprint (''
+ * when it is known at the end only), schema, runs if they are known or '0', name of this attempt, then the
+ * bounds of ROOM. Returns {verdict, detail}: ours with the id (a cut-off attempt is taken up with its id),
+ * again when what that attempt staged is not all gone yet, same or different with the id of one that was
+ * accepted, sealed with its id and fingerprint; or what ROOM returns.
  */
 export const BEGIN_BATCH = new Script(
   'sandpiperBeginBatch',
@@ -93,10 +94,10 @@ return {'ours', id}
 );
 
 /**
- * Puts runs of a batch beside it; nobody is served them before it is whole. Their bytes count from now on. KEYS: batch.
- * ARGV: id, tenant, schema, trace, name of this attempt, the bounds of ROOM, then for each run: index, priority,
- * request, engine, limits, callback. Returns {verdict}: ok; gone when the batch is not there, whole already, or another
- * attempt has begun it anew; or what ROOM returns of the bytes.
+ * Puts runs of a batch beside it; nobody is served them before it is whole. Their bytes count from now on.
+ * KEYS: batch. ARGV: id, tenant, schema, trace, name of this attempt, the bounds of ROOM, then for each run:
+ * index, priority, request, engine, limits, callback. Returns {verdict}: ok; gone when the batch is not
+ * there, whole already, or another attempt has begun it anew; or what ROOM returns of the bytes.
  */
 export const STAGE_RUNS = new Script(
   'sandpiperStageRuns',
@@ -127,9 +128,10 @@ return {'ok'}
 );
 
 /**
- * The batch is whole: its runs go into the backlog, all or none. KEYS: batch, idempotency key. ARGV: id, tenant, total,
- * has key, fingerprint, name of this attempt, the bounds of ROOM. Returns {verdict, detail} as SUBMIT_RUN; same or
- * different when another attempt was faster; gone when it was swept or another began it anew.
+ * The batch is whole: its runs go into the backlog, all or none. KEYS: batch, idempotency key. ARGV: id,
+ * tenant, total, has key, fingerprint, name of this attempt, the bounds of ROOM. Returns {verdict, detail} as
+ * SUBMIT_RUN; same or different when another attempt was faster; gone when it was swept or another began it
+ * anew.
  */
 export const SEAL_BATCH = new Script(
   'sandpiperSealBatch',
@@ -177,7 +179,8 @@ return {'accepted', ARGV[1]}
 );
 
 /**
- * Drops a batch that never became whole, some runs at a time. KEYS: batch. ARGV: id. Returns how many runs are left.
+ * Drops a batch that never became whole, some runs at a time. KEYS: batch. ARGV: id. Returns how many runs
+ * are left.
  */
 export const DROP_BATCH = new Script(
   'sandpiperDropBatch',
