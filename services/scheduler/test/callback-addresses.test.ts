@@ -92,7 +92,7 @@ describe('an address of a callback', () => {
     expect(faultOf('ftp://example.org/', open)).toContain('http');
     expect(faultOf('https://example.org:8443/hook?x=1', open)).toBeNull();
     for (const host of ['127.0.0.1', '2130706433', '0x7f.1', '0177.0.0.1', '[::1]', '[::ffff:7f00:1]']) {
-      expect(faultOf(`https://${host}/`, open)).toContain('not of the public Internet');
+      expect(faultOf(`https://${host}/`, open)).toContain('not on the public Internet');
     }
   });
 

@@ -194,7 +194,7 @@ describe('what a callback does not do', () => {
     expect(inner.received).toEqual([]);
   });
 
-  it('go to an address that is not of the public Internet, whatever name it hides behind', async () => {
+  it('go to an address that is not on the public Internet, whatever name it hides behind', async () => {
     const receiver = await receive();
     const { app, ends } = await start({
       allow: '',
@@ -210,7 +210,7 @@ describe('what a callback does not do', () => {
 
     await ends(await submit(app, { callbackUrl: `https://hooks.example:${receiver.port}/` }));
     const lost = await givenUp(app);
-    expect(lost.reason).toContain('not of the public Internet (loopback)');
+    expect(lost.reason).toContain('not on the public Internet (loopback)');
     expect(lost.attempts).toBe(1);
     expect(receiver.received).toEqual([]);
   });

@@ -44,7 +44,7 @@ describe('a scheduler', () => {
   it('warns once of a Redis that drops what it was given', async () => {
     const server = await serverWith({ 'maxmemory-policy': 'allkeys-lru' });
     expect(await warnings(server.variables)).toEqual([
-      'Redis drops runs when it is full: its maxmemory-policy must be noeviction (docs/redis.md)',
+      'Redis evicts runs when it is full: set its maxmemory-policy to noeviction (docs/redis.md)',
     ]);
   });
 

@@ -154,7 +154,7 @@ describe('a node with two cells', () => {
     const reply = await app.inject('/readyz');
     expect(reply.statusCode).toBe(503);
     expect(reply.json<{ reasons: string[] }>().reasons).toEqual([
-      'cell-1 died 3 times within 5 s and is tried every 0.4 s; last: the keeper ended: signal SIGKILL',
+      'cell-1 died 3 times within 5 s and is restarted every 0.4 s; last: the keeper ended: signal SIGKILL',
     ]);
 
     const ended = await Promise.all(results);
@@ -250,7 +250,7 @@ describe('a node whose only cell cannot be rebuilt', () => {
     await vi.waitFor(() => expect(processor.activeIds).toEqual([]), patience);
     expect(node.notReadyBecause).toEqual([
       'no cell is up',
-      'cell-0 died 3 times within 5 s and is tried every 0.4 s; last: no space left on the device',
+      'cell-0 died 3 times within 5 s and is restarted every 0.4 s; last: no space left on the device',
     ]);
 
     const other = await startNode({ name: 'n2', cpus: [null] });

@@ -194,7 +194,7 @@ describe('a service that others can reach', () => {
     const id = to['SANDPIPER_API_KEY']?.split('_')[1] ?? '';
     expect((await sandpiper(['keys'])).stdout).toContain(id);
     expect((await sandpiper(['keys', 'revoke', id])).code).toBe(0);
-    expect((await sandpiper(map, to)).stderr).toContain('this API key is not known here');
+    expect((await sandpiper(map, to)).stderr).toContain('unknown API key');
   });
 
   it('shows its nodes, tenants and dead letters', async () => {

@@ -3,13 +3,13 @@ import type { CallbackJob } from '@sandpiper/contracts';
 import type { Logger } from '@sandpiper/telemetry';
 import type { Queue } from 'bullmq';
 
-/** Moved in one go: one step of Redis is not to hold up the others. */
+/** Entries moved at once: one Redis script must not hold up others. */
 const MAX_AT_ONCE = 250;
 
-/** So long what was taken is ours, milliseconds. Moving it takes two round trips. */
+/** Lease on taken entries, milliseconds. Moving them takes two round trips. */
 const LEASE_MS = 15_000;
 
-/** Without events, look this often, milliseconds; with them not more often than {@link MIN_GAP_MS}. */
+/** Poll interval without events, milliseconds; with events at most one pass per {@link MIN_GAP_MS}. */
 const TICK_MS = 1_000;
 const MIN_GAP_MS = 100;
 
@@ -18,15 +18,15 @@ export interface OutboxMoverOptions {
   readonly queue: Queue<CallbackJob>;
   readonly attempts: number;
   readonly log: Logger;
-  /** Whether Redis is there. */
+  /** Whether Redis is available. */
   readonly up: () => boolean;
   readonly leaseMs?: number;
 }
 
 /**
- * Moves callbacks from the outbox to their queue. Several schedulers may do so at once: what one has taken is
- * leased. One that dies before the queue has them leaves them to the next when the lease is over; one that
- * dies after it adds nothing twice, for the queue knows their ids.
+ * Moves callbacks from the outbox to their queue. Several schedulers may do so at once: taken entries are
+ * leased. When a scheduler dies before the queue has them, another takes them after the lease; when it dies
+ * afterwards, nothing is added twice, because the queue knows their ids.
  */
 export class OutboxMover {
   private timer: NodeJS.Timeout | null = null;
@@ -41,7 +41,7 @@ export class OutboxMover {
     this.move();
   }
 
-  /** A run has ended; it may have a callback. Many calls are one look. */
+  /** A run has ended and may have a callback. Many calls are merged into one pass. */
   wake(): void {
     if (this.closed) return;
     this.soon ??= setTimeout(() => {
@@ -61,7 +61,7 @@ export class OutboxMover {
     if (this.closed || !this.options.up()) return;
     this.working ??= this.moveAll()
       .catch((error: unknown) => {
-        // Redis went away or has no memory: what was taken is taken again when its lease is over.
+        // Redis went away or is out of memory: the entries are taken again when their lease expires.
         this.options.log.debug({ reason: (error as Error).message }, 'could not move callbacks');
       })
       .finally(() => {
