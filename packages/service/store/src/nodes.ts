@@ -4,14 +4,14 @@ import { EVENTS_CHANNEL, KEYS } from './keys.js';
 import { redisTime } from './redis-time.js';
 import { Script } from './script.js';
 
-/** A node that has been silent for so long is not listed any more, milliseconds. */
+/** A node that is silent for this long is removed from the list, milliseconds. */
 const FORGOTTEN_AFTER_MS = 60 * 60 * 1000;
 
-/** What is published on the channel of events when a node comes, goes, or changes what it can do. */
+/** Published on the events channel when a node comes, goes, or changes its capacity. */
 export const NODES_CHANGED = 'nodes';
 
 /**
- * Time is Redis's, so that clocks of nodes need not agree. KEYS: nodes. ARGV: name, report, announce,
+ * Uses Redis's time, so that clocks of nodes need not agree. KEYS: nodes. ARGV: name, report, announce,
  * channel.
  */
 const REPORT = new Script(
@@ -24,27 +24,26 @@ if ARGV[3] == '1' then redis.call('PUBLISH', ARGV[4], '${NODES_CHANGED}') end
 `,
 );
 
-/** Worker nodes and their signs of life. */
+/** Worker nodes and their heartbeats. */
 export class NodeRegistry {
   constructor(private readonly redis: RedisConnection) {}
 
-  /** A sign of life. @param announce whoever hands out runs is to look at once. */
+  /** Stores a heartbeat. @param announce tells the dispatchers to look at once. */
   async report(report: NodeReport, announce: boolean): Promise<void> {
     const text = JSON.stringify(report);
     await REPORT.run(this.redis, KEYS.nodes, report.name, text, announce ? 1 : 0, EVENTS_CHANNEL);
   }
 
-  /** The node has left in order. */
+  /** Removes a node that has left in order. */
   async leave(name: string): Promise<void> {
     await this.redis.multi().hdel(KEYS.nodes, name).publish(EVENTS_CHANNEL, NODES_CHANGED).exec();
   }
 
   /**
-   * All nodes by name. One that has been silent for its lease is `lost`; after an hour it is not listed any
-   * more.
+   * All nodes by name. A node is `lost` when silent for its lease; after an hour it is removed from the list.
    */
   async list(): Promise<NodeView[]> {
-    // Reports of newer nodes are read too: of them this only grows, and who hands out runs has to count their
+    // Reports of newer nodes are read too: newer schemas only add fields, and the dispatcher must count their
     // cells.
     const [now, hash] = await Promise.all([redisTime(this.redis), this.redis.hgetall(KEYS.nodes)]);
     const views: NodeView[] = [];

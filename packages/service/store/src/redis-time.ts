@@ -1,8 +1,8 @@
 import type { RedisConnection } from './connection.js';
 
 /**
- * The clock that everything stored goes by, milliseconds since the epoch: those of nodes and schedulers need
- * not agree.
+ * The clock for all stored times, milliseconds since the epoch: clocks of nodes and schedulers need not
+ * agree.
  */
 export async function redisTime(redis: RedisConnection): Promise<number> {
   const [seconds, microseconds] = (await redis.time()) as unknown as [string, string];

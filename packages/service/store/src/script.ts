@@ -1,19 +1,18 @@
 import type { ChainableCommander } from 'ioredis';
 import type { RedisConnection } from './connection.js';
 
-/** A connection on which a script is known. */
+/** A connection with the script registered. */
 type Runner = Record<string, (...args: (string | number | Buffer)[]) => unknown>;
 
 const known = new WeakMap<RedisConnection, Set<string>>();
 
 /**
- * A change of state that must be atomic, as Lua: Redis runs one script at a time. Sent by its hash after the
- * first time. Every key that it touches has the hash tag of ours, so names that are put together inside are
- * in the same slot.
+ * An atomic change of state as a Lua script: Redis runs one script at a time. It is sent by its hash after
+ * the first time. All keys have our hash tag, so names that are built inside the script are in the same slot.
  */
 export class Script {
   constructor(
-    /** A name that no Redis command has. */
+    /** A name that does not clash with a Redis command. */
     private readonly name: string,
     private readonly numberOfKeys: number,
     private readonly lua: string,
@@ -24,21 +23,21 @@ export class Script {
     return (redis as unknown as Runner)[this.name]?.(...args) as Promise<unknown>;
   }
 
-  /** The same for bytes: nothing is taken for text, and what comes back is buffers all through. */
+  /** The same for bytes: arguments and replies are buffers. */
   runBytes(redis: RedisConnection, ...args: (string | number | Buffer)[]): Promise<unknown> {
     this.define(redis);
     return (redis as unknown as Runner)[`${this.name}Buffer`]?.(...args) as Promise<unknown>;
   }
 
   /**
-   * Adds it to a pipeline, by its text: by its hash, ioredis would use `SCRIPT` first, which our user may
+   * Adds it to a pipeline by its text; for a hash ioredis would call `SCRIPT` first, which our Redis user may
    * not.
    */
   queue(pipeline: ChainableCommander, ...args: (string | number)[]): void {
     pipeline.eval(this.lua, this.numberOfKeys, ...args);
   }
 
-  /** Makes it known to a connection. */
+  /** Registers it on a connection. */
   private define(redis: RedisConnection): void {
     let names = known.get(redis);
     if (names === undefined) known.set(redis, (names = new Set()));

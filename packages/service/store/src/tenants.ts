@@ -6,8 +6,8 @@ import { assertReadable, SCHEMA } from './schema.js';
 import { ACTIVATE } from './scripts/lua.js';
 
 /**
- * Changes how a tenant is served, at once: one that had all that it might have run is looked at again. KEYS:
- * tenants, backlog. ARGV: tenant, settings. Returns 1 when it is new.
+ * Changes the settings of a tenant, effective at once: a tenant that was at its running limit is considered
+ * again. KEYS: tenants, backlog. ARGV: tenant, settings. Returns 1 when it is new.
  */
 const SET_TENANT = new Script(
   'sandpiperSetTenant',
@@ -19,17 +19,17 @@ return new
 `,
 );
 
-/** Tenants and how each is served; the scripts that dispatch and admit read the same hash. */
+/** Tenants and their settings; the dispatch and admission scripts read the same hash. */
 export class TenantStore {
   constructor(private readonly redis: RedisConnection) {}
 
-  /** Makes a tenant or changes its settings. @returns true when it is new. */
+  /** Creates a tenant or replaces its settings. @returns true when it is new. */
   async set(name: string, settings: TenantSettings): Promise<boolean> {
     const text = stored(settings);
     return (await SET_TENANT.run(this.redis, KEYS.tenants, backlogKey(name), name, text)) === 1;
   }
 
-  /** Makes a tenant with the usual settings unless it is there. */
+  /** Creates a tenant with default settings unless it exists. */
   async ensure(name: string): Promise<void> {
     await this.redis.hsetnx(KEYS.tenants, name, stored(tenantSettingsSchema.parse({})));
   }

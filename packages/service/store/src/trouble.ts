@@ -1,11 +1,11 @@
 import type { RedisConnection } from './connection.js';
 
-/** Reconnecting fails in few ways at a time; more than these are not worth a line. */
+/** Maximum number of reasons that are reported per outage. */
 const MAX_REASONS = 5;
 
 /**
- * Why a connection does not come about, each reason once until it is ready again: a wrong password or
- * certificate is to be seen, and an outage is a state, not a stream of lines.
+ * Reports why a connection fails, each reason once until it is ready again: a wrong password or certificate
+ * becomes visible, and an outage does not flood the log.
  */
 export function onTrouble(connection: RedisConnection, tell: (reason: string) => void): void {
   const told = new Set<string>();

@@ -191,9 +191,7 @@ describe('a run on a service', () => {
 
     const child = remote(file('p.py', 'print(input())'));
     const [said] = (await once(child.stderr as NodeJS.ReadableStream, 'data')) as [Buffer];
-    expect(String(said)).toMatch(
-      /^sandpiper: the server is overloaded; retrying in \d+ s, as it asks\n$/,
-    );
+    expect(String(said)).toMatch(/^sandpiper: the server is overloaded; retrying in \d+ s, as it asks\n$/);
     await Promise.all(ids.map((id) => fetch(`${url}/v1/runs/${id}`, { method: 'DELETE' })));
     expect(await ended(child, 'x\n')).toEqual({ code: 0, out: 'x\n', err: '' });
   });
