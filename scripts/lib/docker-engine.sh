@@ -1,4 +1,4 @@
-# Sourced: a Docker engine of its own for the caller, with all it writes in one folder, stopped when the caller exits.
+# Sourced: a private Docker engine for the caller, with all of its files in one folder, stopped when the caller exits.
 #
 #   start_docker FOLDER   starts it, sets DOCKER_HOST
 #   stop_docker           ends it, and waits until it has

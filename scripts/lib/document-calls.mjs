@@ -36,7 +36,7 @@ Made by \`node scripts/lib/document-calls.mjs\` from the tables that the kernel 
 
 - **supported**: as its manual page says.
 - **partial**: as its manual page says but for the note.
-- **denied**: always fails with that error; counted, and named in the result (\`deniedCalls\`), as every unknown call is.
+- **denied**: always fails with that error; counted, and named in the result (\`deniedCalls\`), like every unknown call.
 - **native**: does not reach the kernel of ours: the filter lets it through, or the guest answers it itself.
 
 ## System calls of Linux x86-64: the engine \`seccomp\`

@@ -38,7 +38,7 @@ const service = [
   figure('Nodes ready', 'short', same('', 'sandpiper_nodes{state="ready"}'), GOOD_IF_ANY),
   figure('Nodes lost', 'short', same('', 'sandpiper_nodes{state="lost"}'), BAD_ABOVE_NONE),
   figure('Dead letters', 'short', same('', 'sandpiper_dead_letters'), BAD_ABOVE_NONE, {
-    description: 'Runs that were given up because they killed what ran them',
+    description: 'Runs that were given up because they kept crashing their worker',
   }),
   figure('Redis', 'short', 'min(sandpiper_scheduler_redis_up)', GOOD_IF_ANY, {
     description: '1 while every scheduler reaches it',
@@ -107,7 +107,7 @@ const queue = [
   lines('Submission to claim', 's', quantiles('sandpiper_node_queue_wait_seconds')),
   lines('Hand-over', 'short', [
     ['batches being taken in', same('', 'sandpiper_staging_batches')],
-    ['runs handed over again, in 5 min', 'sum(increase(sandpiper_scheduler_handed_over_again_total[5m]))'],
+    ['lost runs requeued, in 5 min', 'sum(increase(sandpiper_scheduler_handed_over_again_total[5m]))'],
   ]),
 ];
 

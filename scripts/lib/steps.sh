@@ -1,4 +1,4 @@
-# Shared by setup, demo and test: short lines that say what is done, and one clear line where something fails.
+# Shared by setup, demo and test: short progress lines, and one clear line for a failure.
 # Sourced after `top` is set to the root of the checkout.
 
 tools="$top/.tools"

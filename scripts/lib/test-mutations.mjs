@@ -65,7 +65,7 @@ function patchMutants() {
         }
         const path = join(folder, file);
         const text = readFileSync(path, 'utf8');
-        if (text.split(find).length !== 2) throw new Error(`${file} does not hold this once: ${find}`);
+        if (text.split(find).length !== 2) throw new Error(`${file} does not contain this exactly once: ${find}`);
         writeFileSync(
           path,
           text.replace(find, () => replace),
@@ -138,7 +138,7 @@ async function judge(mutant, place) {
   }
 }
 
-/** That they fail says something only if they pass where nothing was changed. */
+/** A failure is only meaningful if the tests pass without a mutation. */
 let pass = null;
 async function assertTestsPass() {
   pass ??= runTests(join(build, 'sandpiper-shim.so'));

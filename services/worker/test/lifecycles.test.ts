@@ -159,7 +159,7 @@ describe('a run', () => {
     let open = effects.flatMap(answersTo);
     for (const choice of choices) {
       if (open.length === 0) break;
-      // One in four times somebody interrupts before the answer is there.
+      // One in four times an interruption comes before the answer.
       const interrupts = choice % 4 === 0;
       const possible = interrupts ? RUN_EVENTS.slice(-3) : open;
       const event = possible.at((choice >> 2) % possible.length);
@@ -173,7 +173,7 @@ describe('a run', () => {
     return { state, done, interruptions, waits: open.length > 0 };
   }
 
-  it('never waits for an answer that nobody owes it, and gives back what it claimed or writes its result', () => {
+  it('never waits for an answer that will not come, and gives its claim back or writes its result', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(10_000), { minLength: 40, maxLength: 60 }), (choices) => {
         const { state, done, interruptions, waits } = liveInTheWorld(choices);
@@ -189,7 +189,7 @@ describe('a run', () => {
     );
   });
 
-  it('whose lock is lost before its claim does not take the attempt from whoever has it now', () => {
+  it('does not claim the attempt of another node after losing its lock', () => {
     const history = live(runLifecycle, [{ type: 'lock-lost' }, { type: 'assigned' }]);
     expect(count(history, 'claim')).toBe(0);
     expect(history.at(-1)?.to).toMatchObject({ kind: 'over', outcome: 'lock-lost' });

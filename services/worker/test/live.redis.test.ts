@@ -176,7 +176,7 @@ describe('a live run', () => {
     expect((await run.ended).status).toBe('cancelled');
   });
 
-  it('comes to the end of its input when nobody is there who could feed it', async () => {
+  it('gets the end of its input without a connected feeder', async () => {
     const run = follow(await submit('import sys; print(repr(sys.stdin.read()))'));
     expect((await run.ended).status).toBe('ok');
     expect(run.text()).toBe("''\n");

@@ -147,7 +147,7 @@ describe('a run', () => {
     },
   );
 
-  it('that has killed what ran it too often is not executed', async () => {
+  it('is not executed when it has crashed its worker too often', async () => {
     const work = new Script();
     work.claims = () => Promise.resolve({ type: 'claimed', attempt: 7, verdict: 'poison' });
     expect(await start(work).outcome).toBe('completed');

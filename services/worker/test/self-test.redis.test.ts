@@ -6,7 +6,9 @@ import type { ServiceMessage } from '@sandpiper/telemetry';
 import { CheckoutCopy, type RedisServer, startRedis } from '@sandpiper/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 
-/** A node of a copy of this checkout, with both engines, whose shim has no filter until somebody mends it. */
+/**
+ * A node of a copy of this checkout, with both engines, whose shim has no filter until the test restores it.
+ */
 
 const NATIVE = fileURLToPath(new URL('../../../packages/sandbox/guest/native', import.meta.url));
 

@@ -67,7 +67,7 @@ it('a newer run waits for a newer node, without blame, and older services say so
     const refused = await fetch(`${older.url}/v1/runs/${id}`, { method });
     expect([refused.status, await refused.json()]).toMatchObject([503, { error: { code: 'newer-version' } }]);
   }
-  // It stands in nobody's way.
+  // It blocks no other run.
   expect(await runAt(older, { source: 'print(1)' })).toMatchObject({ result: { status: 'ok', node: 'old' } });
 
   await newer.node('new');

@@ -2,7 +2,7 @@ import { completeLimits, controllerCpuFor, DEFAULT_LIMITS, limitsSchema } from '
 import { describe, expect, it } from 'vitest';
 
 describe('limits that a request does not name', () => {
-  it('are the defaults, which the schema takes', () => {
+  it('are the defaults, which the schema accepts', () => {
     expect(completeLimits(undefined)).toEqual(DEFAULT_LIMITS);
     expect(limitsSchema.parse(DEFAULT_LIMITS)).toEqual(DEFAULT_LIMITS);
   });

@@ -8,7 +8,7 @@ import { connectFailFast, connectPatient, redisSettings } from '../src/index.js'
  */
 const CONNECTIONS = 40;
 
-it('no connection stays dead, whenever the Sentinels announce the new master', async () => {
+it('every connection recovers, whenever the Sentinels announce the new master', async () => {
   const sentinels = await SentinelRedis.start();
   const settings = redisSettings(sentinels.variables);
   const connections = Array.from({ length: CONNECTIONS }, (_, index) => {

@@ -84,7 +84,7 @@ describe('bad input ends with exit code 2 and one line that names the thing', ()
 });
 
 describe('the command', () => {
-  it('says its version and helps', async () => {
+  it('prints its version and its help', async () => {
     expect((await sandpiper('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     for (const command of ['run', 'up', 'grade', 'doctor']) {
       const { code, stdout } = await sandpiper(command, '--help');
@@ -94,7 +94,7 @@ describe('the command', () => {
     }
   });
 
-  it('says in one line that a server is not there', async () => {
+  it('reports an unreachable server in one line', async () => {
     const { code, stderr } = await sandpiper('grade', 'good', 'ok.py', '--server', 'http://127.0.0.1:9');
     expect(stderr).toContain('127.0.0.1:9');
     expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^sandpiper: /);

@@ -33,7 +33,7 @@ async function parse(...argv: string[]): Promise<Call> {
 }
 
 describe('run', () => {
-  it('takes options before the program, and leaves the program everything behind it', async () => {
+  it('takes options before the program, and passes everything after it to the program', async () => {
     expect(
       await parse('run', '--json', '--cpu-ms', '500', 'x.py', '--cpu-ms', 'abc', '-h', '--', 'y'),
     ).toEqual({

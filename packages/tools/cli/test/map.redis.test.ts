@@ -89,7 +89,7 @@ const parsed = (lines: string): { index: number; status: string; stdout: string 
     .map((line) => JSON.parse(line) as { index: number; status: string; stdout: string });
 
 describe('map', () => {
-  it('runs the program over every line, in order, and says what came of it', async () => {
+  it('runs the program over every line, in order, and prints a summary', async () => {
     const to = await known();
     writeFileSync(path('double.py'), 'n = int(input())\nassert n != 7, "seven"\nprint(2 * n)\n');
     writeFileSync(path('in'), inputs(250));
@@ -110,7 +110,7 @@ describe('map', () => {
     expect(code).toBe(0);
   });
 
-  it('goes on after Ctrl-C where its file ends, and leaves nothing running', async () => {
+  it('resumes after Ctrl-C where its file ends, and leaves nothing running', async () => {
     const to = await known();
     writeFileSync(path('slow.py'), 'import time\ntime.sleep(0.05)\nprint(input())\n');
     writeFileSync(path('in'), inputs(300));
@@ -148,7 +148,7 @@ describe('map', () => {
     );
   });
 
-  it('takes lines that say what is different, and names the one that is wrong', async () => {
+  it('takes lines with run fields, and names the wrong line', async () => {
     const to = await known();
     writeFileSync(path('args.py'), 'import sys, os\nprint(sys.argv[1:], os.environ.get("X"))\n');
     writeFileSync(path('calls'), '{"args": ["a"]}\n\n{"env": {"X": "1"}, "stdin": ""}\n');
@@ -209,7 +209,7 @@ describe('a service that others can reach', () => {
     expect((await sandpiper(['keys', 'create', 'a/b'])).stderr).toContain('tenant: must be 1 to 64 letters');
   });
 
-  it('that is not there is said so', async () => {
+  it('is reported when it is not running', async () => {
     const elsewhere = { XDG_STATE_HOME: path('elsewhere') };
     const { code, stderr } = await sandpiper(['nodes'], elsewhere);
     expect([code, stderr]).toEqual([

@@ -90,7 +90,7 @@ describe('a run on a service', () => {
     expect(bare.code).toBe(7);
   });
 
-  it('has the paths that pypy3 has, of a program in a folder below', async () => {
+  it('has the same paths as pypy3 for a program in a subfolder', async () => {
     mkdirSync(join(folder, 'below'));
     const program = file('below/paths.py', 'import sys\nprint(sys.argv, __file__)\n1 / 0\n');
     const bare = await ended(start('pypy3', [program]));
@@ -149,7 +149,7 @@ describe('a run on a service', () => {
     return nodes.flatMap(({ cells }) => cells.flatMap(({ run }) => run ?? []));
   };
 
-  it('is cancelled when the terminal goes', async () => {
+  it('is cancelled when the terminal closes', async () => {
     const child = remote(
       '--cpu-ms',
       '100000',
@@ -161,7 +161,7 @@ describe('a run on a service', () => {
     await expect.poll(runsNow, { timeout: 20_000 }).toEqual([]);
   });
 
-  it('is cancelled by a reader who has seen enough', async () => {
+  it('is cancelled when the reader of its output leaves', async () => {
     const program = file(
       'chatter.py',
       'import time\nwhile True: print("x" * 100, flush=True); time.sleep(0.01)\n',
@@ -176,7 +176,7 @@ describe('a run on a service', () => {
     await expect.poll(runsNow, { timeout: 20_000 }).toEqual([]);
   });
 
-  it('is sent again while the service has too much work, as long as it asks', async () => {
+  it('is retried while the service is overloaded, after the delay that it asks for', async () => {
     const submit = () =>
       fetch(`${url}/v1/runs`, {
         method: 'POST',
@@ -239,7 +239,7 @@ describe('a run on a service', () => {
     expect([code, err]).toEqual([2, `sandpiper: ${why}\n`]);
   });
 
-  it('says that nobody is there', async () => {
+  it('reports that no server listens', async () => {
     const nobody = createServer().listen(0, '127.0.0.1');
     await once(nobody, 'listening');
     const address = `http://127.0.0.1:${(nobody.address() as AddressInfo).port}`;

@@ -3,12 +3,12 @@ import { ACTIVATE, NOW } from './lua.js';
 import { BYTES } from './bytes.js';
 
 /**
- * How long a record whose callback is still due ranks behind the others, milliseconds: a week, as long as a
- * callback that was given up can be sent again by hand. It is the last of its tenant to be evicted.
+ * Eviction bonus of a record whose callback is still due, milliseconds: a week, as long as a failed callback
+ * can be retried by hand. Such records are the last of their tenant to be evicted.
  */
 export const CALLBACK_RANK_MS = 7 * 24 * 3600 * 1000;
 
-/** What a batch is called among the ended records of its tenant, where a run is called by its id alone. */
+/** The member name of a batch among the ended records of its tenant; a run uses its bare id. */
 export const BATCH_MEMBER = 'batch ';
 
 /**
@@ -78,7 +78,7 @@ end
 /**
  * What every end of a run does, beside storing its result. Includes FORGET. `leave_queue(id, tenant, state,
  * counted)`: nothing of it waits or runs any more. `end_in_batch(id, status, index, time)`: the batch counts
- * it, and is kept when it was the last. `tell_end(...)`: whoever waits for it is told.
+ * it, and is kept when it was the last. `tell_end(...)`: notifies those that wait for it.
  */
 export const END = `${ACTIVATE}${FORGET}
 local function leave_queue(id, tenant, state, was_counted)

@@ -4,17 +4,17 @@ import { CALLBACK_RANK_MS, END } from './forget.js';
 import { NOW, SETTINGS } from './lua.js';
 import { PASS, QUARANTINE } from './quarantine.js';
 
-/** A run that this node cannot read is offered to others after so long, milliseconds. */
+/** A run that this node cannot read is offered to others after this time, milliseconds. */
 const NEWER_MS = 5_000;
 
-/** After an attempt that failed for want of something on its host, milliseconds for each such attempt. */
+/** Delay after an attempt whose host lacked a resource, milliseconds for each such attempt. */
 const UNBLAMED_MS = 1_000;
 
 /**
- * Hands runs to the queue: from the tenant whose virtual time is least, one at a time, each of which moves
- * its time on by one part of its weight (start-time fair queueing, Goyal et al. 1996, at one unit a run).
- * KEYS: dispatched. ARGV: how many may be with the queue unclaimed, how many to take at most. Returns ids;
- * the caller adds them to the queue.
+ * Dispatches runs: one at a time from the tenant with the least virtual time, which each run advances by the
+ * inverse of the tenant's weight (start-time fair queueing, Goyal et al. 1996, at one unit a run). KEYS:
+ * dispatched. ARGV: how many may be with the queue unclaimed, how many to take at most. Returns ids; the
+ * caller adds them to the queue.
  */
 export const DISPATCH = new Script(
   'sandpiperDispatch',
@@ -67,17 +67,16 @@ return ids
 );
 
 /**
- * A node takes a run. The fencing token is the claim's own name: whoever holds another is late. (A number
- * that is counted up would repeat after a failover that has lost a claim.) Its epoch, Redis's time made to
- * grow, orders the output of attempts. A run that is claimed while it runs has lost its node: that is a
- * death, until the node that is blamed shows that it lives (RELEASE), and the run goes into quarantine. A
- * claim that comes twice, for its connection broke before the answer, is answered twice. KEYS: run,
- * dispatched, running. ARGV: id, node, cell, deaths after which it is given up, a name of this claim alone,
- * how often it may be lost, the newest schema that the node reads, '1' where nothing else runs on the node.
- * Returns {verdict, attempt, submitted, deaths, request, epoch, trace, when it was handed to the queue,
- * tenant, now}; verdict is run, cancel, poison, done or missing; deferred: it waits outside of the queue, for
- * a while or for another node; newer: the same, as the node cannot read it; alone: to be claimed again when
- * nothing else runs on the node.
+ * A node takes a run. The fencing token is the claim's own name: any other token is stale. (A counter would
+ * repeat after a failover that lost a claim.) Its epoch, Redis's time made to grow, orders the output of
+ * attempts. A run that is claimed while it runs has lost its node: that is a death, until the node that is
+ * blamed shows that it lives (RELEASE), and the run goes into quarantine. A claim that comes twice, for its
+ * connection broke before the answer, is answered twice. KEYS: run, dispatched, running. ARGV: id, node,
+ * cell, deaths after which it is given up, a name of this claim alone, how often it may be lost, the newest
+ * schema that the node reads, '1' where nothing else runs on the node. Returns {verdict, attempt, submitted,
+ * deaths, request, epoch, trace, when it was handed to the queue, tenant, now}; verdict is run, cancel,
+ * poison, done or missing; deferred: it waits outside of the queue, for a while or for another node; newer:
+ * the same, as the node cannot read it; alone: to be claimed again when nothing else runs on the node.
  */
 export const CLAIM = new Script(
   'sandpiperClaim',

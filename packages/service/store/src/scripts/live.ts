@@ -15,7 +15,7 @@ import { ROOM, SETTINGS } from './lua.js';
  * of the stream's name: a hint to read again, never the only copy.
  */
 
-/** So long they are kept after the end, seconds; the result holds all output too. */
+/** How long they are kept after the end, seconds; the result also has all output. */
 export const LIVE_KEPT_SECONDS = 600;
 
 /**
@@ -86,10 +86,10 @@ return {run[1], run[2], run[3] or '0', run[4] or run[2], live[1] or '0', live[2]
 );
 
 /**
- * Somebody feeds the run. KEYS: run, hash, in, out. ARGV: where the bytes stand in the input, or '' for its
- * end; the bytes; '1' when nothing comes after them; the bounds of ROOM. What is there already is left out.
- * Returns {verdict, bytes that are here}: ok, missing, done, not-live, gap (they begin behind what is here),
- * ended, too-large, too-fast or full.
+ * Feeds the run. KEYS: run, hash, in, out. ARGV: offset of the bytes in the input, or '' to append; the
+ * bytes; '1' when the input ends after them; the bounds of ROOM. Bytes that were received already are left
+ * out. Returns {verdict, bytes that are here}: ok, missing, done, not-live, gap (they begin behind what is
+ * here), ended, too-large, too-fast or full.
  */
 export const FEED_INPUT = new Script(
   'sandpiperFeedInput',
@@ -130,7 +130,7 @@ return answer('ok')
 /**
  * What the node of a run sees, and tells. KEYS: run, hash, in, out, feeder. ARGV: claim, bytes of the input
  * that the program has, '1' when it waits for more, how many entries to read at most (0: none). Returns
- * {interrupts, ended, fed, whether somebody is there who may feed it, entries}, or false when the claim is
+ * {interrupts, ended, fed, whether a feeder is connected, entries}, or false when the claim is
  * not the current one.
  */
 export const TAKE_INPUT = new Script(
@@ -158,8 +158,7 @@ return {live[5] or '0', live[4] or '0', live[1] or '0', redis.call('EXISTS', KEY
 `,
 );
 
-/**
- * Nobody is there who could feed the run any more: its input ends. KEYS: run, hash, in, out, feeder. ARGV:
+/** Ends the input of a run without a feeder. KEYS: run, hash, in, out, feeder. ARGV:
  * bytes that the program has; what came meanwhile is not cut off. Returns 1 when it was ended.
  */
 export const ORPHAN_INPUT = new Script(

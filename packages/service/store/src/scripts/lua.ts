@@ -8,12 +8,12 @@ import { SCHEMA } from '../schema.js';
  * counts as a death, strays; size (scripts/bytes.ts), idem (the name of its idempotency key), due (its
  * callback was neither sent nor given up), dead (it is among the dead letters, with `message`), purge (it
  * leaves when it ends). Fields of a batch beside what BatchFacts shows: intake, size, idem; purge (it is
- * being removed; `last`: with the end of its last run), purged (so many of its runs are).
+ * being removed; `last`: with the end of its last run), purged (the number of its purged runs).
  *
  * Scores are written out in full: as a number alone, Redis would take fourteen digits of them.
  */
 
-/** `now()`: Redis's own time, milliseconds. The clocks of those who send scripts decide nothing. */
+/** `now()`: Redis's time, milliseconds. The callers' clocks do not matter. */
 export const NOW = `
 local function now()
   local time = redis.call('TIME')
@@ -23,7 +23,7 @@ local function text(number) return string.format('%.0f', number) end
 `;
 
 /**
- * `places(count)`: a function that gives so many runs, each by its priority, their places in the tenant's
+ * `places(count)`: a function that assigns `count` runs, each by its priority, their places in the tenant's
  * backlog. By priority first, then by number: 100 times 2^43 and a sequence below that are exact in a double.
  */
 export const PLACES = `
@@ -64,11 +64,11 @@ end
 `;
 
 /**
- * `room(tenant, runs, bytes, bounds, own)`: whether that many more runs of so many bytes may wait; bounds are
- * runs and bytes of all, then the share of a tenant that has no limit of its own; own, what is there already
- * of the same submission. Returns nil; newer, the tenant and its schema, where its settings are a newer
- * build's; or what is full, how much is there, and how much may be; too-large, where there will never be
- * room. Needs BYTES and SETTINGS.
+ * `room(tenant, runs, bytes, bounds, own)`: whether the given number of further runs and bytes may wait;
+ * bounds are runs and bytes of all, then the share of a tenant that has no limit of its own; own, what is
+ * there already of the same submission. Returns nil; newer, the tenant and its schema, where its settings are
+ * a newer build's; or what is full, how much is there, and how much may be; too-large, where there will never
+ * be room. Needs BYTES and SETTINGS.
  */
 export const ROOM = `
 local function room(tenant, runs, bytes, bounds, own)

@@ -6,13 +6,13 @@ import { NOW } from './lua.js';
  * Runs that wait outside of the queue until a time (`deferred`): those in quarantine, and those that no node
  * has taken that could read them. docs/decisions/0002-quarantine.md says why it is as it is.
  *
- * A run is in quarantine from the first death of what ran it until its end. Field `quarantine`: `cell` where
+ * A run is in quarantine from the first crash of its worker until its end. Field `quarantine`: `cell` where
  * its own cell died and the node lives, `node` where the node died, and with it perhaps others' runs. Field
  * `avoid`: the node where it happened. `quarantined` holds those that are with the queue or a node now: few,
  * and one of a tenant at a time.
  */
 
-/** Before the next attempt, milliseconds: four times as long after the second death. */
+/** Delay before the next attempt, milliseconds; four times as long after the second crash. */
 const FIRST_BACK_OFF_MS = 1_000;
 
 /** How often a run is passed on because the node that took it is the one to avoid; then that may have it. */
@@ -69,7 +69,7 @@ end
 `;
 
 /**
- * Puts off a run that nobody has claimed. KEYS: run. ARGV: id, milliseconds. Returns 1, or 0 when a node has
+ * Defers an unclaimed run. KEYS: run. ARGV: id, milliseconds. Returns 1, or 0 when a node has
  * it, or it has ended.
  */
 export const DEFER = new Script(
@@ -83,9 +83,9 @@ return 1
 );
 
 /**
- * Takes runs that were put off and are due; the caller adds them to the queue. Of those in quarantine at most
- * so many are out at a time, and one of a tenant. KEYS: deferred, quarantined, dispatched. ARGV: how many of
- * quarantine may be out, how many are looked at. Returns ids.
+ * Takes deferred runs that are due; the caller adds them to the queue. Of those in quarantine at most a given
+ * number is in progress at a time, and one per tenant. KEYS: deferred, quarantined, dispatched. ARGV: how
+ * many of quarantine may be out, how many are looked at. Returns ids.
  */
 export const TAKE_DEFERRED = new Script(
   'sandpiperTakeDeferred',

@@ -1,10 +1,10 @@
 import { Script } from '../script.js';
 
 /**
- * Looks whether changes stand on this master, and writes something: a WAIT on the same connection then covers
- * the look and all that was written here before it, on whatever connection. It works while Redis has no
- * memory left to give. KEYS: mark. ARGV: for each change its key and what it was: `run` or `batch` that was
- * taken in, `end` of a run. Returns 1 or 0 for each.
+ * Checks that changes are on this master, and writes a mark: a WAIT on the same connection then covers the
+ * check and everything written here before it, on any connection. It works while Redis has no memory left to
+ * give. KEYS: mark. ARGV: for each change its key and what it was: `run` or `batch` that was taken in, `end`
+ * of a run. Returns 1 or 0 for each.
  */
 export const STAND = new Script(
   'sandpiperStand',

@@ -6,13 +6,13 @@ import { LIVE_KEPT_SECONDS } from './live.js';
 import { SETTINGS } from './lua.js';
 import { REMOVED_AT_ONCE } from './submit.js';
 
-/** A tenant is looked at this often, milliseconds; so many in one step. */
+/** Interval of checking a tenant, milliseconds, and the number of tenants per step. */
 const LOOK_AGAIN_MS = 200;
 const TENANTS_AT_ONCE = 100;
 
 /**
- * The newest records of a tenant stay whatever they take, so that a result above the bound is there to be
- * read: a run, and its batch. The bound of all knows no exception.
+ * The newest records of a tenant, a run and its batch, are kept whatever their size, so that a result above
+ * the bound can still be read. The bound of all tenants has no exception.
  */
 const ALWAYS_KEPT = 2;
 
@@ -174,9 +174,9 @@ return purge_run(ARGV[1], now())
 );
 
 /**
- * Removes a batch, some runs at a time: it is unknown from the first step on, and the sweep goes on where
- * nobody does. KEYS: batch. ARGV: id. Returns gone, more (call again), later (some of its runs still run; it
- * leaves with the last) or missing.
+ * Removes a batch, some runs at a time: it is unknown from the first step on, and the sweep continues if the
+ * caller does not. KEYS: batch. ARGV: id. Returns gone, more (call again), later (some of its runs still run;
+ * it leaves with the last) or missing.
  */
 export const PURGE_BATCH = new Script(
   'sandpiperPurgeBatch',

@@ -5,11 +5,11 @@ import { FORGET } from './forget.js';
 import { ACTIVATE, NOW, PLACES, ROOM, SETTINGS } from './lua.js';
 
 /**
- * Takes a run in: idempotency key, room, the run and its place in the backlog in one step, so that there is
- * nothing half done. A key whose run is gone is new. KEYS: run, idempotency key (any key of ours when there
- * is none). ARGV: id, tenant, priority, request, engine, limits, schema, has key ('1' or '0'), fingerprint,
- * callback, trace, '1' for a live run, then the bounds of ROOM. Returns {verdict, detail}: accepted, same or
- * different with the id; or what ROOM returns.
+ * Submits a run: idempotency key, room, the run and its place in the backlog in one atomic step. A key whose
+ * run is gone counts as new. KEYS: run, idempotency key (any key of ours when there is none). ARGV: id,
+ * tenant, priority, request, engine, limits, schema, has key ('1' or '0'), fingerprint, callback, trace, '1'
+ * for a live run, then the bounds of ROOM. Returns {verdict, detail}: accepted, same or different with the
+ * id; or what ROOM returns.
  */
 export const SUBMIT_RUN = new Script(
   'sandpiperSubmitRun',
@@ -44,7 +44,7 @@ return {'accepted', ARGV[1]}
 `,
 );
 
-/** Runs that one step removes at most: of a batch that never became whole, of one that is purged. */
+/** Maximum number of runs that one step removes, of an incomplete or a purged batch. */
 export const REMOVED_AT_ONCE = 250;
 
 /**
@@ -94,10 +94,10 @@ return {'ours', id}
 );
 
 /**
- * Puts runs of a batch beside it; nobody is served them before it is whole. Their bytes count from now on.
- * KEYS: batch. ARGV: id, tenant, schema, trace, name of this attempt, the bounds of ROOM, then for each run:
- * index, priority, request, engine, limits, callback. Returns {verdict}: ok; gone when the batch is not
- * there, whole already, or another attempt has begun it anew; or what ROOM returns of the bytes.
+ * Stages runs of a batch beside the backlog; none is dispatched before the batch is complete. Their bytes
+ * count from now on. KEYS: batch. ARGV: id, tenant, schema, trace, name of this attempt, the bounds of ROOM,
+ * then for each run: index, priority, request, engine, limits, callback. Returns {verdict}: ok; gone when the
+ * batch is not there, whole already, or another attempt has begun it anew; or what ROOM returns of the bytes.
  */
 export const STAGE_RUNS = new Script(
   'sandpiperStageRuns',
@@ -179,7 +179,7 @@ return {'accepted', ARGV[1]}
 );
 
 /**
- * Drops a batch that never became whole, some runs at a time. KEYS: batch. ARGV: id. Returns how many runs
+ * Drops an incomplete batch, some runs at a time. KEYS: batch. ARGV: id. Returns how many runs
  * are left.
  */
 export const DROP_BATCH = new Script(
