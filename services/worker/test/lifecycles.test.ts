@@ -30,7 +30,7 @@ const count = (history: readonly { effects: readonly Message[] }[], type: string
   history.flatMap(({ effects }) => effects).filter((effect) => effect.type === type).length;
 
 describe.each(LIFECYCLES)('the lifecycle of a $name', ({ edges }) => {
-  it('answers every event in every state, and has a way to its end from each', () => {
+  it('answers every event in every state, and can reach its end from each', () => {
     const all = edges();
     const states = new Map(all.map(({ from }) => [JSON.stringify(from), from]));
     const perState = all.length / states.size;
@@ -45,7 +45,7 @@ describe.each(LIFECYCLES)('the lifecycle of a $name', ({ edges }) => {
     expect(canEnd.size).toBe(states.size);
   });
 
-  it('stays in its last state, and does nothing there', () => {
+  it('stays in its terminal state, without effects', () => {
     const last = edges().filter(({ from }) => ['closed', 'over', 'stopped'].includes(from.kind));
     for (const { from, to, effects } of last) {
       expect(to).toBe(from);
@@ -55,7 +55,7 @@ describe.each(LIFECYCLES)('the lifecycle of a $name', ({ edges }) => {
 });
 
 describe('a cell', () => {
-  it('begins a run only while it is idle, and answers each that it is given, until it is closed', () => {
+  it('starts a run only while idle, and answers each assignment until it is closed', () => {
     fc.assert(
       fc.property(anyOf(CELL_EVENTS), (events) => {
         let running: string | null = null;
@@ -80,7 +80,7 @@ describe('a cell', () => {
     );
   });
 
-  it('kills a run once, and only the one that it has', () => {
+  it('kills only its current run, and only once', () => {
     fc.assert(
       fc.property(anyOf(CELL_EVENTS), (events) => {
         let killable: string | null = null;
@@ -195,7 +195,7 @@ describe('a run', () => {
     expect(history.at(-1)?.to).toMatchObject({ kind: 'over', outcome: 'lock-lost' });
   });
 
-  it('that is cancelled and then handed back is not to come back', () => {
+  it('does not return to the queue when it is cancelled and then handed back', () => {
     const history = live(runLifecycle, [
       { type: 'assigned' },
       { type: 'claimed', attempt: 2, verdict: 'run' },
@@ -225,7 +225,7 @@ describe('a node', () => {
     );
   });
 
-  it('pauses and resumes in turn, and never after it was asked to leave', () => {
+  it('alternates between pause and resume, and does neither after it was asked to leave', () => {
     fc.assert(
       fc.property(anyOf(NODE_EVENTS), (events) => {
         let [paused, leaving] = [false, false];

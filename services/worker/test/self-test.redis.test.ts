@@ -75,7 +75,7 @@ async function readyz(url: string): Promise<{ status: number; reasons: string[] 
 
 const saysReady = () => told.some((message) => message.type === 'ready');
 
-it('does not become ready without a filter, says why, and becomes ready when it has one', async () => {
+it('a node without a filter is not ready, reports why, and becomes ready with a filter', async () => {
   const url = await listens();
   await expect
     .poll(() => readyz(url), { timeout: 60_000 })
@@ -97,7 +97,7 @@ it('does not become ready without a filter, says why, and becomes ready when it 
   await expect.poll(saysReady, { timeout: 10_000 }).toBe(true);
 });
 
-it('leaves when it is asked to, though it has proven nothing', async () => {
+it('a node leaves when asked to, even before its self-test has passed', async () => {
   await expect.poll(() => log, { timeout: 60_000 }).toContain('self-test failed');
   node?.kill('SIGTERM');
   expect(await once(node as ChildProcess, 'exit')).toEqual([0, null]);

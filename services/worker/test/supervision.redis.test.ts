@@ -136,7 +136,7 @@ function groupsOf(keepers: readonly number[]): string[] {
 }
 
 describe('a node with two cells', () => {
-  it('runs everything while one of them dies again and again, says why it is not ready, and recovers', async () => {
+  it('executes all runs while one cell keeps dying, reports why it is not ready, and recovers', async () => {
     const test = await startNode();
     const { node, clock, metrics, built } = test;
     const results: ReturnType<typeof resultOf>[] = [];
@@ -172,7 +172,7 @@ describe('a node with two cells', () => {
     await app.close();
   });
 
-  it('rebuilds the one whose thread ends, and its run is tried again', async () => {
+  it('rebuilds a cell whose thread ends, and retries its run', async () => {
     const test = await startNode();
     const other = await submit('import time; time.sleep(1); print("other")');
     const otherCell = await cellWith(test, other);
@@ -191,7 +191,7 @@ describe('a node with two cells', () => {
     expect(test.built).toHaveLength(3);
   });
 
-  it('does not notice that the parents of its guests die', async () => {
+  it('is not affected when fork servers die', async () => {
     const test = await startNode({ profile: ['json'] });
     const started = async (): Promise<unknown> => (await resultOf(await submit('print(1)')))?.start;
     await vi.waitFor(async () => expect(await started()).toBe('forked'), patience);
@@ -206,7 +206,7 @@ describe('a node with two cells', () => {
     expect([await restartsOf(test), test.built.length]).toEqual([0, 2]);
   });
 
-  it('leaves nothing behind when it is drained while one is dead and the other runs something', async () => {
+  it('leaves nothing behind when it is drained with one dead and one busy cell', async () => {
     const test = await startNode();
     const keepers = test.built.map(({ cell }) => keeperOf(cell));
     const folders = test.built.map(({ cell }) => folderOf(cell));
@@ -227,7 +227,7 @@ describe('a node with two cells', () => {
 });
 
 describe('a node whose only cell cannot be rebuilt', () => {
-  it('gives its runs to others, and takes runs again when it has a cell', async () => {
+  it('gives its runs to other nodes, and takes runs again when it has a cell', async () => {
     let broken = false;
     const alone = await startNode({
       cpus: [null],
