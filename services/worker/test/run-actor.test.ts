@@ -137,7 +137,7 @@ describe('a run', () => {
     ['unblamed', ['release 7', 'lose sandbox-failure']],
     ['refused', ['finish internal-error 7', 'count internal-error']],
   ])(
-    'that breaks in the sandbox (%s) is put off or reported, and the queue is rid of it',
+    'is deferred or reported, and its job completed, after a sandbox failure (%s)',
     async (how, then) => {
       const work = new Script();
       work.runs = () => Promise.reject(new Error(how));
