@@ -128,7 +128,7 @@ describe('a payload that is too large, in whatever', () => {
     expect(await waiting()).toBe(before);
   });
 
-  it('so many members', async () => {
+  it('too many members', async () => {
     const list = (count: number, one: string) => Array.from({ length: count }, () => one).join(',');
     expectRefusal(await send('/v1/runs', `{"source": "", "args": [${list(10_000, '""')}]}`));
     expectRefusal(await send('/v1/runs', `{"source": "", "tags": [${list(10_000, '"t"')}]}`));
