@@ -1,4 +1,4 @@
-// compare-verdicts.mjs REPORT EXPECTED: says whether every submission has the verdict that EXPECTED foretells.
+// compare-verdicts.mjs REPORT EXPECTED: checks that every submission has the verdict in EXPECTED.
 // REPORT is what `sandpiper grade --json` wrote; EXPECTED is {problem: {submission: verdict}}.
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';

@@ -1,5 +1,5 @@
 // count-tests.mjs REPORT...: the last line of scripts/test, from the reports of vitest's json reporter.
-// Fails when a test file did not even load, and in CI when anything was skipped that need not be.
+// Fails when a test file did not load, and in CI when a test was skipped without need.
 import { readFileSync } from 'node:fs';
 
 const files = process.argv.slice(2).flatMap((report) => {

@@ -18,7 +18,7 @@ install -D "$node_prefix/bin/node" "$work/base/usr/local/bin/node"
 mkdir -p "$work/base/usr/local/lib/node_modules"
 cp -r "$(npm root -g)/npm" "$work/base/usr/local/lib/node_modules/npm"
 ln -s ../lib/node_modules/npm/bin/npm-cli.js "$work/base/usr/local/bin/npm"
-# whatever certificates this machine trusts its registries by
+# the certificates with which this machine trusts its registries
 install -D /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/ca-certificates.crt"
 tar -C "$work/base" -c . |
   docker import --change 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt' - sandpiper-base >/dev/null

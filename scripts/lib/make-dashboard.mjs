@@ -107,7 +107,7 @@ const queue = [
   lines('Submission to claim', 's', quantiles('sandpiper_node_queue_wait_seconds')),
   lines('Hand-over', 'short', [
     ['batches being taken in', same('', 'sandpiper_staging_batches')],
-    ['runs handed over again, in 5 min', 'sum(increase(sandpiper_scheduler_handed_over_again_total[5m]))'],
+    ['lost runs requeued, in 5 min', 'sum(increase(sandpiper_scheduler_handed_over_again_total[5m]))'],
   ]),
 ];
 

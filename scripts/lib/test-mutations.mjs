@@ -65,7 +65,7 @@ function patchMutants() {
         }
         const path = join(folder, file);
         const text = readFileSync(path, 'utf8');
-        if (text.split(find).length !== 2) throw new Error(`${file} does not hold this once: ${find}`);
+        if (text.split(find).length !== 2) throw new Error(`${file} does not contain this exactly once: ${find}`);
         writeFileSync(
           path,
           text.replace(find, () => replace),
@@ -129,7 +129,7 @@ async function judge(mutant, place) {
     killer ??= await tryCalls(shim, []);
     const killers = killer === null ? [] : [killer];
     if (killer === null || options.tests) {
-      await demandThatTestsPass();
+      await assertTestsPass();
       killers.push(...[await runTests(shim)].filter((who) => who !== null));
     }
     return killers;
@@ -138,9 +138,9 @@ async function judge(mutant, place) {
   }
 }
 
-/** That they fail says something only if they pass where nothing was changed. */
+/** A failure is only meaningful if the tests pass without a mutation. */
 let pass = null;
-async function demandThatTestsPass() {
+async function assertTestsPass() {
   pass ??= runTests(join(build, 'sandpiper-shim.so'));
   const why = await pass;
   if (why !== null) throw new Error(`with the shim as it is, ${why}`);

@@ -2,7 +2,7 @@
 # Sourced: a valkey-server for the tests, from Debian's packages, unpacked into .tools and not installed. Debian 12 has
 # it among its backports, which need not be among this machine's sources.
 #
-#   find_valkey   sets TEST_VALKEY to a program that runs here, or says why there is none
+#   find_valkey   sets TEST_VALKEY to a program that runs here, or prints why there is none
 
 # shellcheck disable=SC2154 # steps.sh sets tools
 find_valkey() {
@@ -16,7 +16,7 @@ find_valkey() {
   if "$TEST_VALKEY" --version >/dev/null 2>&1; then
     export TEST_VALKEY
   else
-    say 'Valkey: cannot be had here, its tests are skipped (.tools/valkey.log)'
+    say 'Valkey: not available, its tests are skipped (.tools/valkey.log)'
     unset TEST_VALKEY
   fi
 }
@@ -30,7 +30,7 @@ unpack_valkey() (
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
   # shellcheck disable=SC2016 # apt-get replaces the name
   site=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' "Codename: $codename" | head -n 1)
-  [[ -n $site ]] || { echo 'this is no Debian with sources of its own'; exit 1; }
+  [[ -n $site ]] || { echo 'this is not a Debian with its own sources'; exit 1; }
   keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   printf "deb [signed-by=$keyring] $site %s main\n" "$codename" "$codename-backports" >"$work/sources"
   apt=(-o "Dir::Etc::sourcelist=$work/sources" -o Dir::Etc::sourceparts=/dev/null

@@ -14,15 +14,15 @@ import type { LimitCeilings, PreparedRun } from './bodies/prepared.js';
 import { Problem } from './problems.js';
 
 export interface AdmissionOptions {
-  /** What may wait, as things are now. */
+  /** The current bounds on what may wait. */
   readonly bounds: () => QueueBounds;
   readonly ceilings: LimitCeilings;
   readonly engines: readonly Engine[];
-  /** Why no callback is sent to an address, in words that follow the field's name; null where one is. */
+  /** Why callbacks to an address are refused, as words that follow the field's name; null when allowed. */
   readonly callbackFault: (url: string) => string | null;
 }
 
-/** Who submits, and under which trace. */
+/** The submitter and its trace. */
 export interface Submitter {
   readonly tenant: string;
   /** W3C trace context, or ''. */
@@ -31,31 +31,31 @@ export interface Submitter {
 
 export interface Admitted {
   readonly id: string;
-  /** The request had been accepted before, under the same idempotency key. */
+  /** The request was accepted before, under the same idempotency key. */
   readonly replayed: boolean;
 }
 
-/** What is written over a connection of its own: others would wait behind it, bytes. */
+/** Requests from this size on, bytes, use a separate connection, so that others do not wait behind them. */
 export const LARGE_BYTES = 256 * 1024;
 
-/** A full queue empties at the pace of the nodes; a client that asks sooner only asks more often. */
+/** A full queue drains at the pace of the nodes; an earlier retry only adds requests. */
 export const RETRY_AFTER_SECONDS = 5;
 
-/** Takes single runs in, and holds what single runs and those of batches are checked by. */
+/** Admits single runs, and holds the checks shared by single runs and runs of batches. */
 export class Admission {
-  /** @param bulk the same store, on a connection for what is large */
+  /** @param bulk the same store, on a connection for large requests */
   constructor(
     private readonly store: RunStore,
     private readonly bulk: RunStore,
     private readonly replication: Replication,
     readonly options: AdmissionOptions,
-    /** Called when something new waits. */
+    /** Called when a new run is waiting. */
     private readonly onAccepted: () => void,
   ) {}
 
   /** @param key idempotency key, if there is one */
   async submitRun(run: PreparedRun, who: Submitter, key: string | undefined): Promise<Admitted> {
-    this.demandAdmissible(run, '');
+    this.assertAdmissible(run, '');
     const store = run.json.length > LARGE_BYTES ? this.bulk : this.store;
     const submission = await store.submit(
       {
@@ -72,28 +72,28 @@ export class Admission {
   }
 
   /**
-   * Before it is said to be accepted, as many replicas have it as are asked for; also what was accepted before, of which
-   * that may not have been said. @throws Problem
+   * Waits until the configured number of replicas has the submission before it is reported as accepted. A
+   * replayed submission waits too: its first answer may have been lost. @throws Problem
    */
   async replicated(what: Exclude<Change, 'end'>, admitted: Admitted): Promise<Admitted> {
     const { replication } = this;
     if (await replication.reached(what, admitted.id)) return admitted;
     throw new Problem(
       'unknown-outcome',
-      `the ${what} is accepted here, and not yet on ${replication.replicas} replicas of Redis, so a failover may lose it: ` +
-        'ask again, with the same Idempotency-Key',
+      `the ${what} is stored but not yet on ${replication.replicas} replicas of Redis, so a failover may lose it: ` +
+        'try again with the same Idempotency-Key',
       { retryAfterSeconds: RETRY_AFTER_SECONDS },
     );
   }
 
   /**
-   * Checks a run against what this service has.
-   * @param prefix where it stands in the body, e.g. `runs.3.`; @throws Problem
+   * Checks a run against the features of this service.
+   * @param prefix its path in the body, e.g. `runs.3.`; @throws Problem
    */
-  demandAdmissible({ engine, callbackUrl, live }: PreparedRun, prefix: string): void {
+  assertAdmissible({ engine, callbackUrl, live }: PreparedRun, prefix: string): void {
     const { engines, callbackFault } = this.options;
     if (!engines.includes(engine)) {
-      const message = `no node here has the engine ${engine}; there are ${engines.join(', ')}`;
+      const message = `no node has the engine ${engine}; available: ${engines.join(', ')}`;
       throw new Problem('invalid-request', message, { path: `${prefix}engine` });
     }
     const fault = callbackUrl === '' ? null : callbackFault(callbackUrl);
@@ -103,7 +103,7 @@ export class Admission {
     }
   }
 
-  /** What a verdict of the store means to the client. @throws Problem */
+  /** Translates a verdict of the store for the client. @throws Problem */
   answer(verdict: Submission | BatchBeginning | Sealing, what: 'runs' | 'batch'): Admitted {
     switch (verdict.verdict) {
       case 'accepted':
@@ -127,45 +127,45 @@ export class Admission {
       case 'gone':
         throw new Problem(
           'store-unavailable',
-          `the ${what} came too slowly; nothing was accepted, try again`,
+          `the ${what} arrived too slowly; nothing was accepted, try again`,
           { retryAfterSeconds: RETRY_AFTER_SECONDS },
         );
     }
   }
 }
 
-/** Which bound is reached, and what to do. */
+/** Names the bound that is reached, and what to do. */
 export function fullnessProblem({ verdict, waiting, most }: Fullness): Problem {
   const retry = { retryAfterSeconds: RETRY_AFTER_SECONDS };
   switch (verdict) {
     case 'queue-full':
       return new Problem(
         'queue-full',
-        `${waiting} runs are waiting and at most ${most} may; try again later`,
+        `the queue is full: ${waiting} runs are waiting, at most ${most} are allowed; try again later`,
         retry,
       );
     case 'queue-bytes':
       return new Problem(
         'queue-bytes-full',
-        `the runs that wait or run take ${waiting} bytes and at most ${most} may; try again later`,
+        `the queue is full: unfinished runs take ${waiting} bytes, at most ${most} are allowed; try again later`,
         retry,
       );
     case 'tenant-full':
       return new Problem(
         'quota-exceeded',
-        `${waiting} of your runs are waiting and at most ${most} may; try again later`,
+        `${waiting} of your runs are waiting; this submission would exceed your quota of ${most}; try again later`,
         retry,
       );
     case 'tenant-bytes':
       return new Problem(
         'bytes-quota-exceeded',
-        `your runs that wait or run take ${waiting} bytes and at most ${most} may; try again later`,
+        `your unfinished runs take ${waiting} bytes; this submission would exceed your quota of ${most}; try again later`,
         retry,
       );
     case 'too-large':
       return new Problem(
         'larger-than-quota',
-        `this alone takes more than the ${most} bytes that your runs may take; send less, or ask for a larger quota`,
+        `this submission alone exceeds your quota of ${most} bytes; send less, or ask for a larger quota`,
       );
   }
 }

@@ -68,22 +68,25 @@ import { validatorCompiler } from './validation.js';
 import { Waiters } from './waiters.js';
 
 export interface AppDeps {
-  /** A fail-fast connection, some for what is large, and one for pub/sub alone; the app closes them. */
+  /** A fail-fast connection, several for large values, and one for pub/sub only; the app closes them. */
   readonly redis: RedisConnection;
   readonly bulk: readonly RedisConnection[];
   readonly subscriber: Redis;
-  /** What must have a submission before it is accepted; the app closes it. Default: Redis alone. */
+  /** Confirms a submission before it is accepted; the app closes it. Default: the Redis master alone. */
   readonly replication?: Replication;
   readonly log: Logger;
   readonly bodyLimit: number;
-  /** Largest batch that comes line by line, bytes. */
+  /** Largest NDJSON batch, bytes. */
   readonly batchLimit: number;
-  /** Bodies in flight: all of them, of which a tenant gets a quarter, bytes; and how soon one must get on, milliseconds. */
+  /**
+   * Bodies in flight: all of them, of which a tenant gets a quarter, bytes; and how soon one must get on,
+   * milliseconds.
+   */
   readonly bodies?: { readonly all?: number; readonly stuckMs?: number };
   readonly maxQueue: number;
   readonly retention: RetentionOptions;
   readonly auth: AuthOptions;
-  /** Names under which the service is reached besides those of this host, in lower case. */
+  /** Host names of the service besides those of this host, in lower case. */
   readonly allowedHosts?: readonly string[];
   /** The caller closes it after the app. */
   readonly tracing?: Tracing;
@@ -91,11 +94,11 @@ export interface AppDeps {
   readonly callbacks?: CallbackOptions;
   readonly streams?: StreamLimits;
   readonly ceilings?: LimitCeilings;
-  /** What the nodes have; default the seccomp engine. */
+  /** Engines that the nodes offer; default seccomp alone. */
   readonly engines?: readonly Engine[];
 }
 
-const NO_CALLBACKS = 'this service signs no callbacks: SANDPIPER_CALLBACK_SECRET is not set';
+const NO_CALLBACKS = 'callbacks are disabled on this service: SANDPIPER_CALLBACK_SECRET is not set';
 
 /** A client that sends its request more slowly than this is cut off. */
 const REQUEST_TIMEOUT_MS = 120_000;
@@ -108,13 +111,14 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     bodyLimit: deps.bodyLimit,
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 256 },
-    // Both would answer in a shape of their own: a path that the router refuses, and what is no request at all.
+    // Two cases that would bypass the usual error shape: a path that the router refuses, and malformed HTTP.
     frameworkErrors: (error, request, reply) => void problemHandler(deps.log)(error, request, reply),
     clientErrorHandler: answerUnparsed,
   }).withTypeProvider<ZodTypeProvider>();
 
   app.setValidatorCompiler(validatorCompiler);
-  // Results were validated when they were written; doing it again for ten thousand of them would block the loop.
+  // Results were validated when they were written; validating ten thousand of them again would block the
+  // event loop.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler<FastifyError>(problemHandler(deps.log));
   const stuckMs = deps.bodies?.stuckMs ?? DEFAULT_STUCK_MS;
@@ -155,11 +159,11 @@ function makeContext(deps: AppDeps): Context {
   const queue = new Queue<RunJob>(RUN_QUEUE, {
     connection: redis,
     prefix: QUEUE_PREFIX,
-    // Both would be commands at start-up, when Redis need not be there yet.
+    // Both options would send commands at start-up, when Redis may still be unavailable.
     skipVersionCheck: true,
     skipMetasUpdate: true,
   });
-  // Errors reach whoever awaits the command; without a listener they would end the process too.
+  // The caller of a command gets its error; without a listener the error would also end the process.
   queue.on('error', () => undefined);
   onTrouble(redis, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
   deps.subscriber.on('error', () => undefined);
@@ -229,7 +233,7 @@ function makeContext(deps: AppDeps): Context {
   };
 }
 
-/** Names and output of others stand in what is answered: no browser shall take it for anything but what it says it is. */
+/** Answers contain untrusted names and output: browsers must not sniff another content type. */
 function forbidGuessing(app: App): void {
   app.addHook('onRequest', (_request, reply, done) => {
     void reply.header('X-Content-Type-Options', 'nosniff');
@@ -280,7 +284,7 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
       dispatcher.nodesChanged();
     },
   });
-  // A wait that begins while Redis is away must not sleep: its next read answers 503.
+  // A wait must not sleep while Redis is away: its next read answers 503.
   deps.redis.on('close', () => waiters.wakeAll());
   deps.redis.on('ready', () => dispatcher.nodesChanged());
   const stopLooking = followMemory(deps.redis, context.bounds, deps.log);

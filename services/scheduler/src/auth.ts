@@ -6,7 +6,7 @@ import type { KeyCheck } from './open-streams.js';
 import { notFound, Problem } from './problems.js';
 import type { RedisGate } from './redis-gate.js';
 
-/** Who asks. */
+/** The authenticated client. */
 export interface Identity {
   readonly tenant: string;
   readonly scopes: readonly Scope[];
@@ -17,22 +17,25 @@ declare module 'fastify' {
     identity: Identity | null;
   }
   interface FastifyContextConfig {
-    /** What a key must be for to use this route. Without it the route is open to everybody. */
+    /** The scope that a key needs for this route. A route without a scope is open to all. */
     scope?: Scope;
   }
 }
 
 export interface AuthOptions {
-  /** False: everybody is the default tenant and may do everything. Only where nobody else can reach the service. */
+  /**
+   * False: every client is the default tenant with all rights. Only for a service that other hosts cannot
+   * reach.
+   */
   readonly on: boolean;
-  /** A key that is not stored, with which the first ones are made. */
+  /** A key that is not stored; it creates the first stored keys. */
   readonly adminKey: string | null;
 }
 
-/** Of the default tenant, and of whoever runs the service. */
+/** The identity of the default tenant, and of the operator. */
 const EVERYTHING: Identity = { tenant: DEFAULT_TENANT, scopes: ['submit', 'read', 'admin'] };
 
-/** Closes every route that names a scope to requests without a key for it, before a byte of the body is read. */
+/** Rejects requests without a suitable key for the route's scope, before a byte of the body is read. */
 export function authenticate(app: App, keys: ApiKeyStore, gate: RedisGate, options: AuthOptions): KeyCheck {
   const check: KeyCheck = async (request) => {
     const { scope } = request.routeOptions.config;
@@ -66,32 +69,32 @@ async function identify(
   if (text === undefined) throw new Problem('unauthenticated', 'send Authorization: Bearer KEY');
   if (adminKey !== null && sameSecret(text, adminKey)) return EVERYTHING;
   const key = await gate.run(() => keys.verify(text));
-  if (key === null) throw new Problem('unauthenticated', 'this API key is not known here');
+  if (key === null) throw new Problem('unauthenticated', 'unknown API key');
   return { tenant: key.tenant, scopes: key.scopes };
 }
 
-/** Of a route with a scope. */
+/** The identity on a route with a scope. */
 export function identityOf(request: FastifyRequest): Identity {
-  if (request.identity === null) throw new Error('a route without a scope asks who it is');
+  if (request.identity === null) throw new Error('a route without a scope has no identity');
   return request.identity;
 }
 
-/** Whether the key is for looking at what its tenant has sent; one that may only submit is told nothing of it. */
+/** Whether the key may read its tenant's runs; a submit-only key is told nothing about them. */
 export function mayRead(request: FastifyRequest): boolean {
   const { scopes } = identityOf(request);
   return scopes.includes('read') || scopes.includes('admin');
 }
 
-/** For a route that asks of some requests more than of others. */
-export function demandScope(request: FastifyRequest, scope: Scope): void {
+/** For a route on which some requests need another scope. */
+export function assertScope(request: FastifyRequest, scope: Scope): void {
   const { scopes } = identityOf(request);
   if (!scopes.includes(scope) && !scopes.includes('admin')) {
     throw new Problem('forbidden', `this key is not for that: it lacks the scope "${scope}"`);
   }
 }
 
-/** What belongs to another tenant does not exist. @param tenant whose it is; null when nobody knows it */
-export function demandOwn(request: FastifyRequest, tenant: string | null, what: string): void {
+/** Objects of other tenants do not exist for the client. @param tenant the owner; null when unknown */
+export function assertOwn(request: FastifyRequest, tenant: string | null, what: string): void {
   const identity = identityOf(request);
   if (tenant === null) throw notFound(what);
   if (tenant !== identity.tenant && !identity.scopes.includes('admin')) throw notFound(what);

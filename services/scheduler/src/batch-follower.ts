@@ -3,21 +3,21 @@ import type { RedisGate } from './redis-gate.js';
 import type { Replies, Slice } from './replies.js';
 import type { Waiters } from './waiters.js';
 
-/** Ends that are looked at in one go; their results are read in slices of bytes. */
+/** Ended runs that are listed at once; their results are read in slices of bytes. */
 const LOOK_AT_ONCE = 250;
 
-/** Without news a stream shows a sign of life this often, seconds: a client or a proxy would think it dead. */
+/** Interval of keep-alives on an idle stream, seconds: without them a client or a proxy would drop it. */
 const SIGN_OF_LIFE_SECONDS = 15;
 
 /** A run of a batch that has ended. */
 export interface EndedHead extends RunHead {
-  /** How many had ended with it: where to go on after a break. */
+  /** How many runs had ended, this one included: where to resume after a break. */
   readonly position: number;
-  /** Its place in the batch. */
+  /** Its index in the batch. */
   readonly index: number;
 }
 
-/** Whoever follows a batch is woken by every end in it, by this name. */
+/** The wake-up name for followers of a batch: every end of one of its runs wakes them. */
 export const followersOf = (batchId: string): string => `${batchId} `;
 
 export interface Follower {
@@ -28,9 +28,9 @@ export interface Follower {
 }
 
 /**
- * The ends of a batch's runs as they come, until the last, in slices of bytes. `null` is a sign of life: nothing new for a
- * while. Reads only as fast as it is asked, so a slow client holds one slice.
- * @param tenant whose client it is
+ * The ends of a batch's runs as they happen, until the last, in slices of bytes. `null` is a keep-alive:
+ * nothing new for a while. Reads only on demand, so a slow client holds one slice.
+ * @param tenant of the client
  */
 export async function* followBatch(
   { batches, replies, waiters, gate }: Follower,
@@ -48,7 +48,7 @@ export async function* followBatch(
     const heads = found.length === 0 ? [] : await replies.heads(ids);
     const ended = found.map((index, i) => ({
       id: ids[i] ?? '',
-      // One that has expired since counts as done without a result.
+      // A run that has expired since counts as done without a result.
       state: 'done' as const,
       bytes: heads[i]?.bytes ?? 0,
       index,
@@ -65,7 +65,7 @@ export async function* followBatch(
     position += found.length;
     if (position >= batch.total || signal.aborted || waiters.isClosed) return;
     if (found.length === 0) {
-      // The list of ends goes when the batch does: nothing will come any more.
+      // The list of ends is removed with the batch: no further end will appear.
       if ((await gate.run(() => batches.facts(batch.id))) === null) return;
       yield null;
     }

@@ -13,30 +13,30 @@ import {
 import type { PreparedRun } from './bodies/prepared.js';
 import { CutOffProblem, Problem } from './problems.js';
 
-/** Runs that are written in one step, and what they may weigh together: one step is not to hold up the others. */
+/** Number and total size of runs written in one step: a step must not hold up other clients. */
 const RUNS_PER_STEP = 100;
 const BYTES_PER_STEP = 4 * 1024 * 1024;
 
-/** Batches that come in at the same time; each holds a step's worth of runs in memory. */
+/** Batches received at the same time; each holds the runs of one step in memory. */
 const MAX_INTAKES = 16;
 
 export interface BatchHead {
   readonly name: string | null;
   readonly key: string | undefined;
-  /** How many runs there are, where that is known beforehand; else 0. */
+  /** Number of runs, or 0 when unknown in advance. */
   readonly count: number;
 }
 
 /**
- * Takes a batch in, run by run as they come: memory does not grow with the batch, and nothing of it is run before all of
- * it is there. A client that is cut off sends it again with the same idempotency key.
+ * Receives a batch run by run: memory does not grow with the batch, and no run starts before the batch is
+ * complete. A client that is cut off sends it again with the same idempotency key.
  */
 export class BatchIntake {
   private running = 0;
 
   constructor(
     private readonly store: BatchStore,
-    /** The same, on a connection for what is large. */
+    /** The same store, on a connection for large requests. */
     private readonly bulk: BatchStore,
     private readonly admission: Admission,
   ) {}
@@ -48,7 +48,7 @@ export class BatchIntake {
     who: Submitter,
   ): Promise<Admitted> {
     if (this.running >= MAX_INTAKES) {
-      throw new Problem('queue-full', `${this.running} batches are coming in already; try again later`, {
+      throw new Problem('queue-full', `${this.running} batches are being received already; try again later`, {
         retryAfterSeconds: 1,
       });
     }
@@ -68,11 +68,11 @@ export class BatchIntake {
     const bounds = this.admission.options.bounds();
     const most = Math.min(bounds.runs, MAX_BATCH_RUNS);
     const intake = randomUUID();
-    const tooLarge = new Problem('batch-too-large', `a batch holds at most ${most} runs here`, {
+    const tooLarge = new Problem('batch-too-large', `a batch may have at most ${most} runs`, {
       path: 'runs',
     });
     if (head.count > most) throw tooLarge;
-    // What comes is known when all of it has come: the key is tied to it then.
+    // The fingerprint is known only when the whole batch has arrived; the key is bound to it then.
     const beginning = await this.store.begin(
       this.describe(newBatchId(), intake, head, who),
       head.key === undefined ? null : { key: head.key, fingerprint: '' },
@@ -87,7 +87,7 @@ export class BatchIntake {
     let step: StagedRun[] = [];
     let bytes = 0;
     const flush = async (): Promise<void> => {
-      // False: it is whole already by another attempt. What is left only has to be compared.
+      // False: another attempt has completed it. The rest is only compared.
       const store = bytes > LARGE_BYTES ? this.bulk : this.store;
       const staging = step.length > 0 && sealed === null ? await store.stage(batch, step, bounds) : null;
       if (staging !== null && 'most' in staging) throw fullnessProblem(staging);
@@ -97,7 +97,7 @@ export class BatchIntake {
     try {
       for await (const run of runs) {
         if (total >= most) throw tooLarge;
-        this.admission.demandAdmissible(run, `runs.${total}.`);
+        this.admission.assertAdmissible(run, `runs.${total}.`);
         fingerprint.update(run.fingerprint).update('\n');
         step.push({ index: total, request: run, limits: run.limits });
         total += 1;
@@ -105,11 +105,12 @@ export class BatchIntake {
         if (step.length >= RUNS_PER_STEP || bytes >= BYTES_PER_STEP) await flush();
       }
       if (total === 0) {
-        throw new Problem('invalid-request', 'a batch has at least one run', { path: 'runs' });
+        throw new Problem('invalid-request', 'a batch needs at least one run', { path: 'runs' });
       }
       await flush();
     } catch (error) {
-      // What was cut off is taken up again under its key, or swept; what is wrong will not come again as it is.
+      // What was cut off is taken up again under its key, or swept; what is wrong will not come again as it
+      // is.
       const isFinal = error instanceof Problem && !(error instanceof CutOffProblem);
       if (sealed === null && (head.key === undefined || isFinal)) await this.drop(id);
       throw error;
@@ -125,14 +126,14 @@ export class BatchIntake {
     if (sealing.verdict === 'gone' && head.key !== undefined) {
       throw new Problem(
         'idempotency-conflict',
-        'another request with this idempotency key came meanwhile; nothing of this one was accepted, try again',
+        'another request used this idempotency key meanwhile; nothing was accepted, try again',
         { path: 'idempotencyKey', retryAfterSeconds: RETRY_AFTER_SECONDS },
       );
     }
     return this.admission.replicated('batch', this.admission.answer(sealing, 'batch'));
   }
 
-  /** What stays behind when Redis is away, the dispatcher sweeps. */
+  /** When Redis is away, the dispatcher sweeps the remains later. */
   private async drop(id: string): Promise<void> {
     await this.store.drop(id).catch(() => undefined);
   }

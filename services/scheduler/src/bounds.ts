@@ -8,26 +8,29 @@ import {
 } from '@sandpiper/store';
 import type { Logger } from '@sandpiper/telemetry';
 
-/** Where nothing was said: parts of what Redis may use, or these figures where it has no bound or does not tell. */
+/** Defaults: fractions of Redis's maxmemory, or these figures where it has none or does not report it. */
 const QUEUE_PART = 1 / 4;
 const KEEP_PART = 1 / 2;
 const DEFAULT_QUEUE_BYTES = 1024 ** 3;
 const DEFAULT_KEEP_BYTES = 4 * 1024 ** 3;
 
-/** How often we look at what Redis may use, milliseconds. */
+/** Interval of reading Redis's maxmemory, milliseconds. */
 const LOOK_MS = 60_000;
 
 export interface RetentionOptions {
   readonly retentionSeconds?: number;
   readonly keepEnded?: number;
-  /** Left out: a part of the memory that Redis has. */
+  /** Default: a fraction of Redis's memory. */
   readonly queueBytes?: number;
   readonly keepBytes?: number;
-  /** Of each of them, what a tenant gets that has no limit of its own: above 0, at most 1. */
+  /** Share of each bound for a tenant without its own limit: above 0, at most 1. */
   readonly tenantShare?: number;
 }
 
-/** What is taken in and kept at most. Redis may be given more memory, or less, while we run: look again now and then. */
+/**
+ * Bounds on what is admitted and kept. They are refreshed now and then, because Redis's maxmemory may change
+ * at run time.
+ */
 export class Bounds {
   private max = 0;
 
@@ -64,7 +67,7 @@ export class Bounds {
     };
   }
 
-  /** Whether what was asked for fits into the memory that Redis has, as far as we know. */
+  /** Whether the configured bounds fit into Redis's memory, as far as known. */
   get fits(): boolean {
     return this.max === 0 || this.queue.bytes + this.keep.bytes <= this.max;
   }
@@ -79,8 +82,8 @@ export class Bounds {
 }
 
 /**
- * Keeps the bounds at what Redis may use, and says once when they do not fit into it.
- * @returns ends it
+ * Keeps the bounds in step with Redis's maxmemory, and logs once when they do not fit.
+ * @returns a function that stops it
  */
 export function followMemory(redis: RedisConnection, bounds: Bounds, log: Logger): () => void {
   let told = false;
@@ -92,10 +95,10 @@ export function followMemory(redis: RedisConnection, bounds: Bounds, log: Logger
         told = true;
         log.warn(
           { queueBytes: bounds.queue.bytes, keepBytes: bounds.keep.bytes },
-          'SANDPIPER_QUEUE_BYTES and SANDPIPER_KEEP_BYTES are more than the maxmemory of Redis: give it more, or lower them',
+          'SANDPIPER_QUEUE_BYTES and SANDPIPER_KEEP_BYTES exceed the maxmemory of Redis: raise maxmemory, or lower them',
         );
       },
-      // Redis went away: it is looked at again when it is back.
+      // Redis went away: the next tick after its return checks again.
       () => undefined,
     );
   };

@@ -1,16 +1,19 @@
-/** What may be held at once, bytes. One that is alone is let in whatever it weighs: its own bound is another's business. */
+/**
+ * Bytes that may be held at once. A sole request always gets in, whatever its size: its own bound is checked
+ * elsewhere.
+ */
 export interface ByteBounds {
   readonly all: number;
   readonly perTenant: number;
 }
 
-/** Bytes that are accounted for, until they are released. */
+/** Reserved bytes, until they are released. */
 export interface Lease {
-  /** Takes more. @returns false when there is no room; nothing has changed then. */
+  /** Reserves more. @returns false when there is no room; nothing changes then. */
   grow(bytes: number): boolean;
-  /** Gives a part of it back. */
+  /** Releases a part. */
   shrink(bytes: number): void;
-  /** Gives all of it back; a second time does nothing. */
+  /** Releases all; a second call does nothing. */
   release(): void;
 }
 
@@ -20,7 +23,7 @@ interface Waiter {
   readonly admit: (lease: Lease) => void;
 }
 
-/** Bytes in memory that clients are the cause of: bounded for all of them, and for each tenant. */
+/** A budget of memory used on behalf of clients: bounded in total and per tenant. */
 export class ByteBudget {
   private held = 0;
   private readonly byTenant = new Map<string, number>();
@@ -53,7 +56,7 @@ export class ByteBudget {
     });
   }
 
-  /** @param ours of what is held, what the lease that asks has already */
+  /** @param ours bytes that the asking lease holds already */
   private fits(tenant: string, bytes: number, ours: number): boolean {
     const { all, perTenant } = this.bounds;
     const own = this.byTenant.get(tenant) ?? 0;
@@ -82,14 +85,14 @@ export class ByteBudget {
     };
   }
 
-  /** In the order in which they came; who waits for its own tenant's share holds up nobody else. */
+  /** In order of arrival; a request that waits for its own tenant's share does not hold up other tenants. */
   private admitWaiting(): void {
     const { all, perTenant } = this.bounds;
     for (const waiter of this.waiting) {
       const { tenant, bytes } = waiter;
       const own = this.byTenant.get(tenant) ?? 0;
       if (own > 0 && own + bytes > perTenant) continue;
-      // A large one would never get in if all smaller ones went ahead of it.
+      // A large request would starve if all smaller ones overtook it.
       if (this.held > 0 && this.held + bytes > all) return;
       this.waiting.delete(waiter);
       waiter.admit(this.lease(tenant, bytes));

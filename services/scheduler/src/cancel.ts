@@ -1,22 +1,23 @@
 import type { RunState } from '@sandpiper/contracts';
 import { batchRunId, syntheticResult, type BatchFacts, type RunStore } from '@sandpiper/store';
 
-/** Cancels of a batch that are in flight at once. */
+/** Number of runs of a batch that are cancelled concurrently. */
 const PARALLEL = 50;
 
 /**
- * Cancels a run: one that waits is done at once, one that runs is killed by its node soon.
- * @returns the state afterwards, or null when nobody knows the run.
+ * Cancels a run: a waiting run is done at once; a running one is killed by its node soon.
+ * @returns the state afterwards, or null for an unknown run.
  */
 export async function cancelRun(store: RunStore, id: string): Promise<RunState['state'] | null> {
-  // The mark first: a node that takes the run from now on sees it, whatever happens to us; one that has it is told.
+  // First set the mark: any node that takes the run from now on sees it, and the node that runs it is
+  // notified.
   const state = await store.markCancelled(id);
   if (state !== 'queued') return state;
   await endQueued(store, id);
   return (await store.runFacts(id))?.state ?? null;
 }
 
-/** A job that the queue has of it finds the run done, and is dropped. */
+/** A job still in the queue finds the run done and is dropped. */
 async function endQueued(store: RunStore, id: string): Promise<void> {
   const facts = await store.runFacts(id);
   if (facts === null) return;

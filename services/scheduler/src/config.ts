@@ -24,7 +24,7 @@ const networks = (list: string, check: z.RefinementCtx): Network[] => {
 
 const MIB = 1024 * 1024;
 
-/** Per cent that one of several tenants gets. */
+/** Default share of one of several tenants, per cent. */
 const USUAL_SHARE = 25;
 
 const secret = z
@@ -152,7 +152,7 @@ export const readConfig = (env: NodeJS.ProcessEnv): Config => readEnvironment(co
 
 /**
  * Whether keys are asked for. Off on the loopback address unless said otherwise; elsewhere always on.
- * @throws Error in one line, where it would be open to others, or nobody could ever use it
+ * @throws Error in one line, where it would be open to others, or no client could ever use it
  */
 export function authOf(config: Config): { on: boolean; adminKey: string | null } {
   const { SANDPIPER_AUTH: wanted, SANDPIPER_HOST: host, SANDPIPER_ADMIN_KEY: adminKey = null } = config;
@@ -169,7 +169,7 @@ export function authOf(config: Config): { on: boolean; adminKey: string | null }
   return { on, adminKey };
 }
 
-/** Where nobody is told from another there is one tenant, and it may have all. */
+/** Without keys there is one tenant, and it may use everything. */
 export function retentionOf(config: Config, auth: boolean): RetentionOptions {
   const { SANDPIPER_QUEUE_BYTES: queueBytes, SANDPIPER_KEEP_BYTES: keepBytes } = config;
   return {

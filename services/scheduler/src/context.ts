@@ -28,7 +28,7 @@ import type { RedisGate } from './redis-gate.js';
 import type { Replies } from './replies.js';
 import type { Waiters } from './waiters.js';
 
-/** What the routes work with. */
+/** The dependencies of the routes. */
 export interface Context {
   readonly store: RunStore;
   readonly batches: BatchStore;
@@ -40,21 +40,21 @@ export interface Context {
   readonly retention: RetentionStore;
   readonly bounds: Bounds;
   readonly live: LiveStore;
-  /** Of live runs, on the connection for pub/sub. */
+  /** Hints about live runs, on the pub/sub connection. */
   readonly hints: LiveHints;
   readonly queue: Queue<RunJob>;
   readonly gate: RedisGate;
-  /** Bytes of requests on their way in. */
+  /** Bytes of incoming requests. */
   readonly bodies: ByteBudget;
   readonly parsers: ParserPool;
-  /** Results on their way to clients. */
+  /** Results being sent to clients. */
   readonly replies: Replies;
-  /** Connections that follow runs and batches. */
+  /** Open connections that follow runs and batches. */
   readonly streams: OpenStreams;
   readonly admission: Admission;
   readonly intake: BatchIntake;
   readonly dispatcher: Dispatcher;
-  /** Null where there is no secret to sign them with. */
+  /** Null without a secret to sign callbacks. */
   readonly callbacks: Callbacks | null;
   readonly waiters: Waiters;
   readonly metrics: SchedulerMetrics;

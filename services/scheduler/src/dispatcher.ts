@@ -13,41 +13,44 @@ import type { Queue } from 'bullmq';
 import { randomUUID } from 'node:crypto';
 import type { Bounds } from './bounds.js';
 
-/** Runs that are handed over in one go: one step of Redis is not to hold up the others. */
-const MOST_AT_ONCE = 250;
+/** Runs dispatched at once: one Redis script must not hold up others. */
+const MAX_AT_ONCE = 250;
 
-/** Runs with the queue for each cell that is alive: one that it takes next, and one more while we fetch another. */
+/** Queued runs per live cell: the next one, and another while we fetch more. */
 const WINDOW_PER_CELL = 2;
 
-/** A run that waits with the queue is out of its tenant's turn: so few that nobody notices, enough for one node's start. */
-const LEAST_WINDOW = 2;
+/**
+ * Minimum number of runs in the queue. Queued runs bypass fair queueing, so keep them few, but enough for the
+ * start of one node.
+ */
+const MIN_WINDOW = 2;
 
-/** Runs of the quarantine that are tried at the same time: with many nodes half as many as there are. */
-const LEAST_QUARANTINED = 2;
+/** Minimum number of quarantined runs tried at once; with many nodes, half as many as there are nodes. */
+const MIN_QUARANTINED = 2;
 
-/** Without events, look this often, milliseconds. */
+/** Poll interval without events, milliseconds. */
 const TICK_MS = 1_000;
 
 /**
- * After so long without a claim a run is looked for in the queue. Short: until then, what a scheduler that died has taken
- * keeps its place in the window, and that may be all of it.
+ * A run without a claim for this long is looked up in the queue. Short, because until then the runs that a
+ * dead scheduler took occupy the window, perhaps all of it.
  */
 const SILENT_DISPATCHED_MS = 3_000;
 
-/** After so long a running run is looked for in the queue. */
+/** A run that has been running for this long is looked up in the queue. */
 const SILENT_RUNNING_MS = 60_000;
 
-/** A batch that is not whole after so long has no client any more. */
+/** An incomplete batch of this age has lost its client. */
 const STAGING_MS = 60 * 60 * 1000;
 
-/** The scheduler that leads has this long until it says so again; it does at every tick. */
+/** Lease of the leading scheduler, renewed at every tick. */
 const LEASE_MS = 3_000;
 
-/** What has ended is looked at for what is above the bounds this often, milliseconds; so many steps in one pass. */
+/** Interval of the retention sweep, milliseconds, and its steps per pass. */
 const BOUNDS_MS = 250;
 const BOUNDS_STEPS = 40;
 
-/** After this time without its end, the removal of a batch is taken over from a scheduler that died. */
+/** An unfinished removal of a batch is taken over from a dead scheduler after this time. */
 const PURGING_MS = 10_000;
 
 export interface DispatcherOptions {
@@ -59,21 +62,22 @@ export interface DispatcherOptions {
   readonly bounds: Bounds;
   readonly queue: Queue<RunJob>;
   readonly log: Logger;
-  /** Whether Redis is there. */
+  /** Whether Redis is available. */
   readonly up: () => boolean;
-  /** A run was with nobody any more. */
+  /** A lost run was put into the queue again. */
   readonly onHandedOverAgain?: () => void;
 }
 
 /**
- * Feeds the queue from the backlogs of the tenants, so few runs at a time that the order of the tenants is decided late.
- * Several schedulers may do so at once: taking from the backlog is one step of Redis. What a scheduler that died has
- * taken and not handed over, another hands over later. One of them leads, for the time of a lease: it acts on the ends of
- * runs, of which all are told, and removes what is above the bounds. The others act on what they are sent, and at every tick.
+ * Feeds the queue from the tenants' backlogs, few runs at a time, so that the order of tenants is decided
+ * late. Several schedulers may do so at once: taking from the backlog is atomic in Redis. Runs that a dead
+ * scheduler took and did not dispatch are dispatched later by another. One scheduler leads, under a lease: it
+ * alone reacts to ends of runs, which all schedulers hear of, and runs the retention sweep. The others react
+ * to their own requests and to every tick.
  */
 export class Dispatcher {
-  private window = LEAST_WINDOW;
-  /** That take runs. */
+  private window = MIN_WINDOW;
+  /** Number of nodes that take runs. */
   private nodes = 0;
   private timer: NodeJS.Timeout | null = null;
   private working: Promise<void> | null = null;
@@ -87,7 +91,7 @@ export class Dispatcher {
 
   constructor(private readonly options: DispatcherOptions) {}
 
-  /** Runs that may be with the queue unclaimed. */
+  /** Maximum number of unclaimed runs in the queue. */
   get currentWindow(): number {
     return this.window;
   }
@@ -97,12 +101,12 @@ export class Dispatcher {
     this.wake();
   }
 
-  /** A run has ended, of which every scheduler is told: the one that leads acts on it. */
+  /** A run has ended: all schedulers hear of it, and only the leader reacts. */
   ended(): void {
     if (this.leads) this.wake();
   }
 
-  /** There may be something to hand over. Cheap; many calls are one pass. */
+  /** There may be runs to dispatch. Cheap: many calls are merged into one pass. */
   wake(): void {
     this.wanted = true;
     this.working ??= this.work().finally(() => {
@@ -111,7 +115,7 @@ export class Dispatcher {
     });
   }
 
-  /** There may be more or fewer cells than before. */
+  /** The number of cells may have changed. */
   nodesChanged(): void {
     this.nodesWanted = true;
     this.wake();
@@ -130,22 +134,22 @@ export class Dispatcher {
   }
 
   private async work(): Promise<void> {
-    // What comes in the same turn of the loop is served by the same pass.
+    // Calls in the same turn of the event loop share one pass.
     await new Promise(setImmediate);
     try {
       while (this.wanted && !this.closed && this.options.up()) {
         this.wanted = false;
         if (this.nodesWanted) await this.takeLead();
-        // First, for a Redis that is full refuses all that comes after it.
+        // First, because a full Redis refuses the steps below.
         await this.holdBounds();
         if (this.nodesWanted) await this.measureWindow();
         await this.fill();
         await this.sweep();
       }
     } catch (error) {
-      // Redis went away or has no memory: the next event or tick tries again.
+      // Redis went away or is out of memory: the next event or tick retries.
       this.wanted = false;
-      this.options.log.debug({ reason: (error as Error).message }, 'could not hand over runs');
+      this.options.log.debug({ reason: (error as Error).message }, 'could not dispatch runs');
     }
   }
 
@@ -164,14 +168,14 @@ export class Dispatcher {
     for (let step = 0; step < BOUNDS_STEPS && up() && !this.closed; step++) {
       if (!(await retention.sweep(bounds.keep))) return;
     }
-    // There is more: the next pass comes at once, after what waits to be handed over.
+    // There is more: the next pass follows at once, after the waiting dispatches.
     this.boundedAt = 0;
     this.wanted = true;
   }
 
   private async measureWindow(): Promise<void> {
     this.nodesWanted = false;
-    // A node that is not ready because one of its cells dies all the time still takes runs in the others.
+    // A node that is unready because one of its cells keeps dying still takes runs in the others.
     const nodes = (await this.options.nodes.list()).filter(
       ({ state }) => state === 'ready' || state === 'not-ready',
     );
@@ -179,15 +183,15 @@ export class Dispatcher {
     const alive = nodes
       .flatMap(({ cells }) => cells)
       .filter(({ state }) => state === 'idle' || state === 'busy').length;
-    // Without a node nothing leaves the backlog: there it can be cancelled, and its turn is decided when one comes.
-    this.window = alive === 0 ? 0 : Math.max(LEAST_WINDOW, alive * WINDOW_PER_CELL);
+    // Without nodes runs stay in the backlog, where they can be cancelled and keep their order.
+    this.window = alive === 0 ? 0 : Math.max(MIN_WINDOW, alive * WINDOW_PER_CELL);
   }
 
   private async fill(): Promise<void> {
     for (;;) {
-      const ids = await this.options.backlog.dispatch(this.window, MOST_AT_ONCE);
+      const ids = await this.options.backlog.dispatch(this.window, MAX_AT_ONCE);
       if (ids.length > 0) await this.handOver(ids);
-      if (ids.length < MOST_AT_ONCE) return;
+      if (ids.length < MAX_AT_ONCE) return;
     }
   }
 
@@ -197,7 +201,9 @@ export class Dispatcher {
     );
   }
 
-  /** What has been silent for long is looked at: it was lost between two steps of somebody who died, or still waits. */
+  /**
+   * Checks runs without news for long: they were lost when a process died between two steps, or still wait.
+   */
   private async sweep(): Promise<void> {
     const now = performance.now();
     if (now - this.sweptAt < TICK_MS) return;
@@ -208,10 +214,10 @@ export class Dispatcher {
       ...(await backlog.silentRunning(SILENT_RUNNING_MS)),
     ];
     await Promise.all(silent.map((id) => this.handOverAgain(id)));
-    const due = await backlog.takeDeferred(Math.max(LEAST_QUARANTINED, Math.floor(this.nodes / 2)));
+    const due = await backlog.takeDeferred(Math.max(MIN_QUARANTINED, Math.floor(this.nodes / 2)));
     if (due.length > 0) await this.handOver(due);
     for (const id of await batches.unfinished(STAGING_MS)) {
-      log.info({ batchId: id }, 'a batch that never became whole was dropped');
+      log.info({ batchId: id }, 'dropped an incomplete batch');
       await batches.drop(id);
     }
     if (!this.leads) return;
@@ -229,7 +235,7 @@ export class Dispatcher {
       if (!(await job.isFailed())) return;
       await job.remove();
     }
-    log.warn({ runId: id }, 'a run that the queue did not have was handed over again');
+    log.warn({ runId: id }, 'put a lost run into the queue again');
     this.options.onHandedOverAgain?.();
     await this.handOver([id]);
   }

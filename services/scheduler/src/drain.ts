@@ -2,17 +2,17 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { App } from './context.js';
 
-/** How long requests that are being answered may take when the server stops, milliseconds. */
+/** Grace for requests in progress at shutdown, milliseconds. */
 const LAST_ANSWERS_MS = 5_000;
 
-/** How often connections whose last answer has gone out are looked for meanwhile, milliseconds. */
+/** Interval of closing idle connections during shutdown, milliseconds. */
 const LOOK_MS = 50;
 
 /**
- * Lets the server stop soon. Node closes connections that wait for their next request when the stop begins; not those
- * that a client has opened ahead of its first, nor those that come to wait later, nor those of a client that does not
- * take its answer.
- * @returns is told of a socket that has become something else than HTTP: whoever has made it that ends it
+ * Makes the server stop soon. Node closes only connections that are idle when the stop begins: not those
+ * opened in advance without a request, those that become idle later, or those whose client does not read its
+ * answer.
+ * @returns a function that excludes a socket after an upgrade: the code that upgraded it closes it
  */
 export function closePromptly(app: App): (socket: Socket) => void {
   const unused = new Set<Socket>();

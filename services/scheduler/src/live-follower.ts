@@ -21,13 +21,13 @@ import type { RedisGate } from './redis-gate.js';
 import type { Replies } from './replies.js';
 import type { Waiters } from './waiters.js';
 
-/** Entries that are read in one go: at most a megabyte of output. */
+/** Entries read at once: at most a megabyte of output. */
 const READ_AT_ONCE = 16;
 
-/** Without a hint it is read so often, seconds: one that was lost costs time, never output. */
+/** Poll interval without a hint, seconds: a lost hint costs time, never output. */
 const READ_ANYHOW_SECONDS = 10;
 
-/** Whoever follows a run is woken by this name. */
+/** The wake-up name for followers of a run. */
 export const liveFollowersOf = (runId: string): string => `live ${runId}`;
 
 export interface LiveFollowerDeps {
@@ -39,10 +39,10 @@ export interface LiveFollowerDeps {
 }
 
 /**
- * A run as it goes on, from its state to its result. All output of the attempt whose result it is comes before the
- * result: what the streams do not hold (any more) is taken from there. Reads only as fast as it is asked, so a slow
- * client costs no memory. Ends without a result when the signal aborts or the service stops.
- * @param tenant whose client it is; @param from where an earlier connection was
+ * Yields the progress of a run, from its state to its result. All output of the final attempt comes before
+ * the result; output that the streams no longer hold is taken from the result. Reads only on demand, so a
+ * slow client costs no memory. Ends without a result when the signal aborts or the service stops.
+ * @param tenant tenant of the client; @param from where an earlier connection stopped
  */
 export async function* followLive(
   deps: LiveFollowerDeps,
@@ -63,7 +63,7 @@ export async function* followLive(
 
 class LiveFollower {
   private cursor: LiveCursor;
-  /** The state as it was told last. */
+  /** The state that was reported last. */
   private told = '';
 
   constructor(
@@ -89,14 +89,14 @@ class LiveFollower {
     }
   }
 
-  /** Waits until something is new, or for a while. */
+  /** Waits for news, with a timeout. */
   private async news(signal: AbortSignal): Promise<LiveView> {
     const { live, gate, waiters } = this.deps;
     const read = () => gate.run(() => live.look(this.id, afterOf(this.cursor), READ_AT_ONCE));
     const isNews = (view: LiveView | null): boolean =>
       view === null || view.entries.length > 0 || view.state === 'done' || factsOf(view) !== this.told;
     const view = await waiters.until(liveFollowersOf(this.id), READ_ANYHOW_SECONDS, signal, read, isNews);
-    // Its result has expired while it was followed.
+    // The result has expired while the run was followed.
     if (view === null) throw notFound('run');
     return view;
   }
@@ -111,7 +111,7 @@ class LiveFollower {
   private *entry({ epoch, end, pieces }: LiveEntry, view: LiveView): Generator<LiveServerMessage> {
     yield* this.attempt(epoch, view);
     const bytes = pieces.reduce((sum, { data }) => sum + data.length, 0);
-    // A cursor may stand inside of an entry.
+    // A cursor may point into the middle of an entry.
     let skip = this.cursor.stdout + this.cursor.stderr - (end - bytes);
     for (const { stream, data } of pieces) {
       const known = Math.min(Math.max(skip, 0), data.length);
@@ -144,14 +144,14 @@ class LiveFollower {
     }
   }
 
-  /** What the result holds of a stream and was not told. */
+  /** The part of a stream that is in the result and was not sent yet. */
   private *rest(stream: LiveStream, all: Buffer): Generator<LiveServerMessage> {
     for (let at = this.cursor[stream]; at < all.length; at += LIVE_BOUNDS.chunk) {
       yield this.output(stream, all.subarray(at, at + LIVE_BOUNDS.chunk));
     }
   }
 
-  /** What follows is of the attempt of that epoch. */
+  /** The following output belongs to the attempt of that epoch. */
   private *attempt(epoch: number, { attempt }: LiveView): Generator<LiveServerMessage> {
     const before = this.cursor.epoch;
     if (epoch <= before) return;

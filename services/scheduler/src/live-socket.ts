@@ -19,32 +19,32 @@ export const CLOSE = {
   tryAgain: 1013,
 } as const;
 
-/** A sign of life is sent this often, milliseconds. */
+/** Interval of keep-alives, milliseconds. */
 const PING_MS = 10_000;
 
-/** A client that answers nothing and takes nothing for so long is let go. It can go on from its cursor. */
+/** A client that neither answers nor reads for this long is disconnected. It can resume from its cursor. */
 const STUCK_MS = 60_000;
 
-/** A client that does not answer the end of the connection is cut off after this time, milliseconds. */
+/** A client that does not complete the closing handshake is cut off after this time, milliseconds. */
 const CLOSE_MS = 5_000;
 
-/** Messages of a client that may wait to be looked at; then it is not read from. */
+/** Unprocessed messages of a client; above this number reading pauses. */
 const MAX_WAITING = 8;
 
 export interface LiveSocketOptions {
   readonly onMessage: (message: LiveClientMessage) => Promise<void>;
-  /** Counts the bytes of a message until it has been taken. @returns null when too many are in flight */
+  /** Reserves the bytes of a message until it is sent. @returns null when too many are in flight */
   readonly leaseFor: (bytes: number) => Lease | null;
-  /** Called at the beginning and with each sign of life. */
+  /** Called at the beginning and with each keep-alive. */
   readonly onPing: () => void;
-  /** What the client is told of an error. */
+  /** Turns an error into what the client is told. */
   readonly explain: (error: unknown) => Problem;
   readonly stuckMs?: number;
 }
 
 /**
- * One connection that follows a run: what is sent waits for the client, what comes is taken in turn, and whoever is
- * silent for too long is let go. Nothing about it grows with what the other side does or does not do.
+ * One connection that follows a run: sending waits for the client, incoming messages are handled in order,
+ * and a client that is silent for too long is disconnected. Its memory is bounded whatever the client does.
  */
 export class LiveSocket {
   private readonly gone = new AbortController();
@@ -61,18 +61,18 @@ export class LiveSocket {
     socket.on('message', (data, isBinary) => this.receive(data as Buffer, isBinary));
     socket.on('pong', () => this.alive());
     socket.on('close', () => this.left());
-    // What ws says of a broken frame it has answered itself, by closing.
+    // ws itself closes the connection after a broken frame.
     socket.on('error', () => undefined);
     this.timer = setInterval(() => this.ping(), Math.min(PING_MS, this.stuckMs));
     options.onPing();
   }
 
-  /** Aborts when the client has gone, or was let go. */
+  /** Aborts when the client has left or was disconnected. */
   get signal(): AbortSignal {
     return this.gone.signal;
   }
 
-  /** Resolves when the system has taken it for the client: a slow one slows down whoever sends. */
+  /** Resolves when the operating system has taken the message: a slow client slows down the sender. */
   send(message: LiveServerMessage): Promise<void> {
     return new Promise((resolve) => {
       if (this.gone.signal.aborted) return resolve();
@@ -88,13 +88,13 @@ export class LiveSocket {
     });
   }
 
-  /** @param reason of at most 123 bytes, as a close frame has room for */
+  /** @param reason at most 123 bytes, the room in a close frame */
   close(code: number, reason: string): void {
     this.socket.close(code, reason.slice(0, 120));
     setTimeout(() => this.socket.terminate(), CLOSE_MS).unref();
   }
 
-  /** Tells what went wrong, and closes. */
+  /** Reports the error to the client and closes. */
   async fail(error: unknown): Promise<void> {
     const problem = this.options.explain(error);
     const { code, message } = problem;
@@ -112,7 +112,7 @@ export class LiveSocket {
 
   private ping(): void {
     const { bufferedAmount } = this.socket;
-    // It takes what we send, if slowly.
+    // The client reads, though slowly.
     if (bufferedAmount < this.lastBuffered) this.alive();
     this.lastBuffered = bufferedAmount;
     if (performance.now() - this.aliveAt > this.stuckMs) {
@@ -143,7 +143,7 @@ export class LiveSocket {
       });
   }
 
-  /** Never rejects. Nothing is taken after the first message that was wrong. */
+  /** Never rejects. After the first wrong message no further one is handled. */
   private async take(data: Buffer, isBinary: boolean): Promise<void> {
     if (this.gone.signal.aborted || this.socket.readyState !== this.socket.OPEN) return;
     try {
@@ -154,14 +154,14 @@ export class LiveSocket {
   }
 }
 
-/** @throws Problem that says what is wrong with it */
+/** @throws Problem that names the error */
 function parse(data: Buffer, isBinary: boolean): LiveClientMessage {
   if (isBinary) throw new Problem('invalid-request', 'send JSON as text, bytes as dataBase64');
   let value: unknown;
   try {
     value = parseJson(data.toString('utf8'));
   } catch {
-    throw new Problem('invalid-request', 'a message is not JSON');
+    throw new Problem('invalid-request', 'the message is not JSON');
   }
   const parsed = liveClientMessageSchema.safeParse(value);
   if (!parsed.success) throw toProblem(parsed.error.issues[0], 'message');

@@ -14,10 +14,10 @@ import { authOf, ceilingsOf, readConfig, retentionOf, type Config } from './conf
 import type { App } from './context.js';
 import { adviseOnRedis } from './redis-advice.js';
 
-/** Connections for what is large: results that are read, requests that are written. */
+/** Connections for large values: results that are read, requests that are written. */
 const BULK_CONNECTIONS = 3;
 
-/** A result of the largest kind takes its time, and there may be others before it, milliseconds. */
+/** Timeout for large values, milliseconds: a large result takes time, and others may be ahead of it. */
 const BULK_TIMEOUT_MS = 30_000;
 
 async function main(): Promise<void> {
@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   const auth = authOf(config);
   if (!auth.on) {
     log.warn(
-      'no API keys are asked for: whatever runs on this host may use the service; SANDPIPER_AUTH=on asks for them',
+      'API keys are off: any process on this host may use the service; SANDPIPER_AUTH=on requires keys',
     );
   }
   const tracing = await startTracing('sandpiper-scheduler', {}, log);
@@ -61,7 +61,7 @@ async function main(): Promise<void> {
     ceilings: ceilingsOf(config),
     engines: config.SANDPIPER_ENGINES,
   });
-  // Before listening, so that a signal in between finds somebody.
+  // Installed before listening, so that no signal is lost in between.
   const close = async (): Promise<void> => {
     await app.close();
     await tracing.close();
@@ -95,7 +95,7 @@ async function listen(app: App, redis: RedisConnection, config: Config, log: Log
 }
 
 main().catch((error: unknown) => {
-  // One line: what is wrong is the configuration or the port, and a stack would hide it.
+  // One line: the cause is the configuration or the port, and a stack trace would hide it.
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`sandpiper scheduler: ${message.replaceAll('\n', '; ')}\n`);
   process.exit(1);

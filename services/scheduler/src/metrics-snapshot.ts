@@ -15,7 +15,7 @@ import type { Callbacks } from './callbacks/callbacks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { RedisGate } from './redis-gate.js';
 
-/** What a scrape looks at. */
+/** The sources of a scrape. */
 export interface Measured {
   readonly redis: RedisConnection;
   readonly gate: RedisGate;
@@ -30,7 +30,7 @@ export interface Measured {
   readonly callbacks: Callbacks | null;
 }
 
-/** All that Redis knows, in a dozen commands. Null when it is away. */
+/** Everything that is read from Redis, in a dozen commands. Null when Redis is unavailable. */
 export async function takeSnapshot(measured: Measured): Promise<SchedulerSnapshot | null> {
   try {
     return await measured.gate.run(() => readAll(measured));

@@ -1,17 +1,17 @@
 import type { FastifyRequest } from 'fastify';
 import { Problem } from './problems.js';
 
-/** Looks a request's key up. @throws Problem when it is unknown, revoked, or lacks the route's scope */
+/** Checks a request's key. @throws Problem when it is unknown, revoked, or lacks the route's scope */
 export type KeyCheck = (request: FastifyRequest) => Promise<void>;
 
 export interface StreamLimits {
-  /** Connections that this process holds at most: those that follow a run, and those that follow a batch. */
+  /** Maximum number of following connections of this process, for runs and for batches. */
   readonly all: number;
-  /** Of them those of one tenant. */
+  /** Maximum number per tenant. */
   readonly perTenant: number;
-  /** A client that takes and says nothing for so long is let go, milliseconds. */
+  /** A client that neither reads nor writes for this long is disconnected, milliseconds. */
   readonly stuckMs?: number;
-  /** How often the key of an open connection is looked up again, milliseconds. */
+  /** Interval of rechecking the key of an open connection, milliseconds. */
   readonly keyCheckMs?: number;
 }
 
@@ -19,13 +19,13 @@ export const DEFAULT_STREAMS: StreamLimits = { all: 1000, perTenant: 1000 };
 
 const RETRY_AFTER_SECONDS = 10;
 
-/** Codes of a key that opens nothing any more. */
+/** Error codes of a key that is no longer valid. */
 const REFUSALS: ReadonlySet<string> = new Set(['unauthenticated', 'forbidden']);
 
-/** A revoked key ends what it keeps open within this time, milliseconds. */
+/** The connections of a revoked key end within this time, milliseconds. */
 const KEY_CHECK_MS = 10_000;
 
-/** How many connections follow something, and whose. */
+/** Counts following connections, in total and per tenant. */
 export class OpenStreams {
   private all = 0;
   private readonly byTenant = new Map<string, number>();
@@ -33,14 +33,14 @@ export class OpenStreams {
   constructor(readonly limits: StreamLimits) {}
 
   /**
-   * Looks the key of an open connection up again and again.
+   * Rechecks the key of an open connection periodically.
    * @param onRefused called once when the key was revoked or has lost its scope
-   * @returns ends it
+   * @returns a function that stops it
    */
   watchKey(request: FastifyRequest, check: KeyCheck, onRefused: (problem: Problem) => void): () => void {
     const timer = setInterval(() => {
       check(request).catch((error: unknown) => {
-        // While Redis is away nothing is known of the key, and nothing is read with it.
+        // While Redis is away the key cannot be checked, but nothing can be read with it either.
         if (!(error instanceof Problem) || !REFUSALS.has(error.code)) return;
         clearInterval(timer);
         onRefused(error);
@@ -51,15 +51,15 @@ export class OpenStreams {
   }
 
   /** @throws Problem when there is no room for another */
-  demandRoom(tenant: string): void {
+  assertRoom(tenant: string): void {
     const { all, perTenant } = this.limits;
     if (this.all < all && (this.byTenant.get(tenant) ?? 0) < perTenant) return;
-    throw new Problem('too-many-streams', 'too many runs are being followed here; try again later', {
+    throw new Problem('too-many-streams', 'too many connections are following runs; try again later', {
       retryAfterSeconds: RETRY_AFTER_SECONDS,
     });
   }
 
-  /** @returns to be called once, when it is closed */
+  /** @returns a function to call once, when the connection closes */
   enter(tenant: string): () => void {
     this.count(tenant, 1);
     return () => this.count(tenant, -1);

@@ -4,25 +4,26 @@ import type { App } from './context.js';
 import { Problem } from './problems.js';
 
 export interface OriginOptions {
-  /** Whether keys are asked for: then who asks is known, and a page of a browser has no key. */
+  /** Whether keys are required: then clients are authenticated, and a web page has no key. */
   readonly keys: boolean;
-  /** Names under which the service is reached besides those of this host, in lower case. */
+  /** Host names of the service besides those of this host, in lower case. */
   readonly hosts: readonly string[];
 }
 
-/** Probes come from wherever the service is looked after, and are told nothing. */
+/** Probes may come from any host and reveal nothing. */
 const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
 
-/** What only a proxy adds: then others than this host can reach the service. */
+/** Headers that only a proxy adds: they mean that other hosts can reach the service. */
 const FORWARDED =
   /^(forwarded|via|x-forwarded(-.*)?|x-real-ip|x-client-ip|x-original-(host|url|forwarded-for)|true-client-ip|cf-connecting-ip)$/;
 
-const ADVICE = 'set SANDPIPER_AUTH=on to use keys, or name the host in SANDPIPER_ALLOWED_HOSTS';
+const ADVICE = 'set SANDPIPER_AUTH=on to require keys, or add the host to SANDPIPER_ALLOWED_HOSTS';
 
 /**
- * A service that asks for no keys is for this host alone. A page of any browser on it could use the service all the same, by
- * a name of its own that leads here (DNS rebinding), and a proxy would open it to everybody: what such requests have in their
- * headers is refused, before the body. Where keys are asked for, only WebSockets are looked at, which browsers let any page open.
+ * A service without keys serves this host only. Web pages in a browser on this host could still reach it by
+ * DNS rebinding, and a proxy would expose it to all: such requests are recognised by their headers and
+ * refused before the body is read. With keys only WebSockets are checked, because browsers let any page open
+ * them.
  */
 export function guardOrigins(app: App, options: OriginOptions): void {
   app.addHook('onRequest', (request, _reply, done) => {
@@ -36,15 +37,15 @@ export function guardOrigins(app: App, options: OriginOptions): void {
 function faultOf({ headers }: FastifyRequest, { hosts }: OriginOptions): string | null {
   const isOurs = (name: string | null): boolean => name !== null && (isLocal(name) || hosts.includes(name));
   if (!isOurs(nameOf(headers.host))) {
-    return `without keys this service answers to names of its own host alone, and "Host" is another: ${ADVICE}`;
+    return `without keys this service accepts only host names of its own host, and the Host header has another: ${ADVICE}`;
   }
   if (headers.origin !== undefined && !isOurs(originName(headers.origin))) {
-    return `without keys this service answers no pages of other hosts, and "Origin" is another: ${ADVICE}`;
+    return `without keys this service accepts no web pages of other hosts, and the Origin header has another: ${ADVICE}`;
   }
   const forwarded = Object.keys(headers).find((name) => FORWARDED.test(name));
   return forwarded === undefined
     ? null
-    : `without keys this service answers this host alone, and "${forwarded}" says that the request was passed on: set SANDPIPER_AUTH=on`;
+    : `without keys this service serves only this host, and the header "${forwarded}" shows a proxy: set SANDPIPER_AUTH=on`;
 }
 
 function faultOfSocket({ headers }: FastifyRequest, { hosts }: OriginOptions): string | null {
@@ -52,20 +53,20 @@ function faultOfSocket({ headers }: FastifyRequest, { hosts }: OriginOptions): s
   if (upgrade === undefined || origin === undefined) return null;
   const name = originName(origin);
   if (name !== null && (name === nameOf(headers.host) || hosts.includes(name))) return null;
-  return 'pages of other hosts may open no WebSocket here: name theirs in SANDPIPER_ALLOWED_HOSTS';
+  return 'web pages of other hosts may not open a WebSocket: add the host to SANDPIPER_ALLOWED_HOSTS';
 }
 
 const isLocal = (name: string): boolean => isLoopbackHost(name) || name.endsWith('.localhost');
 
-/** The name of a Host header without its port, in lower case; null for what is none. */
+/** The name in a Host header without its port, in lower case; null when malformed. */
 function nameOf(host: string | undefined): string | null {
   if (host === undefined || !/^(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d{1,5})?$/.test(host)) return null;
   const name = host.replace(/:\d{1,5}$/, '').toLowerCase();
-  // A dot at its end is the same name to the system that looks it up.
+  // A trailing dot makes no difference to the resolver.
   return name.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
 }
 
-/** The host of an Origin header; null for `null`, and for what is no address of the web. */
+/** The host of an Origin header; null for `null` and for anything but a web address. */
 function originName(origin: string): string | null {
   const [, host] = /^https?:\/\/([^/]+)$/i.exec(origin) ?? [];
   return nameOf(host);

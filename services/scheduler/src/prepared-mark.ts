@@ -1,2 +1,2 @@
-/** What stands as the body of a request whose body was checked where it was parsed; what became of it is `prepared`. */
+/** Placeholder body of a request whose body was checked while it was parsed; the outcome is in `prepared`. */
 export const PREPARED: unique symbol = Symbol('prepared');

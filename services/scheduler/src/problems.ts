@@ -2,20 +2,20 @@ import type { Logger } from '@sandpiper/telemetry';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 
-/** The one shape of every answer that is not a success. */
+/** The shape of every error answer. */
 export const errorBodySchema = z
   .strictObject({
     error: z.strictObject({
       code: z.string().describe('Stable; for programs'),
-      message: z.string().describe('One line; for people'),
-      path: z.string().optional().describe('The field at fault, e.g. runs.3.limits.cpuMs'),
+      message: z.string().describe('Human-readable, one line'),
+      path: z.string().optional().describe('The wrong field, e.g. runs.3.limits.cpuMs'),
     }),
   })
   .meta({ id: 'Error' });
 
 type ErrorBody = z.infer<typeof errorBodySchema>;
 
-/** Every code that the API answers with, and its HTTP status. */
+/** Every error code of the API with its HTTP status. */
 const STATUS = {
   'bad-request': 400,
   'invalid-request': 400,
@@ -45,7 +45,7 @@ const STATUS = {
 
 export type ProblemCode = keyof typeof STATUS;
 
-/** An error that the caller is told about as it is. */
+/** An error that is reported to the client as it is. */
 export class Problem extends Error {
   readonly statusCode: number;
 
@@ -60,33 +60,33 @@ export class Problem extends Error {
   }
 }
 
-/** The client went away; it may come again with the same. */
+/** The client went away during the body; it may send the same again. */
 export class CutOffProblem extends Problem {
   constructor() {
-    super('bad-request', 'the body ended in the middle; nothing was accepted');
+    super('bad-request', 'the body is incomplete; nothing was accepted');
   }
 }
 
 export const notFound = (what: string): Problem => new Problem('not-found', `no such ${what}`);
 
-/** What fastify itself refuses, before any handler of ours. Anything else of it with a 4xx is a plain bad request. */
+/** Errors of fastify itself, before any of our handlers. Any other 4xx of fastify is a plain bad request. */
 const FASTIFY_CODES: Readonly<Record<string, [ProblemCode, string]>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'the body is larger than this server takes'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'the body is larger than this server accepts'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'send Content-Type: application/json'],
-  FST_ERR_BAD_URL: ['not-found', 'no such address: it is not well formed'],
-  FST_ERR_MAX_PARAM_LENGTH: ['not-found', 'no such address: a part of it is too long'],
+  FST_ERR_BAD_URL: ['not-found', 'no such resource: the URL is malformed'],
+  FST_ERR_MAX_PARAM_LENGTH: ['not-found', 'no such resource: a part of the URL is too long'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['bad-request', 'the body is empty'],
 };
 
-/** What the caller is told of an error; one that is ours is logged. */
+/** The problem to report to the client; internal errors are logged. */
 export function explain(error: FastifyError | Problem, log: Logger): Problem {
   if (error instanceof Problem) return error;
   const known = FASTIFY_CODES[error.code];
   if (known !== undefined) return new Problem(...known);
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) return new Problem('bad-request', firstLine(error.message));
-  log.error({ err: error }, 'a request failed');
-  return new Problem('internal-error', 'the server failed; it is logged there');
+  log.error({ err: error }, 'request failed');
+  return new Problem('internal-error', 'internal error; the log of the server has the details');
 }
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? text;
@@ -95,13 +95,13 @@ export function bodyOf({ code, message, details: { path } }: Problem): ErrorBody
   return { error: { code, message, ...(path === undefined ? {} : { path }) } };
 }
 
-/** Answers with the error's JSON: never a stack, never a text of a library beyond one line. */
+/** Answers with the error as JSON: never a stack trace, at most one line of a library's text. */
 export function problemHandler(log: Logger) {
   return (error: FastifyError | Problem, _request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const problem = explain(error, log);
     const { retryAfterSeconds } = problem.details;
     if (problem.code === 'unauthenticated') void reply.header('WWW-Authenticate', 'Bearer realm="sandpiper"');
-    // What is left of the body is not waited for.
+    // Do not wait for the rest of the body.
     if (problem.code === 'request-timeout') void reply.header('Connection', 'close');
     if (retryAfterSeconds !== undefined) void reply.header('Retry-After', String(retryAfterSeconds));
     return reply.code(problem.statusCode).type('application/json').send(bodyOf(problem));

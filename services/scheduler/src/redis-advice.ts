@@ -2,8 +2,8 @@ import { evictionPolicy, type RedisConnection } from '@sandpiper/store';
 import type { Logger } from '@sandpiper/telemetry';
 
 /**
- * Says once, when Redis is there, that it is set up to lose runs. It says nothing of servers that may not be asked.
- * Redis going away meanwhile is not its affair: it looks again when that is back.
+ * Warns once when Redis is configured so that it may lose runs. Silent when the server does not allow the
+ * query. After an outage of Redis it checks again.
  */
 export function adviseOnRedis(redis: RedisConnection, log: Logger): void {
   const look = (): void => {
@@ -13,7 +13,7 @@ export function adviseOnRedis(redis: RedisConnection, log: Logger): void {
         if (policy === null || policy === 'noeviction') return;
         log.warn(
           { policy },
-          'Redis drops runs when it is full: its maxmemory-policy must be noeviction (docs/redis.md)',
+          'Redis evicts runs when it is full: set its maxmemory-policy to noeviction (docs/redis.md)',
         );
       },
       () => undefined,

@@ -6,26 +6,26 @@ import type { RedisGate } from './redis-gate.js';
 
 const MIB = 1024 * 1024;
 
-/** Of results on their way to clients, all together; a client that does not take them holds no more than its tenant's. */
+/** Budget for results being sent to clients; a client that does not read uses only its tenant's share. */
 export const REPLIES_IN_FLIGHT = { all: 128 * MIB, perTenant: 32 * MIB } as const;
 
-/** What is read in one step: so much, or one result that is larger. */
+/** Bytes read in one step, or one larger result. */
 const SLICE_BYTES = 4 * MIB;
 const SLICE_RUNS = 250;
 
-/** A result up to this size comes with the state of its run. */
+/** A result up to this size is read together with the state of its run. */
 const SHORT_BYTES = 16 * 1024;
 
-/** What a run weighs beside its result. */
+/** Size of a run beside its result. */
 const RUN_BYTES = 256;
 
-/** A result that is looked into is held as bytes, as text, and as what was parsed of it. */
+/** A parsed result is held three times: as bytes, as text, and as a value. */
 const TIMES_PARSED = 3;
 
-/** How long an answer waits until others have been taken, milliseconds. */
+/** How long an answer waits for room, milliseconds. */
 const PATIENCE_MS = 30_000;
 
-/** Results that were read together. Whoever has them calls `release` when they have left this process. */
+/** Results that were read together. Their holder calls `release` when they have left this process. */
 export interface Slice<T> {
   readonly runs: readonly { readonly head: T; readonly result: Buffer | null }[];
   readonly bytes: number;
@@ -35,7 +35,7 @@ export interface Slice<T> {
 const weightOf = (heads: readonly { readonly bytes: number }[]): number =>
   heads.reduce((sum, { bytes }) => sum + bytes + RUN_BYTES, 0);
 
-/** Results for clients: read in slices of bytes, and no faster than the clients take them. */
+/** Results for clients: read in slices of bytes, no faster than the clients read. */
 export class Replies {
   constructor(
     private readonly reader: ResultReader,
@@ -43,7 +43,7 @@ export class Replies {
     private readonly gate: RedisGate,
   ) {}
 
-  /** A run, with its result where that is short. */
+  /** A run, with its result if that is short. */
   run(id: string): Promise<ShortRun | null> {
     return this.gate.run(() => this.reader.run(id, SHORT_BYTES));
   }
@@ -52,7 +52,7 @@ export class Replies {
     return this.gate.run(() => this.reader.heads(ids));
   }
 
-  /** In steps of what may be read at once. */
+  /** Splits runs into steps that may be read at once. */
   *steps<T extends { readonly bytes: number }>(heads: readonly T[]): Generator<readonly T[]> {
     let step: T[] = [];
     let bytes = 0;
@@ -70,8 +70,8 @@ export class Replies {
   }
 
   /**
-   * Reads one step, when there is room for it.
-   * @returns null when there was none for so long, or the client has left
+   * Reads one step when there is room for it.
+   * @returns null when there was no room in time, or the client has left
    */
   async slice<T extends RunHead>(
     tenant: string,
@@ -97,7 +97,7 @@ export class Replies {
     }
   }
 
-  /** The same for an answer that cannot wait for ever. @throws Problem when it would have to */
+  /** The same for an answer with a deadline. @throws Problem when there is no room in time */
   async sliceSoon<T extends RunHead>(
     tenant: string,
     step: readonly T[],
@@ -109,8 +109,8 @@ export class Replies {
   }
 
   /**
-   * The result of a run, to be looked into. Whoever has it calls `release`.
-   * @returns null where there is none; @throws Problem when there is no room for it for long
+   * The parsed result of a run. Its holder calls `release`.
+   * @returns null where there is none; @throws Problem when there is no room in time
    */
   async whole(
     id: string,

@@ -3,33 +3,39 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 
-/** A client that takes nothing for so long is let go, milliseconds. What it has not read is still there. */
+/** A client that reads nothing for this long is disconnected, milliseconds. It can fetch the rest later. */
 const STUCK_MS = 60_000;
 
-/** One that takes less than this, bytes a millisecond, is let go too: what it is sent is memory of ours meanwhile. */
+/**
+ * Minimum reading speed, bytes per millisecond; a slower client is disconnected, because its answer occupies
+ * our memory.
+ */
 const SLOWEST = 64;
 
-const MOST_LISTENERS = 30;
+const MAX_LISTENERS = 30;
 
-/** Part of an answer that goes out before the next is made. */
+/** A part of an answer; it is sent before the next one is made. */
 export interface Piece {
   readonly parts: readonly (string | Buffer)[];
-  /** What it weighs, bytes. */
+  /** Its size, bytes. */
   readonly bytes: number;
-  /** Called when the system has taken it for the client, or the client has left. */
+  /** Called when the operating system has taken it, or the client has left. */
   release?(): void;
 }
 
-/** A piece of text. */
+/** A piece made of text. */
 export const textPiece = (text: string): Piece => ({ parts: [text], bytes: text.length });
 
-/** Many small parts become one: each costs a turn of the event loop on its way out. */
+/** Merges small parts: each part costs a turn of the event loop. */
 export function joined(parts: readonly (string | Buffer)[]): (string | Buffer)[] {
   if (parts.length <= 5) return [...parts];
   return [Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)))];
 }
 
-/** Answers with pieces, each made when the client has taken the one before. An error in the first one is the answer. */
+/**
+ * Answers with pieces; each is made when the client has read the one before. An error in the first piece
+ * becomes the answer.
+ */
 export async function sendPieces(
   reply: FastifyReply,
   type: string,
@@ -37,9 +43,9 @@ export async function sendPieces(
 ): Promise<FastifyReply> {
   const first = await pieces.next();
   const { raw } = reply;
-  // Whoever has a part in a stream hears of its end: more than the ten that Node takes for a leak.
-  raw.setMaxListeners(MOST_LISTENERS);
-  // Nobody reads the body of a client that has left already, so nothing else would end it.
+  // More listeners than the ten that Node regards as a leak: every stage of the stream listens for its end.
+  raw.setMaxListeners(MAX_LISTENERS);
+  // If the client has left already, nothing reads the stream, so nothing else would end it.
   const end = (): void => {
     if (first.done !== true) first.value.release?.();
     pieces.return(undefined).catch(() => undefined);
@@ -74,9 +80,9 @@ async function* taken(
   }
 }
 
-/** What was given to the response last has been taken by the system, or nobody will. */
+/** The operating system has taken the last write, or the client has left. */
 async function drained(raw: ServerResponse, bytes: number): Promise<void> {
-  // A stream asks for more before it hands on what it has.
+  // A stream asks for more before it passes on its buffer.
   await turn();
   if (raw.destroyed || !raw.writableNeedDrain || raw.socket?.writableNeedDrain === false) return;
   const { socket } = raw;

@@ -8,15 +8,17 @@ declare module 'fastify' {
   }
 }
 
-/** Of what was submitted, where the answer says: `/v1/runs/ID`, `/v1/batches/ID`. */
+/** The location of a submission in an answer: `/v1/runs/ID`, `/v1/batches/ID`. */
 const LOCATION = /^\/v1\/(run|batch)(?:e?s)\/([\w-]+)$/;
 
-/** Each request of the API is a span, which goes on with the trace of the client and is what its runs are parts of. */
+/**
+ * Makes each API request a span: it continues the client's trace and is the parent of the spans of its runs.
+ */
 export function traceRequests(app: App, tracing: Tracing): void {
   app.decorateRequest('span', null);
   app.addHook('onRequest', (request, _reply, done) => {
     const { url: route, config } = request.routeOptions;
-    // Those without a scope are asked again and again by machines: health, metrics.
+    // Routes without a scope are polled by machines: health, metrics.
     if (config.scope !== undefined && route !== undefined) {
       request.span = tracing.span(`${request.method} ${route}`, {
         parent: traceparentOf(request.headers['traceparent']),
@@ -40,6 +42,6 @@ export function traceRequests(app: App, tracing: Tracing): void {
   });
 }
 
-/** The trace context that what this request asks for is a part of, or ''. */
+/** The trace context for the work of this request, or ''. */
 export const traceOf = (request: FastifyRequest): string =>
   request.span?.traceparent ?? traceparentOf(request.headers['traceparent']);

@@ -2,18 +2,18 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { bodyOf, Problem } from './problems.js';
 
-/** What Node's parser says, of what is no request of HTTP at all. */
+/** Errors of Node's HTTP parser. */
 const STATUS: Readonly<Record<string, 408 | 431>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_HEADER_OVERFLOW: 431,
 };
 const MESSAGES = {
-  400: 'this is not a request of HTTP/1.1',
-  408: 'the request did not come in time',
-  431: 'the headers are larger than this server takes',
+  400: 'not a valid HTTP/1.1 request',
+  408: 'the request did not arrive in time',
+  431: 'the headers are larger than this server accepts',
 } as const;
 
-/** Answers what never becomes a request, in the shape of every other error, and closes the connection. */
+/** Answers malformed HTTP in the usual error shape and closes the connection. */
 export function answerUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const status = STATUS[error.code ?? ''] ?? 400;

@@ -4,12 +4,12 @@ import { PREPARED } from './prepared-mark.js';
 import { notFound, Problem } from './problems.js';
 
 /**
- * Checks a part of a request against its schema. The problem names the first field that is wrong by its path, and an
- * unknown field by its name. A malformed id in the URL is a thing that does not exist.
+ * Validates a part of a request against its schema. The problem names the path of the first wrong field, and
+ * an unknown field by its name. A malformed id in the URL counts as not found.
  */
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   return (data: unknown) => {
-    // It was checked where it was parsed.
+    // The body was checked while it was parsed.
     if (data === PREPARED) return { value: data };
     const parsed = schema.safeParse(data);
     if (parsed.success) return { value: parsed.data };
@@ -18,7 +18,7 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, ht
   };
 };
 
-/** @param prefix where what was checked stands in the body */
+/** @param prefix path of the validated part in the body */
 export function toProblem(
   issue: z.core.$ZodIssue | undefined,
   httpPart: string | undefined,
@@ -39,7 +39,7 @@ export function toProblem(
   return new Problem('invalid-request', `${where}${deepest.message}`, pathOf(deepest.path));
 }
 
-/** Of a key or a member that failed inside a container, the inner issue says what is wrong. */
+/** For a key or a member that fails inside a container, the inner issue has the reason. */
 function descend(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code !== 'invalid_key' && issue.code !== 'invalid_element') return issue;
   const inner = issue.issues[0];

@@ -2,21 +2,21 @@
 export const MAX_WAIT_SECONDS = 60;
 
 /**
- * Requests that wait for something to end. Events only wake them: each reads Redis itself, so a lost message costs
- * time, never an answer.
+ * Requests that wait for an end. Events only wake them: each rereads Redis, so a lost message costs time,
+ * never an answer.
  */
 export class Waiters {
   private readonly waiting = new Map<string, Set<() => void>>();
   private closed = false;
 
-  /** The server stops: whoever follows something leaves. */
+  /** Aborts when the server stops: all followers leave. */
   get isClosed(): boolean {
     return this.closed;
   }
 
   /**
-   * Reads until `isDone`, woken by {@link wake}, at the latest when the time is up; answers with the last read.
-   * @param read is called first and after each wake; never in a loop of its own.
+   * Rereads after each {@link wake} until `isDone` or the timeout, and returns the last value.
+   * @param read called at the start and after each wake; never in a loop of its own.
    */
   async until<T>(
     key: string,
@@ -27,7 +27,7 @@ export class Waiters {
   ): Promise<T> {
     const deadline = performance.now() + Math.min(seconds, MAX_WAIT_SECONDS) * 1000;
     for (;;) {
-      // Listening starts before the read: what ends in between is not missed.
+      // Subscribe before the first read, so that no end in between is missed.
       const woken = this.listen(key, deadline, signal);
       try {
         const value = await read();
@@ -43,12 +43,12 @@ export class Waiters {
     for (const resolve of [...(this.waiting.get(key) ?? [])]) resolve();
   }
 
-  /** After a time without messages. */
+  /** Wakes all waiters after messages may have been missed. */
   wakeAll(): void {
     for (const key of [...this.waiting.keys()]) this.wake(key);
   }
 
-  /** The server stops: all answer now with what is known. */
+  /** The server stops: all waiters answer now with the latest value. */
   close(): void {
     this.closed = true;
     this.wakeAll();

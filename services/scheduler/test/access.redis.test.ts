@@ -44,8 +44,8 @@ const makeKey = async (tenant: string, scopes: Scope[] = ['submit', 'read']): Pr
 const submit = async (key: string): Promise<string> =>
   (await call(key, 'POST', '/v1/runs', { source: '' })).json<{ id: string }>().id;
 
-describe('a service that asks for keys', () => {
-  it('tells nothing to who has none, and looks no further than at the key', async () => {
+describe('a service that requires keys', () => {
+  it('tells nothing to a client without a key, and checks the key first', async () => {
     for (const [method, url] of [
       ['POST', '/v1/runs'],
       ['GET', '/v1/runs/x'],
@@ -68,7 +68,7 @@ describe('a service that asks for keys', () => {
     expect((await app.inject('/readyz')).statusCode).toBe(200);
   });
 
-  it('lets a key do what it is for', async () => {
+  it('allows a key exactly its scopes', async () => {
     const submitter = await makeKey('blue', ['submit']);
     const reader = await makeKey('blue', ['read']);
     const id = await submit(submitter.key);
@@ -108,7 +108,7 @@ describe('a service that asks for keys', () => {
 });
 
 describe('tenants', () => {
-  it('do not see what is not theirs', async () => {
+  it('do not see data of other tenants', async () => {
     const [blue, red] = [await makeKey('blue'), await makeKey('red')];
     const run = await submit(blue.key);
     const payload = { runs: [{ source: '' }] };
@@ -155,8 +155,8 @@ describe('tenants', () => {
   });
 });
 
-describe('runs that were given up', () => {
-  it('are listed for their tenant, can be run again once, and be dismissed', async () => {
+describe('dead letters', () => {
+  it('are listed for their tenant, can be requeued once, and can be removed', async () => {
     const [blue, red] = [await makeKey('blue'), await makeKey('red')];
     const id = await submit(blue.key);
     await endRun(store, id, 'internal-error', true);
@@ -196,7 +196,7 @@ describe('runs that were given up', () => {
 });
 
 describe('nodes', () => {
-  it('are listed for those who run the service', async () => {
+  it('are listed for operators', async () => {
     const report = {
       engines: ['seccomp'],
       version: '1',
@@ -214,7 +214,7 @@ describe('nodes', () => {
   });
 });
 
-describe('whether keys are asked for', () => {
+describe('whether keys are required', () => {
   const of = (env: Record<string, string>) => authOf(readConfig(env));
 
   it('is decided by where the service listens', () => {
@@ -227,7 +227,7 @@ describe('whether keys are asked for', () => {
     expect(of({ SANDPIPER_AUTH: 'on', SANDPIPER_ADMIN_KEY: ADMIN }).on).toBe(true);
   });
 
-  it('is never off where others can reach it, and never on where nobody could use it', () => {
+  it('is never off where other hosts can reach the service, and never on without a way to use it', () => {
     expect(() => of({ SANDPIPER_HOST: '0.0.0.0', SANDPIPER_AUTH: 'off' })).toThrow(/SANDPIPER_AUTH/);
     expect(() => of({ SANDPIPER_HOST: '10.0.0.1' })).toThrow(/SANDPIPER_ADMIN_KEY/);
     expect(() => of({ SANDPIPER_ADMIN_KEY: 'short' })).toThrow(/SANDPIPER_ADMIN_KEY/);

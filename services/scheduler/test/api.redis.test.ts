@@ -101,10 +101,13 @@ describe('POST /v1/runs', () => {
     [{ source: '', env: { A: '\u20ac'.repeat(60_000) } }, 'env.A'],
     [{ source: '', files: [{ name: 'main.py/x', content: '' }] }, 'files.0.name'],
     [{ source: '', outputs: ['a', 'a/b'] }, 'outputs.1'],
-  ])('refuses what no program can be started with, with the path of the field', async (request, path) => {
-    const reply = await post('/v1/runs', request);
-    expect([reply.statusCode, error(reply).path]).toEqual([400, path]);
-  });
+  ])(
+    'refuses arguments with which no program can start, with the path of the field',
+    async (request, path) => {
+      const reply = await post('/v1/runs', request);
+      expect([reply.statusCode, error(reply).path]).toEqual([400, path]);
+    },
+  );
 
   it('refuses a body that is too large with 413', async () => {
     const reply = await post('/v1/runs', { source: 'x'.repeat(2 * 1024 * 1024) });
@@ -145,7 +148,7 @@ describe('idempotency', () => {
     expect(await waiting()).toBe(1);
   });
 
-  it('makes one run of many submissions at once', async () => {
+  it('makes one run from many concurrent submissions', async () => {
     const replies = await Promise.all(
       Array.from({ length: 20 }, () => post('/v1/runs', { source: 'a' }, key)),
     );
@@ -185,7 +188,7 @@ describe('GET /v1/runs/:id', () => {
     expect((await answer).json<RunState>()).toMatchObject({ state: 'done', result: { status: 'ok', id } });
   });
 
-  it('answers with the state when the wait is over', async () => {
+  it('answers with the current state when the wait times out', async () => {
     const id = await submit();
     expect((await app.inject(`/v1/runs/${id}?wait=0.05`)).json<RunState>().state).toBe('queued');
   });
@@ -198,7 +201,7 @@ describe('GET /v1/runs/:id', () => {
 describe('DELETE /v1/runs/:id', () => {
   const cancel = (url: string) => app.inject({ method: 'DELETE', url });
 
-  it('ends a waiting run at once and wakes who waits for it', async () => {
+  it('ends a waiting run at once and wakes waiting clients', async () => {
     const id = await submit();
     const answer = app.inject(`/v1/runs/${id}?wait=60`);
     const reply = await cancel(`/v1/runs/${id}`);
@@ -208,14 +211,14 @@ describe('DELETE /v1/runs/:id', () => {
     expect(await waiting()).toBe(0);
   });
 
-  it('marks a running run and says that it is not over', async () => {
+  it('marks a running run and answers that it still runs', async () => {
     const id = await submit();
     await store.claim(id, 'node', 0);
     expect((await cancel(`/v1/runs/${id}`)).statusCode).toBe(202);
     expect(await store.isCancelled(id)).toBe(true);
   });
 
-  it('leaves an ended run as it is, and knows no others', async () => {
+  it('leaves an ended run unchanged, and answers 404 for an unknown run', async () => {
     const id = await submit();
     await end(id);
     expect((await cancel(`/v1/runs/${id}`)).json<RunState>().result?.status).toBe('ok');
@@ -243,14 +246,14 @@ describe('batches', () => {
     expect(lean.runs.map((run) => run.result)).toEqual([null, null, null]);
   });
 
-  it('are cancelled whole', async () => {
+  it('are cancelled as a whole', async () => {
     const { id } = (await post('/v1/batches', three)).json<{ id: string }>();
     const reply = await app.inject({ method: 'DELETE', url: `/v1/batches/${id}` });
     expect(reply.json<BatchState>()).toMatchObject({ state: 'done', byStatus: { cancelled: 3 } });
     expect(await waiting()).toBe(0);
   });
 
-  it('name the run that is wrong', async () => {
+  it('are refused with the path of the wrong run', async () => {
     const reply = await post('/v1/batches', {
       runs: [{ source: '' }, { source: '', limits: { cpuMs: -1 } }],
     });

@@ -30,7 +30,7 @@ beforeAll(async () => {
   address = await app.listen({ host: '127.0.0.1', port: 0 });
 });
 
-/** The services may not list keys; whoever looks after Redis may. */
+/** The services may not list keys; an administrator of Redis may. */
 const keys = (pattern: string): Promise<string[]> => server.admin((admin) => admin.keys(pattern));
 
 beforeEach(async () => {
@@ -77,7 +77,7 @@ async function sendHalf(headers: Record<string, string>): Promise<ClientRequest>
 }
 
 describe('a batch of lines', () => {
-  it('is taken in whole, in its order', async () => {
+  it('is admitted as a whole, in order', async () => {
     const reply = await send(`${lines(2500)}\n\n`);
     expect(reply.statusCode).toBe(202);
     const { id } = reply.json<{ id: string }>();
@@ -88,7 +88,7 @@ describe('a batch of lines', () => {
     expect(JSON.parse(request ?? '')).toMatchObject({ source: 'print(2499)' });
   });
 
-  it('is the same under its key, and as one JSON body', async () => {
+  it('is the same batch under its key, also as one JSON body', async () => {
     const key = { 'idempotency-key': 'k' };
     const first = await send(lines(3), key);
     expect((await send(lines(3), key)).json()).toEqual(first.json());
@@ -107,7 +107,7 @@ describe('a batch of lines', () => {
     ['{"source": ""\n', 'invalid-request', 'runs.2'],
     ['{"source": "", "__proto__": {}}\n', 'invalid-request', 'runs.2'],
     ['[]\n', 'invalid-request', 'runs.2'],
-  ])('with the line %j is refused, and nothing of it is left', async (line, code, path) => {
+  ])('with the line %j is refused and leaves nothing behind', async (line, code, path) => {
     const reply = await send(lines(2) + line + lines(2));
     expect(refusal(reply)).toEqual([400, code, path]);
     expect(await keys('{sandpiper}:run:*')).toEqual([]);
@@ -124,7 +124,7 @@ describe('a batch of lines', () => {
     expect(await keys('{sandpiper}:run:*')).toEqual([]);
   });
 
-  it('wants its own content type, which no other route takes', async () => {
+  it('needs its own content type, which no other route accepts', async () => {
     const json = { 'content-type': 'application/json' };
     expect(refusal(await send(lines(1), json))).toEqual([415, 'unsupported-media-type']);
     const headers = { 'content-type': 'application/x-ndjson' };
@@ -132,7 +132,7 @@ describe('a batch of lines', () => {
     expect(refusal(reply)).toEqual([415, 'unsupported-media-type']);
   });
 
-  it('that is cut off is not run; sent again under its key, it is whole', async () => {
+  it('that is cut off is not run, and is completed when sent again under its key', async () => {
     const headers = { 'content-type': 'application/x-ndjson', 'idempotency-key': 'cut' };
     const half = await sendHalf(headers);
     const closed = new Promise((resolve) => half.on('close', resolve));
@@ -150,7 +150,7 @@ describe('a batch of lines', () => {
     expect(await keys('{sandpiper}:run:*')).toHaveLength(300);
   });
 
-  it('gives way to another that has begun under its key meanwhile, and says so', async () => {
+  it('gives way to a later attempt with the same key, and reports it', async () => {
     const headers = { 'content-type': 'application/x-ndjson', 'idempotency-key': 'twice' };
     const replies = (half: ClientRequest) => once(half, 'response') as Promise<[IncomingMessage]>;
     const slow = await sendHalf(headers);
@@ -179,7 +179,7 @@ describe('a batch of lines', () => {
 });
 
 describe('the results of a batch', () => {
-  it('come line by line in the order of the ends, and go on where they were broken off', async () => {
+  it('are streamed line by line in the order of the ends, and resume after a break', async () => {
     const id = await submitted(3);
     const stream = linesOf(`/v1/batches/${id}/results`);
     await endRun(store, batchRunId(id, 1));
@@ -226,7 +226,7 @@ describe('the results of a batch', () => {
     expect(await following).toBe('');
   });
 
-  it('of nobody are not there', async () => {
+  it('of an unknown batch are not found', async () => {
     expect(refusal(await app.inject('/v1/batches/nobody/results'))).toEqual([404, 'not-found']);
     const id = await submitted(1);
     expect((await app.inject(`/v1/batches/${id}/results?from=-1`)).statusCode).toBe(400);

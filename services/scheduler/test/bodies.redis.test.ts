@@ -85,7 +85,7 @@ const storedRequest = async (id: string | undefined): Promise<RunRequest> =>
   JSON.parse((await redis.hget(runKey(id ?? ''), 'request')) ?? 'null') as RunRequest;
 
 describe('a large body', () => {
-  it('is taken as a small one is: a run, a run of a batch, a line', async () => {
+  it('is handled like a small one: a run, a run of a batch, a line', async () => {
     const body = run(6 * MIB);
     const single = await post(blue, '/v1/runs', body);
     expect(single.status).toBe(202);
@@ -101,7 +101,7 @@ describe('a large body', () => {
     expect((await storedRequest(batchRunId(lines.id ?? '', 1))).stdin).toHaveLength(3 * MIB);
   });
 
-  it('is the same under its key, however it comes', async () => {
+  it('is the same submission under its key, in whatever form it arrives', async () => {
     const key = { 'idempotency-key': 'large' };
     const first = await post(blue, '/v1/runs', run(MIB), key);
     expect(first.status).toBe(202);
@@ -133,7 +133,7 @@ describe('a large body', () => {
     expect((await post(blue, '/v1/runs', run(1))).status).toBe(202);
   });
 
-  it('says which field is wrong, in a batch too', async () => {
+  it('is refused with the path of the wrong field, in a batch too', async () => {
     const wrong = JSON.stringify({ source: '', stdin: 'y'.repeat(MIB), priority: 101 });
     expect(await post(blue, '/v1/runs', wrong)).toMatchObject({ status: 400, path: 'priority' });
     expect(await post(blue, '/v1/batches', `{"runs":[${run(1)},${wrong}]}`)).toMatchObject({
@@ -144,7 +144,7 @@ describe('a large body', () => {
     });
   });
 
-  it('does not come to routes that take no runs', async () => {
+  it('is refused on routes that take no runs', async () => {
     const reply = await post(ADMIN, '/v1/keys', JSON.stringify({ tenant: 'x'.repeat(200_000) }));
     expect(reply).toMatchObject({ status: 413, code: 'body-too-large' });
     expect((await post(ADMIN, '/v1/nothing', `{"a":"${'x'.repeat(200_000)}"}`)).status).toBe(413);
@@ -152,7 +152,7 @@ describe('a large body', () => {
 });
 
 describe('bodies in flight', () => {
-  it('are bounded for a tenant, of whom no byte more is read then, and others are served', async () => {
+  it('are bounded per tenant; beyond that no byte is read, and other tenants are served', async () => {
     const held = open(blue, '/v1/runs', { 'content-length': 6 * MIB });
     held.write(run(6 * MIB).slice(0, MIB));
     const second = open(blue, '/v1/runs', { 'content-length': 6 * MIB });
@@ -170,7 +170,7 @@ describe('bodies in flight', () => {
     await expect.poll(async () => (await post(blue, '/v1/runs', run(5 * MIB))).status).toBe(202);
   });
 
-  it('count as they come where nobody knows how long they are', async () => {
+  it('of unknown length count as they arrive', async () => {
     const held = open(blue, '/v1/runs', { 'content-length': 5 * MIB });
     held.write('{');
     for (const [path, headers] of [
@@ -186,7 +186,7 @@ describe('bodies in flight', () => {
     held.destroy();
   });
 
-  it('are let go when their sender does not get on, also a byte at a time', async () => {
+  it('are dropped when their sender makes no progress, even byte by byte', async () => {
     const stuck = open(blue, '/v1/runs', { 'content-length': 6 * MIB });
     stuck.write('{');
     const dribble = setInterval(() => stuck.write(' '), 100);
@@ -199,13 +199,13 @@ describe('bodies in flight', () => {
     await expect.poll(async () => (await post(blue, '/v1/runs', run(6 * MIB))).status).toBe(202);
   });
 
-  it('of a tenant that is alone may be one that is larger than its share', async () => {
+  it('may exceed the share of a tenant when there is only one', async () => {
     expect((await post(blue, '/v1/runs', run(20 * MIB))).status).toBe(202);
     expect((await post(blue, '/v1/batches/stream', run(20 * MIB), ndjson)).status).toBe(202);
     expect((await post(blue, '/v1/runs', run(25 * MIB))).code).toBe('body-too-large');
   });
 
-  it('are given back with every answer', async () => {
+  it('are released with every answer', async () => {
     for (let n = 0; n < 30; n++) {
       const reply = await app.inject({
         method: 'POST',

@@ -5,7 +5,7 @@ const never = new AbortController().signal;
 const LONG_MS = 60_000;
 
 describe('bytes in flight', () => {
-  it('are bounded for each tenant, and for all', () => {
+  it('are bounded per tenant and in total', () => {
     const budget = new ByteBudget({ all: 100, perTenant: 40 });
     expect(budget.tryTake('a', 30)).not.toBeNull();
     expect(budget.tryTake('a', 30)).toBeNull();
@@ -14,7 +14,7 @@ describe('bytes in flight', () => {
     expect(budget.tryTake('c', 30)).not.toBeNull();
   });
 
-  it('of one that is alone may be more than a share; a second one waits', () => {
+  it('of a sole request may exceed the share; a second request waits', () => {
     const budget = new ByteBudget({ all: 100, perTenant: 40 });
     const large = budget.tryTake('a', 90);
     expect(large).not.toBeNull();
@@ -37,7 +37,7 @@ describe('bytes in flight', () => {
     expect(budget.tryTake('a', 40)).not.toBeNull();
   });
 
-  it('are waited for in turn; who waits for its own share holds up nobody', async () => {
+  it('are granted in order; a tenant that waits for its own share does not hold up others', async () => {
     const budget = new ByteBudget({ all: 100, perTenant: 40 });
     const first = budget.tryTake('a', 40);
     const order: string[] = [];

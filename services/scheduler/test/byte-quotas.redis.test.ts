@@ -68,7 +68,7 @@ describe.each(WAYS)('a submission of %s', (_, send) => {
     expect((await send(blue, 150)).statusCode).toBe(202);
     const reply = await send(blue, 100);
     expect(refusal(reply)).toEqual([429, 'bytes-quota-exceeded']);
-    expect(reply.json<{ error: { message: string } }>().error.message).toMatch(/ at most 204800 /);
+    expect(reply.json<{ error: { message: string } }>().error.message).toMatch(/your quota of 204800;/);
     expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0);
     expect((await send(red, 100)).statusCode).toBe(202);
     // Nothing of what was refused is left behind.
@@ -93,7 +93,7 @@ describe.each(WAYS)('a submission of %s', (_, send) => {
     expect((await send(blue, 250)).statusCode).toBe(202);
   });
 
-  it('has room again when what waited was purged', async () => {
+  it('has room again when waiting runs were purged', async () => {
     const { id } = (await send(blue, 150)).json<{ id: string }>();
     expect(refusal(await send(blue, 100))).toEqual([429, 'bytes-quota-exceeded']);
     const path = id.startsWith('b') ? `/v1/batches/${id}` : `/v1/runs/${id}`;

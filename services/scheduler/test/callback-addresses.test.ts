@@ -47,7 +47,7 @@ const REFUSED = [
   ['2001:db8::1', 'documentation'],
   ['2002:7f00:1::', 'loopback in 6to4'],
   ['3fff::1', 'documentation'],
-  ['4000::1', 'given out to nobody'],
+  ['4000::1', 'not assigned'],
   ['5f00::1', 'segment routing'],
   ['fc00::1', 'private'],
   ['fd00:ec2::254', 'metadata of AWS'],
@@ -67,7 +67,7 @@ describe('addresses that callbacks are sent to', () => {
     (address) => expect(open.refusal(address)).toBeNull(),
   );
 
-  it('include what whoever runs the service names, and no more', () => {
+  it('include networks that the operator allows, and no others', () => {
     const policy = new AddressPolicy(parseNetworks('127.0.0.0/8, 10.1.0.0/16,fd00::/8,192.168.7.7'));
     for (const address of ['127.0.0.1', '::ffff:127.0.0.1', '10.1.255.1', 'fd12::1', '192.168.7.7']) {
       expect(policy.refusal(address)).toBeNull();
@@ -86,17 +86,17 @@ describe('addresses that callbacks are sent to', () => {
 });
 
 describe('an address of a callback', () => {
-  it('is refused at submission for what it says by itself', () => {
+  it('is refused at submission if the URL itself is not allowed', () => {
     expect(faultOf('https://user:secret@example.org/', open)).toContain('user name');
     expect(faultOf('http://example.org/', open)).toContain('must be https://');
     expect(faultOf('ftp://example.org/', open)).toContain('http');
     expect(faultOf('https://example.org:8443/hook?x=1', open)).toBeNull();
     for (const host of ['127.0.0.1', '2130706433', '0x7f.1', '0177.0.0.1', '[::1]', '[::ffff:7f00:1]']) {
-      expect(faultOf(`https://${host}/`, open)).toContain('not of the public Internet');
+      expect(faultOf(`https://${host}/`, open)).toContain('not on the public Internet');
     }
   });
 
-  it('is looked up once, and every address that comes is checked', async () => {
+  it('is looked up once, and every returned address is checked', async () => {
     const found = await destinationOf('https://example.org/', open, says('8.8.8.8', '2606:4700::1'), signal);
     expect(found.addresses).toEqual(['8.8.8.8', '2606:4700::1']);
     for (const bad of ['127.0.0.1', '::1', '::ffff:10.0.0.1', '169.254.169.254']) {
@@ -105,7 +105,7 @@ describe('an address of a callback', () => {
     }
   });
 
-  it('may be http:// in named networks alone', async () => {
+  it('may be http:// only in allowed networks', async () => {
     const policy = new AddressPolicy(parseNetworks('10.0.0.0/8'));
     const inside = await destinationOf('http://hooks.corp/', policy, says('10.3.4.5'), signal);
     expect(inside.addresses).toEqual(['10.3.4.5']);
@@ -115,7 +115,7 @@ describe('an address of a callback', () => {
 });
 
 describe('turns', () => {
-  it('leave places for other tenants', () => {
+  it('leave slots for other tenants', () => {
     const turns = new Turns(8);
     const origin = 'https://a.example';
     expect([turns.enter('a', origin), turns.enter('a', origin)]).toEqual(['go', 'go']);
@@ -125,7 +125,7 @@ describe('turns', () => {
     expect(turns.enter('a', origin)).toBe('go');
   });
 
-  it('leave an origin alone that nobody answers at, look again, and go on when somebody does', () => {
+  it('pause an unreachable origin, probe it, and resume when it answers', () => {
     let now = 0;
     const turns = new Turns(8, () => now);
     const origin = 'https://a.example';
@@ -145,7 +145,7 @@ describe('turns', () => {
 });
 
 describe('the back-off', () => {
-  it('grows, is spread by chance, and stays below an hour', () => {
+  it('grows, has jitter, and stays below an hour', () => {
     for (const [attempt, longest] of [
       [1, 10_000],
       [2, 30_000],

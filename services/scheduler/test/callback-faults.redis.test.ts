@@ -98,7 +98,7 @@ describe('a scheduler that is killed', () => {
     },
   );
 
-  it('while it sends them leaves the rest to another, and each comes at least once', async () => {
+  it('during deliveries leaves the rest to another, and each callback arrives at least once', async () => {
     const first = await startScheduler();
     const second = await startScheduler();
     const own = await connected();

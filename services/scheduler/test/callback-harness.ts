@@ -22,7 +22,9 @@ interface Options extends Partial<Omit<CallbackOptions, 'allow'>> {
   readonly auth?: AppDeps['auth'];
 }
 
-/** The API with callbacks that are tried again soon, against a Redis of the test's; ready when it resolves. */
+/**
+ * The API with callbacks that are tried again soon, against a Redis of the test's; ready when it resolves.
+ */
 export async function startCallbackApp(
   target: RedisTarget,
   { allow = '127.0.0.0/8', auth = { on: false, adminKey: null }, ...options }: Options = {},

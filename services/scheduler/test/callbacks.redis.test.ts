@@ -49,7 +49,7 @@ const givenUp = (app: CallbackApp): Promise<FailedCallback> =>
   }, patience);
 
 describe('a callback', () => {
-  it('tells the result, signed so that anybody with the secret can check it', async () => {
+  it('delivers the result, signed so that a receiver with the secret can verify it', async () => {
     const receiver = await receive();
     const { app, redis, ends } = await start();
     const id = await submit(app, { callbackUrl: `http://127.0.0.1:${receiver.port}/hook?x=1` });
@@ -85,7 +85,7 @@ describe('a callback', () => {
     );
   });
 
-  it('is checked by the program of the documentation', async () => {
+  it('is verified by the example of the documentation', async () => {
     const receiver = await receive();
     const { app, ends } = await start();
     await ends(await submit(app, { callbackUrl: `http://127.0.0.1:${receiver.port}/` }));
@@ -120,7 +120,7 @@ describe('a callback', () => {
     expect(await metrics()).toContain('outcome="retry"} 2');
   });
 
-  it('is given up after its attempts, is listed, and can be sent again', async () => {
+  it('is given up after its attempts, is listed, and can be retried', async () => {
     let up = false;
     const receiver = await receive(() => (up ? 200 : 503));
     const { app, ends } = await start({ attempts: 2 });
@@ -143,7 +143,7 @@ describe('a callback', () => {
     expect((await again(id)).statusCode).toBe(404);
   });
 
-  it('comes for every run of a batch, and for one that is cancelled', async () => {
+  it('is sent for every run of a batch, and for a cancelled run', async () => {
     const receiver = await receive();
     const { app, ends } = await start();
     const callbackUrl = `http://127.0.0.1:${receiver.port}/`;
@@ -160,11 +160,11 @@ describe('a callback', () => {
     expect(statuses.filter(({ run }) => run.result?.status === 'cancelled')).toHaveLength(1);
   });
 
-  it('leaves out a result that is too long, and says so', async () => {
+  it('omits a result that is too long, and marks the omission', async () => {
     const receiver = await receive();
     const { app, redis, ends } = await start();
     const id = await submit(app, { callbackUrl: `http://127.0.0.1:${receiver.port}/` });
-    // The deliverer reads what is stored; it is made long before anybody looks.
+    // The deliverer reads the stored result, which is written long before.
     await redis.hset(runKey(id), 'callback', '');
     await ends(id);
     const stored = (await redis.hget(runKey(id), 'result')) ?? '';
@@ -194,7 +194,7 @@ describe('what a callback does not do', () => {
     expect(inner.received).toEqual([]);
   });
 
-  it('go to an address that is not of the public Internet, whatever name it hides behind', async () => {
+  it('go to an address that is not on the public Internet, whatever name it hides behind', async () => {
     const receiver = await receive();
     const { app, ends } = await start({
       allow: '',
@@ -210,7 +210,7 @@ describe('what a callback does not do', () => {
 
     await ends(await submit(app, { callbackUrl: `https://hooks.example:${receiver.port}/` }));
     const lost = await givenUp(app);
-    expect(lost.reason).toContain('not of the public Internet (loopback)');
+    expect(lost.reason).toContain('not on the public Internet (loopback)');
     expect(lost.attempts).toBe(1);
     expect(receiver.received).toEqual([]);
   });
@@ -218,7 +218,7 @@ describe('what a callback does not do', () => {
   it('ask the name again between the check and the connection', async () => {
     const allowed = await receive();
     const asked: string[] = [];
-    // What the name says first is fine; whoever asked again would be led to 127.0.0.2.
+    // The first look-up is allowed; a second one would return 127.0.0.2.
     const resolve = (name: string): Promise<string[]> => {
       asked.push(name);
       return Promise.resolve([asked.length === 1 ? '127.0.0.1' : '127.0.0.2']);
@@ -235,7 +235,7 @@ describe('what a callback does not do', () => {
     expect(allowed.received).toHaveLength(1);
   });
 
-  it('trust a certificate of nobody, or of another name', async () => {
+  it('trust a certificate that is self-signed or for another name', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sandpiper-test-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const [key, cert] = [join(folder, 'key'), join(folder, 'cert')];
@@ -276,7 +276,7 @@ describe('what a callback does not do', () => {
 });
 
 describe('access', () => {
-  it('gives each tenant a secret of its own, and what was given up to the admin alone', async () => {
+  it('gives each tenant its own secret, and lists failed callbacks only for admins', async () => {
     const adminKey = 'k'.repeat(40);
     const { app } = await start({ auth: { on: true, adminKey } });
     const as = (key: string) => ({ authorization: `Bearer ${key}` });

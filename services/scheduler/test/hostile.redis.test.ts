@@ -128,7 +128,7 @@ describe('a payload that is too large, in whatever', () => {
     expect(await waiting()).toBe(before);
   });
 
-  it('so many members', async () => {
+  it('too many members', async () => {
     const list = (count: number, one: string) => Array.from({ length: count }, () => one).join(',');
     expectRefusal(await send('/v1/runs', `{"source": "", "args": [${list(10_000, '""')}]}`));
     expectRefusal(await send('/v1/runs', `{"source": "", "tags": [${list(10_000, '"t"')}]}`));
@@ -170,7 +170,7 @@ describe('numbers and texts that are none', () => {
       '/v1/runs',
       Buffer.from([...Buffer.from('{"source": "'), 0xff, 0xfe, ...Buffer.from('"}')]),
     );
-    // Taken with U+FFFD in their place, as every decoder of the web does, or refused.
+    // Replaced by U+FFFD, as web decoders do, or refused.
     expect([202, 400]).toContain(status);
   });
 });
@@ -201,7 +201,7 @@ describe('ids with odd characters', () => {
   )('%s', async (_, id) => {
     for (const path of [`/v1/runs/${id}`, `/v1/batches/${id}`]) {
       const reply = await send(path, null);
-      // A path of that length or with such an escape is refused before anybody looks for it.
+      // A path of that length or with such an escape is refused before the router looks it up.
       const message = expectRefusal(reply, [400, 404, 414]);
       expect(message).not.toContain('<script>');
       expect(reply.body).not.toContain('\u001b');

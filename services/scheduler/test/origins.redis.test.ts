@@ -6,7 +6,10 @@ import { WebSocket } from 'ws';
 import { refusal } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 
-/** Who a service without keys answers: its own host, and neither pages of a browser nor what a proxy passes on. */
+/**
+ * Who a service without keys answers: its own host, and neither pages of a browser nor what a proxy passes
+ * on.
+ */
 
 const ADMIN = 'a'.repeat(40);
 
@@ -57,7 +60,7 @@ describe('without keys', () => {
     for (const url of ['/v1/keys', '/v1/runs/x', '/metrics', '/openapi.json', '/docs', '/v1/nothing']) {
       expect((await open.inject({ url, headers })).statusCode, url).toBe(403);
     }
-    // Whoever looks after it may come from anywhere.
+    // Probes may come from any host.
     for (const url of ['/healthz', '/readyz']) {
       expect((await open.inject({ url, headers })).statusCode, url).toBe(200);
     }

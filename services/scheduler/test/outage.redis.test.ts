@@ -12,7 +12,7 @@ async function statusOf(app: TestApp, method: 'GET' | 'POST' | 'DELETE', url: st
 }
 
 describe('while Redis is away', () => {
-  it('everything that needs it answers 503, and works again afterwards', async () => {
+  it('every route that needs Redis answers 503, and works again afterwards', async () => {
     const server = await startRedis({ own: true });
     const { app, redis } = await startApp(server.url);
     onTestFinished(async () => {
@@ -46,7 +46,7 @@ describe('while Redis is away', () => {
 });
 
 describe('while Redis hangs', () => {
-  it('requests end with 503 after the deadline of a command', async () => {
+  it('requests end with 503 after the command timeout', async () => {
     const server = await startRedis({ own: true });
     const { app } = await startApp(server.url);
     onTestFinished(async () => {
@@ -54,7 +54,7 @@ describe('while Redis hangs', () => {
       await server.stop();
     });
     await server.freeze();
-    // It may be carried out when Redis goes on, so nobody says that it was not.
+    // Redis may still execute it, so the answer does not deny it.
     const reply = await app.inject({ method: 'POST', url: '/v1/runs', payload: { source: '' } });
     expect(refusal(reply)).toEqual([503, 'unknown-outcome']);
     expect(reply.body).toContain('Idempotency-Key');
@@ -65,7 +65,7 @@ describe('while Redis hangs', () => {
 });
 
 describe('configuration', () => {
-  it('has defaults, and names what is wrong', () => {
+  it('has defaults, and names wrong settings', () => {
     expect(readConfig({})).toMatchObject({ SANDPIPER_HOST: '127.0.0.1', SANDPIPER_PORT: 8080 });
     const wrong = { SANDPIPER_PORT: 'http', SANDPIPER_REDIS_URL: 'localhost' };
     expect(() => readConfig(wrong)).toThrow(/SANDPIPER_PORT: .*\nSANDPIPER_REDIS_URL: must be/);

@@ -18,7 +18,9 @@ import { endRun, refusal } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 import { StreamClient } from './stream-client.js';
 
-/** What a tenant removes over HTTP is gone, with all that belongs to it, and nothing of another tenant's is. */
+/**
+ * What a tenant removes over HTTP is gone, with all that belongs to it, and nothing of another tenant's is.
+ */
 
 const ADMIN = 'a'.repeat(40);
 const MISSING = [404, 'not-found'];
@@ -104,7 +106,7 @@ describe('a run that is purged', () => {
     expect(await submit(blue, request)).not.toBe(id);
   });
 
-  it('is unknown at once when it runs, and leaves when it has ended', async () => {
+  it('is unknown at once while it runs, and is removed when it ends', async () => {
     const request = { source: '', idempotencyKey: 'again' };
     const id = await submit(blue, request);
     const claimed = await claim(id);
@@ -121,7 +123,7 @@ describe('a run that is purged', () => {
     expect(await stored()).toEqual([0, 0, 0]);
   });
 
-  it('takes its streams with it when it is live, and who follows it is told that it is gone', async () => {
+  it('removes its streams when it is live, and tells its followers that it is gone', async () => {
     const id = await submit(blue, { source: '', live: true });
     const claimed = await claim(id, true);
     const live = new LiveStore(redis);
@@ -137,7 +139,7 @@ describe('a run that is purged', () => {
     expect(await stored()).toEqual([0, 0, 0]);
   });
 
-  it('ends the wait of a client for it', async () => {
+  it('ends the wait of a client', async () => {
     const id = await submit(blue);
     const waiting = call(blue, 'GET', `/v1/runs/${id}?wait=30`);
     expect((await purge(blue, `/v1/runs/${id}`)).statusCode).toBe(204);
@@ -159,7 +161,7 @@ describe('a batch that is purged', () => {
     expect(await submitBatch(blue, count, { idempotencyKey: 'again' })).not.toBe(id);
   });
 
-  it('is unknown at once while one of its runs runs, and leaves with it', async () => {
+  it('is unknown at once while one of its runs runs, and is removed with it', async () => {
     const id = await submitBatch(blue, 3);
     const claimed = await claim(batchRunId(id, 1));
     const reply = await purge(blue, `/v1/batches/${id}`);
@@ -175,7 +177,7 @@ describe('a batch that is purged', () => {
 });
 
 describe('who may not purge', () => {
-  it('is another tenant, which is not even told that there is something', async () => {
+  it('is another tenant, which does not even learn that the run exists', async () => {
     const run = await submit(blue);
     const batch = await submitBatch(blue, 2);
     for (const path of [`/v1/runs/${run}`, `/v1/batches/${batch}`, `/v1/runs/${batchRunId(batch, 0)}`]) {
@@ -184,7 +186,7 @@ describe('who may not purge', () => {
     }
   });
 
-  it('is a key for submitting alone, or for reading alone', async () => {
+  it('is a submit-only or a read-only key', async () => {
     const run = await submit(blue);
     const batch = await submitBatch(blue, 2);
     for (const scope of ['submit', 'read'] as const) {

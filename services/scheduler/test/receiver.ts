@@ -15,7 +15,7 @@ type Reply = number | 'silence' | { readonly status: number; readonly headers: R
 /** How the receiver answers; the count is of the requests before. */
 type Answer = (request: Received, count: number) => Reply;
 
-/** Somebody's server on the loopback interface that takes callbacks, and remembers them. */
+/** A server on the loopback interface that receives callbacks and remembers them. */
 export class Receiver {
   readonly received: Received[] = [];
 

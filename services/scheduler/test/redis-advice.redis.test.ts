@@ -41,14 +41,14 @@ async function serverWith(settings: Record<string, string>): Promise<LocalRedis>
 }
 
 describe('a scheduler', () => {
-  it('warns once of a Redis that drops what it was given', async () => {
+  it('warns once of a Redis with an eviction policy', async () => {
     const server = await serverWith({ 'maxmemory-policy': 'allkeys-lru' });
     expect(await warnings(server.variables)).toEqual([
-      'Redis drops runs when it is full: its maxmemory-policy must be noeviction (docs/redis.md)',
+      'Redis evicts runs when it is full: set its maxmemory-policy to noeviction (docs/redis.md)',
     ]);
   });
 
-  it('says nothing of one that does not, or that it may not ask', async () => {
+  it('is silent about a Redis with noeviction, or without permission to ask', async () => {
     const server = await serverWith({});
     expect(await warnings(server.variables)).toEqual([]);
     const silent = await serverWith({ 'maxmemory-policy': 'allkeys-lru' });

@@ -16,7 +16,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { refusal } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 
-/** Results on their way out: in slices of bytes, on connections of their own, no faster than clients take them. */
+/**
+ * Results on their way out: in slices of bytes, on connections of their own, no faster than clients take
+ * them.
+ */
 
 const MIB = 1024 * 1024;
 
@@ -75,7 +78,7 @@ const bytesOf = (connection: RedisConnection): number =>
 const bulkBytes = (): number => bulk.reduce((sum, connection) => sum + bytesOf(connection), 0);
 
 describe('results of a batch', () => {
-  it('come whole, large and small, in the order of the ends and in that of the request', async () => {
+  it('are complete, large and small, in the order of the ends and of the request', async () => {
     const sizes = [10, 5 * MIB, 20, 30, 9 * MIB, 3 * MIB, 2 * MIB];
     const id = await ended(sizes);
     const lengths: [number, number][] = [];
@@ -90,7 +93,7 @@ describe('results of a batch', () => {
     expect(whole).toMatchObject({ id, state: 'done', total: 7, done: 7, byStatus: { ok: 7 } });
   });
 
-  it('do not come over the connection that everything else uses', async () => {
+  it('use separate Redis connections when they are large', async () => {
     const id = await ended([8 * MIB, 8 * MIB]);
     const before = bytesOf(redis);
     expect((await app.inject(`/v1/batches/${id}/results`)).body.length).toBeGreaterThan(16 * MIB);
@@ -102,7 +105,7 @@ describe('results of a batch', () => {
     expect(bytesOf(redis) - before).toBeLessThan(MIB);
   });
 
-  it('above what one answer holds are refused there, with the way to them', async () => {
+  it('above the bound of one answer are refused with a hint to the stream', async () => {
     const id = await ended(Array.from({ length: 9 }, () => 8 * MIB));
     const reply = await app.inject(`/v1/batches/${id}`);
     expect(refusal(reply)).toEqual([413, 'reply-too-large']);
@@ -111,7 +114,7 @@ describe('results of a batch', () => {
     expect(states.runs).toHaveLength(9);
   });
 
-  it('that nobody takes are not read: not those of a batch, nor of single runs', async () => {
+  it('that a client does not read are not loaded, for batches and single runs', async () => {
     const id = await ended(Array.from({ length: 6 }, () => 8 * MIB));
     const other = await ended([1]);
     const before = bulkBytes();
@@ -149,7 +152,7 @@ describe('results of a batch', () => {
 });
 
 describe('streams of batches', () => {
-  it('are counted among the streams, in all and for each tenant', async () => {
+  it('count as open streams, in total and per tenant', async () => {
     const payload = { runs: [{ source: '' }] };
     const { id } = (await app.inject({ method: 'POST', url: '/v1/batches', payload })).json<{ id: string }>();
     const open = await Promise.all(Array.from({ length: 20 }, () => ask(`/v1/batches/${id}/events`)));

@@ -13,7 +13,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { startApp, type TestApp } from './harness.js';
 import { refusedWith, StreamClient } from './stream-client.js';
 
-/** What one connection to the stream of a run may do, and what becomes of those that do more. Nodes are played here. */
+/**
+ * What one connection to the stream of a run may do, and what becomes of those that do more. Nodes are played
+ * here.
+ */
 
 const ADMIN = 'a'.repeat(40);
 
@@ -98,8 +101,8 @@ async function finish(id: string, fence: Fence, stdout: string): Promise<void> {
   await store.finish({ ...result, status: 'ok', stdout }, fence);
 }
 
-describe('the door', () => {
-  it('is closed to who has no key, the wrong one, or asks for a run of others, which does not exist', async () => {
+describe('opening a stream', () => {
+  it('is refused without a key, with a wrong key, and for runs of other tenants', async () => {
     const blue = await makeKey('blue');
     const red = await makeKey('red');
     const blind = await makeKey('blue', ['submit']);
@@ -123,7 +126,7 @@ describe('the door', () => {
     ]);
   });
 
-  it('lets in so many and no more, of one tenant fewer, and again when one leaves', async () => {
+  it('is bounded in total and per tenant, and possible again when a stream ends', async () => {
     const blue = await makeKey('blue');
     const red = await makeKey('red');
     const id = await submit(blue);
@@ -144,7 +147,7 @@ describe('a stream', () => {
     key = await makeKey('blue');
   });
 
-  it('tells the state, output, a restart and the result, and is closed', async () => {
+  it('sends the state, output, a restart and the result, and closes', async () => {
     const id = await submit(key);
     const client = await open(id, key);
     const nothing = { received: 0, upTo: LIVE_BOUNDS.window, wanted: false, ended: false };
@@ -176,7 +179,7 @@ describe('a stream', () => {
     expect(JSON.stringify(told[3])).not.toContain('hello');
   });
 
-  it('gives what Redis could not take from the result, each byte once', async () => {
+  it('takes output that Redis missed from the result, each byte once', async () => {
     const id = await submit(key);
     const client = await open(id, key);
     const attempt = await claim(id);
@@ -193,7 +196,7 @@ describe('a stream', () => {
     expect(tooLate.output).toBe('');
   });
 
-  it('stores input and says how much of it is there', async () => {
+  it('stores input and reports the received bytes', async () => {
     const id = await submit(key);
     const client = await open(id, key);
     client.say({ type: 'input', data: 'abc' });
@@ -207,7 +210,7 @@ describe('a stream', () => {
     expect(view?.hasFeeder).toBe(true);
   });
 
-  it('counts who only follows for no feeder', async () => {
+  it('does not count a client that only follows as a feeder', async () => {
     const id = await submit(key);
     const reader = await makeKey('blue', ['read']);
     const clients = [await open(id, key, '?feed=false'), await open(id, reader)];
@@ -216,7 +219,7 @@ describe('a stream', () => {
     expect((await live.take(id, attempt, 0, true, 1))?.hasFeeder).toBe(false);
   });
 
-  it('cancels a run that waits', async () => {
+  it('cancels a waiting run', async () => {
     const id = await submit(key);
     const client = await open(id, key);
     client.say({ type: 'cancel' });
@@ -245,7 +248,7 @@ describe('a stream', () => {
     expect(client.messages.some(({ type }) => type === 'result')).toBe(false);
   });
 
-  it('is closed on bytes, on a message that is too large, and on a frame that is none', async () => {
+  it('is closed on a binary message, an oversized message, and a broken frame', async () => {
     const id = await submit(key);
     const binary = await open(id, key);
     binary.socket.send(Buffer.from('{"type":"end"}'), { binary: true });
@@ -261,7 +264,7 @@ describe('a stream', () => {
     expect((await open(id, key)).socket.readyState).toBe(1);
   });
 
-  it('is not fed by a key that may only read, nor when its run brought its input', async () => {
+  it('accepts no input from a read-only key, nor for a run with its input in the request', async () => {
     const id = await submit(key);
     const reader = await open(id, await makeKey('blue', ['read']));
     reader.say({ type: 'cancel' });
@@ -272,14 +275,14 @@ describe('a stream', () => {
     expect((await dead.message('state')).input).toBeNull();
   });
 
-  it('does not take more input than the program may be behind, and never more than a request may bring', async () => {
+  it('bounds input ahead of the program, and in total like input in a request', async () => {
     const client = await open(await submit(key), key);
     for (let n = 0; n < 20; n++) client.say({ type: 'input', data: 'x'.repeat(LIVE_BOUNDS.chunk) });
     expect((await client.message('error')).message).toContain('too far ahead');
     expect((await client.closed)[0]).toBe(1008);
   });
 
-  it('holds little for a client that does not read, serves the others, and lets it go in the end', async () => {
+  it('buffers little for a client that does not read, serves others, and disconnects it in the end', async () => {
     const id = await submit(key);
     const [slow, quick] = [await open(id, key), await open(id, key)];
     await Promise.all([slow.message('state'), quick.message('state')]);
@@ -297,7 +300,7 @@ describe('a stream', () => {
     expect(slow.output).toHaveLength(count * chunk.length);
   });
 
-  it('says that the service stops, within reason', async () => {
+  it('tells clients that the service stops, within a time limit', async () => {
     const client = await open(await submit(key), key);
     await client.message('state');
     const silent = await open(await submit(key), key);
@@ -307,7 +310,7 @@ describe('a stream', () => {
     await stopped;
   });
 
-  it('says that the store is away, and is there again with it', async () => {
+  it('reports that the store is away, and works again with it', async () => {
     const own = await startRedis({ own: true });
     const other = await startApp(own.url);
     const url = (await other.app.listen({ host: '127.0.0.1', port: 0 })).replace('http', 'ws');
@@ -331,8 +334,8 @@ describe('a stream', () => {
   });
 });
 
-describe('a client that is gone without a word', () => {
-  it('is let go', async () => {
+describe('a client that vanishes', () => {
+  it('is disconnected', async () => {
     await app.close();
     ({ app, redis } = await startApp(server.url, { streams: { all: 1, perTenant: 1, stuckMs: 200 } }));
     address = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('http', 'ws');
@@ -344,7 +347,7 @@ describe('a client that is gone without a word', () => {
   });
 });
 
-describe('messages on their way', () => {
+describe('messages in flight', () => {
   it('count against the bytes that a tenant may have in flight', async () => {
     await app.close();
     const own = await startRedis({ own: true });
@@ -377,7 +380,7 @@ describe('messages on their way', () => {
 });
 
 describe('a revoked key', () => {
-  it('ends the streams that it has opened, of runs and of batches', async () => {
+  it('ends its open streams of runs and batches', async () => {
     await app.close();
     ({ app } = await startApp(server.url, {
       auth: { on: true, adminKey: ADMIN },

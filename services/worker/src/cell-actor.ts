@@ -10,25 +10,25 @@ import {
 import type { CellFactory, CellLike, CellPlace } from './cell-like.js';
 import { cellLifecycle, type CellEffect, type CellEvent, type CellState } from './lifecycles/cell.js';
 
-/** A cell in the hands of one run. */
+/** A cell assigned to one run. */
 export interface Lease {
   readonly cellId: number;
   readonly cell: CellLike;
-  /** Ends the run's guest; the cell then comes to its end of the run as ever. */
+  /** Kills the run's guest; the cell then ends the run in the usual way. */
   kill(): void;
-  /** Whose run it is, in case that the cell dies with it. */
+  /** Names the tenant of the run, in case the cell dies with it. */
   charge(tenant: string): void;
-  /** The run needs the cell no more. To be called once, whatever has become of either. */
+  /** Releases the cell. Call it once, whatever happened to the run or the cell. */
   release(): void;
 }
 
-/** A run on its way to a cell. Exactly one of the two is called, once. */
+/** A run that is being assigned to a cell. Exactly one of the two callbacks is called, once. */
 export interface Assignment {
-  /** A name of its own: one run may be here twice, when its lock was lost. */
+  /** A unique name: one run may be here twice, after its lock was lost. */
   readonly name: string;
   readonly runId: string;
   begin(lease: Lease): void;
-  /** No cell will take it. */
+  /** No cell can take it. */
   turnAway(): void;
 }
 
@@ -38,33 +38,39 @@ export interface CellActorOptions {
   readonly factory: CellFactory;
   readonly clock: Clock;
   readonly inspect: Inspect;
-  /** Its state is another. */
+  /** Called after each state change. */
   readonly onChange: () => void;
   readonly onUp: () => void;
   readonly onIdle: (cell: CellActor) => void;
   readonly onHealthy: () => void;
-  /** It was assigned a run and cannot take it: the run is to go elsewhere. */
+  /** It cannot take the run that was assigned to it: the run must go elsewhere. */
   readonly onRefused: (assignment: Assignment) => void;
-  /** It died while it had that run: what that is to be counted as. */
+  /** It died during that run: the cause to count the death under. */
   readonly causeOf: (runId: string, tenant: string) => string;
 }
 
-/** Of assignments; whoever hands out runs sends one to an idle cell. What must not be refused has its place kept. */
+/**
+ * Mailbox capacity for assignments: an idle cell gets one at a time. Messages that must not be refused have
+ * reserved places.
+ */
 const CAPACITY = 2;
 
-/** Killing, reaping and removing have deadlines of their own, which are together shorter, milliseconds. */
+/** Longer than the sum of the deadlines of killing, reaping and removing, milliseconds. */
 const CLEAR_DEADLINE_MS = 20_000;
 
-/** One cell's life as an actor: built, given runs one at a time, and cleared away after its death or its dismissal. */
+/**
+ * The life of one cell as an actor: it is built, gets runs one at a time, and is cleared away after its death
+ * or dismissal.
+ */
 export class CellActor implements Supervised {
   readonly id: number;
   readonly ended: Promise<Error | null>;
   readonly #actor: LifecycleActor<CellState, CellEvent, CellEffect>;
-  /** Those that wait in the mailbox, and the one that has begun. */
+  /** Assignments that wait in the mailbox, and the current one. */
   readonly #assignments = new Map<string, Assignment>();
   readonly #tellClose: (event: CellEvent) => void;
   #cell: CellLike | null = null;
-  /** Whose run it has, once that is known. */
+  /** Tenant of the current run, once known. */
   #tenant: string | null = null;
 
   constructor(private readonly options: CellActorOptions) {
@@ -90,13 +96,13 @@ export class CellActor implements Supervised {
     return this.#actor.state;
   }
 
-  /** The id of the run that it has. */
+  /** Id of the current run. */
   get runId(): string | null {
     const { state } = this;
     return state.kind === 'busy' ? (this.#assignments.get(state.run)?.runId ?? null) : null;
   }
 
-  /** After any other answer than `accepted` the run is still the caller's. */
+  /** Unless the answer is `accepted`, the caller keeps the run. */
   assign(assignment: Assignment): Told {
     this.#assignments.set(assignment.name, assignment);
     const told = this.#actor.tell({ type: 'assign', run: assignment.name });
@@ -141,7 +147,7 @@ export class CellActor implements Supervised {
 
   #watch(tell: (event: CellEvent) => void): void {
     void this.#built().closed.then((why) => {
-      const error = why ?? new Error('the cell closed by itself');
+      const error = why ?? new Error('the cell closed unexpectedly');
       const { runId } = this;
       if (runId === null || this.#tenant === null) return tell({ type: 'died', error });
       tell({ type: 'died', error: new CausedDeath(error, this.options.causeOf(runId, this.#tenant)) });

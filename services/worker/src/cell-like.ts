@@ -1,22 +1,22 @@
 import type { AdmittedRequest, RunResult } from '@sandpiper/contracts';
 import type { LiveStreams } from '@sandpiper/controller';
 
-/** What a node needs of a cell. The real one is the controller's; tests bring their own. */
+/** The interface of a cell as a node uses it. The controller implements it; tests have a fake. */
 export interface CellLike {
   /**
-   * Rejects only for what is not the program's doing: the run is then tried elsewhere.
-   * @param streams of a live run
+   * Rejects only for a fault that is not the program's: the run is then retried elsewhere.
+   * @param streams the streams of a live run
    */
   run(
     job: { id: string; request: AdmittedRequest; attempt: number },
     streams?: LiveStreams | null,
   ): Promise<RunResult>;
-  /** Sends the program SIGINT, if it is the one that runs here. */
+  /** Sends SIGINT to the program, if that run is the current one. */
   interrupt(runId: string): void;
   /** Kills the guest; `run` then resolves with the status `cancelled`. */
   cancel(runId: string): void;
   close(): Promise<void>;
-  /** Resolves when the cell died (with why) or was closed (with null). */
+  /** Resolves when the cell died (with the error) or was closed (with null). */
   readonly closed: Promise<Error | null>;
 }
 

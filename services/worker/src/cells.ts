@@ -9,7 +9,7 @@ import {
 import { CellActor, type Assignment } from './cell-actor.js';
 import type { CellFactory } from './cell-like.js';
 
-/** `failed`: what is left of it goes, or it lies still until it is rebuilt. */
+/** `failed`: it is being cleared away, or waits for its restart. */
 export const CELL_STATES = ['starting', 'idle', 'busy', 'failed'] as const;
 
 interface CellFacts {
@@ -20,30 +20,30 @@ interface CellFacts {
 
 export interface CellsOptions {
   readonly node: string;
-  /** The CPU of each cell; as many cells as entries. */
+  /** One CPU per cell; the number of entries is the number of cells. */
   readonly cpus: readonly (number | null)[];
   readonly factory: CellFactory;
   readonly clock: Clock;
   readonly policy: RestartPolicy;
   readonly inspect: Inspect;
-  /** How many runs may wait for a cell; default as many as there are cells. */
+  /** Number of runs that may wait for a cell; default the number of cells. */
   readonly maxWaiting?: number;
-  /** A cell's state is another, or it dies too often, or no longer does. */
+  /** Called when the state of a cell changes, or when it begins or stops to die too often. */
   readonly onChange?: () => void;
 }
 
-/** The cells of a node, supervised, and the runs that wait for one. First come, first served. */
+/** The supervised cells of a node, and the runs that wait for one, first come, first served. */
 export class Cells {
   readonly #supervisor: Supervisor;
-  /** The one that lives of each, or lived last. */
+  /** The current actor of each cell, or the last one. */
   readonly #actors = new Map<number, CellActor>();
   readonly #idle = new Set<CellActor>();
   readonly #waiting: Assignment[] = [];
-  /** Told that a cell's state is another, while a run waits to be alone. */
+  /** Called on state changes of cells while a run waits for isolation. */
   #onChange: (() => void) | null = null;
-  /** The cell whose run is to be the only one of the node. */
+  /** The cell whose run must be the only one on the node. */
   #isolated: number | null = null;
-  /** Deaths of cells within the window that a run may have caused. */
+  /** Recent deaths of cells that a run may have caused. */
   #killed: readonly { readonly tenant: string; readonly cell: number; readonly at: number }[] = [];
   #closing = false;
 
@@ -57,7 +57,7 @@ export class Cells {
     await Promise.all(this.options.cpus.map((cpu, id) => this.#startCell(id, cpu)));
   }
 
-  /** What each cell is doing. */
+  /** The state of each cell. */
   get facts(): readonly CellFacts[] {
     return this.options.cpus.map((_, id) => this.#factsOf(id));
   }
@@ -66,17 +66,20 @@ export class Cells {
     return this.facts.filter((cell) => cell.state === state).length;
   }
 
-  /** Cells that can run something, now or after what they run. */
+  /** Number of cells that are idle or busy. */
   get alive(): number {
     return this.count('idle') + this.count('busy');
   }
 
-  /** The cells that die too often. */
+  /** Cells that die too often. */
   get troubles(): readonly Trouble[] {
     return this.#supervisor.troubles;
   }
 
-  /** Gets the run a cell as soon as there is one. After any other answer than `accepted` it is still the caller's. */
+  /**
+   * Assigns a cell to the run as soon as one is free. Unless the answer is `accepted`, the caller keeps the
+   * run.
+   */
   ask(assignment: Assignment): Told {
     if (this.#closing) return 'stopped';
     if (this.#isolated !== null) return 'full';
@@ -90,16 +93,17 @@ export class Cells {
     return 'accepted';
   }
 
-  /** The run waits no more. It may be on its way to a cell already, and then begins all the same. */
+  /** Withdraws a waiting run. If it is already being assigned, it starts all the same. */
   withdraw(name: string): void {
     const index = this.#waiting.findIndex((assignment) => assignment.name === name);
     if (index >= 0) this.#waiting.splice(index, 1);
   }
 
   /**
-   * The run of that cell is to be the only one here: no other gets a cell from now on, until {@link endIsolation}. Those
-   * that wait for one are turned away, for other nodes to take.
-   * @returns false when the others have not ended in time, or another run is isolated; then nothing has changed.
+   * Makes the run of that cell the only one on the node: no other run gets a cell until {@link endIsolation},
+   * and waiting runs are turned away for other nodes.
+   * @returns false when the other runs have not ended in time, or another run is isolated; nothing changes
+   *   then.
    */
   async isolate(cell: number, patienceMs: number): Promise<boolean> {
     if (this.#isolated !== null || this.#closing) return false;
@@ -118,7 +122,7 @@ export class Cells {
     this.#handOut();
   }
 
-  /** Whether a run is to be alone here. */
+  /** Whether a run is isolated, or waits to be. */
   get isIsolated(): boolean {
     return this.#isolated !== null;
   }
@@ -140,7 +144,7 @@ export class Cells {
     });
   }
 
-  /** Kills what runs; when it resolves, no cell is left, nor anything of one. */
+  /** Kills all runs; when it resolves, all cells are gone without remains. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#idle.clear();
@@ -174,9 +178,10 @@ export class Cells {
   }
 
   /**
-   * What a cell has died of that had a run: deaths of one cause count as one. It is the run, which may be tried again. Once
-   * runs of that tenant have died in another cell too, it is the tenant: ten bad runs at once do not make two cells ill. A
-   * cell in which the runs die that live in others is ill all the same.
+   * The cause of a cell's death during a run; deaths of one cause count once. Normally the cause is the run,
+   * which may be retried. Once runs of the same tenant have killed another cell too, the cause is the tenant,
+   * so that ten bad runs at once do not condemn two cells. A cell that kills runs which work in other cells
+   * is still found out.
    */
   #causeOf(cell: number, runId: string, tenant: string): string {
     const { clock, policy, cpus } = this.options;
@@ -198,7 +203,7 @@ export class Cells {
     this.#handOut();
   }
 
-  /** It was let in once: it waits in front of the others, however many those are. */
+  /** It was admitted before, so it waits in front of the others, even above the bound. */
   #takeBack(assignment: Assignment): void {
     if (this.#closing || this.#isolated !== null) return assignment.turnAway();
     this.#waiting.unshift(assignment);
@@ -210,7 +215,7 @@ export class Cells {
     for (const cell of this.#idle) {
       const assignment = this.#waiting.shift();
       if (assignment === undefined) return;
-      // Until it offers itself again. One that has just died takes nothing, and never will.
+      // The cell is not free until it offers itself again; a dead one never does.
       this.#idle.delete(cell);
       if (cell.assign(assignment) !== 'accepted') this.#waiting.unshift(assignment);
     }

@@ -2,9 +2,9 @@ import type { Inspect } from '@sandpiper/actor';
 import type { Logger, NodeMetrics } from '@sandpiper/telemetry';
 
 /**
- * What happens in the actors of a node, in its logs and metrics. What every run does is `debug` or finer.
+ * Turns events of a node's actors into logs and metrics. Events of every run are logged at `debug` or finer.
  *
- * @param showState brings the gauges up to date
+ * @param showState updates the gauges
  */
 export function inspectNode(log: Logger, metrics: NodeMetrics, showState: () => void): Inspect {
   return (event) => {
@@ -39,7 +39,7 @@ export function inspectNode(log: Logger, metrics: NodeMetrics, showState: () => 
         );
         break;
       case 'recovered':
-        log.info({ cell: actor }, 'a cell that died too often is well again');
+        log.info({ cell: actor }, 'a cell that died too often has recovered');
         break;
     }
   };

@@ -16,45 +16,48 @@ export interface LiveRunsOptions {
   readonly store: LiveStore;
   readonly hints: LiveHints;
   readonly log: Logger;
-  /** How long a program waits for input while nobody is there who could give it some; then its input ends. Milliseconds. */
+  /** How long a program may wait for input without a connected feeder before its input ends, milliseconds. */
   readonly orphanMs?: number;
 }
 
 const DEFAULT_ORPHAN_MS = 60_000;
 
-/** Pieces of input that are read at once. */
+/** Pieces of input read at once. */
 const TAKE_AT_ONCE = 4;
 
-/** A hint that was lost costs so much time, milliseconds. */
+/** Poll interval, which bounds the delay after a lost hint, milliseconds. */
 const LOOK_INTERVAL_MS = 5_000;
 
-/** After a command that failed, milliseconds. */
+/** Delay after a failed command, milliseconds. */
 const RETRY_MS = 500;
 
 /**
- * Small writes are gathered for a while, milliseconds: longer, the more entries there are already, so that a program
- * which writes a byte at a time for two hours makes some ten thousands of them and not millions.
+ * Small writes are collected for a while, milliseconds: the longer, the more entries exist, so that a program
+ * which writes single bytes for two hours makes tens of thousands of entries, not millions.
  */
-const LEAST_GATHER_MS = 4;
-const MOST_GATHER_MS = 100;
+const MIN_GATHER_MS = 4;
+const MAX_GATHER_MS = 100;
 const ENTRIES_PER_MS = 100;
 
-/** What is not with Redis after this time is left out, milliseconds: followers get it from the result. */
+/**
+ * Output that Redis has not got after this time is left out, milliseconds: followers get it from the result.
+ */
 const LAST_WORDS_MS = 5_000;
 
-/** Makes the streams of the live runs of a node. */
+/** Creates the streams of a node's live runs. */
 export class LiveRuns {
   constructor(private readonly options: LiveRunsOptions) {}
 
-  /** @param interrupt sends the program SIGINT */
+  /** @param interrupt sends SIGINT to the program */
   begin(id: string, fence: Fence, interrupt: () => void): LiveRun {
     return new LiveRun(this.options, id, fence, interrupt);
   }
 }
 
 /**
- * The standard streams of one attempt, between the guest's thread and Redis. The guest never waits for Redis to take its
- * output: what is on its way is bounded by the run's limit of output. A Redis that is away delays, and loses nothing.
+ * The standard streams of one attempt, between the guest's thread and Redis. The guest never waits for Redis
+ * to take its output: the run's output limit bounds the backlog. An outage of Redis delays output but loses
+ * none.
  */
 export class LiveRun implements LiveStreams {
   private readonly backlog = new OutputBacklog();
@@ -64,23 +67,23 @@ export class LiveRun implements LiveStreams {
   private flushing: Promise<void> | null = null;
   private gathering: NodeJS.Timeout | null = null;
 
-  /** The guest waits for input. */
+  /** Whether the guest waits for input. */
   private question: ((data: Uint8Array | null) => void) | null = null;
   private readonly pieces: Buffer[] = [];
-  /** Bytes of input that the guest has. */
+  /** Bytes of input that the guest has got. */
   private position = 0;
   private interrupts: Promise<number | null>;
   private looking = false;
   private lookAgain = false;
   private readonly timer: NodeJS.Timeout;
   private readonly unfollow: () => void;
-  /** When somebody who can feed the run was last known to be there. */
+  /** When a feeder was last known to be connected. */
   private fedAt = performance.now();
 
   /** The guest has ended. */
   private ending = false;
   private closed = false;
-  /** Another attempt runs, or none: whatever we do counts no more. */
+  /** This attempt is no longer the current one: nothing that we do counts. */
   private stale = false;
 
   constructor(
@@ -89,7 +92,7 @@ export class LiveRun implements LiveStreams {
     private readonly fence: Fence,
     private readonly interrupt: () => void,
   ) {
-    // Not waited for: commands keep their order, and an attempt can be told by its entries too.
+    // Not awaited: commands keep their order, and entries name their attempt too.
     this.interrupts = options.store.begin(id, fence).catch(() => null);
     const interval = Math.min(LOOK_INTERVAL_MS, this.orphanMs / 2);
     this.timer = setInterval(() => this.look(), interval);
@@ -101,7 +104,7 @@ export class LiveRun implements LiveStreams {
     this.gather();
   }
 
-  /** A question that is still open is given up for this one: the guest was interrupted, and asks again. */
+  /** Replaces a read that is still open: the guest was interrupted and asks again. */
   onInput(): Promise<Uint8Array | null> {
     const isNew = this.question === null;
     return new Promise((resolve) => {
@@ -112,11 +115,11 @@ export class LiveRun implements LiveStreams {
     });
   }
 
-  /** The guest has ended: its last words go out. */
+  /** The guest has ended: sends its last output. */
   async end(): Promise<void> {
     this.ending = true;
     if (this.gathering !== null) clearTimeout(this.gathering);
-    // What is being sent may have been taken before the last words came.
+    // The send in progress may have started before the last output arrived.
     const flushed = (this.flushing ?? Promise.resolve()).then(() => this.flush());
     await new Promise<void>((resolve) => {
       const late = setTimeout(resolve, LAST_WORDS_MS);
@@ -137,7 +140,7 @@ export class LiveRun implements LiveStreams {
 
   private gather(): void {
     if (this.gathering !== null || this.flushing !== null || this.ending) return;
-    const wait = Math.min(MOST_GATHER_MS, LEAST_GATHER_MS + this.entries / ENTRIES_PER_MS);
+    const wait = Math.min(MAX_GATHER_MS, MIN_GATHER_MS + this.entries / ENTRIES_PER_MS);
     this.gathering = setTimeout(
       () => {
         this.gathering = null;
@@ -147,7 +150,7 @@ export class LiveRun implements LiveStreams {
     );
   }
 
-  /** One entry at a time: the next is sent when Redis has the one before. */
+  /** Sends one entry at a time: the next once Redis has the one before. */
   private flush(): Promise<void> {
     this.flushing ??= this.sendAll().finally(() => {
       this.flushing = null;
@@ -167,20 +170,20 @@ export class LiveRun implements LiveStreams {
     } while (this.ending || this.backlog.bytes >= LIVE_BOUNDS.chunk);
   }
 
-  /** The same pieces until Redis has taken them: what was taken and not answered is not taken twice. */
+  /** Retries the same pieces until Redis has them; Redis ignores a repeated entry. */
   private async send(pieces: readonly LivePiece[], end: number): Promise<void> {
     while (!this.closed && !this.stale) {
       try {
         if (!(await this.options.store.append(this.id, this.fence, end, pieces))) this.stale = true;
         return;
       } catch (error) {
-        this.failed(error, 'output was not taken, and is sent again');
+        this.failed(error, 'could not store live output; retrying');
         await pause(RETRY_MS);
       }
     }
   }
 
-  /** Reads what there is to read; called on every hint, and from time to time. */
+  /** Reads available input; called on every hint and periodically. */
   private look(): void {
     if (this.closed || this.stale) return;
     this.lookAgain = true;
@@ -195,7 +198,7 @@ export class LiveRun implements LiveStreams {
         await this.lookOnce();
       }
     } catch (error) {
-      this.failed(error, 'input was not read, and is read again');
+      this.failed(error, 'could not read live input; retrying');
       setTimeout(() => this.look(), RETRY_MS);
     } finally {
       this.looking = false;
@@ -226,7 +229,7 @@ export class LiveRun implements LiveStreams {
     if (before !== null && count > before && !this.closed) this.interrupt();
   }
 
-  /** Gives the guest what it waits for, if that is here. */
+  /** Answers a waiting guest, if input is available. */
   private answer(): boolean {
     const piece = this.question === null ? undefined : this.pieces.shift();
     if (piece === undefined) return false;
@@ -241,7 +244,7 @@ export class LiveRun implements LiveStreams {
     this.question = null;
   }
 
-  /** Nobody has been there for long who could give the guest what it waits for: then its input ends. */
+  /** Ends the input when the guest has waited too long without a connected feeder. */
   private async isOrphaned(view: InputView): Promise<boolean> {
     const now = performance.now();
     if (view.hasFeeder) this.fedAt = now;

@@ -11,7 +11,7 @@ import { nodeNameOf, planCells, readConfig, profileOf, rpythonOf } from './confi
 import { WorkerNode } from './node.js';
 import { operationsServer } from './operations-server.js';
 
-/** How often a node looks whether it has become ready, until it has, milliseconds. */
+/** Interval of checking whether the node has become ready, milliseconds. */
 const READY_CHECK_MS = 25;
 
 async function main(): Promise<void> {
@@ -23,7 +23,7 @@ async function main(): Promise<void> {
   const tracing = await startTracing('sandpiper-node', { 'service.instance.id': name }, log);
 
   let node: WorkerNode | null = null;
-  /** Of each cell, what is wrong with its profile. */
+  /** For each cell, the problem with its profile. */
   const unprepared = new Map<number, string>();
   const plan = planCells(config, cpuShare());
   const memoryBytes = config.SANDPIPER_MEMORY_BYTES ?? null;
@@ -31,13 +31,13 @@ async function main(): Promise<void> {
   for (const warning of lasting) log.warn(warning);
   const warnings = (): string[] => [...lasting, ...new Set(unprepared.values())];
   const proof = new StartUpProof(rpythonOf(config), {
-    passed: ({ tookMs }) => log.info({ tookMs: Math.round(tookMs) }, 'the self-test has passed'),
+    passed: ({ tookMs }) => log.info({ tookMs: Math.round(tookMs) }, 'self-test passed'),
     failed: (failures, retryMs) =>
-      log.error({ failures, retryMs }, 'the self-test has failed: no runs are taken'),
+      log.error({ failures, retryMs }, 'self-test failed: the node takes no runs'),
   });
   const beginning = {
     get notReadyBecause() {
-      return proof.reasons.length > 0 ? proof.reasons : ['its cells are being started'];
+      return proof.reasons.length > 0 ? proof.reasons : ['cells are starting'];
     },
     showState: () => {},
   };
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   const starting = startNode();
   const end = (how: 'drain' | 'abandon') => async (): Promise<void> => {
     proof.stop();
-    // A node that is asked to leave while its cells start has them to close as well.
+    // A node that is asked to leave during start-up must close its cells as well.
     await (await starting)[how]();
     await app.close();
     await tracing.close();
@@ -74,7 +74,10 @@ async function main(): Promise<void> {
           profile: profileOf(config),
           onUnprepared: (why) => {
             unprepared.set(place.id, `profile of the fork server: ${why}`);
-            log.warn({ cell: place.id, why }, 'the profile of the fork server cannot be had as it is');
+            log.warn(
+              { cell: place.id, why },
+              'some modules of the fork server profile could not be imported',
+            );
           },
           onFault: (runId, report) =>
             log.error({ cell: place.id, runId, report }, 'the sandbox failed in a run'),

@@ -2,43 +2,43 @@ import { readFileSync } from 'node:fs';
 import type { NodeReport } from '@sandpiper/contracts';
 import { type NodeRegistry, SCHEMA } from '@sandpiper/store';
 
-/** Signs of life in one lease: one that is lost is not the end. */
+/** Heartbeats per lease, so that a lost one does no harm. */
 const SIGNS_PER_LEASE = 4;
 
-/** More often than this nobody needs to know, milliseconds. */
-const LEAST_MS = 100;
-const MOST_MS = 1_000;
+/** Shortest and longest interval of heartbeats, milliseconds. */
+const MIN_MS = 100;
+const MAX_MS = 1_000;
 
 export interface NodeReporterOptions {
   readonly registry: NodeRegistry;
   readonly name: string;
-  /** Silent for longer than this, the node is taken for lost, milliseconds. */
+  /** A node that is silent for longer is considered lost, milliseconds. */
   readonly leaseMs: number;
   readonly engines: readonly string[];
   readonly state: () => NodeReport['state'];
   readonly cells: () => NodeReport['cells'];
   readonly warnings: () => readonly string[];
-  /** Whether Redis is there. */
+  /** Whether Redis is available. */
   readonly up: () => boolean;
 }
 
-/** Tells the service again and again that this node is there, and at once when it can do more or less than before. */
+/** Sends heartbeats of this node, and reports at once when its capacity changes. */
 export class NodeReporter {
   private readonly startedAt = new Date().toISOString();
   private timer: NodeJS.Timeout | null = null;
-  /** What matters to whoever hands out runs, as it was told last. */
+  /** The capacity that was reported last. */
   private told = '';
 
   constructor(private readonly options: NodeReporterOptions) {}
 
   start(): void {
     const { leaseMs } = this.options;
-    const interval = Math.min(MOST_MS, Math.max(LEAST_MS, leaseMs / SIGNS_PER_LEASE));
+    const interval = Math.min(MAX_MS, Math.max(MIN_MS, leaseMs / SIGNS_PER_LEASE));
     this.timer = setInterval(() => void this.report(), interval);
     void this.report();
   }
 
-  /** Something about the node has changed: its cells, or whether it takes runs. */
+  /** The node has changed: its cells, or whether it takes runs. */
   changed(): void {
     if (this.timer !== null && this.told !== this.ability()) void this.report();
   }
@@ -48,7 +48,7 @@ export class NodeReporter {
     this.timer = null;
   }
 
-  /** The last word. */
+  /** The last report. */
   async leave(): Promise<void> {
     this.stop();
     await this.options.registry.leave(this.options.name);
@@ -56,7 +56,7 @@ export class NodeReporter {
 
   private async report(): Promise<void> {
     const { registry, name, leaseMs, engines, state, cells, warnings, up } = this.options;
-    // Commands would wait for Redis, one for each interval that it is away.
+    // During an outage of Redis, commands would pile up, one per interval.
     if (!up()) return;
     const ability = this.ability();
     const announce = ability !== this.told;
@@ -77,7 +77,7 @@ export class NodeReporter {
     });
   }
 
-  /** What the node can do: whether it takes runs, and in how many cells. */
+  /** The node's capacity: whether it takes runs, and in how many cells. */
   private ability(): string {
     const { state, cells } = this.options;
     const alive = cells().filter((cell) => cell.state === 'idle' || cell.state === 'busy').length;

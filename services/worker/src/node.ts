@@ -45,7 +45,7 @@ import { RunProcessor } from './run-processor.js';
 export interface NodeOptions extends Partial<RestartPolicy> {
   readonly name: string;
   readonly redis: RedisTarget;
-  /** What must have a result before the queue is told; default: Redis alone. */
+  /** Confirms a result before the queue is told; default: the Redis master alone. */
   readonly replication?: ReplicationOptions;
   readonly cpus: readonly (number | null)[];
   readonly factory: CellFactory;
@@ -55,20 +55,20 @@ export interface NodeOptions extends Partial<RestartPolicy> {
   readonly log: Logger;
   readonly graceMs: number;
   readonly engines?: readonly Engine[];
-  /** It takes no runs before this; false: it was asked to leave meanwhile. */
+  /** The node takes no runs before this resolves; false: it was asked to leave meanwhile. */
   readonly proven?: Promise<boolean>;
-  /** What it does without, for people. */
+  /** Human-readable warnings: features this node lacks. */
   readonly warnings?: () => readonly string[];
-  /** How long a run stays ours without a sign of life, milliseconds; the queue then gives it to another node. */
+  /** How long a run stays ours without a heartbeat, milliseconds; then the queue gives it to another node. */
   readonly lockMs?: number;
   readonly stalledIntervalMs?: number;
-  /** Of back-offs, of the grace and of what is handed back. */
+  /** The clock for back-offs, the grace period and handing back. */
   readonly clock?: Clock;
-  /** How long a live run waits for input while nobody is there who could give it some, milliseconds. */
+  /** How long a live run may wait for input without a connected feeder, milliseconds. */
   readonly orphanMs?: number;
 }
 
-/** Five deaths of a cell within a minute are too many: three are what one poison run may cost. */
+/** Five deaths of a cell within a minute are too many; a single poison run may cost three. */
 const RESTART_POLICY: RestartPolicy = {
   firstBackOffMs: 200,
   maxBackOffMs: 30_000,
@@ -76,19 +76,19 @@ const RESTART_POLICY: RestartPolicy = {
   windowMs: 60_000,
 };
 
-/** How long a run stays a node's without a sign of life, milliseconds. */
+/** How long a run stays with a node without a heartbeat, milliseconds. */
 const DEFAULT_LOCK_MS = 10_000;
 
-/** After the grace, what is handed back is to be handed back within this time, milliseconds. */
+/** Deadline for handing back runs after the grace period, milliseconds. */
 const HAND_BACK_MS = 5_000;
 
-/** Before the queue is told that a run is to be tried again, milliseconds. */
+/** Delay before the queue is told to retry a run, milliseconds. */
 const RETRY_MS = 500;
 
-/** Its last word may take so long, milliseconds. */
+/** Timeout of the last report, milliseconds. */
 const LEAVE_MS = 1_000;
 
-/** Of those who ask it to leave: a signal or two. */
+/** Mailbox capacity for requests to leave: a signal or two. */
 const MAILBOX_CAPACITY = 4;
 
 /** A worker node: consumer, supervised cells, cancel channel. One per process. */
@@ -168,12 +168,12 @@ export class WorkerNode {
     );
   }
 
-  /** Starts the cells, then takes runs. Redis need not be there yet. */
+  /** Starts the cells, then takes runs. Redis may still be unavailable. */
   static async start(options: NodeOptions): Promise<WorkerNode> {
     const node = new WorkerNode(options);
     const tellStarted = node.actor.place();
     await node.cells.start();
-    // What has not proven its filter and limits stays as it is, and is asked to leave, or to try again.
+    // A node that has not proven its filter and limits takes no runs; it retries, or is asked to leave.
     if ((await options.proven) === false) return node;
     tellStarted({ type: 'cells-started' });
     node.showState();
@@ -181,15 +181,15 @@ export class WorkerNode {
     return node;
   }
 
-  /** Takes runs: Redis is there, a cell is alive, none dies all the time, nobody asked us to leave. */
+  /** Takes runs: Redis is up, a cell is up, no cell keeps dying, and the node is not leaving. */
   get ready(): boolean {
     return this.notReadyBecause.length === 0;
   }
 
-  /** What keeps it from being ready, a line each. */
+  /** The reasons why it is not ready, a line each. */
   get notReadyBecause(): readonly string[] {
-    if (this.actor.state.kind === 'starting') return ['its cells are being started'];
-    if (this.isLeaving) return ['it is leaving'];
+    if (this.actor.state.kind === 'starting') return ['cells are starting'];
+    if (this.isLeaving) return ['the node is leaving'];
     return [
       ...(this.redisUp ? [] : ['Redis does not answer']),
       ...(this.cells.alive > 0 ? [] : ['no cell is up']),
@@ -205,7 +205,7 @@ export class WorkerNode {
     return this.connections.commands.status === 'ready';
   }
 
-  /** Brings the gauges up to date; called before each scrape. */
+  /** Updates the gauges; called before each scrape. */
   showState(): void {
     const { metrics } = this.options;
     for (const state of CELL_STATES) metrics.cells.set({ state }, this.cells.count(state));
@@ -213,27 +213,30 @@ export class WorkerNode {
     metrics.redisUp.set(this.redisUp ? 1 : 0);
   }
 
-  /** Readiness goes first; no new runs; those that run get the grace, then go back to the queue; cells are closed. */
+  /**
+   * Drains: first readiness ends and no new runs are taken; current runs get the grace period, then go back
+   * to the queue; then the cells are closed.
+   */
   async drain(): Promise<void> {
     this.tell({ type: 'drain' });
     await this.actor.ended;
   }
 
-  /** As kill -9 would leave it, but without a process left: says nothing to the queue, which notices by itself. */
+  /** Leaves as after kill -9, but without leftover processes: the queue is not told and notices by itself. */
   async abandon(): Promise<void> {
     this.tell({ type: 'abandon' });
     await this.actor.ended;
   }
 
   private tell(event: NodeEvent): void {
-    // Of the few that say the same, those that have been accepted do.
+    // Harmless: the accepted requests say the same.
     if (this.actor.tell(event) === 'full') {
-      this.options.log.warn({ event: event.type }, 'the node was asked too often at once');
+      this.options.log.warn({ event: event.type }, 'the node got too many requests at once');
     }
   }
 
   private cellsChanged(): void {
-    // A node does not hold runs for cells that it does not have. One it may: it waits for the first cell to come back.
+    // A node takes no more runs than it has cells. Without any cell it may hold one, until the first is back.
     this.consumer.concurrency = this.cells.isIsolated ? 1 : Math.max(1, this.cells.alive);
     const cells = { up: this.cells.alive, troubled: this.cells.troubles.length };
     const now = `${cells.up} ${cells.troubled}`;
@@ -247,8 +250,10 @@ export class WorkerNode {
     const { log, graceMs } = this.options;
     switch (effect.type) {
       case 'consume':
-        this.consumer.run().catch((error: unknown) => log.error({ err: error }, 'the consumer ended'));
-        // Its first word may have been said a moment before, and was that it takes none yet.
+        this.consumer
+          .run()
+          .catch((error: unknown) => log.error({ err: error }, 'the queue consumer stopped unexpectedly'));
+        // The first report may have been sent just before and said that the node takes no runs yet.
         this.reporter.changed();
         return;
       case 'pause':
@@ -267,7 +272,7 @@ export class WorkerNode {
       case 'await-grace':
         return self.timer('grace', graceMs, { type: 'grace-over' });
       case 'hand-back':
-        log.warn({ runs: this.processor.activeIds }, 'the grace is over, runs are handed back');
+        log.warn({ runs: this.processor.activeIds }, 'grace period over: handing back runs');
         return this.processor.handBackAll();
       case 'await-hand-back':
         return self.timer('hand-back', HAND_BACK_MS, { type: 'hand-back-over' });
@@ -297,7 +302,7 @@ export class WorkerNode {
       concurrency: Math.max(1, cpus.length),
       lockDuration: lockMs,
       stalledInterval: stalledIntervalMs,
-      // Deaths are counted when a run is claimed; the queue hands it out again whatever happens.
+      // Deaths are counted when a run is claimed; the queue itself retries without end.
       maxStalledCount: UNLIMITED,
       runRetryDelay: 1_000,
       skipVersionCheck: true,
@@ -306,7 +311,7 @@ export class WorkerNode {
     consumer.on('lockRenewalFailed', (ids) => {
       for (const id of ids) this.processor.lockLost(id);
     });
-    consumer.on('stalled', (id) => log.warn({ runId: id }, 'a run was taken back from a silent node'));
+    consumer.on('stalled', (id) => log.warn({ runId: id }, 'took a run back from a silent node'));
     return consumer;
   }
 
@@ -329,14 +334,14 @@ function policyOf(options: Partial<RestartPolicy>): RestartPolicy {
   return { firstBackOffMs, maxBackOffMs, maxFailures, windowMs };
 }
 
-/** One line, and no more of what went wrong than a person reads at a glance. */
+/** One short line about a cell that dies too often. */
 function describeTrouble({ child, failures, error }: Trouble, policy: RestartPolicy): string {
   const why = error.message.split('\n', 1)[0]?.slice(0, 200);
   const seconds = (ms: number): string => `${ms / 1000} s`;
-  return `${child} died ${failures} times within ${seconds(policy.windowMs)} and is tried every ${seconds(policy.maxBackOffMs)}; last: ${why}`;
+  return `${child} died ${failures} times within ${seconds(policy.windowMs)} and is restarted every ${seconds(policy.maxBackOffMs)}; last: ${why}`;
 }
 
-/** However it ends: what is closed late or badly is gone all the same. */
+/** Reports the end of the work, even after a failure: a bad close is a close too. */
 function whenOver(work: Promise<unknown>, self: Self<NodeEvent>, event: NodeEvent): void {
   const tell = self.place();
   work.then(
@@ -345,13 +350,13 @@ function whenOver(work: Promise<unknown>, self: Self<NodeEvent>, event: NodeEven
   );
 }
 
-/** What goes wrong with one connection goes wrong with all, and one of them tells. */
+/** Errors concern all connections alike, and one of them logs. */
 function quiet<T extends RedisConnection>(connection: T, log: Logger): T {
   connection.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
   return connection;
 }
 
-/** @returns false when the time was up first. A rejection counts as an end. */
+/** @returns false on timeout. A rejection counts as an end. */
 function within(work: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), ms);

@@ -1,9 +1,9 @@
 import type { NodeMetrics } from '@sandpiper/telemetry';
 import { fastify, type FastifyInstance } from 'fastify';
 
-/** What the endpoints show; the node is missing while its cells start. */
+/** The state that the endpoints show; there is no node while its cells start. */
 export interface Observed {
-  /** What keeps it from being ready, a line each; empty when it is. */
+  /** The reasons why it is not ready, a line each; empty when it is. */
   readonly notReadyBecause: readonly string[];
   showState(): void;
 }
@@ -11,7 +11,7 @@ export interface Observed {
 /**
  * `/healthz`, `/readyz` and `/metrics` of a node. Not listening yet.
  *
- * @param warnings What a ready node does without, such as modules of its profile that cannot be imported.
+ * @param warnings Features that a ready node lacks, such as profile modules that cannot be imported.
  */
 export function operationsServer(
   metrics: NodeMetrics,
@@ -21,7 +21,7 @@ export function operationsServer(
   const app = fastify({ logger: false });
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
-    const reasons = observed()?.notReadyBecause ?? ['its cells are being started'];
+    const reasons = observed()?.notReadyBecause ?? ['cells are starting'];
     if (reasons.length > 0)
       return reply.code(503).send({ status: 'not ready', reasons, warnings: warnings() });
     return reply.send({ status: 'ready', warnings: warnings() });

@@ -1,6 +1,6 @@
 import type { LivePiece, LiveStream } from '@sandpiper/store';
 
-/** Pieces of one entry. Above that many the order between the two streams is given up for what waits. */
+/** Pieces per entry. Above this number the backlog no longer keeps the order between the two streams. */
 const MAX_PIECES = 1000;
 
 interface Stretch {
@@ -10,17 +10,16 @@ interface Stretch {
 }
 
 /**
- * Output that waits to be sent, in the order in which it was written. It holds what the output limit of the run lets
- * through, at most twice that; not an object for each write, for a program can write single bytes to both streams in
- * turn, by the million.
+ * Output that waits to be sent, in writing order. It is bounded by twice the output limit of the run. It does
+ * not hold an object per write, because a program can write millions of single bytes to both streams in turn.
  */
 export class OutputBacklog {
   private stretches: Stretch[] = [];
   private waiting = 0;
-  /** One stretch of each stream at most, until nothing waits any more. */
+  /** True when only one stretch per stream is kept, until the backlog is empty. */
   private isSorted = false;
 
-  /** Bytes that wait. */
+  /** Waiting bytes. */
   get bytes(): number {
     return this.waiting;
   }
@@ -31,7 +30,7 @@ export class OutputBacklog {
     this.waiting += data.length;
   }
 
-  /** The first bytes that wait, at most that many. */
+  /** The first waiting bytes, up to a maximum. */
   take(most: number): LivePiece[] {
     const pieces: LivePiece[] = [];
     let left = most;
@@ -52,7 +51,7 @@ export class OutputBacklog {
     return pieces;
   }
 
-  /** The one to go on with. */
+  /** The stretch to append to. */
   private stretchOf(stream: LiveStream): Stretch {
     const last = this.stretches.at(-1);
     if (last?.stream === stream) return last;

@@ -16,25 +16,25 @@ import {
 type Written = Extract<RunEffect, { type: 'write' }>['what'];
 type Lost = Extract<RunEffect, { type: 'lose' }>['reason'];
 
-/** What one run asks of the world. What is asked of the store may reject: the queue then tries the run again later. */
+/** The dependencies of one run. Calls to the store may reject: the queue then retries the run later. */
 export interface RunWork {
   claim(lease: Lease): Promise<Extract<RunEvent, { type: 'claimed' | 'not-claimed' }>>;
-  /** Rejects for what is not the program's doing. */
+  /** Rejects for a fault that is not the program's. */
   execute(lease: Lease, attempt: number): Promise<RunResult>;
   breakageOf(error: Error): Breakage;
-  /** The result of a run that came to none of its own. */
+  /** The synthetic result of a run that has none of its own. */
   makeUp(lease: Lease, attempt: number, what: Exclude<Written, 'result'>, error: Error | null): RunResult;
-  /** @param dead it was given up @returns whether the result was accepted */
+  /** @param dead the run was given up @returns whether the result was accepted */
   finish(result: RunResult, attempt: number, dead: boolean): Promise<boolean>;
   release(attempt: number, why: Released): Promise<void>;
-  /** Called for a result that was accepted. */
+  /** Called for an accepted result. */
   count(result: RunResult, attempt: number): void;
   lose(reason: Lost): void;
 }
 
 export interface RunActorOptions {
   readonly runId: string;
-  /** Told from other attempts at the same run. */
+  /** A name that is unique among attempts at the same run. */
   readonly name: string;
   readonly cells: Cells;
   readonly work: RunWork;
@@ -42,9 +42,12 @@ export interface RunActorOptions {
   readonly inspect: Inspect;
 }
 
-/** One attempt at a run as an actor: it waits for a cell, claims, runs, writes, and settles with the queue. */
+/**
+ * One attempt at a run as an actor: it waits for a cell, claims the run, executes it, writes the result, and
+ * settles with the queue.
+ */
 export class RunActor {
-  /** How the queue is to go on. Rejects with what it is to be told when it is to try again later. */
+  /** What the queue does next. Rejects with the error to report when the queue must retry later. */
   readonly outcome: Promise<Exclude<Outcome, 'failed'>>;
   readonly #actor: LifecycleActor<RunState, RunEvent, RunEffect>;
   readonly #interruptions: Readonly<Record<Interruption, (event: RunEvent) => void>>;
@@ -72,7 +75,7 @@ export class RunActor {
       lifecycle: runLifecycle,
       perform: (effect, self) => this.#perform(effect, self),
     });
-    // Each of them once: a second one says nothing new.
+    // Each kind only once: a repetition adds nothing.
     this.#interruptions = {
       'lock-lost': this.#actor.place(),
       cancel: this.#actor.place(),
@@ -126,7 +129,7 @@ export class RunActor {
       name: this.options.name,
       runId: this.options.runId,
       begin: (lease) => {
-        // It was withdrawn, too late.
+        // It was withdrawn too late.
         if (this.#settled) return lease.release();
         this.#lease = lease;
         tellAssigned({ type: 'assigned' });

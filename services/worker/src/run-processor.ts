@@ -18,7 +18,7 @@ import type { LiveRuns } from './live-run.js';
 import { RunActor, type RunWork } from './run-actor.js';
 import { RunRecord } from './run-record.js';
 
-/** What a claim gives. */
+/** A successful claim. */
 interface Attempt {
   readonly id: string;
   readonly request: AdmittedRequest;
@@ -32,7 +32,7 @@ type Claimed = Pick<Attempt, 'request' | 'fence'> & { readonly deaths: number };
 const ALONE_WITHIN_MS = 10_000;
 const ALONE_AGAIN_MS = 5_000;
 
-/** When a job that this node cannot read is offered anew, milliseconds. */
+/** When a job that this node cannot read is offered again, milliseconds. */
 const NEWER_AGAIN_MS = 5_000;
 
 export interface RunProcessorOptions {
@@ -48,7 +48,7 @@ export interface RunProcessorOptions {
   readonly inspect: Inspect;
 }
 
-/** What the result says of a run that came to none of its own. */
+/** The messages of synthetic results. */
 const MESSAGES = {
   cancelled: (error: Error | null) => (error === null ? 'cancelled before it started' : 'cancelled'),
   refused: (error: Error | null) => error?.message ?? 'refused',
@@ -58,10 +58,13 @@ const MESSAGES = {
       : `gave up after ${MAX_STRAYS} attempts that the node could not finish`,
 };
 
-/** The runs of a node: has each taken through by an actor, and knows what they ask of the store. Knows nothing of BullMQ. */
+/**
+ * The runs of a node: one actor takes each through its attempt, with this class as its link to the store.
+ * Independent of BullMQ.
+ */
 export class RunProcessor {
   private readonly active = new Map<string, RunActor>();
-  /** Whose lock is lost: the queue says so at every renewal, until the run is over. */
+  /** Runs with a lost lock: the queue repeats it at every renewal until the run is over. */
   private readonly lost = new WeakSet<RunActor>();
   private accepting = true;
   private begun = 0;
@@ -72,17 +75,17 @@ export class RunProcessor {
     return [...this.active.keys()];
   }
 
-  /** @throws what the cell rejected with, for the queue to try again later. */
+  /** @throws the rejection of the cell; the queue then retries later. */
   async process(id: string): Promise<Exclude<Outcome, 'failed'>> {
     if (!this.accepting) return 'hand-back';
     const { cells, clock, inspect } = this.options;
-    // The queue has given it to us anew, so the lock of the attempt that is still here was lost.
+    // The queue has given it to us again, so the attempt that is still here has lost its lock.
     if (this.active.has(id)) this.lockLost(id);
     this.begun += 1;
     const name = `run-${this.begun}-${id}`;
     const work = this.workOf(id);
     const run = new RunActor({ runId: id, name, cells, clock, inspect, work });
-    // Before the claim, so that a cancel which comes after the claim's look at the mark finds us.
+    // Registered before the claim, so that a cancel after the claim's check of the mark reaches us.
     this.active.set(id, run);
     try {
       return await run.outcome;
@@ -92,27 +95,27 @@ export class RunProcessor {
     }
   }
 
-  /** A job that this node cannot read: other nodes are offered the run after a while. */
+  /** A job that this node cannot read: the run is offered to other nodes after a while. */
   async leaveToNewer(id: string): Promise<void> {
     this.warnNewer(id);
     await this.options.store.defer(id, NEWER_AGAIN_MS);
   }
 
-  /** Somebody wants the run cancelled. */
+  /** The run was cancelled by a client. */
   cancel(id: string): void {
     this.interrupt(id, 'cancel');
   }
 
-  /** The queue may have given the job to another node: what ours comes to must not count. */
+  /** The queue may have given the job to another node: the result of our attempt must not count. */
   lockLost(id: string): void {
     const run = this.active.get(id);
     if (run === undefined || this.lost.has(run)) return;
     this.lost.add(run);
-    this.options.log.warn({ runId: id }, 'the lock of a run was lost');
+    this.options.log.warn({ runId: id }, 'lost the lock of a run');
     this.interrupt(id, 'lock-lost');
   }
 
-  /** No run is taken on until {@link accept}, and those that wait for a cell go back to the queue. */
+  /** Takes no runs until {@link accept}, and sends those that wait for a cell back to the queue. */
   handBackWaiting(): void {
     this.accepting = false;
     for (const run of this.active.values()) if (run.isWaiting) run.interrupt('hand-back');
@@ -122,13 +125,13 @@ export class RunProcessor {
     this.accepting = true;
   }
 
-  /** The grace is over: kills what runs and gives it back to the queue. */
+  /** The grace period is over: kills the current runs and gives them back to the queue. */
   handBackAll(): void {
     this.accepting = false;
     for (const run of this.active.values()) run.interrupt('hand-back');
   }
 
-  /** After a time without messages: reads the cancel marks of what runs here. */
+  /** Reads the cancel marks of the current runs, after messages may have been missed. */
   async rereadCancels(): Promise<void> {
     for (const id of this.activeIds) if (await this.options.store.isCancelled(id)) this.cancel(id);
   }
@@ -182,7 +185,8 @@ export class RunProcessor {
       finish: async (result, attempt, dead) => {
         const verdict = await store.finish(result, held().fence, dead);
         record?.written(result, verdict);
-        if (verdict !== 'accepted') log.warn({ runId: id, attempt, verdict }, 'a result was not accepted');
+        if (verdict !== 'accepted')
+          log.warn({ runId: id, attempt, verdict }, 'the store did not accept a result');
         else await this.replicated(id);
         return verdict === 'accepted';
       },
@@ -198,28 +202,32 @@ export class RunProcessor {
     };
   }
 
-  /** The result stands in any case: it was told of when it was written. */
+  /** The result is stored in any case; only its replication is late. */
   private async replicated(id: string): Promise<void> {
     const { replication, metrics, log } = this.options;
     if (await replication.reached('end', id)) return;
     metrics.unreplicated.inc();
     const { replicas } = replication;
-    log.warn({ runId: id, replicas }, 'a result is not yet on the replicas of Redis: a failover may lose it');
+    log.warn(
+      { runId: id, replicas },
+      'a result has not reached the replicas of Redis: a failover may lose it',
+    );
   }
 
   private async claim(lease: Lease, id: string, alone: boolean): Promise<Claim> {
     const { store, node, log } = this.options;
     const claim = await store.claim(id, node, lease.cellId, alone);
     if (claim.verdict === 'newer') this.warnNewer(id);
-    if (claim.verdict === 'missing') log.warn({ runId: id }, 'a job without a run was dropped');
-    if (claim.verdict === 'poison') log.error({ runId: id, deaths: claim.deaths }, 'a run is given up');
+    if (claim.verdict === 'missing') log.warn({ runId: id }, 'dropped a job without a run');
+    if (claim.verdict === 'poison')
+      log.error({ runId: id, deaths: claim.deaths }, 'gave up a run that kept crashing');
     return claim;
   }
 
   private warnNewer(id: string): void {
     this.options.log.warn(
       { runId: id },
-      'a run of a newer version of Sandpiper is left to other nodes: upgrade this one',
+      'left a run of a newer version of Sandpiper to other nodes: upgrade this node',
     );
   }
 
@@ -235,7 +243,7 @@ export class RunProcessor {
       this.options.log.error({ err: error, ...place }, 'an attempt failed inside the sandbox');
       throw error;
     } finally {
-      // Before the result: whoever sees that the run is done finds all of its output.
+      // Before the result, so that a client that sees the run done finds all of its output.
       await streams?.end();
     }
   }
@@ -252,7 +260,7 @@ export class RunProcessor {
   }
 }
 
-/** A run that is refused would be so at every attempt on this node, and another would have been given it by its configuration. */
+/** A refusal repeats at every attempt on this node, and other nodes have the same configuration. */
 function breakageOf(error: Error): Breakage {
   if (error instanceof RunRefusedError) return 'refused';
   return error instanceof HostShortOfMemoryError ? 'unblamed' : 'again';

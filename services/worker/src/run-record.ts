@@ -2,7 +2,7 @@ import type { RunResult } from '@sandpiper/contracts';
 import type { Claim, FinishVerdict } from '@sandpiper/store';
 import type { NodeMetrics, Span, Tracing } from '@sandpiper/telemetry';
 
-/** A claim that gave a run. */
+/** A claim that returned a run. */
 type GivenClaim = Extract<Claim, { readonly attempt: number }>;
 
 export interface RunRecordOptions {
@@ -16,26 +16,29 @@ export interface RunRecordOptions {
   readonly askedAt: number;
 }
 
-/** Where the time of a run goes; docs/metrics.md says from when to when. */
+/** The stages of a run; docs/metrics.md defines their beginning and end. */
 type Stage = 'backlog' | 'queue' | 'claim' | 'start' | 'program' | 'end' | 'write';
 
-/** Time on the clock of this process, milliseconds; never goes back. */
+/** Monotonic time of this process, milliseconds. */
 const now = (): number => performance.now();
 
 const seconds = (ms: number): number => Math.max(0, ms) / 1000;
 
 /**
- * What one attempt leaves in metrics and traces: where its time went, and what it came to. Times between machines are told
- * by their clocks, and a negative one counts as none; times within one stage are of this process alone.
+ * Metrics and traces of one attempt: the duration of its stages and its outcome. Durations between machines
+ * use wall clocks, and a negative one counts as zero; durations within one stage use this process's clock.
  */
 export class RunRecord {
   private readonly claimedAt = now();
-  /** From our clock to Redis's, by which runs are submitted and dispatched. Taken once a run: that one may be set meanwhile. */
+  /**
+   * Offset of `performance.now()` to Redis's time, which stamps submission and dispatch. Sampled per run:
+   * wall time can be adjusted.
+   */
   private readonly offset: number;
   private ranAt = this.claimedAt;
   private readonly span: Span;
 
-  /** The run is ours from now on. */
+  /** Records the claim. */
   constructor(private readonly options: RunRecordOptions) {
     const { metrics, tracing, runId, node, cell, claim, askedAt } = options;
     const { submittedAt, dispatchedAt, tenant, attempt } = claim;
@@ -61,7 +64,7 @@ export class RunRecord {
     this.stage('claim', this.epoch(askedAt), claimedAt);
   }
 
-  /** The cell has answered. */
+  /** Records the cell's result. */
   ran(result: RunResult): void {
     this.ranAt = now();
     const { startupMs, wallMs } = result.usage;
@@ -73,7 +76,7 @@ export class RunRecord {
     this.stage('end', began + wallMs, this.epoch(this.ranAt));
   }
 
-  /** The store has answered. A result that was refused is for {@link lost}. */
+  /** Records the store's answer. Refused results go to {@link lost}. */
   written(result: RunResult, verdict: FinishVerdict): void {
     const { engine, status, usage, start } = result;
     this.stage('write', this.epoch(this.ranAt), this.epoch(now()));
@@ -89,7 +92,7 @@ export class RunRecord {
     this.count(result);
   }
 
-  /** The attempt has no result that counts. */
+  /** Records an attempt without a result that counts. */
   lost(reason: string): void {
     this.span.end({ error: reason });
   }
@@ -103,14 +106,14 @@ export class RunRecord {
     metrics.runLatency.observe(seconds(this.epoch(now()) - claim.submittedAt));
     metrics.controllerCpu.inc(usage.controllerCpuMs / 1000);
     metrics.calls.inc({ engine }, usage.syscalls);
-    // Their names are the guest's own words, so they are counted together.
+    // The guest chooses their names, so they share one label.
     const denied = Object.values(result.deniedCalls).reduce((sum, count) => sum + count, 0);
     metrics.deniedCalls.inc({ engine }, denied);
     if (result.start !== undefined) metrics.starts.inc({ start: result.start });
     if (result.unreliable !== undefined) metrics.unreliable.inc();
   }
 
-  /** @param at of `performance.now()`. @returns milliseconds since the epoch */
+  /** @param at value of `performance.now()`. @returns milliseconds since the epoch */
   private epoch(at: number): number {
     return this.offset + at;
   }

@@ -8,32 +8,32 @@ const plan = (env: Record<string, string>, share: Partial<CpuShare> = {}) =>
   planCells(readConfig(env), { ...HOST, ...share });
 
 describe('the plan of cells', () => {
-  it('has a cell for each CPU, and pins none where others use the CPUs too', () => {
+  it('has one cell per CPU, and pins none when the CPUs are shared', () => {
     expect(plan({})).toEqual({ cpus: [null, null, null, null], warnings: [] });
   });
 
-  it('pins where the CPUs are ours alone', () => {
+  it('pins cells when the CPUs are exclusive', () => {
     const share = { allowed: [6, 7], exclusive: true };
     expect(plan({}, share)).toEqual({ cpus: [6, 7], warnings: [] });
   });
 
-  it('pins to CPUs that the operator names', () => {
+  it('pins cells to the CPUs that the operator names', () => {
     expect(plan({ SANDPIPER_CELL_CPUS: '3,1' }).cpus).toEqual([3, 1]);
     expect(plan({ SANDPIPER_CELL_CPUS: '3,1', SANDPIPER_CELLS: '3' }).cpus).toEqual([3, 1, 3]);
   });
 
-  it('pins, or does not, as it is told', () => {
+  it('follows an explicit setting for pinning', () => {
     expect(plan({ SANDPIPER_PIN: 'on' })).toMatchObject({ cpus: [0, 1, 2, 3] });
     const off = { SANDPIPER_PIN: 'off', SANDPIPER_CELL_CPUS: '3,1' };
     expect(plan(off, { exclusive: true })).toMatchObject({ cpus: [null, null] });
   });
 
-  it('has no more cells than the quota pays for', () => {
+  it('has no more cells than the CPU quota allows', () => {
     expect(plan({}, { quota: 1.5 }).cpus).toEqual([null, null]);
     expect(plan({ SANDPIPER_CELL_CPUS: '0,1,2' }, { quota: 2 }).cpus).toEqual([0, 1]);
   });
 
-  it('warns of more cells than can work at the same time', () => {
+  it('warns when cells are oversubscribed', () => {
     const { cpus, warnings } = plan({ SANDPIPER_CELLS: '3' }, { quota: 1.5 });
     expect(cpus).toHaveLength(3);
     expect(warnings).toEqual([expect.stringMatching(/SANDPIPER_CELLS is 3, but 2 .*quota of 1\.5/)]);

@@ -67,7 +67,7 @@ async function ask(...names: string[]): Promise<Visitor[]> {
 }
 
 describe('the cells of a node', () => {
-  it('give each run a cell of its own, and the next to whoever asked first', async () => {
+  it('give each run its own cell, first come, first served', async () => {
     await start(2, quietCells().factory);
     const [a, b, c, d] = await ask('a', 'b', 'c', 'd');
     expect([a, b, c, d].map((run) => run?.lease?.cellId ?? null)).toEqual([0, 1, null, null]);
@@ -80,7 +80,7 @@ describe('the cells of a node', () => {
     expect([c?.lease?.cellId, d?.lease]).toEqual([1, null]);
   });
 
-  it('tell whoever asks when too many wait, and when nobody is served any more', async () => {
+  it('refuse a run when too many wait, and when they are closed', async () => {
     await start(1, quietCells().factory, 2);
     const [running] = await ask('a');
     const answers = ['b', 'c', 'd'].map((name) => cells.ask(new Visitor(name)));
@@ -95,7 +95,7 @@ describe('the cells of a node', () => {
     expect([running?.turnedAway, last.turnedAway]).toEqual([false, true]);
   });
 
-  it('take back a run whose cell has died on its way there, and give it to the next', async () => {
+  it('take back a run whose cell died during the assignment, and give it to the next', async () => {
     const { factory, of } = quietCells();
     await start(1, factory);
     of(0)[0]?.die();
@@ -126,7 +126,7 @@ describe('the cells of a node', () => {
     expect([b?.lease?.cellId, killed]).toEqual([0, ['a']]);
   });
 
-  it('go on when one of them dies again and again, and tell of it', async () => {
+  it('keep working when one of them keeps dying, and report it', async () => {
     const { factory, of } = quietCells();
     await start(2, factory);
     let served = 0;
@@ -156,7 +156,7 @@ describe('the cells of a node', () => {
     expect(cells.troubles).toEqual([]);
   });
 
-  it('rebuild one only when what was left of it is gone', async () => {
+  it('rebuild a cell only after its remains are cleared away', async () => {
     const { factory, of } = quietCells();
     await start(1, factory);
     const [cell] = of(0);
@@ -175,7 +175,7 @@ describe('the cells of a node', () => {
     expect([of(0).length, states()]).toEqual([2, ['idle']]);
   });
 
-  it('do not wait for ever for what is left of one', async () => {
+  it('do not wait without end for the remains of a cell', async () => {
     const { factory, of } = quietCells();
     await start(1, factory);
     const [cell] = of(0);
@@ -185,7 +185,7 @@ describe('the cells of a node', () => {
     expect([of(0).length, states()]).toEqual([2, ['idle']]);
   });
 
-  it('are closed when they are asked to while they start, and while they lie still', async () => {
+  it('can be closed during their start, and during a back-off', async () => {
     const { factory, all } = quietCells();
     let open = (): void => {};
     const door = new Promise<void>((resolve) => {

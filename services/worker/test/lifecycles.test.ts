@@ -30,7 +30,7 @@ const count = (history: readonly { effects: readonly Message[] }[], type: string
   history.flatMap(({ effects }) => effects).filter((effect) => effect.type === type).length;
 
 describe.each(LIFECYCLES)('the lifecycle of a $name', ({ edges }) => {
-  it('answers every event in every state, and has a way to its end from each', () => {
+  it('answers every event in every state, and can reach its end from each', () => {
     const all = edges();
     const states = new Map(all.map(({ from }) => [JSON.stringify(from), from]));
     const perState = all.length / states.size;
@@ -45,7 +45,7 @@ describe.each(LIFECYCLES)('the lifecycle of a $name', ({ edges }) => {
     expect(canEnd.size).toBe(states.size);
   });
 
-  it('stays in its last state, and does nothing there', () => {
+  it('stays in its terminal state, without effects', () => {
     const last = edges().filter(({ from }) => ['closed', 'over', 'stopped'].includes(from.kind));
     for (const { from, to, effects } of last) {
       expect(to).toBe(from);
@@ -55,7 +55,7 @@ describe.each(LIFECYCLES)('the lifecycle of a $name', ({ edges }) => {
 });
 
 describe('a cell', () => {
-  it('begins a run only while it is idle, and answers each that it is given, until it is closed', () => {
+  it('starts a run only while idle, and answers each assignment until it is closed', () => {
     fc.assert(
       fc.property(anyOf(CELL_EVENTS), (events) => {
         let running: string | null = null;
@@ -80,7 +80,7 @@ describe('a cell', () => {
     );
   });
 
-  it('kills a run once, and only the one that it has', () => {
+  it('kills only its current run, and only once', () => {
     fc.assert(
       fc.property(anyOf(CELL_EVENTS), (events) => {
         let killable: string | null = null;
@@ -159,7 +159,7 @@ describe('a run', () => {
     let open = effects.flatMap(answersTo);
     for (const choice of choices) {
       if (open.length === 0) break;
-      // One in four times somebody interrupts before the answer is there.
+      // One in four times an interruption comes before the answer.
       const interrupts = choice % 4 === 0;
       const possible = interrupts ? RUN_EVENTS.slice(-3) : open;
       const event = possible.at((choice >> 2) % possible.length);
@@ -173,7 +173,7 @@ describe('a run', () => {
     return { state, done, interruptions, waits: open.length > 0 };
   }
 
-  it('never waits for an answer that nobody owes it, and gives back what it claimed or writes its result', () => {
+  it('never waits for an answer that will not come, and gives its claim back or writes its result', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(10_000), { minLength: 40, maxLength: 60 }), (choices) => {
         const { state, done, interruptions, waits } = liveInTheWorld(choices);
@@ -189,13 +189,13 @@ describe('a run', () => {
     );
   });
 
-  it('whose lock is lost before its claim does not take the attempt from whoever has it now', () => {
+  it('does not claim the attempt of another node after losing its lock', () => {
     const history = live(runLifecycle, [{ type: 'lock-lost' }, { type: 'assigned' }]);
     expect(count(history, 'claim')).toBe(0);
     expect(history.at(-1)?.to).toMatchObject({ kind: 'over', outcome: 'lock-lost' });
   });
 
-  it('that is cancelled and then handed back is not to come back', () => {
+  it('does not return to the queue when it is cancelled and then handed back', () => {
     const history = live(runLifecycle, [
       { type: 'assigned' },
       { type: 'claimed', attempt: 2, verdict: 'run' },
@@ -225,7 +225,7 @@ describe('a node', () => {
     );
   });
 
-  it('pauses and resumes in turn, and never after it was asked to leave', () => {
+  it('alternates between pause and resume, and does neither after it was asked to leave', () => {
     fc.assert(
       fc.property(anyOf(NODE_EVENTS), (events) => {
         let [paused, leaving] = [false, false];

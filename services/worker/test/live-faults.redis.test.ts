@@ -41,7 +41,7 @@ const submit = (): Promise<string> =>
   client.submitRun({ source: SUM, live: true, limits: { wallMs: 120_000 } });
 
 describe('a live run', () => {
-  it('begins anew with all of its input when its node is killed, and has one result', async () => {
+  it('restarts with all of its input when its node is killed, and has one result', async () => {
     const nodes = [await processes.node('n1', IMPATIENT)];
     const id = await submit();
     const run = new Followed(client.followRun(id, { feed: true }));
@@ -58,7 +58,7 @@ describe('a live run', () => {
     expect((await client.getRun(id)).result?.stdout).toBe(run.text());
   });
 
-  it('goes on, with nothing lost or told twice, when its scheduler stops and another comes in its place', async () => {
+  it('continues without loss or repetition when its scheduler stops and another replaces it', async () => {
     await processes.node('n1');
     const id = await submit();
     const run = new Followed(client.followRun(id, { feed: true }));
@@ -75,7 +75,7 @@ describe('a live run', () => {
     expect(run.restarts).toBe(0);
   });
 
-  it('goes on when Redis was killed and came back', async () => {
+  it('continues after Redis was killed and restarted', async () => {
     // Longer than Redis is away, or another node would have been in the right to begin it anew.
     await processes.node('n1', { SANDPIPER_LOCK_MS: '60000' });
     const id = await submit();
@@ -91,7 +91,7 @@ describe('a live run', () => {
     expect(run.text()).toBe('ready\ntotal 1\ntotal 3\nsum 3\n');
   });
 
-  it('is handed to another node in order, too', async () => {
+  it('can also be handed to another node by a drain', async () => {
     const first = await processes.node('n1', { SANDPIPER_GRACE_MS: '0' });
     const run = new Followed(client.followRun(await submit(), { feed: true }));
     await run.stream.write(Buffer.from('5\n'));

@@ -43,7 +43,7 @@ const ECHO = program(
 );
 
 describe('a live run', () => {
-  it('is heard before it ends, and answered', async () => {
+  it('sends output and gets input before it ends', async () => {
     const run = follow(await submit(ECHO), { feed: true });
     await run.says('ready\n');
     for (const line of ['one', 'two', 'drei']) {
@@ -79,7 +79,7 @@ describe('a live run', () => {
     expect(run.bytes('stderr')).toEqual(Buffer.alloc(3, 255));
   });
 
-  it('is not fed further ahead than the program reads, and takes all of it in the end', async () => {
+  it('gets input only as fast as the program reads, and all of it in the end', async () => {
     const source = program(
       'import sys, time',
       'print(sys.stdin.buffer.read(1), flush=True)',
@@ -107,7 +107,7 @@ describe('a live run', () => {
     expect(pieces.join('')).toBe(Array.from({ length: 200 }, (_, n) => `${n} `).join(''));
   });
 
-  it('is seen by two followers alike, and from a cursor by one that comes again', async () => {
+  it('is seen equally by two followers, and from its cursor by one that reconnects', async () => {
     const id = await submit(ECHO);
     const first = follow(id, { feed: true });
     await first.says('ready\n');
@@ -126,7 +126,7 @@ describe('a live run', () => {
     expect(third.text()).toBe('got b\nend\n');
   });
 
-  it('can be followed after its end, from any place, also when its streams are gone', async () => {
+  it('can be followed after its end, from any position, even when its streams are gone', async () => {
     const id = await submit('import os; os.write(1, b"abc"); os.write(2, b"de"); os.write(1, b"fgh")');
     const run = follow(id);
     await run.ended;
@@ -176,13 +176,13 @@ describe('a live run', () => {
     expect((await run.ended).status).toBe('cancelled');
   });
 
-  it('comes to the end of its input when nobody is there who could feed it', async () => {
+  it('gets the end of its input without a connected feeder', async () => {
     const run = follow(await submit('import sys; print(repr(sys.stdin.read()))'));
     expect((await run.ended).status).toBe('ok');
     expect(run.text()).toBe("''\n");
   });
 
-  it('waits for a feeder that thinks for longer', async () => {
+  it('waits for a slow feeder that stays connected', async () => {
     const run = follow(await submit('print(repr(input()))'), { feed: true });
     await run.stream.wanted();
     await sleep(1_000);
@@ -197,13 +197,13 @@ describe('a live run', () => {
     expect((await run.ended).status).toBe('wall-limit');
   });
 
-  it('is not read from by a program that asks for nothing', async () => {
+  it('leaves input unread when the program asks for none', async () => {
     const run = follow(await submit('print("deaf")'), { feed: true });
     expect(await run.stream.wanted()).toBe(false);
     expect((await run.ended).status).toBe('ok');
   });
 
-  it('has its output cut at its limit, for followers as in its result', async () => {
+  it('has its output truncated at its limit, for followers and in its result', async () => {
     const source = 'import os\nwhile True: os.write(1, b"x" * 1000)';
     const id = await client.submitRun({ source, live: true, limits: { outputBytes: 100_500 } });
     const run = follow(id);
@@ -215,7 +215,7 @@ describe('a live run', () => {
 });
 
 describe('a run that is not live', () => {
-  it('can be followed: its output comes at its end', async () => {
+  it('can be followed: its output arrives at its end', async () => {
     const run = follow(await client.submitRun({ source: 'print(input())', stdin: 'given\n' }));
     expect((await run.ended).status).toBe('ok');
     expect(run.text()).toBe('given\n');

@@ -32,7 +32,7 @@ const sorted = (sample: string): string =>
     .join(' ');
 
 describe('the metrics of a scheduler and a node', () => {
-  it('tell where the time of runs goes, and hold no word of a guest or a client', async () => {
+  it('show the time of runs by stage, and no text of a guest or a client', async () => {
     const scheduler = await processes.scheduler();
     const node = await processes.node('n1');
     const word = 'canary5f3a';
@@ -85,7 +85,7 @@ describe('the metrics of a scheduler and a node', () => {
     for (const text of [own, all]) expect(text).not.toContain(word);
   });
 
-  it('tell what waits, by tenant, and nothing of the memory of a Redis that may not be asked', async () => {
+  it('show waiting runs by tenant, and no memory of a Redis without permission to ask', async () => {
     const scheduler = await processes.scheduler();
     await redis.admin((admin) => admin.acl('SETUSER', 'default', '-info'));
     const reply = await fetch(`${scheduler.url}/v1/batches`, {

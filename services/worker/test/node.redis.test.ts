@@ -107,7 +107,7 @@ const becomesRunning = (id: string): Promise<void> =>
   vi.waitFor(async () => expect((await store.runState(id))?.state).toBe('running'), patience);
 
 describe('a node', () => {
-  it('runs what is queued, says where, counts it and tells who waits', async () => {
+  it('executes queued runs, records the node, counts them and wakes waiting clients', async () => {
     const subscriber = connectSubscriber(server.url);
     const told: string[] = [];
     await new Promise<void>((resolve) => {
@@ -132,7 +132,7 @@ describe('a node', () => {
     subscriber.disconnect();
   });
 
-  it('counts a program that fails as a job that went well', async () => {
+  it('counts a failing program as a successful job', async () => {
     await startNode(fakeCells(() => 'runtime-error'));
     await submit('r1', '1/0');
     expect((await resultOf('r1')).status).toBe('runtime-error');
@@ -173,7 +173,7 @@ describe('a node', () => {
     expect(await resultOf('r1')).toMatchObject({ status: 'cancelled', attempt: 1 });
   });
 
-  it('rebuilds a cell that dies and tries its run again', async () => {
+  it('rebuilds a cell that dies and retries its run', async () => {
     let deaths = 0;
     const cells = fakeCells((_source, cell) => {
       if (deaths > 0) return 'ok';
@@ -188,7 +188,7 @@ describe('a node', () => {
     expect(cells.cells[0]?.isClosed).toBe(true);
   });
 
-  it('gives a run up that fails inside the sandbox every time', async () => {
+  it('gives up a run that fails inside the sandbox every time', async () => {
     await startNode(fakeCells(() => Promise.reject(new Error('out of order'))));
     await submit('r1', '');
     expect(await resultOf('r1')).toMatchObject({
@@ -198,7 +198,7 @@ describe('a node', () => {
     });
   });
 
-  it('takes the runs of a node that fell silent', async () => {
+  it('takes over the runs of a silent node', async () => {
     const silent = await startNode({ ...fakeCells(() => FOREVER), name: 'silent' });
     await submit('r1', '');
     await becomesRunning('r1');
@@ -214,7 +214,7 @@ describe('a node', () => {
     await silent.abandon();
   });
 
-  it('hands back what does not end within the grace, and the next node runs it', async () => {
+  it('hands back runs that outlast the grace period, and the next node executes them', async () => {
     const first = await startNode(fakeCells(() => FOREVER));
     await submit('r1', '');
     await becomesRunning('r1');
@@ -225,7 +225,7 @@ describe('a node', () => {
     expect(await resultOf('r1')).toMatchObject({ status: 'ok', node: 'n2' });
   });
 
-  it('finishes within the grace what runs when it is asked to leave', async () => {
+  it('finishes current runs within the grace period when it is asked to leave', async () => {
     let finish: (status: 'ok') => void = () => undefined;
     const ended = new Promise<'ok'>((resolve) => {
       finish = resolve;
@@ -241,7 +241,7 @@ describe('a node', () => {
     expect(cells.cells[0]?.isClosed).toBe(true);
   });
 
-  it('gives up a run under which three nodes have died, and the others go on', async () => {
+  it('gives up a run that has killed three nodes, and continues with the others', async () => {
     await submit('poison', '');
     for (const name of ['n1', 'n2', 'n3']) {
       const node = await startNode({ ...fakeCells(() => FOREVER), name });
@@ -259,7 +259,7 @@ describe('a node', () => {
     expect(await redis.zcard(KEYS.dead)).toBe(1);
   });
 
-  it('shows itself with what it runs, and leaves the list when it leaves', async () => {
+  it('is listed with its current runs, and removed from the list when it leaves', async () => {
     const registry = new NodeRegistry(redis);
     const node = await startNode(fakeCells(() => FOREVER));
     await submit('r1', '');
@@ -276,7 +276,7 @@ describe('a node', () => {
 });
 
 describe('a node without Redis', () => {
-  it('is alive and not ready, and takes runs as soon as Redis is there', async () => {
+  it('is alive but not ready, and takes runs as soon as Redis is available', async () => {
     const late = await startRedis({ own: true });
     await late.kill();
     const metrics = createNodeMetrics('n1');

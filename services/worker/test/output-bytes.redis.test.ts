@@ -80,7 +80,7 @@ describe('output of a run', () => {
     },
   );
 
-  it('of NULs up to the limit is read as any other', async () => {
+  it('of NULs up to the limit is read like any other', async () => {
     const { result, stored } = await write('00', 8 * MIB);
     expect(result.status, result.message ?? '').toBe('ok');
     expect(bytesOf(result, 'stdout').equals(Buffer.alloc(8 * MIB))).toBe(true);

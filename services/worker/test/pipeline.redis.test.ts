@@ -67,7 +67,7 @@ const descendantsOf = (pid: number): number[] =>
   childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
 
 describe('the pipeline', () => {
-  it('answers 42', async () => {
+  it('runs a program that prints 42', async () => {
     const scheduler = await startScheduler();
     const node = await startNode('n1');
     const run = await getRun(scheduler, await submit(scheduler, 'print(42)'), 60);
@@ -85,7 +85,7 @@ describe('the pipeline', () => {
     expect((await fetch(`${node.url}/readyz`)).status).toBe(200);
   });
 
-  it('is ready without a module that its profile names in vain, and says so', async () => {
+  it('is ready with a warning when a module of its profile is missing', async () => {
     const node = await startNode('n1', { SANDPIPER_PROFILE: 'json,no_such_module' });
     await vi.waitFor(
       async () =>
@@ -99,7 +99,7 @@ describe('the pipeline', () => {
     );
   });
 
-  it('lets a run end when its node is asked to leave, which then exits with 0', async () => {
+  it('finishes a run when its node is asked to leave, which then exits with 0', async () => {
     const scheduler = await startScheduler();
     const node = await startNode('n1');
     const id = await submit(scheduler, 'import time; time.sleep(1); print("done")');
@@ -109,7 +109,7 @@ describe('the pipeline', () => {
     expect((await getRun(scheduler, id)).result).toMatchObject({ status: 'ok', stdout: 'done\n' });
   });
 
-  it('gives a run that outlasts the grace to another node', async () => {
+  it('gives a run that outlasts the grace period to another node', async () => {
     const scheduler = await startScheduler();
     const first = await startNode('n1', { SANDPIPER_GRACE_MS: '0' });
     const id = await submit(scheduler, 'import time; time.sleep(2); print("done")');
@@ -122,7 +122,7 @@ describe('the pipeline', () => {
     expect((await getRun(scheduler, id, 60)).result).toMatchObject({ status: 'ok', node: 'n2', attempt: 2 });
   });
 
-  it('rebuilds a cell whose keeper is killed, and its run is tried again', async () => {
+  it('rebuilds a cell whose keeper is killed, and retries its run', async () => {
     const scheduler = await startScheduler();
     const node = await startNode('n1');
     const id = await submit(scheduler, 'import time; time.sleep(1); print("done")');
@@ -134,7 +134,7 @@ describe('the pipeline', () => {
     );
   });
 
-  it('goes on by itself after Redis was killed and came back', async () => {
+  it('recovers by itself after Redis was killed and restarted', async () => {
     const scheduler = await startScheduler();
     const node = await startNode('n1');
     const before = await submit(scheduler, 'import time; time.sleep(1); print("before")');

@@ -51,7 +51,7 @@ describe('a client', () => {
     await nothingIsLeft();
   });
 
-  it('purges a live run that runs, which ends and leaves', async () => {
+  it('purges a running live run, which ends and is removed', async () => {
     const id = await client.submitRun({ source: ENDLESS, live: true, limits: { wallMs: 60_000 } });
     const run = new Followed(client.followRun(id));
     await run.says('begun\n');
@@ -62,7 +62,7 @@ describe('a client', () => {
     await nothingIsLeft();
   });
 
-  it('purges a batch of which some runs have ended, some run and some wait', async () => {
+  it('purges a batch with ended, running and waiting runs', async () => {
     const runs = [
       { source: 'print(1)' },
       ...Array.from({ length: 6 }, () => ({ source: ENDLESS, limits: { wallMs: 60_000 } })),

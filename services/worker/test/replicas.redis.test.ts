@@ -33,7 +33,7 @@ describe.each<[string, () => Promise<Replicated>]>([
     await redis.stop();
   });
 
-  it('what the replica has is accepted, and ends without a warning', async () => {
+  it('a replicated run is accepted, and ends without a warning', async () => {
     const { id } = await bench.insist('first', 'first'); // the replica may still be loading
     await bench.ended(id);
     const before = await unreplicated();
@@ -48,7 +48,7 @@ describe.each<[string, () => Promise<Replicated>]>([
     expect(await unreplicated()).toBe(before);
   });
 
-  it('a run that the replica does not have is of unknown outcome, and one run under its key', async () => {
+  it('a run that is not replicated has an unknown outcome, and stays one run under its key', async () => {
     const body = { source: 'lonely', idempotencyKey: 'lonely' };
     const before = await unreplicated();
     await redis.freezeReplica();
@@ -67,7 +67,7 @@ describe.each<[string, () => Promise<Replicated>]>([
     expect(await unreplicated()).toBe(before + 1);
   });
 
-  it('so is a batch', async () => {
+  it('a batch that is not replicated has an unknown outcome', async () => {
     const body = { runs: [{ source: 'x' }, { source: 'y' }], idempotencyKey: 'pair' };
     await redis.freezeReplica();
     const refused = await bench.request('POST', '/v1/batches', body);

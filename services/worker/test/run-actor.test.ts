@@ -93,7 +93,7 @@ function start(work: RunWork): RunActor {
 }
 
 describe('a run', () => {
-  it('is claimed, executed, written and counted, and gives its cell back', async () => {
+  it('is claimed, executed, written and counted, and releases its cell', async () => {
     const work = new Script();
     expect(await start(work).outcome).toBe('completed');
     expect(work.asked).toEqual(['claim', 'execute', 'finish ok 7', 'count ok']);
@@ -101,7 +101,7 @@ describe('a run', () => {
     expect(cells.count('idle')).toBe(1);
   });
 
-  it('goes back to the queue when too many wait, and the store never hears of it', async () => {
+  it('goes back to the queue when too many wait, without a call to the store', async () => {
     const running = gate<RunResult>();
     const [first, second, third] = [new Script(), new Script(), new Script()];
     first.runs = () => running.promise;
@@ -125,7 +125,7 @@ describe('a run', () => {
         releases: () => Promise.reject(new Error('Redis is away')),
       },
     ],
-  ])('that cannot be %s is the queue’s again, and its cell free', async (_what, how) => {
+  ])('goes back to the queue and frees its cell when it cannot be %s', async (_what, how) => {
     const work = Object.assign(new Script(), how);
     await expect(start(work).outcome).rejects.toThrow('Redis is away');
     await settled();
@@ -137,7 +137,7 @@ describe('a run', () => {
     ['unblamed', ['release 7', 'lose sandbox-failure']],
     ['refused', ['finish internal-error 7', 'count internal-error']],
   ])(
-    'that breaks in the sandbox (%s) is put off or reported, and the queue is rid of it',
+    'is deferred or reported, and its job completed, after a sandbox failure (%s)',
     async (how, then) => {
       const work = new Script();
       work.runs = () => Promise.reject(new Error(how));
@@ -147,14 +147,14 @@ describe('a run', () => {
     },
   );
 
-  it('that has killed what ran it too often is not executed', async () => {
+  it('is not executed when it has crashed its worker too often', async () => {
     const work = new Script();
     work.claims = () => Promise.resolve({ type: 'claimed', attempt: 7, verdict: 'poison' });
     expect(await start(work).outcome).toBe('completed');
     expect(work.asked).toEqual(['claim', 'finish internal-error 7', 'count internal-error']);
   });
 
-  it('is not executed when it was cancelled while it was being claimed', async () => {
+  it('is not executed when it is cancelled during its claim', async () => {
     const claimed = gate<Awaited<ReturnType<RunWork['claim']>>>();
     const work = new Script();
     work.claims = () => claimed.promise;
@@ -167,7 +167,7 @@ describe('a run', () => {
     expect(work.asked).toEqual(['claim', 'finish cancelled 7', 'count cancelled']);
   });
 
-  it('does not count when its lock is lost, whatever it comes to', async () => {
+  it('does not count after losing its lock, whatever its result', async () => {
     const running = gate<RunResult>();
     const work = new Script();
     work.runs = () => running.promise;
@@ -181,7 +181,7 @@ describe('a run', () => {
     expect(work.asked).toEqual(['claim', 'execute', 'release 7', 'lose lock-lost']);
   });
 
-  it('that no longer waits when a cell comes leaves it to the next', async () => {
+  it('leaves a cell to the next run when it no longer waits', async () => {
     const running = gate<RunResult>();
     const [first, second, third] = [new Script(), new Script(), new Script()];
     first.runs = () => running.promise;
@@ -197,7 +197,7 @@ describe('a run', () => {
     expect(second.asked).toEqual([]);
   });
 
-  it('gives its cell back when there is a fault in what it asks for', async () => {
+  it('releases its cell when one of its dependencies throws', async () => {
     const work = new Script();
     work.count = () => {
       throw new Error('no such metric');

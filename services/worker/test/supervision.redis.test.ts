@@ -11,7 +11,10 @@ import { operationsServer, WorkerNode, type CellFactory, type NodeOptions } from
 import type { RunProcessor } from '../src/run-processor.js';
 import { Processes, type Service } from './processes.js';
 
-/** Real cells that lose their keeper, thread or parent guest under a node whose back-offs the test's clock decides. */
+/**
+ * Real cells that lose their keeper, thread or parent guest under a node whose back-offs the test's clock
+ * decides.
+ */
 
 const patience = { timeout: 60_000, interval: 10 };
 const policy = { firstBackOffMs: 20, maxBackOffMs: 400, maxFailures: 3, windowMs: 5_000 };
@@ -133,7 +136,7 @@ function groupsOf(keepers: readonly number[]): string[] {
 }
 
 describe('a node with two cells', () => {
-  it('runs everything while one of them dies again and again, says why it is not ready, and recovers', async () => {
+  it('executes all runs while one cell keeps dying, reports why it is not ready, and recovers', async () => {
     const test = await startNode();
     const { node, clock, metrics, built } = test;
     const results: ReturnType<typeof resultOf>[] = [];
@@ -151,7 +154,7 @@ describe('a node with two cells', () => {
     const reply = await app.inject('/readyz');
     expect(reply.statusCode).toBe(503);
     expect(reply.json<{ reasons: string[] }>().reasons).toEqual([
-      'cell-1 died 3 times within 5 s and is tried every 0.4 s; last: the keeper ended: signal SIGKILL',
+      'cell-1 died 3 times within 5 s and is restarted every 0.4 s; last: the keeper ended: signal SIGKILL',
     ]);
 
     const ended = await Promise.all(results);
@@ -169,7 +172,7 @@ describe('a node with two cells', () => {
     await app.close();
   });
 
-  it('rebuilds the one whose thread ends, and its run is tried again', async () => {
+  it('rebuilds a cell whose thread ends, and retries its run', async () => {
     const test = await startNode();
     const other = await submit('import time; time.sleep(1); print("other")');
     const otherCell = await cellWith(test, other);
@@ -188,7 +191,7 @@ describe('a node with two cells', () => {
     expect(test.built).toHaveLength(3);
   });
 
-  it('does not notice that the parents of its guests die', async () => {
+  it('is not affected when fork servers die', async () => {
     const test = await startNode({ profile: ['json'] });
     const started = async (): Promise<unknown> => (await resultOf(await submit('print(1)')))?.start;
     await vi.waitFor(async () => expect(await started()).toBe('forked'), patience);
@@ -203,7 +206,7 @@ describe('a node with two cells', () => {
     expect([await restartsOf(test), test.built.length]).toEqual([0, 2]);
   });
 
-  it('leaves nothing behind when it is drained while one is dead and the other runs something', async () => {
+  it('leaves nothing behind when it is drained with one dead and one busy cell', async () => {
     const test = await startNode();
     const keepers = test.built.map(({ cell }) => keeperOf(cell));
     const folders = test.built.map(({ cell }) => folderOf(cell));
@@ -224,7 +227,7 @@ describe('a node with two cells', () => {
 });
 
 describe('a node whose only cell cannot be rebuilt', () => {
-  it('gives its runs to others, and takes runs again when it has a cell', async () => {
+  it('gives its runs to other nodes, and takes runs again when it has a cell', async () => {
     let broken = false;
     const alone = await startNode({
       cpus: [null],
@@ -247,7 +250,7 @@ describe('a node whose only cell cannot be rebuilt', () => {
     await vi.waitFor(() => expect(processor.activeIds).toEqual([]), patience);
     expect(node.notReadyBecause).toEqual([
       'no cell is up',
-      'cell-0 died 3 times within 5 s and is tried every 0.4 s; last: no space left on the device',
+      'cell-0 died 3 times within 5 s and is restarted every 0.4 s; last: no space left on the device',
     ]);
 
     const other = await startNode({ name: 'n2', cpus: [null] });

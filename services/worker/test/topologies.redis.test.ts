@@ -69,14 +69,16 @@ function conforms(redis: () => Topology, bench: () => TopologyBench): void {
   });
 }
 
-/** A run holds while Redis is hurt; a client insists; everything goes on without anybody's help. */
+/**
+ * A run stays active during a fault of Redis and a client keeps retrying; everything recovers without help.
+ */
 async function goesOn(bench: TopologyBench, name: string, hurt: () => Promise<void>): Promise<void> {
   const held = `hold ${name}`;
   const before = await bench.submit(held);
   await bench.becomesRunning(before);
   await hurt();
   const { id: during, statuses } = await bench.insist('during', name);
-  // Accepted, or refused in time: nobody is left waiting and nothing is an error of ours.
+  // Accepted, or refused in time: no client is left waiting, and there is no internal error.
   expect(statuses.every((status) => status === 202 || status === 503)).toBe(true);
   bench.release(held);
   // Sentinels cut every client of the new master off once more when they have made it one.

@@ -21,8 +21,8 @@ const SCHEDULER = {
 type Served = { readonly status: number; readonly body: unknown };
 
 /**
- * A scheduler (the real process) and a node (in this one) on the same Redis. A program that begins with `hold` runs
- * until it is released or cancelled, every other ends at once.
+ * A scheduler (the real process) and a node (in this one) on the same Redis. A program that begins with
+ * `hold` runs until it is released or cancelled, every other ends at once.
  */
 export class TopologyBench {
   private node: WorkerNode | null = null;

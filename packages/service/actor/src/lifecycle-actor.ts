@@ -9,14 +9,14 @@ export interface LifecycleActorOptions<S extends Tagged, E extends Message, F ex
   readonly clock: Clock;
   readonly lifecycle: Lifecycle<S, E, F>;
   /**
-   * Does what a transition asks for. Must not wait: what takes time is begun, and its outcome is an event
-   * ({@link Self.begin}). Whatever it throws is a fault of ours and ends the actor.
+   * Performs the effect of a transition. Must not wait: longer work is started with {@link Self.begin}, and
+   * its outcome is an event. An error is a bug of ours and ends the actor.
    */
   readonly perform: (effect: F, self: Self<E>) => void;
-  /** Called after each change of state, before what the change asks for is done. */
+  /** Called after each change of state, before its effects are performed. */
   readonly onChange?: (state: S) => void;
   readonly onDropped?: (event: E) => void;
-  /** What the end was, by the terminal state; where it is not given, every end is a good one. */
+  /** Maps the terminal state to its failure; by default every end is a success. */
   readonly failureOf?: (state: S) => Error | null;
   readonly inspect?: Inspect | undefined;
 }
@@ -24,7 +24,7 @@ export interface LifecycleActorOptions<S extends Tagged, E extends Message, F ex
 /** Runs a lifecycle: messages are its events, and it stops in a terminal state. */
 export class LifecycleActor<S extends Tagged, E extends Message, F extends Message> implements ActorRef<E> {
   readonly name: string;
-  /** Resolves when it has stopped: with the failure of the terminal state, or with what went wrong in the actor. */
+  /** Resolves when it has stopped: with the failure of the terminal state, or the error of the actor. */
   readonly ended: Promise<Error | null>;
   readonly #actor: Actor<E>;
   readonly #inspect: Inspect;
@@ -55,12 +55,14 @@ export class LifecycleActor<S extends Tagged, E extends Message, F extends Messa
     return this.#actor.tell(event);
   }
 
-  /** For its owner: an event that must not be refused ({@link Self.place}). */
+  /** For its owner: reserves a place for an event that must not be refused ({@link Self.place}). */
   place(): (event: E) => void {
     return this.#actor.place();
   }
 
-  /** Ends it wherever it is. A lifecycle with something to clear up is told so instead, and ends by itself. */
+  /**
+   * Ends it in any state. A lifecycle that has to clean up should get an event instead, and end by itself.
+   */
   stop(): Promise<void> {
     return this.#actor.stop();
   }

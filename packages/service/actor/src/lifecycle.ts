@@ -1,4 +1,4 @@
-/** A state says which it is; what else it holds is plain data, so that two can be compared and written down. */
+/** A state has a tag; its other fields are plain data, so that states can be compared and printed. */
 export interface Tagged {
   readonly kind: string;
 }
@@ -7,23 +7,23 @@ interface Typed {
   readonly type: string;
 }
 
-/** Where a transition leads, and what is to be done now, in order. */
+/** The next state, and the effects to perform, in order. */
 export type Step<S extends Tagged, F extends Typed> = readonly [S, readonly F[]];
 
 /**
- * The life of something as a pure function. It answers every event in every state; a state that an event means nothing to
- * comes back as it is, with no effects.
+ * A lifecycle as a pure function. It answers every event in every state; an event without meaning in a state
+ * returns the state unchanged, without effects.
  */
 export interface Lifecycle<S extends Tagged, E extends Typed, F extends Typed> {
   readonly start: Step<S, F>;
   readonly step: (state: S, event: E) => Step<S, F>;
-  /** Nothing happens any more: the state never changes again, and whoever runs the lifecycle may leave. */
+  /** Whether the state is terminal: it never changes again, and the runner of the lifecycle may stop. */
   readonly isTerminal: (state: S) => boolean;
 }
 
-/** For the end of a `switch` over all cases: does not compile when one is missing. */
+/** For the end of an exhaustive `switch`: does not compile when a case is missing. */
 export function unreachable(value: never): never {
-  throw new Error(`a case that is not there: ${JSON.stringify(value)}`);
+  throw new Error(`unexpected case: ${JSON.stringify(value)}`);
 }
 
 export interface Edge<S extends Tagged, E extends Typed, F extends Typed> {
@@ -34,8 +34,8 @@ export interface Edge<S extends Tagged, E extends Typed, F extends Typed> {
 }
 
 /**
- * Every transition that can be reached from the start by the given events. For tests and for drawings.
- * @throws RangeError when there are more than `most` states: a lifecycle that counts without a bound
+ * Explores all transitions that the given events can reach from the start. For tests and drawings.
+ * @throws RangeError above `most` states: a lifecycle with an unbounded counter
  */
 export function explore<S extends Tagged, E extends Typed, F extends Typed>(
   lifecycle: Lifecycle<S, E, F>,

@@ -1,15 +1,15 @@
 /**
- * What waits for an actor. What others send finds `capacity` places; what the actor itself has set going (work, a timer, a
- * question) has its place kept from the beginning, since an outcome that is refused would be lost. The latter goes first.
+ * The waiting messages of an actor. Messages from others share `capacity` places; outcomes of the actor's own
+ * work, timers and requests have reserved places, because a refused outcome would be lost. Outcomes go first.
  */
 export class Mailbox<M> {
   readonly #sent: M[] = [];
   readonly #own: M[] = [];
 
-  /** @param capacity how many messages of others may wait */
+  /** @param capacity maximum number of waiting messages from others */
   constructor(readonly capacity: number) {
     if (!Number.isInteger(capacity) || capacity < 1) {
-      throw new RangeError(`a mailbox wants a capacity of 1 or more, not ${capacity}`);
+      throw new RangeError(`a mailbox needs a capacity of at least 1, not ${capacity}`);
     }
   }
 
@@ -17,14 +17,14 @@ export class Mailbox<M> {
     return this.#own.length + this.#sent.length;
   }
 
-  /** @returns false when it is full; the message is then not in it. */
+  /** @returns false when it is full; the message is not added then. */
   put(message: M): boolean {
     if (this.#sent.length >= this.capacity) return false;
     this.#sent.push(message);
     return true;
   }
 
-  /** An outcome, whose place was kept. */
+  /** Adds an outcome, whose place was reserved. */
   putOwn(message: M): void {
     this.#own.push(message);
   }
@@ -33,7 +33,7 @@ export class Mailbox<M> {
     return this.#own.shift() ?? this.#sent.shift();
   }
 
-  /** Empties it. @returns what others had sent, in order */
+  /** Empties it. @returns the messages from others, in order */
   empty(): M[] {
     this.#own.length = 0;
     return this.#sent.splice(0);

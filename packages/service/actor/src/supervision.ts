@@ -1,22 +1,22 @@
 import { type Lifecycle, type Step, unreachable } from './lifecycle.js';
 
 export interface RestartPolicy {
-  /** Before the first restart, milliseconds; doubles with each death in a row. */
+  /** Back-off before the first restart, milliseconds; it doubles with each death in a row. */
   readonly firstBackOffMs: number;
-  /** The longest that a child lies still, milliseconds. */
+  /** Maximum back-off, milliseconds. */
   readonly maxBackOffMs: number;
-  /** So many deaths within the window are too many. */
+  /** This number of deaths within the window is too many. */
   readonly maxFailures: number;
   readonly windowMs: number;
 }
 
-/** What is remembered of a child's deaths. Times are those of the clock, milliseconds. */
+/** The remembered deaths of a child. Times are clock times, milliseconds. */
 interface Deaths {
-  /** Since it was last seen well; counted up to {@link MOST_COUNTED}. */
+  /** Deaths since it was last healthy, counted up to {@link MAX_COUNTED}. */
   readonly inARow: number;
-  /** The latest, at most `maxFailures` of them. */
+  /** The latest deaths, at most `maxFailures`. */
   readonly at: readonly number[];
-  /** What has caused each of them, where that is known. */
+  /** The cause of each, where known. */
   readonly causes: readonly (string | null)[];
   readonly tooMany: boolean;
 }
@@ -24,7 +24,7 @@ interface Deaths {
 export type ChildState =
   | { readonly kind: 'starting'; readonly deaths: Deaths }
   | { readonly kind: 'up'; readonly deaths: Deaths }
-  /** Dead; it is started again when its back-off is over. */
+  /** Dead; it is restarted after its back-off. */
   | { readonly kind: 'resting'; readonly deaths: Deaths }
   | { readonly kind: 'stopping' }
   | { readonly kind: 'stopped' };
@@ -32,28 +32,28 @@ export type ChildState =
 export type ChildEvent =
   | { readonly type: 'up' }
   | { readonly type: 'ended'; readonly at: number; readonly error: Error | null }
-  /** It did what it is for, or has been up for a whole window. */
+  /** It has done useful work, or has been up for a whole window. */
   | { readonly type: 'healthy'; readonly at: number }
   | { readonly type: 'rested' }
   | { readonly type: 'stop' };
 
 export type ChildEffect =
   | { readonly type: 'start' }
-  /** Look whether it is still up when a window has passed. */
+  /** Check after a window whether it is still up. */
   | { readonly type: 'watch'; readonly ms: number }
   | { readonly type: 'rest'; readonly ms: number; readonly failures: number; readonly error: Error }
   | { readonly type: 'escalate'; readonly failures: number; readonly error: Error }
   | { readonly type: 'recover' }
   | { readonly type: 'close' };
 
-/** By then every back-off is the longest, and a number that grows for ever would make ever new states. */
-const MOST_COUNTED = 50;
+/** At this count every back-off is at its maximum; an unbounded counter would create ever new states. */
+const MAX_COUNTED = 50;
 
 const NO_DEATHS: Deaths = { inARow: 0, at: [], causes: [], tooMany: false };
 
 /**
- * A death that something from outside has caused, which may try it again and again: within a window the deaths of one cause
- * count as one, so that it cannot count a healthy child down.
+ * A death with an external cause, which may strike repeatedly: within a window the deaths of one cause count
+ * once, so that it cannot condemn a healthy child.
  */
 export class CausedDeath extends Error {
   override readonly name = 'CausedDeath';
@@ -67,9 +67,9 @@ export class CausedDeath extends Error {
 }
 
 /**
- * The life of a child under its supervisor. One that dies is started again after a back-off; one that dies too often is
- * told of upwards, once, and goes on being started at the longest back-off. That lasts until it was seen well after the
- * deaths within the window have become fewer.
+ * The lifecycle of a supervised child. After a death it is restarted with back-off; after too many deaths the
+ * supervisor escalates once, and restarts continue at the maximum back-off. This ends when the child is
+ * healthy and fewer deaths remain within the window.
  */
 export function childLifecycle(policy: RestartPolicy): Lifecycle<ChildState, ChildEvent, ChildEffect> {
   return {
@@ -109,11 +109,11 @@ function endsOrStops(
 ): Step<ChildState, ChildEffect> {
   if (event.type === 'stop') return [{ kind: 'stopping' }, [{ type: 'close' }]];
   if (event.type !== 'ended') return [state, []];
-  const error = event.error ?? new Error('it ended by itself');
+  const error = event.error ?? new Error('it ended unexpectedly');
   const cause = error instanceof CausedDeath ? error.of : null;
   const before = within(policy, state.deaths, event.at);
   const isNew = cause === null || !before.causes.includes(cause);
-  const inARow = isNew ? Math.min(state.deaths.inARow + 1, MOST_COUNTED) : Math.max(1, state.deaths.inARow);
+  const inARow = isNew ? Math.min(state.deaths.inARow + 1, MAX_COUNTED) : Math.max(1, state.deaths.inARow);
   const at = (isNew ? [...before.at, event.at] : before.at).slice(-policy.maxFailures);
   const causes = (isNew ? [...before.causes, cause] : before.causes).slice(-policy.maxFailures);
   const tooMany = state.deaths.tooMany || at.length >= policy.maxFailures;

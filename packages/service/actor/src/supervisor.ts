@@ -10,15 +10,15 @@ import {
   type RestartPolicy,
 } from './supervision.js';
 
-/** What a supervisor holds of a child that was started. Every {@link LifecycleActor} can be made one. */
+/** A started child. Every {@link LifecycleActor} can be one. */
 export interface Supervised {
-  /** Asks it to end, also while it starts. Returns at once; `ended` tells when it has. */
+  /** Asks it to end, even during its start. Returns at once; `ended` resolves when it has ended. */
   close(): void;
-  /** Resolves when nothing of it is left: null, or what it died of. */
+  /** Resolves when it is gone without remains: with null, or the error that killed it. */
   readonly ended: Promise<Error | null>;
 }
 
-/** Starts a child. `up` is to be called when it is there; one that ends before that could not be started. */
+/** Starts a child, which calls `up` when it is ready; ending before that counts as a failed start. */
 export type StartChild = (up: () => void) => Supervised;
 
 /** A child that dies too often. */
@@ -26,7 +26,7 @@ export interface Trouble {
   readonly child: string;
   readonly failures: number;
   readonly windowMs: number;
-  /** What it died of last. */
+  /** The error of its last death. */
   readonly error: Error;
 }
 
@@ -34,20 +34,20 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly policy: RestartPolicy;
   readonly inspect?: Inspect | undefined;
-  /** A child dies too often, or no longer does: see {@link Supervisor.troubles}. */
+  /** Called when a child begins or stops to die too often: see {@link Supervisor.troubles}. */
   readonly onTrouble?: () => void;
 }
 
 interface Child {
   readonly actor: LifecycleActor<ChildState, ChildEvent, ChildEffect>;
-  /** Asks for its end. */
+  /** Asks it to end. */
   readonly stop: () => void;
 }
 
-/** For `healthy`, of which one that waits says as much as ten. Everything else has its place kept. */
+/** Mailbox capacity for `healthy`, where one waiting message is enough. All others have reserved places. */
 const CAPACITY = 1;
 
-/** Starts children, and starts again those that die; one child's death is no other child's business. */
+/** Starts children and restarts those that die; the death of one does not affect the others. */
 export class Supervisor {
   readonly #children = new Map<string, Child>();
   readonly #troubles = new Map<string, Trouble>();
@@ -57,9 +57,9 @@ export class Supervisor {
     this.#inspect = harmless(options.inspect);
   }
 
-  /** Resolves when the child is up, or has failed for the first time. Names are given once. */
+  /** Resolves when the child is up, or its first start has failed. Names must be unique. */
   start(name: string, startChild: StartChild): Promise<void> {
-    if (this.#children.has(name)) throw new Error(`there is a child ${name} already`);
+    if (this.#children.has(name)) throw new Error(`a child ${name} exists already`);
     return new Promise((resolve) => {
       let running: Supervised | null = null;
       const actor = new LifecycleActor<ChildState, ChildEvent, ChildEffect>({
@@ -81,13 +81,13 @@ export class Supervisor {
     });
   }
 
-  /** The child did what it is for: its next death is the first again. */
+  /** The child has done useful work: its next death counts as the first. */
   healthy(name: string): void {
-    // One that is refused is as good as the one that waits already.
+    // A refused message is no loss: one is waiting already.
     this.#children.get(name)?.actor.tell({ type: 'healthy', at: this.options.clock.now() });
   }
 
-  /** The children that die too often. */
+  /** Children that die too often. */
   get troubles(): readonly Trouble[] {
     return [...this.#troubles.values()];
   }
@@ -96,7 +96,7 @@ export class Supervisor {
     return this.#children.get(name)?.actor.state.kind ?? null;
   }
 
-  /** Closes every child. When it resolves, none is left and none comes back. */
+  /** Closes all children. When it resolves, none is left and none will be restarted. */
   async stop(): Promise<void> {
     const children = [...this.#children.values()];
     for (const child of children) child.stop();
@@ -113,7 +113,7 @@ export class Supervisor {
     };
     try {
       const child = startChild(() => {
-        // One that calls itself up after its end would be taken for its successor.
+        // Ignore `up` after the end: it would be taken for that of the successor.
         if (over) return;
         tellUp({ type: 'up' });
         onUp();
@@ -133,7 +133,7 @@ export class Supervisor {
   ): void {
     const { policy, clock } = this.options;
     if (effect.type === 'watch') {
-      // The time is that of its ringing.
+      // Stamped when the timer fires.
       self.timer('watch', effect.ms, { type: 'healthy', at: clock.now() + effect.ms });
     } else if (effect.type === 'rest') {
       const { ms: delayMs, failures, error } = effect;

@@ -61,7 +61,7 @@ describe('an actor', () => {
     await actor.stop();
   });
 
-  it('tells the sender that its mailbox is full, and goes on', async () => {
+  it('tells the sender that its mailbox is full, and keeps working', async () => {
     const { actor, heard, seen } = recorder({});
     expect(['a', 'b', 'c'].map((text) => actor.tell(note(text)))).toEqual(['accepted', 'accepted', 'full']);
     expect(seen).toContainEqual({ type: 'overflow', actor: 'recorder', message: 'note', capacity: 2 });
@@ -72,7 +72,7 @@ describe('an actor', () => {
     await actor.stop();
   });
 
-  it('has a place for outcomes of its own however full it is, and they go first', async () => {
+  it('handles outcomes of its own work first, even when its mailbox is full', async () => {
     const work = gate();
     const { actor, heard } = recorder({
       capacity: 1,
@@ -94,7 +94,7 @@ describe('an actor', () => {
     await actor.stop();
   });
 
-  it('stops when what it does is over: the message in progress and the work begun', async () => {
+  it('stops after the message in progress and all started work are done', async () => {
     const [handling, work] = [gate(), gate()];
     const { actor, heard, seen, dropped } = recorder({
       receive: (_message, self) => {
@@ -123,7 +123,7 @@ describe('an actor', () => {
     expect(await actor.ended).toBeNull();
   });
 
-  it('that is stopped by its own handler handles nothing more', async () => {
+  it('handles no further message after its own handler stops it', async () => {
     const { actor, heard } = recorder({ receive: (_message, self) => self.stop() });
     actor.tell(note('a'));
     actor.tell(note('b'));
@@ -145,7 +145,7 @@ describe('an actor', () => {
     expect(seen.map(({ type }) => type)).toEqual(['started', 'message', 'failed', 'stopped']);
   });
 
-  it('has timers of the clock that it was given: one for each key, none after its end', async () => {
+  it('uses timers of the given clock: one per key, none after its end', async () => {
     const { actor, clock, heard } = recorder({
       onStart: (self) => {
         self.timer('x', 100, note('first x'));
@@ -164,7 +164,7 @@ describe('an actor', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('is not hurt by whoever looks on', async () => {
+  it('survives an inspector that throws', async () => {
     const heard: string[] = [];
     const actor = new Actor<Note>({
       name: 'watched',

@@ -47,7 +47,7 @@ function live(happenings: readonly { type: string; after: number }[]) {
 const types = (effects: readonly ChildEffect[]): string[] => effects.map(({ type }) => type);
 
 describe('the lifecycle of a supervised child', () => {
-  it('whatever happens, starts nothing that is there, and never starts after its end', () => {
+  it('never starts a running child, nor any child after its end', () => {
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 60 }), (happenings) => {
         let alive = true;
@@ -70,7 +70,7 @@ describe('the lifecycle of a supervised child', () => {
     );
   });
 
-  it('rests within its bounds, and longer with each death in a row', () => {
+  it('backs off within its bounds, longer with each death in a row', () => {
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 60 }), (happenings) => {
         let before = 0;
@@ -87,7 +87,7 @@ describe('the lifecycle of a supervised child', () => {
     );
   });
 
-  it('escalates exactly when as many deaths as may be lie within the window, and recovers in turn', () => {
+  it('escalates exactly at the maximum number of deaths within the window, and recovers', () => {
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 80 }), (happenings) => {
         let told = false;
@@ -115,7 +115,7 @@ describe('the lifecycle of a supervised child', () => {
     );
   });
 
-  it('has no state that cannot be left but the last', () => {
+  it('can leave every state except the terminal one', () => {
     const events = [
       toEvent('up', 0),
       toEvent('ended', 0),
@@ -132,7 +132,7 @@ describe('the lifecycle of a supervised child', () => {
     }
   });
 
-  it('says so when a lifecycle counts without a bound', () => {
+  it('reports a lifecycle with an unbounded counter', () => {
     const counting = {
       start: [{ kind: 'at', n: 0 }, []] as const,
       step: (state: { kind: string; n: number }) => [{ kind: 'at', n: state.n + 1 }, []] as const,

@@ -70,7 +70,7 @@ describe('a supervisor', () => {
     expect([supervisor.stateOf('a'), child.latest.closed]).toEqual(['stopped', true]);
   });
 
-  it('starts one that dies again, later each time, up to a bound', async () => {
+  it('restarts a dead child with growing back-off, up to a bound', async () => {
     const child = puppets();
     void supervisor.start('a', child.start);
     for (let i = 0; i < 7; i++) {
@@ -88,7 +88,7 @@ describe('a supervisor', () => {
     expect(restarts()).toEqual([100, 200, 400, 1_000, 1_000, 1_000, 1_000]);
   });
 
-  it('takes one that cannot be started for one that died', async () => {
+  it('treats a child that cannot start like one that died', async () => {
     let tries = 0;
     await supervisor.start('a', () => {
       tries += 1;
@@ -102,7 +102,7 @@ describe('a supervisor', () => {
     expect(tries).toBe(3);
   });
 
-  it('begins anew with one that was seen well', async () => {
+  it('resets the back-off of a healthy child', async () => {
     const child = puppets();
     void supervisor.start('a', child.start);
     for (let i = 0; i < 3; i++) {
@@ -118,7 +118,7 @@ describe('a supervisor', () => {
     expect(restarts()).toEqual([100, 100, 100]);
   });
 
-  it('tells of one that dies too often, once, goes on, and tells when it is well again', async () => {
+  it('escalates once for a child that dies too often, keeps restarting it, and reports its recovery', async () => {
     const child = puppets();
     const other = puppets();
     let told = 0;
@@ -155,7 +155,7 @@ describe('a supervisor', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('closes a child that is being started, at once after it was asked to start it too', async () => {
+  it('closes a child that is being started, even right after the request to start it', async () => {
     const [early, later] = [puppets(), puppets()];
     const started = [supervisor.start('early', early.start), supervisor.start('later', later.start)];
     await supervisor.stop();
@@ -164,7 +164,7 @@ describe('a supervisor', () => {
     expect(kinds()).toEqual([]);
   });
 
-  it('does not take a child that calls itself up after its end for its successor', async () => {
+  it('ignores a child that reports to be up after its end', async () => {
     const child = puppets();
     void supervisor.start('a', child.start);
     await settled();

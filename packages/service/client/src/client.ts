@@ -27,30 +27,33 @@ export interface CallOptions {
 export interface WaitOptions extends CallOptions {
   /** Called after each answer, for a progress bar. */
   readonly onProgress?: (batch: BatchSummary) => void;
-  /** Longest time between two calls of it, seconds. */
+  /** Longest time between two calls of `onProgress`, seconds. */
   readonly progressSeconds?: number;
 }
 
 /** A run of a batch that has ended. */
 export interface EndedRun {
-  /** How many had ended with it. */
+  /** Number of ended runs, this one included. */
   readonly position: number;
-  /** Its place in the batch. */
+  /** Its index in the batch. */
   readonly index: number;
   readonly run: RunState;
 }
 
-/** What the server waits at most in one request, seconds; longer waits are several requests. */
+/** Longest wait of the server in one request, seconds; longer waits take several requests. */
 const SERVER_WAIT_SECONDS = 30;
 
-/** A stream shows a sign of life every 15 seconds. */
+/** The server sends a keep-alive every 15 seconds. */
 const SILENT_MS = 45_000;
 
-/** How often a stream that broke off is taken up again before the error is the caller's, and how long before each. */
+/** How often a broken stream is resumed before the error is thrown, and the delay before each attempt. */
 const FOLLOW_TRIES = 5;
 const FOLLOW_PAUSE_MS = 500;
 
-/** How often a submission of unknown outcome is sent before the error is the caller's, and how long before the second. */
+/**
+ * How often a submission of unknown outcome is sent before the error is thrown, and the delay before the
+ * second try.
+ */
 const SUBMIT_TRIES = 4;
 const SUBMIT_PAUSE_MS = 500;
 
@@ -73,8 +76,8 @@ export class SandpiperClient {
   }
 
   /**
-   * Sent with an idempotency key, the request's or one of its own, and again with it while nobody knows whether it was
-   * accepted. To repeat it beyond that, give the request a key.
+   * Sends the run with an idempotency key (the request's, or a new one) and retries with that key while the
+   * outcome is unknown. To repeat it later, give the request a key.
    * @returns the id of the run
    */
   async submitRun(request: RunRequest, options: CallOptions = {}): Promise<string> {
@@ -83,14 +86,14 @@ export class SandpiperClient {
     return (await untilKnown(() => this.transport.call<{ id: string }>(call), options.signal)).id;
   }
 
-  /** @param options.waitSeconds answers sooner when the run ends; 0, the default, answers at once. */
+  /** @param options.waitSeconds longest wait for the end of the run; 0, the default, answers at once. */
   getRun(id: string, options: CallOptions & { readonly waitSeconds?: number } = {}): Promise<RunState> {
     const { waitSeconds, signal } = options;
     const path = `/v1/runs/${encodeURIComponent(id)}${query({ wait: waitSeconds })}`;
     return this.transport.call({ method: 'GET', path, waitSeconds, signal });
   }
 
-  /** Waits as long as it takes. */
+  /** Waits until the run has ended. */
   async waitRun(id: string, options: CallOptions = {}): Promise<RunResult> {
     for (;;) {
       const run = await this.getRun(id, { ...options, waitSeconds: SERVER_WAIT_SECONDS });
@@ -99,7 +102,10 @@ export class SandpiperClient {
     }
   }
 
-  /** @returns the state afterwards; a running run is not over yet. A key that may only submit is told no more. */
+  /**
+   * @returns the state afterwards; a running run takes a moment to end. A submit-only key gets only the
+   *   state.
+   */
   cancelRun(
     id: string,
     options: CallOptions = {},
@@ -112,28 +118,28 @@ export class SandpiperClient {
   }
 
   /**
-   * Removes a run with its result, its streams and its idempotency key; one that has not ended is cancelled. It is unknown
-   * from then on: a second call rejects with 404.
-   * @returns false when it still runs and leaves as soon as it has ended
+   * Removes a run with its result, its streams and its idempotency key; a run that has not ended is
+   * cancelled. The run is unknown from then on: a second call rejects with 404.
+   * @returns false when it still runs; it is removed when it ends
    */
   purgeRun(id: string, options: CallOptions = {}): Promise<boolean> {
     return this.purge(`/v1/runs/${encodeURIComponent(id)}`, options);
   }
 
-  /** Follows a run while it runs; see {@link RunStream} for how to feed it as well. */
+  /** Follows a run while it runs; {@link RunStream} can also feed it. */
   followRun(id: string, options: FollowOptions = {}): RunStream {
     return new RunStream({ transport: this.transport, id }, options);
   }
 
-  /** Follows a live run and feeds it from a stream, as the program asks. */
+  /** Follows a live run and feeds it from a stream, on demand of the program. */
   feedRun(id: string, source: AsyncIterable<Uint8Array>, options: FollowOptions = {}): RunStream {
     const stream = this.followRun(id, { ...options, feed: true });
-    // What cannot be read any more has come to its end.
+    // A source that fails counts as ended.
     feedFrom(stream, source).catch(() => stream.end());
     return stream;
   }
 
-  /** As {@link submitRun}. */
+  /** Like {@link submitRun}. */
   async submitBatch(request: BatchRequest, options: CallOptions = {}): Promise<string> {
     const headers = keyHeader(request.idempotencyKey);
     const call = { method: 'POST', path: '/v1/batches', body: request, headers, ...options } as const;
@@ -141,9 +147,9 @@ export class SandpiperClient {
   }
 
   /**
-   * Sends runs as they are made; neither side holds all of them. All or none are accepted.
-   * Runs in an array are sent again with the same key while nobody knows whether they were accepted.
-   * @param options.idempotencyKey makes it safe to repeat with the same runs; without one it has one of its own.
+   * Streams runs to the server; neither side holds all of them. Either all are accepted or none. Runs in an
+   * array are sent again with the same key while the outcome is unknown.
+   * @param options.idempotencyKey makes it safe to repeat with the same runs; the default is a new key.
    */
   async streamBatch(
     runs: AsyncIterable<RunRequest> | Iterable<RunRequest>,
@@ -160,7 +166,7 @@ export class SandpiperClient {
     return (await (Array.isArray(runs) ? untilKnown(send, signal) : send())).id;
   }
 
-  /** @param options.results false leaves the results out: progress of a big batch is small then. */
+  /** @param options.results false omits the results, which keeps the progress of a big batch small. */
   getBatch(
     id: string,
     options: CallOptions & { readonly waitSeconds?: number; readonly results?: boolean } = {},
@@ -170,7 +176,7 @@ export class SandpiperClient {
     return this.transport.call({ method: 'GET', path, waitSeconds, signal });
   }
 
-  /** How many runs have ended, and how. */
+  /** Counts the ended runs by status. */
   getBatchSummary(
     id: string,
     options: CallOptions & { readonly waitSeconds?: number } = {},
@@ -180,7 +186,7 @@ export class SandpiperClient {
     return this.transport.call({ method: 'GET', path, waitSeconds, signal });
   }
 
-  /** Waits for every run, as long as it takes, and answers with the results. */
+  /** Waits until all runs have ended, and returns the results. */
   async waitBatch(id: string, options: WaitOptions = {}): Promise<BatchState> {
     const { signal, onProgress, progressSeconds = 1 } = options;
     const waitSeconds = onProgress === undefined ? SERVER_WAIT_SECONDS : progressSeconds;
@@ -193,8 +199,8 @@ export class SandpiperClient {
   }
 
   /**
-   * The runs of a batch in the order in which they end, until the last. A stream that breaks off is taken up again.
-   * @param options.from how many the caller has already
+   * The runs of a batch in the order in which they end, until the last. A broken stream is resumed.
+   * @param options.from number of runs that the caller already has
    */
   async *followBatch(
     id: string,
@@ -212,7 +218,7 @@ export class SandpiperClient {
           failures = 0;
           yield ended;
         }
-        // A server that stops ends its streams too.
+        // A server that stops also ends its streams.
         const { total } = await this.getBatchSummary(id, options);
         if (position >= total) return;
       } catch (error) {
@@ -223,7 +229,7 @@ export class SandpiperClient {
     }
   }
 
-  /** @returns the state afterwards; a key that may only submit is told no more. */
+  /** @returns the state afterwards; a submit-only key gets only the state. */
   cancelBatch(
     id: string,
     options: CallOptions = {},
@@ -231,7 +237,7 @@ export class SandpiperClient {
     return this.transport.call({ method: 'DELETE', path: batchPath(id), ...options });
   }
 
-  /** Removes a batch with all of its runs, as {@link purgeRun} does. */
+  /** Removes a batch with all of its runs, like {@link purgeRun}. */
   purgeBatch(id: string, options: CallOptions = {}): Promise<boolean> {
     return this.purge(batchPath(id), options);
   }
@@ -256,7 +262,7 @@ export class SandpiperClient {
     return (await this.transport.call<{ keys: ApiKey[] }>(call)).keys;
   }
 
-  /** The answer holds the key itself, for the only time. */
+  /** Only this answer contains the key itself. */
   createKey(request: Partial<KeyRequest>, options: CallOptions = {}): Promise<NewKey> {
     return this.transport.call({ method: 'POST', path: '/v1/keys', body: request, ...options });
   }
@@ -269,7 +275,7 @@ export class SandpiperClient {
     });
   }
 
-  /** Of the caller's tenant, the latest first; of all for an admin's key. */
+  /** The dead letters of the caller's tenant, or of all tenants for an admin key, the latest first. */
   async listDeadLetters(options: CallOptions = {}): Promise<DeadLetterSummary[]> {
     const all: DeadLetterSummary[] = [];
     let after: string | undefined;
@@ -294,22 +300,22 @@ export class SandpiperClient {
     return left === undefined;
   }
 
-  /** Resolves when the server is there and has its Redis. */
+  /** Resolves when the server is up and connected to Redis. */
   async health(options: CallOptions = {}): Promise<void> {
     await this.transport.call({ method: 'GET', path: '/readyz', ...options });
   }
 }
 
-/** A key in the body is as good as one in the header. */
+/** A key in the body works like one in the header. */
 const keyHeader = (own: string | undefined): Record<string, string> =>
   own === undefined ? { 'Idempotency-Key': randomUUID() } : {};
 
-/** Nobody knows what came of it: the connection broke, or the store of the server did not answer. */
+/** Whether the outcome is unknown: the connection broke, or the server's store did not answer. */
 const isUnknown = (error: unknown): boolean =>
   (error instanceof ConnectionError && error.mayHaveArrived) ||
   (error instanceof ApiError && error.code === 'unknown-outcome');
 
-/** Sends a submission, which has an idempotency key, again while nobody knows what came of it. */
+/** Retries a submission with its idempotency key while the outcome is unknown. */
 async function untilKnown<T>(send: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -323,7 +329,7 @@ async function untilKnown<T>(send: () => Promise<T>, signal: AbortSignal | undef
 
 const batchPath = (id: string): string => `/v1/batches/${encodeURIComponent(id)}`;
 
-/** Whether it may be otherwise in a moment. */
+/** Whether the error may be temporary. */
 const isPassing = (error: unknown): boolean =>
   error instanceof ConnectionError || (error instanceof ApiError && error.status >= 500);
 

@@ -8,7 +8,7 @@ export class ApiError extends Error {
     /** Stable code of the API, e.g. `invalid-request`; `http-STATUS` where the answer was not the API's. */
     readonly code: string,
     message: string,
-    /** The field at fault, e.g. `runs.3.limits.cpuMs`. */
+    /** The wrong field, e.g. `runs.3.limits.cpuMs`. */
     readonly path: string | null,
     /** From Retry-After. */
     readonly retryAfterSeconds: number | null,
@@ -17,11 +17,13 @@ export class ApiError extends Error {
   }
 }
 
-/** No answer came: nobody listens there, or the connection broke. One line that names the server. */
+/**
+ * No answer: no server listens there, or the connection broke. The message is one line that names the server.
+ */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
 
-  /** False where the server has certainly got nothing of the request. */
+  /** False when the server certainly got nothing of the request. */
   readonly mayHaveArrived: boolean;
 
   constructor(server: string, cause: unknown) {
@@ -30,7 +32,7 @@ export class ConnectionError extends Error {
   }
 }
 
-/** Codes of errors before a byte of the request is sent. */
+/** Codes of errors that happen before a byte of the request is sent. */
 const NEVER_SENT: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -50,8 +52,8 @@ function codesOf(cause: unknown): string[] {
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused: no Sandpiper server listens there',
-  ENOTFOUND: 'the host name is not known',
-  EAI_AGAIN: 'the host name cannot be looked up now',
+  ENOTFOUND: 'unknown host name',
+  EAI_AGAIN: 'the host name lookup failed; try again later',
   ECONNRESET: 'the server closed the connection',
   UND_ERR_SOCKET: 'the server closed the connection',
   ETIMEDOUT: 'the server does not answer',
@@ -59,7 +61,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_TIMEOUT: 'the server does not answer',
 };
 
-/** fetch says only "fetch failed"; what happened stands in the causes below it. */
+/** fetch reports only "fetch failed"; the reason is in the chain of causes. */
 function explain(cause: unknown): string {
   for (
     let error: unknown = cause, depth = 0;

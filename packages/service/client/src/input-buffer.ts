@@ -1,11 +1,11 @@
-/** Bytes of input that the server has not confirmed yet: after a break they are sent again. */
+/** Input that the server has not confirmed yet: it is sent again after a break. */
 export class InputBuffer {
   private readonly pieces: Buffer[] = [];
-  /** Where the first piece stands in the input. */
+  /** Offset of the first piece in the input. */
   private start = 0;
   private length = 0;
 
-  /** Where the next byte will stand. */
+  /** Offset of the next byte. */
   get end(): number {
     return this.start + this.length;
   }
@@ -17,12 +17,12 @@ export class InputBuffer {
 
   add(data: Uint8Array): void {
     if (data.length === 0) return;
-    // A copy: streams use their buffers again.
+    // A copy, because streams reuse their buffers.
     this.pieces.push(Buffer.from(data));
     this.length += data.length;
   }
 
-  /** Bytes from there on, at most that many; not beyond the end of one piece. */
+  /** Bytes from an offset, up to a maximum and the end of the piece. */
   at(position: number, most: number): Buffer {
     let begin = this.start;
     for (const piece of this.pieces) {
@@ -33,16 +33,18 @@ export class InputBuffer {
     return Buffer.alloc(0);
   }
 
-  /** The server has that much already, of others or of an earlier connection: ours comes behind it. */
+  /**
+   * The server already has this much input, from another feeder or an earlier connection: ours is appended.
+   */
   beginAt(received: number): void {
     this.start = received;
   }
 
-  /** The server has everything before that. @returns false when it lacks some of what it had confirmed earlier */
+  /** The server confirms all bytes before an offset. @returns false when it has lost confirmed bytes */
   confirm(received: number): boolean {
     if (received < this.start) return false;
     if (received > this.end) {
-      // Somebody else feeds the run too, and was first.
+      // Another feeder of the run was first.
       this.pieces.length = 0;
       this.start = received;
       this.length = 0;

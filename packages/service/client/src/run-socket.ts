@@ -3,19 +3,21 @@ import { LIVE_BOUNDS, type LiveClientMessage, type LiveServerMessage } from '@sa
 import { WebSocket } from 'ws';
 import { ApiError, ConnectionError } from './errors.js';
 
-/** The server shows a sign of life every ten seconds; without one for so long the connection is dead, milliseconds. */
+/**
+ * The server sends a keep-alive every ten seconds; after this silence the connection is dead, milliseconds.
+ */
 const SILENCE_MS = 45_000;
 const HANDSHAKE_MS = 20_000;
-/** What is read of an answer that is no upgrade, bytes. */
+/** Bytes read of an answer that is not an upgrade. */
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
 /** How a connection ended. */
 export interface SocketEnd {
-  /** A message came over it. */
+  /** Whether a message arrived on it. */
   readonly served: boolean;
-  /** Why trying again is no use; null when it may be of use. */
+  /** Why a retry is useless; null when it may help. */
   readonly fatal: Error | null;
-  /** What to say when trying again did not help. */
+  /** The error to report when retries have failed. */
   readonly error: Error;
 }
 
@@ -32,7 +34,7 @@ export class RunSocket {
   private served = false;
   private failure: { error: Error; fatal: boolean } | null = null;
   private heardAt = performance.now();
-  /** Resolves when it is no more. */
+  /** Resolves when the connection has ended. */
   readonly ended: Promise<SocketEnd>;
 
   constructor(private readonly options: SocketOptions) {
@@ -66,7 +68,7 @@ export class RunSocket {
     this.socket.send(JSON.stringify(message), () => undefined);
   }
 
-  /** Nothing is read until {@link resume}: the server then waits. */
+  /** Stops reading until {@link resume}; the server waits meanwhile. */
   pause(): void {
     this.socket.pause();
   }
@@ -87,7 +89,7 @@ export class RunSocket {
 
   private checkSilence(): void {
     if (this.socket.isPaused || performance.now() - this.heardAt < SILENCE_MS) return;
-    const silence = Object.assign(new Error('no sign of life'), { code: 'ETIMEDOUT' });
+    const silence = Object.assign(new Error('no answer from the server'), { code: 'ETIMEDOUT' });
     this.failure ??= { error: new ConnectionError(this.options.server, silence), fatal: false };
     this.socket.terminate();
   }
@@ -122,7 +124,7 @@ export class RunSocket {
         if (text.length > MAX_REFUSAL_BYTES) break;
       }
     } catch {
-      // what there is of it will do
+      // a truncated answer is enough
     }
     const { code, message } = errorOf(text) ?? {
       code: `http-${status}`,
@@ -142,7 +144,7 @@ export class RunSocket {
   }
 }
 
-/** Codes of errors that pass. */
+/** Codes of temporary errors. */
 const PASSING: readonly string[] = [
   'store-unavailable',
   'unknown-outcome',

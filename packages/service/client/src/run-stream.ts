@@ -14,28 +14,28 @@ import { InputBuffer } from './input-buffer.js';
 import { RunSocket, type SocketEnd } from './run-socket.js';
 import type { Transport } from './transport.js';
 
-/** What happens to a run, in order, each once. */
+/** The events of a run, in order, each once. */
 export type RunEvent =
   | { readonly type: 'state'; readonly state: RunState['state']; readonly attempt: number }
   | {
       readonly type: 'output';
       readonly stream: 'stdout' | 'stderr';
       readonly data: Buffer;
-      /** Where another stream can go on behind this. */
+      /** Cursor from which another stream can resume after this event. */
       readonly cursor: string;
     }
-  /** What ran it died: it begins anew, and output told before is void. */
+  /** The worker was lost: the program restarts, and its earlier output is void. */
   | { readonly type: 'restart'; readonly attempt: number; readonly cursor: string }
-  /** The last. */
+  /** The last event. */
   | { readonly type: 'result'; readonly result: LiveResult; readonly cursor: string };
 
 export interface FollowOptions {
-  /** Cursor of an event of another stream: go on behind it. */
+  /** Cursor of an event of another stream: resume after it. */
   readonly from?: string;
-  /** False, the default: only follow, and let the program's input end when nobody else feeds it. */
+  /** False, the default: only follow, and let the program's input end unless another client feeds it. */
   readonly feed?: boolean;
   readonly signal?: AbortSignal;
-  /** How long a lost connection is tried again before it is given up, milliseconds. */
+  /** How long to retry a lost connection before giving up, milliseconds. */
   readonly reconnectMs?: number;
 }
 
@@ -46,25 +46,25 @@ interface StreamTarget {
 
 const DEFAULT_RECONNECT_MS = 60_000;
 const FIRST_PAUSE_MS = 100;
-const MOST_PAUSE_MS = 3_000;
+const MAX_PAUSE_MS = 3_000;
 
-/** Events that wait for whoever reads them; above the first number nothing more is read from the server. */
-const MOST_EVENTS = 64;
+/** Maximum number of unread events; above it reading from the server pauses. */
+const MAX_EVENTS = 64;
 const FEW_EVENTS = 16;
 
-/** Input that is held here; whoever writes more waits. */
-const MOST_INPUT_BYTES = 256 * 1024;
+/** Maximum input held here, bytes; above it writers wait. */
+const MAX_INPUT_BYTES = 256 * 1024;
 
 /**
- * A run followed, and fed, while it runs. Survives lost connections: output is neither lost nor told twice, and input
- * that the server has not confirmed is sent again. Iterate over it once; it throws {@link ApiError} when the server
- * refuses, and what broke the connection last when it stays away.
+ * Follows and feeds a run while it runs. Survives lost connections: output is neither lost nor repeated, and
+ * unconfirmed input is sent again. Iterate over it once; it throws {@link ApiError} when the server refuses,
+ * and the last connection error when the server stays away.
  */
 export class RunStream implements AsyncIterable<RunEvent> {
   private readonly events: RunEvent[] = [];
   private readonly input = new InputBuffer();
   private sent = 0;
-  /** As the server told it last; null before that, and for a run that is not fed. */
+  /** The last input state from the server; null before that, and for a run that takes no input. */
   private told: LiveInput | null = null;
   private known = false;
   private wantsEnd = false;
@@ -72,13 +72,13 @@ export class RunStream implements AsyncIterable<RunEvent> {
   private pendingSignals: ('interrupt' | 'cancel')[] = [];
 
   private socket: RunSocket | null = null;
-  /** On this connection the server has said how much input it has. */
+  /** Whether the server has reported the received input on this connection. */
   private isSynchronized = false;
   private cursor: string | null;
   private over = false;
   private readonly stop = new AbortController();
   private failure: Error | null = null;
-  /** Whoever waits for something to change. */
+  /** Callers that wait for a change. */
   private waiting: (() => void)[] = [];
 
   constructor(
@@ -116,7 +116,7 @@ export class RunStream implements AsyncIterable<RunEvent> {
     }
   }
 
-  /** Resolves with true when the program has asked for input, with false when it never will. */
+  /** Resolves with true when the program asks for input, with false when it never will. */
   async wanted(): Promise<boolean> {
     while (!this.isOver && this.told?.wanted !== true) {
       if (this.known && this.told === null) return false;
@@ -127,34 +127,34 @@ export class RunStream implements AsyncIterable<RunEvent> {
 
   /**
    * Feeds the run. Resolves when there is room for more.
-   * @returns false when nobody reads it any more: the run has ended, or its input
+   * @returns false when the input is no longer read: the run or its input has ended
    */
   async write(data: Uint8Array): Promise<boolean> {
-    if (this.wantsEnd) throw new Error('the input was ended');
+    if (this.wantsEnd) throw new Error('the input has ended');
     this.input.add(data);
     this.pump();
-    while (!this.isOver && this.input.held > MOST_INPUT_BYTES && this.told?.ended !== true)
+    while (!this.isOver && this.input.held > MAX_INPUT_BYTES && this.told?.ended !== true)
       await this.change();
     return !this.isOver && this.told?.ended !== true;
   }
 
-  /** The end of the input. */
+  /** Ends the input. */
   end(): void {
     this.wantsEnd = true;
     this.pump();
   }
 
-  /** Ctrl-C: KeyboardInterrupt in the program. */
+  /** Sends Ctrl-C: KeyboardInterrupt in the program. */
   interrupt(): void {
     this.signal('interrupt');
   }
 
-  /** Ends the run; its result comes as ever. */
+  /** Cancels the run; its result still arrives. */
   cancel(): void {
     this.signal('cancel');
   }
 
-  /** Leaves; the run goes on. */
+  /** Stops following; the run continues. */
   close(): void {
     this.over = true;
     this.leave();
@@ -180,7 +180,7 @@ export class RunStream implements AsyncIterable<RunEvent> {
     this.leave();
   }
 
-  /** Connects, and again when the connection is lost, until the run has ended or it is no use. */
+  /** Connects, and reconnects after losses, until the run has ended or a retry is useless. */
   private async connectOn(): Promise<void> {
     const { reconnectMs = DEFAULT_RECONNECT_MS } = this.options;
     let lostAt: number | null = null;
@@ -195,10 +195,10 @@ export class RunStream implements AsyncIterable<RunEvent> {
       }
       lostAt ??= performance.now();
       if (performance.now() - lostAt >= reconnectMs) return this.fail(end.error);
-      // Not all clients of a server that was away at the same moment.
+      // Jitter, so that clients do not all reconnect at the same moment.
       const wait = pause * (0.5 + Math.random() / 2);
       await sleep(wait, undefined, { signal: this.stop.signal }).catch(() => undefined);
-      pause = Math.min(2 * pause, MOST_PAUSE_MS);
+      pause = Math.min(2 * pause, MAX_PAUSE_MS);
     }
   }
 
@@ -238,17 +238,17 @@ export class RunStream implements AsyncIterable<RunEvent> {
         this.changed();
         break;
       case 'error':
-        // The connection ends with it, and says so.
+        // The end of the connection reports it.
         break;
     }
   }
 
   private put(event: RunEvent): void {
     const last = this.events.at(-1);
-    // Of states that nobody has read only the latest counts, so that input which comes and goes fills nothing.
+    // Of unread states only the latest is kept, so that changes of the input state do not fill the buffer.
     if (event.type === 'state' && last?.type === 'state') this.events.pop();
     this.events.push(event);
-    if (this.events.length >= MOST_EVENTS) this.socket?.pause();
+    if (this.events.length >= MAX_EVENTS) this.socket?.pause();
     this.changed();
   }
 
@@ -272,7 +272,7 @@ export class RunStream implements AsyncIterable<RunEvent> {
     this.changed();
   }
 
-  /** Sends what may be sent. */
+  /** Sends as much input as the server allows. */
   private pump(): void {
     const { socket, told } = this;
     if (socket === null || !socket.isOpen || !this.isSynchronized || this.isOver) return;
@@ -300,7 +300,7 @@ export class RunStream implements AsyncIterable<RunEvent> {
   }
 }
 
-/** Feeds a run from a stream: nothing is read of it before the program asks, nor faster than the program reads. */
+/** Feeds a run from a stream, which is read only on demand of the program, and no faster than it reads. */
 export async function feedFrom(stream: RunStream, source: AsyncIterable<Uint8Array>): Promise<void> {
   if (!(await stream.wanted())) return;
   for await (const data of source) {

@@ -1,7 +1,7 @@
 import { ApiError, ConnectionError } from './errors.js';
 
 export interface ClientOptions {
-  /** Milliseconds that a request may take beyond the wait that it asks for. */
+  /** Time that a request may take beyond its requested wait, milliseconds. */
   readonly timeoutMs?: number;
   /** Sent as `Authorization: Bearer KEY`. */
   readonly apiKey?: string;
@@ -14,18 +14,18 @@ export interface Call {
   readonly path: string;
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Seconds that the server was asked to wait. */
+  /** Requested wait of the server, seconds. */
   readonly waitSeconds?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Requests to one server: its address, the key, and what its answers mean. */
+/** Sends requests to one server, with its key, and interprets the answers. */
 export class Transport {
   readonly server: string;
   private readonly timeoutMs: number;
   private readonly apiKey: string | undefined;
 
-  /** @throws TypeError for an address that is none */
+  /** @throws TypeError for an invalid address */
   constructor(server: string, options: ClientOptions) {
     if (!/^https?:\/\/[^/]/.test(server) || !URL.canParse(server)) {
       throw new TypeError(`${server}: not an http:// or https:// URL`);
@@ -35,12 +35,12 @@ export class Transport {
     this.apiKey = options.apiKey;
   }
 
-  /** The header that says who asks, where there is a key. */
+  /** The authorization header, if there is a key. */
   get authorization(): Record<string, string> {
     return this.apiKey === undefined ? {} : { Authorization: `Bearer ${this.apiKey}` };
   }
 
-  /** One request with a JSON answer; undefined where the answer is empty (204). */
+  /** Sends a request with a JSON answer; undefined for an empty answer (204). */
   async call<T>(call: Call): Promise<T> {
     const stop = new Stop(call.signal);
     const late = setTimeout(
@@ -61,7 +61,7 @@ export class Transport {
     }
   }
 
-  /** Sends text that is made on the way. Its length is not known, so it has no deadline but the caller's signal. */
+  /** Sends streamed text. Its length is unknown, so only the caller's signal limits the time. */
   async upload<T>(call: Call, type: string, text: AsyncIterable<string>): Promise<T> {
     return this.answered(call, async () => {
       const body = new ReadableStream<Uint8Array>({
@@ -88,13 +88,13 @@ export class Transport {
   }
 
   /**
-   * The lines of an answer as they come, without the empty ones.
-   * @param silentMs the server shows a sign of life more often than that; without one it is gone.
+   * The lines of an answer as they arrive, without empty ones.
+   * @param silentMs longest silence before the connection counts as dead; keep-alives come more often.
    */
   async *lines(call: Call, silentMs: number): AsyncGenerator<string> {
     const stop = new Stop(call.signal);
     const { signal } = stop;
-    const silent = setTimeout(() => stop.byTimeout('no sign of life'), silentMs);
+    const silent = setTimeout(() => stop.byTimeout('no answer from the server'), silentMs);
     try {
       const response = await this.answered(call, () => this.fetch(call, { signal }));
       if (!response.ok) this.parse(response, await this.answered(call, () => response.text()));
@@ -121,7 +121,7 @@ export class Transport {
     return fetch(this.server + call.path, { ...init, method: call.method, headers });
   }
 
-  /** No answer at all is an error of its own, unless the caller wanted none any more. */
+  /** A missing answer is a ConnectionError, unless the caller has aborted. */
   private async answered<T>(call: Call, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -132,7 +132,7 @@ export class Transport {
     }
   }
 
-  /** The JSON of an answer that is a success. */
+  /** The JSON of a successful answer. */
   private parse(response: Response, text: string): unknown {
     if (response.status === 204) return undefined;
     const body = parseJson(text);
@@ -144,8 +144,9 @@ export class Transport {
 }
 
 /**
- * Ends one request: by a deadline of its own, or with the caller's signal, which may live for as long as the process and is
- * let go of when the request is over. `AbortSignal.any` would leave a reference in it for each request (Node 20).
+ * Aborts one request, by its deadline or by the caller's signal. The signal may live as long as the process,
+ * so its listener is removed when the request is over; `AbortSignal.any` would leak a reference per request
+ * (Node 20).
  */
 class Stop {
   private readonly controller = new AbortController();
@@ -183,7 +184,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Servers in between answer in shapes of their own; those become `http-STATUS`. */
+/** Proxies answer in other shapes; those become `http-STATUS`. */
 function toApiError(response: Response, body: unknown): ApiError {
   const retryAfter = Number(response.headers.get('Retry-After') ?? Number.NaN);
   const retryAfterSeconds = Number.isFinite(retryAfter) ? retryAfter : null;

@@ -31,7 +31,7 @@ const json = (response: ServerResponse, status: number, body: object, headers = 
 };
 
 describe('client', () => {
-  it('submits, waits and asks again until there is a result', async () => {
+  it('submits a run and polls until it has a result', async () => {
     const seen: string[] = [];
     const client = await serve((request, response, body) => {
       seen.push(`${request.method} ${request.url} ${body}`);
@@ -64,7 +64,7 @@ describe('client', () => {
     expect(seen).toEqual(['/v1/batches/b/summary?wait=1', '/v1/batches/b/summary?wait=1', '/v1/batches/b']);
   });
 
-  it('tells what the server refused', async () => {
+  it('reports refusals of the server', async () => {
     const error = { code: 'invalid-request', message: 'must be positive', path: 'limits.cpuMs' };
     const client = await serve((_request, response) =>
       json(response, 400, { error }, { 'Retry-After': '3' }),
@@ -80,7 +80,7 @@ describe('client', () => {
     });
   });
 
-  it('makes sense of answers that are not the API', async () => {
+  it('explains answers that are not from the API', async () => {
     const client = await serve((_request, response) => response.writeHead(502).end('<html>'));
     await expect(client.health()).rejects.toMatchObject({ status: 502, code: 'http-502' });
     server
@@ -89,7 +89,7 @@ describe('client', () => {
     await expect(client.health()).rejects.toMatchObject({ code: 'bad-answer' });
   });
 
-  it('says in one line that nobody listens', async () => {
+  it('reports a refused connection in one line', async () => {
     const client = await serve(() => undefined);
     await new Promise((resolve) => server?.close(resolve));
     server = null;
@@ -118,27 +118,24 @@ describe('a submission', () => {
     ['of lines', (client) => client.streamBatch([{ source: '' }])],
   ];
 
-  it.each(submissions)(
-    '%s is sent again with its key while nobody knows what came of it',
-    async (_, submit) => {
-      const keys: (string | undefined)[] = [];
-      const client = await serve((request, response) => {
-        keys.push(request.headers['idempotency-key'] as string | undefined);
-        if (keys.length === 1) {
-          return json(response, 503, { error: { code: 'unknown-outcome', message: 'no answer' } });
-        }
-        // The connection breaks when all of it has come.
-        if (keys.length === 2) return response.destroy();
-        return json(response, 202, { id: 'x1' });
-      });
-      expect(await submit(client)).toBe('x1');
-      expect(keys).toHaveLength(3);
-      expect(new Set(keys).size).toBe(1);
-      expect(keys[0]).toMatch(/^[\w-]{16,}$/);
-    },
-  );
+  it.each(submissions)('%s is sent again with its key while its outcome is unknown', async (_, submit) => {
+    const keys: (string | undefined)[] = [];
+    const client = await serve((request, response) => {
+      keys.push(request.headers['idempotency-key'] as string | undefined);
+      if (keys.length === 1) {
+        return json(response, 503, { error: { code: 'unknown-outcome', message: 'no answer' } });
+      }
+      // The connection breaks when all of it has come.
+      if (keys.length === 2) return response.destroy();
+      return json(response, 202, { id: 'x1' });
+    });
+    expect(await submit(client)).toBe('x1');
+    expect(keys).toHaveLength(3);
+    expect(new Set(keys).size).toBe(1);
+    expect(keys[0]).toMatch(/^[\w-]{16,}$/);
+  });
 
-  it.each(submissions)('%s that was not accepted is not sent again', async (_, submit) => {
+  it.each(submissions)('%s that was refused is not sent again', async (_, submit) => {
     let count = 0;
     const client = await serve((_request, response) => {
       count += 1;
@@ -148,7 +145,7 @@ describe('a submission', () => {
     expect(count).toBe(1);
   });
 
-  it('has the key of its request, where that has one', async () => {
+  it('uses the idempotency key of its request, if it has one', async () => {
     const seen: unknown[] = [];
     const client = await serve((request, response, body) => {
       seen.push(

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 
-/** What a key is for: sending runs, looking at what its tenant has sent, running the service. Admin includes the others. */
+/**
+ * The rights of a key: submitting runs, reading its tenant's runs, operating the service. Admin includes the
+ * others.
+ */
 export const SCOPES = ['submit', 'read', 'admin'] as const;
 export const scopeSchema = z.enum(SCOPES);
 export type Scope = z.infer<typeof scopeSchema>;
 
-/** Names of tenants stand in labels of metrics and in keys of Redis. */
+/** Names of tenants occur in metric labels and Redis keys. */
 export const tenantNameSchema = z
   .string()
   .regex(
@@ -22,7 +25,7 @@ const byteLimit = (what: string) =>
     .default(0)
     .describe(`${what}; 0: the share of the service that every tenant has`);
 
-/** How a tenant is served among the others. */
+/** The settings of a tenant. */
 export const tenantSettingsSchema = z
   .strictObject({
     weight: z.number().min(0.01).max(1000).default(1).describe('Twice the weight is twice the runs'),
@@ -70,7 +73,7 @@ export const keySchema = z
 
 export type ApiKey = z.infer<typeof keySchema>;
 
-/** The one answer that holds the key itself: what is stored is its hash. */
+/** The only answer with the key itself: only its hash is stored. */
 export const newKeySchema = keySchema
   .extend({ key: z.string().describe('Shown once; send it as Authorization: Bearer KEY') })
   .meta({ id: 'NewKey' });
@@ -79,5 +82,5 @@ export type NewKey = z.infer<typeof newKeySchema>;
 
 export const keysSchema = z.strictObject({ keys: z.array(keySchema) }).meta({ id: 'Keys' });
 
-/** Whether only this host can connect to an address that a service listens on. */
+/** Whether a listening address is reachable only from this host. */
 export const isLoopbackHost = (host: string): boolean => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host);

@@ -46,13 +46,15 @@ export const batchStateSchema = batchSummarySchema
 
 export type BatchState = z.infer<typeof batchStateSchema>;
 
-/** What a job of the queue carries: the name of a run. The request stands in the run itself, and comes with the claim. */
+/**
+ * The data of a queue job: the id of a run. The request is stored in the run and is returned by the claim.
+ */
 export interface RunJob {
   readonly version: number;
   readonly id: string;
 }
 
-/** A node leaves a job of a later form to other nodes. */
+/** A node leaves a job of a later schema to other nodes. */
 export const JOB_VERSION = 2;
 
 export const RUN_QUEUE = 'sandpiper-runs';

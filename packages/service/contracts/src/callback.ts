@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { runResultSchema } from './run-result.js';
 
-/** What a job of the queue of callbacks carries: the name of a run that has ended. All else stands in the run. */
+/** The data of a job in the callback queue: the id of an ended run. All other data is stored in the run. */
 export interface CallbackJob {
   readonly version: 1;
   readonly id: string;
@@ -9,7 +9,7 @@ export interface CallbackJob {
 
 export const CALLBACK_QUEUE = 'sandpiper-callbacks';
 
-/** A result that is longer than this as JSON is not sent along, bytes: a callback is news, not a transport. */
+/** Longest result, as JSON bytes, that a callback includes: a callback is a notification, not a transport. */
 export const MAX_CALLBACK_RESULT_BYTES = 4 * 1024 * 1024;
 
 /** The body of a callback. */
@@ -24,7 +24,7 @@ export const callbackBodySchema = z
     resultOmitted: z
       .literal(true)
       .optional()
-      .describe('The result is too long to be sent along; fetch it from /v1/runs/ID'),
+      .describe('The result is too long to include; fetch it from /v1/runs/ID'),
   })
   .meta({ id: 'CallbackBody' });
 
@@ -32,21 +32,19 @@ export const callbackBodySchema = z
 export const callbackSecretSchema = z
   .strictObject({
     tenant: z.string(),
-    secret: z
-      .string()
-      .describe('As text, the key of the HMAC-SHA256 in Sandpiper-Signature (docs/callbacks.md)'),
+    secret: z.string().describe('Its text is the HMAC-SHA256 key of Sandpiper-Signature (docs/callbacks.md)'),
   })
   .meta({ id: 'CallbackSecret' });
 
-/** A callback that was given up. */
+/** A failed callback. */
 export const failedCallbackSchema = z
   .strictObject({
-    id: z.string().describe('Of the run'),
-    tenant: z.string().nullable().describe('null when the run is not kept any more'),
+    id: z.string().describe('Id of the run'),
+    tenant: z.string().nullable().describe('null when the run is no longer stored'),
     origin: z
       .string()
       .nullable()
-      .describe('Scheme, host and port; the rest of an address may hold a secret of its owner'),
+      .describe('Scheme, host and port; the rest of the URL may contain a secret of its owner'),
     attempts: z.number().int().nonnegative(),
     reason: z.string(),
     givenUpAt: z.iso.datetime(),

@@ -2,10 +2,10 @@ import { z } from 'zod';
 
 const MIB = 1024 * 1024;
 
-/** The least memory limit with which the interpreter can run a program at all, in bytes above its own. */
+/** Minimum memory limit with which the interpreter can run a program, bytes above its own use. */
 export const MIN_MEMORY_BYTES = 8 * MIB;
 
-/** With fewer descriptors than these the interpreter cannot come to its program: the standard streams, and what it opens. */
+/** Minimum number of descriptors for a start: the standard streams, and files that the interpreter opens. */
 const MIN_OPEN_FILES = 8;
 const MAX_WALL_MS = 7_200_000;
 const MAX_CPU_MS = 3_600_000;
@@ -19,7 +19,7 @@ export function controllerCpuFor(cpuMs: number): number {
   return 2 * cpuMs + 1_000;
 }
 
-/** Why a run ends by `controllerCpuMs`: its status is syscall-limit, as with too many calls. */
+/** Message of a run that ends by `controllerCpuMs`; its status is syscall-limit, as for too many calls. */
 export const CONTROLLER_CPU_MESSAGE =
   "the program's system calls took the controller more CPU time than its limit";
 
@@ -126,15 +126,15 @@ export type Limits = z.infer<typeof limitsSchema>;
 
 export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze(perLimit((row) => row.default));
 
-/** What a request says of its limits: any of them, the rest are the defaults. */
+/** The limits in a request: any subset, the rest are the defaults. */
 export const partialLimitsSchema = limitsSchema.partial().meta({ id: 'LimitsRequest' });
 
-/** An absent limit and an undefined one mean the same: the default. */
+/** An absent or undefined limit means the default. */
 export type LimitsRequest = z.infer<typeof partialLimitsSchema>;
 
 /**
- * Fills in the defaults. Where only CPU time is given, wall time is three times that and two seconds more, as far as it
- * may, and the controller's what {@link controllerCpuFor} says.
+ * Fills in the defaults. If only CPU time is given, wall time is three times as much plus two seconds, up to
+ * its maximum, and the controller's time follows {@link controllerCpuFor}.
  */
 export function completeLimits(given: LimitsRequest | undefined, defaults: Limits = DEFAULT_LIMITS): Limits {
   const limits: Limits = { ...defaults, ...dropUndefined(given ?? {}) };

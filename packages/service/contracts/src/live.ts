@@ -4,17 +4,22 @@ import { runResultFields } from './run-result.js';
 
 /** Bounds of a run's stream (`/v1/runs/ID/stream`), bytes. */
 export const LIVE_BOUNDS = {
-  /** What one message carries of input or output. */
+  /** Maximum input or output in one message. */
   chunk: 64 * 1024,
-  /** What a piece may take as text beyond 1.4 times its bytes: some lines stay readable. */
+  /** Allowance for a piece as text beyond 1.4 times its bytes, so that short lines stay readable. */
   allowance: 256,
-  /** One message of a client as text: a chunk of characters that JSON writes as `\u0001`, and something around it. */
+  /**
+   * One message of a client as text: a chunk of characters that JSON writes as `\u0001`, and something around
+   * it.
+   */
   clientMessage: 512 * 1024,
-  /** One message of the service as text: the longest is a result with the reasons of a hundred missing files. */
+  /**
+   * One message of the service as text: the longest is a result with the reasons of a hundred missing files.
+   */
   serverMessage: 4 * 1024 * 1024,
-  /** Input that may be ahead of what the program has taken. */
+  /** Maximum input ahead of the program. */
   window: 1024 * 1024,
-  /** Input of a run altogether, as for one that brings it in its request. */
+  /** Maximum total input of a run, as for input in a request. */
   input: REQUEST_BOUNDS.stdinBytes,
 } as const;
 
@@ -26,9 +31,9 @@ const bytes = {
 const oneOfBoth = (message: { data?: string | undefined; dataBase64?: string | undefined }): boolean =>
   (message.data === undefined) !== (message.dataBase64 === undefined);
 
-/** How far an attempt's output was read: what tells the attempt from others, bytes of stdout, bytes of stderr. */
+/** Read position in the output: the id of the attempt, bytes of stdout, bytes of stderr. */
 export interface LiveCursor {
-  /** When it was claimed, milliseconds by Redis's clock: its number may be given twice after a failover. */
+  /** Claim time by Redis's clock, milliseconds; the attempt number may repeat after a failover. */
   readonly epoch: number;
   readonly stdout: number;
   readonly stderr: number;
@@ -37,36 +42,36 @@ export interface LiveCursor {
 export const liveCursorSchema = z
   .string()
   .regex(/^\d{1,15}\.\d{1,12}\.\d{1,12}$/, 'is not a cursor of this stream')
-  .describe('Where to go on after a break: the cursor of the last message that was read');
+  .describe('Where to resume after a break: the cursor of the last message that was read');
 
 export const formatCursor = ({ epoch, stdout, stderr }: LiveCursor): string => `${epoch}.${stdout}.${stderr}`;
 
-/** @param text as {@link liveCursorSchema} has it */
+/** @param text in the form of {@link liveCursorSchema} */
 export function parseCursor(text: string): LiveCursor {
   const [epoch = 0, stdout = 0, stderr = 0] = text.split('.').map(Number);
   return { epoch, stdout, stderr };
 }
 
 const liveInputSchema = z.strictObject({
-  received: count.describe('Bytes that the service has; a client that was cut off goes on from here'),
-  upTo: count.describe('Bytes that may have been sent by now; it grows as the program reads'),
+  received: count.describe('Bytes that the service has; a client that was cut off resumes here'),
+  upTo: count.describe('Total bytes that may be sent so far; it grows as the program reads'),
   wanted: z.boolean().describe('The program has asked for input'),
-  ended: z.boolean().describe('No more may come'),
+  ended: z.boolean().describe('No more input is accepted'),
 });
 
 export type LiveInput = z.infer<typeof liveInputSchema>;
 
-/** What the service says. */
+/** Messages of the service. */
 export const liveServerMessageSchema = z
   .discriminatedUnion('type', [
     z
       .strictObject({
         type: z.literal('state'),
         state: z.enum(['queued', 'running', 'done']),
-        attempt: count.describe('How often it was begun'),
-        input: liveInputSchema.nullable().describe('null for a run that brought its input with it'),
+        attempt: count.describe('Number of starts so far'),
+        input: liveInputSchema.nullable().describe('null for a run with its input in the request'),
       })
-      .describe('At first, and whenever something of it changes'),
+      .describe('Sent first, and after each change'),
     z
       .strictObject({
         type: z.literal('output'),
@@ -75,12 +80,12 @@ export const liveServerMessageSchema = z
         cursor: liveCursorSchema,
       })
       .describe(
-        'What the program wrote; dataBase64 where the piece is not UTF-8 by itself, or is shorter so',
+        'Output of the program; dataBase64 when the piece is not valid UTF-8, or is shorter that way',
       ),
     z
       .strictObject({ type: z.literal('restart'), attempt: count, cursor: liveCursorSchema })
       .describe(
-        'What ran it died: the run begins anew, with its input from the beginning. Earlier output is void',
+        'The worker was lost: the run restarts with its input from the beginning. Earlier output is void',
       ),
     z
       .strictObject({
@@ -94,7 +99,7 @@ export const liveServerMessageSchema = z
         }),
         cursor: liveCursorSchema,
       })
-      .describe('The end, after all output; the rest of the result stands at /v1/runs/ID'),
+      .describe('The end, after all output; the rest of the result is at /v1/runs/ID'),
     z
       .strictObject({ type: z.literal('error'), code: z.string(), message: z.string() })
       .describe('Why the connection is closed'),
@@ -106,9 +111,9 @@ export type LiveResult = Extract<LiveServerMessage, { type: 'result' }>['result'
 
 const at = count
   .optional()
-  .describe('Where in the input it stands, bytes: what the service has already is left out');
+  .describe('Offset in the input, bytes: the service ignores bytes that it already has');
 
-/** What a client says. */
+/** Messages of a client. */
 export const liveClientMessageSchema = z
   .discriminatedUnion('type', [
     z
@@ -118,8 +123,8 @@ export const liveClientMessageSchema = z
     z.strictObject({ type: z.literal('end'), at }).describe('The end of the input'),
     z
       .strictObject({ type: z.literal('interrupt') })
-      .describe('Ctrl-C: KeyboardInterrupt in a program that runs'),
-    z.strictObject({ type: z.literal('cancel') }).describe('Ends the run, as DELETE does'),
+      .describe('Ctrl-C: KeyboardInterrupt in the running program'),
+    z.strictObject({ type: z.literal('cancel') }).describe('Cancels the run, like DELETE'),
   ])
   .meta({ id: 'LiveClientMessage' });
 

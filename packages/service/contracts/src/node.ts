@@ -5,10 +5,10 @@ const count = z.number().int().nonnegative();
 export const cellViewSchema = z.strictObject({
   id: count,
   state: z.enum(['starting', 'idle', 'busy', 'failed']),
-  run: z.string().nullable().describe('The run that it has'),
+  run: z.string().nullable().describe('The current run'),
 });
 
-/** What a node tells of itself at every sign of life. */
+/** The report of a node in every heartbeat. */
 export const nodeReportSchema = z
   .strictObject({
     name: z.string(),
@@ -16,13 +16,10 @@ export const nodeReportSchema = z
     cells: z.array(cellViewSchema),
     engines: z.array(z.string()),
     version: z.string(),
-    schema: z.number().int().positive().describe('The newest form of stored records that it reads'),
+    schema: z.number().int().positive().describe('The newest schema of stored records that it reads'),
     startedAt: z.iso.datetime(),
-    leaseMs: z
-      .number()
-      .positive()
-      .describe('Silent for longer than this, it is taken for lost, milliseconds'),
-    warnings: z.array(z.string()).describe('What it does without'),
+    leaseMs: z.number().positive().describe('Silence after which the node counts as lost, milliseconds'),
+    warnings: z.array(z.string()).describe('Features that the node lacks'),
   })
   .meta({ id: 'NodeReport' });
 
@@ -32,7 +29,7 @@ export type NodeReport = z.infer<typeof nodeReportSchema>;
 export const nodeViewSchema = nodeReportSchema
   .extend({
     state: z.enum(['ready', 'not-ready', 'draining', 'lost']),
-    silentMs: z.number().nonnegative().describe('Time since its last sign of life, milliseconds'),
+    silentMs: z.number().nonnegative().describe('Time since its last heartbeat, milliseconds'),
   })
   .meta({ id: 'Node' });
 

@@ -3,7 +3,9 @@ export const MAX_MESSAGE_LENGTH = 500;
 
 const CONTROL = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** Text that a guest had a hand in, as one line of at most `max` characters: control characters become visible escapes. */
+/**
+ * Turns untrusted text into one line of at most `max` characters: control characters become visible escapes.
+ */
 export function oneLine(text: string, max = MAX_MESSAGE_LENGTH): string {
   const line = text.slice(0, max).replace(CONTROL, (character) => {
     const code = character.charCodeAt(0);

@@ -1,30 +1,39 @@
 import { z } from 'zod';
 import { type Limits, partialLimitsSchema } from './limits.js';
 
-/** Bounds of a request, in bytes or counts; each stands in the schema, so in the OpenAPI document too. */
+/** Bounds of a request, in bytes or counts; the schema and so the OpenAPI document contain them. */
 export const REQUEST_BOUNDS = {
   sourceBytes: 8 * 1024 * 1024,
   stdinBytes: 64 * 1024 * 1024,
   files: 1000,
-  /** That the files lie in, each counted for each of its files. */
+  /** Folders of the files; a folder counts once for each of its files. */
   folders: 16_384,
   args: 256,
-  /** Of one argument, or of a variable with its name and {@link VARIABLE_OVERHEAD}: MAX_ARG_STRLEN of execve(2), less its NUL. */
+  /**
+   * Of one argument, or of a variable with its name and {@link VARIABLE_OVERHEAD}: MAX_ARG_STRLEN of
+   * execve(2), less its NUL.
+   */
   wordBytes: 128 * 1024 - 1,
-  /** Of all arguments and variables together, with {@link WORD_OVERHEAD} for each: half of what execve(2) takes. */
+  /**
+   * Of all arguments and variables together, with {@link WORD_OVERHEAD} for each: half of what execve(2)
+   * takes.
+   */
   wordsBytes: 1024 * 1024,
   env: 256,
   outputs: 100,
-  /** All names of outputs as JSON: they stand in the result. */
+  /** All names of outputs as JSON: the result repeats them. */
   outputNamesBytes: 64 * 1024,
 } as const;
 
-/** A NUL, and a pointer in the list of them. */
+/** A NUL and a pointer in the vector. */
 const WORD_OVERHEAD = 1 + 8;
-/** "=", and the prefix that keeps a variable from the dynamic loader (packages/sandbox/guest/native/shim/shim.h). */
+/**
+ * "=", and the prefix that keeps a variable from the dynamic loader
+ * (packages/sandbox/guest/native/shim/shim.h).
+ */
 const VARIABLE_OVERHEAD = 'GUEST_='.length;
 
-/** What is wrong with the sizes of arguments and variables for one start of a program; null when nothing is. */
+/** Checks the sizes of arguments and variables for starting a program; null when they fit. */
 export function wordsFault(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -65,17 +74,17 @@ export const fileNameSchema = noNul('a file name')
     (name) => name.split('/').every((part) => Buffer.byteLength(part) <= 255),
     'a part of it is longer than 255 bytes',
   )
-  // All of them would become one name in UTF-8.
+  // In UTF-8 all lone surrogates would become the same name.
   .refine((name) => !/\p{Surrogate}/u.test(name), 'is not well-formed Unicode');
 
 /**
- * One of some names of files that cannot be there beside another of them, the later of the two: the same name, or one file is
- * where the other needs a folder. Null when all can.
+ * Finds two file names that conflict, and returns the later one: equal names, or a file where the other name
+ * needs a folder. Null without a conflict.
  */
 export function clashOf(
   names: readonly string[],
 ): { readonly index: number; readonly message: string } | null {
-  // With the least of all characters between its parts, a name stands right before those below it.
+  // With the smallest character as separator, a name sorts directly before the names below it.
   const sorted = names.map((name, index) => ({ name: name.replaceAll('/', '\0'), index }));
   sorted.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.index - b.index));
   for (const [at, { name, index }] of sorted.entries()) {
@@ -88,7 +97,7 @@ export function clashOf(
   return null;
 }
 
-/** In how many folders some files lie, each folder counted for each of its files. */
+/** Number of folders of the files; a folder counts once for each of its files. */
 const foldersOf = (names: readonly string[]): number =>
   names.reduce((sum, name) => sum + name.split('/').length - 1, 0);
 
@@ -108,7 +117,10 @@ export const runFileSchema = z
 
 export type RunFile = z.infer<typeof runFileSchema>;
 
-/** `seccomp`: the stock pypy3 under the shim. `rpython`: a PyPy translated with `--sandbox`, where a node has one. */
+/**
+ * `seccomp`: the stock pypy3 under the shim. `rpython`: a PyPy translated with `--sandbox`, where a node has
+ * one.
+ */
 export const ENGINES = ['seccomp', 'rpython'] as const;
 export const engineSchema = z.enum(ENGINES).meta({ id: 'Engine' });
 export type Engine = z.infer<typeof engineSchema>;
@@ -119,21 +131,21 @@ const envSchema = z
       .string()
       .min(1)
       .max(256)
-      .regex(/^[^=\0]+$/, 'a variable name holds neither "=" nor NUL'),
+      .regex(/^[^=\0]+$/, 'a variable name must not contain "=" or NUL'),
     noNul('a variable').max(REQUEST_BOUNDS.wordBytes),
   )
   .refine((env) => Object.keys(env).length <= REQUEST_BOUNDS.env, `at most ${REQUEST_BOUNDS.env} variables`);
 
-/** When a deterministic run begins, if nobody says: the first second of 2020, UTC. Seconds since 1970. */
+/** Default start of a deterministic run's clock: the first second of 2020, UTC. Seconds since 1970. */
 export const DEFAULT_EPOCH_S = 1_577_836_800;
 export const DEFAULT_SEED = '0';
 
-/** The body of `POST /v1/runs`; the same object stands in a batch and in the queue. */
+/** The body of `POST /v1/runs`; batches and the queue use the same object. */
 export const runRequestSchema = z
   .strictObject({
     source: z.string().max(REQUEST_BOUNDS.sourceBytes).optional().describe('The program, as text'),
     files: z.array(runFileSchema).max(REQUEST_BOUNDS.files).optional(),
-    entry: fileNameSchema.optional().describe('The file that is run; default main.py'),
+    entry: fileNameSchema.optional().describe('The file to run; default main.py'),
     args: z
       .array(noNul('an argument').max(REQUEST_BOUNDS.wordBytes))
       .max(REQUEST_BOUNDS.args)
@@ -145,17 +157,17 @@ export const runRequestSchema = z
     engine: engineSchema.optional(),
     deterministic: z
       .strictObject({
-        seed: z.string().max(256).optional().describe('What all random bytes come from; default 0'),
+        seed: z.string().max(256).optional().describe('Seed of all randomness; default 0'),
         epoch: z
           .number()
           .int()
           .min(0)
           .max(253_402_300_799)
           .optional()
-          .describe('When the run begins, seconds since 1970; default the first second of 2020'),
+          .describe('Start of the simulated clock, seconds since 1970; default the first second of 2020'),
       })
       .optional()
-      .describe('Made-up time, seeded chance: the same run every time'),
+      .describe('Simulated clock and seeded randomness: the same run every time'),
     outputs: z
       .array(fileNameSchema)
       .max(REQUEST_BOUNDS.outputs)
@@ -164,7 +176,7 @@ export const runRequestSchema = z
         `the names together take more than ${REQUEST_BOUNDS.outputNamesBytes} bytes`,
       )
       .optional()
-      .describe('Files that the result shall hold, as the run leaves them'),
+      .describe('Files to return in the result, as the run leaves them'),
     limits: partialLimitsSchema.optional(),
     accept: z
       .strictObject({
@@ -182,12 +194,12 @@ export const runRequestSchema = z
       .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
       .max(2048)
       .optional()
-      .describe('Told the result by a signed POST when the run has ended'),
+      .describe('Receives the result by a signed POST when the run has ended'),
     live: z
       .boolean()
       .optional()
       .describe(
-        'Output can be followed while the run goes on, and its standard input is fed over /v1/runs/ID/stream',
+        'Output can be followed during the run, and its standard input is fed over /v1/runs/ID/stream',
       ),
     idempotencyKey: z.string().min(1).max(256).optional(),
   })
@@ -230,7 +242,7 @@ export const runRequestSchema = z
     path: ['live'],
   })
   .refine((r) => r.live !== true || r.deterministic === undefined, {
-    message: 'a deterministic run has all of its input beforehand',
+    message: 'a deterministic run needs all of its input in the request',
     path: ['live'],
   })
   .meta({ id: 'RunRequest' });

@@ -3,7 +3,7 @@ import { limitsSchema } from './limits.js';
 import { MAX_MESSAGE_LENGTH } from './one-line.js';
 import { engineSchema } from './run-request.js';
 
-/** How an execution ended. What a grader thinks of the output is a verdict, and lives elsewhere. */
+/** How an execution ended. Verdicts on the output belong to graders, not here. */
 export const RUN_STATUSES = [
   'ok',
   'runtime-error',
@@ -32,16 +32,18 @@ export const usageSchema = z
     wallMs: milliseconds.describe('Elapsed time of the program'),
     startupMs: milliseconds
       .optional()
-      .describe("Elapsed time before that, from the cell's taking the run to the begin of its program"),
+      .describe(
+        'Elapsed time before that, from the assignment of the run to a cell to the start of the program',
+      ),
     waitMs: milliseconds
       .optional()
-      .describe('Time that the program could have run and had no CPU, where the kernel tells'),
+      .describe('Time that the program was runnable but had no CPU, where the kernel reports it'),
     throttledMs: milliseconds
       .optional()
-      .describe('Time that the cap on its CPU kept it waiting, start-up included, where the node has a cap'),
+      .describe('Time that the CPU cap kept it waiting, start-up included, where the node has a cap'),
     peakMemoryBytes: count.describe("Peak resident memory above the interpreter's own"),
     syscalls: count,
-    bytesRead: count.describe('Bytes that reads of the guest returned'),
+    bytesRead: count.describe('Bytes that the guest read'),
     bytesWritten: count.describe('Bytes that the guest wrote'),
   })
   .meta({ id: 'Usage' });
@@ -57,16 +59,19 @@ export const enforcementSchema = z
 
 export type Enforcement = z.infer<typeof enforcementSchema>;
 
-/** What all files that a result holds may take together, bytes. */
+/** Maximum total size of the files in a result, bytes. */
 export const MAX_OUTPUT_FILES_BYTES = 16 * 1024 * 1024;
 
-/** Which of the fields of a value must be there, as JSON Schema: the document of the API is made of it. */
+/** Which fields of a value are required, as JSON Schema, for the OpenAPI document. */
 const oneOf = (name: string) => ({ oneOf: [{ required: [name] }, { required: [`${name}Base64`] }] });
 const bothOrNone = <Name extends string>(value: { [Field in Name]?: string | undefined }, name: Name) =>
   (value[name] === undefined) === ((value as Record<string, unknown>)[`${name}Base64`] === undefined);
 const notOne = (name: string) => ({ message: `exactly one of ${name} and ${name}Base64`, path: [name] });
 
-/** A file that the run left: exactly one of `content` and `contentBase64`, by the rule of {@link runResultSchema}. */
+/**
+ * A file that the run left: exactly one of `content` and `contentBase64`, by the rule of
+ * {@link runResultSchema}.
+ */
 export const outputFileSchema = z
   .strictObject({
     name: z.string(),
@@ -78,44 +83,39 @@ export const outputFileSchema = z
 
 export type OutputFile = z.infer<typeof outputFileSchema>;
 
-/** {@link runResultSchema} without its rules: of refined objects Zod makes no parts. */
+/** {@link runResultSchema} without its refinements: Zod cannot extend refined objects. */
 export const runResultFields = z.strictObject({
   id: z.string(),
   status: runStatusSchema,
   exitCode: z.number().int().nullable().describe('null when a signal or the sandbox ended the program'),
-  signal: z.string().nullable().describe('e.g. SIGSEGV, when the program died of one of its own'),
+  signal: z.string().nullable().describe('e.g. SIGSEGV, when the program died of its own signal'),
   stdout: z.string().optional(),
   stdoutBase64: z
     .string()
     .optional()
-    .describe('In place of stdout, where it is not UTF-8 or base64 is shorter than its JSON'),
+    .describe('Replaces stdout when it is not UTF-8, or when base64 is shorter than its JSON'),
   stderr: z.string().optional(),
-  stderrBase64: z.string().optional().describe('In place of stderr, by the same rule'),
+  stderrBase64: z.string().optional().describe('Replaces stderr, by the same rule'),
   stdoutTruncated: z.boolean(),
   stderrTruncated: z.boolean(),
-  unreliable: z
-    .string()
-    .optional()
-    .describe('Why the times are not to be trusted: a grader may repeat the run'),
+  unreliable: z.string().optional().describe('Why the times are unreliable: a grader may repeat the run'),
   message: z
     .string()
     .nullable()
-    .describe(`One line that says why, for every status but ok; at most ${MAX_MESSAGE_LENGTH} characters`),
+    .describe(`The reason in one line, for every status but ok; at most ${MAX_MESSAGE_LENGTH} characters`),
   transcriptDigest: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .optional()
-    .describe('SHA-256 over all calls of a deterministic run: the same run has the same'),
-  outputs: z.array(outputFileSchema).optional().describe('The files that were asked for'),
+    .describe('SHA-256 over all calls of a deterministic run; equal runs have equal digests'),
+  outputs: z.array(outputFileSchema).optional().describe('The requested files'),
   missingOutputs: z
     .record(z.string(), z.string())
     .optional()
-    .describe('Files that were asked for and cannot be given, each with the reason'),
+    .describe('Requested files that are missing, each with the reason'),
   deniedCalls: z
     .record(z.string(), count)
-    .describe(
-      'System calls that were denied, by name, with how often; at most 32 names of at most 64 characters',
-    ),
+    .describe('Denied system calls with their counts, by name; at most 32 names of at most 64 characters'),
   usage: usageSchema,
   limits: limitsSchema,
   enforcement: enforcementSchema,
@@ -124,7 +124,7 @@ export const runResultFields = z.strictObject({
     .enum(['cold', 'forked', 'waiting'])
     .optional()
     .describe(
-      'Whether the interpreter was started for this run, forked of one that was parked, or had been started and waited',
+      'Whether the interpreter was started for this run, forked from a parked one, or started earlier and waiting',
     ),
   attempt: count,
   node: z.string().nullable(),
@@ -134,9 +134,9 @@ export const runResultFields = z.strictObject({
 });
 
 /**
- * What came of a run; the CLI, the API and the queue share it. Output stands in the plain field or in its `...Base64`
- * twin, never in both, so that a result takes at most 1.4 times its output and a few kilobytes (`ByteEncoder`). Read it
- * with `bytesOf` or `textOf`.
+ * The result of a run, shared by the CLI, the API and the queue. Output is in the plain field or in its
+ * `...Base64` twin, never in both, so that a result takes at most 1.4 times its output plus a few kilobytes
+ * (`ByteEncoder`). Read it with `bytesOf` or `textOf`.
  */
 export const runResultSchema = runResultFields
   .refine((result) => !bothOrNone(result, 'stdout'), notOne('stdout'))

@@ -1,13 +1,16 @@
 import { z } from 'zod';
 import { limitsSchema } from './limits.js';
 
-/** Version of the transcript's form. */
+/** Version of the transcript format. */
 export const TRANSCRIPT_VERSION = 1;
 
-/** The first line of a transcript: a deterministic run that can be made again. Bytes are base64. */
+/** The first line of a transcript: a deterministic run that can be repeated. Bytes are base64. */
 export const transcriptHeaderSchema = z.strictObject({
-  transcript: z.literal(TRANSCRIPT_VERSION, `must be ${TRANSCRIPT_VERSION}: it is of another version`),
-  /** What ran it: a different one may do other things. */
+  transcript: z.literal(
+    TRANSCRIPT_VERSION,
+    `must be ${TRANSCRIPT_VERSION}: the transcript has another version`,
+  ),
+  /** The versions that made it: others may behave differently. */
   madeBy: z.strictObject({ sandpiper: z.string(), interpreter: z.string() }),
   run: z.strictObject({
     interpreter: z.discriminatedUnion('engine', [

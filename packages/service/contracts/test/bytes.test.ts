@@ -46,7 +46,7 @@ describe('bytes in a result', () => {
     }
   });
 
-  it('are text as long as that is short, to the byte', () => {
+  it('are text as long as their JSON is short enough, to the byte', () => {
     const text = fc.string({ unit: 'binary', maxLength: 200 }); // no lone surrogates
     fc.assert(
       fc.property(text, fc.integer({ min: 0, max: 300 }), (one, allowance) => {
@@ -59,7 +59,7 @@ describe('bytes in a result', () => {
     );
   });
 
-  it('share one allowance, however many values there are', () => {
+  it('share one allowance among all values', () => {
     const encoder = new ByteEncoder();
     const values = Array.from({ length: 100 }, () => filled('00', 500));
     const encoded = values.map((bytes) => fieldsOf('content', encoder.encode(bytes)));
@@ -68,7 +68,7 @@ describe('bytes in a result', () => {
     expect(own).toBeLessThanOrEqual(1.4 * 500 * 100 + ALLOWANCE);
   });
 
-  it('are read as text with U+FFFD where they are none', () => {
+  it('are read as text with U+FFFD for invalid UTF-8', () => {
     expect(textOf({ stdoutBase64: Buffer.from('a\xffb', 'latin1').toString('base64') }, 'stdout')).toBe(
       'a\ufffdb',
     );
@@ -76,7 +76,7 @@ describe('bytes in a result', () => {
     expect(textOf({}, 'stdout')).toBe('');
   });
 
-  it('stand in exactly one of two fields', () => {
+  it('are in exactly one of two fields', () => {
     const accepts = (file: object): boolean => outputFileSchema.safeParse({ name: 'a', ...file }).success;
     expect(accepts({ content: '' })).toBe(true);
     expect(accepts({ contentBase64: '' })).toBe(true);
@@ -86,7 +86,7 @@ describe('bytes in a result', () => {
 });
 
 describe('a message', () => {
-  it('is one line of a bounded length, whatever is in it', () => {
+  it('is one line of bounded length, whatever its content', () => {
     expect(oneLine('exit code 1')).toBe('exit code 1');
     expect(oneLine('a\nb\u009bc\u2028d\ud800')).toBe('a\\x0ab\\x9bc\\u2028d\\ud800');
     for (const unit of ['x', '\n', '\0', '🙂', '\u2028']) {

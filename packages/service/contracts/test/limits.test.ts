@@ -2,7 +2,7 @@ import { completeLimits, controllerCpuFor, DEFAULT_LIMITS, limitsSchema } from '
 import { describe, expect, it } from 'vitest';
 
 describe('limits that a request does not name', () => {
-  it('are the defaults, which the schema takes', () => {
+  it('are the defaults, which the schema accepts', () => {
     expect(completeLimits(undefined)).toEqual(DEFAULT_LIMITS);
     expect(limitsSchema.parse(DEFAULT_LIMITS)).toEqual(DEFAULT_LIMITS);
   });
@@ -21,7 +21,8 @@ describe('limits that a request does not name', () => {
     expect(limitsSchema.shape.controllerCpuMs.maxValue).toBe(controllerCpuFor(cpuMs));
   });
 
-  // The fuzzer of the API found a run with more elapsed time than any may have, in a result that its own schema refuses.
+  // The fuzzer of the API found a run with more elapsed time than any may have, in a result that its own
+  // schema refuses.
   it.each([1, 10_000, 2_399_333, 2_399_334, 3_600_000])('are limits for %d ms of CPU', (cpuMs) => {
     expect(limitsSchema.safeParse(completeLimits({ cpuMs })).success).toBe(true);
   });

@@ -46,7 +46,7 @@ describe('arguments and variables are bounded in bytes', () => {
     expect(refusal({ source: '', ...(more as object) })).toMatch(why);
   });
 
-  it('what just fits is taken', () => {
+  it('arguments and variables that just fit are accepted', () => {
     expect(refusal({ source: '', args: ['x'.repeat(REQUEST_BOUNDS.wordBytes)] })).toBeNull();
     expect(refusal({ source: '', env: { A: 'x'.repeat(REQUEST_BOUNDS.wordBytes - 8) } })).toBeNull();
     expect(refusal({ source: '', args: many(256, 'x'.repeat(4096 - 9)) })).toBeNull();
@@ -94,7 +94,7 @@ describe('files that contradict each other are refused', () => {
     expect(refusal(request)).toMatch(why);
   });
 
-  it('names that only look alike are taken', () => {
+  it('file names that only look alike are accepted', () => {
     expect(
       refusal({ files: files('main.py', 'main.py.x', 'main.pyx/a', 'a/b', 'a.b', 'a!', 'a b/c', 'A') }),
     ).toBeNull();

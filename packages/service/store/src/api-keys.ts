@@ -2,14 +2,14 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { ApiKey, KeyRequest, NewKey } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
 import { KEYS } from './keys.js';
-import { demandReadable, SCHEMA } from './schema.js';
+import { assertReadable, SCHEMA } from './schema.js';
 import { TenantStore } from './tenants.js';
 
 /** `sp_ID_SECRET`: the id finds the key, the secret proves it. */
 const KEY_PATTERN = /^sp_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/;
 
 interface StoredKey extends ApiKey {
-  /** SHA-256 of the secret, hex. A secret of 256 random bits needs no slow hash: nobody can guess through it. */
+  /** SHA-256 of the secret, hex. A secret of 256 random bits cannot be guessed, so it needs no slow hash. */
   readonly hash: string;
   readonly schema?: number;
 }
@@ -17,20 +17,20 @@ interface StoredKey extends ApiKey {
 /** @throws NewerSchemaError */
 function parseKey(id: string, text: string): { readonly key: ApiKey; readonly hash: string } {
   const { hash, schema, ...key } = JSON.parse(text) as StoredKey;
-  demandReadable(`API key ${id}`, schema);
+  assertReadable(`API key ${id}`, schema);
   return { key, hash };
 }
 
 const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 
-/** Whether two secrets are the same, in a time that does not tell where they differ. */
+/** Compares two secrets in constant time. */
 export const sameSecret = (a: string, b: string): boolean => timingSafeEqual(hashOf(a), hashOf(b));
 
-/** API keys; of each only a hash is stored. */
+/** API keys; only their hashes are stored. */
 export class ApiKeyStore {
   constructor(private readonly redis: RedisConnection) {}
 
-  /** Makes a key, and its tenant if it is new. The answer is the only place where the key itself ever stands. */
+  /** Creates a key, and its tenant if it is new. The key itself exists only in the answer. */
   async create(request: KeyRequest): Promise<NewKey> {
     const id = randomBytes(6).toString('hex');
     const secret = randomBytes(32).toString('base64url');
@@ -42,7 +42,7 @@ export class ApiKeyStore {
     return { ...key, key: `sp_${id}_${secret}` };
   }
 
-  /** @returns the key that was shown, or null: unknown, revoked, or not a key at all. */
+  /** @returns the key, or null when it is unknown, revoked, or malformed. */
   async verify(text: string): Promise<ApiKey | null> {
     const [, id = '', secret = ''] = KEY_PATTERN.exec(text) ?? [];
     if (id === '') return null;
@@ -52,7 +52,7 @@ export class ApiKeyStore {
     return timingSafeEqual(hashOf(secret), Buffer.from(hash, 'hex')) ? key : null;
   }
 
-  /** @returns false when there was none. */
+  /** @returns false when the key does not exist. */
   async revoke(id: string): Promise<boolean> {
     return (await this.redis.hdel(KEYS.apiKeys, id)) === 1;
   }

@@ -6,73 +6,76 @@ import { Script } from './script.js';
 import { DISPATCH, TAKE_SILENT } from './scripts/lifecycle.js';
 import { TAKE_DEFERRED } from './scripts/quarantine.js';
 
-/** Tenants that a scrape shows at most, the first to be served first. */
+/** Maximum number of tenants in a scrape, in serving order. */
 const SHOWN_TENANTS = 100;
 
-/** How many that were put off are looked at in one go. */
+/** Number of deferred runs examined at once. */
 const DEFERRED_AT_ONCE = 200;
 
-/** How many silent runs are looked at in one go. */
+/** Number of silent runs examined at once. */
 const SILENT_AT_ONCE = 500;
 
 const LEAD = new Script('sandpiperLead', 1, 'operation/lead');
 const STEP_DOWN = new Script('sandpiperStepDown', 1, 'operation/step-down');
 
-/** One tenant's runs that wait. */
+/** The waiting runs of one tenant. */
 export interface BacklogFacts {
   readonly tenant: string;
   readonly waiting: number;
-  /** How long the next of them has waited, milliseconds. */
+  /** Waiting time of the next one, milliseconds. */
   readonly nextAgeMs: number;
 }
 
-/** What waits, tenant by tenant, and what was handed to the queue. */
+/** Waiting runs by tenant, and runs handed to the queue. */
 export class Backlog {
   constructor(private readonly redis: RedisConnection) {}
 
   /**
-   * Takes the next runs, tenants in turn by their weights. The caller adds them to the queue; one that dies before that
-   * is made up for by {@link silentDispatched}.
-   * @param window how many may be with the queue that no node has claimed; @param most how many to take at most.
+   * Takes the next runs, alternating between tenants by weight. The caller adds them to the queue; if it dies
+   * before that, {@link silentDispatched} finds them.
+   * @param window maximum number of unclaimed runs in the queue; @param most maximum number to take.
    */
   async dispatch(window: number, most: number): Promise<string[]> {
     return (await DISPATCH.run(this.redis, KEYS.dispatched, window, most)) as string[];
   }
 
   /**
-   * One of several schedulers acts on what all are told of, and sweeps.
-   * @returns whether that is the caller, for the time of the lease
+   * Elects the scheduler that reacts to shared events and runs the sweep.
+   * @returns whether the caller leads, for the time of the lease
    */
   async lead(name: string, leaseMs: number): Promise<boolean> {
     return (await LEAD.run(this.redis, KEYS.leader, name, leaseMs)) === 1;
   }
 
-  /** Another may lead at once. */
+  /** Steps down, so that another can lead at once. */
   async stepDown(name: string): Promise<void> {
     await STEP_DOWN.run(this.redis, KEYS.leader, name);
   }
 
-  /** Runs handed to the queue longer ago than that, and claimed by nobody. Each is named once in such a time. */
+  /**
+   * Runs handed to the queue longer ago than the given time and not claimed. Each is returned once per such
+   * period.
+   */
   silentDispatched(olderThanMs: number): Promise<string[]> {
     return this.silent(KEYS.dispatched, olderThanMs);
   }
 
-  /** Runs claimed longer ago than that. Each is named once in such a time. */
+  /** Runs claimed longer ago than the given time. Each is returned once per such period. */
   silentRunning(olderThanMs: number): Promise<string[]> {
     return this.silent(KEYS.running, olderThanMs);
   }
 
   /**
-   * Takes runs that were put off and are due: those of quarantine, a few at a time, and those that no node could read. The
-   * caller adds them to the queue.
-   * @param slots how many of quarantine may be out at a time
+   * Takes deferred runs that are due: a few quarantined ones at a time, and those that no node could read.
+   * The caller adds them to the queue.
+   * @param slots maximum number of quarantined runs in progress
    */
   async takeDeferred(slots: number): Promise<string[]> {
     const keys = [KEYS.deferred, KEYS.quarantined, KEYS.dispatched];
     return (await TAKE_DEFERRED.run(this.redis, ...keys, slots, DEFERRED_AT_ONCE)) as string[];
   }
 
-  /** A run that is not there any more is not looked at again. */
+  /** Forgets a run that no longer exists. */
   async forgetSilent(id: string): Promise<void> {
     await this.redis.multi().zrem(KEYS.dispatched, id).zrem(KEYS.running, id).zrem(KEYS.deferred, id).exec();
   }
@@ -83,7 +86,7 @@ export class Backlog {
     return { waiting: Number(waiting ?? 0), dispatched: Number(dispatched), running: Number(running) };
   }
 
-  /** Runs of each tenant that were dispatched and have not ended; those with the most first. */
+  /** Dispatched, unfinished runs per tenant; the highest count first. */
   async inflight(): Promise<{ tenant: string; count: number }[]> {
     const hash = await this.redis.hgetall(KEYS.inflight);
     return Object.entries(hash)

@@ -10,7 +10,7 @@ import type { RedisConnection } from './connection.js';
 import { batchEndedKey, batchKey, batchRunId, KEYS, runKey } from './keys.js';
 import { chunks, throwFirstError } from './pipelines.js';
 import { redisTime } from './redis-time.js';
-import { demandReadable, SCHEMA } from './schema.js';
+import { assertReadable, SCHEMA } from './schema.js';
 import { BEGIN_BATCH, DROP_BATCH, SEAL_BATCH, STAGE_RUNS } from './scripts/submit.js';
 import {
   idempotencyArguments,
@@ -26,8 +26,8 @@ import {
 export interface NewBatch {
   readonly id: string;
   /**
-   * Names this attempt to take it in. An earlier one under the same key that is still on its way adds nothing any more
-   * when a later one has begun.
+   * The name of this submission attempt. An earlier attempt with the same key can add nothing once a later
+   * one has begun.
    */
   readonly intake: string;
   readonly tenant: string;
@@ -41,7 +41,7 @@ export interface StagedRun {
   readonly limits: Limits;
 }
 
-/** `ours`: go on with this id. `sealed`: accepted before; whether it is the same, its fingerprint tells. */
+/** `ours`: continue with this id. `sealed`: accepted before; compare the fingerprint. */
 export type BatchBeginning =
   | { readonly verdict: 'ours' | 'same' | 'different'; readonly id: string }
   | { readonly verdict: 'sealed'; readonly id: string; readonly fingerprint: string }
@@ -49,7 +49,7 @@ export type BatchBeginning =
 
 export type Staging = { readonly verdict: 'ok' | 'gone' } | Fullness;
 
-/** `gone`: another attempt with the same key began it anew, or it took too long. */
+/** `gone`: another attempt with the same key has begun, or it took too long. */
 export type Sealing = Submission | { readonly verdict: 'gone' };
 
 export interface BatchFacts {
@@ -62,13 +62,15 @@ export interface BatchFacts {
 }
 
 /**
- * Batches in Redis. One is taken in piece by piece beside the backlog, and goes into it in one step when it is whole: of a
- * batch whose scheduler died in the middle nothing is run before its client has sent it again.
+ * Batches in Redis. A batch is staged piece by piece beside the backlog and enters it in one step when it is
+ * complete: if the scheduler dies in the middle, nothing is run until the client sends it again.
  */
 export class BatchStore {
   constructor(private readonly redis: RedisConnection) {}
 
-  /** @param count how many runs come, where that is known; @param idempotency fingerprint '' where it is known at the end. */
+  /**
+   * @param count number of runs, if known; @param idempotency fingerprint '' if it is known only at the end.
+   */
   async begin(
     batch: NewBatch,
     idempotency: Idempotency | null,
@@ -99,12 +101,12 @@ export class BatchStore {
         string,
       ];
       if (verdict === 'sealed') return { verdict, id, fingerprint: print };
-      // Of an attempt that was cut off there is more to remove than one step may.
+      // The remains of a cut-off attempt may need several steps to remove.
       if (verdict !== 'again') return { verdict, id };
     }
   }
 
-  /** @returns `gone` when the batch is whole already, gone, or begun anew by another attempt. */
+  /** @returns `gone` when the batch is complete, removed, or taken over by another attempt. */
   async stage(batch: NewBatch, runs: readonly StagedRun[], bounds: QueueBounds): Promise<Staging> {
     const rows = runs.flatMap(({ index, request, limits }) => {
       const { json, priority, engine, callbackUrl } = writtenRequest(request, limits);
@@ -116,7 +118,7 @@ export class BatchStore {
     return toFullness(reply) ?? { verdict: (reply as ['ok' | 'gone'])[0] };
   }
 
-  /** All of it was staged. When this resolves with `accepted`, every run of it waits for its turn. */
+  /** Completes the batch. When this resolves with `accepted`, all of its runs are in the backlog. */
   async seal(
     batch: NewBatch,
     total: number,
@@ -141,28 +143,28 @@ export class BatchStore {
     return verdict === 'gone' ? { verdict } : toSubmission(reply);
   }
 
-  /** Removes a batch that is not whole, with what was staged of it. */
+  /** Removes an incomplete batch with its staged runs. */
   async drop(id: string): Promise<void> {
     let left = 1;
     while (left > 0) left = (await DROP_BATCH.run(this.redis, batchKey(id), id)) as number;
   }
 
-  /** Ids of batches that were begun longer ago than that and are not whole. */
+  /** Ids of incomplete batches that were begun longer ago than the given time. */
   async unfinished(olderThanMs: number): Promise<string[]> {
     const time = (await redisTime(this.redis)) - olderThanMs;
     return this.redis.zrangebyscore(KEYS.staging, '-inf', time, 'LIMIT', 0, 100);
   }
 
-  /** How many are being taken in. */
+  /** Number of batches being received. */
   stagingCount(): Promise<number> {
     return this.redis.zcard(KEYS.staging);
   }
 
-  /** @returns null for one that nobody knows, that is not whole yet, or that was purged. */
+  /** @returns null for a batch that is unknown, incomplete, or purged. */
   async facts(id: string): Promise<BatchFacts | null> {
     const hash = await this.redis.hgetall(batchKey(id));
     const { tenant, name, total, done, purge } = hash;
-    demandReadable(`batch ${id}`, hash['schema']);
+    assertReadable(`batch ${id}`, hash['schema']);
     if (purge !== undefined || tenant === undefined || done === undefined) return null;
     if (total === undefined || total === '') return null;
     const byStatus: BatchFacts['byStatus'] = {};
@@ -180,7 +182,7 @@ export class BatchStore {
     };
   }
 
-  /** The runs of a batch in the order of the request, without their results. One that has expired counts as done. */
+  /** The runs of a batch in the order of the request, without results. An expired run counts as done. */
   async states(batch: BatchFacts): Promise<Pick<RunState, 'id' | 'state'>[]> {
     const ids = Array.from({ length: batch.total }, (_, index) => batchRunId(batch.id, index));
     const states: Pick<RunState, 'id' | 'state'>[] = [];
@@ -194,8 +196,8 @@ export class BatchStore {
   }
 
   /**
-   * Places in the batch of runs that have ended, in the order in which they did.
-   * @param from how many of them the caller has seen; @param most how many to give at most.
+   * Indices of ended runs in the batch, in the order of their ends.
+   * @param from number that the caller has seen; @param most maximum number to return.
    */
   async ended(id: string, from: number, most: number): Promise<number[]> {
     return (await this.redis.lrange(batchEndedKey(id), from, from + most - 1)).map(Number);

@@ -1,9 +1,9 @@
-/** What is taken in and kept at most: of all tenants together, and of one that has no limit of its own. */
+/** Bounds on what is admitted and kept: for all tenants together, and for a tenant without its own limit. */
 
 /** How long ended runs and batches are kept: a day. */
 export const DEFAULT_RETENTION_SECONDS = 24 * 60 * 60;
 
-/** How many ended runs and batches are kept at most; the oldest leave first. */
+/** Maximum number of ended runs and batches that are kept; the oldest are removed first. */
 export const DEFAULT_KEEP_ENDED = 200_000;
 
 /** Of what waits and runs. Bytes are counted as scripts/constants.ts says. */
@@ -14,7 +14,7 @@ export interface QueueBounds {
   readonly tenantBytes: number;
 }
 
-/** Of what has ended. */
+/** Bounds on ended runs and batches. */
 export interface KeepBounds {
   readonly retentionSeconds: number;
   readonly records: number;
@@ -25,7 +25,7 @@ export interface KeepBounds {
 
 const NO_BOUND = Number.MAX_SAFE_INTEGER;
 
-/** @param bounds what is left out is not bounded */
+/** @param bounds omitted bounds are unlimited */
 export const queueBounds = (bounds: Partial<QueueBounds>): QueueBounds => ({
   runs: NO_BOUND,
   bytes: NO_BOUND,
@@ -34,7 +34,7 @@ export const queueBounds = (bounds: Partial<QueueBounds>): QueueBounds => ({
   ...bounds,
 });
 
-/** @param bounds what is left out: a day, 200,000 records, any number of bytes, and no share of a tenant's own */
+/** @param bounds defaults: a day, 200,000 records, unlimited bytes, and no share per tenant */
 export const keepBounds = (bounds: Partial<KeepBounds>): KeepBounds => ({
   retentionSeconds: DEFAULT_RETENTION_SECONDS,
   records: DEFAULT_KEEP_ENDED,

@@ -7,7 +7,7 @@ import { SETTLE_CALLBACK } from './scripts/retention.js';
 
 const TAKE_CALLBACKS = new Script('sandpiperTakeCallbacks', 1, 'retention/take-callbacks');
 
-/** Where the end of a run is to be told. */
+/** The destination of a callback. */
 export interface CallbackTarget {
   readonly tenant: string;
   readonly url: string;
@@ -16,34 +16,34 @@ export interface CallbackTarget {
 }
 
 /**
- * Runs that have ended and whose callback no queue has yet. The script that ends a run puts it here in the same step, so
- * none is forgotten; whoever takes one holds it for the time of a lease and says so when the queue has it. Between the two
- * anybody may die: it is taken again then.
+ * Ended runs whose callback is not yet in the queue. The script that ends a run adds it here in the same
+ * step, so none is forgotten. A scheduler takes entries under a lease and confirms them when the queue has
+ * them; if it dies in between, another takes them again.
  */
 export class CallbackOutbox {
   constructor(private readonly redis: RedisConnection) {}
 
-  /** @param leaseMs so long they are the caller's; @param most how many to take at most */
+  /** @param leaseMs duration of the caller's lease; @param most maximum number to take */
   async take(leaseMs: number, most: number): Promise<string[]> {
     return (await TAKE_CALLBACKS.run(this.redis, KEYS.callbacks, leaseMs, most)) as string[];
   }
 
-  /** The queue has them. */
+  /** Confirms that the queue has them. */
   async handedOver(ids: readonly string[]): Promise<void> {
     if (ids.length > 0) await this.redis.zrem(KEYS.callbacks, ...ids);
   }
 
-  /** It was sent, or given up: the run is kept no longer than others now. */
+  /** The callback was sent or given up: from now on the run is kept no longer than others. */
   async settled(id: string): Promise<void> {
     await SETTLE_CALLBACK.run(this.redis, runKey(id), id);
   }
 
-  /** How many wait here. */
+  /** Number of waiting entries. */
   count(): Promise<number> {
     return this.redis.zcard(KEYS.callbacks);
   }
 
-  /** Of each run; null for one that is not kept any more, or has no callback. */
+  /** The callback of each run; null for a run that is no longer stored or has none. */
   async targets(ids: readonly string[]): Promise<(CallbackTarget | null)[]> {
     const pipeline = this.redis.pipeline();
     for (const id of ids) pipeline.hmget(runKey(id), 'tenant', 'callback', 'trace');
@@ -56,13 +56,16 @@ export class CallbackOutbox {
 
 export const CALLBACK_JOB_NAME = 'callback';
 
-/** A delivered one is remembered so long that a lease of the outbox which ran out meanwhile finds it, seconds. */
+/**
+ * How long a delivered callback is remembered, seconds: longer than a lease of the outbox, to prevent
+ * duplicates.
+ */
 const KEEP_DELIVERED_SECONDS = 10 * 60;
-/** Those that were given up can be looked at, and tried again, for a week. */
+/** Failed callbacks can be listed and retried for a week. */
 const KEEP_GIVEN_UP_SECONDS = 7 * 24 * 60 * 60;
 const KEEP_AT_MOST = 10_000;
 
-/** The id of the job is the id of the run, which ends once: adding it twice adds it once. The worker has the back-off. */
+/** The job id is the run id, so adding it twice adds it once. The worker computes the back-off. */
 export function callbackJobOptions(id: string, attempts: number): JobsOptions {
   return {
     jobId: id,

@@ -4,39 +4,39 @@ import { settingsOfUrl, type RedisSettings } from './redis-settings.js';
 import { SteadySentinelConnector } from './sentinel-connector.js';
 
 /**
- * What commands are sent on, whatever stands behind it. Keys, scripts and pipelines work on both, for every key of
- * ours lies in one slot (keys.ts). A command without a key goes to any node of a cluster.
+ * A connection for commands, to a single server or a cluster. Keys, scripts and pipelines work on both,
+ * because all of our keys are in one slot (keys.ts). A command without a key goes to any node of a cluster.
  */
 export type RedisConnection = Redis | Cluster;
 
-/** Settings, or a URL that needs nothing beside it. */
+/** Settings, or a URL that needs no further settings. */
 export type RedisTarget = RedisSettings | string;
 
-/** Reconnects for ever: quickly at first, then once in two seconds. */
+/** Reconnects without end: quickly at first, then every two seconds. */
 const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 2_000);
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** A Sentinel that has not answered after this time is passed over. */
+/** A Sentinel that does not answer within this time is skipped. */
 const SENTINEL_TIMEOUT_MS = 2_000;
 
 /**
- * A master that hangs holds its connections while its replica takes over, so nothing would be closed: the map of the
- * cluster is asked for at this interval, milliseconds, and whoever has lost its slots is left.
+ * A hanging master keeps its connections open while its replica takes over. So the cluster's slot map is
+ * refreshed at this interval, milliseconds, and a master that has lost its slots is dropped.
  */
 const CLUSTER_MAP_INTERVAL_MS = 5_000;
 const CLUSTER_RETRY_MS = 100;
 
-/** A subscriber asks its node for a sign of life at this interval, and waits for it as long, milliseconds. */
+/** Interval and timeout of a subscriber's pings to its node, milliseconds. */
 const HEARTBEAT_MS = 2_000;
 
-/** An idle peer that went without a word is noticed: probes begin after this time, milliseconds. */
+/** TCP keep-alive probes begin after this idle time, milliseconds, to notice a vanished peer. */
 const KEEP_ALIVE_MS = 10_000;
 
 /**
- * For callers that must answer soon: a command fails at once while Redis is away, and after `commandTimeoutMs` when
- * it hangs; in a cluster that has lost the master of our slot, after half a second or so. The caller owns the
- * connection and must listen to `error`.
+ * For callers that must answer fast: a command fails at once while Redis is away, after `commandTimeoutMs`
+ * when it hangs, and after about half a second when a cluster has lost the master of our slot. The caller
+ * owns the connection and must listen to `error`.
  */
 export function connectFailFast(target: RedisTarget, commandTimeoutMs = 5_000): RedisConnection {
   const options = { enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: commandTimeoutMs };
@@ -47,8 +47,8 @@ export function connectFailFast(target: RedisTarget, commandTimeoutMs = 5_000): 
 }
 
 /**
- * For consumers: commands wait until Redis is back, or until a replica has taken over. BullMQ's workers insist on it.
- * One exception: what is under way when every node of a cluster goes away at once is rejected.
+ * For consumers: commands wait until Redis is back or a replica has taken over, as BullMQ's workers require.
+ * One exception: commands in flight are rejected when all nodes of a cluster go away at once.
  */
 export function connectPatient(target: RedisTarget): RedisConnection {
   const options = { maxRetriesPerRequest: null };
@@ -59,14 +59,15 @@ export function connectPatient(target: RedisTarget): RedisConnection {
 }
 
 /**
- * For pub/sub alone (see events.ts). In a cluster every node hands on what is published at any, so it is one of the
- * nodes of the URL, and the next one when that goes away: `ready` is told after each change, which ioredis's own
- * subscriber of a cluster does not do, and whoever listens then knows that messages may have been missed.
+ * For pub/sub only (see events.ts). In a cluster every node relays all messages, so it connects to one node
+ * of the URL, and to the next when that goes away. It emits `ready` after each change, which ioredis's own
+ * cluster subscriber does not, so that listeners know when messages may have been missed.
  */
 export function connectSubscriber(target: RedisTarget): Redis {
   const settings = settingsOf(target);
-  // Whoever listens subscribes anew at `ready` (events.ts). ioredis's own way leaves its promise to itself: a
-  // connection that closes before the answer would be an unhandled rejection, which ends the process.
+  // Listeners resubscribe at `ready` (events.ts). ioredis's automatic resubscription does not handle its
+  // promise: a connection that closes before the answer would be an unhandled rejection, which ends the
+  // process.
   const options = { maxRetriesPerRequest: null, autoResubscribe: false };
   return settings.topology.kind === 'cluster'
     ? connectToOneOf(settings, settings.topology.nodes, options)
@@ -76,12 +77,12 @@ export function connectSubscriber(target: RedisTarget): Redis {
 const settingsOf = (target: RedisTarget): RedisSettings =>
   typeof target === 'string' ? settingsOfUrl(target) : target;
 
-/** What every single connection has, those to the nodes of a cluster too. */
+/** Options of every single connection, including those to the nodes of a cluster. */
 function commonOptions(settings: RedisSettings): RedisOptions {
   return {
     connectTimeout: CONNECT_TIMEOUT_MS,
     keepAlive: KEEP_ALIVE_MS,
-    // It would be one more command to be allowed, and servers before 7.2 do not know it.
+    // Saves one permission for the Redis user; servers before 7.2 lack the command.
     disableClientInfo: true,
     ...credentialOptions(settings.credentials),
     ...(settings.tls === null ? {} : { tls: { ...settings.tls } }),
@@ -109,7 +110,7 @@ function connectOne(settings: RedisSettings, own: RedisOptions): Redis {
         db: topology.db,
       });
     case 'cluster':
-      throw new Error('a cluster is more than one connection');
+      throw new Error('a cluster needs more than one connection');
   }
 }
 
@@ -120,10 +121,10 @@ function sentinelOptions(settings: RedisSettings): RedisOptions {
     Connector: SteadySentinelConnector,
     sentinelRetryStrategy: retryStrategy,
     sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
-    // A master that hangs is left when the Sentinels say that there is another.
+    // Drops a hanging master when the Sentinels announce another.
     failoverDetector: true,
-    // It was a master when we connected; ask the Sentinels again. What failed is not sent again here: callers that
-    // must answer soon do, and consumers try again.
+    // The server is no longer a master: ask the Sentinels again. The failed command is not resent: fast
+    // callers report the error, and consumers retry.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     ...(own.username === '' ? {} : { sentinelUsername: own.username }),
     ...(own.password === '' ? {} : { sentinelPassword: own.password }),
@@ -147,7 +148,7 @@ function connectCluster(
     retryDelayOnTryAgain: CLUSTER_RETRY_MS,
     slotsRefreshTimeout: SENTINEL_TIMEOUT_MS,
     slotsRefreshInterval: CLUSTER_MAP_INTERVAL_MS,
-    // Names stay names, so that certificates can be held against them.
+    // Keep host names unresolved, so that certificates can be checked against them.
     dnsLookup: (name, callback) => callback(null, name),
     redisOptions: { ...commonOptions(settings), ...redisOptions },
   };
@@ -171,7 +172,7 @@ function connectToOneOf(settings: RedisSettings, nodes: readonly RedisAddress[],
   return connection;
 }
 
-/** A node that hangs keeps its connections, and we would listen to it while the others speak. */
+/** Detects a hanging node, which keeps its connections open while other nodes publish. */
 function leaveWhenSilent(connection: Redis): void {
   const timer = setInterval(() => {
     if (connection.status !== 'ready') return;

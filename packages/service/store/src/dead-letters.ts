@@ -4,25 +4,26 @@ import { deadKey, KEYS, runKey } from './keys.js';
 import { throwFirstError } from './pipelines.js';
 import { DISMISS_DEAD, MARK_REQUEUED } from './scripts/retention.js';
 
-/** A run on the list of the dead, with all that it takes to make it anew. */
+/** A dead letter with all data to submit it again. */
 export interface DeadRun extends DeadLetter {
   readonly request: RunRequest;
 }
 
 export interface DeadPage {
   readonly deadLetters: DeadLetterSummary[];
-  /** The id after which the next page begins; null on the last. */
+  /** The id after which the next page begins; null on the last page. */
   readonly next: string | null;
 }
 
-/** Runs that killed, or lost, what ran them too often. Their requests are kept as long as their results. */
+/** Runs that crashed or lost their worker too often. Their requests are kept as long as their results. */
 export class DeadLetterStore {
   constructor(private readonly redis: RedisConnection) {}
 
   /**
-   * A piece of the list, the latest first. Requests and results stay where they are.
-   * @param tenant null for those of all
-   * @param after the last that the caller has seen; null for the beginning. One that has left the list since ends it.
+   * A page of the list, the latest first, without requests and results.
+   * @param tenant null for all tenants
+   * @param after the last entry that the caller has seen; null for the beginning. An entry that has left the
+   *   list ends the paging.
    */
   async list(tenant: string | null, after: string | null, most: number): Promise<DeadPage> {
     const key = tenant === null ? KEYS.dead : deadKey(tenant);
@@ -55,18 +56,18 @@ export class DeadLetterStore {
     return toDeadRun(id, score, fields);
   }
 
-  /** @returns null for a run that is not on the list */
+  /** @returns null for a run that is not a dead letter */
   async tenantOf(id: string): Promise<string | null> {
     const [tenant, dead] = await this.redis.hmget(runKey(id), 'tenant', 'dead');
     return dead ? (tenant ?? null) : null;
   }
 
-  /** A new run was made of it. */
+  /** Records the id of the new run. */
   async markRequeued(id: string, newId: string): Promise<void> {
     await MARK_REQUEUED.run(this.redis, runKey(id), newId);
   }
 
-  /** Takes it off the list; its result stays. @returns false when it was not on it. */
+  /** Removes it from the list; its result stays. @returns false when it was not on the list. */
   async dismiss(id: string): Promise<boolean> {
     return (await DISMISS_DEAD.run(this.redis, runKey(id), id)) === 1;
   }
@@ -79,7 +80,7 @@ export class DeadLetterStore {
 const FIELDS = ['tenant', 'request', 'result', 'requeued'] as const;
 type Fields = (string | null)[];
 
-/** Null for one that has left the list, or is not kept any more. */
+/** Null for an entry that has left the list or is no longer stored. */
 function toDeadRun(id: string, diedAt: string | null, fields: Fields): DeadRun | null {
   const [tenant, request, result, requeued] = fields;
   if (diedAt === null || !tenant || !request) return null;

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { CANCEL_CHANNEL, EVENTS_CHANNEL, NODES_CHANGED } from './keys.js';
 
-/** Published by the script that ends a run. A hint to read again, never the only copy of anything. */
+/** Published by the script that ends a run. A hint to reread, never the only copy of data. */
 export interface FinishedEvent {
   readonly runId: string;
   /** Empty when the run is in no batch. */
@@ -11,7 +11,7 @@ export interface FinishedEvent {
   readonly callback: boolean;
 }
 
-/** @returns null for a message that is not one of ours. */
+/** @returns null for a foreign message. */
 export function parseFinishedEvent(message: string): FinishedEvent | null {
   const [runId, batchId, batchDone, callback] = message.split(' ');
   if (runId === undefined || batchId === undefined || batchDone === undefined) return null;
@@ -28,8 +28,8 @@ export interface Subscription {
 }
 
 /**
- * Subscribes a connection of its own (a subscribed connection can do nothing else).
- * @param onReady after every (re)subscription: messages may have been missed before it, so read what matters again.
+ * Subscribes a dedicated connection (a subscribed connection can do nothing else).
+ * @param onReady called after every (re)subscription: messages may have been missed, so reread what matters.
  */
 function subscribe(
   connection: Redis,
@@ -41,7 +41,7 @@ function subscribe(
     if (from === channel) onMessage(message);
   });
   const start = (): void => {
-    // A failure means that the connection went away again; `ready` then comes anew.
+    // A failure means that the connection went away again; another `ready` will follow.
     connection.subscribe(channel).then(onReady, () => undefined);
   };
   connection.on('ready', start);
@@ -51,9 +51,9 @@ function subscribe(
 
 export interface EventListener {
   onFinished(event: FinishedEvent): void;
-  /** A node came, went, or can do more or less than before. */
+  /** A node came, went, or changed its capacity. */
   onNodesChanged?(): void;
-  /** After every (re)subscription: messages may have been missed before it. */
+  /** Called after every (re)subscription: messages may have been missed. */
   onReady(): void;
 }
 

@@ -2,9 +2,9 @@ import { Cluster } from 'ioredis';
 import type { RedisConnection } from './connection.js';
 
 /**
- * How Redis makes room when it is full: `noeviction`, or the name of a policy that drops what it was given, runs and
- * jobs among it; of a cluster's masters the first that does.
- * @returns null when it may not be asked (INFO is not granted) or does not say.
+ * The eviction policy of Redis: `noeviction`, or the name of a policy that drops data, runs and jobs
+ * included; for a cluster, that of the first master with such a policy.
+ * @returns null when INFO is not permitted or lacks the policy.
  * @throws the connection's error when Redis is away
  */
 export async function evictionPolicy(connection: RedisConnection): Promise<string | null> {
@@ -21,8 +21,8 @@ function refused(error: unknown): null {
 }
 
 /**
- * Bytes that Redis uses and may use (0: no bound).
- * @returns null where it may not be asked, and of a cluster, where one of many servers would answer
+ * Used memory and maxmemory of Redis, bytes (0: no bound).
+ * @returns null when INFO is not permitted, and for a cluster, where only one of many servers would answer
  * @throws the connection's error when Redis is away
  */
 export async function memoryOf(connection: RedisConnection): Promise<{ used: number; max: number } | null> {

@@ -1,6 +1,6 @@
 /**
- * Where everything stands in Redis. The hash tag `{sandpiper}` keeps all of it in one slot, so that one script may
- * touch a run, its tenant and its batch on a cluster too.
+ * All keys in Redis. The hash tag `{sandpiper}` keeps them in one slot, so that one script can touch a run,
+ * its tenant and its batch on a cluster too.
  *
  *   {sandpiper}:run:ID           hash    a run: state, attempt, tenant, request, limits, result (lua/README.md)
  *   {sandpiper}:batch:ID         hash    a batch: tenant, total, done, a counter per status
@@ -30,7 +30,7 @@
  *   {sandpiper}:purging          zset    batches that are being removed, by when that began
  *   {sandpiper}:live-ended       zset    ended live runs whose streams are still there, by when they ended
  *   {sandpiper}:leader           string  the scheduler that acts on ends of runs, for the time of a lease
- *   {sandpiper}:dead             zset    runs that killed what ran them, by when
+ *   {sandpiper}:dead             zset    runs that kept crashing their worker, by time
  *   {sandpiper}:dead:T           zset    those of one tenant
  *   {sandpiper}:callbacks        zset    ended runs whose callback is due, by when
  *   {sandpiper}:nodes            hash    node -> its last sign of life, JSON
@@ -39,7 +39,7 @@
  *   {sandpiper}:live:ID          hash    how far the input of a live run is (lua/README.md)
  *   {sandpiper}:live:ID:out      stream  what it writes, and the channel that says so
  *   {sandpiper}:live:ID:in       stream  what it is fed, and the channel that says so
- *   {sandpiper}:live:ID:feeder   string  somebody who may feed it is connected
+ *   {sandpiper}:live:ID:feeder   string  a client that may feed it is connected
  *   {sandpiper}:events           channel what ended (see events.ts)
  *   {sandpiper}:cancel           channel ids of running runs to be cancelled
  *   {sandpiper}:bull:...         BullMQ's own
@@ -83,10 +83,10 @@ export const KEYS = {
   nodes: key('nodes'),
 } as const;
 
-/** What earlier versions left behind, and nothing reads any more: ended runs, in one list for all tenants. */
+/** Obsolete key of earlier versions: ended runs, in one list for all tenants. */
 export const LEFT_BEHIND = [key('ended')] as const;
 
-/** What comes before an id or a tenant in the name of a key; the scripts put names together too. */
+/** Prefixes of keys with an id or a tenant; scripts build such names too. */
 export const PREFIXES = {
   run: key('run:'),
   batch: key('batch:'),
@@ -97,7 +97,7 @@ export const PREFIXES = {
   dead: key('dead:'),
 } as const;
 
-/** The field of a counter by tenant that holds the sum of all; no tenant can have this name. */
+/** The field with the total in counters by tenant; no tenant can have this name. */
 export const ALL_TENANTS = '*';
 
 export type IdempotencyKind = 'run' | 'batch';
@@ -115,17 +115,17 @@ export const backlogKey = (tenant: string): string => PREFIXES.backlog + tenant;
 export const idempotencyRedisKey = (tenant: string, kind: IdempotencyKind, name: string): string =>
   `${PREFIXES.idempotency}${tenant}:${kind}:${name}`;
 
-/** The id of a run of a batch says where it stands, so no list of them is stored and adding them twice adds them once. */
+/** The id of a batch's run contains its index, so no list is stored, and adding a run twice adds it once. */
 export const batchRunId = (batchId: string, index: number): string => `${batchId}-${index}`;
 
-/** Inverse of {@link batchRunId}; null for a run of no batch. */
+/** Inverse of {@link batchRunId}; null for a run without a batch. */
 export function batchPlace(runId: string): { readonly batchId: string; readonly index: number } | null {
   const found = /^(b[0-9a-f]+)-(\d+)$/.exec(runId);
   return found === null ? null : { batchId: found[1] ?? '', index: Number(found[2]) };
 }
 
-/** Ids as the API hands them out; anything else cannot exist. */
+/** The form of ids; anything else cannot exist. */
 export const ID_PATTERN = /^[A-Za-z0-9_-]{1,128}$/;
 
-/** Whose runs they are where nobody has to say who they are. */
+/** The tenant of all runs on a service without keys. */
 export const DEFAULT_TENANT = 'default';

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 
 /**
- * Channels that are followed for a while each, on one connection for pub/sub. A message says only that there is
+ * Temporary subscriptions to channels, on one pub/sub connection. A message only means that there is
  * something to read.
  */
 export class LiveHints {
@@ -16,13 +16,13 @@ export class LiveHints {
   }
 
   /**
-   * @param onHint also called whenever the subscription stands (again): messages may have been missed before it
-   * @returns ends it
+   * @param onHint also called after every (re)subscription: messages may have been missed
+   * @returns a function that unsubscribes
    */
   follow(channel: string, onHint: () => void): () => void {
     const listeners = this.followed.get(channel) ?? new Set();
     const isNew = listeners.size === 0;
-    // A function of its own, so that one listener may come twice.
+    // A new function, so that the same listener can subscribe twice.
     const listener = (): void => onHint();
     this.followed.set(channel, listeners.add(listener));
     if (isNew) this.subscribe(channel);
@@ -35,7 +35,7 @@ export class LiveHints {
   }
 
   private subscribe(channel: string): void {
-    // A failure means that the connection went away; `ready` comes anew then.
+    // A failure means that the connection went away; another `ready` will follow.
     this.connection.subscribe(channel).then(
       () => this.tell(channel),
       () => undefined,

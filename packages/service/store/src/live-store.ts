@@ -1,7 +1,7 @@
 import { LIVE_BOUNDS, type LiveInput, type RunState } from '@sandpiper/contracts';
 import { queueBounds, type QueueBounds, roomArguments } from './bounds.js';
 import type { RedisConnection } from './connection.js';
-import { demandReadable } from './schema.js';
+import { assertReadable } from './schema.js';
 import type { Fence } from './store.js';
 import { liveFeederKey, liveInputKey, liveKey, liveOutputKey, runKey } from './keys.js';
 import {
@@ -16,17 +16,17 @@ import {
 
 export type LiveStream = 'stdout' | 'stderr';
 
-/** Bytes of one of the two streams. */
+/** A piece of one of the two streams. */
 export interface LivePiece {
   readonly stream: LiveStream;
   readonly data: Buffer;
 }
 
-/** What was written at one time. */
+/** One stored entry of output. */
 export interface LiveEntry {
-  /** Of the claim that wrote it ({@link Fence}). */
+  /** Epoch of the claim that wrote it ({@link Fence}). */
   readonly epoch: number;
-  /** Bytes of both streams that the attempt had written with it. */
+  /** Total bytes of both streams, this entry included. */
   readonly end: number;
   readonly pieces: readonly LivePiece[];
 }
@@ -35,24 +35,24 @@ export interface LiveView {
   readonly state: RunState['state'];
   readonly attempt: number;
   readonly epoch: number;
-  /** Null for a run that brought its input with it. */
+  /** Null for a run with its input in the request. */
   readonly input: LiveInput | null;
   readonly entries: readonly LiveEntry[];
 }
 
 export interface InputView {
-  /** How often somebody asked for an interrupt, ever. */
+  /** Total number of requested interrupts. */
   readonly interrupts: number;
   readonly ended: boolean;
-  /** Bytes that are here. */
+  /** Received bytes. */
   readonly fed: number;
   readonly hasFeeder: boolean;
   readonly pieces: readonly Buffer[];
 }
 
 /**
- * `gap`: the bytes begin behind what is here. `too-fast`: they are further ahead of the program than they may be. `full`:
- * the runs of the tenant, or of all, take as many bytes as they may.
+ * `gap`: the bytes do not follow the received ones. `too-fast`: they are too far ahead of the program.
+ * `full`: the tenant, or all tenants together, have used up their bytes.
  */
 export type FeedVerdict =
   | 'ok'
@@ -65,26 +65,29 @@ export type FeedVerdict =
   | 'too-fast'
   | 'full';
 
-/** A feeder that has not been heard of for so long is gone, seconds. */
+/** A feeder that is silent for this long is gone, seconds. */
 export const FEEDER_SECONDS = 30;
 
 /** The streams of live runs. Every method is one round trip, and rejects when Redis is away. */
 export class LiveStore {
-  /** @param bounds of what may be fed */
+  /** @param bounds bounds on the input */
   constructor(
     private readonly redis: RedisConnection,
     private readonly bounds: () => QueueBounds = () => queueBounds({}),
   ) {}
 
-  /** For the node: an attempt begins. @returns how often it was interrupted before; null: another attempt runs. */
+  /**
+   * For the node: begins an attempt. @returns the number of earlier interrupts; null when another attempt
+   * runs.
+   */
   async begin(id: string, { claim, epoch }: Fence): Promise<number | null> {
     const reply = await BEGIN_LIVE.run(this.redis, runKey(id), liveKey(id), liveOutputKey(id), claim, epoch);
     return reply === -1 ? null : (reply as number);
   }
 
   /**
-   * For the node: the attempt has written. Safe to repeat with the same pieces.
-   * @param end bytes that it has written with these; @returns false when another attempt runs, or none
+   * For the node: stores output of the attempt. Safe to repeat with the same pieces.
+   * @param end total bytes written, these included; @returns false when another attempt runs, or none
    */
   async append(id: string, fence: Fence, end: number, pieces: readonly LivePiece[]): Promise<boolean> {
     const fields = pieces.flatMap(({ stream, data }) => [stream === 'stdout' ? 'o' : 'e', data]);
@@ -101,7 +104,7 @@ export class LiveStore {
     return reply === 1;
   }
 
-  /** For followers. @param after bytes of the attempt of that epoch that are known; @returns null when nobody knows the run */
+  /** For followers. @param after epoch and known bytes of the attempt; @returns null for an unknown run */
   async look(id: string, after: { epoch: number; end: number }, most: number): Promise<LiveView | null> {
     const reply = (await LOOK_LIVE.runBytes(
       this.redis,
@@ -112,8 +115,8 @@ export class LiveStore {
       most,
     )) as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, RawEntry[], Buffer] | null;
     if (reply === null) return null;
-    // The streams are part of the run, and of its form.
-    demandReadable(`run ${id}`, reply[9].toString());
+    // The streams belong to the run and share its schema.
+    assertReadable(`run ${id}`, reply[9].toString());
     const [state, attempt, live, epoch, fed, consumed, wanted, ended] = reply.slice(0, 8).map(String);
     return {
       state: state as RunState['state'],
@@ -133,9 +136,9 @@ export class LiveStore {
   }
 
   /**
-   * For whoever feeds the run.
-   * @param at where the bytes stand in the input; null: behind what is here
-   * @param last nothing comes after them
+   * For feeders of the run.
+   * @param at offset of the bytes in the input; null: append
+   * @param last whether the input ends after them
    */
   async feed(
     id: string,
@@ -158,8 +161,8 @@ export class LiveStore {
   }
 
   /**
-   * For the node: input behind what the program has.
-   * @param most pieces to read at most; @returns null when another attempt runs, or none
+   * For the node: input that the program has not got yet.
+   * @param most maximum number of pieces; @returns null when another attempt runs, or none
    */
   async take(
     id: string,
@@ -191,18 +194,18 @@ export class LiveStore {
     };
   }
 
-  /** For the node: ends the input, unless somebody is there who may feed it. @param position bytes the program has */
+  /** For the node: ends the input unless a feeder is connected. @param position bytes that the program has */
   async orphan(id: string, position: number): Promise<boolean> {
     const keys = [runKey(id), liveKey(id), liveInputKey(id), liveOutputKey(id), liveFeederKey(id)];
     return (await ORPHAN_INPUT.run(this.redis, ...keys, position)) === 1;
   }
 
-  /** Somebody who may feed the run is there, and for {@link FEEDER_SECONDS} from now taken to be. */
+  /** A feeder is connected; it counts as connected for {@link FEEDER_SECONDS} from now. */
   async feederIsThere(id: string): Promise<void> {
     await this.redis.set(liveFeederKey(id), '1', 'EX', FEEDER_SECONDS);
   }
 
-  /** @returns false when it does not run */
+  /** @returns false when the run is not running */
   async interrupt(id: string): Promise<boolean> {
     return (await INTERRUPT_LIVE.run(this.redis, runKey(id), liveKey(id), liveInputKey(id))) === 1;
   }

@@ -4,29 +4,32 @@ import { EVENTS_CHANNEL, KEYS, NODES_CHANGED } from './keys.js';
 import { redisTime } from './redis-time.js';
 import { Script } from './script.js';
 
-/** A node that has been silent for so long is not listed any more, milliseconds. */
+/** A node that is silent for this long is removed from the list, milliseconds. */
 const FORGOTTEN_AFTER_MS = 60 * 60 * 1000;
 
 const REPORT = new Script('sandpiperNodeReport', 1, 'operation/report-node');
 
-/** Worker nodes and their signs of life. */
+/** Worker nodes and their heartbeats. */
 export class NodeRegistry {
   constructor(private readonly redis: RedisConnection) {}
 
-  /** A sign of life. @param announce whoever hands out runs is to look at once. */
+  /** Stores a heartbeat. @param announce tells the dispatchers to look at once. */
   async report(report: NodeReport, announce: boolean): Promise<void> {
     const text = JSON.stringify(report);
     await REPORT.run(this.redis, KEYS.nodes, report.name, text, announce ? 1 : 0, EVENTS_CHANNEL);
   }
 
-  /** The node has left in order. */
+  /** Removes a node that has left in order. */
   async leave(name: string): Promise<void> {
     await this.redis.multi().hdel(KEYS.nodes, name).publish(EVENTS_CHANNEL, NODES_CHANGED).exec();
   }
 
-  /** All nodes by name. One that has been silent for its lease is `lost`; after an hour it is not listed any more. */
+  /**
+   * All nodes by name. A node is `lost` when silent for its lease; after an hour it is removed from the list.
+   */
   async list(): Promise<NodeView[]> {
-    // Reports of newer nodes are read too: of them this only grows, and who hands out runs has to count their cells.
+    // Reports of newer nodes are read too: newer schemas only add fields, and the dispatcher must count their
+    // cells.
     const [now, hash] = await Promise.all([redisTime(this.redis), this.redis.hgetall(KEYS.nodes)]);
     const views: NodeView[] = [];
     for (const [name, text] of Object.entries(hash)) {

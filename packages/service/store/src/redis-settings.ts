@@ -121,7 +121,7 @@ function tlsMaterial(env: RedisEnv, tls: boolean): TlsMaterial | null {
   const names = ['SANDPIPER_REDIS_CA', 'SANDPIPER_REDIS_CERT', 'SANDPIPER_REDIS_KEY'] as const;
   if (!tls) {
     const idle = names.find((name) => env[name] !== undefined);
-    // Somebody who gives a certificate believes that the connection is encrypted.
+    // A user who sets a certificate expects an encrypted connection.
     if (idle !== undefined) fail(idle, 'is for TLS: SANDPIPER_REDIS_URL must begin with rediss');
     return null;
   }

@@ -19,34 +19,34 @@ export const replicationEnvShape = {
 } as const;
 
 export interface ReplicationOptions {
-  /** 0: nothing is waited for. */
+  /** 0: do not wait. */
   readonly replicas: number;
   readonly timeoutMs: number;
 }
 
-/** What has changed: a run or batch was taken in, or a run has ended. */
+/** The kind of change: a run or batch was admitted, or a run has ended. */
 export type Change = 'run' | 'batch' | 'end';
 
-/** Waits until replicas have what Redis has acknowledged. */
+/** Waits until replicas have a change that Redis has acknowledged. */
 export interface Replication {
   readonly replicas: number;
-  /** @returns true when so many replicas have the change; never rejects */
+  /** @returns true when enough replicas have the change; never rejects */
   reached(change: Change, id: string): Promise<boolean>;
   close(): void;
 }
 
-/** Redis's own word is enough. */
+/** For a service that needs no replicas. */
 export const NO_REPLICATION: Replication = {
   replicas: 0,
   reached: () => Promise.resolve(true),
   close: () => undefined,
 };
 
-/** Above the time that WAIT itself may take: for the way there and back, milliseconds. */
+/** Added to the timeout of WAIT for the round trip, milliseconds. */
 const ANSWER_MS = 5_000;
 
-/** Changes that are looked for in one step. */
-const MOST_AT_ONCE = 500;
+/** Number of changes checked in one step. */
+const MAX_AT_ONCE = 500;
 
 interface Pending {
   readonly key: string;
@@ -74,9 +74,10 @@ export const replicationOptions = (env: {
 });
 
 /**
- * WAIT blocks the connection that sends it, so it has one of its own; and it speaks only of what its connection has written,
- * and says nothing of a master that was replaced meanwhile. Therefore it comes behind a script that looks whether the change
- * stands on this master and writes a mark. One WAIT is under way at a time and serves all that came before it.
+ * WAIT blocks its connection, so it uses a dedicated one. It covers only writes of that connection, and does
+ * not notice that the master was replaced. Therefore a script runs first on the connection: it checks that
+ * the change is on this master, and writes a mark. One WAIT is in flight at a time and serves all earlier
+ * requests.
  */
 class WaitingReplication implements Replication {
   private pending: Pending[] = [];
@@ -105,17 +106,17 @@ class WaitingReplication implements Replication {
   private async serve(): Promise<void> {
     this.busy = true;
     while (this.pending.length > 0) {
-      const group = this.pending.splice(0, MOST_AT_ONCE);
+      const group = this.pending.splice(0, MAX_AT_ONCE);
       const reached = await this.look(group).catch(() => []);
       for (const [i, { tell }] of group.entries()) tell(reached[i] === 1);
     }
     this.busy = false;
   }
 
-  /** @returns 1 for each change that enough replicas have */
+  /** @returns for each change 1 when enough replicas have it */
   private async look(group: readonly Pending[]): Promise<readonly number[]> {
     const { replicas, timeoutMs } = this.options;
-    // The script's key leads all of it to the node of our slot, on a cluster.
+    // On a cluster the script's key routes the whole pipeline to the node of our slot.
     const pipeline = this.redis.pipeline();
     STAND.queue(pipeline, KEYS.replicated, ...group.flatMap(({ key, change }) => [key, change]));
     pipeline.wait(replicas, timeoutMs);

@@ -2,34 +2,34 @@ import type { RunState } from '@sandpiper/contracts';
 import type { RedisConnection } from './connection.js';
 import { runKey } from './keys.js';
 import { chunks, throwFirstError } from './pipelines.js';
-import { demandReadable } from './schema.js';
+import { assertReadable } from './schema.js';
 import { Script } from './script.js';
 
 const READ_RUN = new Script('sandpiperReadRun', 1, 'lifecycle/read-run');
 
-/** How far a run is, and how long its result is. */
+/** The state of a run and the length of its result. */
 export interface RunHead {
   readonly id: string;
   readonly state: RunState['state'];
-  /** Of its result as JSON; 0 where there is none. */
+  /** Length of its result as JSON; 0 without one. */
   readonly bytes: number;
 }
 
-/** With the result, where it is short enough; null where it is longer, or there is none. */
+/** The result if it is short enough; null when it is longer or absent. */
 export interface ShortRun extends RunHead {
   readonly result: Buffer | null;
 }
 
-/** A connection for much at a time, and what is asked for on it now. */
+/** A connection for large replies, and the bytes in flight on it. */
 interface Lane {
   readonly redis: RedisConnection;
   bytes: number;
 }
 
 /**
- * Results as the bytes of JSON that they are stored as: nobody parses them on the way to a client. Lengths, and results that
- * are short, come over the connection that everything uses; long results over connections of their own, for whatever is
- * asked on a connection waits for the replies before it.
+ * Reads results as their stored JSON bytes, which are passed to clients unparsed. Lengths and short results
+ * use the common connection; long results use separate connections, because every reply on a connection waits
+ * for those before it.
  */
 export class ResultReader {
   private readonly lanes: readonly Lane[];
@@ -42,19 +42,19 @@ export class ResultReader {
     this.lanes = bulk.map((connection) => ({ redis: connection, bytes: 0 }));
   }
 
-  /** @param most the longest result that is given, bytes; @returns null for an unknown run */
+  /** @param most the longest result to return, bytes; @returns null for an unknown run */
   async run(id: string, most: number): Promise<ShortRun | null> {
     const reply = (await READ_RUN.runBytes(this.redis, runKey(id), most)) as
       | [Buffer, number, Buffer, Buffer]
       | null;
     if (reply === null) return null;
     const [state, bytes, result, schema] = reply;
-    demandReadable(`run ${id}`, schema.toString());
+    assertReadable(`run ${id}`, schema.toString());
     const head = { id, state: state.toString() as RunState['state'], bytes };
     return { ...head, result: result.length === 0 ? null : result };
   }
 
-  /** One for each id; null for an unknown run. */
+  /** One entry per id; null for an unknown run. */
   async heads(ids: readonly string[]): Promise<(RunHead | null)[]> {
     const heads: (RunHead | null)[] = [];
     for (const some of chunks(ids)) {
@@ -69,7 +69,7 @@ export class ResultReader {
     return heads;
   }
 
-  /** Results in one round trip. The caller bounds what they weigh together. @param bytes what that is */
+  /** Reads results in one round trip. The caller bounds their total size. @param bytes the total size */
   async results(ids: readonly string[], bytes: number): Promise<(Buffer | null)[]> {
     const lane = this.lanes.reduce((least, other) => (other.bytes < least.bytes ? other : least));
     lane.bytes += bytes;

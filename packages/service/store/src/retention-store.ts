@@ -4,33 +4,33 @@ import { ALL_TENANTS, batchKey, KEYS, LEFT_BEHIND, runKey } from './keys.js';
 import { throwFirstError } from './pipelines.js';
 import { PURGE_BATCH, PURGE_RUN, SWEEP } from './scripts/retention.js';
 
-/** Tenants that a scrape shows at most, those with the most first. */
+/** Maximum number of tenants in a scrape, those with the most bytes first. */
 const SHOWN_TENANTS = 100;
 
-/** `later`: something of it still runs; it is cancelled, and the rest leaves when it has ended. */
+/** `later`: a part still runs; it is cancelled, and the rest is removed when it has ended. */
 export type PurgeVerdict = 'gone' | 'later' | 'missing';
 
-/** What the tenants have in Redis. */
+/** Usage of Redis by tenant. */
 export interface StoredFacts {
   readonly queuedBytes: number;
   readonly keptBytes: number;
-  /** Ended runs and batches. */
+  /** Number of ended runs and batches. */
   readonly kept: number;
   readonly tenants: readonly {
     readonly tenant: string;
     readonly queuedBytes: number;
     readonly keptBytes: number;
   }[];
-  /** By why the sweep removed them, since this Redis began. */
+  /** Records removed by the sweep, by reason, since this Redis began. */
   readonly removed: readonly { readonly reason: string; readonly count: number }[];
 }
 
-/** How what has ended leaves Redis: in time, for want of room, or because its owner says so. */
+/** Removes ended records from Redis: by age, for lack of room, or on request of the owner. */
 export class RetentionStore {
   constructor(private readonly redis: RedisConnection) {}
 
   /**
-   * Removes what is above the bounds, a piece of it. Works while Redis is full.
+   * Removes some of the records above the bounds. Works while Redis is full.
    * @returns whether there is more to remove
    */
   async sweep(bounds: KeepBounds): Promise<boolean> {
@@ -40,17 +40,19 @@ export class RetentionStore {
     return more === 1;
   }
 
-  /** Removes what an earlier version kept and this one does not: nothing else would. */
+  /** Removes keys of earlier versions, which nothing else would. */
   async removeLeftBehind(): Promise<void> {
     await this.redis.unlink(...LEFT_BEHIND);
   }
 
-  /** Removes a run with its result, its streams and its idempotency key. One that has not ended is cancelled. */
+  /** Removes a run with its result, its streams and its idempotency key. An unfinished run is cancelled. */
   async purgeRun(id: string): Promise<PurgeVerdict> {
     return (await PURGE_RUN.run(this.redis, runKey(id), id)) as PurgeVerdict;
   }
 
-  /** Removes a batch with all of its runs. After the first step it is unknown, and {@link purging} names it. */
+  /**
+   * Removes a batch with all of its runs. After the first step it is unknown, and {@link purging} lists it.
+   */
   async purgeBatch(id: string): Promise<PurgeVerdict> {
     for (;;) {
       const verdict = (await PURGE_BATCH.run(this.redis, batchKey(id), id)) as PurgeVerdict | 'more';
@@ -58,12 +60,12 @@ export class RetentionStore {
     }
   }
 
-  /** Batches whose removal was begun before that time (milliseconds since the epoch) and is not over. */
+  /** Batches whose removal began before the given time (milliseconds since the epoch) and is unfinished. */
   purging(before: number): Promise<string[]> {
     return this.redis.zrange(KEYS.purging, '-inf', before, 'BYSCORE', 'LIMIT', 0, 100);
   }
 
-  /** It is gone already: nothing is left to go on with. */
+  /** Forgets a removal that has already finished. */
   async forgetPurging(id: string): Promise<void> {
     await this.redis.zrem(KEYS.purging, id);
   }

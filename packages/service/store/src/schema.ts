@@ -1,11 +1,11 @@
 /**
- * The form of what stands in Redis: runs, batches, tenants, keys, jobs, reports of nodes. Raised whenever an older build
- * would misread what a newer one writes, be it a limit that it would not hold. What has no number was written before there
- * was one, and counts as 1. docs/redis.md says in which order to upgrade.
+ * Schema version of the records in Redis: runs, batches, tenants, keys, jobs, reports of nodes. It is raised
+ * whenever an older build would misread newer records, for example ignore a limit. Records without a number
+ * predate it and count as 1. docs/redis.md gives the order of upgrades.
  */
 export const SCHEMA = 2;
 
-/** A record that a newer build has written: it is left alone, for to guess at it could undo what it asks for. */
+/** A record of a newer build is left alone, because misreading it could do harm. */
 export class NewerSchemaError extends Error {
   override readonly name = 'NewerSchemaError';
 
@@ -21,8 +21,8 @@ export class NewerSchemaError extends Error {
 }
 
 /** @throws NewerSchemaError */
-export function demandReadable(what: string, schema: string | number | null | undefined): void {
+export function assertReadable(what: string, schema: string | number | null | undefined): void {
   const number = Number(schema ?? 1);
-  // What is no number at all was not written by us either.
+  // A value that is not a number was not written by us.
   if (!(number <= SCHEMA)) throw new NewerSchemaError(what, number);
 }

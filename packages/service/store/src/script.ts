@@ -18,7 +18,7 @@ export class Script {
   private readonly lua: string;
 
   constructor(
-    /** A name that no Redis command has. */
+    /** A name that does not clash with a Redis command. */
     private readonly name: string,
     private readonly numberOfKeys: number,
     /** Below lua/, without `.lua`. */
@@ -38,12 +38,15 @@ export class Script {
     return (redis as unknown as Runner)[`${this.name}Buffer`]?.(...args) as Promise<unknown>;
   }
 
-  /** Adds it to a pipeline, by its text: by its hash, ioredis would use `SCRIPT` first, which our user may not. */
+  /**
+   * Adds it to a pipeline by its text; for a hash ioredis would call `SCRIPT` first, which our Redis user may
+   * not.
+   */
   queue(pipeline: ChainableCommander, ...args: (string | number)[]): void {
     pipeline.eval(this.lua, this.numberOfKeys, ...args);
   }
 
-  /** Makes it known to a connection. */
+  /** Registers it on a connection. */
   private define(redis: RedisConnection): void {
     let names = known.get(redis);
     if (names === undefined) known.set(redis, (names = new Set()));

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** Variables of the environment that scheduler and nodes have in common, besides those of Redis. */
+/** Environment variables shared by schedulers and nodes, besides those of Redis. */
 
 export const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 
-/** @throws Error whose message names every variable that is wrong, one per line. */
+/** @throws Error whose message names every wrong variable, one per line. */
 export function readEnvironment<T extends z.ZodType>(schema: T, env: NodeJS.ProcessEnv): z.output<T> {
   const parsed = schema.safeParse(env);
   if (parsed.success) return parsed.data;

@@ -9,19 +9,19 @@ import { CLAIM, CLAIM_ARGUMENTS, CLAIM_REPLY, FINISH, MARK_CANCEL, RELEASE } fro
 import { DEFER } from './scripts/quarantine.js';
 import { SUBMIT_RUN, SUBMIT_RUN_ARGUMENTS } from './scripts/submit.js';
 
-/** After so many deaths of what ran it (a node, a cell) a run is given up. */
+/** A run is given up after this many crashes of its node or cell. */
 export const MAX_DEATHS = 3;
 
 /**
- * After so many times that a node lost touch with it and lives, a run is given up too: outages of Redis are not its doing,
- * but a run that brings its node to a standstill each time looks the same.
+ * A run is also given up after this many attempts that a living node could not finish because its lock was
+ * lost. Outages of Redis are not the run's fault, but a run that stalls its node each time looks the same.
  */
 export const MAX_STRAYS = 10;
 
-/** Of the message of a dead run so much is shown in the list, characters. */
+/** Length of a dead run's message in the list, characters. */
 const MAX_DEAD_MESSAGE = 500;
 
-/** What is written of a run when it is admitted. */
+/** The stored data of an admitted run. */
 export interface NewRun {
   readonly id: string;
   readonly tenant: string;
@@ -32,12 +32,12 @@ export interface NewRun {
   readonly trace: string;
 }
 
-/** A request as it is stored: its JSON, which may be long, and what is looked at when it is taken in. */
+/** A request in its stored form: its JSON, which may be long, and the fields that admission needs. */
 export interface WrittenRequest {
   readonly json: string | Buffer;
   readonly priority: number;
   readonly engine: Engine;
-  /** '' where there is none. */
+  /** '' without one. */
   readonly callbackUrl: string;
   readonly live: boolean;
 }
@@ -54,15 +54,15 @@ export function writtenRequest(request: RunRequest | WrittenRequest, limits: Lim
   };
 }
 
-/** An idempotency key, and what tells one request from another. */
+/** An idempotency key and the fingerprint of its request. */
 export interface Idempotency {
   readonly key: string;
   readonly fingerprint: string;
 }
 
 /**
- * Why nothing more is taken in: so many runs, or bytes, of all tenants or of this one are `waiting`, and `most` may. Runs
- * that a node has are among the bytes. `too-large`: what is submitted is larger than all that may be there.
+ * Why a submission is refused: `waiting` runs or bytes of this tenant or of all exceed the bound `most`. The
+ * bytes include running runs. `too-large`: the submission alone exceeds the bound.
  */
 export interface Fullness {
   readonly verdict: (typeof FULL)[number];
@@ -72,35 +72,35 @@ export interface Fullness {
 
 const FULL = ['queue-full', 'queue-bytes', 'tenant-full', 'tenant-bytes', 'too-large'] as const;
 
-/** What came of a submission. `same`: it was accepted before. `different`: its key stands for another request. */
+/** The outcome of a submission. `same`: accepted before. `different`: the key belongs to another request. */
 export type Submission =
   | { readonly verdict: 'accepted' | 'same' | 'different'; readonly id: string }
   | Fullness;
 
 /**
- * The right to speak for a run: a node shows it with all that it says. It is that claim's alone, also after a failover
- * that has lost a claim, when the number of an attempt may be given a second time.
+ * The fencing token of a claim; a node sends it with every change to the run. It is unique to the claim even
+ * after a failover that lost a claim, when an attempt number may be reused.
  */
 export interface Fence {
   readonly claim: string;
-  /** Greater than that of every claim before it; the output of a live run is told apart by it. */
+  /** Greater than that of every earlier claim; it identifies the attempt in the output of a live run. */
   readonly epoch: number;
 }
 
-/** What a node gets when it takes a run. `fence` is the token for {@link RunStore.finish}. */
+/** The reply to a claim. `fence` is the token for {@link RunStore.finish}. */
 export type Claim =
   | {
-      /** `poison`: it has killed what ran it too often, and is to be given up. */
+      /** `poison`: it has crashed its worker too often and must be given up. */
       readonly verdict: 'run' | 'cancel' | 'poison';
       readonly attempt: number;
       readonly fence: Fence;
       /** Milliseconds since the epoch. */
       readonly submittedAt: number;
-      /** When it was last handed to the queue, milliseconds since the epoch; null where nobody knows any more. */
+      /** When it was last handed to the queue, milliseconds since the epoch; null when unknown. */
       readonly dispatchedAt: number | null;
-      /** Redis's own time now. */
+      /** Redis's current time. */
       readonly claimedAt: number;
-      /** How often what ran it has died. */
+      /** Number of crashes of its worker. */
       readonly deaths: number;
       readonly tenant: string;
       readonly request: AdmittedRequest;
@@ -108,8 +108,8 @@ export type Claim =
     }
   | {
       /**
-       * `deferred`: it waits outside of the queue, for a while or for another node. `newer`: the same, for this node cannot
-       * read it. `alone`: to be claimed again when nothing else runs on this node.
+       * `deferred`: it waits outside of the queue, for a while or for another node. `newer`: the same,
+       * because this node cannot read it. `alone`: claim it again when nothing else runs on this node.
        */
       readonly verdict: 'done' | 'missing' | 'deferred' | 'newer' | 'alone';
     };
@@ -134,9 +134,10 @@ const isGiven = (verdict: Claim['verdict']): verdict is 'run' | 'cancel' | 'pois
 export type FinishVerdict = 'accepted' | 'done' | 'stale' | 'missing';
 
 /**
- * Why an attempt is given back. `hand-back`: the node leaves, or has no room. `failed`: its cell died, which counts against
- * it. `unblamed`: its host had too little of something, which does not. `lock-lost`: the node lost touch with the queue,
- * and lives. After `failed` and `unblamed` the run waits outside of the queue (see {@link Backlog.takeDeferred}).
+ * Why an attempt is given back. `hand-back`: the node is leaving or has no room. `failed`: its cell died,
+ * which counts as a crash. `unblamed`: the host lacked a resource, which does not count. `lock-lost`: the
+ * node is alive but lost its lock in the queue. After `failed` and `unblamed` the run waits outside of the
+ * queue (see {@link Backlog.takeDeferred}).
  */
 export type ReleaseReason = 'hand-back' | 'failed' | 'unblamed' | 'lock-lost';
 
@@ -149,10 +150,10 @@ export interface RunFacts {
   readonly node: string | null;
 }
 
-/** A key of ours for scripts that want one where there is none; it routes to the same slot. */
+/** A placeholder key in our slot, for scripts that need a key where there is none. */
 const NO_KEY = KEYS.sequence;
 
-/** The keys and values of an optional idempotency key, as the scripts of a submission take them. */
+/** The arguments of an optional idempotency key for the submission scripts. */
 export function idempotencyArguments(
   tenant: string,
   kind: IdempotencyKind,
@@ -163,10 +164,12 @@ export function idempotencyArguments(
   return { redisKey, has: '1', fingerprint: idempotency.fingerprint };
 }
 
-/** @returns null for a reply that is none. @throws NewerSchemaError where the settings of the tenant cannot be read */
+/**
+ * @returns null for any other reply. @throws NewerSchemaError when the tenant's settings are of a newer build
+ */
 export function toFullness(reply: unknown): Fullness | null {
   const [verdict, waiting, most] = reply as [string, string, string];
-  if (verdict === 'newer') demandReadable(`tenant ${waiting}`, most);
+  if (verdict === 'newer') assertReadable(`tenant ${waiting}`, most);
   const full = FULL.find((name) => name === verdict);
   return full === undefined ? null : { verdict: full, waiting: Number(waiting), most: Number(most) };
 }
@@ -179,18 +182,18 @@ export function toSubmission(reply: unknown): Submission {
 }
 
 /**
- * Runs in Redis. Knows nothing of the queue; every method is one round trip, and rejects with the connection's error
- * when Redis is away.
+ * Runs in Redis. Independent of the queue. Every method is one round trip, and rejects with the connection's
+ * error when Redis is away.
  */
 export class RunStore {
   constructor(private readonly redis: RedisConnection) {}
 
-  /** A read where our keys are: of a cluster's nodes, only theirs matters. */
+  /** A read on the node with our keys, the only one that matters in a cluster. */
   async ping(): Promise<void> {
     await this.redis.exists(KEYS.finished);
   }
 
-  /** Takes a run in. When this resolves with `accepted`, Redis has it and it waits for its turn. */
+  /** Submits a run. When this resolves with `accepted`, the run is stored and in the backlog. */
   async submit(run: NewRun, idempotency: Idempotency | null, bounds: QueueBounds): Promise<Submission> {
     const { redisKey, has, fingerprint } = idempotencyArguments(run.tenant, 'run', idempotency);
     const { json, priority, engine, callbackUrl, live } = writtenRequest(run.request, run.limits);
@@ -213,7 +216,7 @@ export class RunStore {
     return toSubmission(reply);
   }
 
-  /** @param alone nothing else runs on the node, nor will while this does */
+  /** @param alone whether nothing else runs on the node, nor will during this run */
   async claim(id: string, node: string, cell: number, alone = false): Promise<Claim> {
     // A connection that breaks sends a call without an answer again; the name tells the two from two claims.
     const claim = randomUUID();
@@ -250,22 +253,22 @@ export class RunStore {
 
   /**
    * Gives a run back.
-   * @returns false when the claim was not the current one any more.
+   * @returns false when the claim was no longer the current one.
    */
   async release(id: string, { claim }: Fence, why: ReleaseReason = 'hand-back'): Promise<boolean> {
     const reply = await RELEASE.run(this.redis, runKey(id), KEYS.running, claim, id, why, MAX_DEATHS);
     return reply === 1;
   }
 
-  /** Puts off a run that nobody has claimed. @returns false when a node has it, or it has ended */
+  /** Defers an unclaimed run. @returns false when a node has it, or it has ended */
   async defer(id: string, ms: number): Promise<boolean> {
     return (await DEFER.run(this.redis, runKey(id), id, ms)) === 1;
   }
 
   /**
-   * Ends a run. Of all calls for one run exactly one is `accepted`.
-   * @param fence of the claim; `'queued'` ends it only while no node has it.
-   * @param dead puts it on the list of the dead: it killed what ran it.
+   * Ends a run. Exactly one of all calls for a run is `accepted`.
+   * @param fence fence of the claim; `'queued'` ends the run only while no node has it.
+   * @param dead makes it a dead letter: it kept crashing its worker.
    */
   async finish(result: RunResult, fence: Fence | 'queued', dead = false): Promise<FinishVerdict> {
     const reply = await FINISH.run(
@@ -283,8 +286,9 @@ export class RunStore {
   }
 
   /**
-   * Marks a run that has not ended: a node that takes it later sees the mark, one that has it is told.
-   * @returns its state, null when unknown.
+   * Marks an unfinished run for cancelling: a node that takes it later sees the mark, and the node that has
+   * it is notified.
+   * @returns its state; null for an unknown run.
    */
   async markCancelled(id: string): Promise<RunState['state'] | null> {
     return (await MARK_CANCEL.run(this.redis, runKey(id), id)) as RunState['state'] | null;
@@ -294,19 +298,19 @@ export class RunStore {
     return (await this.redis.hexists(runKey(id), 'cancel')) === 1;
   }
 
-  /** With its result, whatever that weighs, on the connection of all; what clients ask for goes by a `ResultReader`. */
+  /** A run with its whole result, on the common connection; requests of clients use a `ResultReader`. */
   async runState(id: string): Promise<RunState | null> {
     const [state, result, schema] = await this.redis.hmget(runKey(id), 'state', 'result', 'schema');
-    demandReadable(`run ${id}`, schema);
+    assertReadable(`run ${id}`, schema);
     if (state === null || state === undefined) return null;
     const parsed = result === null || result === undefined ? null : (JSON.parse(result) as RunResult);
     return { id, state: state as RunState['state'], result: parsed };
   }
 
-  /** @returns null when nobody knows the run, or it was purged and only has to end. */
+  /** @returns null when the run is unknown, or was purged and is about to end. */
   async tenantOf(id: string): Promise<string | null> {
     const [tenant, purge, schema] = await this.redis.hmget(runKey(id), 'tenant', 'purge', 'schema');
-    demandReadable(`run ${id}`, schema);
+    assertReadable(`run ${id}`, schema);
     return purge ? null : (tenant ?? null);
   }
 
@@ -316,7 +320,7 @@ export class RunStore {
       runKey(id),
       ...fields,
     );
-    demandReadable(`run ${id}`, schema);
+    assertReadable(`run ${id}`, schema);
     if (!state || !tenant || !engine || !limits) return null;
     return {
       state: state as RunState['state'],

@@ -11,7 +11,7 @@ export interface SyntheticResult {
   readonly cell: number | null;
 }
 
-/** The result of a run that no guest ended: cancelled before it started, or given up. Nothing was used. */
+/** The result of a run that no guest finished: cancelled before its start, or given up. All usage is zero. */
 export function syntheticResult(facts: SyntheticResult, now = new Date()): RunResult {
   const at = now.toISOString();
   return {

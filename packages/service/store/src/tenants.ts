@@ -6,17 +6,17 @@ import { demandReadable, SCHEMA } from './schema.js';
 
 const SET_TENANT = new Script('sandpiperSetTenant', 2, 'operation/set-tenant');
 
-/** Tenants and how each is served; the scripts that dispatch and admit read the same hash. */
+/** Tenants and their settings; the dispatch and admission scripts read the same hash. */
 export class TenantStore {
   constructor(private readonly redis: RedisConnection) {}
 
-  /** Makes a tenant or changes its settings. @returns true when it is new. */
+  /** Creates a tenant or replaces its settings. @returns true when it is new. */
   async set(name: string, settings: TenantSettings): Promise<boolean> {
     const text = stored(settings);
     return (await SET_TENANT.run(this.redis, KEYS.tenants, backlogKey(name), name, text)) === 1;
   }
 
-  /** Makes a tenant with the usual settings unless it is there. */
+  /** Creates a tenant with default settings unless it exists. */
   async ensure(name: string): Promise<void> {
     await this.redis.hsetnx(KEYS.tenants, name, stored(tenantSettingsSchema.parse({})));
   }
@@ -27,7 +27,7 @@ export class TenantStore {
     return Object.entries(hash)
       .map(([name, text]) => {
         const { schema, ...settings } = JSON.parse(text) as TenantSettings & { readonly schema?: number };
-        demandReadable(`tenant ${name}`, schema);
+        assertReadable(`tenant ${name}`, schema);
         return { name, ...settings };
       })
       .sort((a, b) => (a.name < b.name ? -1 : 1));

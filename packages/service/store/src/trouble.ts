@@ -1,11 +1,11 @@
 import type { RedisConnection } from './connection.js';
 
-/** Reconnecting fails in few ways at a time; more than these are not worth a line. */
-const MOST_REASONS = 5;
+/** Maximum number of reasons that are reported per outage. */
+const MAX_REASONS = 5;
 
 /**
- * Why a connection does not come about, each reason once until it is ready again: a wrong password or certificate is
- * to be seen, and an outage is a state, not a stream of lines.
+ * Reports why a connection fails, each reason once until it is ready again: a wrong password or certificate
+ * becomes visible, and an outage does not flood the log.
  */
 export function onTrouble(connection: RedisConnection, tell: (reason: string) => void): void {
   const told = new Set<string>();
@@ -13,7 +13,7 @@ export function onTrouble(connection: RedisConnection, tell: (reason: string) =>
   connection.on('error', (error: Error & { readonly lastNodeError?: Error | null }) => {
     // A cluster says only that it found no node; what that node said is inside.
     const reason = (error.lastNodeError ?? error).message.replaceAll('\n', ' ');
-    if (told.has(reason) || told.size >= MOST_REASONS) return;
+    if (told.has(reason) || told.size >= MAX_REASONS) return;
     told.add(reason);
     tell(reason);
   });

@@ -34,7 +34,7 @@ beforeAll(async () => {
   tenants = new TenantStore(redis);
 });
 
-/** The services may not list keys; whoever looks after Redis may. */
+/** The services may not list keys; an administrator of Redis may. */
 const keys = (pattern: string): Promise<string[]> => server.admin((admin) => admin.keys(pattern));
 
 beforeEach(async () => {
@@ -81,7 +81,7 @@ async function end(id: string): Promise<void> {
 }
 
 describe('runs that wait', () => {
-  it('are handed over by priority, then in the order in which they came', async () => {
+  it('are dispatched by priority, then in order of arrival', async () => {
     await submit('a', 'late', 51);
     await submit('a', 'first');
     await submit('a', 'second');
@@ -89,7 +89,7 @@ describe('runs that wait', () => {
     expect(await backlog.dispatch(10, 10)).toEqual(['urgent', 'first', 'second', 'late']);
   });
 
-  it('are handed over only as far as the window goes, and claimed runs make room', async () => {
+  it('are dispatched only within the window, and claimed runs make room', async () => {
     await submitMany('a', 5);
     expect(await backlog.dispatch(2, 10)).toEqual(['a0', 'a1']);
     expect(await backlog.dispatch(2, 10)).toEqual([]);
@@ -115,7 +115,7 @@ describe('runs that wait', () => {
     expect(ids.filter((id) => id.startsWith('heavy'))).toHaveLength(30);
   });
 
-  it('of a tenant that was away do not make up for the time', async () => {
+  it('of a tenant that was idle do not catch up', async () => {
     await submitMany('a', 100);
     for (const id of await backlog.dispatch(50, 50)) await end(id);
     await submitMany('b', 50);
@@ -134,7 +134,7 @@ describe('runs that wait', () => {
     expect(await redis.hgetall(KEYS.inflight)).toEqual({ a: '2', b: '1' });
   });
 
-  it('are refused above the quota of the tenant, and above what the service takes', async () => {
+  it('are refused above the quota of the tenant and of the service', async () => {
     await tenants.set('a', { ...USUAL, maxQueued: 2 });
     await submitMany('a', 2);
     expect(await submit('a', 'a2')).toEqual({ verdict: 'tenant-full', waiting: 2, most: 2 });
@@ -147,7 +147,7 @@ describe('runs that wait', () => {
     expect(await runs.runState('a2')).toBeNull();
   });
 
-  it('show how many they are and how long the next has waited, tenant by tenant', async () => {
+  it('are reported per tenant with their number and waiting time', async () => {
     await submitMany('a', 3);
     await submit('b', 'b0');
     await redis.hincrby(runKey('a0'), 'submitted', -5_000);
@@ -161,7 +161,7 @@ describe('runs that wait', () => {
     expect(facts.find(({ tenant }) => tenant === 'a')?.nextAgeMs).toBeGreaterThanOrEqual(5_000);
   });
 
-  it('that were handed over and never claimed are found', async () => {
+  it('that were dispatched and never claimed are found', async () => {
     await submitMany('a', 2);
     await backlog.dispatch(10, 10);
     expect(await backlog.silentDispatched(60_000)).toEqual([]);
@@ -184,7 +184,7 @@ describe('a batch', () => {
   const staged = (index: number) => ({ index, request: { source: `${index}` }, limits: DEFAULT_LIMITS });
   const key = (fingerprint: string) => ({ key: 'k', fingerprint });
 
-  it('is served when it is whole, counts its runs once each and ends with the last', async () => {
+  it('is dispatched when complete, counts each run once, and ends with the last', async () => {
     const two = batch('b0');
     expect(await batches.begin(two, null, 2, PLENTY)).toEqual({ verdict: 'ours', id: 'b0' });
     expect(await batches.stage(two, [staged(0), staged(1)], PLENTY)).toEqual({ verdict: 'ok' });
@@ -207,7 +207,7 @@ describe('a batch', () => {
     expect(await batches.ended('b0', 1, 10)).toEqual([0]);
   });
 
-  it('that was cut off is taken up again under its key, and is the same afterwards', async () => {
+  it('that was cut off is resumed under its key, and is the same afterwards', async () => {
     const first = batch('b1');
     await batches.begin(first, key(''), 0, PLENTY);
     await batches.stage(first, [staged(0), staged(1), staged(2)], PLENTY);
@@ -231,14 +231,14 @@ describe('a batch', () => {
     expect(await backlog.dispatch(10, 10)).toEqual(['b1-0', 'b1-1']);
   });
 
-  it('that misses a run is not accepted', async () => {
+  it('is not accepted when a run of the batch is missing', async () => {
     const two = batch('b4');
     await batches.begin(two, null, 0, PLENTY);
     await batches.stage(two, [staged(0)], PLENTY);
     expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ verdict: 'gone' });
   });
 
-  it('is refused whole above the quota, and leaves nothing when it is dropped', async () => {
+  it('is refused as a whole above the quota, and leaves nothing when dropped', async () => {
     await tenants.set('a', { ...USUAL, maxQueued: 1 });
     const two = batch('b5');
     expect(await batches.begin(two, null, 2, PLENTY)).toEqual({
@@ -256,7 +256,7 @@ describe('a batch', () => {
     expect(left.filter((name) => !name.endsWith(':tenants') && !name.endsWith(':sequence'))).toEqual([]);
   });
 
-  it('that is whole cannot be dropped', async () => {
+  it('cannot be dropped once it is complete', async () => {
     const one = batch('b6');
     await batches.begin(one, null, 1, PLENTY);
     await batches.stage(one, [staged(0)], PLENTY);

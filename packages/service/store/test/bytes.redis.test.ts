@@ -11,7 +11,7 @@ import {
   syntheticResult,
 } from '../src/index.js';
 
-/** Short runs; so many that what Redis takes for itself is a small part. */
+/** Enough short runs that the overhead of Redis itself is a small part. */
 const MANY = 1000;
 
 let server: RedisServer;
@@ -67,7 +67,7 @@ function expectHonest(counted: number, taken: number): void {
 }
 
 describe('bytes as they are counted', () => {
-  it('are about what Redis says that short runs take, waiting and ended', async () => {
+  it('match the memory that Redis reports for short waiting and ended runs', async () => {
     await submit('first', null);
     await end('first', '');
     const before = await used();

@@ -200,7 +200,7 @@ class Model {
 }
 
 describe('the counters', () => {
-  it('are the sums of what is there after any sequence of steps, and nothing when all was purged', async () => {
+  it('equal the sums over all records after any sequence of steps, and are zero after a purge', async () => {
     const sequences = fc.array(step, { minLength: 20, maxLength: 60 });
     await fc.assert(
       fc.asyncProperty(sequences, async (steps) => {

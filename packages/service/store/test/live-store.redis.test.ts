@@ -104,7 +104,7 @@ async function outputs(id: string, after = START): Promise<[number, number, stri
 }
 
 describe('output of a live run', () => {
-  it('is there byte for byte, in order, from any place on', async () => {
+  it('can be read byte for byte, in order, from any position', async () => {
     await submit('r');
     const attempt = await claim('r');
     expect(await live.begin('r', attempt)).toBe(0);
@@ -120,7 +120,7 @@ describe('output of a live run', () => {
     expect(await outputs('r', { epoch: attempt.epoch, end: 7 })).toEqual([]);
   });
 
-  it('is there once when it is sent twice', async () => {
+  it('is stored once when it is sent twice', async () => {
     await submit('r');
     const attempt = await claim('r');
     await live.begin('r', attempt);
@@ -130,7 +130,7 @@ describe('output of a live run', () => {
     expect(await outputs('r')).toEqual([[1, 1, 'o:a']]);
   });
 
-  it('is that of the latest attempt alone, whatever a late one writes', async () => {
+  it('is that of the latest attempt only, whatever a stale attempt writes', async () => {
     await submit('r');
     const first = await claim('r');
     await live.begin('r', first);
@@ -147,7 +147,7 @@ describe('output of a live run', () => {
     expect(await live.append('r', second, 6, out('ghost'))).toBe(false);
   });
 
-  it('leaves ten minutes after the end, and its bytes are given back', async () => {
+  it('is removed ten minutes after the end, and its bytes are released', async () => {
     await submit('r');
     const attempt = await claim('r');
     await live.begin('r', attempt);
@@ -167,7 +167,7 @@ describe('output of a live run', () => {
   });
 });
 
-it('output of two attempts that a failover gave one number never runs into one', async () => {
+it('output of two attempts with the same number after a failover is never mixed', async () => {
   await submit('r');
   const before = await redis.hgetall(runKey('r'));
   const first = await claim('r');
@@ -187,7 +187,7 @@ it('output of two attempts that a failover gave one number never runs into one',
 });
 
 describe('input of a live run', () => {
-  it('is there once when it is sent twice, and holds no gap', async () => {
+  it('is stored once when it is sent twice, and has no gap', async () => {
     await submit('r');
     expect(await live.feed('r', 0, bytes('abc'), false)).toEqual({ verdict: 'ok', received: 3 });
     expect(await live.feed('r', 0, bytes('abc'), false)).toEqual({ verdict: 'ok', received: 3 });
@@ -204,7 +204,7 @@ describe('input of a live run', () => {
     expect((await live.take('r', next, 5, true, 10))?.pieces).toEqual([bytes('f\xff')]);
   });
 
-  it('has an end, after which no more comes', async () => {
+  it('has an end, after which no more is accepted', async () => {
     await submit('r');
     await live.feed('r', null, bytes('ab'), false);
     expect(await live.feed('r', 3, bytes(''), true)).toMatchObject({ verdict: 'gap' });
@@ -215,7 +215,7 @@ describe('input of a live run', () => {
     expect(await live.feed('r', 2, bytes(''), true)).toMatchObject({ verdict: 'ok' });
   });
 
-  it('is at most so far ahead of the program', async () => {
+  it('is bounded in how far it is ahead of the program', async () => {
     await submit('r');
     const attempt = await claim('r');
     const chunk = Buffer.alloc(LIVE_BOUNDS.chunk);
@@ -236,7 +236,7 @@ describe('input of a live run', () => {
     });
   });
 
-  it('is refused for a run that is not live, is not there, or is over', async () => {
+  it('is refused for a run that is not live, unknown, or done', async () => {
     await submit('dead', false);
     expect(await live.feed('dead', null, bytes('x'), false)).toMatchObject({ verdict: 'not-live' });
     expect(await live.feed('none', null, bytes('x'), false)).toMatchObject({ verdict: 'missing' });
@@ -247,7 +247,7 @@ describe('input of a live run', () => {
     expect(await live.look('none', START, 1)).toBeNull();
   });
 
-  it('ends when nobody is there who could feed it, and not while somebody is, or more has come', async () => {
+  it('ends without a connected feeder, but not while a feeder is connected or more input has arrived', async () => {
     await submit('r');
     const attempt = await claim('r');
     await live.feederIsThere('r');
@@ -272,7 +272,7 @@ describe('input of a live run', () => {
 });
 
 describe('hints', () => {
-  it('come to who follows a channel, and stop when nobody does', async () => {
+  it('reach the followers of a channel, and stop without followers', async () => {
     const hints = new LiveHints(subscriber);
     const heard = vi.fn();
     const alsoHeard = vi.fn();

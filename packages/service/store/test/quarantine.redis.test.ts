@@ -73,7 +73,7 @@ const report = (name: string): NodeReport => ({
 });
 
 describe('a run whose cell has died', () => {
-  it('waits outside of the queue, the longer the oftener it has died, and three deaths end it', async () => {
+  it('waits outside of the queue, longer after each crash, and is given up after three crashes', async () => {
     await submit('r');
     await store.release('r', await claimed('r'), 'failed');
     expect(await backlog.takeDeferred(2)).toEqual([]);
@@ -90,7 +90,7 @@ describe('a run whose cell has died', () => {
     expect(await store.claim('r', 'n1', 0)).toMatchObject({ verdict: 'poison', deaths: MAX_DEATHS });
   });
 
-  it('goes to another node where there is one, and to the same where there is none', async () => {
+  it('goes to another node if there is one, otherwise to the same node', async () => {
     const nodes = new NodeRegistry(redis);
     await nodes.report(report('n1'), false);
     await submit('r');
@@ -108,7 +108,7 @@ describe('a run whose cell has died', () => {
     expect(await verdict('s', 'n1')).toBe('run');
   });
 
-  it('goes to the same after all when the others never take it', async () => {
+  it('goes to the same node in the end when the others never take it', async () => {
     const nodes = new NodeRegistry(redis);
     await nodes.report(report('n2'), false);
     await submit('r');
@@ -123,7 +123,7 @@ describe('a run whose cell has died', () => {
 });
 
 describe('runs in quarantine', () => {
-  it('are few at a time, and one of a tenant', async () => {
+  it('are tried a few at a time, one per tenant', async () => {
     for (const [id, tenant] of [
       ['a1', 'a'],
       ['a2', 'a'],
@@ -152,7 +152,7 @@ describe('runs in quarantine', () => {
     expect(await redis.scard(KEYS.quarantined)).toBe(2);
   });
 
-  it('of one tenant do not stand in the way of others', async () => {
+  it('of one tenant do not block those of others', async () => {
     for (let i = 0; i < 300; i++) {
       await submit(`a${i}`, 'a');
       await store.release(`a${i}`, await claimed(`a${i}`), 'failed');
@@ -166,7 +166,7 @@ describe('runs in quarantine', () => {
     expect([...(await backlog.takeDeferred(2)), ...(await backlog.takeDeferred(2))]).toContain('b');
   });
 
-  it('leave it with a cancel', async () => {
+  it('leave quarantine when they are cancelled', async () => {
     await submit('r');
     await store.release('r', await claimed('r'), 'failed');
     await store.markCancelled('r');
@@ -185,7 +185,7 @@ describe('runs in quarantine', () => {
 });
 
 describe('runs whose node has died', () => {
-  it('are all suspected, run alone one after another, and those that did nothing end well', async () => {
+  it('are all suspected and run alone one after another, and innocent runs end well', async () => {
     for (const id of ['poison', 'innocent']) await submit(id, id);
     await claimed('poison');
     await claimed('innocent');
@@ -205,7 +205,7 @@ describe('runs whose node has died', () => {
     expect(await store.claim('innocent', 'n3', 0, true)).toMatchObject({ verdict: 'run', deaths: 1 });
   });
 
-  it('are put off again when no node can be had for them alone', async () => {
+  it('are deferred again when no node is free of other runs', async () => {
     await submit('r');
     await claimed('r');
     await verdict('r', 'n2');
@@ -220,7 +220,7 @@ describe('runs whose node has died', () => {
 });
 
 describe('a run of a newer version', () => {
-  it('is left to other nodes, without blame, and is not offered again at once', async () => {
+  it('is left to other nodes without counting a crash, and is not offered again at once', async () => {
     await submit('r');
     await redis.hset(runKey('r'), 'schema', SCHEMA + 1);
     expect(await store.claim('r', 'n1', 0)).toEqual({ verdict: 'newer' });

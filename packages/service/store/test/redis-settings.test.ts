@@ -30,7 +30,7 @@ describe('the URL of Redis', () => {
     expect(location.tls).toBe(url.startsWith('rediss'));
   });
 
-  it('holds user and password, percent-encoded', () => {
+  it('contains user and password, percent-encoded', () => {
     expect(parseRedisLocation('redis://me:p%40ss%3A@host')).toMatchObject({
       username: 'me',
       password: 'p@ss:',
@@ -91,7 +91,7 @@ describe('the settings of Redis', () => {
     });
   });
 
-  it('keep what Sentinels are told apart from what Redis is told', () => {
+  it('keep credentials for Sentinels and for Redis apart', () => {
     const env = {
       SANDPIPER_REDIS_URL: 'redis-sentinel://me:mine@a/main',
       SANDPIPER_REDIS_SENTINEL_PASSWORD_FILE: path('password'),
@@ -135,7 +135,7 @@ describe('the settings of Redis', () => {
       'SANDPIPER_REDIS_SENTINEL_PASSWORD_FILE',
       (at) => ({ SANDPIPER_REDIS_SENTINEL_PASSWORD_FILE: at('password') }),
     ],
-  ])('that cannot be are refused in one line by %s', (name, env) => {
+  ])('with an impossible %s are refused in one line', (name, env) => {
     const made = env(path);
     expect(() => settings(made)).toThrow(new RegExp(`^${name}: [^\\n]+$`));
     expect(() => settings(made)).not.toThrow(/secret/);

@@ -125,8 +125,8 @@ async function expectExact(): Promise<void> {
   expect(await counters(redis)).toEqual(await recompute(server, redis));
 }
 
-describe('what ended runs take', () => {
-  it('is bounded tenant by tenant: the oldest of the one leave, never those of the other', async () => {
+describe('the room of ended runs', () => {
+  it('is bounded per tenant: the oldest runs of that tenant are removed, never those of others', async () => {
     for (let i = 0; i < 3; i++) await ended('quiet', `q${i}`);
     for (let i = 0; i < 8; i++) await ended('noisy', `n${i}`);
     await sweep({ tenantRecords: 5 });
@@ -148,14 +148,14 @@ describe('what ended runs take', () => {
     await expectExact();
   });
 
-  it('never loses the newest for the bound of its tenant', async () => {
+  it('always keeps the newest run within the bound of its tenant', async () => {
     await ended('a', 'small');
     await ended('a', 'large', 'x'.repeat(1_000_000));
     await sweep({ tenantBytes: 100_000 });
     expect(await isThere('large')).toBe(true);
   });
 
-  it('above the bound of all is taken from who has most', async () => {
+  it('above the bound of all is reclaimed from the tenant with the most', async () => {
     for (let i = 0; i < 3; i++) await ended('quiet', `q${i}`, 'x'.repeat(10_000));
     for (let i = 0; i < 9; i++) await ended('noisy', `n${i}`, 'x'.repeat(100_000));
     await sweep({ bytes: 300_000 });
@@ -178,7 +178,7 @@ describe('what ended runs take', () => {
     expect((await keys()).filter((name) => !LASTING.test(name))).toEqual([]);
   });
 
-  it('counts batches and keys: many batches of one run leave no more than may be kept', async () => {
+  it('counts batches and keys: many batches of one run stay within the bound', async () => {
     for (let i = 0; i < 40; i++) {
       const id = `b${i.toString(16)}`;
       await sealed(id, 1, 'a', `key ${i}`);
@@ -190,7 +190,7 @@ describe('what ended runs take', () => {
     await expectExact();
   });
 
-  it('keeps a result whose callback is due longest, and no longer than others afterwards', async () => {
+  it('keeps a result with a due callback longest, and no longer than others afterwards', async () => {
     const callbackUrl = 'https://example.com/';
     await submit('a', 'due', { callbackUrl });
     await end('due');
@@ -208,7 +208,7 @@ describe('what ended runs take', () => {
     await expectExact();
   });
 
-  it('is removed while Redis is full, and submissions are taken again', async () => {
+  it('is reclaimed while Redis is full, and submissions are accepted again', async () => {
     for (let i = 0; i < 10; i++) await ended('a', `r${i}`, 'x'.repeat(1_000_000));
     await server.admin(async (admin) => {
       const used = /used_memory:(\d+)/.exec(await admin.info('memory'))?.[1] ?? '0';
@@ -224,8 +224,8 @@ describe('what ended runs take', () => {
   });
 });
 
-describe('what waits', () => {
-  it('is refused above the bytes of the tenant, and of all', async () => {
+describe('the room of waiting runs', () => {
+  it('is bounded in bytes per tenant and for all', async () => {
     const source = 'x'.repeat(100_000);
     const bounds = queueBounds({ bytes: 500_000, tenantBytes: 250_000 });
     for (const id of ['r0', 'r1']) {
@@ -256,7 +256,7 @@ describe('what waits', () => {
     await expectExact();
   });
 
-  it('counts a batch from its first run on, and gives all back when it is dropped', async () => {
+  it('counts a batch from its first run on, and is released when the batch is dropped', async () => {
     const request = { source: 'x'.repeat(100_000) };
     const bounds = queueBounds({ tenantBytes: 250_000 });
     const one = newBatch('b1');
@@ -274,7 +274,7 @@ describe('what waits', () => {
     expect(await counters(redis)).toEqual({ queued: {}, kept: {}, records: {} });
   });
 
-  it('counts input of live runs, which is refused where there is no room', async () => {
+  it('counts input of live runs, which is refused without room', async () => {
     const small = new LiveStore(redis, () => queueBounds({ tenantBytes: 50_000 }));
     await submit('a', 'r', { live: true });
     expect(await small.feed('r', null, Buffer.alloc(20_000), false)).toMatchObject({ verdict: 'ok' });
@@ -287,7 +287,7 @@ describe('what waits', () => {
 });
 
 describe('an idempotency key', () => {
-  it('ends with its run, whatever ends that, and is new then', async () => {
+  it('is removed with its run, whatever ends the run, and can be used again', async () => {
     const again = () => submit('a', 'again', {}, 'k');
     await submit('a', 'r1', {}, 'k');
     await end('r1');
@@ -310,7 +310,7 @@ describe('an idempotency key', () => {
 });
 
 describe('a purge', () => {
-  it('removes a run in any state; one that runs leaves when it has ended', async () => {
+  it('removes a run in any state; a running run is removed when it ends', async () => {
     await submit('a', 'waits', {}, 'k');
     await ended('a', 'done');
     await submit('a', 'runs', {}, 'k2');
@@ -358,7 +358,7 @@ describe('a purge', () => {
     expect(await retention.purgeBatch('b1')).toBe('missing');
   });
 
-  it('that its scheduler died over is named, and gone on with', async () => {
+  it('is listed and resumed when its scheduler dies', async () => {
     await sealed('b1', 600);
     await redis.hset('{sandpiper}:batch:b1', 'purge', '1', 'purged', '250');
     await redis.zadd(KEYS.purging, 1, 'b1');
@@ -368,7 +368,7 @@ describe('a purge', () => {
 });
 
 describe('dead letters', () => {
-  it('are listed for their tenant page by page, whatever others have', async () => {
+  it('are listed per tenant page by page, independently of other tenants', async () => {
     for (let i = 0; i < 5; i++) {
       await submit('a', `a${i}`, { source: 'payload' });
       await end(`a${i}`, '', true);
@@ -390,14 +390,14 @@ describe('dead letters', () => {
     await expectExact();
   });
 
-  it('that are gone are not made again by a mark', async () => {
+  it('that are gone are not recreated by a mark', async () => {
     await dead.markRequeued('nobody', 'r');
     expect(await keys()).toEqual([]);
   });
 });
 
 describe('a tenant', () => {
-  it('gets what a raised quota gives it at once', async () => {
+  it('benefits from a raised quota at once', async () => {
     const backlog = new Backlog(redis);
     await tenants.set('a', { ...USUAL, maxRunning: 1 });
     for (const id of ['r0', 'r1', 'r2']) await submit('a', id);
@@ -408,8 +408,8 @@ describe('a tenant', () => {
   });
 });
 
-describe('what an earlier version left behind', () => {
-  it('is removed, and nothing of this version', async () => {
+describe('keys of an earlier version', () => {
+  it('are removed, and none of this version', async () => {
     await redis.zadd(...LEFT_BEHIND, 1, 'r0');
     await ended('a', 'r1');
     await retention.removeLeftBehind();
@@ -420,7 +420,7 @@ describe('what an earlier version left behind', () => {
 });
 
 describe('the lead', () => {
-  it('is with one scheduler, and with another when that steps down', async () => {
+  it('is held by one scheduler, and by another after it steps down', async () => {
     const backlog = new Backlog(redis);
     expect(await backlog.lead('one', 60_000)).toBe(true);
     expect(await backlog.lead('two', 60_000)).toBe(false);

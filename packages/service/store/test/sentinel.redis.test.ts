@@ -2,10 +2,13 @@ import { SentinelRedis } from '@sandpiper/testkit';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { connectFailFast, connectPatient, redisSettings } from '../src/index.js';
 
-/** Enough, at the pace at which they try, that some look for the master in the moment when the new one is announced. */
+/**
+ * Enough, at the pace at which they try, that some look for the master in the moment when the new one is
+ * announced.
+ */
 const CONNECTIONS = 40;
 
-it('no connection stays dead, whenever the Sentinels announce the new master', async () => {
+it('every connection recovers, whenever the Sentinels announce the new master', async () => {
   const sentinels = await SentinelRedis.start();
   const settings = redisSettings(sentinels.variables);
   const connections = Array.from({ length: CONNECTIONS }, (_, index) => {

@@ -93,7 +93,7 @@ const end = async (id: string, message = 'x') => {
 };
 
 describe('a run', () => {
-  it('is queued, running, done; its request comes with the claim and leaves with the end', async () => {
+  it('is queued, running, done; its request is returned by the claim and removed at the end', async () => {
     expect(await submit('r1')).toEqual({ verdict: 'accepted', id: 'r1' });
     expect(await store.runState('r1')).toEqual({ id: 'r1', state: 'queued', result: null });
     const claim = await store.claim('r1', 'node', 0);
@@ -110,7 +110,7 @@ describe('a run', () => {
     expect(await redis.hexists(runKey('r1'), 'request')).toBe(0);
   });
 
-  it('refuses the result of a late attempt', async () => {
+  it('refuses the result of a stale attempt', async () => {
     await submit('r1');
     const first = await claimed('r1');
     const second = await claimedAnew('r1');
@@ -135,7 +135,7 @@ describe('a run', () => {
     expect(await store.finish(result('r1', 1, 'b'), second.fence)).toBe('accepted');
   });
 
-  it('is accepted once when many try at once', async () => {
+  it('is accepted once when many submit it concurrently', async () => {
     await submit('r1');
     const attempt = await claimed('r1');
     const tries = Array.from({ length: 20 }, (_, i) => store.finish(result('r1', 1, `${i}`), attempt));
@@ -143,7 +143,7 @@ describe('a run', () => {
     expect(verdicts.filter((v) => v === 'accepted')).toHaveLength(1);
   });
 
-  it('cannot be taken again when it is done, nor when nobody knows it', async () => {
+  it('cannot be claimed when it is done or unknown', async () => {
     await submit('r1');
     await end('r1');
     expect(await store.claim('r1', 'n', 0)).toEqual({ verdict: 'done' });
@@ -168,7 +168,7 @@ describe('a run', () => {
     expect(await store.finish(result('r2', 0, 'x'), 'queued')).toBe('stale');
   });
 
-  it('goes back to the queue by the attempt that holds it only', async () => {
+  it('is given back to the queue only by the attempt that holds it', async () => {
     await submit('r1');
     const first = await claimed('r1');
     const second = await claimedAnew('r1');
@@ -177,7 +177,7 @@ describe('a run', () => {
     expect((await store.runState('r1'))?.state).toBe('queued');
   });
 
-  it('that was handed back has not died; one that fails, or is taken from who fell silent, has', async () => {
+  it('counts a crash after a failure or a silent node, not after being handed back', async () => {
     await submit('r1');
     await store.release('r1', await claimed('r1'));
     expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'run', deaths: 0 });
@@ -188,7 +188,7 @@ describe('a run', () => {
     expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'poison', deaths: MAX_DEATHS });
   });
 
-  it('is not blamed for a node that lost touch with it and lives, up to a point', async () => {
+  it('is not blamed for a living node that lost its lock, up to a bound', async () => {
     await submit('r1');
     for (let i = 0; i < MAX_STRAYS; i += 2) {
       // Told before another node has it, and after.
@@ -203,7 +203,7 @@ describe('a run', () => {
     expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'poison', deaths: 0 });
   });
 
-  it('whose host had too little of something is put off and not blamed, up to a point', async () => {
+  it('is deferred without blame when its host lacks a resource, up to a bound', async () => {
     await submit('r1');
     for (let i = 0; i < MAX_STRAYS; i++) {
       expect(await store.release('r1', await claimed('r1'), 'unblamed')).toBe(true);
@@ -213,7 +213,7 @@ describe('a run', () => {
     expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'poison', deaths: 0 });
   });
 
-  it('is claimed once by a claim that is sent again, for its answer was lost', async () => {
+  it('is claimed once by a claim that is resent after a lost answer', async () => {
     await submit('r1');
     const patient = connectPatient(server.url) as Redis;
     patient.on('error', () => undefined);
@@ -229,7 +229,7 @@ describe('a run', () => {
     patient.disconnect();
   });
 
-  it('that was given up is on the list of the dead, with what it takes to run it again', async () => {
+  it('becomes a dead letter when given up, with the data to requeue it', async () => {
     const dead = new DeadLetterStore(redis);
     await submit('r1');
     await submit('r2');
@@ -272,7 +272,7 @@ describe('a run', () => {
 });
 
 describe('idempotency keys', () => {
-  it('stand for the first request that used them, and take nothing in twice', async () => {
+  it('belong to the first request that used them, and admit nothing twice', async () => {
     expect(await submit('r1', {}, 'k', 'f1')).toEqual({ verdict: 'accepted', id: 'r1' });
     expect(await submit('r2', {}, 'k', 'f1')).toEqual({ verdict: 'same', id: 'r1' });
     expect(await submit('r3', {}, 'k', 'f2')).toEqual({ verdict: 'different', id: 'r1' });
@@ -282,7 +282,7 @@ describe('idempotency keys', () => {
 });
 
 describe('events', () => {
-  it('tell of the end of a run, and of nodes', async () => {
+  it('report ends of runs, and changes of nodes', async () => {
     await submit('r1');
     const connection = connectSubscriber(server.url);
     connection.on('error', () => undefined);
@@ -303,7 +303,7 @@ describe('events', () => {
     connection.disconnect();
   });
 
-  it('that are not ours are left alone', () => {
+  it('of foreign senders are ignored', () => {
     expect(parseFinishedEvent('hello')).toBeNull();
     expect(parseFinishedEvent('r - 0')).toEqual({
       runId: 'r',
@@ -327,7 +327,7 @@ describe('nodes', () => {
     warnings: [],
   });
 
-  it('are listed with what they run, lost when they were silent for their lease, gone when they have left', async () => {
+  it('are listed with their runs, lost after a silent lease, and gone after leaving', async () => {
     const nodes = new NodeRegistry(redis);
     await nodes.report(report(60_000), true);
     expect(await nodes.list()).toMatchObject([{ name: 'n1', state: 'ready', cells: [{ run: 'r1' }] }]);
@@ -340,7 +340,7 @@ describe('nodes', () => {
 });
 
 describe('API keys', () => {
-  it('are known by their hash alone', async () => {
+  it('are stored only as hashes', async () => {
     const keys = new ApiKeyStore(redis);
     const made = await keys.create({ tenant: 'blue', scopes: ['submit'], name: 'laptop' });
     const { key, ...shown } = made;

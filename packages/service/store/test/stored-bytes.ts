@@ -1,7 +1,10 @@
 import { batchKey, KEYS, liveInputKey, liveOutputKey, runKey, type RedisConnection } from '../src/index.js';
 import type { RedisServer } from '@sandpiper/testkit';
 
-/** What the counters of bytes should be, computed anew from what stands in Redis; written apart from the scripts. */
+/**
+ * What the counters of bytes should be, computed anew from what stands in Redis; written apart from the
+ * scripts.
+ */
 export interface Sums {
   /** By tenant; `*` is all. A tenant without anything is not there. */
   readonly queued: Record<string, number>;

@@ -25,7 +25,7 @@ async function ending(server: { stop(): Promise<void> }): Promise<void> {
   await server.stop().catch(() => undefined);
 }
 
-describe('why Redis cannot be reached is told', () => {
+describe('the reason why Redis cannot be reached is reported', () => {
   it('a wrong password', async () => {
     const server = await LocalRedis.start({ namedUser: true });
     onTestFinished(() => ending(server));

@@ -3,7 +3,7 @@ import type { MetricSpec } from './metric-names.js';
 
 type LabelsOf<Spec extends MetricSpec> = Extract<keyof Spec['labels'], string>;
 
-/** Makes instruments of the rows of the catalogue, in one registry. */
+/** Creates instruments from the rows of the catalogue, in one registry. */
 export class Instruments {
   constructor(private readonly registry: Registry) {}
 
@@ -12,8 +12,8 @@ export class Instruments {
   }
 
   /**
-   * A counter with one label whose values are known beforehand: each is there from the start, with 0. Otherwise the first
-   * of its kind would be no increase to Prometheus.
+   * A counter with one label of known values: each starts at 0. Otherwise Prometheus would not see the first
+   * event as an increase.
    */
   counterOf<Spec extends MetricSpec & { type: 'counter' }>(
     spec: Spec,

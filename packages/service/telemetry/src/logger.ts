@@ -2,13 +2,13 @@ import { pino, type DestinationStream, type Logger } from 'pino';
 
 export type { Logger } from 'pino';
 
-/** Levels of the logs, from the most to the least. */
+/** Log levels, from the most to the least verbose. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /**
- * Fields that hold what somebody else wrote (a program, its input, its output) or a secret. A redaction is the second
- * line of defence; the first is that nothing logs a request or a result whole.
+ * Fields with untrusted content (a program, its input, its output) or secrets. Redaction is the second line
+ * of defence; the first is that no code logs a whole request or result.
  */
 const PRIVATE_FIELDS = [
   'source',
@@ -28,24 +28,27 @@ const PRIVATE_FIELDS = [
   'password',
 ] as const;
 
-/** How deep a private field may hide: `x`, `a.x` ... `a.b.c.x`. pino's wildcards stand for exactly one level each. */
+/**
+ * How deep a private field may hide: `x`, `a.x` ... `a.b.c.x`. pino's wildcards stand for exactly one level
+ * each.
+ */
 const DEPTHS = ['', '*.', '*.*.', '*.*.*.'] as const;
 
 const REDACTED_PATHS = DEPTHS.flatMap((depth) => PRIVATE_FIELDS.map((field) => `${depth}${field}`));
 
 export interface LoggerOptions {
-  /** Which service speaks; stands in every line. */
+  /** The name of the service, in every line. */
   readonly service: string;
   readonly level?: LogLevel;
-  /** Stands in every line too, e.g. the node's name. */
+  /** More fields for every line, e.g. the node's name. */
   readonly base?: Readonly<Record<string, string | number>>;
   /** Default: standard output. */
   readonly destination?: DestinationStream;
 }
 
 /**
- * The logger of a service: one JSON object per line, with an ISO time and a readable level. Program text, input,
- * output, environment and credentials are replaced by `[redacted]` wherever they stand up to four levels deep.
+ * The logger of a service: one JSON object per line, with an ISO time and a readable level. Program text,
+ * input, output, environment and credentials are replaced by `[redacted]` up to four levels deep.
  */
 export function createLogger(options: LoggerOptions): Logger {
   const settings = {

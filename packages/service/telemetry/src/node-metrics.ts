@@ -6,8 +6,8 @@ const LOST = ['lock-lost', 'hand-back', 'sandbox-failure', 'result-refused'] as 
 const STARTS = ['forked', 'cold', 'waiting'] as const;
 
 /**
- * The instruments of a worker node. The main thread owns the registry; threads send numbers. A registry of its own, so
- * that two nodes may live in one process (tests do).
+ * The instruments of a worker node. The main thread owns the registry; threads send numbers. Each node has
+ * its own registry, so that two nodes can live in one process (as in tests).
  */
 export function createNodeMetrics(node: string) {
   const registry = new Registry();

@@ -11,10 +11,10 @@ import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trac
 import type { Logger } from './logger.js';
 import type { Span, SpanAttributes, SpanEnd, Tracing } from './span.js';
 
-/** At the end, what is left is sent within this time, milliseconds. */
+/** Timeout for sending the remaining spans at shutdown, milliseconds. */
 const CLOSE_MS = 3_000;
 
-/** A collector that is away is told of once in this time, milliseconds. */
+/** An unreachable collector is logged once per this time, milliseconds. */
 const COMPLAIN_EVERY_MS = 60_000;
 
 const KINDS = {
@@ -24,7 +24,7 @@ const KINDS = {
   consumer: SpanKind.CONSUMER,
 } as const;
 
-/** Loaded only where traces are collected; see tracing.ts. Contexts are handed on by hand, so nothing is global. */
+/** Loaded only when tracing is on; see tracing.ts. Contexts are passed explicitly, so nothing is global. */
 export function otlpTracing(service: string, attributes: SpanAttributes, log: Logger): Tracing {
   complainTo(log);
   const resource = defaultResource()
@@ -73,7 +73,10 @@ class OtlpSpan implements Span {
   }
 }
 
-/** Seconds and nanoseconds: a number alone would be taken as of this process's clock where it is before its start. */
+/**
+ * Seconds and nanoseconds: OpenTelemetry takes a small number for a time relative to the start of the
+ * process.
+ */
 function momentOf(ms: number): HrTime {
   const seconds = Math.floor(ms / 1000);
   return [seconds, Math.round((ms - seconds * 1000) * 1e6)];
@@ -86,7 +89,7 @@ function contextOf(traceparent: string): Context {
   return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
 }
 
-/** What OpenTelemetry has to complain of (a collector that is away, a variable that it does not understand). */
+/** Logs complaints of OpenTelemetry (an unreachable collector, an invalid variable). */
 function complainTo(log: Logger): void {
   let quietUntil = 0;
   const complain = (message: string): void => {

@@ -1,10 +1,10 @@
-/** What is asked of a connection: ioredis tells `ready` at the first time and after each break. */
+/** The needed part of a connection: ioredis emits `ready` after the first connect and each reconnect. */
 interface Connection {
   readonly status: string;
   on(event: 'ready', listener: () => void): unknown;
 }
 
-/** Counts how often a connection was made anew. Call it when the connection is made. */
+/** Counts reconnects. Call it when the connection is created. */
 export function countReconnects(connection: Connection, counter: { inc(): void }): void {
   let connected = connection.status === 'ready';
   connection.on('ready', () => {

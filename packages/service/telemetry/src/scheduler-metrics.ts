@@ -2,22 +2,22 @@ import { collectDefaultMetrics, type Gauge, Registry } from 'prom-client';
 import { Instruments } from './instruments.js';
 import { SCHEDULER_METRICS } from './metric-names.js';
 
-/** A count that lives in Redis and is read when metrics are scraped. */
+/** A counter that is stored in Redis and read at each scrape. */
 export interface FinishedCount {
   readonly status: string;
   readonly engine: string;
   readonly count: number;
 }
 
-/** One tenant among those that are shown. */
+/** One of the exported tenants. */
 export interface TenantFacts {
   readonly tenant: string;
   readonly waiting: number;
-  /** How long the next of them has waited, milliseconds. */
+  /** Waiting time of its next run, milliseconds. */
   readonly nextAgeMs: number;
 }
 
-/** What runs and batches take in Redis, bytes, and how many have ended and are kept. */
+/** Bytes of runs and batches in Redis, and the number of kept records. */
 export interface StoredFacts {
   readonly queuedBytes: number;
   readonly queuedBytesMax: number;
@@ -36,7 +36,7 @@ export interface StoredFacts {
 
 type Counts = Readonly<Record<string, number>>;
 
-/** What a scrape asks of Redis; `null` instead means that Redis is away. */
+/** What a scrape reads from Redis; `null` means that Redis is away. */
 export interface SchedulerSnapshot {
   readonly pingSeconds: number;
   /** Runs by state: waiting, dispatched, running. */
@@ -52,16 +52,16 @@ export interface SchedulerSnapshot {
   readonly deadLetters: number;
   readonly stagingBatches: number;
   readonly stored: StoredFacts;
-  /** By where they stand; null where no callbacks are sent. */
+  /** By stage; null when callbacks are disabled. */
   readonly callbacks: Counts | null;
-  /** Bytes; null where we may not ask. */
+  /** Bytes; null when INFO is not permitted. */
   readonly memory: { readonly used: number; readonly max: number } | null;
 }
 
 const OUTCOMES = ['delivered', 'retry', 'given-up'] as const;
 const REFUSALS = ['queue-full', 'queue-bytes-full', 'quota-exceeded', 'bytes-quota-exceeded'] as const;
 
-/** @param snapshot called once per scrape; must answer within the deadline of its own Redis commands. */
+/** @param snapshot called once per scrape; answers within the deadline of its Redis commands. */
 export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot | null>) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -99,14 +99,14 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
     setByState(read.callbackDepth, now.callbacks ?? {});
     read.deadLetters.set(now.deadLetters);
     read.stagingBatches.set(now.stagingBatches);
-    // Tenants that are not there any more go; so no more of them are shown than are read.
+    // Drop tenants that are no longer in the snapshot, so that the number of series stays bounded.
     for (const gauge of [read.tenantWaiting, read.tenantAge, read.tenantInflight]) gauge.reset();
     for (const { tenant, waiting, nextAgeMs } of now.tenants) {
       read.tenantWaiting.set({ tenant }, waiting);
       read.tenantAge.set({ tenant }, nextAgeMs / 1000);
     }
     for (const { tenant, count } of now.inflight) read.tenantInflight.set({ tenant }, count);
-    // The counts are Redis's, so that they survive a restart of ours: set, not added to.
+    // The counts are stored in Redis and survive restarts, so they are set, not incremented.
     read.runs.reset();
     for (const { status, engine, count } of now.finished) read.runs.inc({ status, engine }, count);
     showStored(now.stored);
@@ -130,7 +130,9 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
     for (const { reason, count } of stored.removed) read.removedRecords.inc({ reason }, count);
   };
 
-  /** Redis is away: what it said last is not what is. Its counters stay, for a counter that goes back is a restart. */
+  /**
+   * Redis is away: drop stale gauges. Its counters stay, because Prometheus takes a decrease for a restart.
+   */
   const forget = (): void => {
     const byLabel = [read.depth, read.nodes, read.cells, read.callbackDepth];
     for (const gauge of [...byLabel, read.tenantWaiting, read.tenantAge, read.tenantInflight]) gauge.reset();
@@ -142,7 +144,7 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
   return {
     registry,
     /** The text of `/metrics`, with a fresh snapshot. */
-    // prom-client serialises instruments side by side, so what Redis knows is fetched before, not in a `collect`.
+    // prom-client runs `collect` functions concurrently, so the snapshot is read before, not in a `collect`.
     async render(): Promise<string> {
       const now = await snapshot();
       read.redisUp.set(now === null ? 0 : 1);

@@ -1,28 +1,28 @@
 import type { Logger } from './logger.js';
 
-/** What a service tells the process that started it, over the IPC channel of `fork` or `spawn`. */
+/** Messages of a service to its parent process, over the IPC channel of `fork` or `spawn`. */
 export type ServiceMessage =
   | { readonly type: 'listening'; readonly url: string }
   | { readonly type: 'ready' };
 
 export interface ServiceHandle {
-  /** Stops taking work, finishes what is running within the service's grace, frees everything. */
+  /** Stops taking work, finishes current work within the grace period, frees everything. */
   drain(): Promise<void>;
-  /** Frees everything at once: nobody is left to hand a result to. */
+  /** Frees everything at once, because no one can take a result any more. */
   abandon(): Promise<void>;
 }
 
-/** How long {@link ServiceHandle.abandon} may take before the process ends all the same. */
+/** Timeout of {@link ServiceHandle.abandon}, after which the process ends anyway. */
 const ABANDON_MS = 3_000;
 
-/** Tells the parent, if there is one that listens. */
+/** Sends a message to the parent, if it listens. */
 export function tellParent(message: ServiceMessage): void {
   if (process.connected) process.send?.(message);
 }
 
 /**
- * Ends the process in the right way: SIGTERM and SIGINT drain and exit 0, a second one abandons; a parent that
- * started us with an IPC channel and died (even of SIGKILL, which nobody can catch) takes us along.
+ * Handles the end of the process: SIGTERM and SIGINT drain and exit 0, a second one abandons. If the parent
+ * started us with an IPC channel and dies (even of SIGKILL, which it cannot catch), we end too.
  */
 export function superviseProcess(service: ServiceHandle, logger: Logger): void {
   let ending = false;

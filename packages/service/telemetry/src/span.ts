@@ -1,8 +1,8 @@
-/** What stands beside a span; never a word of a program, its input or its output. */
+/** Attributes of a span; never text of a program, its input or its output. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
 
 interface SpanOptions {
-  /** W3C trace context (`traceparent`) of what this is a part of; '' begins a trace. */
+  /** W3C trace context (`traceparent`) of the parent; '' begins a trace. */
   readonly parent: string;
   readonly kind?: 'internal' | 'server' | 'client' | 'consumer';
   /** Milliseconds since the epoch; default now. */
@@ -11,15 +11,15 @@ interface SpanOptions {
 }
 
 export interface SpanEnd {
-  /** Milliseconds since the epoch; default now. Never taken as before the start. */
+  /** Milliseconds since the epoch; default now. Clamped to the start. */
   readonly at?: number;
-  /** Why it counts as failed, in words of ours. */
+  /** Why it counts as failed, in our own words. */
   readonly error?: string;
 }
 
-/** A piece of work with a beginning and an end. */
+/** A traced piece of work. */
 export interface Span {
-  /** Its own trace context, for what is done as a part of it, here or elsewhere. */
+  /** Its trace context, for child spans here or in other processes. */
   readonly traceparent: string;
   set(attributes: SpanAttributes): void;
   /** The first call counts. */
@@ -28,11 +28,11 @@ export interface Span {
 
 export interface Tracing {
   span(name: string, options: SpanOptions): Span;
-  /** Sends what is left, within seconds. */
+  /** Sends the remaining spans, within seconds. */
   close(): Promise<void>;
 }
 
-/** Where nobody collects traces: costs nothing, and hands on the context of whoever called us. */
+/** Used when tracing is off: costs nothing, and passes the caller's context on. */
 export const NO_TRACING: Tracing = {
   span: (_name, { parent }) => ({ traceparent: parent, set: () => undefined, end: () => undefined }),
   close: () => Promise.resolve(),
@@ -41,7 +41,7 @@ export const NO_TRACING: Tracing = {
 /** Version, trace, parent, flags (https://www.w3.org/TR/trace-context/#traceparent-header). */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** The trace context of a header, or '' where there is none that may be gone on with. */
+/** The trace context of a header, or '' without a valid one to continue. */
 export function traceparentOf(header: unknown): string {
   return typeof header === 'string' && TRACEPARENT.test(header) ? header : '';
 }

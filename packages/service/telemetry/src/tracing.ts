@@ -1,7 +1,7 @@
 import type { Logger } from './logger.js';
 import { NO_TRACING, type SpanAttributes, type Tracing } from './span.js';
 
-/** Whether the environment names somebody who collects traces (OpenTelemetry's own names of variables). */
+/** Whether the environment names a trace collector (by OpenTelemetry's own variables). */
 function isWanted(env: NodeJS.ProcessEnv): boolean {
   if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none')
     return false;
@@ -10,9 +10,10 @@ function isWanted(env: NodeJS.ProcessEnv): boolean {
 }
 
 /**
- * Traces of a service, sent as OTLP over HTTP where `OTEL_EXPORTER_OTLP_ENDPOINT` (or `..._TRACES_ENDPOINT`) says; without
- * it nothing is loaded, so that a start stays short. Headers, sampler and sizes are OpenTelemetry's variables too.
- * @param service its name, where `OTEL_SERVICE_NAME` gives no other
+ * Traces of a service, sent as OTLP over HTTP to `OTEL_EXPORTER_OTLP_ENDPOINT` (or `..._TRACES_ENDPOINT`).
+ * Without an endpoint nothing is loaded, which keeps start-up short. OpenTelemetry's variables also set
+ * headers, sampler and sizes.
+ * @param service default service name, unless `OTEL_SERVICE_NAME` is set
  */
 export async function startTracing(
   service: string,
@@ -23,7 +24,7 @@ export async function startTracing(
   if (!isWanted(env)) return NO_TRACING;
   const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'];
   if (protocol === 'grpc') {
-    log.warn('traces are sent as OTLP over HTTP alone; OTEL_EXPORTER_OTLP_PROTOCOL=grpc is not spoken here');
+    log.warn('traces are sent as OTLP over HTTP only; OTEL_EXPORTER_OTLP_PROTOCOL=grpc is not supported');
   }
   const { otlpTracing } = await import('./otlp-tracing.js');
   return otlpTracing(service, attributes, log);

@@ -47,7 +47,7 @@ const wordsBetween = (text: string, pattern: RegExp): string[] =>
   [...text.matchAll(pattern)].map(([, word = '']) => word);
 
 describe('the dashboard', () => {
-  it.each(targets)('asks for what is exported: $title, $legendFormat', ({ expr, legendFormat }) => {
+  it.each(targets)('queries only exported metrics: $title, $legendFormat', ({ expr, legendFormat }) => {
     const { labels } = readPromql(expr);
     for (const label of wordsBetween(legendFormat, /\{\{\s*(\w+)\s*\}\}/g)) {
       // Buckets of a heatmap are named by their bound.
@@ -61,7 +61,7 @@ describe('the dashboard', () => {
     expect(missing.map(({ name }) => name)).toEqual([]);
   });
 
-  it('has no two panels in one place, and all of them within its width', () => {
+  it('has no overlapping panels, and all within its width', () => {
     const taken = new Set<string>();
     for (const { title, gridPos } of dashboard.panels) {
       expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
@@ -74,7 +74,7 @@ describe('the dashboard', () => {
     }
   });
 
-  it('offers the nodes that there are', () => {
+  it('offers the existing nodes', () => {
     const { definition = '' } = dashboard.templating.list.find(({ name }) => name === 'node') ?? {};
     const [, metric = '', label] = /^label_values\((\w+), (\w+)\)$/.exec(definition) ?? [];
     expect([...(readPromql(metric).labels ?? [])]).toContain(label);
@@ -82,7 +82,7 @@ describe('the dashboard', () => {
 });
 
 describe('the alert rules', () => {
-  it.each(rules)('ask for what is exported: $alert', ({ expr, labels, annotations }) => {
+  it.each(rules)('query only exported metrics: $alert', ({ expr, labels, annotations }) => {
     const result = readPromql(expr);
     expect(['warning', 'critical']).toContain(labels['severity']);
     expect(annotations['summary']).toBeTruthy();
@@ -92,7 +92,7 @@ describe('the alert rules', () => {
     }
   });
 
-  it('have a name each, and speak of jobs that the example scrapes', () => {
+  it('have unique names, and refer to jobs of the example configuration', () => {
     expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
     const jobs = prometheus.scrape_configs.map(({ job_name }) => job_name);
     for (const job of rules.flatMap(({ expr }) => wordsBetween(expr, /job=~?"([^"]+)"/g))) {
@@ -123,11 +123,11 @@ describe('the check of expressions', () => {
     ['sandpiper_nodes_sum', 'have a suffix'],
     ['histogram_quantile(0.5, sum(rate(sandpiper_node_stage_seconds_bucket[5m])))', 'wants the label le'],
     ['sum by (le) (rate(sandpiper_node_stage_seconds_sum[5m]))', 'nothing below has the label le'],
-  ])('finds what is wrong with %s', (expression, why) => {
+  ])('finds the error in %s', (expression, why) => {
     expect(() => readPromql(expression)).toThrow(why);
   });
 
-  it('knows foreign metrics that are there', async () => {
+  it('accepts existing metrics of others', async () => {
     const text = await createNodeMetrics('n').registry.metrics();
     for (const name of [
       'nodejs_eventloop_lag_p99_seconds',

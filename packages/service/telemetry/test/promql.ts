@@ -2,7 +2,9 @@ import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
 import { METRICS, type MetricSpec, NODE_METRICS } from '../src/index.js';
 
-/** Of prom-client (node_modules/prom-client/lib/metrics) and of Prometheus itself, as far as they are used. */
+/**
+ * Of prom-client (node_modules/prom-client/lib/metrics) and of Prometheus itself, as far as they are used.
+ */
 const FOREIGN: readonly MetricSpec[] = [
   { name: 'nodejs_eventloop_lag_p99_seconds', type: 'gauge', help: '', labels: {} },
   { name: 'process_cpu_seconds_total', type: 'counter', help: '', labels: {} },
@@ -28,8 +30,8 @@ export interface Expression {
 
 /**
  * Reads an expression of PromQL with the grammar of Prometheus's own editor.
- * @throws Error that says what is wrong: syntax, a name or label that no metric has, a value that a label never takes, a
- *   counter without rate(), a histogram without a suffix
+ * @throws Error that says what is wrong: syntax, a name or label that no metric has, a value that a label
+ *   never takes, a counter without rate(), a histogram without a suffix
  */
 export function readPromql(query: string): Expression {
   // What Grafana puts in before it asks.
@@ -180,7 +182,9 @@ function childrenOf(node: SyntaxNode | null): SyntaxNode[] {
   return children;
 }
 
-/** The values of a label where the catalogue lists them; null where they are not ours, or it has none such. */
+/**
+ * The values of a label where the catalogue lists them; null where they are not ours, or it has none such.
+ */
 function valuesOf(description: string | undefined): string[] | null {
   if (description === undefined || !description.includes(',')) return null;
   return description

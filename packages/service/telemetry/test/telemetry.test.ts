@@ -39,7 +39,7 @@ describe('logger', () => {
     expect(String(line?.['time'])).toMatch(/^\d{4}-\d\d-\d\dT/);
   });
 
-  it('writes one line for one event, whatever a program or a client has put into it', () => {
+  it('writes one line per event, whatever a program or a client puts into it', () => {
     const out = capture();
     const forged = 'x\r\n{"level":"info","msg":"forged"}\n\u2028\u0085\u001b[2K\u0000';
     createLogger({ service: 'test', destination: out.stream }).warn(
@@ -101,7 +101,7 @@ describe('metrics', () => {
     }
   });
 
-  it('exports every name of the catalogue, and nothing of ours outside it', async () => {
+  it('exports exactly the names of the catalogue', async () => {
     const node = await createNodeMetrics('n1').registry.metrics();
     const scheduler = await createSchedulerMetrics(() => Promise.resolve(null)).render();
     const exported = [...`${node}\n${scheduler}`.matchAll(/^# TYPE (sandpiper_\S+)/gm)].map(
@@ -110,7 +110,7 @@ describe('metrics', () => {
     expect(exported.sort()).toEqual(Object.values(METRIC_NAMES).sort());
   });
 
-  it('shows what Redis knows, and nothing old when it is away', async () => {
+  it('shows data from Redis, and no stale data while it is away', async () => {
     let now: SchedulerSnapshot | null = SNAPSHOT;
     const metrics = createSchedulerMetrics(() => Promise.resolve(now));
     await metrics.render();
@@ -148,14 +148,14 @@ describe('metrics', () => {
     expect(away).toContain('sandpiper_runs_total{status="ok",engine="seccomp"} 7');
   });
 
-  it('counts from 0 where the first of a kind is to be an increase', async () => {
+  it('starts counters at 0, so that the first event is an increase', async () => {
     const node = await createNodeMetrics('n1').registry.metrics();
     expect(node).toContain('sandpiper_node_lost_attempts_total{reason="lock-lost",node="n1"} 0\n');
     const scheduler = await createSchedulerMetrics(() => Promise.resolve(null)).render();
     expect(scheduler).toContain('sandpiper_scheduler_callbacks_total{outcome="given-up"} 0\n');
   });
 
-  it('counts connections that were made anew, and not the first', () => {
+  it('counts reconnects, not the first connection', () => {
     const connection = new EventEmitter() as EventEmitter & { status: string };
     connection.status = 'connecting';
     let count = 0;

@@ -7,8 +7,8 @@ const run = promisify(execFile);
 const log = createLogger({ service: 'test', level: 'silent' });
 const HEADER = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
-describe('tracing that nobody asked for', () => {
-  it('hands on what the client sent', async () => {
+describe('tracing that is off', () => {
+  it("passes on the client's trace context", async () => {
     const tracing = await startTracing('test', {}, log, {});
     expect(tracing).toBe(NO_TRACING);
     expect(tracing.span('x', { parent: HEADER }).traceparent).toBe(HEADER);
@@ -21,7 +21,7 @@ describe('tracing that nobody asked for', () => {
   it.each([
     ['', '0'],
     ['http://127.0.0.1:1', '1'],
-  ])('loads what sends traces only where somebody collects them (endpoint "%s")', async (endpoint, loads) => {
+  ])('loads the exporter only with an endpoint (endpoint "%s")', async (endpoint, loads) => {
     const program = `
       import { createRequire } from 'node:module';
       import { createLogger, startTracing } from '@sandpiper/telemetry';
@@ -38,7 +38,7 @@ describe('tracing that nobody asked for', () => {
 });
 
 describe('the trace context of a header', () => {
-  it('is taken when it is one, and else not', () => {
+  it('is accepted only when valid', () => {
     expect(traceparentOf(HEADER)).toBe(HEADER);
     for (const wrong of [
       undefined,

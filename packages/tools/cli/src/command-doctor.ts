@@ -9,7 +9,7 @@ export interface DoctorOptions {
   lib?: string;
 }
 
-/** `sandpiper doctor`: what this host has and lacks. 1 when something is missing that nothing works without. */
+/** `sandpiper doctor`: what this host has and lacks. Returns 1 when something required is missing. */
 export async function doctorCommand(options: DoctorOptions): Promise<number> {
   const report = await inspectHost(translatedOf(options));
   process.stdout.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report));
@@ -28,14 +28,13 @@ export function renderReport(report: HostReport): string {
   for (const check of report.checks) {
     const state = check.ok ? 'ok      ' : check.required ? 'MISSING ' : 'absent  ';
     lines.push(`${state} ${check.name.padEnd(width)}  ${check.detail}`);
-    if (!check.ok && check.fix !== null)
-      lines.push(`         ${' '.repeat(width)}  mend it with: ${check.fix}`);
+    if (!check.ok && check.fix !== null) lines.push(`         ${' '.repeat(width)}  fix: ${check.fix}`);
   }
   const missing = report.checks.filter((check) => !check.ok && check.required).length;
   lines.push(
     missing === 0
-      ? 'Everything that is required is here.'
-      : `${missing} required ${missing === 1 ? 'thing is' : 'things are'} missing.`,
+      ? 'All requirements are met.'
+      : `${missing} ${missing === 1 ? 'requirement is' : 'requirements are'} missing.`,
   );
   return `${lines.join('\n')}\n`;
 }

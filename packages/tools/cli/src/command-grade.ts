@@ -23,18 +23,18 @@ export interface GradeOptions {
   nodes?: number;
 }
 
-/** `sandpiper grade`. Gives 0 when grading worked, whatever the verdicts of the programs. */
+/** `sandpiper grade`. Returns 0 when grading worked, whatever the verdicts of the programs. */
 export async function gradeCommand(
   path: string,
   submissionPaths: readonly string[],
   options: GradeOptions,
 ): Promise<number> {
-  // Everything that can be wrong with the input is found before anything is started.
+  // Input errors are reported before anything is started.
   const { jobs, expected } = await loadJobs(path, submissionPaths);
-  if (options.json !== undefined) await demandWritable(options.json);
+  if (options.json !== undefined) await assertWritable(options.json);
 
   const interrupt = catchInterrupts(() =>
-    process.stderr.write('sandpiper: stopping (Ctrl-C again: do not wait)\n'),
+    process.stderr.write('sandpiper: stopping (press Ctrl-C again to quit at once)\n'),
   );
   const { signal } = interrupt;
   const progress = createProgress();
@@ -67,7 +67,7 @@ export async function gradeCommand(
 /** Not a verdict on the program: the sandbox or the service failed, and grading did not work. */
 const isUnjudged = (test: TestOutcome): boolean => test.verdict === 'JE';
 
-/** One problem with the submissions named, or a class folder, which says both. */
+/** One problem with the named submissions, or a class folder that holds both. */
 async function loadJobs(
   path: string,
   submissionPaths: readonly string[],
@@ -84,8 +84,8 @@ async function loadJobs(
   return found;
 }
 
-/** A report that cannot be written should not be found out after minutes of grading. */
-async function demandWritable(file: string): Promise<void> {
+/** Checked first, so that an unwritable report does not surface after minutes of grading. */
+async function assertWritable(file: string): Promise<void> {
   const folder = await stat(dirname(file)).catch(() => null);
   if (folder?.isDirectory() !== true) throw new InputError(`--json: ${dirname(file)}: no such folder`);
   const found = await stat(file).catch(() => null);

@@ -11,7 +11,7 @@ import {
   RUN_FOLDER,
 } from '@sandpiper/controller';
 import { InputError } from '@sandpiper/grading';
-import { demandCpu, demandTracePath, interpreterOf } from './command-run.js';
+import { requireCpu, requireTracePath, interpreterOf } from './command-run.js';
 import { limitsOf, type RunOptions } from './run-input.js';
 import { escapeForTerminal } from './escape.js';
 import { endingLine, exitCodeOf } from './exit-codes.js';
@@ -31,19 +31,19 @@ export interface InteractOptions
 
 /** Where the guest sees the folder of `--lib`, for the interpreter that has a library of its own. */
 const LIBRARY_PATH = '/opt/lib';
-/** So many Ctrl-C without a prompt in between end a session that does not heed them. */
+/** Number of consecutive Ctrl-C without a new prompt after which the session is ended. */
 const PATIENCE = 3;
 
-/** `sandpiper interact`: a prompt on a sandboxed interpreter. Gives the exit code. */
+/** `sandpiper interact`: a prompt on a sandboxed interpreter. Returns the exit code. */
 export async function interactCommand(options: InteractOptions): Promise<number> {
   const job = jobOf(options);
-  const cpu = options.cpu === undefined ? currentCpu() : demandCpu(options.cpu);
+  const cpu = options.cpu === undefined ? currentCpu() : requireCpu(options.cpu);
   const cell = await Cell.start({ id: null, cpu, node: null, rpython: null });
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
   const session = terminal ? new TerminalSession(cell, job, options) : new PipedSession(options);
   const stop = () => cell.cancel(job.id);
   let hungUp = false;
-  // The terminal is gone: what is still written to it or read from it fails.
+  // The terminal is gone: further reads and writes fail.
   const hangUp = () => {
     hungUp = true;
     stop();
@@ -67,7 +67,7 @@ export async function interactCommand(options: InteractOptions): Promise<number>
     await cell.close();
     for (const signal of ['SIGTERM', 'SIGINT']) process.off(signal, stop);
     process.off('SIGHUP', hangUp);
-    // Node would set the terminal's modes back at its end, and abort where there is none.
+    // At exit Node restores the terminal's modes, and aborts when the terminal is gone.
     if (hungUp && terminal) process.kill(process.pid, 'SIGHUP');
   }
 }
@@ -91,14 +91,14 @@ function jobOf(options: InteractOptions): GuestJob {
     ],
     stdin: { kind: 'live' },
     output: 'live',
-    tracePath: options.trace === undefined ? null : demandTracePath(options.trace),
+    tracePath: options.trace === undefined ? null : requireTracePath(options.trace),
     deterministic: null,
     outputs: [],
     limits: completeLimits({ ...longestSession(), ...limitsOf(options) }),
   };
 }
 
-/** A person at a prompt takes time; what it may use of the machine is limited by memory as ever. */
+/** A person at a prompt takes time, so only memory, files and disk keep their usual limits. */
 function longestSession() {
   const { cpuMs, wallMs, syscalls, controllerCpuMs, outputBytes } = LIMITS;
   return {
@@ -117,10 +117,10 @@ function folder(option: string, path: string): string {
   return resolve(path);
 }
 
-/** Writes the guest's output, as it is or made fit for a terminal. */
+/** Writes the guest's output, raw or escaped for a terminal. */
 class Output {
   readonly #texts = { stdout: new TerminalText(), stderr: new TerminalText() };
-  /** What the last line holds so far: the prompt, when the guest then asks for input. */
+  /** The unfinished last line: it is the prompt when the guest asks for input. */
   lastLine = '';
 
   constructor(private readonly raw: boolean) {}
@@ -153,7 +153,7 @@ class TerminalSession implements LiveStreams {
           cell.interrupt(job.id);
           return true;
         }
-        // A translated interpreter has no signals: its statement can only be ended with it.
+        // A translated interpreter has no signals: only ending the session ends its statement.
         if (!typing) cell.cancel(job.id);
         return false;
       },
@@ -181,7 +181,7 @@ class TerminalSession implements LiveStreams {
   }
 }
 
-/** Input from a file or a pipe goes to the guest as it comes. */
+/** Passes input from a file or a pipe to the guest as it arrives. */
 class PipedSession implements LiveStreams {
   readonly #output: Output;
   readonly #input = process.stdin[Symbol.asyncIterator]();

@@ -9,7 +9,7 @@ import { mapInputs, type MapService } from './map-pipeline.js';
 import { MapProgress } from './map-progress.js';
 import { quote, type Pair } from './options.js';
 import { Patience } from './patience.js';
-import { demandRequest, limitsOf } from './run-input.js';
+import { parseRequest, limitsOf } from './run-input.js';
 import { withService } from './service-address.js';
 
 export interface MapOptions {
@@ -28,22 +28,22 @@ export interface MapOptions {
   env?: Pair[];
 }
 
-/** Batches of up to 200 lines that the service has at once: enough that no cell waits for the next. */
+/** Batches of up to 200 lines in flight at once: enough to keep every cell busy. */
 const DEFAULT_IN_FLIGHT = 4;
 
 /** `sandpiper map`: a program over many inputs, outputs in the order of the inputs. */
 export async function mapCommand(program: string, inputs: string, options: MapOptions): Promise<number> {
   if (options.resume === true && options.out === undefined) {
-    throw new InputError('--resume goes with --out FILE; for the standard output there is --from N');
+    throw new InputError('--resume needs --out FILE; with standard output use --from N');
   }
   if (options.from !== undefined && options.out !== undefined) {
-    throw new InputError('--from is for the standard output; with --out FILE there is --resume');
+    throw new InputError('--from is for standard output; with --out FILE use --resume');
   }
   const base = await baseRequest(program, options);
   const total = await countInputs(inputs);
   const output = await openOutput(options.out, options.resume === true, options.from ?? 0);
   if (total !== null && output.from > total) {
-    throw new InputError(`${inputs}: has ${total} lines, and ${output.from} are said to be done`);
+    throw new InputError(`${inputs}: has only ${total} lines, but ${output.from} are marked as done`);
   }
   const interrupt = catchInterrupts();
   const { signal } = interrupt;
@@ -66,7 +66,7 @@ export async function mapCommand(program: string, inputs: string, options: MapOp
     });
   } catch (error) {
     progress.stop();
-    tellHowToGoOn(written, total, options);
+    printHowToResume(written, total, options);
     if (signal.aborted) return EXIT.interrupted;
     throw error;
   } finally {
@@ -90,7 +90,7 @@ async function baseRequest(program: string, options: MapOptions): Promise<RunReq
     const contentBase64 = (await readBounded(value, REQUEST_BOUNDS.sourceBytes)).toString('base64');
     files.push({ name, contentBase64 });
   }
-  return demandRequest({
+  return parseRequest({
     files,
     limits: limitsOf(options),
     ...(options.env === undefined
@@ -99,7 +99,7 @@ async function baseRequest(program: string, options: MapOptions): Promise<RunReq
   });
 }
 
-/** The client, which waits while the server has too much work. */
+/** The client, which waits and retries while the server is overloaded. */
 function serviceOf(client: SandpiperClient, signal: AbortSignal): MapService {
   const patience = new Patience(signal);
   return {
@@ -109,10 +109,10 @@ function serviceOf(client: SandpiperClient, signal: AbortSignal): MapService {
   };
 }
 
-function tellHowToGoOn(written: number, total: number | null, { out }: MapOptions): void {
+function printHowToResume(written: number, total: number | null, { out }: MapOptions): void {
   const of = total === null ? '' : ` of ${total}`;
   const how = out === undefined ? `--from ${written} ... >> OUTPUTS` : `--out ${out} --resume`;
   process.stderr.write(
-    `sandpiper: stopped with ${written}${of} outputs written; go on with: sandpiper map ${how}\n`,
+    `sandpiper: stopped with ${written}${of} outputs written; resume with: sandpiper map ${how}\n`,
   );
 }

@@ -14,10 +14,13 @@ import { escapeForTerminal } from './escape.js';
 import { EXIT } from './exit-codes.js';
 import { quote } from './options.js';
 
-/** What a line of a transcript may have: the first holds the program's files and input. Characters. */
+/** Longest line of a transcript, characters: the first line holds the program's files and input. */
 const MAX_LINE = 2 * (REQUEST_BOUNDS.sourceBytes + REQUEST_BOUNDS.stdinBytes) * 2;
 
-/** `sandpiper replay`: runs again what a transcript records, and says where it first differs. Gives the exit code. */
+/**
+ * `sandpiper replay`: repeats the run of a transcript and reports the first difference. Returns the exit
+ * code.
+ */
 export async function replayCommand(path: string): Promise<number> {
   if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
     throw new InputError(`${quote(path)}: no such file`);
@@ -41,7 +44,7 @@ function readHeader(path: string, line: string | null): TranscriptHeader {
     value = JSON.parse(line ?? '');
   } catch {
     throw new InputError(
-      `${quote(path)}, line 1: is not JSON; a transcript is made by run --deterministic --transcript`,
+      `${quote(path)}, line 1: is not JSON; run --deterministic --transcript writes a transcript`,
     );
   }
   const parsed = transcriptHeaderSchema.safeParse(value);
@@ -55,7 +58,7 @@ function readHeader(path: string, line: string | null): TranscriptHeader {
 async function runAgain({ run, madeBy }: TranscriptHeader, transcriptPath: string): Promise<void> {
   const stamp = interpreterStampOf(run.interpreter);
   if (stamp !== madeBy.interpreter) {
-    const text = `recorded with another interpreter: ${madeBy.interpreter}; here is ${stamp ?? 'none'}`;
+    const text = `recorded with a different interpreter: ${madeBy.interpreter}; this host has ${stamp ?? 'none'}`;
     process.stderr.write(`sandpiper: ${escapeForTerminal(text, 500)}\n`);
   }
   const program = posix.resolve(run.folder, run.programPath);
@@ -93,7 +96,7 @@ async function runAgain({ run, madeBy }: TranscriptHeader, transcriptPath: strin
 }
 
 async function compare(recorded: Lines, again: Lines): Promise<number> {
-  await again.next(); // its header says what ran, not what came of it
+  await again.next(); // the header describes the run, not its results
   for (let call = 1; ; call++) {
     const [before, now] = [await recorded.next(), await again.next()];
     if (before !== now) {
@@ -103,7 +106,7 @@ async function compare(recorded: Lines, again: Lines): Promise<number> {
       return EXIT.failed;
     }
     if (before === null) {
-      process.stdout.write(`the recording ends before the run: it is cut\n`);
+      process.stdout.write(`the recording is truncated: it ends before the run does\n`);
       return EXIT.failed;
     }
     const end = endOf(before);
@@ -118,13 +121,13 @@ function shown(line: string | null): string {
   return line === null ? 'nothing more' : escapeForTerminal(line, 400);
 }
 
-/** Only called with a line that our own run wrote too. */
+/** Only called with a line that the repeated run wrote as well. */
 function endOf(line: string): { calls: number; digest: string } | null {
   if (!line.startsWith('{"end":')) return null;
   return transcriptEndSchema.parse(JSON.parse(line)).end;
 }
 
-/** The lines of a file, one after the other, none of them longer than a bound. */
+/** Reads a file line by line, with a bound on the length of a line. */
 class Lines {
   readonly #stream;
   readonly #lines;
@@ -136,7 +139,7 @@ class Lines {
       const end = text.lastIndexOf('\n');
       since = end < 0 ? since + text.length : text.length - end - 1;
       if (since > MAX_LINE)
-        this.#stream.destroy(new InputError(`${quote(this.path)}: a line of it is too long`));
+        this.#stream.destroy(new InputError(`${quote(this.path)}: contains a line that is too long`));
     });
     this.#lines = createInterface({ input: this.#stream, crlfDelay: Infinity })[Symbol.asyncIterator]();
   }

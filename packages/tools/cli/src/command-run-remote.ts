@@ -13,7 +13,7 @@ import { OutputOnce } from './output-once.js';
 import { Patience } from './patience.js';
 import {
   buildRequest,
-  demandRequest,
+  parseRequest,
   limitsOf,
   openStdin,
   readAll,
@@ -23,12 +23,13 @@ import {
 } from './run-input.js';
 import { clientOf } from './service-address.js';
 
-/** What says something about this host, and means nothing on another. */
+/** Options that concern this host and have no meaning on another. */
 const LOCAL_ONLY = ['trace', 'transcript', 'cpu', 'pypy', 'lib'] as const;
 
 /**
- * `sandpiper run --server URL`: one program on a node of a service, with the streams of here. What ran it may die; then it
- * begins anew, with the input from its beginning, and its output goes on where it was.
+ * `sandpiper run --server URL`: one program on a node of a service, attached to this terminal. When its
+ * worker is lost, the program restarts with the input from the beginning, and output that was already
+ * shown is not shown again.
  */
 export async function runRemotely(
   server: string,
@@ -65,11 +66,11 @@ async function requestOf(program: string, args: readonly string[], options: RunO
   const programBytes = await readBounded(program, REQUEST_BOUNDS.sourceBytes);
   const others = await readFiles(options.file ?? [], REQUEST_BOUNDS.sourceBytes);
   if (others.some(({ path }) => path === entry)) {
-    throw new InputError(`--file ${entry}: has the name of the program`);
+    throw new InputError(`--file ${entry}: has the same name as the program`);
   }
   const { source: _none, ...base } = buildRequest(args, limitsOf(options), options);
   const outputs = [...new Set((options.out ?? []).map(({ name }) => name))];
-  return demandRequest({
+  return parseRequest({
     ...base,
     files: [{ path: entry, data: programBytes }, ...others].map(({ path, data }) => ({
       name: path,
@@ -82,18 +83,18 @@ async function requestOf(program: string, args: readonly string[], options: RunO
   });
 }
 
-/** As the guest of a local run sees it: a program below this folder keeps its path, in tracebacks and in argv. */
+/** The path that a local run would show: a program below this folder keeps it in tracebacks and in argv. */
 function entryOf(program: string): string {
   const path = relative(process.cwd(), resolve(program));
   return path.startsWith('../') ? basename(path) : path;
 }
 
-/** A deterministic run has all of its input beforehand; any other is fed while it runs. */
+/** A deterministic run needs all of its input up front; any other run is fed while it runs. */
 function inputOf(options: RunOptions): Partial<RunRequest> {
   const { deterministic, seed, epoch } = options;
   if (deterministic !== true) {
     if (seed !== undefined || epoch !== undefined) {
-      throw new InputError(`--${seed === undefined ? 'epoch' : 'seed'} goes with --deterministic`);
+      throw new InputError(`--${seed === undefined ? 'epoch' : 'seed'} needs --deterministic`);
     }
     return { live: true };
   }
@@ -104,7 +105,10 @@ function inputOf(options: RunOptions): Partial<RunRequest> {
   };
 }
 
-/** Passes its streams through until it has ended. The first Ctrl-C cancels it, and so does a reader who has seen enough. */
+/**
+ * Passes the run's streams through until it ends. The first Ctrl-C cancels it, and so does a closed output
+ * pipe.
+ */
 async function follow(
   client: SandpiperClient,
   id: string,
@@ -119,17 +123,17 @@ async function follow(
   try {
     await passThrough(stream, options.json === true);
   } catch (error) {
-    // Nobody is left who would look at what it does.
+    // Without a reader the run has no purpose.
     await client.cancelRun(id).catch(() => undefined);
     throw error;
   } finally {
     interrupted.removeEventListener('abort', cancel);
   }
-  // The stream's result has neither the output, which is here already, nor the files.
+  // The result of the stream leaves out the output, which was shown already, and the files.
   return client.waitRun(id);
 }
 
-/** The standard input, or a file in its place. A folder or a missing file is found out before the run is sent. */
+/** Standard input, or a file in its place. A folder or a missing file fails before the run is sent. */
 function sourceOf(options: RunOptions): AsyncIterable<Uint8Array> {
   if (options.stdin === undefined) return process.stdin;
   return createReadStream('', { fd: openStdin(options.stdin) });
@@ -139,12 +143,14 @@ async function passThrough(stream: RunStream, capture: boolean): Promise<void> {
   const said = { stdout: new OutputOnce(), stderr: new OutputOnce() };
   for await (const event of stream) {
     if (event.type === 'restart') {
-      process.stderr.write('sandpiper: what ran it died; the program begins anew\n');
+      process.stderr.write('sandpiper: the worker was lost; restarting the program\n');
       for (const output of Object.values(said)) output.restart();
     } else if (event.type === 'output' && !capture) {
       const { fresh, differs } = said[event.stream].take(event.data);
       if (differs)
-        process.stderr.write(`sandpiper: its ${event.stream} is another than before, from here on\n`);
+        process.stderr.write(
+          `sandpiper: ${event.stream} differs from the previous attempt from this point\n`,
+        );
       await write(process[event.stream], fresh);
     }
   }

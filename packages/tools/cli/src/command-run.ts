@@ -32,7 +32,7 @@ import {
   type RunOptions,
 } from './run-input.js';
 
-/** `sandpiper run`: one program, here and now. Gives the exit code. */
+/** `sandpiper run`: runs one program on this host. Returns the exit code. */
 export async function runCommand(
   program: string,
   args: readonly string[],
@@ -48,9 +48,9 @@ export async function runCommand(
   const request = buildRequest(args, limits, options);
   const programBytes = await readBounded(program, REQUEST_BOUNDS.sourceBytes);
   const files = await readFiles(options.file ?? [], completeLimits(limits).diskBytes);
-  const cpu = options.cpu === undefined ? null : demandCpu(options.cpu);
+  const cpu = options.cpu === undefined ? null : requireCpu(options.cpu);
   const outputs = options.out ?? [];
-  const tracePath = options.trace === undefined ? null : demandTracePath(options.trace);
+  const tracePath = options.trace === undefined ? null : requireTracePath(options.trace);
   const stdinFd = options.stdin === undefined ? 0 : openStdin(options.stdin);
   try {
     const result = await runInterruptibly(
@@ -60,7 +60,8 @@ export async function runCommand(
         deterministic,
         mounts: [],
         outputs: outputs.map(({ name }) => name),
-        // The guest sees the paths that it would see without the sandbox: they stand in tracebacks and in argv.
+        // The guest sees the paths that it would see without the sandbox: they appear in tracebacks and in
+        // argv.
         folder: folderOf(program),
         programPath: folderOf(program) === process.cwd() ? program : resolve(program),
         program: programBytes,
@@ -79,7 +80,7 @@ export async function runCommand(
   }
 }
 
-/** The interpreter that the options name. @throws InputError when they do not go together */
+/** The interpreter that the options name. @throws InputError when the options conflict */
 export function interpreterOf(options: {
   engine?: Engine;
   pypy?: string;
@@ -87,13 +88,13 @@ export function interpreterOf(options: {
 }): Interpreter {
   const { engine = 'seccomp', pypy, lib } = options;
   if (engine === 'seccomp') {
-    if (pypy !== undefined) throw new InputError('--pypy goes with --engine rpython');
-    if (lib !== undefined) throw new InputError('--lib goes with --engine rpython');
+    if (pypy !== undefined) throw new InputError('--pypy needs --engine rpython');
+    if (lib !== undefined) throw new InputError('--lib needs --engine rpython');
     return { engine };
   }
   if (pypy === undefined || lib === undefined) {
     throw new InputError(
-      '--engine rpython wants --pypy PATH and --lib DIR: a PyPy translated with --sandbox, and its library',
+      '--engine rpython needs --pypy PATH and --lib DIR: a PyPy translated with --sandbox, and its library',
     );
   }
   return { engine, executable: resolve(pypy), library: resolve(lib) };
@@ -102,28 +103,30 @@ export function interpreterOf(options: {
 function determinismOf(options: RunOptions): Determinism | null {
   const { deterministic, seed = DEFAULT_SEED, epoch = DEFAULT_EPOCH_S, transcript } = options;
   if (deterministic === true) {
-    const transcriptPath = transcript === undefined ? null : demandNewFile('--transcript', transcript);
+    const transcriptPath = transcript === undefined ? null : requireNewFile('--transcript', transcript);
     return { seed, epochMs: epoch * 1000, transcriptPath };
   }
   for (const name of ['seed', 'epoch', 'transcript'] as const) {
-    if (options[name] !== undefined) throw new InputError(`--${name} goes with --deterministic`);
+    if (options[name] !== undefined) throw new InputError(`--${name} needs --deterministic`);
   }
   return null;
 }
 
-/** Where the guest's system lies its folder cannot be: it works in /box then, and the program's path is absolute. */
+/**
+ * System folders belong to the guest's system: from there the program runs in /box, with its absolute path.
+ */
 const SYSTEM = /^\/(usr|lib|lib64|bin|sbin|etc|dev|proc)(\/|$)/;
 
 function folderOf(program: string): string {
   const folder = process.cwd();
   if (SYSTEM.test(resolve(program))) {
-    throw new InputError(`${quote(program)}: lies in a folder of the system; copy it elsewhere`);
+    throw new InputError(`${quote(program)}: is in a system folder; copy it elsewhere`);
   }
   return folder === '/' || SYSTEM.test(folder) ? RUN_FOLDER : folder;
 }
 
-/** Pinning to a processor that this process may not use would fail late, with another tool's message. */
-export function demandCpu(cpu: number): number {
+/** Checked here because pinning to a forbidden processor would fail late, with another tool's message. */
+export function requireCpu(cpu: number): number {
   const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
   const allowed = list.split(',').some((range) => {
     const [first, last] = range.split('-').map(Number);
@@ -133,19 +136,19 @@ export function demandCpu(cpu: number): number {
   return cpu;
 }
 
-export function demandTracePath(path: string): string {
-  return demandNewFile('--trace', path);
+export function requireTracePath(path: string): string {
+  return requireNewFile('--trace', path);
 }
 
-/** A file that can be made there, or replaced. */
-function demandNewFile(option: string, path: string): string {
+/** A path where a file can be created or replaced. */
+function requireNewFile(option: string, path: string): string {
   if (!existsSync(dirname(path))) throw new InputError(`${option}: ${dirname(path)}: no such folder`);
   if (existsSync(path) && statSync(path).isDirectory())
     throw new InputError(`${option}: ${path}: is a folder`);
   return path;
 }
 
-/** The first Ctrl-C kills the guest, and its result says so; the second does not wait for that. */
+/** The first Ctrl-C kills the guest and still reports its result; the second quits at once. */
 async function runInterruptibly(run: LocalRun, cpu: number | null): Promise<RunResult> {
   const interrupt = catchInterrupts();
   try {

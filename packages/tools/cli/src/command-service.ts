@@ -5,7 +5,7 @@ import { EXIT } from './exit-codes.js';
 import { duration } from './map-progress.js';
 import { findService } from './service-address.js';
 
-/** Commands that look at a running service, or change who may use it and how. */
+/** Commands that inspect a running service, or change who may use it and how. */
 
 export interface ServiceOptions {
   server?: string;
@@ -20,7 +20,7 @@ export async function nodesCommand(options: ServiceOptions): Promise<number> {
 }
 
 export function renderNodes(nodes: readonly NodeView[]): string {
-  if (nodes.length === 0) return 'No node is there.\n';
+  if (nodes.length === 0) return 'No nodes.\n';
   const rows = nodes.map((node) => [
     node.name,
     node.state === 'lost' ? `lost (silent for ${duration(node.silentMs / 1000)})` : node.state,
@@ -37,7 +37,7 @@ export async function keysCommand(options: ServiceOptions): Promise<number> {
   const keys = await (await findService(options.server)).listKeys();
   print(options, keys, () =>
     keys.length === 0
-      ? 'There is no key.\n'
+      ? 'No keys.\n'
       : table(
           ['id', 'tenant', 'scopes', 'name', 'made'],
           keys.map((key) => [key.id, key.tenant, key.scopes.join(', '), key.name ?? '', key.createdAt]),
@@ -46,7 +46,10 @@ export async function keysCommand(options: ServiceOptions): Promise<number> {
   return EXIT.ok;
 }
 
-/** `sandpiper keys create TENANT`. The key alone goes to the standard output, so that it can be put away. */
+/**
+ * `sandpiper keys create TENANT`. Only the key goes to standard output, so that it can be redirected to a
+ * file.
+ */
 export async function createKeyCommand(
   tenant: string,
   options: ServiceOptions & { scope?: Scope[]; name?: string },
@@ -58,7 +61,7 @@ export async function createKeyCommand(
   };
   const made = await (await findService(options.server)).createKey(request);
   print(options, made, () => `${made.key}\n`);
-  process.stderr.write(`sandpiper: key ${made.id} of ${made.tenant}; it is shown this once\n`);
+  process.stderr.write(`sandpiper: key ${made.id} of ${made.tenant}; it is shown only once\n`);
   return EXIT.ok;
 }
 
@@ -75,9 +78,9 @@ export async function tenantsCommand(options: ServiceOptions): Promise<number> {
   const orNone = (value: number): string => (value === 0 ? 'no limit' : String(value));
   print(options, tenants, () =>
     tenants.length === 0
-      ? 'No tenant was made; everybody is "default".\n'
+      ? 'No tenants; all runs belong to "default".\n'
       : table(
-          ['tenant', 'weight', 'may wait', 'may run at once', 'bytes until the end', 'bytes kept'],
+          ['tenant', 'weight', 'max queued', 'max running', 'bytes queued', 'bytes kept'],
           tenants.map((t) => [
             t.name,
             String(t.weight),
@@ -114,9 +117,9 @@ export async function deadLettersCommand(options: ServiceOptions): Promise<numbe
   const dead = await (await findService(options.server)).listDeadLetters();
   print(options, dead, () =>
     dead.length === 0
-      ? 'No run was given up.\n'
+      ? 'No dead letters.\n'
       : table(
-          ['run', 'tenant', 'given up', 'why', 'run again as'],
+          ['run', 'tenant', 'gave up', 'reason', 'requeued as'],
           dead.map((d) => [d.id, d.tenant, d.diedAt, d.message, d.requeuedAs ?? '']),
         ),
   );

@@ -13,12 +13,12 @@ export interface UpOptions {
   durability?: Durability;
 }
 
-/** `sandpiper up`: the embedded service until Ctrl-C, which drains; a second one does not wait. */
+/** `sandpiper up`: the embedded service until Ctrl-C, which drains it; a second Ctrl-C quits at once. */
 export async function upCommand(options: UpOptions): Promise<number> {
-  // Who does not wait leaves children that notice that their parent is gone and end themselves; runs go back to the queue.
+  // Children end themselves when their parent is gone, and their runs go back to the queue.
   const { signal } = catchInterrupts(() =>
     process.stderr.write(
-      'sandpiper: stopping; runs that have begun are finished (Ctrl-C again: do not wait)\n',
+      'sandpiper: draining: waiting for the current runs (press Ctrl-C again to quit at once)\n',
     ),
   );
   const service = await startEmbedded({
@@ -31,13 +31,15 @@ export async function upCommand(options: UpOptions): Promise<number> {
   return EXIT.ok;
 }
 
-/** @param authenticated API keys are asked for */
+/** @param authenticated whether the API requires keys */
 export function welcome(url: string, authenticated = false): string {
   const key = authenticated ? ` -H "authorization: Bearer $KEY"` : '';
   return [
     `Sandpiper is up at ${url}`,
     '',
-    ...(authenticated ? ['It asks for API keys. Make one:', '  KEY=$(sandpiper keys create NAME)', ''] : []),
+    ...(authenticated
+      ? ['It requires an API key. Create one:', '  KEY=$(sandpiper keys create NAME)', '']
+      : []),
     'Try it:',
     `  curl -s '${url}/v1/runs'${key} -H "idempotency-key: $(cat /proc/sys/kernel/random/uuid)" \\`,
     `    -H 'content-type: application/json' -d '{"source":"print(6*7)"}'`,

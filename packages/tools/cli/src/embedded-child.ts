@@ -1,18 +1,18 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-/** A part of the embedded service that does not come up, and why, in one line. */
+/** A process of the embedded service failed to start; the message gives the reason in one line. */
 export class EmbeddedError extends Error {
   override readonly name = 'EmbeddedError';
 }
 
 export interface ChildSpec {
-  /** For people: `redis`, `scheduler`, `node-1`. */
+  /** Shown to users: `redis`, `scheduler`, `node-1`. */
   readonly name: string;
   readonly spawn: () => ChildProcess;
-  /** Resolves when that process does its work. May wait for ever: the end of the process ends the wait. */
+  /** Resolves when the process is ready. May never resolve: the end of the process ends the wait. */
   readonly ready: (child: ChildProcess) => Promise<void>;
-  /** The last thing that it said, for the message when it dies at the start. */
+  /** Its last line of output, for the message when it dies at start-up. */
   readonly lastWords: () => string;
   readonly onEvent: (line: string) => void;
 }
@@ -20,10 +20,10 @@ export interface ChildSpec {
 const READY_MS = 60_000;
 const FIRST_BACK_OFF_MS = 250;
 const MAX_BACK_OFF_MS = 30_000;
-/** Who has lived this long has started well: the back-off begins anew. */
+/** A process that has lived this long has started well: its back-off is reset. */
 const GOOD_LIFE_MS = 30_000;
 
-/** One child process that is kept alive until it is stopped. */
+/** One child process, restarted whenever it dies until it is stopped. */
 export class SupervisedChild {
   private child: ChildProcess | null = null;
   private stopping = false;
@@ -36,7 +36,7 @@ export class SupervisedChild {
     return this.child?.pid ?? null;
   }
 
-  /** The first start: rejects when it fails, because then the settings are wrong and trying again would not help. */
+  /** The first start. Rejects on failure: the settings are wrong then, and a retry would not help. */
   async start(): Promise<void> {
     const child = this.spec.spawn();
     this.child = child;
@@ -50,7 +50,7 @@ export class SupervisedChild {
     this.keepAlive(child);
   }
 
-  /** SIGTERM, then SIGKILL when the grace is over. When it resolves the process is gone and will not come back. */
+  /** SIGTERM, then SIGKILL after the grace period. When it resolves, the process is gone for good. */
   async stop(graceMs: number): Promise<void> {
     this.stopping = true;
     if (this.timer !== null) clearTimeout(this.timer);
@@ -69,7 +69,7 @@ export class SupervisedChild {
       timer = setTimeout(() => reject(error), READY_MS);
     });
     await Promise.race([ready(child), gone, late]).finally(() => clearTimeout(timer));
-    // From here on its end is for keepAlive to notice.
+    // From here on keepAlive notices its end.
     gone.catch(() => undefined);
   }
 
@@ -79,7 +79,7 @@ export class SupervisedChild {
       if (this.stopping) return;
       this.failures = Date.now() - born > GOOD_LIFE_MS ? 1 : this.failures + 1;
       const delay = Math.min(FIRST_BACK_OFF_MS * 2 ** (this.failures - 1), MAX_BACK_OFF_MS);
-      this.spec.onEvent(`${this.spec.name} died (${how}); starting it again in ${delay} ms`);
+      this.spec.onEvent(`${this.spec.name} died (${how}); restarting it in ${delay} ms`);
       this.timer = setTimeout(() => this.restart(), delay);
     });
   }
@@ -90,7 +90,7 @@ export class SupervisedChild {
     this.keepAlive(child);
     this.untilReady(child).then(
       () => this.spec.onEvent(`${this.spec.name} is back`),
-      // Its death is told by keepAlive; one that hangs is left to the operator, who sees it in /readyz.
+      // keepAlive reports its death; /readyz shows the operator a process that hangs.
       () => undefined,
     );
   }
@@ -98,7 +98,7 @@ export class SupervisedChild {
 
 const isGone = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
 
-/** Resolves with how it ended: a code, a signal, or that it never began. */
+/** Resolves with how it ended: an exit code, a signal, or a failure to start. */
 async function ended(child: ChildProcess): Promise<string> {
   if (!isGone(child)) {
     try {

@@ -2,7 +2,7 @@ import { linkSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync }
 import { join } from 'node:path';
 import { EmbeddedError } from './embedded-child.js';
 
-/** Who holds a state folder. A pid alone may have been given to another process since; its start time tells. */
+/** The process that holds a state folder. A pid may be reused, so its start time is compared as well. */
 interface Holder {
   readonly pid: number;
   /** Clock ticks since boot, field 22 of proc_pid_stat(5). */
@@ -11,8 +11,8 @@ interface Holder {
 
 /**
  * Takes the state folder for this process.
- * @returns how to give it back.
- * @throws EmbeddedError naming the pid when a living process has it. One that was killed has it no more.
+ * @returns a function that releases it.
+ * @throws EmbeddedError naming the pid when a living process holds it. The lock of a dead process is stale.
  */
 export function lockStateDir(folder: string): () => void {
   const path = join(folder, 'lock');
@@ -20,7 +20,7 @@ export function lockStateDir(folder: string): () => void {
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, own, { mode: 0o600 });
   try {
-    // Two tries: one that finds a stale lock and removes it, one that takes the free place.
+    // Two tries: the first may find and remove a stale lock, the second takes it.
     if (!tryLink(draft, path)) {
       removeIfStale(path, folder);
       if (!tryLink(draft, path)) throw taken(readHolder(path), folder);
@@ -31,7 +31,10 @@ export function lockStateDir(folder: string): () => void {
   return () => rmSync(path, { force: true });
 }
 
-/** link(2) fails when the name is there, and the file appears with its content: no half-written lock is ever seen. */
+/**
+ * link(2) fails when the name exists, and the file appears with its content: a half-written lock is never
+ * seen.
+ */
 function tryLink(from: string, to: string): boolean {
   try {
     linkSync(from, to);
@@ -45,7 +48,7 @@ function tryLink(from: string, to: string): boolean {
 function removeIfStale(path: string, folder: string): void {
   const holder = readHolder(path);
   if (holder !== null && startTimeOf(holder.pid) === holder.startTime) throw taken(holder, folder);
-  // Two that start at once may both judge it stale. Renaming lets one of them win; the loser's finds nothing.
+  // Two processes may both judge it stale. Only one rename succeeds; the other finds nothing.
   const aside = `${path}.stale.${process.pid}`;
   try {
     renameSync(path, aside);
@@ -57,7 +60,9 @@ function removeIfStale(path: string, folder: string): void {
 
 function taken(holder: Holder | null, folder: string): EmbeddedError {
   const who = holder === null ? '' : ` (pid ${holder.pid})`;
-  return new EmbeddedError(`Sandpiper is running already${who} with its state in ${folder}`);
+  return new EmbeddedError(
+    `Sandpiper is already running${who} with its state in ${folder}; for another one use --state-dir`,
+  );
 }
 
 function readHolder(path: string): Holder | null {
@@ -71,7 +76,9 @@ function readHolder(path: string): Holder | null {
   }
 }
 
-/** @returns null when there is no such process. The name in parentheses may hold anything, so fields count from its end. */
+/**
+ * @returns null for no such process. The name in parentheses may hold anything: count fields from its end.
+ */
 function startTimeOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { EmbeddedError } from './embedded-child.js';
 
-/** How much of what was acknowledged a power failure may cost; see Redis's own `appendfsync`. */
+/** How many acknowledged writes a power failure may lose: Redis's `appendfsync`. */
 export type Durability = 'always' | 'everysec' | 'no';
 
 /** sun_path of unix(7) holds 108 bytes with the final NUL. */
@@ -21,20 +21,18 @@ export function redisPlace(stateDir: string): RedisPlace {
   const folder = join(stateDir, 'redis');
   const socket = join(folder, 'redis.sock');
   if (Buffer.byteLength(socket) > MAX_SOCKET_PATH) {
-    throw new EmbeddedError(
-      `${stateDir}: the path is too long for a Unix socket in it; choose a shorter one`,
-    );
+    throw new EmbeddedError(`${stateDir}: the path is too long to hold a Unix socket; choose a shorter one`);
   }
   return { folder, socket, pidFile: join(folder, 'redis.pid') };
 }
 
-/** @throws EmbeddedError with the command that mends it. */
-export function demandRedisServer(): void {
-  demandProgram('redis-server', 'redis-server');
-  demandProgram('setpriv', 'util-linux');
+/** @throws EmbeddedError with the command that installs what is missing. */
+export function assertRedisServer(): void {
+  assertProgram('redis-server', 'redis-server');
+  assertProgram('setpriv', 'util-linux');
 }
 
-function demandProgram(program: string, debianPackage: string): void {
+function assertProgram(program: string, debianPackage: string): void {
   const found = (process.env['PATH'] ?? '')
     .split(delimiter)
     .some((folder) => isExecutable(join(folder, program)));
@@ -54,10 +52,10 @@ function isExecutable(path: string): boolean {
 }
 
 /**
- * Starts a Redis that only this user reaches (a socket in a folder of mode 0700, no port), that keeps what it was
- * given (AOF) and never drops a run for want of memory (noeviction). `setpriv --pdeathsig` lets the kernel end it
- * when this process dies, however it dies; TERM, so that Redis still writes what it has. The signal follows the
- * thread that spawned: call this from the main thread.
+ * Starts a Redis that only this user can reach (a socket in a folder of mode 0700, no port), that persists
+ * its data (AOF) and never evicts a run when memory is short (noeviction). With `setpriv --pdeathsig` the
+ * kernel ends it when this process dies; the signal is TERM, so that Redis still writes its data. The signal
+ * is tied to the thread that spawned: call this from the main thread.
  */
 export function spawnRedis(place: RedisPlace, durability: Durability, logFd: number): ChildProcess {
   mkdirSync(place.folder, { recursive: true, mode: 0o700 });
@@ -73,7 +71,7 @@ export function spawnRedis(place: RedisPlace, durability: Durability, logFd: num
     'maxmemory-policy': 'noeviction',
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-  // A session of its own: Ctrl-C on the terminal is for us, who then stop things in order.
+  // A separate session: Ctrl-C on the terminal reaches only us, and we stop the processes in order.
   return spawn('setpriv', ['--pdeathsig', 'TERM', 'redis-server', ...flags], {
     cwd: '/',
     detached: true,
@@ -81,7 +79,7 @@ export function spawnRedis(place: RedisPlace, durability: Durability, logFd: num
   });
 }
 
-/** Resolves when it has loaded its data and answers. */
+/** Resolves when Redis has loaded its data and answers. */
 export async function redisReady(place: RedisPlace, child: ChildProcess): Promise<void> {
   const retryStrategy = (): number | null =>
     child.exitCode === null && child.signalCode === null ? 20 : null;
@@ -94,7 +92,7 @@ export async function redisReady(place: RedisPlace, child: ChildProcess): Promis
   }
 }
 
-/** Ends what a killed predecessor may have left running on this folder. Call with the folder locked. */
+/** Ends a Redis that a killed predecessor left running on this folder. Call with the folder locked. */
 export async function endStaleRedis(place: RedisPlace): Promise<void> {
   const pid = readPid(place.pidFile);
   if (pid !== null && isRedisOf(pid, place)) {
@@ -115,7 +113,7 @@ function readPid(path: string): number | null {
   }
 }
 
-/** redis-server puts its socket into its title, so a pid that was given to somebody else is left alone. */
+/** redis-server shows its socket in its process title, so a reused pid is recognised and left alone. */
 function isRedisOf(pid: number, place: RedisPlace): boolean {
   try {
     const title = readFileSync(`/proc/${pid}/cmdline`, 'latin1');

@@ -3,8 +3,8 @@ import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * What the embedded service signs callbacks with: the one of the environment, or one that is made once and kept in the
- * state folder, where this user alone can read it. Call with the folder locked.
+ * The secret that signs callbacks: from the environment, or created once and kept in the state folder,
+ * readable only by this user. Call with the folder locked.
  */
 export function callbackSecret(stateDir: string): string {
   const given = process.env['SANDPIPER_CALLBACK_SECRET'];

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import type { ServiceMessage } from '@sandpiper/telemetry';
 import { EmbeddedError } from './embedded-child.js';
 
-/** A log file of this size is put aside at the next start, and the one put aside before is dropped. */
+/** Log files above this size are rotated at the next start; one older file is kept. */
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
 
-/** The services stand beside the packages, in a checkout as in an image. */
+/** The services lie beside the packages, in a checkout and in an image. */
 function serviceEntry(service: 'scheduler' | 'worker'): string {
   const path = fileURLToPath(new URL(`../../../../services/${service}/dist/main.js`, import.meta.url));
   if (!existsSync(path)) throw new EmbeddedError(`the ${service} service is not built; run ./scripts/setup`);
@@ -16,8 +16,8 @@ function serviceEntry(service: 'scheduler' | 'worker'): string {
 }
 
 /**
- * Starts a service with an IPC channel, over which it says when it is ready, and whose end tells it that we died.
- * A session of its own: Ctrl-C on the terminal is for us, who then stop things in order.
+ * Starts a service with an IPC channel: the service reports on it that it is ready, and its end means that we
+ * died. A separate session: Ctrl-C on the terminal reaches only us, and we stop the processes in order.
  */
 export function spawnService(
   service: 'scheduler' | 'worker',
@@ -33,13 +33,13 @@ export function spawnService(
 
 const OF_ANOTHER_REDIS = /^SANDPIPER_REDIS_(USERNAME|PASSWORD_FILE|SENTINEL_\w+|CA|CERT|KEY)$/;
 
-/** Users and certificates in the environment are for some other Redis than the one that we start. */
+/** Users and certificates in the environment belong to another Redis, not to the one that we start. */
 function environmentOfOurs(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !OF_ANOTHER_REDIS.test(name));
   return Object.fromEntries(kept);
 }
 
-/** Resolves when the service says that it is ready. @param onListening gets its address before that. */
+/** Resolves when the service reports that it is ready. @param onListening gets its address before that. */
 export function serviceReady(child: ChildProcess, onListening: (url: string) => void): Promise<void> {
   return new Promise((resolve) => {
     child.on('message', (message) => {
@@ -64,7 +64,7 @@ export class LogFile {
     this.start = fstatSync(this.fd).size;
   }
 
-  /** The last line that was written since the start; of a JSON line its message. */
+  /** The last line written since the start; for a JSON line, its message. */
   lastWords(): string {
     const lines = readFileSync(this.path).subarray(this.start).toString('utf8').trim().split('\n');
     const last = lines.at(-1) ?? '';
@@ -82,7 +82,7 @@ export class LogFile {
 }
 
 /**
- * The CPUs of each node: dealt out in turn while there are enough, one each (shared) when there are more nodes.
+ * The CPUs of each node: dealt out in turn, or one shared CPU each when there are more nodes than CPUs.
  * @param cpus at least one
  */
 export function dealCpus(cpus: readonly number[], nodes: number): number[][] {

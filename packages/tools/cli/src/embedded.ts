@@ -6,7 +6,7 @@ import { cellsFor, cpuShare, memoryOfNode } from '@sandpiper/controller';
 import { SupervisedChild } from './embedded-child.js';
 import { lockStateDir } from './embedded-lock.js';
 import {
-  demandRedisServer,
+  assertRedisServer,
   endStaleRedis,
   redisPlace,
   redisReady,
@@ -18,31 +18,37 @@ import { dealCpus, LogFile, serviceReady, spawnService } from './embedded-servic
 import { defaultStateDir, SERVICE_FILE, type ServiceFile } from './state-folder.js';
 
 export interface EmbeddedOptions {
-  /** Worker nodes; default 1. The CPUs of this process are dealt out among them. */
+  /** Number of worker nodes; default 1. They share out the CPUs of this process. */
   readonly nodes?: number;
-  /** Where the API listens; default a free port of 127.0.0.1. */
+  /** Address of the API; default a free port of 127.0.0.1. */
   readonly port?: number;
   readonly host?: string;
   /** Default: `sandpiper` in $XDG_STATE_HOME, or in ~/.local/state. */
   readonly stateDir?: string;
   /** Nodes start an interpreter for every run. */
   readonly cold?: boolean;
-  /** How soon Redis syncs what it acknowledged to the disk; default `always`: what was answered survives a loss of power. */
+  /** When Redis syncs acknowledged writes to the disk; default `always`: they survive a power failure. */
   readonly durability?: Durability;
-  /** One line for people about every death and return of a part. */
+  /** Gets one readable line for each death and restart of a process. */
   readonly onEvent?: (line: string) => void;
   /** Keeps {@link onEvent} from being called. */
   readonly quiet?: boolean;
 }
 
-/** The embedded service, running. */
+/** A running embedded service. */
 export interface Embedded {
-  /** Of the API. */
+  /** URL of the API. */
   readonly url: string;
-  /** With which the first API keys are made, where keys are asked for: SANDPIPER_AUTH says so, or others can reach it. */
+  /**
+   * Creates the first API keys, where keys are required: SANDPIPER_AUTH says so, or other hosts can reach the
+   * API.
+   */
   readonly adminKey: string | null;
   readonly state: EmbeddedState;
-  /** Stops taking runs, lets those that run end, stops everything; when it resolves, no process is left. */
+  /**
+   * Drains: takes no more runs, waits for the current ones, stops everything. When it resolves, no process is
+   * left.
+   */
   stop(): Promise<void>;
 }
 
@@ -50,24 +56,25 @@ interface EmbeddedState {
   readonly stateDir: string;
   /** Path of the Unix socket of Redis. */
   readonly redis: string;
-  /** Processes now, by name: `redis`, `scheduler`, `node-1`, ... A part that is being restarted has null. */
+  /** Pids by name: `redis`, `scheduler`, `node-1`, ...; null for a process that is being restarted. */
   pids(): Record<string, number | null>;
 }
 
 const DEFAULT_HOST = '127.0.0.1';
 
-/** Nodes drain for 20 s and hand back for 5; then they are killed. */
+/** Nodes drain for 20 s and hand back their runs for 5 s; then they are killed. */
 const NODE_STOP_MS = 30_000;
 const SCHEDULER_STOP_MS = 10_000;
 const REDIS_STOP_MS = 20_000;
 
 /**
- * Starts Redis, scheduler and nodes as children of this process, and waits until all are ready. They are kept alive,
- * and die with this process, however it dies. Logs stand in `logs` of the state folder; queue and results survive there.
- * @throws EmbeddedError with one line: no redis-server, state folder taken, port taken, not built.
+ * Starts Redis, the scheduler and the nodes as children of this process, and waits until all are ready. They
+ * are restarted when they die, and end with this process, however it ends. The state folder keeps the queue,
+ * the results and, in `logs`, the logs.
+ * @throws EmbeddedError with one line: no redis-server, state folder in use, port in use, not built.
  */
 export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embedded> {
-  demandRedisServer();
+  assertRedisServer();
   const stateDir = resolve(options.stateDir ?? defaultStateDir());
   mkdirSync(join(stateDir, 'logs'), { recursive: true, mode: 0o700 });
   const parts = new Parts(stateDir, options);
@@ -80,7 +87,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   });
   try {
     const url = await parts.start();
-    // As the scheduler decides it (config.ts there), in the same environment.
+    // The scheduler decides by the same rule (its config.ts) and the same environment.
     const authenticated =
       process.env['SANDPIPER_AUTH'] === 'on' || !isLoopbackHost(options.host ?? DEFAULT_HOST);
     const adminKey = authenticated ? parts.adminKey : null;
@@ -94,15 +101,15 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   }
 }
 
-/** What of the host each node gets. */
+/** The share of the host that each node gets. */
 interface NodeShare {
-  /** One for each of its cells, which keep to them if they are `ours` alone. */
+  /** One CPU per cell; the cells are pinned to them if they are `ours` alone. */
   readonly cpus: readonly number[];
   readonly ours: boolean;
   readonly memoryBytes: number;
 }
 
-/** The processes of the embedded service, in the order in which they need each other. */
+/** The processes of the embedded service, in the order of their dependencies. */
 class Parts {
   private readonly children = new Map<string, SupervisedChild>();
   private readonly logs: LogFile[] = [];
@@ -118,7 +125,7 @@ class Parts {
     this.onEvent = options.quiet === true ? () => undefined : (options.onEvent ?? (() => undefined));
   }
 
-  /** Made at the first start and kept; the environment may name another. */
+  /** Created at the first start and kept; the environment may name another. */
   get adminKey(): string {
     const given = process.env['SANDPIPER_ADMIN_KEY'];
     if (given !== undefined) return given;
@@ -140,7 +147,7 @@ class Parts {
     await this.addRedis().start();
     const share = cpuShare();
     const cells = cellsFor(share);
-    // No more than a quota pays for; where there is one, others use the same CPUs.
+    // No more than the CPU quota allows; with a quota, the CPUs are shared with others.
     const nodes = dealCpus(share.allowed.slice(0, cells), this.options.nodes ?? 1);
     const ours = cells === share.allowed.length;
     const memoryBytes = Math.floor(memoryOfNode(null) / nodes.length);
@@ -148,13 +155,13 @@ class Parts {
       this.addScheduler().start(),
       ...nodes.map((cpus, index) => this.addNode(index, { cpus, ours, memoryBytes }).start()),
     ];
-    // All of them to their end, so that no start goes on behind the back of the stop that follows a failure.
+    // Wait for all, so that no start is still under way when a failure stops everything.
     const failed = (await Promise.allSettled(starts)).find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
     return this.url ?? '';
   }
 
-  /** The scheduler first, so that nothing new comes; then the nodes, which hand in what they run; Redis last. */
+  /** The scheduler first, so that no run arrives; then the nodes, which hand in their results; Redis last. */
   async stop(): Promise<void> {
     const named = (prefix: string) => [...this.children].filter(([name]) => name.startsWith(prefix));
     for (const [prefix, graceMs] of [
@@ -180,7 +187,7 @@ class Parts {
     const log = this.openLog('scheduler');
     return this.add('scheduler', {
       spawn: () => {
-        // One that comes back must be found where its predecessor was.
+        // A restarted scheduler must keep its predecessor's port.
         const port = this.options.port || (this.url === null ? 0 : Number(new URL(this.url).port));
         const env = this.env({
           SANDPIPER_HOST: this.options.host ?? DEFAULT_HOST,

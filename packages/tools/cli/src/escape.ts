@@ -1,6 +1,6 @@
 /**
- * Text that a guest had a hand in, made fit for a terminal: control characters (escape sequences among them),
- * and the characters that reorder a line, become visible escapes. One line comes out, `max` characters at most.
+ * Makes untrusted text safe for a terminal: control characters (escape sequences included) and characters
+ * that reorder a line become visible escapes. Returns one line of at most `max` characters.
  */
 export function escapeForTerminal(text: string, max = Number.POSITIVE_INFINITY): string {
   const bounded = text.length > max ? `${text.slice(0, Math.max(0, max - 3))}...` : text;
@@ -8,7 +8,7 @@ export function escapeForTerminal(text: string, max = Number.POSITIVE_INFINITY):
   return bounded.replace(unsafe, escapeCharacter);
 }
 
-/** One character as an escape. */
+/** Escapes one character. */
 export function escapeCharacter(character: string): string {
   if (character === '\n') return '\\n';
   if (character === '\t') return '\\t';

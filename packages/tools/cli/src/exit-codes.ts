@@ -12,7 +12,7 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-/** The exit code that stands for a result: the program's own, as a shell tells a signal, or that of a limit. */
+/** The exit code for a result: the program's own, 128 plus a signal as in a shell, or the code of a limit. */
 export function exitCodeOf(result: Pick<RunResult, 'status' | 'exitCode' | 'signal'>): number {
   switch (result.status) {
     case 'ok':
@@ -35,7 +35,7 @@ export function exitCodeOf(result: Pick<RunResult, 'status' | 'exitCode' | 'sign
   }
 }
 
-/** The one line that says which limit ended a run; null when the program ended by itself. */
+/** One line that names the limit that ended a run; null when the program ended by itself. */
 export function endingLine(result: Pick<RunResult, 'status' | 'message' | 'limits'>): string | null {
   const { limits } = result;
   switch (result.status) {
@@ -54,10 +54,10 @@ export function endingLine(result: Pick<RunResult, 'status' | 'message' | 'limit
       return `disk-limit: the program wrote more than ${mebibytes(limits.diskBytes)} of files`;
     case 'syscall-limit':
       return result.message === CONTROLLER_CPU_MESSAGE
-        ? `syscall-limit: the program's system calls took the sandbox more than ${limits.controllerCpuMs} ms of CPU time`
+        ? `syscall-limit: answering the program's system calls took more than ${limits.controllerCpuMs} ms of CPU time`
         : `syscall-limit: the program made more than ${limits.syscalls} system calls`;
     case 'cancelled':
-      return 'cancelled: the run was stopped';
+      return 'cancelled: the run was cancelled';
     case 'violation':
     case 'internal-error':
       return `${result.status}: ${escapeForTerminal(result.message ?? 'no reason was given', 500)}`;

@@ -18,9 +18,9 @@ import {
   type TestOutcome,
 } from '@sandpiper/grading';
 
-/** What grading asks of the service; the typed client is one. */
+/** What grading needs from a service; the typed client implements it. */
 export interface GradingService {
-  /** Gives the id of the batch. */
+  /** Returns the id of the batch. */
   submitBatch(batch: BatchRequest): Promise<string>;
   getBatch(id: string, options: { waitSeconds: number; results: boolean }): Promise<BatchState>;
   getRun(id: string): Promise<RunState>;
@@ -40,18 +40,18 @@ interface Task {
   outcome: TestOutcome | null;
 }
 
-/** Small enough for any server's body limit and for the memory of both sides. */
+/** Small enough for the body limit of any server and for the memory of both sides. */
 const BATCH_RUNS = 200;
 const BATCH_BYTES = 4 * 1024 * 1024;
-/** Batches in flight: enough that a server with many nodes is never without work. */
+/** Batches in flight: enough to keep a server with many nodes busy. */
 const BATCHES_AT_ONCE = 4;
-/** Outputs are fetched one run at a time and dropped when checked: they may be megabytes each. */
+/** Outputs are fetched run by run and dropped after the check: each may have megabytes. */
 const FETCHES_AT_ONCE = 8;
 const WAIT_SECONDS = 1;
 
 /**
  * Grades every submission on every test of its problem through the service.
- * On abort, or when anything fails, the batches in flight are cancelled, and the promise is rejected.
+ * On abort or failure it cancels the batches in flight and rejects.
  */
 export async function gradeAll(
   service: GradingService,
@@ -82,7 +82,7 @@ function tasksOf({ problem, submissions }: GradingJob): Task[] {
   );
 }
 
-/** Splits the tasks into batches, in order; a task larger than the bound is a batch of its own. */
+/** Splits the tasks into batches, in order; a task above the bound gets a batch to itself. */
 function batchesOf(tasks: readonly Task[]): Task[][] {
   const batches: Task[][] = [];
   let current: Task[] = [];
@@ -116,10 +116,10 @@ async function runBatch(
       await fetchFinished(service, tasks, batch, onTask);
       if (tasks.every((task) => task.outcome !== null)) return;
       if (batch.state === 'done')
-        throw new Error(`the server calls batch ${id} done, but not all of its runs`);
+        throw new Error(`the server reports batch ${id} as done, but not all of its runs`);
     }
   } catch (error) {
-    // The first error is the one to tell; a server that is away cannot cancel either.
+    // Report the first error: a server that is unreachable cannot cancel either.
     await service.cancelBatch(id).catch(() => undefined);
     throw error;
   }
@@ -137,7 +137,7 @@ async function fetchFinished(
   });
   await eachAtOnce(finished, FETCHES_AT_ONCE, async ({ id, task }) => {
     const { result } = await service.getRun(id);
-    if (result === null) throw new Error(`the server calls run ${id} done, but has no result of it`);
+    if (result === null) throw new Error(`the server reports run ${id} as done, but has no result for it`);
     task.outcome = gradeRun(result, task.test, task.problem.checker);
     onTask();
   });
@@ -161,7 +161,9 @@ function collect({ problem, submissions }: GradingJob, tasks: readonly Task[]): 
   };
 }
 
-/** Calls `work` for each item, `limit` at a time; the first failure is thrown when all that began have ended. */
+/**
+ * Calls `work` for each item, `limit` at a time; throws the first failure once all started calls have ended.
+ */
 async function eachAtOnce<T>(
   items: readonly T[],
   limit: number,

@@ -9,7 +9,7 @@ interface ProgressStream extends NodeJS.WritableStream {
   isTTY?: boolean;
 }
 
-/** A live bar on a terminal; elsewhere a line for each tenth, so that a log stays short. */
+/** A live bar on a terminal; otherwise one line per 10 %, to keep logs short. */
 export function createProgress(stream: ProgressStream = process.stderr): Progress {
   return stream.isTTY === true ? createBar(stream) : createLines(stream);
 }

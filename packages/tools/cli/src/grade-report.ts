@@ -4,7 +4,7 @@ import Table from 'cli-table3';
 import { escapeForTerminal } from './escape.js';
 import type { GradedProblem } from './grade-pipeline.js';
 
-/** What `--json` writes. Times in milliseconds, memory in bytes. */
+/** The report that `--json` writes. Times in milliseconds, memory in bytes. */
 export interface GradingReport {
   readonly version: 1;
   readonly problems: readonly ProblemReport[];
@@ -21,7 +21,7 @@ interface SubmissionReport {
   readonly label: string;
   readonly path: string;
   readonly verdict: Verdict;
-  /** The verdict that the folder's `expected.json` foretells; null where it says nothing. */
+  /** The verdict that `expected.json` of the class expects; null where it has none. */
   readonly expected: string | null;
   readonly passed: number;
   readonly total: number;
@@ -31,7 +31,7 @@ interface SubmissionReport {
   readonly tests: readonly TestOutcome[];
 }
 
-/** `expectedOf` gives the foretold verdict of a submission, or null. */
+/** `expectedOf` returns the expected verdict of a submission, or null. */
 export function buildReport(
   graded: readonly GradedProblem[],
   expectedOf: (problemPath: string, label: string) => string | null,
@@ -52,13 +52,13 @@ export function buildReport(
   };
 }
 
-/** The tables that people read. Nothing a guest wrote reaches the terminal unescaped. */
+/** The tables for the terminal. Text of a guest is always escaped. */
 export function renderReport(report: GradingReport): string {
   const parts = report.problems.map(renderProblem);
   const foretold = report.problems.flatMap((p) => p.submissions).filter((s) => s.expected !== null);
   if (foretold.length > 0) {
     const right = foretold.filter((s) => s.expected === s.verdict).length;
-    parts.push(`${right} of ${foretold.length} verdicts are as expected.json foretells.\n`);
+    parts.push(`${right} of ${foretold.length} verdicts match expected.json.\n`);
   }
   return parts.join('\n');
 }

@@ -3,13 +3,13 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { HISTORY_LINES } from './prompt.js';
 
-/** Where lines of earlier sessions are kept (XDG Base Directory Specification: state). */
+/** The file with lines of earlier sessions (XDG Base Directory Specification: state). */
 function historyPath(): string {
   const state = process.env['XDG_STATE_HOME'];
   return join(state?.startsWith('/') ? state : join(homedir(), '.local/state'), 'sandpiper/interact_history');
 }
 
-/** Latest first. A history that cannot be read is none. */
+/** Latest first. An unreadable history counts as empty. */
 export function readHistory(): string[] {
   try {
     return readFileSync(historyPath(), 'utf8').split('\n').filter(Boolean).slice(-HISTORY_LINES).toReversed();
@@ -18,7 +18,7 @@ export function readHistory(): string[] {
   }
 }
 
-/** Replaces the file at once, for the user's eyes only. A session does not fail for want of a history. */
+/** Replaces the file atomically, readable only by the user. A session never fails because of its history. */
 export function writeHistory(lines: readonly string[]): void {
   const path = historyPath();
   try {

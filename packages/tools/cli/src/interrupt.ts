@@ -1,18 +1,19 @@
 import { EXIT } from './exit-codes.js';
 
-/** Ctrl-C, SIGTERM or SIGHUP, or output that nobody reads, while something runs that can be stopped in order. */
+/** Handles Ctrl-C, SIGTERM, SIGHUP and a closed output pipe while a command can be stopped in order. */
 export interface Interrupt {
   readonly signal: AbortSignal;
-  /** Signals do again what they did before. */
+  /** Restores the default effect of the signals. */
   release(): void;
 }
 
-/** Stops what runs now, if anything does. */
+/** Stops the current command, if there is one. */
 let stopRunning: (() => void) | null = null;
 
 /**
- * The first signal aborts; a second Ctrl-C or SIGTERM does not wait. A terminal that goes may tell so more than once.
- * @param onFirst called with the first
+ * The first signal aborts; a second Ctrl-C or SIGTERM quits at once. A closing terminal may send several
+ * SIGHUP.
+ * @param onFirst called with the first signal
  */
 export function catchInterrupts(onFirst: () => void = () => undefined): Interrupt {
   const abort = new AbortController();
@@ -41,8 +42,8 @@ export function catchInterrupts(onFirst: () => void = () => undefined): Interrup
 }
 
 /**
- * Whoever read the output has gone (`sandpiper ... | head`): what runs is stopped in order.
- * @returns false where nothing runs that has to be
+ * The reader of the output has gone (`sandpiper ... | head`): the current command is stopped in order.
+ * @returns false when no command needs stopping
  */
 export function interruptForWantOfReader(): boolean {
   stopRunning?.();

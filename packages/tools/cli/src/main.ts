@@ -15,7 +15,7 @@ function readVersion(): string {
   return typeof version === 'string' ? version : 'unknown';
 }
 
-/** One line, never a stack trace, unless SANDPIPER_DEBUG asks for it. */
+/** One line; a stack trace only when SANDPIPER_DEBUG asks for it. */
 function tell(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`sandpiper: ${escapeForTerminal(message, 2000)}\n`);
@@ -24,7 +24,7 @@ function tell(error: unknown): void {
   }
 }
 
-/** Output to a pipe that is full is written later. */
+/** A full pipe takes the output later. */
 async function flushed(stream: Writable): Promise<void> {
   if (stream.writableLength > 0) await new Promise((resolve) => stream.write('', resolve));
 }
@@ -38,27 +38,30 @@ async function main(): Promise<number> {
     await program.parseAsync(process.argv);
     return exitCode;
   } catch (error) {
-    // Commander has printed its own line, or the help that was asked for, which has exit code 0.
+    // Commander has already printed its own line, or the help, whose exit code is 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     tell(error);
     return error instanceof InputError ? EXIT.usage : EXIT.failed;
   }
 }
 
-/** The exit code where the output does not reach anybody. A reader that has seen enough (`sandpiper ... | head`) is no error. */
+/**
+ * The exit code when the output cannot be written. A reader that leaves early (`sandpiper ... | head`) is no
+ * error.
+ */
 let unread: number | null = null;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // After EIO the terminal is gone, and SIGHUP tells so.
+  // EIO means that the terminal is gone; SIGHUP handles that.
   if (error.code === 'EIO' || unread !== null) return;
   unread = error.code === 'EPIPE' ? EXIT.ok : EXIT.failed;
   if (unread !== EXIT.ok) process.stderr.write(`sandpiper: the standard output: ${error.message}\n`);
   if (!interruptForWantOfReader()) process.exit(unread);
 });
-// Nobody is told that nobody can be told.
+// When stderr fails there is nowhere left to report it.
 process.stderr.on('error', () => undefined);
 
 const code = await main();
-// Not only `exitCode`: a standard input that is still open would keep the process alive.
+// Setting `exitCode` is not enough: an open standard input would keep the process alive.
 await flushed(process.stdout);
 await flushed(process.stderr);
-setImmediate(() => process.exit(unread ?? code)); // behind the errors of what was written last
+setImmediate(() => process.exit(unread ?? code)); // after the error events of the last writes

@@ -4,18 +4,18 @@ import { createInterface } from 'node:readline';
 import { REQUEST_BOUNDS, runRequestSchema, type RunRequest } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
 
-/** Lines that are sent in one batch, and what they may weigh together, characters. */
+/** Lines in one batch, and their total length, characters. */
 const LINES_PER_BATCH = 200;
 const WEIGHT_PER_BATCH = 16 * 1024 * 1024;
 
 /** One line of the inputs. */
 export interface MapInput {
-  /** Its number, from 0, empty lines not counted. */
+  /** Its number from 0; empty lines are not counted. */
   readonly index: number;
   readonly text: string;
 }
 
-/** How many lines there are to do, for a bar; null where that cannot be known beforehand (a pipe). */
+/** Number of lines, for the progress bar; null where it is unknown (a pipe). */
 export async function countInputs(path: string): Promise<number | null> {
   if (path === '-') return null;
   const found = await stat(path).catch(() => null);
@@ -27,7 +27,7 @@ export async function countInputs(path: string): Promise<number | null> {
   return count;
 }
 
-/** The lines of a file, or of the standard input ("-"), as they are asked for. */
+/** The lines of a file, or of standard input ("-"), read on demand. */
 async function* readInputs(path: string): AsyncGenerator<MapInput> {
   const input = path === '-' ? process.stdin : createReadStream(path);
   let index = 0;
@@ -38,7 +38,7 @@ async function* readInputs(path: string): AsyncGenerator<MapInput> {
   }
 }
 
-/** The same in groups, each of which is one batch. @param from lines that are left out, from the beginning */
+/** The same lines in groups, one per batch. @param from number of lines to skip at the beginning */
 export async function* groupInputs(path: string, from: number): AsyncGenerator<readonly MapInput[]> {
   let group: MapInput[] = [];
   let weight = 0;
@@ -55,9 +55,9 @@ export async function* groupInputs(path: string, from: number): AsyncGenerator<r
 }
 
 /**
- * The run that a line stands for.
- * @param base the program and its limits; @param asRequest the line says itself what is different (args, stdin, env,
- *   files, limits), else it is the standard input as it stands, with its line break.
+ * The run request for one line.
+ * @param base the program and its limits; @param asRequest the line is a JSON object with its own args,
+ *   stdin, env, files or limits; otherwise the line with its line break is the standard input.
  * @throws InputError that names the line
  */
 export function runOfInput(base: RunRequest, input: MapInput, asRequest: boolean): RunRequest {

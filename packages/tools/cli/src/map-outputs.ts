@@ -4,17 +4,17 @@ import type { Writable } from 'node:stream';
 import type { RunResult, RunState } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
 
-/** Where the lines of the outputs go. */
+/** The destination of the output lines. */
 export interface MapOutput {
-  /** Lines of the inputs that have their output already. */
+  /** Number of input lines that already have an output. */
   readonly from: number;
   write(line: string): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Opens what the outputs are written to: the standard output, or a file, which is gone on with where it ends.
- * @throws InputError when the file cannot be, or is something else
+ * Opens the destination of the outputs: standard output, or a file, which is appended to.
+ * @throws InputError when the file cannot be written, or was not written by `map`
  */
 export async function openOutput(
   path: string | undefined,
@@ -25,7 +25,7 @@ export async function openOutput(
   const there = existsSync(path);
   if (there && statSync(path).isDirectory()) throw new InputError(`--out: ${path}: is a folder`);
   if (there && statSync(path).size > 0 && !resume) {
-    throw new InputError(`--out: ${path}: is there already; --resume goes on where it ends`);
+    throw new InputError(`--out: ${path}: already exists; use --resume to continue it`);
   }
   const done = there ? await keepWholeLines(path) : 0;
   const stream = createWriteStream(path, { flags: 'a' });
@@ -48,7 +48,7 @@ function writer(stream: Writable, ours: boolean): Pick<MapOutput, 'write' | 'clo
   };
 }
 
-/** Cuts off a line that was not written to its end. @returns how many lines are left */
+/** Cuts off an incomplete last line. @returns how many lines are left */
 async function keepWholeLines(path: string): Promise<number> {
   let lines = 0;
   let whole = 0;
@@ -72,7 +72,7 @@ async function keepWholeLines(path: string): Promise<number> {
   }
   if (lines > 0 && indexOf(last) !== lines - 1) {
     throw new InputError(
-      `--resume: ${path}: is not what sandpiper map has written: its last line is of another place`,
+      `--resume: ${path}: was not written by sandpiper map: the index of its last line is wrong`,
     );
   }
   if (whole < position) truncateSync(path, whole);
@@ -88,7 +88,7 @@ function indexOf(line: string): number | null {
   }
 }
 
-/** One line for one input. */
+/** The output line for one input. */
 export function outputLine(index: number, run: RunState, full: boolean): string {
   const { result } = run;
   if (result === null) {
@@ -97,7 +97,7 @@ export function outputLine(index: number, run: RunState, full: boolean): string 
   return `${JSON.stringify(full ? { index, ...result } : compact(index, result))}\n`;
 }
 
-/** What most want to know; the rest is in the whole result. */
+/** The usual fields; `--full` writes the whole result. */
 function compact(index: number, result: RunResult): object {
   const { status, exitCode, signal, message, usage } = result;
   const { cpuMs, wallMs, peakMemoryBytes } = usage;
@@ -114,7 +114,7 @@ function compact(index: number, result: RunResult): object {
   };
 }
 
-/** The one of its two fields that the result has. */
+/** Whichever of the two fields the result has. */
 function streamOf(result: RunResult, name: 'stdout' | 'stderr'): object {
   const { [name]: text, [`${name}Base64` as const]: base64 } = result;
   return base64 === undefined ? { [name]: text } : { [`${name}Base64`]: base64 };

@@ -3,7 +3,7 @@ import type { EndedRun } from '@sandpiper/client';
 import type { RunRequest, RunState } from '@sandpiper/contracts';
 import { type MapInput, runOfInput } from './map-inputs.js';
 
-/** What of a client the mapping uses. */
+/** The part of a client that mapping uses. */
 export interface MapService {
   streamBatch(
     runs: Iterable<RunRequest>,
@@ -17,16 +17,16 @@ export interface MapJob {
   readonly base: RunRequest;
   readonly groups: AsyncIterable<readonly MapInput[]>;
   readonly asRequests: boolean;
-  /** Batches that the service has at the same time. */
+  /** Batches in flight at the same time. */
   readonly inFlight: number;
   readonly signal: AbortSignal;
-  /** Called for every run in the order in which they end. */
+  /** Called for every run, in the order in which they end. */
   readonly onEnded: (run: RunState) => void;
 }
 
 /**
- * The program over all inputs: batch by batch, a few at a time, results in the order of the inputs. What is in flight when
- * it is stopped, or fails, is cancelled.
+ * Runs the program over all inputs, a few batches at a time, and yields results in the order of the inputs.
+ * On abort or failure it cancels the batches in flight.
  */
 export async function* mapInputs(
   service: MapService,
@@ -57,7 +57,7 @@ export async function* mapInputs(
   }
 }
 
-/** The inputs of one batch, and what has come of them. */
+/** The inputs of one batch and their results. */
 class Group {
   private readonly ended = new Map<number, RunState>();
   private id: string | null = null;
@@ -77,7 +77,7 @@ class Group {
     });
   }
 
-  /** Its runs in the order of the inputs, each as soon as it and all before it have ended. */
+  /** Yields its runs in the order of the inputs, each once it and all before it have ended. */
   async *inOrder(): AsyncGenerator<{ readonly index: number; readonly run: RunState }> {
     for (const [place, { index }] of this.inputs.entries()) {
       yield { index, run: await this.wait(place) };
@@ -85,7 +85,7 @@ class Group {
     }
   }
 
-  /** Nothing of it is to go on. */
+  /** Cancels the batch. */
   async cancel(): Promise<void> {
     await this.working;
     if (this.id !== null) await this.service.cancelBatch(this.id).catch(() => undefined);

@@ -5,7 +5,7 @@ interface ProgressStream extends NodeJS.WritableStream {
   isTTY?: boolean;
 }
 
-/** How a mapping goes: a live bar with rate and time left on a terminal, elsewhere a line now and then. */
+/** Progress: a live bar with rate and time left on a terminal, otherwise an occasional line. */
 export class MapProgress {
   readonly #began = performance.now();
   readonly #byStatus = new Map<RunStatus, number>();
@@ -13,7 +13,7 @@ export class MapProgress {
   #ended = 0;
   #toldAt = performance.now();
 
-  /** @param total null where it is not known; @param done what had been done before */
+  /** @param total null where it is unknown; @param done number of inputs done before this start */
   constructor(
     private readonly total: number | null,
     private readonly done: number,
@@ -31,7 +31,7 @@ export class MapProgress {
     this.#bar?.start(total ?? 0, done, this.#payload());
   }
 
-  /** A run has ended. */
+  /** Counts a run that has ended. */
   ended(run: RunState): void {
     const status = run.result?.status ?? 'internal-error';
     this.#byStatus.set(status, (this.#byStatus.get(status) ?? 0) + 1);
@@ -72,7 +72,7 @@ export class MapProgress {
   }
 }
 
-/** A log shall stay short. */
+/** Keeps logs short. */
 const LINE_EVERY_MS = 10_000;
 
 /** E.g. `45 s`, `3 min 20 s`, `2 h 5 min`. */

@@ -2,19 +2,22 @@ import { ENGINES, type Engine } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
 import { escapeForTerminal } from './escape.js';
 
-/** A parser for commander: a whole number in decimal digits, within bounds. The error names the option and the range. */
+/**
+ * A parser for commander: a whole number in decimal digits, within bounds. The error names the option and the
+ * range.
+ */
 export function wholeNumber(option: string, min: number, max: number): (text: string) => number {
   return (text) => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
     if (value >= min && value <= max) return value;
-    throw new InputError(`${option} wants a whole number from ${min} to ${max}, not ${quote(text)}`);
+    throw new InputError(`${option} needs a whole number from ${min} to ${max}, not ${quote(text)}`);
   };
 }
 
 export function engine(text: string): Engine {
   const found = ENGINES.find((name) => name === text);
   if (found === undefined)
-    throw new InputError(`--engine: unknown engine ${quote(text)}; there are ${ENGINES.join(', ')}`);
+    throw new InputError(`--engine: unknown engine ${quote(text)}; use one of ${ENGINES.join(', ')}`);
   return found;
 }
 
@@ -30,7 +33,7 @@ export function pair(
 ): (text: string, before: readonly Pair[] | undefined) => Pair[] {
   return (text, before = []) => {
     const at = text.indexOf('=');
-    if (at < 1) throw new InputError(`${option} wants ${form}, not ${quote(text)}`);
+    if (at < 1) throw new InputError(`${option} needs ${form}, not ${quote(text)}`);
     return [...before, { name: text.slice(0, at), value: text.slice(at + 1) }];
   };
 }
@@ -39,7 +42,7 @@ export function pair(
 export function serverUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new InputError(`--server wants an address like http://127.0.0.1:8080, not ${quote(text)}`);
+    throw new InputError(`--server needs an address like http://127.0.0.1:8080, not ${quote(text)}`);
   }
   return text.replace(/\/+$/, '');
 }

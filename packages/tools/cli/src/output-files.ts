@@ -5,7 +5,7 @@ import { InputError } from '@sandpiper/grading';
 import { escapeForTerminal } from './escape.js';
 import { quote } from './options.js';
 
-/** A file that the run leaves, and where it is to go. */
+/** An output file of the run, and its destination. */
 export interface OutputTarget {
   readonly name: string;
   readonly path: string;
@@ -20,11 +20,11 @@ export function outputTarget(text: string, before: readonly OutputTarget[] | und
     throw new InputError(`--out ${quote(name)}: ${checked.error.issues[0]?.message ?? 'is wrong'}`);
   }
   const path = at < 0 ? basename(name) : text.slice(at + 1);
-  if (path === '') throw new InputError(`--out wants NAME or NAME=PATH, not ${quote(text)}`);
+  if (path === '') throw new InputError(`--out needs NAME or NAME=PATH, not ${quote(text)}`);
   return [...(before ?? []), { name, path }];
 }
 
-/** Writes what the run left; says on standard error what it did not. True when all was there. */
+/** Writes the output files of the run; reports missing ones on standard error. True when none is missing. */
 export function writeOutputs(result: RunResult, targets: readonly OutputTarget[]): boolean {
   let complete = true;
   for (const { name, path } of targets) {
@@ -44,7 +44,7 @@ export function writeOutputs(result: RunResult, targets: readonly OutputTarget[]
   return complete;
 }
 
-/** Never through a link that lies there. */
+/** Never follows a link at the destination. */
 function writePlainly(path: string, data: Buffer): void {
   const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
   const fd = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o666);

@@ -1,21 +1,21 @@
 const FIRST_BYTES = 4096;
 
 /**
- * One stream of a run that may begin anew: what was shown is not shown twice, as long as the program says the same again.
- * It keeps all that was shown, which the run's output limit bounds.
+ * One stream of a run that may restart: output is shown once, as long as the program repeats itself. It keeps
+ * all output that was shown, which the run's output limit bounds.
  */
 export class OutputOnce {
   #shown = Buffer.alloc(0);
   #length = 0;
-  /** How much of it the program has said again. */
+  /** How many of those bytes the restarted program has repeated. */
   #again = 0;
 
-  /** The program begins anew. */
+  /** The program restarts. */
   restart(): void {
     this.#again = 0;
   }
 
-  /** What of it is to be shown, and whether the program says something else than before. */
+  /** The part to show, and whether the output differs from the previous attempt. */
   take(data: Buffer): { readonly fresh: Buffer; readonly differs: boolean } {
     const before = this.#shown.subarray(this.#again, Math.min(this.#length, this.#again + data.length));
     const same = commonLength(before, data);

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GradingService } from './grade-pipeline.js';
 
-/** How long a server may say "too much work" to one request before the grading gives up, milliseconds. */
+/** How long one request is retried on an overloaded server before the command gives up, milliseconds. */
 const MAX_WAIT_MS = 15 * 60_000;
 const DEFAULT_RETRY_SECONDS = 1;
 const MAX_RETRY_SECONDS = 60;
 
-/** The same service, which waits as long as the server asks when it has too much work (429), and says so once. */
+/** Wraps a service: on overload (429) it waits as long as the server asks, and says so once. */
 export function patient(service: GradingService, signal: AbortSignal): GradingService {
   const patience = new Patience(signal);
   return {
@@ -18,8 +18,8 @@ export function patient(service: GradingService, signal: AbortSignal): GradingSe
 }
 
 /**
- * Tries a request again while the server has too much work (429), as long as it asks. Anything else, a server whose Redis
- * is away (503) too, is an error at once.
+ * Retries a request while the server is overloaded (429), after the delay that the server asks for. Any other
+ * failure, including a server without its Redis (503), is an error at once.
  */
 export class Patience {
   private told = false;
@@ -33,9 +33,7 @@ export class Patience {
   private tell(seconds: number): void {
     if (this.told) return;
     this.told = true;
-    process.stderr.write(
-      `sandpiper: the server has too much work; trying again in ${seconds} s, as it asks\n`,
-    );
+    process.stderr.write(`sandpiper: the server is overloaded; retrying in ${seconds} s, as it asks\n`);
   }
 }
 
@@ -57,7 +55,7 @@ async function retryBusy<T>(
   }
 }
 
-/** The seconds that a "429 Too Many Requests" asks for; null for any other error. */
+/** The delay that a "429 Too Many Requests" asks for, seconds; null for any other error. */
 function busySeconds(error: unknown): number | null {
   if (!(error instanceof Error) || !('status' in error) || error.status !== 429) return null;
   const asked = 'retryAfterSeconds' in error ? Number(error.retryAfterSeconds) : Number.NaN;

@@ -5,30 +5,30 @@ import type { ServiceOptions } from './command-service.js';
 import { examples } from './help.js';
 import { quote, serverUrl, wholeNumber } from './options.js';
 
-/** Commands that speak to a running service. */
+/** Commands for a running service. */
 export function addServiceCommands(program: Command, onExitCode: (code: number) => void): void {
   const load = () => import('./command-service.js');
 
   withServer(program.command('nodes'))
-    .description('List the worker nodes of a service, their cells, and what each runs.')
-    .addHelpText('after', examples(['sandpiper nodes', 'of the service that sandpiper up has started here']))
+    .description('List the worker nodes of a service, their cells and current runs.')
+    .addHelpText('after', examples(['sandpiper nodes', 'the service that sandpiper up started on this host']))
     .action(async (options: ServiceOptions) => onExitCode(await (await load()).nodesCommand(options)));
 
   const keys = withServer(program.command('keys'))
-    .description('List the API keys of a service; make and revoke them.')
+    .description('List, create and revoke the API keys of a service.')
     .addHelpText(
       'after',
       examples(
         ['sandpiper keys', 'list them'],
-        ['sandpiper keys create blue > blue.key', 'a key of the tenant "blue"'],
-        ['sandpiper keys create ops --scope admin', 'one that may do everything'],
-        ['sandpiper keys revoke 0123456789ab', 'by its id'],
+        ['sandpiper keys create blue > blue.key', 'a key for the tenant "blue"'],
+        ['sandpiper keys create ops --scope admin', 'a key that may do everything'],
+        ['sandpiper keys revoke 0123456789ab', 'revoke by id'],
       ) + AUTHORITY,
     )
     .action(async (options: ServiceOptions) => onExitCode(await (await load()).keysCommand(options)));
   withServer(keys.command('create'))
-    .description('Make a key, and its tenant if it is new. The key is printed once.')
-    .argument('<tenant>', 'whose runs are sent with it')
+    .description('Create a key, and its tenant if it is new. The key is printed only once.')
+    .argument('<tenant>', 'tenant that owns the runs sent with this key')
     .option('--scope <scope>', `${SCOPES.join(', ')} (repeatable; default: submit and read)`, scope)
     .option('--name <text>', 'for people')
     .action(
@@ -39,24 +39,24 @@ export function addServiceCommands(program: Command, onExitCode: (code: number) 
       ) => onExitCode(await (await load()).createKeyCommand(tenant, withParents(command, options))),
     );
   withServer(keys.command('revoke'))
-    .description('Make a key worthless, at once.')
-    .argument('<id>', 'as sandpiper keys shows it')
+    .description('Revoke a key, effective at once.')
+    .argument('<id>', 'id of the key, as listed by sandpiper keys')
     .action(async (id: string, options: ServiceOptions, command: Command) =>
       onExitCode(await (await load()).revokeKeyCommand(id, withParents(command, options))),
     );
 
   const tenants = withServer(program.command('tenants'))
-    .description('List the tenants of a service, and how each is served; change that.')
+    .description('List the tenants of a service and their settings; change them.')
     .addHelpText(
       'after',
       examples([
         'sandpiper tenants set blue --weight 2 --max-running 8',
-        'twice the share, at most 8 at once',
+        'twice the share, at most 8 runs at once',
       ]) + AUTHORITY,
     )
     .action(async (options: ServiceOptions) => onExitCode(await (await load()).tenantsCommand(options)));
   withServer(tenants.command('set'))
-    .description('Make a tenant, or change how it is served. What is not named is as for a new one.')
+    .description('Create a tenant or replace its settings. Options left out are reset to their defaults.')
     .argument('<name>')
     .option(
       '--weight <n>',
@@ -71,7 +71,7 @@ export function addServiceCommands(program: Command, onExitCode: (code: number) 
     .option('--max-running <n>', 'runs at once (default: no limit)', wholeNumber('--max-running', 0, 100_000))
     .option(
       '--max-queued-bytes <n>',
-      'bytes that runs may take until they end (default: the share of every tenant)',
+      'bytes that queued and running runs may take (default: the share of every tenant)',
       wholeNumber('--max-queued-bytes', 0, 2 ** 45),
     )
     .option(
@@ -84,28 +84,28 @@ export function addServiceCommands(program: Command, onExitCode: (code: number) 
     );
 
   const dead = withServer(program.command('dead-letters'))
-    .description('List runs that were given up because they killed what ran them; run one again.')
+    .description('List runs that were given up because they kept crashing their worker; requeue one.')
     .addHelpText(
       'after',
       examples(['sandpiper dead-letters requeue ID', 'as a new run, whose id is printed']),
     )
     .action(async (options: ServiceOptions) => onExitCode(await (await load()).deadLettersCommand(options)));
   withServer(dead.command('requeue'))
-    .description('Run it again, as a new run.')
-    .argument('<id>', 'of the run that was given up')
+    .description('Submit the request again, as a new run.')
+    .argument('<id>', 'id of the run that was given up')
     .action(async (id: string, options: ServiceOptions, command: Command) =>
       onExitCode(await (await load()).requeueCommand(id, withParents(command, options))),
     );
 }
 
 const AUTHORITY =
-  '\nThe key that a command itself uses stands in SANDPIPER_API_KEY; for the service of this host it is found.\n';
+  '\nThe command reads its own key from SANDPIPER_API_KEY; for the service of sandpiper up on this host it finds the key.\n';
 
 function withServer(command: Command): Command {
   return command
     .option(
       '--server <url>',
-      'the service (default: SANDPIPER_SERVER, or the one of sandpiper up here)',
+      'the service (default: SANDPIPER_SERVER, or sandpiper up on this host)',
       serverUrl,
     )
     .option('--json', 'print as JSON');
@@ -120,7 +120,7 @@ const withParents = <T extends ServiceOptions>(command: Command, own: T): T => (
 function scope(text: string, before: readonly Scope[] | undefined): Scope[] {
   const found = SCOPES.find((name) => name === text);
   if (found === undefined) {
-    throw new InputError(`--scope: there are ${SCOPES.join(', ')}, and no ${quote(text)}`);
+    throw new InputError(`--scope: must be one of ${SCOPES.join(', ')}, not ${quote(text)}`);
   }
   return [...(before ?? []), found];
 }

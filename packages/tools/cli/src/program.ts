@@ -14,7 +14,7 @@ import type { RunOptions } from './run-input.js';
 const MIB = 1024 * 1024;
 const MAX_NODES = 64;
 
-/** What the commands do; tests put others in their place. Each gives the exit code. */
+/** The implementations of the commands; tests replace them. Each returns the exit code. */
 export interface Commands {
   run(program: string, args: readonly string[], options: RunOptions): Promise<number>;
   interact(options: InteractOptions): Promise<number>;
@@ -25,7 +25,7 @@ export interface Commands {
   doctor(options: DoctorOptions): Promise<number>;
 }
 
-/** Each command loads only what it needs: `run` is started often, and needs no HTTP client. */
+/** Each command loads only its own modules: `run` starts often and needs no HTTP client. */
 const COMMANDS: Commands = {
   run: async (...given) => (await import('./command-run.js')).runCommand(...given),
   interact: async (...given) => (await import('./command-interact.js')).interactCommand(...given),
@@ -36,16 +36,16 @@ const COMMANDS: Commands = {
   doctor: async (...given) => (await import('./command-doctor.js')).doctorCommand(...given),
 };
 
-/** The command line. `onExitCode` is told what the command that ran gave. */
+/** The command line. `onExitCode` gets the exit code of the command. */
 export function buildProgram(
   version: string,
   onExitCode: (code: number) => void,
   commands: Commands = COMMANDS,
 ): Command {
   const program = new Command('sandpiper')
-    .description('Runs untrusted Python in a sandbox, held to limits.')
+    .description('Runs untrusted Python in a sandbox with limits.')
     .version(version)
-    // Without this, options that follow PROGRAM would be taken for ours.
+    // Without this, options after PROGRAM would be parsed as ours.
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`sandpiper: ${text.replace(/^error: /, '')}`) })
@@ -61,12 +61,12 @@ export function buildProgram(
   program.addHelpText(
     'after',
     examples(
-      ['sandpiper run hello.py', 'one program, here and now'],
+      ['sandpiper run hello.py', 'run one program on this host'],
       ['sandpiper interact', 'a prompt in the sandbox'],
-      ['sandpiper grade examples/class', 'a class of programs, through the whole service'],
+      ['sandpiper grade examples/class', 'grade a class, through the whole service'],
       ['sandpiper map solve.py inputs.jsonl', 'one program over many inputs'],
-      ['sandpiper up', 'the service itself'],
-      ['sandpiper help run', 'more of one command'],
+      ['sandpiper up', 'start the service'],
+      ['sandpiper help run', 'help for one command'],
     ),
   );
   return program;
@@ -75,12 +75,12 @@ export function buildProgram(
 function addRun(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
   withGuestOptions(program.command('run'))
 
-    .description('Run one program here and now, as pypy3 would; with --server, on a service.')
+    .description('Run one program on this host, as pypy3 would, or with --server on a service.')
     .argument('<program>', 'a Python file')
-    .argument('[args...]', 'everything after the program is its own')
+    .argument('[args...]', 'passed to the program')
     .passThroughOptions()
-    .option('--server <url>', 'run it on a node of a service, with the streams of here', serverUrl)
-    .option('--json', 'print the result as JSON instead of the output of the program')
+    .option('--server <url>', 'run on a remote service, attached to this terminal', serverUrl)
+    .option('--json', "print the result as JSON instead of the program's output")
     .option(
       '--output-mb <n>',
       'limit of stdout and stderr together, MiB',
@@ -100,32 +100,32 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
     .option('--stdin <file>', 'read the standard input from a file')
     .option(
       '--file <name=path>',
-      'put a file into the folder that the program works in (repeatable)',
+      "put a file into the program's working folder (repeatable)",
       pair('--file', 'NAME=PATH'),
     )
     .option(
       '--out <name[=path]>',
-      'a file that the run leaves: write it to ./NAME or PATH (repeatable)',
+      'fetch an output file of the run to ./NAME or PATH (repeatable)',
       outputTarget,
     )
-    .option('--deterministic', 'made-up time, seeded chance: the same run every time')
-    .option('--seed <text>', 'for --deterministic: what all random bytes come from (default: 0)')
+    .option('--deterministic', 'simulated clock and seeded randomness: the same run every time')
+    .option('--seed <text>', 'for --deterministic: seed of all randomness (default: 0)')
     .option(
       '--epoch <seconds>',
-      'for --deterministic: when the run begins, seconds since 1970 (default: the year 2020)',
+      'for --deterministic: start of the simulated clock, seconds since 1970 (default: the year 2020)',
       wholeNumber('--epoch', 0, 253_402_300_799),
     )
-    .option('--transcript <file>', 'for --deterministic: write every call, for sandpiper replay')
+    .option('--transcript <file>', 'for --deterministic: record every system call, for sandpiper replay')
     .addHelpText(
       'after',
       examples(
-        ['sandpiper run hello.py', 'as pypy3 hello.py'],
+        ['sandpiper run hello.py', 'like pypy3 hello.py'],
         ['sandpiper run --stdin 1.in --cpu-ms 1000 solve.py', 'one second of CPU time'],
         ['sandpiper run --file data.csv=/tmp/x.csv tool.py --verbose', '--verbose goes to the program'],
-        ['sandpiper run --json hello.py | jq .usage', 'what it used'],
+        ['sandpiper run --json hello.py | jq .usage', 'resources used'],
         ['sandpiper run --server http://127.0.0.1:8080 chat.py', 'the same, on a service'],
       ) +
-        '\nExit code: that of the program; 124 when a limit of time ended it, 137 for memory, 125 for the others,\n130 for Ctrl-C, 2 when the command line is wrong.\n',
+        '\nExit code: that of the program; 124 after a time limit, 137 after the memory limit, 125 after any other limit,\n130 after Ctrl-C, 2 when the command line is wrong.\n',
     )
     .action(async (path: string, args: string[], options: RunOptions) => {
       onExitCode(await commands.run(path, args, options));
@@ -134,17 +134,17 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
 
 function addInteract(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
   withGuestOptions(program.command('interact'))
-    .description('A prompt on a sandboxed interpreter.')
+    .description('Open a prompt on a sandboxed interpreter.')
     .option('--tmp <folder>', 'show a folder of this host, read-only, as /tmp')
-    .option('--raw', 'let the output do with the terminal what it likes')
+    .option('--raw', 'pass output to the terminal without escaping control characters')
     .addHelpText(
       'after',
       examples(
-        ['sandpiper interact', 'as pypy3'],
-        ['sandpiper interact --tmp ./data', 'with a folder to look at'],
-        ['sandpiper interact --lib ./modules', 'with modules of yours to import'],
+        ['sandpiper interact', 'like pypy3'],
+        ['sandpiper interact --tmp ./data', 'with a read-only folder as /tmp'],
+        ['sandpiper interact --lib ./modules', 'with your own modules to import'],
       ) +
-        '\nCtrl-C interrupts a statement, Ctrl-D ends the session. A translated PyPy (rpython) knows no interrupt:\nthere Ctrl-C during a statement ends the session.\n',
+        '\nCtrl-C interrupts a statement, Ctrl-D ends the session. A translated PyPy (rpython) cannot be\ninterrupted: Ctrl-C during a statement ends the session.\n',
     )
     .action(async (options: InteractOptions) => {
       onExitCode(await commands.interact(options));
@@ -154,15 +154,15 @@ function addInteract(program: Command, commands: Commands, onExitCode: (code: nu
 function addReplay(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
   program
     .command('replay')
-    .description('Run again what a transcript records, and say where it first differs.')
-    .argument('<transcript>', 'what run --deterministic --transcript has written')
+    .description('Repeat the run of a transcript and report the first difference.')
+    .argument('<transcript>', 'a file written by run --deterministic --transcript')
     .addHelpText(
       'after',
       examples(
         ['sandpiper run --deterministic --transcript t.jsonl hello.py', 'record'],
-        ['sandpiper replay t.jsonl', 'the same?'],
+        ['sandpiper replay t.jsonl', 'compare'],
       ) +
-        '\nExit code: 0 when every call is the same, 1 when one differs, 2 when the file is no transcript.\n',
+        '\nExit code: 0 when every call is the same, 1 when one differs, 2 when the file is not a transcript.\n',
     )
     .action(async (transcript: string) => {
       onExitCode(await commands.replay(transcript));
@@ -183,39 +183,35 @@ function withLimits(command: Command): Command {
       "limit of memory above the interpreter's own, MiB",
       wholeNumber('--memory-mb', LIMITS.memoryBytes.min / MIB, LIMITS.memoryBytes.max / MIB),
     )
-    .option(
-      '--env <key=value>',
-      'set a variable of the environment (repeatable)',
-      pair('--env', 'KEY=VALUE'),
-    );
+    .option('--env <key=value>', 'set an environment variable (repeatable)', pair('--env', 'KEY=VALUE'));
 }
 
-/** The options of every command that runs one guest here. */
+/** The options of every command that runs one guest on this host. */
 function withGuestOptions(command: Command): Command {
   return withLimits(command)
     .option('--engine <name>', `the engine: ${ENGINES.join(' or ')}`, engine)
-    .option('--pypy <path>', 'for rpython: the PyPy that was translated with --sandbox')
+    .option('--pypy <path>', 'for rpython: a PyPy translated with --sandbox')
     .option(
       '--lib <folder>',
-      'for rpython: the folder of its lib-python and lib_pypy; else modules to import, in interact',
+      'for rpython: the folder of its lib-python and lib_pypy; otherwise, in interact: modules to import',
     )
-    .option('--trace <file>', 'write one line for each system call, as strace would')
+    .option('--trace <file>', 'write one line per system call, like strace')
     .option('--cpu <n>', 'pin the run to this processor', wholeNumber('--cpu', 0, 4095));
 }
 
 function addUp(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
   program
     .command('up')
-    .description('Start the whole service on this host: a Redis of its own, the scheduler, worker nodes.')
+    .description('Start the whole service on this host: its own Redis, the scheduler and worker nodes.')
     .option('--nodes <n>', 'worker nodes', wholeNumber('--nodes', 1, MAX_NODES))
     .option('--port <n>', 'port of the HTTP API; 0 takes a free one', wholeNumber('--port', 0, 65_535))
-    .option('--host <address>', 'address to listen on (default: this host alone)')
-    .option('--state-dir <folder>', 'where runs and results outlive a restart')
-    .option('--cold', 'start an interpreter for every run, instead of forking one that is parked')
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1, this host only)')
+    .option('--state-dir <folder>', 'folder that keeps runs and results across restarts')
+    .option('--cold', 'start a new interpreter for every run instead of forking a parked one')
     .addOption(
       new Option(
         '--durability <sync>',
-        'when Redis syncs what was answered to the disk: always, or everysec, where a loss of power costs the last second',
+        'when Redis syncs to the disk: always, or everysec, where a power failure loses the last second',
       )
         .choices(['always', 'everysec'])
         .default('always'),
@@ -225,7 +221,7 @@ function addUp(program: Command, commands: Commands, onExitCode: (code: number) 
       examples(
         ['sandpiper up', 'one node, until Ctrl-C'],
         ['sandpiper up --nodes 2 --port 8080', 'two nodes'],
-        ['sandpiper up --state-dir ./state', 'keep the state in a folder of yours'],
+        ['sandpiper up --state-dir ./state', 'keep the state in your own folder'],
       ),
     )
     .action(async (options: UpOptions) => {
@@ -236,14 +232,14 @@ function addUp(program: Command, commands: Commands, onExitCode: (code: number) 
 function addGrade(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
   program
     .command('grade')
-    .description('Grade submissions on the tests of a problem, and print a table.')
+    .description('Grade submissions on the tests of a problem and print a table.')
     .argument(
       '<problem>',
-      'a problem folder (ICPC/Kattis layout), or a class: problems/ and submissions/ in one',
+      'a problem folder (ICPC/Kattis layout), or a class folder with problems/ and submissions/',
     )
     .argument('[submissions...]', '.py files or folders of them; not with a class')
     .option('--server <url>', 'use a running service instead of starting one', serverUrl)
-    .option('--json <file>', 'write everything, test by test, to a file')
+    .option('--json <file>', 'write a full report, test by test, to a file')
     .option(
       '--nodes <n>',
       'worker nodes of the service that is started',
@@ -257,7 +253,7 @@ function addGrade(program: Command, commands: Commands, onExitCode: (code: numbe
         ['sandpiper grade examples/class', 'a class: three problems, thirty submissions'],
         ['sandpiper grade --server http://127.0.0.1:8080 problems/sums a.py', 'on a running service'],
       ) +
-        '\nVerdicts: AC right, WA wrong answer, TLE too slow, MLE too much memory, RTE crashed or broke the rules,\nOLE too much output, JE the judge failed. The exit code is 0 when everything could be judged.\n',
+        '\nVerdicts: AC accepted, WA wrong answer, TLE too slow, MLE too much memory, RTE crashed or broke the rules,\nOLE too much output, JE the judge failed. The exit code is 0 when every submission could be judged.\n',
     )
     .action(async (path: string, submissions: string[], options: GradeOptions) => {
       onExitCode(await commands.grade(path, submissions, options));
@@ -266,24 +262,24 @@ function addGrade(program: Command, commands: Commands, onExitCode: (code: numbe
 
 function addMap(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
   withLimits(program.command('map'))
-    .description('Run one program over many inputs, one a line; outputs keep their order.')
+    .description('Run one program over many inputs, one per line; outputs keep their order.')
     .argument('<program>', 'a Python file')
     .argument('<inputs>', 'a file of lines, each the standard input of one run; "-" is the standard input')
     .option('--out <file>', 'write the outputs to a file instead of the standard output')
-    .option('--resume', 'with --out: go on where the file ends')
+    .option('--resume', 'with --out: continue where the file ends')
     .option(
       '--from <n>',
-      'leave out so many lines: those that have their output',
+      'skip the first N lines, which already have their output',
       wholeNumber('--from', 0, Number.MAX_SAFE_INTEGER),
     )
     .option(
       '--requests',
-      'each line is a JSON object with what its run has of its own: stdin, args, env, files, limits',
+      'each line is a JSON object with fields of its run: stdin, args, env, files, limits',
     )
     .option('--full', 'write whole results: limits, usage, enforcement, node')
     .option(
       '--file <name=path>',
-      'put a file into the folder of the program (repeatable)',
+      "put a file into the program's folder (repeatable)",
       pair('--file', 'NAME=PATH'),
     )
     .option('--server <url>', 'use a running service instead of starting one', serverUrl)
@@ -294,14 +290,17 @@ function addMap(program: Command, commands: Commands, onExitCode: (code: number)
     )
     .option(
       '--in-flight <n>',
-      'batches of up to 200 lines that the service has at once (default: 4)',
+      'batches of up to 200 lines in flight at once (default: 4)',
       wholeNumber('--in-flight', 1, 64),
     )
     .addHelpText(
       'after',
       examples(
-        ['sandpiper map solve.py inputs.jsonl > outputs.jsonl', 'each line goes to the program as it stands'],
-        ['sandpiper map solve.py inputs.jsonl --out outputs.jsonl --resume', 'go on after Ctrl-C'],
+        [
+          'sandpiper map solve.py inputs.jsonl > outputs.jsonl',
+          'each line is passed to the program unchanged',
+        ],
+        ['sandpiper map solve.py inputs.jsonl --out outputs.jsonl --resume', 'continue after Ctrl-C'],
         ['sandpiper map solve.py inputs.jsonl --from 312 >> outputs.jsonl', 'the same without --out'],
         ['sandpiper map tool.py --requests calls.jsonl', 'lines such as {"args": ["-v"], "stdin": "1 2"}'],
       ) +
@@ -315,15 +314,15 @@ function addMap(program: Command, commands: Commands, onExitCode: (code: number)
 function addDoctor(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
   program
     .command('doctor')
-    .description('Say what this host has and lacks, and the command that mends each.')
+    .description('Check this host and print the command that fixes each problem.')
     .option('--json', 'print the checks as JSON')
-    .option('--pypy <path>', 'try a PyPy that was translated with --sandbox as well')
+    .option('--pypy <path>', 'also try a PyPy translated with --sandbox')
     .option('--lib <folder>', 'the folder of its lib-python and lib_pypy')
     .addHelpText(
       'after',
       examples(
-        ['sandpiper doctor', 'exit code 1 when something required is missing'],
-        ['sandpiper doctor --pypy ./pypy3-c --lib ./pypy3', 'of the engine rpython too'],
+        ['sandpiper doctor', 'exit code 1 when a requirement is missing'],
+        ['sandpiper doctor --pypy ./pypy3-c --lib ./pypy3', 'also check the engine rpython'],
       ),
     )
     .action(async (options: DoctorOptions) => {

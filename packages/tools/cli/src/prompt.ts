@@ -3,18 +3,18 @@ import { createInterface, type Interface } from 'node:readline';
 export interface PromptOptions {
   readonly input: NodeJS.ReadStream;
   readonly output: NodeJS.WriteStream;
-  /** Latest first, as node:readline has it. */
+  /** Latest first, as in node:readline. */
   readonly history: readonly string[];
-  /** Ctrl-C. `typing` says whether a line was being asked for; true when it will be asked for anew. */
+  /** Ctrl-C. `typing`: a line was being read. Returns true when the guest will ask for a line again. */
   readonly onInterrupt: (typing: boolean) => boolean;
 }
 
-/** A line as the guest reads it, with its end; null at the end of input. */
+/** A line with its line break, as the guest reads it; null at the end of input. */
 type Answer = (line: string | null) => void;
 
 /**
- * Lines typed at a terminal, edited here and not in the sandbox. What is typed or pasted before it is asked for waits its
- * turn.
+ * Reads lines from a terminal; editing happens here, outside the sandbox. Lines that are typed or pasted
+ * ahead are queued.
  */
 export class Prompt {
   readonly #readline: Interface;
@@ -52,13 +52,13 @@ export class Prompt {
     return this.#history;
   }
 
-  /** The next line. A question that is still open is given up for this one; its line is not lost. */
+  /** The next line. It replaces a read that is still open, without losing a line. */
   ask(prompt: string): Promise<string | null> {
     const typed = this.#typed.shift();
     if (typed !== undefined) return Promise.resolve(typed);
     if (this.#ended) return Promise.resolve(null);
     this.#readline.setPrompt(prompt);
-    // The prompt stands on the terminal already, as the guest wrote it: this line takes its place.
+    // The guest has already written the prompt to the terminal: this line replaces it.
     this.options.output.write('\r\u001b[K');
     this.#readline.prompt(true);
     return new Promise((resolve) => {
@@ -82,7 +82,7 @@ export class Prompt {
   #interrupted(): void {
     const answer = this.#answer;
     const prompt = this.#readline.getPrompt();
-    // What was typed ahead goes with the line that is being typed.
+    // Ctrl-C drops lines that were typed ahead as well.
     this.#typed.length = 0;
     this.#answer = null;
     this.#readline.setPrompt('');

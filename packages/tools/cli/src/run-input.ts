@@ -13,7 +13,7 @@ import { endingLine } from './exit-codes.js';
 import { quote, type Pair } from './options.js';
 import type { OutputTarget } from './output-files.js';
 
-/** What the command line says of one run, here or on a service, and what is made of it for both. */
+/** The command line options of one run, local or remote, and the request built from them. */
 
 const MIB = 1024 * 1024;
 
@@ -42,13 +42,13 @@ export interface RunOptions {
   server?: string;
 }
 
-/** The request without its program, which goes as bytes: Python may be in another encoding than UTF-8. */
+/** The request without its program, which is sent as bytes: Python source need not be UTF-8. */
 export function buildRequest(
   args: readonly string[],
   limits: Partial<Limits>,
   options: RunOptions,
 ): RunRequest {
-  return demandRequest({
+  return parseRequest({
     source: '',
     args: [...args],
     ...(options.env === undefined
@@ -60,8 +60,8 @@ export function buildRequest(
   });
 }
 
-/** @throws InputError that says what of it no service takes */
-export function demandRequest(request: unknown): RunRequest {
+/** @throws InputError that names the field that no service accepts */
+export function parseRequest(request: unknown): RunRequest {
   const parsed = runRequestSchema.safeParse(request);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
@@ -100,7 +100,7 @@ export async function readFiles(
   return files;
 }
 
-/** All input beforehand: how it would come in pieces is a matter of time. */
+/** Reads all input up front: the way it arrives in pieces depends on timing. */
 export function readAll(fd: number): { kind: 'buffer'; data: Buffer } {
   try {
     return { kind: 'buffer', data: readFileSync(fd) };

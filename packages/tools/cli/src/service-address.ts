@@ -6,17 +6,18 @@ import { InputError } from '@sandpiper/grading';
 import { serverUrl } from './options.js';
 import { defaultStateDir, SERVICE_FILE, type ServiceFile } from './state-folder.js';
 
-/** The key of the environment, if there is one. */
+/** The key from the environment, if any. */
 function apiKeyOf(env: NodeJS.ProcessEnv): { apiKey?: string } {
   const key = env['SANDPIPER_API_KEY'];
   return key === undefined || key === '' ? {} : { apiKey: key };
 }
 
-/** A client for a service that was named, with the key of SANDPIPER_API_KEY. */
+/** A client for a named service, with the key from SANDPIPER_API_KEY. */
 export const clientOf = (url: string): SandpiperClient => new SandpiperClient(url, apiKeyOf(process.env));
 
 /**
- * The service that a command is about: --server, else SANDPIPER_SERVER, else the one that `sandpiper up` has started here.
+ * The service of a command: --server, else SANDPIPER_SERVER, else the one that `sandpiper up` started on this
+ * host.
  * @throws InputError when there is none
  */
 export async function findService(server: string | undefined): Promise<SandpiperClient> {
@@ -25,14 +26,16 @@ export async function findService(server: string | undefined): Promise<Sandpiper
   const file = join(defaultStateDir(), SERVICE_FILE);
   const text = await readFile(file, 'utf8').catch(() => null);
   if (text === null) {
-    throw new InputError('no service runs here: name one with --server URL, or start one with sandpiper up');
+    throw new InputError(
+      'no service is running on this host: name one with --server URL, or start one with sandpiper up',
+    );
   }
   const { url, adminKey } = JSON.parse(text) as ServiceFile;
   const own = adminKey === undefined ? {} : { apiKey: adminKey };
   return new SandpiperClient(url, { ...own, ...apiKeyOf(process.env) });
 }
 
-/** Gives the work a service: the one that was named, or one of its own that ends with it. */
+/** Runs `work` with a service: the named one, or a temporary one that ends with the work. */
 export async function withService<T>(
   options: { readonly server?: string; readonly nodes?: number },
   work: (client: SandpiperClient) => Promise<T>,
@@ -46,7 +49,7 @@ export async function withService<T>(
       stateDir,
       port: 0,
       quiet: true,
-      // Its folder goes with it.
+      // Its state folder is removed with it.
       durability: 'everysec',
       ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
     });

@@ -1,19 +1,19 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
-/** Where the embedded service keeps its state unless it is told otherwise. */
+/** The default state folder of the embedded service. */
 export function defaultStateDir(): string {
   const given = process.env['XDG_STATE_HOME'];
-  // The specification of base directories says to ignore relative paths.
+  // The XDG specification says to ignore relative paths.
   const base = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.local', 'state');
   return join(base, 'sandpiper');
 }
 
-/** In the state folder: where the running service is, for commands on the same host. */
+/** File in the state folder with the address of the running service, for commands on the same host. */
 export const SERVICE_FILE = 'service.json';
 
 export interface ServiceFile {
   readonly url: string;
-  /** Where keys are asked for: the one that makes others. */
+  /** File with the admin key, where the service requires keys. */
   readonly adminKey?: string;
 }

@@ -3,14 +3,14 @@ import { escapeCharacter } from './escape.js';
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
 
 /**
- * A stream of a guest's output, made fit for a terminal: what would move the cursor, change colours, rename the window or
- * reorder a line is shown as an escape, and so is a byte that is no UTF-8. Line ends and tabs stay. Characters may be
- * split over pieces.
+ * Makes a stream of guest output safe for a terminal: sequences that would move the cursor, change colours,
+ * rename the window or reorder a line become visible escapes, and so do bytes that are not UTF-8. Line breaks
+ * and tabs stay. Characters may be split across chunks.
  */
 export class TerminalText {
   #rest = Buffer.alloc(0);
 
-  /** What is complete of it so far. */
+  /** The complete part of the text so far. */
   take(piece: Uint8Array): string {
     const bytes = Buffer.concat([this.#rest, piece]);
     let text = '';
@@ -35,7 +35,7 @@ function shown(character: string): string {
   return character === '\n' || character === '\t' ? character : escapeCharacter(character);
 }
 
-/** Bytes of the UTF-8 character at `at`, ASCII in one run; 0 where there is none, null where it is not complete yet. */
+/** Length of the UTF-8 character at `at`, or of a run of ASCII; 0 when invalid, null when incomplete. */
 function sizeOf(bytes: Buffer, at: number): number | null {
   let end = at;
   while (end < bytes.length && (bytes[end] ?? 0) < 0x80) end++;
@@ -46,6 +46,6 @@ function sizeOf(bytes: Buffer, at: number): number | null {
   const have = bytes.subarray(at, at + size);
   if (!have.subarray(1).every((byte) => (byte & 0xc0) === 0x80)) return 0;
   if (have.length < size) return null;
-  // Overlong forms and surrogates decode to U+FFFD, which in itself is three bytes long.
+  // Overlong forms and surrogates decode to U+FFFD, which itself has three bytes.
   return have.toString('utf8').includes('\ufffd') && have.toString('hex') !== 'efbfbd' ? 0 : size;
 }

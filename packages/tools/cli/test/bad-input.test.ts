@@ -50,8 +50,8 @@ describe('bad input ends with exit code 2 and one line that names the thing', ()
     [['run', 'none.py'], 'none.py: no such file'],
     [['run', 'a-folder'], 'a-folder: is a folder, not a file'],
     [['run', 'huge.py'], 'huge.py: is too large (100 MiB, at most 8 MiB)'],
-    [['run', '--cpu-ms', '0', 'ok.py'], '--cpu-ms wants a whole number from 1'],
-    [['run', '--memory-mb', 'abc', 'ok.py'], '--memory-mb wants a whole number'],
+    [['run', '--cpu-ms', '0', 'ok.py'], '--cpu-ms needs a whole number from 1'],
+    [['run', '--memory-mb', 'abc', 'ok.py'], '--memory-mb needs a whole number'],
     [['run', '--engine', 'wasm', 'ok.py'], '--engine: unknown engine "wasm"'],
     [['run', '--stdin', 'none.txt', 'ok.py'], '--stdin: none.txt: no such file'],
     [['run', '--stdin', 'a-folder', 'ok.py'], '--stdin: a-folder: is a folder'],
@@ -65,15 +65,15 @@ describe('bad input ends with exit code 2 and one line that names the thing', ()
     [['grade', 'none', 'ok.py'], 'none: no such problem folder'],
     [['grade', 'ok.py', 'ok.py'], 'ok.py: is not a folder'],
     [['grade', 'no-data', 'ok.py'], 'no-data: the problem has no test data'],
-    [['grade', 'no-input', 'ok.py'], 'no-input/data/secret/1.ans: has no input 1.in'],
+    [['grade', 'no-input', 'ok.py'], 'no-input/data/secret/1.ans: has no input file 1.in'],
     [['grade', 'bad-yaml', 'ok.py'], 'bad-yaml/problem.yaml: limits.time_limit: '],
     [['grade', 'good', 'latin.py'], 'latin.py: is not UTF-8'],
     [['grade', 'good', 'huge.py'], 'huge.py: is too large (100 MiB'],
     [['grade', 'good', 'none.py'], 'none.py: no such submission'],
     [['grade', 'good', 'ok.py', '--json', 'none/out.json'], '--json: none: no such folder'],
-    [['grade', 'good', 'ok.py', '--server', 'nowhere'], '--server wants an address'],
-    [['up', '--nodes', '0'], '--nodes wants a whole number from 1'],
-    [['up', '--port', 'abc'], '--port wants a whole number'],
+    [['grade', 'good', 'ok.py', '--server', 'nowhere'], '--server needs an address'],
+    [['up', '--nodes', '0'], '--nodes needs a whole number from 1'],
+    [['up', '--port', 'abc'], '--port needs a whole number'],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await sandpiper(...args);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
@@ -84,7 +84,7 @@ describe('bad input ends with exit code 2 and one line that names the thing', ()
 });
 
 describe('the command', () => {
-  it('says its version and helps', async () => {
+  it('prints its version and its help', async () => {
     expect((await sandpiper('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     for (const command of ['run', 'up', 'grade', 'doctor']) {
       const { code, stdout } = await sandpiper(command, '--help');
@@ -94,7 +94,7 @@ describe('the command', () => {
     }
   });
 
-  it('says in one line that a server is not there', async () => {
+  it('reports an unreachable server in one line', async () => {
     const { code, stderr } = await sandpiper('grade', 'good', 'ok.py', '--server', 'http://127.0.0.1:9');
     expect(stderr).toContain('127.0.0.1:9');
     expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^sandpiper: /);

@@ -33,7 +33,7 @@ async function parse(...argv: string[]): Promise<Call> {
 }
 
 describe('run', () => {
-  it('takes options before the program, and leaves the program everything behind it', async () => {
+  it('takes options before the program, and passes everything after it to the program', async () => {
     expect(
       await parse('run', '--json', '--cpu-ms', '500', 'x.py', '--cpu-ms', 'abc', '-h', '--', 'y'),
     ).toEqual({
@@ -68,7 +68,7 @@ describe('run', () => {
   });
 
   it.each([
-    ['--cpu-ms', '0', /^--cpu-ms wants a whole number from 1 to \d+, not "0"$/],
+    ['--cpu-ms', '0', /^--cpu-ms needs a whole number from 1 to \d+, not "0"$/],
     ['--cpu-ms', 'abc', /not "abc"$/],
     ['--wall-ms', '-5', /not "-5"$/],
     ['--wall-ms', '1e3', /not "1e3"$/],
@@ -76,10 +76,10 @@ describe('run', () => {
     ['--memory-mb', '1.5', /not "1.5"$/],
     ['--output-mb', '257', /to 256,/],
     ['--disk-mb', '', /not ""$/],
-    ['--cpu', '-1', /--cpu wants/],
-    ['--engine', 'wasm', /^--engine: unknown engine "wasm"; there are seccomp, rpython$/],
-    ['--env', 'NOVALUE', /^--env wants KEY=VALUE, not "NOVALUE"$/],
-    ['--file', '=x', /^--file wants NAME=PATH/],
+    ['--cpu', '-1', /--cpu needs/],
+    ['--engine', 'wasm', /^--engine: unknown engine "wasm"; use one of seccomp, rpython$/],
+    ['--env', 'NOVALUE', /^--env needs KEY=VALUE, not "NOVALUE"$/],
+    ['--file', '=x', /^--file needs NAME=PATH/],
     ['--engine', '\u001b[2J', /"\\x1b\[2J"/],
   ])('refuses %s %j', async (option, value, message) => {
     await expect(parse('run', option, value, 'x.py')).rejects.toThrow(message);
@@ -102,11 +102,11 @@ describe('the other commands', () => {
   });
 
   it.each([
-    [['up', '--nodes', '0'], /--nodes wants/],
-    [['up', '--port', '65536'], /--port wants/],
+    [['up', '--nodes', '0'], /--nodes needs/],
+    [['up', '--port', '65536'], /--port needs/],
     [['up', '--durability', 'never'], /--durability/],
-    [['grade', '--server', 'localhost', 'p', 's'], /--server wants an address/],
-    [['grade', '--server', 'ftp://x', 'p', 's'], /--server wants an address/],
+    [['grade', '--server', 'localhost', 'p', 's'], /--server needs an address/],
+    [['grade', '--server', 'ftp://x', 'p', 's'], /--server needs an address/],
   ])('refuse %j', async (argv, message) => {
     await expect(parse(...argv)).rejects.toThrow(message);
   });

@@ -22,7 +22,7 @@ afterEach(async () => {
   await rm(stateDir, { recursive: true, force: true });
 });
 
-it('the embedded service makes a secret once, keeps it to this user, and signs with it what a real run came to', async () => {
+it('the embedded service creates a secret once, readable only by this user, and signs callbacks of real runs', async () => {
   const received: { headers: IncomingHttpHeaders; body: string }[] = [];
   const receiver = createServer((request, reply) => {
     let body = '';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SupervisedChild } from '../src/embedded-child.js';
 import { lockStateDir } from '../src/embedded-lock.js';
-import { demandRedisServer, redisPlace } from '../src/embedded-redis.js';
+import { assertRedisServer, redisPlace } from '../src/embedded-redis.js';
 import { dealCpus } from '../src/embedded-services.js';
 
 let folder: string;
@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 describe('CPUs', () => {
-  it('are dealt out, and shared where there are more nodes', () => {
+  it('are dealt out to nodes, and shared when there are more nodes', () => {
     expect(dealCpus([0, 1], 2)).toEqual([[0], [1]]);
     expect(dealCpus([0, 1, 2], 2)).toEqual([[0, 2], [1]]);
     expect(dealCpus([4, 5], 1)).toEqual([[4, 5]]);
@@ -29,10 +29,10 @@ describe('CPUs', () => {
 });
 
 describe('the lock of a state folder', () => {
-  it('is held by one, named by its pid, and free afterwards', async () => {
+  it('is held by one process, named by its pid, and free afterwards', async () => {
     const unlock = lockStateDir(folder);
     expect(() => lockStateDir(folder)).toThrow(
-      `running already (pid ${process.pid}) with its state in ${folder}`,
+      `already running (pid ${process.pid}) with its state in ${folder}`,
     );
     unlock();
     lockStateDir(folder)();
@@ -41,7 +41,7 @@ describe('the lock of a state folder', () => {
 
   it.each([
     ['whose holder is dead', (pid: number) => JSON.stringify({ pid, startTime: '1' })],
-    ['whose pid is somebody else now', () => JSON.stringify({ pid: process.pid, startTime: '1' })],
+    ['whose pid was reused', () => JSON.stringify({ pid: process.pid, startTime: '1' })],
     ['that is not readable', () => 'nonsense'],
   ])('%s is taken over', async (_what, content) => {
     const dead = spawn('true');
@@ -54,11 +54,11 @@ describe('the lock of a state folder', () => {
 });
 
 describe('redis-server', () => {
-  it('that is missing is an error with the command that mends it', () => {
+  it('reports a missing redis-server with the command to install it', () => {
     const path = process.env['PATH'];
     process.env['PATH'] = folder;
     try {
-      expect(() => demandRedisServer()).toThrow(
+      expect(() => assertRedisServer()).toThrow(
         /redis-server is not installed.*apt-get install -y redis-server/,
       );
     } finally {
@@ -66,15 +66,15 @@ describe('redis-server', () => {
     }
   });
 
-  it('needs a socket path that fits', () => {
-    expect(() => redisPlace(`/${'x'.repeat(200)}`)).toThrow('too long for a Unix socket');
+  it('is refused with a socket path that is too long', () => {
+    expect(() => redisPlace(`/${'x'.repeat(200)}`)).toThrow('too long to hold a Unix socket');
   });
 });
 
 describe('a supervised child', () => {
   const shell = (script: string) => () => spawn('sh', ['-c', script], { stdio: 'ignore' });
 
-  it('that ends before it is ready is an error with its last words', async () => {
+  it('is reported with its last output when it ends before it is ready', async () => {
     const child = new SupervisedChild({
       name: 'scheduler',
       spawn: shell('exit 1'),
@@ -85,7 +85,7 @@ describe('a supervised child', () => {
     await expect(child.start()).rejects.toThrow('scheduler did not start: the port is taken');
   });
 
-  it('comes back when it dies, says so, and stays away once it is stopped', async () => {
+  it('is restarted when it dies, with a message, and not after it is stopped', async () => {
     const events: string[] = [];
     let back: () => void = () => undefined;
     const isBack = new Promise<void>((resolve) => {
@@ -107,7 +107,7 @@ describe('a supervised child', () => {
     await isBack;
     const second = child.pid ?? 0;
     expect(second).not.toBe(first);
-    expect(events[0]).toMatch(/^node-1 died \(SIGKILL\); starting it again in \d+ ms$/);
+    expect(events[0]).toMatch(/^node-1 died \(SIGKILL\); restarting it in \d+ ms$/);
     await child.stop(1_000);
     expect(() => process.kill(second, 0)).toThrow('ESRCH');
   });

@@ -62,7 +62,7 @@ const allGone = (pids: readonly number[]): Promise<void> =>
   vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), { timeout: 30_000, interval: 20 });
 
 describe('the embedded service', () => {
-  it('runs a program, keeps its state over a restart, and leaves no process behind', async () => {
+  it('runs a program, keeps its state across a restart, and leaves no process behind', async () => {
     const { embedded, client } = await start();
     const id = await client.submitRun({ source: 'print(6 * 7)' });
     expect(await client.waitRun(id)).toMatchObject({ status: 'ok', stdout: '42\n', node: 'node-1' });
@@ -99,13 +99,13 @@ describe('the embedded service', () => {
     expect(batch).toMatchObject({ done: 60, byStatus: { ok: 60 } });
     expect(batch.runs.map((run) => run.result?.stdout)).toEqual(runs.map((_, n) => `${n * n}\n`));
     await allGone([victim, ...below]);
-    expect(events[0]).toMatch(/^node-2 died \(SIGKILL\); starting it again/);
+    expect(events[0]).toMatch(/^node-2 died \(SIGKILL\); restarting it/);
     expect(await (await fetch(`${embedded.url}/metrics`)).text()).toContain(
       'sandpiper_runs_total{status="ok",engine="seccomp"} 60',
     );
   });
 
-  it('asks for keys where it is told to, tells its own commands one, and loses nothing when the power fails', async () => {
+  it('requires keys when configured, gives its own commands one, and loses nothing in a power failure', async () => {
     vi.stubEnv('SANDPIPER_AUTH', 'on');
     onTestFinished(() => void vi.unstubAllEnvs());
     const { embedded, client } = await start();
@@ -119,7 +119,7 @@ describe('the embedded service', () => {
     expect(setting).toEqual(['appendfsync', 'always']);
   });
 
-  it('cancels a program that runs', async () => {
+  it('cancels a running program', async () => {
     const { client } = await start();
     const id = await client.submitRun({ source: 'while True: pass' });
     await vi.waitFor(async () => expect((await client.getRun(id)).state).toBe('running'), {
@@ -129,10 +129,10 @@ describe('the embedded service', () => {
     expect((await client.waitRun(id)).status).toBe('cancelled');
   });
 
-  it('refuses a state folder that is in use, and says whose it is', async () => {
+  it('refuses a state folder that is in use, and names its process', async () => {
     await start();
     await expect(startEmbedded({ stateDir })).rejects.toThrow(
-      `Sandpiper is running already (pid ${process.pid}) with its state in ${stateDir}`,
+      `Sandpiper is already running (pid ${process.pid}) with its state in ${stateDir}`,
     );
   });
 
@@ -150,7 +150,7 @@ describe('the embedded service', () => {
     holder.close();
   });
 
-  it('dies with a parent that is killed, and starts again on what that one left', async () => {
+  it('dies with its killed parent, and starts again on the state left behind', async () => {
     const parent: ChildProcess = fork(fileURLToPath(new URL('embedded-parent.mjs', import.meta.url)), [
       stateDir,
     ]);

@@ -108,7 +108,7 @@ function job(tests: [input: string, answer: string][], submissions: number): Gra
 const never = new AbortController().signal;
 
 describe('grading through a service', () => {
-  it('submits every submission on every test, and tells the progress', async () => {
+  it('submits every submission on every test, and reports the progress', async () => {
     const service = new EchoService();
     const seen: number[] = [];
     const [graded] = await gradeAll(
@@ -138,7 +138,7 @@ describe('grading through a service', () => {
     expect(service.batches.size).toBe(3);
   });
 
-  it('cancels what is in flight when it is stopped, or when the service fails', async () => {
+  it('cancels batches in flight when it is stopped or the service fails', async () => {
     const service = new EchoService();
     const abort = new AbortController();
     await expect(
@@ -153,11 +153,11 @@ describe('grading through a service', () => {
   });
 });
 
-describe('a server with too much work', () => {
+describe('an overloaded server', () => {
   const refusal = (status: number) =>
     Object.assign(new Error('refused'), { status, retryAfterSeconds: 0.05 });
 
-  it('is asked again after 429, when it says', async () => {
+  it('is retried after 429, after the delay that it asks for', async () => {
     const service = new EchoService();
     const submit = service.submitBatch.bind(service);
     let refusals = 2;
@@ -168,7 +168,7 @@ describe('a server with too much work', () => {
     expect(await patient(service, never).submitBatch({ runs: [{ source: '' }] })).toBe('b0');
   });
 
-  it('is not asked again after 503', async () => {
+  it('is not retried after 503', async () => {
     const service = new EchoService();
     service.submitBatch = () => Promise.reject(refusal(503));
     await expect(patient(service, never).submitBatch({ runs: [{ source: '' }] })).rejects.toThrow('refused');

@@ -22,8 +22,8 @@ function piped(input: string, ...options: string[]) {
 }
 
 /**
- * A session at a pseudo-terminal. Each step is what is waited for and what is then typed; the last is only waited for.
- * Gives all that the terminal showed, and the exit code.
+ * A session at a pseudo-terminal. Each step is what is waited for and what is then typed; the last is only
+ * waited for. Gives all that the terminal showed, and the exit code.
  */
 function typed(steps: readonly (readonly [wait: string, type: string])[], ...options: string[]) {
   const result = spawnSync('pypy3', [driver, process.execPath, command, 'interact', ...options], {
@@ -63,7 +63,7 @@ describe('a prompt without a terminal', () => {
   it.each([
     ['--tmp', '/no/such/folder', 'no such folder'],
     ['--tmp', '/etc/passwd', 'is not a folder'],
-    ['--engine', 'rpython', '--engine rpython wants --pypy PATH and --lib DIR'],
+    ['--engine', 'rpython', '--engine rpython needs --pypy PATH and --lib DIR'],
   ])('refuses %s %s in one line', (option, value, message) => {
     const { stderr, status } = piped('', option, value);
     expect(stderr).toContain(message);
@@ -71,7 +71,7 @@ describe('a prompt without a terminal', () => {
     expect(status).toBe(2);
   });
 
-  it('leaves nothing behind when it is told to go', async () => {
+  it('leaves nothing behind when it is terminated', async () => {
     const child = spawn(process.execPath, [command, 'interact'], { stdio: ['pipe', 'pipe', 'ignore'] });
     await new Promise((resolve) => child.stdout.once('data', resolve));
     const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -97,7 +97,7 @@ describe('a prompt at a terminal', () => {
     expect(statSync(history).mode & 0o777).toBe(0o600);
   });
 
-  it('interrupts a statement, a sleep and a line, and goes on', () => {
+  it('interrupts a statement, a sleep and a line, and continues', () => {
     const { screen, problems, code } = typed([
       ['>>>> ', 'print("be" + "gun"); any(iter(int, 1))\r'],
       ['begun', '\u0003'],
@@ -116,7 +116,7 @@ describe('a prompt at a terminal', () => {
     expect(code).toBe(0);
   });
 
-  it('ends when its terminal goes, also within a statement', () => {
+  it('ends when its terminal closes, even within a statement', () => {
     const hangUp = `
 import os, pty, sys
 pid, terminal = pty.fork()
@@ -138,7 +138,7 @@ print(os.WTERMSIG(os.waitpid(pid, 0)[1]))`;
     expect(stdout).toBe('1\n'); // SIGHUP
   });
 
-  it('lets output do nothing with the terminal, unless --raw', () => {
+  it('escapes control characters of the output, unless --raw', () => {
     const steps = [
       ['>>>> ', 'print(chr(27) + "[31mred")\r'],
       ['[31mred', ''],

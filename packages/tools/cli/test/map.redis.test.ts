@@ -89,7 +89,7 @@ const parsed = (lines: string): { index: number; status: string; stdout: string 
     .map((line) => JSON.parse(line) as { index: number; status: string; stdout: string });
 
 describe('map', () => {
-  it('runs the program over every line, in order, and says what came of it', async () => {
+  it('runs the program over every line, in order, and prints a summary', async () => {
     const to = await known();
     writeFileSync(path('double.py'), 'n = int(input())\nassert n != 7, "seven"\nprint(2 * n)\n');
     writeFileSync(path('in'), inputs(250));
@@ -110,7 +110,7 @@ describe('map', () => {
     expect(code).toBe(0);
   });
 
-  it('goes on after Ctrl-C where its file ends, and leaves nothing running', async () => {
+  it('resumes after Ctrl-C where its file ends, and leaves nothing running', async () => {
     const to = await known();
     writeFileSync(path('slow.py'), 'import time\ntime.sleep(0.05)\nprint(input())\n');
     writeFileSync(path('in'), inputs(300));
@@ -125,7 +125,7 @@ describe('map', () => {
     const { code, stderr } = await stopped;
     expect(code).toBe(130);
     expect(stderr).toMatch(
-      /stopped with \d+ of 300 outputs written; go on with: sandpiper map --out .* --resume\n$/,
+      /stopped with \d+ of 300 outputs written; resume with: sandpiper map --out .* --resume\n$/,
     );
     await vi.waitFor(
       async () => {
@@ -148,7 +148,7 @@ describe('map', () => {
     );
   });
 
-  it('takes lines that say what is different, and names the one that is wrong', async () => {
+  it('takes lines with run fields, and names the wrong line', async () => {
     const to = await known();
     writeFileSync(path('args.py'), 'import sys, os\nprint(sys.argv[1:], os.environ.get("X"))\n');
     writeFileSync(path('calls'), '{"args": ["a"]}\n\n{"env": {"X": "1"}, "stdin": ""}\n');
@@ -158,7 +158,7 @@ describe('map', () => {
     const wrong = await sandpiper(['map', '--requests', path('args.py'), path('calls')], to);
     expect([wrong.code, wrong.stderr.split('\n')[0]]).toEqual([
       2,
-      'sandpiper: stopped with 0 of 2 outputs written; go on with: sandpiper map --from 0 ... >> OUTPUTS',
+      'sandpiper: stopped with 0 of 2 outputs written; resume with: sandpiper map --from 0 ... >> OUTPUTS',
     ]);
     expect(wrong.stderr).toContain('line 2: Unrecognized key: "argv"');
   });
@@ -166,10 +166,10 @@ describe('map', () => {
   it.each([
     [['nowhere.py', 'in'], 'nowhere.py: no such file'],
     [['double.py', 'nowhere'], 'nowhere: no such file'],
-    [['double.py', 'in', '--resume'], '--resume goes with --out FILE'],
-    [['double.py', 'in', '--from', '251'], 'in: has 250 lines, and 251 are said to be done'],
+    [['double.py', 'in', '--resume'], '--resume needs --out FILE'],
+    [['double.py', 'in', '--from', '251'], 'in: has only 250 lines, but 251 are marked as done'],
     [['double.py', 'in', '--out', '.'], '--out: .: is a folder'],
-    [['double.py', 'in', '--out', 'other', '--resume'], 'is not what sandpiper map has written'],
+    [['double.py', 'in', '--out', 'other', '--resume'], 'was not written by sandpiper map'],
   ])('refuses %j', async (args, why) => {
     writeFileSync(path('double.py'), '');
     writeFileSync(path('in'), inputs(250));
@@ -194,14 +194,14 @@ describe('a service that others can reach', () => {
     const id = to['SANDPIPER_API_KEY']?.split('_')[1] ?? '';
     expect((await sandpiper(['keys'])).stdout).toContain(id);
     expect((await sandpiper(['keys', 'revoke', id])).code).toBe(0);
-    expect((await sandpiper(map, to)).stderr).toContain('this API key is not known here');
+    expect((await sandpiper(map, to)).stderr).toContain('unknown API key');
   });
 
   it('shows its nodes, tenants and dead letters', async () => {
     expect((await sandpiper(['nodes'])).stdout).toMatch(/node-1 .*ready.*0: (idle|busy)/);
     expect((await sandpiper(['tenants', 'set', 'red', '--weight', '3', '--max-running', '2'])).code).toBe(0);
     expect((await sandpiper(['tenants'])).stdout).toMatch(/red .*3 .*its share .*2 .*its share/);
-    expect((await sandpiper(['dead-letters'])).stdout).toBe('No run was given up.\n');
+    expect((await sandpiper(['dead-letters'])).stdout).toBe('No dead letters.\n');
     expect(await sandpiper(['dead-letters', 'requeue', 'nobody'])).toMatchObject({
       code: 1,
       stderr: 'sandpiper: no such dead letter\n',
@@ -209,12 +209,12 @@ describe('a service that others can reach', () => {
     expect((await sandpiper(['keys', 'create', 'a/b'])).stderr).toContain('tenant: must be 1 to 64 letters');
   });
 
-  it('that is not there is said so', async () => {
+  it('is reported when it is not running', async () => {
     const elsewhere = { XDG_STATE_HOME: path('elsewhere') };
     const { code, stderr } = await sandpiper(['nodes'], elsewhere);
     expect([code, stderr]).toEqual([
       2,
-      'sandpiper: no service runs here: name one with --server URL, or start one with sandpiper up\n',
+      'sandpiper: no service is running on this host: name one with --server URL, or start one with sandpiper up\n',
     ]);
   });
 });

@@ -14,8 +14,8 @@ function say(output: OutputOnce, text: string, sizes: readonly number[] = [text.
   return { shown, told };
 }
 
-describe('output of a program that begins anew', () => {
-  it('is shown once, and goes on where it was', () => {
+describe('output of a restarted program', () => {
+  it('is shown once, and continues where it stopped', () => {
     const output = new OutputOnce();
     expect(say(output, 'one\ntwo\n')).toEqual({ shown: 'one\ntwo\n', told: 0 });
     output.restart();
@@ -24,7 +24,7 @@ describe('output of a program that begins anew', () => {
     expect(say(output, 'one\ntwo\nthree\n')).toEqual({ shown: 'three\n', told: 0 });
   });
 
-  it('is shown from where it is another', () => {
+  it('is shown from the first difference on', () => {
     const output = new OutputOnce();
     say(output, 'time 1234 of it\n');
     output.restart();
@@ -33,7 +33,7 @@ describe('output of a program that begins anew', () => {
     expect(say(output, 'time 1299 of it\nend\n')).toEqual({ shown: 'end\n', told: 0 });
   });
 
-  it('is what the last life said, behind what all said alike', () => {
+  it('is that of the last attempt after the common beginning', () => {
     const ascii = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 12 });
     const sizes = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 });
     fc.assert(

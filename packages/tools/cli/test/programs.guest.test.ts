@@ -48,7 +48,7 @@ function run(command: string, args: readonly string[], stdin: string): Promise<E
 }
 
 describe('ordinary programs in the sandbox do byte for byte what pypy3 does', () => {
-  it('and there are at least twenty of them', () => {
+  it('at least twenty example programs exist', () => {
     expect(names.length).toBeGreaterThanOrEqual(20);
   });
 
@@ -98,7 +98,7 @@ describe('sandpiper run', () => {
     60_000,
   );
 
-  it('gives the result as JSON', async () => {
+  it('prints the result as JSON', async () => {
     const { code, stdout } = await run(
       './sandpiper',
       ['run', '--json', 'examples/programs/exit_code.py'],
@@ -115,7 +115,7 @@ describe('sandpiper run', () => {
   it.each([
     ['whose reader has gone', '| true', 'BrokenPipeError'],
     ['that the disk has no room for', '> /dev/full', 'OSError: [Errno 28] No space left on device'],
-  ])('tells the program of output %s, as pypy3 does', async (_case, to, error) => {
+  ])('reports failed output %s to the program, as pypy3 does', async (_case, to, error) => {
     const program = 'import time\nwhile True:\n    print("x" * 1000, flush=True)\n    time.sleep(0.01)\n';
     const folder = mkdtempSync(join(tmpdir(), 'sandpiper-output-'));
     try {
@@ -134,7 +134,7 @@ describe('sandpiper run', () => {
     }
   });
 
-  it.each(['--help', 'run --json examples/hello.py'])('says that its own output is lost: %s', (words) => {
+  it.each(['--help', 'run --json examples/hello.py'])('reports that its own output is lost: %s', (words) => {
     const options = { cwd: ROOT, encoding: 'utf8', env: ENVIRONMENT } as const;
     const { status, stderr } = spawnSync('sh', ['-c', `./sandpiper ${words} > /dev/full`], options);
     expect([status, stderr]).toEqual([
@@ -161,7 +161,7 @@ describe('sandpiper run', () => {
 });
 
 describe('sandpiper doctor', () => {
-  it('finds what this host needs', async () => {
+  it('checks the requirements of this host', async () => {
     const { code, stdout } = await run('./sandpiper', ['doctor', '--json'], '/dev/null');
     const { checks } = JSON.parse(stdout) as { checks: { name: string; ok: boolean; required: boolean }[] };
     expect(checks.filter((check) => check.required && !check.ok)).toEqual([]);

@@ -22,7 +22,7 @@ describe('the exit code', () => {
   const code = (status: RunResult['status'], exitCode: number | null = null, signal: string | null = null) =>
     exitCodeOf({ status, exitCode, signal });
 
-  it('is that of the program, a shell for signals, and the rest by the kind of limit', () => {
+  it('is that of the program, 128 plus the signal, or that of the kind of limit', () => {
     expect(code('ok', 0)).toBe(0);
     expect(code('runtime-error', 17)).toBe(17);
     expect(code('runtime-error', null, 'SIGKILL')).toBe(137);
@@ -39,7 +39,7 @@ describe('the exit code', () => {
     ]).toEqual([125, 125, 125, 125, 125]);
   });
 
-  it('goes with a line that names the limit', () => {
+  it('comes with a line that names the limit', () => {
     const line = (status: RunResult['status'], message: string | null = null) =>
       endingLine({ status, message, limits: DEFAULT_LIMITS });
     expect(line('ok')).toBeNull();
@@ -109,15 +109,15 @@ describe('the table', () => {
     expect(text).not.toContain('expected');
   });
 
-  it('compares with what was foretold', () => {
+  it('compares with the expected verdicts', () => {
     const text = renderReport(buildReport(graded, () => 'AC'));
     expect(text).toContain('AC (!)');
-    expect(text).toContain('1 of 2 verdicts are as expected.json foretells.');
+    expect(text).toContain('1 of 2 verdicts match expected.json.');
   });
 });
 
 describe('other output', () => {
-  it('of doctor names what is missing and how to mend it', () => {
+  it('of doctor names missing requirements and their fixes', () => {
     const text = renderDoctor({
       checks: [
         { name: 'pypy3', ok: true, required: true, detail: '7.3.11', fix: null },
@@ -132,12 +132,12 @@ describe('other output', () => {
       ],
     });
     expect(text).toContain('MISSING  redis-server  not found');
-    expect(text).toContain('mend it with: apt-get install redis-server');
+    expect(text).toContain('fix: apt-get install redis-server');
     expect(text).toContain('absent   cgroup v2');
-    expect(text).toContain('1 required thing is missing.');
+    expect(text).toContain('1 requirement is missing.');
   });
 
-  it('of up shows how to use it', () => {
+  it('of up shows how to use the service', () => {
     expect(welcome('http://127.0.0.1:1')).toContain("curl -s 'http://127.0.0.1:1/v1/runs'");
   });
 });

@@ -31,7 +31,7 @@ const record = (file: string) =>
   sandpiper('run', '--deterministic', '--seed', 's', '--stdin', 'input', '--transcript', file, 'dice.py');
 
 describe('sandpiper replay', () => {
-  it('says that the same run is the same', () => {
+  it('reports that equal runs are the same', () => {
     expect(record('t.jsonl').status).toBe(0);
     const { stdout, stderr, status } = sandpiper('replay', 't.jsonl');
     expect(stdout).toMatch(/^the same: \d+ calls, digest [0-9a-f]{64}\n$/);
@@ -48,7 +48,7 @@ describe('sandpiper replay', () => {
     expect(status).toBe(1);
   });
 
-  it('sees that a recording is cut', () => {
+  it('detects a truncated recording', () => {
     record('t.jsonl');
     const lines = readFileSync(join(folder, 't.jsonl'), 'utf8').split('\n');
     writeFileSync(join(folder, 'cut.jsonl'), `${lines.slice(0, 100).join('\n')}\n`);
@@ -76,14 +76,14 @@ describe('sandpiper replay', () => {
 });
 
 describe('run --out', () => {
-  it('writes what the run left, here or elsewhere', () => {
+  it('writes output files of the run to the given paths', () => {
     const { status, stderr } = sandpiper('run', '--out', 'left.txt', '--out', 'left.txt=copy', 'dice.py');
     expect([stderr, status]).toEqual(['', 0]);
     expect(readFileSync(join(folder, 'left.txt'), 'utf8')).toBe('left');
     expect(readFileSync(join(folder, 'copy'), 'utf8')).toBe('left');
   });
 
-  it('names what is missing, and fails', () => {
+  it('names missing output files, and fails', () => {
     const { status, stderr } = sandpiper('run', '--out', 'never', 'dice.py');
     expect(stderr).toBe('sandpiper: --out never: no such file\n');
     expect(status).toBe(1);

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 
-/** `sandpiper run --engine rpython` and `sandpiper doctor` with the C program that stands for a translated PyPy; its programs are its commands. */
+/**
+ * `sandpiper run --engine rpython` and `sandpiper doctor` with the C program that stands for a translated
+ * PyPy; its programs are its commands.
+ */
 
 const top = (path: string) => fileURLToPath(new URL(`../../../../${path}`, import.meta.url));
 const PYPY = top('packages/sandbox/guest/native/build/translated-guest');
@@ -31,7 +34,7 @@ function sandpiper(args: readonly string[], program: string, input = '') {
 const ENGINE = ['--engine', 'rpython', '--pypy', PYPY, '--lib', library];
 
 describe('sandpiper run --engine rpython', () => {
-  it('gives the program its arguments, variables and input, and passes on what it says and how it ends', () => {
+  it('passes arguments, variables and input to the program, and returns its output and exit code', () => {
     expect(
       sandpiper(
         [...ENGINE, '--env', 'NAME=value', 'program', 'a', '--json'],
@@ -41,7 +44,7 @@ describe('sandpiper run --engine rpython', () => {
     ).toEqual({ code: 3, stdout: '/lib/pypy\nprogram\na\n--json\nvalue\ntyped\n', stderr: 'oh\n' });
   });
 
-  it('takes paths from where it is called', () => {
+  it('resolves paths against the current folder', () => {
     const args = ['--engine', 'rpython', '--pypy', PYPY, '--lib', 'library', 'program'];
     expect(sandpiper(args, 'list /lib')).toEqual({
       code: 0,
@@ -50,7 +53,7 @@ describe('sandpiper run --engine rpython', () => {
     });
   });
 
-  it('ends as an abort ends, with what the interpreter said of it', () => {
+  it("ends like an abort, with the interpreter's message", () => {
     expect(sandpiper([...ENGINE, 'program'], 'abort Fatal RPython error')).toEqual({
       code: 134,
       stdout: '',
@@ -66,7 +69,7 @@ describe('sandpiper run --engine rpython', () => {
     });
   });
 
-  it('gives the result as JSON', () => {
+  it('prints the result as JSON', () => {
     const { code, stdout } = sandpiper([...ENGINE, '--json', 'program'], 'print 42\nraw bogus(i)i 1');
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -81,15 +84,15 @@ describe('sandpiper run --engine rpython', () => {
     [
       'no binary',
       ['--engine', 'rpython', '--lib', library],
-      /--engine rpython wants --pypy PATH and --lib DIR/,
+      /--engine rpython needs --pypy PATH and --lib DIR/,
     ],
     [
       'no library',
       ['--engine', 'rpython', '--pypy', PYPY],
-      /--engine rpython wants --pypy PATH and --lib DIR/,
+      /--engine rpython needs --pypy PATH and --lib DIR/,
     ],
-    ['a binary for the other engine', ['--pypy', PYPY], /--pypy goes with --engine rpython/],
-    ['a library for the other engine', ['--lib', library], /--lib goes with --engine rpython/],
+    ['a binary for the other engine', ['--pypy', PYPY], /--pypy needs --engine rpython/],
+    ['a library for the other engine', ['--lib', library], /--lib needs --engine rpython/],
     ['a binary that is not there', [...ENGINE, '--pypy', 'none'], /\/none: no such file$/],
     [
       'a binary that is a text',
@@ -116,7 +119,7 @@ describe('sandpiper run --engine rpython', () => {
 });
 
 describe('sandpiper doctor', () => {
-  it('tries what holds a translated interpreter', () => {
+  it('checks a translated interpreter', () => {
     const { code, stdout } = command(['doctor', '--pypy', PYPY, '--lib', library]);
     expect([code, stdout]).toEqual([
       0,
@@ -124,7 +127,7 @@ describe('sandpiper doctor', () => {
     ]);
   });
 
-  it('says why one cannot be run', () => {
+  it('reports why a translated interpreter cannot run', () => {
     const { code, stdout } = command(['doctor', '--pypy', 'text', '--lib', library]);
     expect([code, stdout]).toEqual([
       1,
@@ -134,7 +137,7 @@ describe('sandpiper doctor', () => {
     ]);
   });
 
-  it('wants a translation whole', () => {
+  it('needs both parts of a translation', () => {
     const wrong = { code: 2, stdout: '', stderr: 'sandpiper: --pypy and --lib go together\n' };
     expect(command(['doctor', '--pypy', PYPY])).toEqual(wrong);
     expect(command(['doctor', '--lib', library])).toEqual(wrong);

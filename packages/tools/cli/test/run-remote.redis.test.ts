@@ -16,7 +16,7 @@ const SANDPIPER = fileURLToPath(new URL('../../../../sandpiper', import.meta.url
 let folder: string;
 let service: ChildProcess;
 /** Few enough that the tests can have them all. */
-const MOST_WAITING = 20;
+const MAX_WAITING = 20;
 let url: string;
 const started: ChildProcess[] = [];
 
@@ -27,7 +27,7 @@ const file = (name: string, content: string | Buffer): string => {
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sandpiper-remote-'));
-  const env = { ...process.env, XDG_STATE_HOME: folder, SANDPIPER_MAX_QUEUE: String(MOST_WAITING) };
+  const env = { ...process.env, XDG_STATE_HOME: folder, SANDPIPER_MAX_QUEUE: String(MAX_WAITING) };
   service = spawn(SANDPIPER, ['up', '--port', '0'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const [said] = (await once(service.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
   url = /http:\S+/.exec(String(said))?.[0] ?? '';
@@ -90,7 +90,7 @@ describe('a run on a service', () => {
     expect(bare.code).toBe(7);
   });
 
-  it('has the paths that pypy3 has, of a program in a folder below', async () => {
+  it('has the same paths as pypy3 for a program in a subfolder', async () => {
     mkdirSync(join(folder, 'below'));
     const program = file('below/paths.py', 'import sys\nprint(sys.argv, __file__)\n1 / 0\n');
     const bare = await ended(start('pypy3', [program]));
@@ -124,7 +124,7 @@ describe('a run on a service', () => {
     child.kill('SIGINT');
     expect(await ended(child)).toMatchObject({
       code: 130,
-      err: 'sandpiper: cancelled: the run was stopped\n',
+      err: 'sandpiper: cancelled: the run was cancelled\n',
     });
   });
 
@@ -138,7 +138,7 @@ describe('a run on a service', () => {
     process.kill(nodeOf(service), 'SIGKILL');
     await expect
       .poll(() => err, { timeout: 60_000 })
-      .toBe('sandpiper: what ran it died; the program begins anew\n');
+      .toBe('sandpiper: the worker was lost; restarting the program\n');
     child.stdin?.end('x\n');
     const [code] = (await once(child, 'exit')) as [number];
     expect([code, await stdout]).toEqual([0, 'begun\nread x\n']);
@@ -149,7 +149,7 @@ describe('a run on a service', () => {
     return nodes.flatMap(({ cells }) => cells.flatMap(({ run }) => run ?? []));
   };
 
-  it('is cancelled when the terminal goes', async () => {
+  it('is cancelled when the terminal closes', async () => {
     const child = remote(
       '--cpu-ms',
       '100000',
@@ -161,7 +161,7 @@ describe('a run on a service', () => {
     await expect.poll(runsNow, { timeout: 20_000 }).toEqual([]);
   });
 
-  it('is cancelled by a reader who has seen enough', async () => {
+  it('is cancelled when the reader of its output leaves', async () => {
     const program = file(
       'chatter.py',
       'import time\nwhile True: print("x" * 100, flush=True); time.sleep(0.01)\n',
@@ -176,7 +176,7 @@ describe('a run on a service', () => {
     await expect.poll(runsNow, { timeout: 20_000 }).toEqual([]);
   });
 
-  it('is sent again while the service has too much work, as long as it asks', async () => {
+  it('is retried while the service is overloaded, after the delay that it asks for', async () => {
     const submit = () =>
       fetch(`${url}/v1/runs`, {
         method: 'POST',
@@ -191,9 +191,7 @@ describe('a run on a service', () => {
 
     const child = remote(file('p.py', 'print(input())'));
     const [said] = (await once(child.stderr as NodeJS.ReadableStream, 'data')) as [Buffer];
-    expect(String(said)).toMatch(
-      /^sandpiper: the server has too much work; trying again in \d+ s, as it asks\n$/,
-    );
+    expect(String(said)).toMatch(/^sandpiper: the server is overloaded; retrying in \d+ s, as it asks\n$/);
     await Promise.all(ids.map((id) => fetch(`${url}/v1/runs/${id}`, { method: 'DELETE' })));
     expect(await ended(child, 'x\n')).toEqual({ code: 0, out: 'x\n', err: '' });
   });
@@ -234,14 +232,14 @@ describe('a run on a service', () => {
     [['--pypy', '/x', 'p.py'], '--pypy does not go with --server'],
     [['nowhere.py'], 'nowhere.py: no such file'],
     [['--stdin', 'nowhere', 'p.py'], '--stdin: nowhere: no such file'],
-    [['--file', 'p.py=p.py', 'p.py'], '--file p.py: has the name of the program'],
+    [['--file', 'p.py=p.py', 'p.py'], '--file p.py: has the same name as the program'],
   ])('refuses %j', async (args, why) => {
     file('p.py', '');
     const { code, err } = await ended(remote(...args));
     expect([code, err]).toEqual([2, `sandpiper: ${why}\n`]);
   });
 
-  it('says that nobody is there', async () => {
+  it('reports that no server listens', async () => {
     const nobody = createServer().listen(0, '127.0.0.1');
     await once(nobody, 'listening');
     const address = `http://127.0.0.1:${(nobody.address() as AddressInfo).port}`;

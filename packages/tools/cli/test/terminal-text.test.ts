@@ -6,7 +6,7 @@ function shown(...pieces: (string | Buffer)[]): string {
   return pieces.map((piece) => text.take(Buffer.from(piece as string))).join('');
 }
 
-describe('output made fit for a terminal', () => {
+describe('output escaped for a terminal', () => {
   it('keeps text, tabs and line ends', () => {
     expect(shown('naïve\t42\nçé ☃ 🐦\n')).toBe('naïve\t42\nçé ☃ 🐦\n');
   });
@@ -23,13 +23,13 @@ describe('output made fit for a terminal', () => {
     expect(shown(given)).toBe(expected);
   });
 
-  it('shows bytes that are no UTF-8, one by one', () => {
+  it('escapes invalid UTF-8 byte by byte', () => {
     expect(shown(Buffer.from([0x61, 0xff, 0xc0, 0x80, 0x62]))).toBe('a\\xff\\xc0\\x80b');
     expect(shown(Buffer.from([0xed, 0xa0, 0x80, 0x62]))).toBe('\\xed\\xa0\\x80b');
     expect(shown(Buffer.from([0xe2, 0x28, 0xa1]))).toBe('\\xe2(\\xa1');
   });
 
-  it('puts characters together that come in pieces', () => {
+  it('reassembles characters that arrive in pieces', () => {
     const bytes = Buffer.from('☃🐦\u001b');
     expect(shown(...[...bytes].map((byte) => Buffer.from([byte])))).toBe('☃🐦\\x1b');
   });

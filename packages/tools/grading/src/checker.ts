@@ -16,7 +16,7 @@ export const DEFAULT_CHECKER: CheckerOptions = Object.freeze({
   relativeTolerance: null,
 });
 
-/** Reads e.g. `case_sensitive float_tolerance 1e-6`. Throws InputError for a flag that is not known. */
+/** Parses e.g. `case_sensitive float_tolerance 1e-6`. @throws InputError for an unknown flag */
 export function parseCheckerFlags(flags: string): CheckerOptions {
   let options = DEFAULT_CHECKER;
   const words = flags.split(/\s+/).filter((word) => word !== '');
@@ -49,11 +49,11 @@ export function parseCheckerFlags(flags: string): CheckerOptions {
 
 function tolerance(flag: string, word: string | undefined): number {
   const value = word === undefined ? null : parseDecimal(word);
-  if (value === null || value < 0) throw new InputError(`${flag} wants a number that is not negative`);
+  if (value === null || value < 0) throw new InputError(`${flag} needs a number that is not negative`);
   return value;
 }
 
-/** null when the output is right, else one line that says where it first differs. */
+/** null when the output is right, else one line with the first difference. */
 export function compareOutput(
   output: Uint8Array,
   answer: Uint8Array,
@@ -66,7 +66,7 @@ export function compareOutput(
     const expected = wantTokens.next();
     const actual = gotTokens.next();
     if (expected.done === true) {
-      return actual.done === true ? null : `there is more output than expected, from ${place(actual.value)}`;
+      return actual.done === true ? null : `more output than expected, from ${place(actual.value)}`;
     }
     if (actual.done === true) return `the output ends before token ${n}, ${quote(expected.value.text)}`;
     if (!sameToken(actual.value.text, expected.value.text, options)) {
@@ -75,7 +75,7 @@ export function compareOutput(
   }
 }
 
-/** Where either side is not UTF-8, both are compared byte for byte, which Latin-1 does. */
+/** When either side is not UTF-8, both are decoded as Latin-1, which compares bytes. */
 function decodeBoth(a: Uint8Array, b: Uint8Array): [string, string] {
   try {
     const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -94,10 +94,10 @@ interface Token {
   readonly line: number;
 }
 
-/** Words; with `keepSpace` also the runs of white space between them. Lazy: an output may be many megabytes. */
+/** Words; with `keepSpace` also the white space between them. Lazy: an output may have many megabytes. */
 function* tokens(text: string, keepSpace: boolean): Generator<Token, undefined> {
   let line = 1;
-  // White space of C's isspace, as in the validators that the format comes from.
+  // White space as in C's isspace, like the reference validators of the format.
   for (const match of text.matchAll(/[ \t\n\v\f\r]+|[^ \t\n\v\f\r]+/g)) {
     const part = match[0];
     const isSpace = part.charCodeAt(0) <= 0x20 && /^[ \t\n\v\f\r]/.test(part);

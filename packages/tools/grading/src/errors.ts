@@ -1,6 +1,6 @@
 /**
- * Something the user gave is wrong: a file, a folder, an option. The message is one line that names the thing,
- * so that a command can print it as it is and end with exit code 2.
+ * Wrong user input: a file, a folder, an option. The message is one line that names it, so that a command can
+ * print it and exit with code 2.
  */
 export class InputError extends Error {
   override readonly name = 'InputError';

@@ -2,12 +2,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from './errors.js';
-import { demandFolder, loadProblem, readBounded, type Problem } from './load-problem.js';
+import { assertFolder, loadProblem, readBounded, type Problem } from './load-problem.js';
 import { loadSubmissions, type Submission } from './load-submissions.js';
 import { naturalCompare } from './natural-sort.js';
 import { VERDICTS } from './verdict.js';
 
-/** A problem and what is to be graded on it. */
+/** A problem and its submissions. */
 export interface GradingJob {
   readonly problem: Problem;
   readonly submissions: readonly Submission[];
@@ -20,17 +20,17 @@ const expectedSchema = z.record(z.string(), z.record(z.string(), z.enum(VERDICTS
 const MAX_EXPECTED_BYTES = 16 * 1024 * 1024;
 
 /**
- * Reads a class: `problems/NAME/`, `submissions/NAME/*.py`, and perhaps `expected.json`.
- * null when the folder is not laid out as one.
+ * Reads a class: `problems/NAME/`, `submissions/NAME/*.py`, and an optional `expected.json`.
+ * Returns null when the folder has another layout.
  */
 export async function loadClass(
   path: string,
 ): Promise<{ jobs: GradingJob[]; expected: ExpectedVerdicts } | null> {
-  await demandFolder(path, 'problem folder');
+  await assertFolder(path, 'problem folder');
   const problems = join(path, 'problems');
   if ((await stat(problems).catch(() => null))?.isDirectory() !== true) return null;
   const names = (await readdir(problems)).filter((name) => !name.startsWith('.')).sort(naturalCompare);
-  if (names.length === 0) throw new InputError(`${problems}: holds no problem`);
+  if (names.length === 0) throw new InputError(`${problems}: contains no problem`);
   const jobs: GradingJob[] = [];
   for (const name of names) {
     const problem = await loadProblem(join(problems, name));

@@ -11,16 +11,16 @@ export interface Problem extends ProblemConfig {
   readonly tests: readonly TestCase[];
 }
 
-/** Groups of tests in the order in which they are graded. */
+/** Groups of tests in grading order. */
 const GROUPS = ['sample', 'secret'] as const;
 const MAX_YAML_BYTES = 1024 * 1024;
 
 /**
  * Reads a problem folder of the ICPC/Kattis layout.
- * @throws InputError for anything missing, without its other half, or too large
+ * @throws InputError for a file that is missing, lacks its counterpart, or is too large
  */
 export async function loadProblem(path: string): Promise<Problem> {
-  await demandFolder(path, 'problem folder');
+  await assertFolder(path, 'problem folder');
   const config = await loadConfig(path);
   const tests: TestCase[] = [];
   for (const group of GROUPS) tests.push(...(await loadGroup(path, group)));
@@ -30,17 +30,17 @@ export async function loadProblem(path: string): Promise<Problem> {
   return { ...config, path, tests };
 }
 
-/** @throws InputError when there is nothing at `path`, or something else than a folder */
-export async function demandFolder(path: string, what: string): Promise<void> {
+/** @throws InputError when `path` does not exist or is not a folder */
+export async function assertFolder(path: string, what: string): Promise<void> {
   const found = await stat(path).catch(() => null);
   if (found === null) throw new InputError(`${path}: no such ${what}`);
-  if (!found.isDirectory()) throw new InputError(`${path}: is not a folder, and a ${what} is one`);
+  if (!found.isDirectory()) throw new InputError(`${path}: is not a folder; a ${what} must be one`);
 }
 
 async function loadConfig(path: string): Promise<ProblemConfig> {
   const file = join(path, 'problem.yaml');
   const found = await stat(file).catch(() => null);
-  if (found === null) throw new InputError(`${file}: no such file; a problem folder has one`);
+  if (found === null) throw new InputError(`${file}: no such file; a problem folder must have one`);
   const text = await readBounded(file, MAX_YAML_BYTES);
   return parseProblemYaml(text.toString('utf8'), file);
 }
@@ -52,11 +52,11 @@ async function loadGroup(problem: string, group: string): Promise<TestCase[]> {
   const answers = stems(names, '.ans');
   for (const stem of inputs) {
     if (!answers.has(stem))
-      throw new InputError(`${join(folder, `${stem}.in`)}: has no answer ${stem}.ans beside it`);
+      throw new InputError(`${join(folder, `${stem}.in`)}: has no answer file ${stem}.ans`);
   }
   for (const stem of answers) {
     if (!inputs.has(stem))
-      throw new InputError(`${join(folder, `${stem}.ans`)}: has no input ${stem}.in beside it`);
+      throw new InputError(`${join(folder, `${stem}.ans`)}: has no input file ${stem}.in`);
   }
   const tests: TestCase[] = [];
   for (const stem of [...inputs].sort(naturalCompare)) {
@@ -74,8 +74,8 @@ function stems(names: readonly string[], ending: string): Set<string> {
 }
 
 /**
- * Reads a regular file whose size is looked at first: a huge one is refused, not read.
- * @throws InputError when it is missing, is not a regular file, is too large, or cannot be read
+ * Reads a regular file; checks its size first, so that a huge file is refused without reading it.
+ * @throws InputError when it is missing, not a regular file, too large, or unreadable
  */
 export async function readBounded(file: string, maxBytes: number): Promise<Buffer> {
   const found = await stat(file).catch(() => null);

@@ -6,18 +6,19 @@ import { readBounded } from './load-problem.js';
 import { naturalCompare } from './natural-sort.js';
 
 export interface Submission {
-  /** The file's name where that is enough to tell it from the others, else its path. */
+  /** The file's name where it is unique, else its path. */
   readonly label: string;
   readonly path: string;
   readonly source: string;
 }
 
-/** Deeper folders are a mistake or a loop of links, not submissions. */
+/** Deeper nesting is a mistake or a loop of links. */
 const MAX_DEPTH = 8;
 
 /**
- * Reads `.py` files and the `.py` files of folders, in natural order within each folder; the same file is taken once.
- * @throws InputError when one is missing, not UTF-8, or larger than a request may be, or a folder holds none
+ * Reads `.py` files and the `.py` files of folders, in natural order within each folder; each file is taken
+ * once.
+ * @throws InputError when a file is missing, not UTF-8, or too large for a request, or a folder contains none
  */
 export async function loadSubmissions(paths: readonly string[]): Promise<Submission[]> {
   const files: string[] = [];
@@ -36,8 +37,8 @@ async function expand(path: string): Promise<string[]> {
   if (found === null) throw new InputError(`${path}: no such submission`);
   if (found.isDirectory()) {
     const files = await filesOf(path, 1);
-    await demandWithin(path, files);
-    if (files.length === 0) throw new InputError(`${path}: the folder holds no .py file`);
+    await assertWithin(path, files);
+    if (files.length === 0) throw new InputError(`${path}: the folder contains no .py file`);
     return files;
   }
   if (!path.endsWith('.py')) throw new InputError(`${path}: a submission is a .py file or a folder of them`);
@@ -45,11 +46,11 @@ async function expand(path: string): Promise<string[]> {
 }
 
 /**
- * Who hands in a folder may have put links into it. A program that is a file of somebody else, such as an answer or a key,
- * would be shown line by line in its own traceback; and a right solution would be anybody's.
- * @throws InputError for a file that does not lie in the folder
+ * A student may put links into a submitted folder. A link to an answer or a key would leak the file line by
+ * line in tracebacks, and a link to another student's solution would pass as their own.
+ * @throws InputError for a file outside of the folder
  */
-async function demandWithin(folder: string, files: readonly string[]): Promise<void> {
+async function assertWithin(folder: string, files: readonly string[]): Promise<void> {
   const within = `${await realpath(folder)}${sep}`;
   for (const file of files) {
     const real = await realpath(file).catch(() => null);

@@ -6,7 +6,7 @@ import { InputError } from './errors.js';
 
 const MIB = 1024 * 1024;
 
-/** What a problem says of its runs; the rest of the limits are the server's defaults. */
+/** The limits that a problem sets; all others are the server's defaults. */
 export type ProblemLimits = Pick<Limits, 'cpuMs' | 'wallMs' | 'memoryBytes' | 'outputBytes'>;
 
 export interface ProblemConfig {
@@ -25,8 +25,8 @@ const limitsYamlSchema = z
     memory: mebibytes(Math.ceil(MIN_MEMORY_BYTES / MIB), 65_536),
     output_mb: mebibytes(1, 256),
     output: mebibytes(1, 256),
-    // Of the Kattis format, and without meaning here: how a time limit is made from judges' solutions, and
-    // limits of compiling and of custom validators.
+    // Kattis fields that have no effect here: derivation of the time limit from the judges' solutions, and
+    // limits for compiling and for custom validators.
     time_multiplier: z.unknown().optional(),
     time_safety_margin: z.unknown().optional(),
     time_resolution: z.unknown().optional(),
@@ -59,7 +59,7 @@ const problemYamlSchema = z.strictObject({
   limits: limitsYamlSchema.optional(),
   validation: z.literal('default', 'only the default checker is supported').optional(),
   validator_flags: z.string().max(1024).optional(),
-  // Of the Kattis format; read by people.
+  // Kattis fields for human readers.
   problem_format_version: z.unknown().optional(),
   type: z.unknown().optional(),
   author: z.unknown().optional(),
@@ -76,8 +76,8 @@ const problemYamlSchema = z.strictObject({
 });
 
 /**
- * Reads the text of a `problem.yaml`. `where` names the file in errors.
- * @throws InputError one line with the path of the field that is wrong
+ * Parses the text of a `problem.yaml`. `where` names the file in errors.
+ * @throws InputError one line with the path of the wrong field
  */
 export function parseProblemYaml(text: string, where: string): ProblemConfig {
   const parsed = problemYamlSchema.safeParse(parseYaml(text, where));
@@ -95,7 +95,7 @@ function parseYaml(text: string, where: string): unknown {
     throw new InputError(`${place}: not YAML: ${firstLine(error.message)}`);
   }
   try {
-    // The bound is against a "billion laughs" of aliases.
+    // The bound prevents a "billion laughs" attack with aliases.
     const value: unknown = document.toJS({ maxAliasCount: 100 });
     return value;
   } catch (cause) {
@@ -113,7 +113,7 @@ function toLimits(given: z.infer<typeof limitsYamlSchema>): ProblemLimits {
   const output = given.output_mb ?? given.output;
   return {
     cpuMs,
-    // A busy host must not turn a right program into a slow one, and one that sleeps must not hold a cell for long.
+    // Generous, so that a busy host does not fail a right program, yet bounded for a program that sleeps.
     wallMs: given.wallMs ?? 3 * cpuMs + 2_000,
     memoryBytes: memory === undefined ? DEFAULT_LIMITS.memoryBytes : memory * MIB,
     outputBytes: output === undefined ? DEFAULT_LIMITS.outputBytes : output * MIB,
@@ -132,7 +132,7 @@ function checkerOf(flags: string | undefined, where: string): CheckerOptions {
 function pickName(name: string | Record<string, string>, where: string): string {
   if (typeof name === 'string') return name;
   const picked = name['en'] ?? Object.values(name)[0];
-  if (picked === undefined) throw new InputError(`${where}: name: has no language`);
+  if (picked === undefined) throw new InputError(`${where}: name: must have at least one language`);
   return picked;
 }
 

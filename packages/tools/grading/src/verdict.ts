@@ -1,11 +1,11 @@
 import { bytesOf, type RunResult, type RunStatus, textOf } from '@sandpiper/contracts';
 import { compareOutput, type CheckerOptions } from './checker.js';
 
-/** What a grader thinks of a run. JE: the judge failed, not the program. */
+/** The grader's verdict on a run. JE: the judge failed, not the program. */
 export const VERDICTS = ['AC', 'WA', 'TLE', 'MLE', 'RTE', 'OLE', 'JE'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-/** Statuses that settle the verdict by themselves; `ok` is up to the checker. */
+/** Statuses that decide the verdict; for `ok` the checker decides. */
 const VERDICT_OF_STATUS: Readonly<Record<Exclude<RunStatus, 'ok'>, Verdict>> = {
   'runtime-error': 'RTE',
   'time-limit': 'TLE',
@@ -30,7 +30,7 @@ export interface TestOutcome {
   readonly test: string;
   readonly verdict: Verdict;
   readonly status: RunStatus;
-  /** One line that says why, null for AC. May hold text of the guest: escape it before showing it. */
+  /** The reason in one line, null for AC. May contain text of the guest: escape it before display. */
   readonly reason: string | null;
   readonly exitCode: number | null;
   readonly signal: string | null;
@@ -45,7 +45,7 @@ export interface SubmissionOutcome {
   readonly total: number;
   readonly slowestCpuMs: number;
   readonly peakMemoryBytes: number;
-  /** The first failing test in order, the one that gives the verdict. */
+  /** The first failing test, which decides the verdict. */
   readonly firstFailure: TestOutcome | null;
   readonly tests: readonly TestOutcome[];
 }
@@ -87,12 +87,12 @@ function verdictOf(status: RunStatus, difference: string | null): Verdict {
 }
 
 function checkOutput(result: RunResult, test: TestCase, checker: CheckerOptions): string | null {
-  // A server may keep less output than the limit allows: what is missing cannot be called right.
-  if (result.stdoutTruncated) return 'the output is longer than the server keeps';
+  // A server may keep less output than the limit allows: truncated output cannot be judged right.
+  if (result.stdoutTruncated) return 'the output is longer than the server stores';
   return compareOutput(bytesOf(result, 'stdout'), test.answer, checker);
 }
 
-/** The last line of a traceback names the exception, which is what an author wants to see first. */
+/** The last line of a traceback names the exception, which helps an author most. */
 function reasonOf(result: RunResult): string {
   const why = result.message ?? result.status;
   if (result.status !== 'runtime-error') return `${result.status}: ${why}`;

@@ -12,7 +12,7 @@ describe('the default checker', () => {
     ['other white space', ' 1\t2\r\n\n3', '1 2 3'],
     ['another case', 'Yes', 'YES'],
     ['nothing where nothing is expected', '\n', ''],
-  ])('takes %s', (_name, output, answer) => {
+  ])('accepts %s', (_name, output, answer) => {
     expect(compare(output, answer)).toBeNull();
   });
 
@@ -20,14 +20,14 @@ describe('the default checker', () => {
     ['a wrong token', '1 2 4', '1 2 3', 'line 1: expected "3", got "4"'],
     ['a wrong line', '1\n\n5\n', '1\n2\n', 'line 3: expected "2", got "5"'],
     ['too little', '1 2', '1 2 3', 'the output ends before token 3, "3"'],
-    ['too much', '1 2\n3', '1 2', 'there is more output than expected, from line 2'],
+    ['too much', '1 2\n3', '1 2', 'more output than expected, from line 2'],
     ['nothing', '', 'x', 'the output ends before token 1, "x"'],
     ['1.0 for 1 without a tolerance', '1.0', '1', 'line 1: expected "1", got "1.0"'],
   ])('refuses %s', (_name, output, answer, reason) => {
     expect(compare(output, answer)).toBe(reason);
   });
 
-  it('minds the case and the spaces when told to', () => {
+  it('respects case and spaces with the flags for them', () => {
     expect(compare('yes', 'Yes', 'case_sensitive')).not.toBeNull();
     expect(compare('a  b', 'a b', 'space_change_sensitive')).not.toBeNull();
     expect(compare('a b', 'a b\n', 'space_change_sensitive')).not.toBeNull();
@@ -51,7 +51,7 @@ describe('the default checker', () => {
     expect(compareOutput(bytes(0xfe), bytes(0xff), DEFAULT_CHECKER)).not.toBeNull();
   });
 
-  it('escapes what the guest wrote', () => {
+  it('escapes text of the guest', () => {
     expect(compare('\u001b[2J', 'x')).toBe('line 1: expected "x", got "\\u001b[2J"');
   });
 
@@ -62,7 +62,7 @@ describe('the default checker', () => {
     },
   );
 
-  it('is quick on an output of megabytes', () => {
+  it('handles an output of megabytes quickly', () => {
     const long = '7 '.repeat(2_000_000);
     const before = process.cpuUsage();
     expect(compare(long, long)).toBeNull();

@@ -23,7 +23,7 @@ async function put(files: Record<string, string | Uint8Array>): Promise<void> {
 }
 
 describe('a problem folder', () => {
-  it('gives samples first, each group in natural order', async () => {
+  it('lists samples first, each group in natural order', async () => {
     await put({ 'problem.yaml': 'name: x', 'data/sample/1.in': 'a', 'data/sample/1.ans': 'b' });
     for (const n of ['10', '9', '1'])
       await put({ [`data/secret/${n}.in`]: n, [`data/secret/${n}.ans`]: n, [`data/secret/${n}.desc`]: '' });
@@ -39,12 +39,12 @@ describe('a problem folder', () => {
     [
       'lacks an answer',
       { 'problem.yaml': 'name: x', 'data/secret/03.in': '' },
-      /secret\/03\.in: has no answer 03\.ans/,
+      /secret\/03\.in: has no answer file 03\.ans/,
     ],
     [
       'lacks an input',
       { 'problem.yaml': 'name: x', 'data/sample/a.ans': '' },
-      /sample\/a\.ans: has no input a\.in/,
+      /sample\/a\.ans: has no input file a\.in/,
     ],
     [
       'has a folder for an input',
@@ -64,7 +64,7 @@ describe('a problem folder', () => {
 });
 
 describe('submissions', () => {
-  it('are files and folders of them, told apart by path where names are the same', async () => {
+  it('are files and folders of files, labelled by path when names are equal', async () => {
     await put({
       'a/x.py': '1',
       'a/deep/y.py': '2',
@@ -83,7 +83,7 @@ describe('submissions', () => {
     await expect(loadSubmissions([join(root, 'latin.py')])).rejects.toThrow(/latin\.py: is not UTF-8$/);
     await expect(loadSubmissions([join(root, 'x.c')])).rejects.toThrow(/x\.c: a submission is a \.py file/);
     await expect(loadSubmissions([join(root, 'empty')])).rejects.toThrow(
-      /empty: the folder holds no \.py file/,
+      /empty: the folder contains no \.py file/,
     );
   });
 
@@ -122,14 +122,14 @@ describe('a class folder', () => {
     'submissions/p/a.py': '',
   };
 
-  it('gives its problems with their submissions and expected verdicts', async () => {
+  it('contains its problems with their submissions and expected verdicts', async () => {
     await put({ ...files, 'expected.json': '{"p": {"a.py": "WA"}}' });
     const found = await loadClass(root);
     expect(found?.jobs.map((job) => [job.problem.name, job.submissions.length])).toEqual([['P', 1]]);
     expect(found?.expected.get('p')?.get('a.py')).toBe('WA');
   });
 
-  it('is not one without problems/, and its expected verdicts are checked', async () => {
+  it('needs a folder problems/, and its expected verdicts are checked', async () => {
     expect(await loadClass(root)).toBeNull();
     await put({ ...files, 'expected.json': '{"p": {"a.py": "GOOD"}}' });
     await expect(loadClass(root)).rejects.toThrow(/expected\.json: p\.a\.py: /);

@@ -5,7 +5,7 @@ import { parseProblemYaml } from '../src/problem.js';
 const parse = (text: string) => parseProblemYaml(text, 'p/problem.yaml');
 
 describe('problem.yaml', () => {
-  it('gives name, limits and checker', () => {
+  it('sets name, limits and checker', () => {
     const text =
       'name: Sums\nlimits:\n  time_limit: 1.5\n  memory_mb: 64\n  output_mb: 2\nvalidator_flags: float_tolerance 1e-4\n';
     expect(parse(text)).toEqual({
@@ -20,7 +20,7 @@ describe('problem.yaml', () => {
     });
   });
 
-  it('takes the fields of the Kattis format that mean nothing here', () => {
+  it('accepts fields of the Kattis format that have no effect here', () => {
     const problem = parse(
       'name: {sv: Summor, en: Sums}\nlicense: cc by\nlimits: {time_multiplier: 5, memory: 512}\n',
     );

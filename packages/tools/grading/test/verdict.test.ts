@@ -44,7 +44,7 @@ const grade = (status: RunStatus, more?: Partial<RunResult>) =>
   gradeRun(resultOf(status, more), test, DEFAULT_CHECKER);
 
 describe('the verdict of a run', () => {
-  it('is settled by the status', () => {
+  it('is decided by the status', () => {
     const verdicts = Object.fromEntries(RUN_STATUSES.map((status) => [status, grade(status).verdict]));
     expect(verdicts).toEqual({
       ok: 'AC',
@@ -70,11 +70,11 @@ describe('the verdict of a run', () => {
     expect(grade('ok', { stdout: undefined, stdoutBase64: 'NDI=' }).verdict).toBe('AC');
   });
 
-  it('never calls cut output right', () => {
+  it('never accepts truncated output', () => {
     expect(grade('ok', { stdoutTruncated: true }).verdict).toBe('WA');
   });
 
-  it('tells a crash by the last line of its traceback, else by signal or exit code', () => {
+  it('describes a crash by the last line of its traceback, else by signal or exit code', () => {
     const traceback =
       'Traceback (most recent call last):\n  File "main.py", line 1\nIndexError: list index out of range\n';
     expect(grade('runtime-error', { stderr: traceback }).reason).toBe('IndexError: list index out of range');

@@ -16,27 +16,27 @@ import { Progress } from './progress.js';
 
 const MIB = 1024 * 1024;
 
-/** Bodies that are being read, parsed and written, all together. */
+/** Total size of the bodies being read, parsed and written. */
 export const BODIES_IN_FLIGHT = 256 * MIB;
 
-/** What comes to routes that take no runs is small, bytes. */
+/** Bound for routes that take no runs, bytes. */
 const SMALL_BODY = 64 * 1024;
 
-/** A body must get on within this time, milliseconds. */
+/** A body must make progress within this time, milliseconds. */
 const STUCK_MS = 10_000;
 
-/** Where the length is not known beforehand, so much is taken at first, bytes. */
+/** Initial reservation for a body of unknown length, bytes. */
 const FIRST_BYTES = 64 * 1024;
 
 const RETRY_AFTER_SECONDS = 2;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the body of a submission was made into. */
+    /** The parsed body of a submission. */
     prepared: PreparedRun | PreparedBatch | null;
-    /** What its body holds of the budget. */
+    /** The share of the budget that its body holds. */
     lease: Lease | null;
-    /** It was answered, or its client has left. */
+    /** The request was answered, or its client has left. */
     isOver: boolean;
   }
   interface FastifyContextConfig {
@@ -46,7 +46,7 @@ declare module 'fastify' {
 }
 
 export interface BodyOptions {
-  /** Of one body with runs, bytes. */
+  /** Largest body with runs, bytes. */
   readonly limit: number;
   readonly ceilings: LimitCeilings;
   readonly stuckMs: number;
@@ -54,7 +54,9 @@ export interface BodyOptions {
 
 export const DEFAULT_STUCK_MS = STUCK_MS;
 
-/** Reads bodies of JSON: no more at once than there is room for, and no longer than their senders get on. */
+/**
+ * Reads JSON bodies: only as many at once as fit into the budget, and only while their senders make progress.
+ */
 export function takeBodies(app: App, budget: ByteBudget, pool: ParserPool, options: BodyOptions): void {
   app.decorateRequest('prepared', null);
   app.decorateRequest('lease', null);
@@ -93,22 +95,22 @@ async function prepare(
   return isLarge ? pool.batch(bytes) : batchOf(parseBody(bytes), ceilings);
 }
 
-/** Of a route that takes a run. */
+/** The parsed run of a route that takes a run. */
 export function preparedRun({ prepared }: FastifyRequest): PreparedRun {
-  if (prepared === null || 'runs' in prepared) throw new Error('a route takes a run and has none');
+  if (prepared === null || 'runs' in prepared) throw new Error('the route expects a run and has none');
   return prepared;
 }
 
-/** Of a route that takes a batch. */
+/** The parsed batch of a route that takes a batch. */
 export function preparedBatch({ prepared }: FastifyRequest): PreparedBatch {
-  if (prepared === null || !('runs' in prepared)) throw new Error('a route takes a batch and has none');
+  if (prepared === null || !('runs' in prepared)) throw new Error('the route expects a batch and has none');
   return prepared;
 }
 
-/** Whose bytes they are; all who have not said who they are, are one. */
+/** The tenant that the bytes count for; all unauthenticated clients share one. */
 const payerOf = (request: FastifyRequest): string => request.identity?.tenant ?? '';
 
-/** Counted until the request has been answered. @throws Problem when there is no room, before a byte is read */
+/** Reserved until the request is answered. @throws Problem when there is no room, before a byte is read */
 export function leaseFor(request: FastifyRequest, budget: ByteBudget, bytes: number): Lease {
   const lease = budget.tryTake(payerOf(request), bytes);
   if (lease === null) throw noRoom();
@@ -118,11 +120,11 @@ export function leaseFor(request: FastifyRequest, budget: ByteBudget, bytes: num
 }
 
 export const noRoom = (): Problem =>
-  new Problem('too-much-in-flight', 'too many bytes of requests are on their way; try again soon', {
+  new Problem('too-much-in-flight', 'too many bytes of requests in flight; try again soon', {
     retryAfterSeconds: RETRY_AFTER_SECONDS,
   });
 
-const tooLarge = (): Problem => new Problem('body-too-large', 'the body is larger than this server takes');
+const tooLarge = (): Problem => new Problem('body-too-large', 'the body is larger than this server accepts');
 
 async function readBody(
   request: FastifyRequest,
@@ -135,12 +137,12 @@ async function readBody(
   const length = declared === undefined ? null : Number(declared);
   if (length !== null && length > limit) throw tooLarge();
   const lease = leaseFor(request, budget, length ?? FIRST_BYTES);
-  // Memory that a sender only promises is not touched, and so not taken of the system.
+  // Untouched pages cost no memory, so an announced length alone takes none from the system.
   let bytes = Buffer.allocUnsafeSlow(length ?? FIRST_BYTES);
   let size = 0;
   return new Promise((resolve, reject) => {
     const progress = new Progress(stuckMs, () =>
-      fail(new Problem('request-timeout', 'the body came too slowly; nothing was accepted')),
+      fail(new Problem('request-timeout', 'the body arrived too slowly; nothing was accepted')),
     );
     const onData = (chunk: Buffer): void => {
       progress.received(chunk.length);
@@ -158,14 +160,14 @@ async function readBody(
       stop();
       resolve(bytes.subarray(0, size));
     };
-    const onClose = (): void => fail(new Problem('bad-request', 'the body ended in the middle'));
+    const onClose = (): void => fail(new Problem('bad-request', 'the body is incomplete'));
     const stop = (): void => {
       progress.pause();
       payload.off('data', onData).off('end', onEnd).off('error', onClose).off('close', onClose);
     };
     const fail = (problem: Problem): void => {
       stop();
-      // What still comes is read by nobody, and thrown away.
+      // The rest of the body is discarded.
       payload.on('error', () => undefined);
       bytes = Buffer.alloc(0);
       payload.resume();

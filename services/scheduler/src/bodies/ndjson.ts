@@ -7,20 +7,23 @@ import { type ParserPool, THREAD_BYTES } from './parser-pool.js';
 import { Progress } from './progress.js';
 
 export interface NdjsonBounds {
-  /** Of one line, bytes. */
+  /** Longest line, bytes. */
   readonly line: number;
-  /** Of all of it, bytes. */
+  /** Largest body, bytes. */
   readonly all: number;
-  /** A sender must get on within this time, milliseconds. */
+  /** A sender must make progress within this time, milliseconds. */
   readonly stuckMs: number;
 }
 
-/** What a batch that comes in line by line holds: a step's worth of runs. A longer line takes more while it is there. */
+/** Memory held for an NDJSON batch: the runs of one step. A longer line takes more while it is processed. */
 export const NDJSON_BYTES = 4 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 
-/** Runs of a body of one JSON object a line, checked one by one as they come. @throws Problem that names the run */
+/**
+ * The runs of a body with one JSON object per line, checked as they arrive. @throws Problem that names the
+ * run
+ */
 export async function* runsOfNdjson(
   body: Readable,
   bounds: NdjsonBounds,
@@ -32,7 +35,7 @@ export async function* runsOfNdjson(
   try {
     for await (const line of linesOf(body, bounds, lease, () => index)) {
       if (isBlank(line)) continue;
-      // A line that is long is parsed beside the event loop; others come a few at a time.
+      // Long lines are parsed off the event loop; short ones a few at a time.
       if (line.length >= THREAD_BYTES) yield await pool.line(line, index);
       else yield runOf(parseLine(line, index), ceilings, ['runs', index]);
       index += 1;
@@ -45,7 +48,7 @@ export async function* runsOfNdjson(
   }
 }
 
-/** Each in a buffer of its own. By bytes: text that grows would be looked through again with each piece. */
+/** Each line in its own buffer. Works on bytes: growing text would be scanned again with each chunk. */
 async function* linesOf(
   body: Readable,
   bounds: NdjsonBounds,
@@ -58,11 +61,11 @@ async function* linesOf(
   let seen = 0;
   const hold = (piece: Buffer): void => {
     if (held + piece.length > bounds.line) {
-      throw new Problem('body-too-large', 'a line is longer than this server takes', {
+      throw new Problem('body-too-large', 'a line is longer than this server accepts', {
         path: `runs.${index()}`,
       });
     }
-    // The piece, and the line that is put together of the pieces.
+    // The chunk, and the line assembled from the chunks.
     const wanted = Math.max(0, 2 * (held + piece.length) - NDJSON_BYTES);
     if (wanted > extra) {
       if (!lease.grow(wanted - extra)) throw noRoom();
@@ -81,13 +84,13 @@ async function* linesOf(
   };
   for await (const chunk of steady(body, bounds.stuckMs)) {
     seen += chunk.length;
-    if (seen > bounds.all) throw new Problem('body-too-large', 'the body is larger than this server takes');
+    if (seen > bounds.all) throw new Problem('body-too-large', 'the body is larger than this server accepts');
     let from = 0;
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, from)) {
       hold(chunk.subarray(from, end));
       from = end + 1;
       yield take();
-      // It was written, or is a part of the step.
+      // The line was written, or belongs to the current step.
       lease.shrink(extra);
       extra = 0;
     }
@@ -96,9 +99,9 @@ async function* linesOf(
   if (held > 0) yield take();
 }
 
-/** The pieces of a body whose sender gets on while it is waited for. */
+/** The chunks of a body, with a deadline for the sender's progress. */
 async function* steady(body: Readable, stuckMs: number): AsyncGenerator<Buffer> {
-  const progress = new Progress(stuckMs, () => body.destroy(new Error('the body came too slowly')));
+  const progress = new Progress(stuckMs, () => body.destroy(new Error('the body arrived too slowly')));
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       progress.received(chunk.length);

@@ -1,18 +1,18 @@
 import type { ProblemCode } from '../problems.js';
 import type { LimitCeilings, PreparedRun } from './prepared.js';
 
-/** What goes to the thread that parses large bodies, and what comes back: bytes, and facts that are small. */
+/** Messages to and from the thread that parses large bodies: bytes and small facts. */
 
 export interface ParseTask {
-  /** `line`: one run of a batch that comes line by line. */
+  /** `line`: one run of an NDJSON batch. */
   readonly kind: 'run' | 'batch' | 'line';
   readonly bytes: Uint8Array;
   readonly ceilings: LimitCeilings;
-  /** Of a line. */
+  /** Index of the line. */
   readonly index: number;
 }
 
-/** A run without its text, and how many bytes of all text are its. */
+/** A run without its text, and the length of its part of the text, bytes. */
 interface PackedRun extends Omit<PreparedRun, 'json'> {
   readonly length: number;
 }
@@ -27,7 +27,7 @@ export type ParseAnswer =
     }
   | {
       readonly runs: readonly PackedRun[];
-      /** The texts of all runs, one behind the other. */
+      /** The texts of all runs, concatenated. */
       readonly text: Uint8Array;
       readonly name: string | null;
       readonly idempotencyKey: string | undefined;

@@ -4,7 +4,10 @@ import type { ParseAnswer, ParseTask } from './parse-task.js';
 import { batchOf, parseBody, parseLine, type PreparedBatch, runOf } from './prepared.js';
 import { scanJson } from './scan.js';
 
-/** What Piscina calls in a thread of the scheduler: a body is parsed, checked, and written as it is to be stored. */
+/**
+ * Piscina calls this in a thread of the scheduler: it parses and checks a body and serialises it for the
+ * store.
+ */
 // oxlint-disable-next-line import/no-default-export -- Piscina calls the default export
 export default function parseInThread(task: ParseTask): ParseAnswer {
   try {
@@ -29,7 +32,7 @@ function prepare({ kind, bytes, ceilings, index }: ParseTask): PreparedBatch {
 
 function packed({ runs, name, idempotencyKey }: PreparedBatch): ParseAnswer {
   const lengths = runs.map(({ json }) => Buffer.byteLength(json));
-  // Not of a pool: its memory goes to the other thread.
+  // Not from Buffer's pool: the memory is transferred to the other thread.
   const text = Buffer.allocUnsafeSlow(lengths.reduce((sum, length) => sum + length, 0));
   let at = 0;
   const facts = runs.map(({ json, ...run }, i) => {

@@ -4,22 +4,25 @@ import { Problem } from '../problems.js';
 import type { ParseAnswer, ParseTask } from './parse-task.js';
 import type { LimitCeilings, PreparedBatch, PreparedRun } from './prepared.js';
 
-/** Bodies from this size on are parsed in threads: the event loop serves everybody, bytes. */
+/** Bodies from this size on, bytes, are parsed in threads, to keep the event loop responsive. */
 export const THREAD_BYTES = 256 * 1024;
 
-/** More threads would take the CPUs of the event loop and of Redis. */
+/** More threads would compete with the event loop and Redis for CPUs. */
 const THREADS = 2;
 
-/** Memory of a thread goes back when nothing has come for so long, milliseconds. */
+/** An idle thread ends after this time and frees its memory, milliseconds. */
 const IDLE_MS = 10_000;
 
-/** What a thread may take for the texts and values of one body, MiB; then it ends, and the body is refused. */
+/**
+ * Heap of a thread for the texts and values of one body, MiB; beyond it the thread ends, and the body is
+ * refused.
+ */
 const THREAD_HEAP_MIB = 1024;
 
-/** Where the tests run the sources, the thread is the one that was built of them. */
+/** Tests run the sources, but the thread needs the built file. */
 const THREAD_FILE = fileURLToPath(new URL('../../dist/bodies/parse-thread.js', import.meta.url));
 
-/** Parses, checks and writes large bodies beside the event loop. */
+/** Parses, checks and serialises large bodies off the event loop. */
 export class ParserPool {
   private readonly pool = new Piscina({
     filename: THREAD_FILE,
@@ -31,7 +34,7 @@ export class ParserPool {
   });
 
   constructor(private readonly ceilings: LimitCeilings) {
-    // A thread that has ended is told to whoever waits for it.
+    // The waiting call gets the error of a thread that has ended.
     this.pool.on('error', () => undefined);
   }
 
@@ -43,7 +46,7 @@ export class ParserPool {
     return this.parse('batch', bytes, 0);
   }
 
-  /** @param index of the run in its batch */
+  /** @param index index of the run in its batch */
   async line(bytes: Buffer, index: number): Promise<PreparedRun> {
     return only(await this.parse('line', bytes, index));
   }
@@ -52,7 +55,7 @@ export class ParserPool {
     await this.pool.destroy();
   }
 
-  /** @param bytes of a buffer of their own, which are gone afterwards; @throws Problem */
+  /** @param bytes in their own buffer, which is transferred and unusable afterwards; @throws Problem */
   private async parse(kind: ParseTask['kind'], bytes: Buffer, index: number): Promise<PreparedBatch> {
     const task: ParseTask = { kind, bytes, ceilings: this.ceilings, index };
     let answer: ParseAnswer;
@@ -61,7 +64,7 @@ export class ParserPool {
       answer = (await this.pool.run(task, { transferList })) as ParseAnswer;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error;
-      throw new Problem('body-too-large', 'the body takes more memory than one may have here');
+      throw new Problem('body-too-large', 'the body needs more memory than the server allows for one');
     }
     if ('problem' in answer) {
       const { code, message, path } = answer.problem;
@@ -87,6 +90,6 @@ function unpacked({
 }
 
 function only({ runs: [run] }: PreparedBatch): PreparedRun {
-  if (run === undefined) throw new Error('the thread that parses gave no run');
+  if (run === undefined) throw new Error('the parser thread returned no run');
   return run;
 }

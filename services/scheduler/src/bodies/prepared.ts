@@ -19,7 +19,7 @@ export type LimitCeilings = Partial<Omit<Limits, 'controllerCpuMs'>>;
 /** A request that was checked, as it is to be written; of the request itself nothing is held any more. */
 export interface PreparedRun extends WrittenRequest {
   readonly limits: Limits;
-  /** Tells one request from another; the idempotency key is no part of it. */
+  /** Identifies the content of a request, without its idempotency key. */
   readonly fingerprint: string;
   readonly idempotencyKey: string | undefined;
 }
@@ -30,9 +30,11 @@ export interface PreparedBatch {
   readonly idempotencyKey: string | undefined;
 }
 
-/** Two requests are the same when their validated content is; validation puts the fields in the schema's order. */
+/**
+ * Two requests are the same when their validated content is; validation orders the fields as in the schema.
+ */
 export function prepareRun(request: RunRequest, ceilings: LimitCeilings): PreparedRun {
-  // The key has done its work when the run is taken in; the run needs it no more.
+  // The key is used up at admission; the run does not need it.
   const { idempotencyKey, ...content } = request;
   const fingerprint = createHash('sha256').update(JSON.stringify(content)).digest('hex');
   const limits = clampedLimits(request, ceilings);
@@ -47,7 +49,7 @@ function clampedLimits(request: RunRequest, ceilings: LimitCeilings): Limits {
   return limits;
 }
 
-/** @throws Problem for what is no JSON, or has a key that means something to the language */
+/** @throws Problem for invalid JSON, or a key with a special meaning in JavaScript */
 export function parseBody(bytes: Buffer): unknown {
   if (bytes.length === 0) throw new Problem('bad-request', 'the body is empty');
   try {
@@ -57,7 +59,7 @@ export function parseBody(bytes: Buffer): unknown {
   }
 }
 
-/** @param prefix where the run stands in the body; @throws Problem that names what is wrong */
+/** @param prefix path of the run in the body; @throws Problem that names the wrong field */
 export function runOf(
   value: unknown,
   ceilings: LimitCeilings,
@@ -68,7 +70,7 @@ export function runOf(
   return prepareRun(parsed.data, ceilings);
 }
 
-/** @throws Problem that names what is wrong */
+/** @throws Problem that names the wrong field */
 export function batchOf(value: unknown, ceilings: LimitCeilings): PreparedBatch {
   const parsed = batchRequestSchema.safeParse(value);
   if (!parsed.success) throw toProblem(parsed.error.issues[0], 'body');
@@ -76,7 +78,7 @@ export function batchOf(value: unknown, ceilings: LimitCeilings): PreparedBatch 
   return { runs: runs.map((run) => prepareRun(run, ceilings)), name, idempotencyKey };
 }
 
-/** @throws Problem for a line that is no object of JSON */
+/** @throws Problem for a line that is not a JSON object */
 export function parseLine(line: Buffer, index: number): unknown {
   try {
     return parseJson(line.toString()) as unknown;

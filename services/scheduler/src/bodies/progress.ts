@@ -1,7 +1,7 @@
-/** So much must come of a body, or its end, before the time is up, bytes. */
+/** A body must deliver this many bytes, or end, within the deadline. */
 const STEP_BYTES = 64 * 1024;
 
-/** A sender of a body must get on: what it holds of the budget, others wait for. */
+/** Enforces progress of a sender: others wait for its share of the budget. */
 export class Progress {
   private timer: NodeJS.Timeout | null = null;
   private left: number;
@@ -25,7 +25,7 @@ export class Progress {
     this.resume();
   }
 
-  /** What is waited for now is not the sender. */
+  /** Pauses the deadline while the wait is not the sender's fault. */
   pause(): void {
     if (this.timer === null) return;
     clearTimeout(this.timer);

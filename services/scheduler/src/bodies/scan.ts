@@ -1,10 +1,10 @@
 import { Problem } from '../problems.js';
 
-/** A body of JSON has no more values than this; a batch of the largest number of runs, each with fifty fields, has fewer. */
-const MOST_VALUES = 1_000_000;
+/** Maximum number of values in a JSON body; the largest batch with fifty fields per run has fewer. */
+const MAX_VALUES = 1_000_000;
 
-/** None of our bodies is deeper than six. */
-const MOST_DEPTH = 64;
+/** No valid body is deeper than six levels. */
+const MAX_DEPTH = 64;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -12,8 +12,9 @@ const COMMA = 0x2c;
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /**
- * Looks at the shape of a large body before it is parsed: each of its values costs tens of bytes of memory, whatever it costs
- * its sender. Says nothing of what is no JSON: the parser does. @throws Problem for too many values, or too deep ones
+ * Checks the shape of a large body before it is parsed: each value costs tens of bytes of memory, however
+ * short its text. Ignores invalid JSON, which the parser reports. @throws Problem for too many values or too
+ * deep nesting
  */
 export function scanJson(bytes: Buffer): void {
   let values = 1;
@@ -38,15 +39,14 @@ export function scanJson(bytes: Buffer): void {
       default:
         break;
     }
-    if (depth > MOST_DEPTH)
-      throw new Problem('bad-request', `the body is more than ${MOST_DEPTH} levels deep`);
-    if (values > MOST_VALUES) {
-      throw new Problem('body-too-large', `the body has more than ${MOST_VALUES} values`);
+    if (depth > MAX_DEPTH) throw new Problem('bad-request', `the body is more than ${MAX_DEPTH} levels deep`);
+    if (values > MAX_VALUES) {
+      throw new Problem('body-too-large', `the body has more than ${MAX_VALUES} values`);
     }
   }
 }
 
-/** @returns where the quote that ends it stands, or the end of all */
+/** @returns the index of the closing quote, or the end of the text */
 function endOfString(bytes: Buffer, from: number): number {
   let at = from;
   for (;;) {

@@ -1,18 +1,21 @@
 import ipaddr from 'ipaddr.js';
 
-/** A network: its first address, and how many bits of it count. */
+/** A network: its first address and the length of its prefix. */
 export type Network = readonly [ipaddr.IPv4 | ipaddr.IPv6, number];
 
 /**
- * Addresses that are unicast by their block and yet not of the public Internet: Azure answers hosts of its own there, as
- * others do on link-local addresses.
+ * Public unicast addresses with an internal use: Azure serves its own hosts there, as other clouds do on
+ * link-local addresses.
  */
 const NOT_PUBLIC: readonly Network[] = [ipaddr.parseCIDR('168.63.129.16/32')];
 
-/** All of IPv6 that is given out for the Internet (IANA, "Internet Protocol Version 6 Address Space"). */
+/** IPv6 global unicast (IANA, "Internet Protocol Version 6 Address Space"). */
 const GLOBAL_UNICAST: Network = ipaddr.parseCIDR('2000::/3');
 
-/** Networks with commas between them; an address alone is a network of one. @throws Error that names what is not one */
+/**
+ * Parses networks separated by commas; a bare address is a network of one. @throws Error that names the wrong
+ * entry
+ */
 export function parseNetworks(list: string): Network[] {
   return list
     .split(',')
@@ -23,7 +26,7 @@ export function parseNetworks(list: string): Network[] {
 
 function parseNetwork(text: string): Network {
   if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
-  // Four numbers: what inet_aton makes of fewer is nobody's intention here.
+  // Require four numbers: inet_aton's shorter forms are never intended here.
   if (ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text)) {
     const address = ipaddr.parse(text);
     return [address, address.kind() === 'ipv4' ? 32 : 128];
@@ -35,25 +38,25 @@ const isIn = (address: ipaddr.IPv4 | ipaddr.IPv6, [first, bits]: Network): boole
   address.kind() === first.kind() && address.match([first, bits] as [ipaddr.IPv4, number]);
 
 /**
- * Which addresses callbacks may be sent to: those of the public Internet, and networks that whoever runs the service
- * has named. Everything else is refused: private, loopback, link-local (where clouds answer their machines), shared (CGNAT),
- * multicast, reserved, and every notation of IPv6 that carries an IPv4 address inside.
+ * Which addresses callbacks may be sent to: those on the public Internet, and networks that the operator has
+ * allowed. Everything else is refused: private, loopback, link-local (cloud metadata services), shared
+ * (CGNAT), multicast, reserved, and every IPv6 form that embeds an IPv4 address.
  */
 export class AddressPolicy {
   constructor(private readonly allowed: readonly Network[]) {}
 
-  /** Whether any network is named at all. */
+  /** Whether the operator has allowed any network. */
   get namesAny(): boolean {
     return this.allowed.length > 0;
   }
 
-  /** Whether whoever runs the service has named it. @param text an address, as a resolver gives it */
+  /** Whether the operator has allowed it. @param text an address, as a resolver returns it */
   isNamed(text: string): boolean {
     const address = parseAddress(text);
     return address !== null && this.allowed.some((network) => isIn(address, network));
   }
 
-  /** @returns what kind of address it is that nothing is sent to, or null when it may be. */
+  /** @returns the kind of a refused address, or null when it is allowed. */
   refusal(text: string): string | null {
     const address = parseAddress(text);
     if (address === null) return 'not an address';
@@ -65,7 +68,7 @@ export class AddressPolicy {
   }
 }
 
-/** An IPv4 address that is written as IPv6 (::ffff:127.0.0.1) is the IPv4 address, to the kernel as to us. */
+/** An IPv4-mapped IPv6 address (::ffff:127.0.0.1) is treated as the IPv4 address, as the kernel does. */
 function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | null {
   return ipaddr.isValid(text) ? ipaddr.process(text) : null;
 }

@@ -8,25 +8,25 @@ import { faultOf, resolveByDns, type Resolve } from './destination.js';
 import { OutboxMover } from './outbox-mover.js';
 import { tenantSecret } from './signature.js';
 
-/** Of those that were given up, so many are shown. */
-const MOST_SHOWN = 1_000;
+/** Number of failed callbacks that are listed. */
+const MAX_SHOWN = 1_000;
 
 export interface CallbackOptions {
-  /** What the secrets of the tenants are made of. */
+  /** The service secret from which tenant secrets are derived. */
   readonly secret: string;
-  /** Networks that callbacks may be sent to besides the public Internet. */
+  /** Networks allowed for callbacks besides the public Internet. */
   readonly allow: readonly Network[];
   readonly attempts: number;
   /** Before the second attempt, milliseconds. */
   readonly firstBackOffMs: number;
-  /** Of one attempt, from the look-up of the name to the end of the answer. */
+  /** Timeout of one attempt, from the name look-up to the end of the answer. */
   readonly timeoutMs: number;
   /** A patient connection for the sender; the app closes it. */
   readonly connection: RedisConnection;
   readonly resolve?: Resolve;
-  /** Certificates to trust instead of the usual ones. */
+  /** Certificate authorities to trust instead of the default ones. */
   readonly ca?: string;
-  /** How long a scheduler holds what it has taken out of the outbox, milliseconds. */
+  /** Lease on entries taken from the outbox, milliseconds. */
   readonly leaseMs?: number;
 }
 
@@ -39,7 +39,7 @@ export interface CallbacksDeps {
   readonly tracing: Tracing;
 }
 
-/** How many callbacks stand where. */
+/** Number of callbacks by stage. */
 export interface CallbackCounts {
   readonly outbox: number;
   readonly waiting: number;
@@ -48,7 +48,7 @@ export interface CallbackCounts {
   readonly failed: number;
 }
 
-/** Everything about callbacks: what is admitted, how it gets out, what became of it. */
+/** The entry point to callbacks: admission, delivery, and failed callbacks. */
 export class Callbacks {
   private readonly policy: AddressPolicy;
   private readonly outbox: CallbackOutbox;
@@ -100,7 +100,7 @@ export class Callbacks {
     this.mover.wake();
   }
 
-  /** @returns why no callback is sent there, in words that follow the field's name, or null. */
+  /** @returns why callbacks to this URL are refused, as words that follow the field's name, or null. */
   faultOf(url: string): string | null {
     return faultOf(url, this.policy);
   }
@@ -118,9 +118,9 @@ export class Callbacks {
     return { outbox, waiting, delayed, active, failed };
   }
 
-  /** Those that were given up, the latest first. */
+  /** Failed callbacks, the latest first. */
   async failed(): Promise<FailedCallback[]> {
-    const jobs = await this.queue.getFailed(0, MOST_SHOWN - 1);
+    const jobs = await this.queue.getFailed(0, MAX_SHOWN - 1);
     const targets = await this.outbox.targets(jobs.map((job) => job.data.id));
     return jobs.map((job, i) => ({
       id: job.data.id,
@@ -132,7 +132,7 @@ export class Callbacks {
     }));
   }
 
-  /** All attempts anew. @returns false when it is not among those that were given up. */
+  /** Starts all attempts again. @returns false when it is not among the failed callbacks. */
   async retry(id: string): Promise<boolean> {
     const job = await this.queue.getJob(id);
     if (job === undefined || !(await job.isFailed())) return false;
@@ -150,7 +150,7 @@ export class Callbacks {
 const callbackQueueOptions = (connection: RedisConnection): QueueOptions => ({
   connection,
   prefix: QUEUE_PREFIX,
-  // Both would be commands at start-up, when Redis need not be there yet.
+  // Both options would send commands at start-up, when Redis may still be unavailable.
   skipVersionCheck: true,
   skipMetasUpdate: true,
 });

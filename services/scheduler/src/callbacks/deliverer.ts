@@ -14,30 +14,36 @@ import { post, Unreachable } from './post.js';
 import { signatureOf, tenantSecret } from './signature.js';
 import { Turns } from './turns.js';
 
-/** Callbacks that one scheduler sends at the same time; each may hold a body of some megabytes. */
+/** Callbacks that one scheduler sends concurrently; each may hold a body of some megabytes. */
 const PLACES = 16;
 
-/** The waits between attempts: the first, each three times the one before, and none longer than the last figure. */
+/** Back-off between attempts: the initial delay, the factor, and the maximum. */
 const BACK_OFF_FACTOR = 3;
 const LONGEST_BACK_OFF_MS = 60 * 60 * 1000;
 
-/** One that has no turn comes again after this time or up to twice as long, milliseconds. */
+/** A callback without a turn is retried after one to two times this delay, milliseconds. */
 const TURN_LATER_MS = 2_000;
 
-/** Of a scheduler that died: its callbacks are sent by another after so long, milliseconds; half of it is a sign of life. */
+/**
+ * Another scheduler takes over the callbacks of a dead one after this time, milliseconds; the lock is renewed
+ * at half of it.
+ */
 const LOCK_MS = 15_000;
 const LOOK_FOR_DEAD_MS = 5_000;
 
-/** At the end, what is being sent may end within this time, milliseconds; the rest another scheduler sends again. */
+/**
+ * At shutdown, deliveries in progress may finish within this time, milliseconds; another scheduler repeats
+ * the rest.
+ */
 const CLOSE_MS = 5_000;
 
-/** `retry`: an attempt that failed and is made again. */
+/** `retry`: a failed attempt that is repeated. */
 export type CallbackOutcome = 'delivered' | 'retry' | 'given-up';
 
 export interface DelivererOptions {
   readonly outbox: CallbackOutbox;
   readonly results: ResultReader;
-  /** Patient, for the worker alone; it is closed by whoever made it. */
+  /** A patient connection, used only by the worker; its creator closes it. */
   readonly connection: WorkerOptions['connection'];
   readonly serviceSecret: string;
   readonly policy: AddressPolicy;
@@ -51,8 +57,8 @@ export interface DelivererOptions {
 }
 
 /**
- * Sends callbacks, each at least once: an attempt whose answer is lost is made again, and so is one that a scheduler died
- * over. The receiver tells them by `Sandpiper-Delivery`.
+ * Sends callbacks at least once: an attempt is repeated when its answer is lost or its scheduler dies. The
+ * receiver recognises duplicates by `Sandpiper-Delivery`.
  */
 export class CallbackDeliverer {
   private readonly turns = new Turns(PLACES);
@@ -65,7 +71,7 @@ export class CallbackDeliverer {
       concurrency: PLACES,
       lockDuration: LOCK_MS,
       stalledInterval: LOOK_FOR_DEAD_MS,
-      // A death of the scheduler in the middle is no fault of the callback's.
+      // A scheduler that dies during an attempt is not the callback's fault.
       maxStalledCount: UNLIMITED,
       autorun: false,
       skipVersionCheck: true,
@@ -76,7 +82,7 @@ export class CallbackDeliverer {
 
   start(): void {
     this.worker.run().catch((error: unknown) => {
-      this.options.log.error({ err: error }, 'the sender of callbacks ended');
+      this.options.log.error({ err: error }, 'the callback worker stopped unexpectedly');
     });
   }
 
@@ -96,24 +102,24 @@ export class CallbackDeliverer {
     const attempt = job.attemptsMade + 1;
     try {
       const [target] = await outbox.targets([id]);
-      if (!target) throw new UnrecoverableError('the run is not kept any more');
+      if (!target) throw new UnrecoverableError('the run is no longer stored');
       await this.attempt(job, token, target, attempt);
       onOutcome('delivered');
       await this.settle(id);
-      log.info({ runId: id, attempt }, 'a callback was delivered');
+      log.info({ runId: id, attempt }, 'delivered a callback');
     } catch (error) {
       if (error instanceof DelayedError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       const final = error instanceof UnrecoverableError || attempt >= (job.opts.attempts ?? 1);
       onOutcome(final ? 'given-up' : 'retry');
       if (final) await this.settle(id);
-      if (final) log.warn({ runId: id, attempt, reason }, 'a callback was given up');
-      else log.info({ runId: id, attempt, reason }, 'a callback failed and is tried again');
+      if (final) log.warn({ runId: id, attempt, reason }, 'gave up a callback');
+      else log.info({ runId: id, attempt, reason }, 'a callback failed and will be retried');
       throw error;
     }
   }
 
-  /** Redis may be away; then the run is kept a week longer than others, and nothing is sent twice for it. */
+  /** When Redis is away, the run is merely kept a week longer; nothing is sent twice. */
   private async settle(id: string): Promise<void> {
     await this.options.outbox.settled(id).catch(() => undefined);
   }
@@ -130,7 +136,7 @@ export class CallbackDeliverer {
       await job.moveToDelayed(Date.now() + TURN_LATER_MS * (1 + Math.random()), token);
       throw new DelayedError();
     }
-    if (turn === 'resting') throw new Error('nobody answers there for now');
+    if (turn === 'resting') throw new Error('the receiver is unreachable; waiting before the next try');
     const span = this.options.tracing.span('callback', {
       parent: target.trace,
       kind: 'client',
@@ -179,14 +185,17 @@ export class CallbackDeliverer {
     return post({ destination, body, headers, signal, ...(ca === undefined ? {} : { ca }) });
   }
 
-  /** As callbackBodySchema of contracts; the result stands in it as it was stored. */
+  /** Follows callbackBodySchema of contracts; the result is inserted as stored. */
   private async bodyOf(id: string): Promise<string> {
     const result = await this.resultOf(id);
     const run = `{"id":${JSON.stringify(id)},"state":"done","result":${result ?? 'null'}}`;
     return `{"event":"run.ended","run":${run}${result === null ? ',"resultOmitted":true' : ''}}`;
   }
 
-  /** @returns its JSON; null when that is too long for a callback. @throws UnrecoverableError when it has expired */
+  /**
+   * @returns its JSON; null when it is too long for a callback. @throws UnrecoverableError when it has
+   *   expired
+   */
   private async resultOf(id: string): Promise<string | null> {
     const { results } = this.options;
     const [head] = await results.heads([id]);
@@ -194,11 +203,11 @@ export class CallbackDeliverer {
     if (bytes > MAX_CALLBACK_RESULT_BYTES) return null;
     const [result] = bytes === 0 ? [] : await results.results([id], bytes);
     if (result) return result.toString();
-    throw new UnrecoverableError('the run is not kept any more');
+    throw new UnrecoverableError('the run is no longer stored');
   }
 }
 
-/** Between half and all of it, by chance: callbacks that failed together do not come again together. */
+/** Jitter, between half and all of the delay: callbacks that failed together are not retried together. */
 export function backOffMs(attempt: number, firstMs: number): number {
   const longest = Math.min(firstMs * BACK_OFF_FACTOR ** (attempt - 1), LONGEST_BACK_OFF_MS);
   return Math.round(longest * (0.5 + Math.random() / 2));

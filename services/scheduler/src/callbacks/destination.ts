@@ -5,14 +5,14 @@ import type { AddressPolicy } from './address-policy.js';
 /** All addresses of a name. Rejects when there are none. */
 export type Resolve = (name: string, signal: AbortSignal) => Promise<string[]>;
 
-/** An address that nothing is ever sent to: trying again would not help. */
+/** A refused destination: a retry would not help. */
 export class RefusedDestination extends Error {
   override readonly name = 'RefusedDestination';
 }
 
 export interface Destination {
   readonly url: URL;
-  /** Those that were checked; a connection is made to one of them and to no other. */
+  /** The checked addresses; connections are made to these only. */
   readonly addresses: readonly string[];
 }
 
@@ -20,8 +20,8 @@ export interface Destination {
 const hostOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, '$1');
 
 /**
- * What can be said of an address without a look at the network, for whoever submits it.
- * @returns why it is refused, or null.
+ * Checks a URL without any network access, at submission.
+ * @returns the reason for a refusal, or null.
  */
 export function faultOf(text: string, policy: AddressPolicy): string | null {
   if (!URL.canParse(text)) return 'is not a URL';
@@ -30,17 +30,17 @@ export function faultOf(text: string, policy: AddressPolicy): string | null {
   if (url.username !== '' || url.password !== '') return 'must not hold a user name or a password';
   if (url.hostname === '') return 'has no host';
   if (url.protocol === 'http:' && !policy.namesAny) {
-    return 'must be https://, for the result would be sent in the clear (http:// is for networks of SANDPIPER_CALLBACK_ALLOW)';
+    return 'must be https://, so that the result is encrypted (http:// is only for networks in SANDPIPER_CALLBACK_ALLOW)';
   }
   const host = hostOf(url);
   const refusal = isIP(host) === 0 ? null : policy.refusal(host);
-  return refusal === null ? null : `names an address that is not of the public Internet (${refusal})`;
+  return refusal === null ? null : `is an address that is not on the public Internet (${refusal})`;
 }
 
 /**
- * Where a callback goes: the name is looked up here, every address of it is checked, and the sender connects to what was
- * checked. A name that says something else a moment later (rebinding) is not asked again.
- * @throws RefusedDestination; the resolver's error, which may pass
+ * The destination of a callback: looks the name up once, checks every address, and the sender connects only
+ * to checked addresses. A later change of the name (DNS rebinding) has no effect.
+ * @throws RefusedDestination; the resolver's error, which may be temporary
  */
 export async function destinationOf(
   text: string,
@@ -58,11 +58,11 @@ export async function destinationOf(
     const refusal = policy.refusal(address);
     if (refusal !== null) {
       throw new RefusedDestination(
-        `the name has an address that is not of the public Internet (${refusal}); none is sent to`,
+        `the name has an address that is not on the public Internet (${refusal}); nothing was sent`,
       );
     }
     if (url.protocol === 'http:' && !policy.isNamed(address)) {
-      throw new RefusedDestination('http:// is for networks of SANDPIPER_CALLBACK_ALLOW alone; use https://');
+      throw new RefusedDestination('http:// is only for networks in SANDPIPER_CALLBACK_ALLOW; use https://');
     }
   }
   return { url, addresses };
@@ -71,8 +71,9 @@ export async function destinationOf(
 const DNS_TIMEOUT_MS = 2_500;
 
 /**
- * Asks the name servers of this host, both families. Not getaddrinfo(3): that would hold a thread of the process's few
- * for as long as somebody's name server is silent. So /etc/hosts is not read; `localhost` is known (RFC 6761).
+ * Asks the name servers of this host for both address families. Not getaddrinfo(3), which would block one of
+ * the process's few threads while a name server is silent. So /etc/hosts is not read; `localhost` is known
+ * (RFC 6761).
  */
 export const resolveByDns: Resolve = async (name, signal) => {
   if (/^(.+\.)?localhost\.?$/i.test(name)) return ['127.0.0.1'];

@@ -3,30 +3,30 @@ import type { CallbackJob } from '@sandpiper/contracts';
 import type { Logger } from '@sandpiper/telemetry';
 import type { Queue } from 'bullmq';
 
-/** Moved in one go: one step of Redis is not to hold up the others. */
-const MOST_AT_ONCE = 250;
+/** Entries moved at once: one Redis script must not hold up others. */
+const MAX_AT_ONCE = 250;
 
-/** So long what was taken is ours, milliseconds. Moving it takes two round trips. */
+/** Lease on taken entries, milliseconds. Moving them takes two round trips. */
 const LEASE_MS = 15_000;
 
-/** Without events, look this often, milliseconds; with them not more often than {@link LEAST_GAP_MS}. */
+/** Poll interval without events, milliseconds; with events at most one pass per {@link MIN_GAP_MS}. */
 const TICK_MS = 1_000;
-const LEAST_GAP_MS = 100;
+const MIN_GAP_MS = 100;
 
 export interface OutboxMoverOptions {
   readonly outbox: CallbackOutbox;
   readonly queue: Queue<CallbackJob>;
   readonly attempts: number;
   readonly log: Logger;
-  /** Whether Redis is there. */
+  /** Whether Redis is available. */
   readonly up: () => boolean;
   readonly leaseMs?: number;
 }
 
 /**
- * Moves callbacks from the outbox to their queue. Several schedulers may do so at once: what one has taken is leased. One
- * that dies before the queue has them leaves them to the next when the lease is over; one that dies after it adds nothing
- * twice, for the queue knows their ids.
+ * Moves callbacks from the outbox to their queue. Several schedulers may do so at once: taken entries are
+ * leased. When a scheduler dies before the queue has them, another takes them after the lease; when it dies
+ * afterwards, nothing is added twice, because the queue knows their ids.
  */
 export class OutboxMover {
   private timer: NodeJS.Timeout | null = null;
@@ -41,13 +41,13 @@ export class OutboxMover {
     this.move();
   }
 
-  /** A run has ended; it may have a callback. Many calls are one look. */
+  /** A run has ended and may have a callback. Many calls are merged into one pass. */
   wake(): void {
     if (this.closed) return;
     this.soon ??= setTimeout(() => {
       this.soon = null;
       this.move();
-    }, LEAST_GAP_MS);
+    }, MIN_GAP_MS);
   }
 
   async close(): Promise<void> {
@@ -61,7 +61,7 @@ export class OutboxMover {
     if (this.closed || !this.options.up()) return;
     this.working ??= this.moveAll()
       .catch((error: unknown) => {
-        // Redis went away or has no memory: what was taken is taken again when its lease is over.
+        // Redis went away or is out of memory: the entries are taken again when their lease expires.
         this.options.log.debug({ reason: (error as Error).message }, 'could not move callbacks');
       })
       .finally(() => {
@@ -72,7 +72,7 @@ export class OutboxMover {
   private async moveAll(): Promise<void> {
     const { outbox, queue, attempts, leaseMs = LEASE_MS } = this.options;
     for (;;) {
-      const ids = await outbox.take(leaseMs, MOST_AT_ONCE);
+      const ids = await outbox.take(leaseMs, MAX_AT_ONCE);
       if (ids.length === 0) return;
       await queue.addBulk(
         ids.map((id) => ({
@@ -82,7 +82,7 @@ export class OutboxMover {
         })),
       );
       await outbox.handedOver(ids);
-      if (ids.length < MOST_AT_ONCE || this.closed) return;
+      if (ids.length < MAX_AT_ONCE || this.closed) return;
     }
   }
 }

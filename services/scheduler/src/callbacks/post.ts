@@ -3,10 +3,10 @@ import { request as requestHttps } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Destination } from './destination.js';
 
-/** Of an answer so much is read, bytes; it tells us nothing, but whoever writes it is let finish. */
-const MOST_ANSWER_BYTES = 4096;
+/** The part of an answer that is read, bytes: its content is ignored, but short answers may finish. */
+const MAX_ANSWER_BYTES = 4096;
 
-/** The other side could not be reached, or did not answer in time: it costs us time, unlike an answer that says no. */
+/** The receiver could not be reached or did not answer in time. Unlike a refusal, this costs us a timeout. */
 export class Unreachable extends Error {
   override readonly name = 'Unreachable';
 }
@@ -15,21 +15,21 @@ export interface Post {
   readonly destination: Destination;
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Ends the attempt, wherever it is. */
+  /** Aborts the attempt at any stage. */
   readonly signal: AbortSignal;
-  /** Certificates to trust instead of the usual ones. */
+  /** Certificate authorities to trust instead of the default ones. */
   readonly ca?: string;
 }
 
 /**
- * Sends one POST to one of the addresses that were checked, on a connection of its own. Redirects are answers like any
- * other. @returns the status. @throws Unreachable
+ * Sends one POST to one of the checked addresses, on its own connection. Redirects are not followed. @returns
+ * the status. @throws Unreachable
  */
 export function post({ destination, body, headers, signal, ca }: Post): Promise<number> {
   const { url } = destination;
   const options: RequestOptions = {
     method: 'POST',
-    // A new connection: one of a pool would have been made for another check.
+    // A new connection: a pooled one would belong to an earlier check.
     agent: false,
     lookup: lookupIn(destination.addresses),
     headers: { ...headers, 'Content-Length': String(Buffer.byteLength(body)) },
@@ -45,9 +45,9 @@ export function post({ destination, body, headers, signal, ca }: Post): Promise<
       let seen = 0;
       answer.on('data', (chunk: Buffer) => {
         seen += chunk.length;
-        if (seen > MOST_ANSWER_BYTES) answer.destroy();
+        if (seen > MAX_ANSWER_BYTES) answer.destroy();
       });
-      // The status is there; how the rest ends does not matter, but that it ends does.
+      // The status has arrived; the rest may end in any way, but must end.
       answer.on('error', () => undefined);
       answer.on('close', () => resolve(answer.statusCode ?? 0));
     });
@@ -55,7 +55,7 @@ export function post({ destination, body, headers, signal, ca }: Post): Promise<
   });
 }
 
-/** Stands in for the system's look-up, and gives what was checked. */
+/** Replaces the system's look-up and returns the checked addresses. */
 function lookupIn(addresses: readonly string[]): LookupFunction {
   const all = addresses.map((address) => ({ address, family: isIP(address) }));
   return (_name, options, done) => {
@@ -65,7 +65,7 @@ function lookupIn(addresses: readonly string[]): LookupFunction {
   };
 }
 
-/** In one line, without what the other side said. */
+/** The reason in one line, without text of the receiver. */
 function reasonOf(error: NodeJS.ErrnoException, signal: AbortSignal): string {
   if (signal.aborted) return 'no answer in time';
   return error.code ?? 'the connection failed';

@@ -1,54 +1,61 @@
-/** Places of one tenant among those that send at the same time: an address that answers slowly leaves others room. */
-const MOST_OF_A_TENANT = 0.25;
+/**
+ * Share of the concurrent deliveries that one tenant may use, so that its slow receivers leave room for
+ * others.
+ */
+const MAX_TENANT_SHARE = 0.25;
 
-/** An origin that could not be reached so often in a row is left alone for a while. */
+/** After this many failures in a row an unreachable origin is paused. */
 const FAILURES_IN_A_ROW = 5;
 const REST_MS = 30_000;
 
-/** Origins that are remembered at most; the one that failed first is forgotten. */
-const MOST_ORIGINS = 1_000;
+/** Maximum number of remembered origins; the oldest failure is forgotten first. */
+const MAX_ORIGINS = 1_000;
 
 interface Trouble {
   failures: number;
-  /** On the clock of `performance.now()`. */
+  /** In terms of `performance.now()`. */
   restUntil: number;
 }
 
-/** `busy`: its tenant has all the places that it may. `resting`: nobody answers there, and each try would cost a timeout. */
+/**
+ * `busy`: the tenant uses its whole share. `resting`: the origin is unreachable, and each try would cost a
+ * timeout.
+ */
 export type Turn = 'go' | 'busy' | 'resting';
 
 /**
- * Who may send now. Without it ten thousand callbacks to one address that swallows them would take every place for hours,
- * and those of other tenants would wait behind them. Counts what this process does; each scheduler has its own.
+ * Decides which callbacks may be sent now. Without it, ten thousand callbacks to one unresponsive address
+ * would occupy every slot for hours while other tenants wait. It counts per process; each scheduler has its
+ * own.
  */
 export class Turns {
   private readonly sending = new Map<string, number>();
   private readonly troubles = new Map<string, Trouble>();
   private readonly mostOfATenant: number;
 
-  /** @param places how many are sent at the same time */
+  /** @param places number of concurrent deliveries */
   constructor(
     places: number,
     private readonly now: () => number = () => performance.now(),
   ) {
-    this.mostOfATenant = Math.max(1, Math.floor(places * MOST_OF_A_TENANT));
+    this.mostOfATenant = Math.max(1, Math.floor(places * MAX_TENANT_SHARE));
   }
 
-  /** A `go` is to be ended with {@link leave}. */
+  /** A `go` must be followed by {@link leave}. */
   enter(tenant: string, origin: string): Turn {
     const sending = this.sending.get(tenant) ?? 0;
     if (sending >= this.mostOfATenant) return 'busy';
     const trouble = this.troubles.get(origin);
     if (trouble !== undefined && trouble.failures >= FAILURES_IN_A_ROW) {
       if (this.now() < trouble.restUntil) return 'resting';
-      // One goes and looks; the others rest on until it is back.
+      // One callback probes the origin; the others keep waiting for its outcome.
       trouble.restUntil = this.now() + REST_MS;
     }
     this.sending.set(tenant, sending + 1);
     return 'go';
   }
 
-  /** @param reached whether anybody answered, whatever the answer */
+  /** @param reached whether the receiver answered, whatever the answer */
   leave(tenant: string, origin: string, reached: boolean): void {
     const sending = (this.sending.get(tenant) ?? 1) - 1;
     if (sending === 0) this.sending.delete(tenant);
@@ -62,7 +69,7 @@ export class Turns {
     trouble.failures += 1;
     trouble.restUntil = this.now() + REST_MS;
     this.troubles.set(origin, trouble);
-    if (this.troubles.size <= MOST_ORIGINS) return;
+    if (this.troubles.size <= MAX_ORIGINS) return;
     const [oldest] = this.troubles.keys();
     if (oldest !== undefined) this.troubles.delete(oldest);
   }

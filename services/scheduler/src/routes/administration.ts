@@ -12,18 +12,18 @@ import {
 } from '@sandpiper/contracts';
 import { ID_PATTERN } from '@sandpiper/store';
 import { z } from 'zod';
-import { demandOwn, identityOf, mayRead } from '../auth.js';
+import { assertOwn, identityOf, mayRead } from '../auth.js';
 import { prepareRun } from '../bodies/prepared.js';
 import type { App, Context } from '../context.js';
 import { notFound, Problem } from '../problems.js';
 import { acceptedSchema, idParamsSchema, refusals, submissionRefusals, submitterOf } from './common.js';
 
 const deadLettersQuerySchema = z.strictObject({
-  after: z.string().regex(ID_PATTERN).optional().describe('The last that is known already'),
-  limit: z.coerce.number().int().min(1).max(1000).default(100).describe('How many at most'),
+  after: z.string().regex(ID_PATTERN).optional().describe('Id of the last entry of the previous page'),
+  limit: z.coerce.number().int().min(1).max(1000).default(100).describe('Maximum number of entries'),
 });
 
-/** For those who run the service: nodes, tenants, keys; and for tenants what became of runs that were given up. */
+/** For operators: nodes, tenants, keys. For tenants: dead letters, the runs that were given up. */
 export function administrationRoutes(app: App, context: Context): void {
   const { admission, deadLetters, dispatcher, gate, keys, nodes, tenants } = context;
 
@@ -32,7 +32,7 @@ export function administrationRoutes(app: App, context: Context): void {
     {
       config: { scope: 'admin' },
       schema: {
-        summary: 'Worker nodes, their cells, and what each runs',
+        summary: 'List worker nodes with their cells and current runs',
         tags: ['nodes'],
         response: { 200: nodesSchema, ...refusals },
       },
@@ -45,7 +45,7 @@ export function administrationRoutes(app: App, context: Context): void {
     {
       config: { scope: 'admin' },
       schema: {
-        summary: 'Tenants and how they are served',
+        summary: 'List tenants and their settings',
         tags: ['access'],
         response: { 200: tenantsSchema, ...refusals },
       },
@@ -58,7 +58,7 @@ export function administrationRoutes(app: App, context: Context): void {
     {
       config: { scope: 'admin' },
       schema: {
-        summary: 'Make a tenant, or change how it is served',
+        summary: 'Create a tenant or replace its settings',
         tags: ['access'],
         params: z.object({ name: tenantNameSchema }),
         body: tenantSettingsSchema,
@@ -78,7 +78,7 @@ export function administrationRoutes(app: App, context: Context): void {
     {
       config: { scope: 'admin' },
       schema: {
-        summary: 'API keys, without their secrets',
+        summary: 'List API keys without their secrets',
         tags: ['access'],
         response: { 200: keysSchema, ...refusals },
       },
@@ -91,8 +91,8 @@ export function administrationRoutes(app: App, context: Context): void {
     {
       config: { scope: 'admin' },
       schema: {
-        summary: 'Make an API key',
-        description: 'The key itself stands in this answer alone.',
+        summary: 'Create an API key',
+        description: 'Only this answer contains the key itself.',
         tags: ['access'],
         body: keyRequestSchema,
         response: { 201: newKeySchema, ...submissionRefusals },
@@ -106,7 +106,7 @@ export function administrationRoutes(app: App, context: Context): void {
     {
       config: { scope: 'admin' },
       schema: {
-        summary: 'Revoke an API key, at once',
+        summary: 'Revoke an API key, effective at once',
         tags: ['access'],
         params: idParamsSchema,
         response: { 204: z.void(), ...refusals },
@@ -123,8 +123,8 @@ export function administrationRoutes(app: App, context: Context): void {
     {
       config: { scope: 'read' },
       schema: {
-        summary: 'Runs that were given up because they killed what ran them, the latest first',
-        description: 'Without requests and results: GET /v1/dead-letters/ID has the result of one.',
+        summary: 'List runs that were given up because they kept crashing their worker, the latest first',
+        description: 'Leaves out requests and results; GET /v1/dead-letters/ID has the result.',
         tags: ['dead letters'],
         querystring: deadLettersQuerySchema,
         response: { 200: deadLettersSchema, ...refusals },
@@ -144,7 +144,7 @@ export function administrationRoutes(app: App, context: Context): void {
     {
       config: { scope: 'read' },
       schema: {
-        summary: 'One of them',
+        summary: 'Get a dead letter with its result',
         tags: ['dead letters'],
         params: idParamsSchema,
         response: { 200: deadLetterSchema, ...refusals },
@@ -152,7 +152,7 @@ export function administrationRoutes(app: App, context: Context): void {
     },
     async (request) => {
       const { id } = request.params;
-      demandOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
+      assertOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
       const dead = await gate.run(() => deadLetters.get(id));
       if (dead === null) throw notFound('dead letter');
       const { request: _request, ...shown } = dead;
@@ -165,8 +165,8 @@ export function administrationRoutes(app: App, context: Context): void {
     {
       config: { scope: 'submit' },
       schema: {
-        summary: 'Run it again, as a new run',
-        description: 'What has ended stays as it is: the new run has an id and a result of its own.',
+        summary: 'Submit the request of a dead letter again, as a new run',
+        description: 'The old run stays as it is; the new run has its own id and result.',
         tags: ['dead letters'],
         params: idParamsSchema,
         response: { 202: acceptedSchema, ...submissionRefusals, 404: refusals[404] },
@@ -174,16 +174,16 @@ export function administrationRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      demandOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
+      assertOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
       const dead = await gate.run(() => deadLetters.get(id));
       if (dead === null) throw notFound('dead letter');
       if (dead.requeuedAs !== null)
         throw new Problem(
           'already-requeued',
-          mayRead(request) ? `it was run again as ${dead.requeuedAs}` : 'it was run again',
+          mayRead(request) ? `already requeued as ${dead.requeuedAs}` : 'already requeued',
         );
       const who = { ...submitterOf(request), tenant: dead.tenant };
-      // The key makes two that do so at once one.
+      // The idempotency key merges two concurrent requests.
       const admitted = await gate.change(() =>
         admission.submitRun(prepareRun(dead.request, admission.options.ceilings), who, `requeue ${id}`),
       );
@@ -197,7 +197,7 @@ export function administrationRoutes(app: App, context: Context): void {
     {
       config: { scope: 'submit' },
       schema: {
-        summary: 'Take it off the list; its result stays',
+        summary: 'Remove a dead letter from the list; the result of the run stays',
         tags: ['dead letters'],
         params: idParamsSchema,
         response: { 204: z.void(), ...refusals },
@@ -205,7 +205,7 @@ export function administrationRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      demandOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
+      assertOwn(request, await gate.run(() => deadLetters.tenantOf(id)), 'dead letter');
       await gate.change(() => deadLetters.dismiss(id));
       return reply.code(204).send();
     },

@@ -29,22 +29,22 @@ const fromSchema = z.coerce
   .min(0)
   .max(Number.MAX_SAFE_INTEGER)
   .optional()
-  .describe('How many results the client has already');
+  .describe('Number of results that the client already has');
 
 const streamed = (type: string) => ({
-  description: 'Goes on until the last result',
+  description: 'Streams until the last result',
   content: { [type]: { schema: z.string() } },
 });
 
-/** Results of a batch as they come: one JSON object a line, or server-sent events. */
+/** Streams the results of a batch as NDJSON or as server-sent events. */
 export function batchStreamRoutes(app: App, context: Context, checkKey: KeyCheck): void {
   const { streams } = context;
 
-  /** The batch, when its client may follow one more; it counts until it leaves. */
+  /** Admits one more follower of the batch; it is counted until it leaves. */
   const enter = async (request: FastifyRequest, reply: FastifyReply, id: string): Promise<BatchFacts> => {
     const { tenant } = identityOf(request);
     const batch = await ownBatch(context, request, id);
-    streams.demandRoom(tenant);
+    streams.assertRoom(tenant);
     reply.raw.once('close', streams.enter(tenant));
     reply.raw.once(
       'close',
@@ -59,10 +59,10 @@ export function batchStreamRoutes(app: App, context: Context, checkKey: KeyCheck
       exposeHeadRoute: false,
       config: { scope: 'read' },
       schema: {
-        summary: 'Results of a batch as its runs end, one JSON object a line',
+        summary: 'Stream the results of a batch as its runs end, one JSON object per line',
         description:
-          'Each line is {"position", "index", "run"}: how many had ended with it, its place in the batch, its state. ' +
-          'Empty lines are signs of life. Ends after the last; after a break go on with ?from=POSITION.',
+          'Each line is {"position", "index", "run"}: the number of ended runs so far, the index in the batch, the run. ' +
+          'Empty lines are keep-alives. The stream ends after the last result; after a break resume with ?from=POSITION.',
         tags: ['batches'],
         produces: ['application/x-ndjson'],
         params: idParamsSchema,
@@ -87,10 +87,10 @@ export function batchStreamRoutes(app: App, context: Context, checkKey: KeyCheck
       exposeHeadRoute: false,
       config: { scope: 'read' },
       schema: {
-        summary: 'Results of a batch as its runs end, as server-sent events',
+        summary: 'Stream the results of a batch as its runs end, as server-sent events',
         description:
-          'Events "run" with the data of a line of /results and the id that a browser sends back as Last-Event-ID; at ' +
-          'the end one event "done" with the summary.',
+          'Each event "run" has the data of a line of /results, and an id that a browser sends back as Last-Event-ID; ' +
+          'the last event is "done" with the summary.',
         tags: ['batches'],
         produces: ['text/event-stream'],
         params: idParamsSchema,
@@ -128,9 +128,9 @@ export function batchStreamRoutes(app: App, context: Context, checkKey: KeyCheck
 }
 
 /**
- * Ended runs of a slice as lines, or as events: JSON holds no line break, so an event's data is one line
- * (https://html.spec.whatwg.org/#event-stream-interpretation).
- * @param event name of the event; '' for a line
+ * The ended runs of a slice as lines or as events: JSON contains no line break, so an event's data is one
+ * line (https://html.spec.whatwg.org/#event-stream-interpretation).
+ * @param event name of the event; '' for lines
  */
 function pieceOf(slice: Slice<EndedHead>, event: string, end: string): Piece {
   const parts = slice.runs.flatMap(({ head, result }) => {
@@ -142,7 +142,7 @@ function pieceOf(slice: Slice<EndedHead>, event: string, end: string): Piece {
   return { parts: joined(parts), bytes: slice.bytes, release: () => slice.release() };
 }
 
-/** A batch that comes in as one JSON object a line. A plugin of its own, for no other route takes such a body. */
+/** Submission of a batch as NDJSON. A separate plugin, because no other route accepts such a body. */
 export function batchIntakeRoute(app: App, context: Context, bounds: NdjsonBounds): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload));
@@ -151,10 +151,10 @@ export function batchIntakeRoute(app: App, context: Context, bounds: NdjsonBound
     {
       config: { scope: 'submit' },
       schema: {
-        summary: 'Submit many runs, one JSON object a line',
+        summary: 'Submit many runs, one JSON object per line',
         description:
-          'Content-Type: application/x-ndjson. Each line is a run as in POST /v1/runs. All or none of them are ' +
-          'accepted; send it again with the same Idempotency-Key when the answer does not come.',
+          'Content-Type: application/x-ndjson. Each line is a run as in POST /v1/runs. Either all runs are accepted or ' +
+          'none; when no answer arrives, send the batch again with the same Idempotency-Key.',
         tags: ['batches'],
         consumes: ['application/x-ndjson'],
         headers: idempotencyHeadersSchema,
@@ -163,7 +163,7 @@ export function batchIntakeRoute(app: App, context: Context, bounds: NdjsonBound
       },
     },
     async (request, reply) => {
-      // A request without a body comes to no parser of bodies.
+      // A request without a body does not reach a body parser.
       if (!(request.body instanceof Readable)) throw new Problem('bad-request', 'the body is empty');
       const lease = leaseFor(request, context.bodies, NDJSON_BYTES);
       const { ceilings } = context.admission.options;

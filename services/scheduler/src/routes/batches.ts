@@ -8,7 +8,7 @@ import { batchRunId, type BatchFacts, type RunHead } from '@sandpiper/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Admitted } from '../admission.js';
-import { demandOwn, demandScope, identityOf, mayRead } from '../auth.js';
+import { assertOwn, assertScope, identityOf, mayRead } from '../auth.js';
 import { preparedBatch } from '../bodies/bodies.js';
 import { cancelBatch } from '../cancel.js';
 import type { App, Context } from '../context.js';
@@ -29,24 +29,24 @@ import {
 } from './common.js';
 import { countRefusal, sendPurged } from './runs.js';
 
-/** Results that one answer holds at most; more of them are read from the stream of the batch. */
-const MOST_RESULTS_BYTES = 64 * 1024 * 1024;
+/** Maximum total size of the results in one answer; larger batches are read from their stream. */
+const MAX_RESULTS_BYTES = 64 * 1024 * 1024;
 
 const tooLarge = (id: string, bytes: number): Problem =>
   new Problem(
     'reply-too-large',
-    `the results of this batch are ${bytes} bytes, and one answer holds at most ${MOST_RESULTS_BYTES}: ` +
+    `the results of this batch have ${bytes} bytes, but one answer may have at most ${MAX_RESULTS_BYTES}: ` +
       `read /v1/batches/${id}/results, or ask with results=false`,
   );
 
-/** Of a batch, what a key that may only submit is told. */
+/** What a submit-only key is told about a batch. */
 const stateOnlySchema = batchSummarySchema.pick({ id: true, state: true });
 
 const isDone = (batch: BatchFacts | null): boolean => batch === null || batch.done === batch.total;
 
 const tags = ['batches'];
 
-/** What stands in a summary, without the runs. */
+/** The summary of a batch, without its runs. */
 export const summarize = (batch: BatchFacts) => ({
   id: batch.id,
   name: batch.name,
@@ -56,30 +56,30 @@ export const summarize = (batch: BatchFacts) => ({
   byStatus: batch.byStatus,
 });
 
-/** The batch of a request, which must be one of the asking tenant's. */
+/** The batch of a request; it must belong to the client's tenant. */
 export async function ownBatch(
   { batches, gate }: Context,
   request: FastifyRequest,
   id: string,
 ): Promise<BatchFacts> {
   const batch = await gate.run(() => batches.facts(id));
-  demandOwn(request, batch?.tenant ?? null, 'batch');
+  assertOwn(request, batch?.tenant ?? null, 'batch');
   if (batch === null) throw notFound('batch');
   return batch;
 }
 
-/** Counts a batch that was taken in, or why it was not. */
+/** Counts an admitted batch, or the reason for its refusal. */
 export async function accepted(context: Context, taking: Promise<Admitted>): Promise<{ id: string }> {
   const { id, replayed } = await taking.catch((error: unknown) => countRefusal(context, error));
   if (!replayed) context.metrics.submitted.inc({ kind: 'batch' });
   return { id };
 }
 
-/** Submit, look at, wait for and cancel batches. */
+/** Submit, read, await and cancel batches. */
 export function batchRoutes(app: App, context: Context): void {
   const { batches, gate, intake, replies, store, waiters } = context;
 
-  /** The batch when it is done, or when the wait is over. */
+  /** The batch once it is done or the wait is over. */
   const waitForBatch = async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -109,7 +109,7 @@ export function batchRoutes(app: App, context: Context): void {
       (head, i): RunHead => head ?? { id: ids[i] ?? '', state: 'done', bytes: 0 },
     );
     const bytes = heads.reduce((sum, head) => sum + head.bytes, 0);
-    if (bytes > MOST_RESULTS_BYTES) throw tooLarge(batch.id, bytes);
+    if (bytes > MAX_RESULTS_BYTES) throw tooLarge(batch.id, bytes);
     const leaves = whenClientLeaves(reply);
     const pieces = async function* (): AsyncGenerator<Piece> {
       let before = `${JSON.stringify(summarize(batch)).slice(0, -1)},"runs":[`;
@@ -156,15 +156,15 @@ export function batchRoutes(app: App, context: Context): void {
     {
       config: { scope: 'read' },
       schema: {
-        summary: 'Progress and results of a batch',
+        summary: 'Get progress and results of a batch',
         description:
-          'Runs stand in the order of the request. A wait ends when all of them have. Results above 64 MiB together are ' +
-          'refused (413): /results gives them one by one.',
+          'Runs are in the order of the request. A wait ends when all of them have ended. Results above 64 MiB in total are ' +
+          'refused (413): /results streams them one by one.',
         tags,
         params: idParamsSchema,
         querystring: z.strictObject({
           wait: waitSchema,
-          results: z.enum(['true', 'false']).optional().describe('false leaves the results out'),
+          results: z.enum(['true', 'false']).optional().describe('false omits the results'),
         }),
         response: { 200: batchStateSchema, ...refusals, 429: errorBodySchema },
       },
@@ -182,7 +182,7 @@ export function batchRoutes(app: App, context: Context): void {
     {
       config: { scope: 'read' },
       schema: {
-        summary: 'How many runs of a batch have ended, and how',
+        summary: 'Count the ended runs of a batch by status',
         tags,
         params: idParamsSchema,
         querystring: z.strictObject({ wait: waitSchema }),
@@ -202,9 +202,9 @@ export function batchRoutes(app: App, context: Context): void {
       schema: {
         summary: 'Cancel every run of a batch that has not ended, or remove the batch',
         description:
-          'With ?purge=true the batch and its runs are unknown from then on, as with DELETE /v1/runs/ID: 204 when nothing ' +
-          'is left of it, 202 with its id when some of its runs still run and leave as soon as they have ended. A key ' +
-          'without the scope read is told the id and the state alone, and cannot remove anything.',
+          'With ?purge=true the batch and its runs are removed at once, as with DELETE /v1/runs/ID: 204 when nothing ' +
+          'is left, 202 with its id when some of its runs still run and will be removed when they end. A key ' +
+          'without the scope read gets only the id and the state, and cannot remove anything.',
         tags,
         params: idParamsSchema,
         querystring: purgeSchema,
@@ -218,7 +218,7 @@ export function batchRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const purge = request.query.purge === 'true';
-      if (purge) demandScope(request, 'read');
+      if (purge) assertScope(request, 'read');
       const before = await ownBatch(context, request, request.params.id);
       if (purge) {
         const verdict = await gate.change(() => context.retention.purgeBatch(before.id));

@@ -8,14 +8,14 @@ import { idParamsSchema, refusals } from './common.js';
 
 const tags = ['callbacks'];
 
-/** For receivers: what to check callbacks by. For those who run the service: what became of callbacks. */
+/** For receivers: the secret to verify callbacks. For operators: failed callbacks. */
 export function callbackRoutes(app: App, context: Context): void {
   const { gate } = context;
   const callbacks = (): Callbacks => {
     if (context.callbacks !== null) return context.callbacks;
     throw new Problem(
       'not-found',
-      'this service sends no callbacks: SANDPIPER_CALLBACK_SECRET is not set there',
+      'callbacks are disabled on this service: SANDPIPER_CALLBACK_SECRET is not set',
     );
   };
 
@@ -24,8 +24,8 @@ export function callbackRoutes(app: App, context: Context): void {
     {
       config: { scope: 'submit' },
       schema: {
-        summary: 'What the callbacks of your tenant are signed with',
-        description: 'Whoever holds it can make callbacks that look like ours: keep it as you keep a key.',
+        summary: "Get the secret that signs your tenant's callbacks",
+        description: 'Keep it secret like a key: with it callbacks can be forged.',
         tags,
         response: { 200: callbackSecretSchema, ...refusals },
       },
@@ -42,7 +42,7 @@ export function callbackRoutes(app: App, context: Context): void {
     {
       config: { scope: 'admin' },
       schema: {
-        summary: 'Callbacks that were given up, the latest first',
+        summary: 'List failed callbacks, the latest first',
         tags,
         response: { 200: failedCallbacksSchema, ...refusals },
       },
@@ -55,7 +55,7 @@ export function callbackRoutes(app: App, context: Context): void {
     {
       config: { scope: 'admin' },
       schema: {
-        summary: 'Send a callback again that was given up, with all attempts anew',
+        summary: 'Retry a failed callback, with a new series of attempts',
         tags,
         params: idParamsSchema,
         response: { 202: z.void(), ...refusals },

@@ -13,28 +13,28 @@ export const waitSchema = z.coerce
   .number()
   .min(0)
   .optional()
-  .describe(`Seconds to wait for the end, at most ${MAX_WAIT_SECONDS}; more counts as that`);
+  .describe(`Seconds to wait for the end; values above ${MAX_WAIT_SECONDS} count as ${MAX_WAIT_SECONDS}`);
 
 export const purgeSchema = z.strictObject({
   purge: z
     .enum(['true', 'false'])
     .optional()
-    .describe('true removes it, with all results, and wants a key for "read" as well as "submit"'),
+    .describe('true removes it with all results, and needs a key with the scopes "read" and "submit"'),
 });
 
-/** HTTP leaves other headers alone, so this object is not strict. */
+/** Not strict: requests carry other headers too. */
 export const idempotencyHeadersSchema = z.object({
   'idempotency-key': z
     .string()
     .min(1)
     .max(256)
     .optional()
-    .describe('The same key and body again gives the same id, and nothing is run twice'),
+    .describe('Repeating a request with the same key and body returns the same id and runs nothing twice'),
 });
 
 export const acceptedSchema = z.strictObject({ id: z.string() }).meta({ id: 'Accepted' });
 
-/** Answers that every route of the API may give; also one that wants no body, to who sends one. */
+/** Error answers common to all routes; a body may be refused even on a route that expects none. */
 export const refusals = {
   400: errorBodySchema,
   401: errorBodySchema,
@@ -56,7 +56,7 @@ export const submissionRefusals = {
   503: errorBodySchema,
 } as const;
 
-/** The key of the header or of the body; both may be given when they agree. */
+/** The key from the header or the body; both may be given if they are equal. */
 export function idempotencyKeyOf(header: string | undefined, field: string | undefined): string | undefined {
   if (header !== undefined && field !== undefined && header !== field) {
     throw new Problem('invalid-request', 'differs from the Idempotency-Key header', {
@@ -66,21 +66,21 @@ export function idempotencyKeyOf(header: string | undefined, field: string | und
   return field ?? header;
 }
 
-/** Aborts when the client goes away, so that a wait for nobody ends. */
+/** Aborts when the client disconnects, so that its wait ends. */
 export function whenClientLeaves(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
-  // Of the response, not of the socket, which serves many requests: "the response has been completed, or its underlying
-  // connection was terminated prematurely" (Node's http.ServerResponse).
+  // 'close' of the response, not of the socket, which serves many requests: "the response has been completed,
+  // or its underlying connection was terminated prematurely" (Node's http.ServerResponse).
   reply.raw.once('close', () => controller.abort());
   return controller.signal;
 }
 
-/** Who submits, and the trace that it is a part of. */
+/** The submitter and the trace of the request. */
 export function submitterOf(request: FastifyRequest): Submitter {
   return { tenant: identityOf(request).tenant, trace: traceOf(request) };
 }
 
-/** A run as the parts of its JSON; its result as it is stored. Ids hold nothing that JSON would escape. */
+/** A run as parts of its JSON, with the stored result. Ids need no JSON escapes. */
 export const runParts = (
   { id, state }: RunHead,
   result: Buffer | null,

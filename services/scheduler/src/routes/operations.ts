@@ -1,7 +1,7 @@
 import type { App, Context } from '../context.js';
 import { Problem } from '../problems.js';
 
-/** For those who run the service: health, readiness, metrics, the OpenAPI document. */
+/** For operators: health, readiness, metrics, the OpenAPI document. */
 export function operationRoutes(app: App, context: Context, ping: () => Promise<unknown>): void {
   const hidden = { schema: { hide: true } };
 
@@ -12,7 +12,7 @@ export function operationRoutes(app: App, context: Context, ping: () => Promise<
     return { status: 'ready' };
   });
 
-  // What it tells of tenants is for those who run the service.
+  // The metrics name tenants, so they are for operators only.
   app.get('/metrics', { ...hidden, config: { scope: 'admin' } }, async (_request, reply) => {
     const text = await context.metrics.render();
     return reply.type(context.metrics.registry.contentType).send(text);

@@ -12,7 +12,7 @@ import type { FeedVerdict } from '@sandpiper/store';
 import type { FastifyError, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
-import { demandOwn, identityOf } from '../auth.js';
+import { assertOwn, identityOf } from '../auth.js';
 import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
 import type { KeyCheck } from '../open-streams.js';
@@ -21,10 +21,10 @@ import { CLOSE, LiveSocket } from '../live-socket.js';
 import { errorBodySchema, explain, notFound, Problem } from '../problems.js';
 import { idParamsSchema, refusals } from './common.js';
 
-/** What asks to become a WebSocket is one, or gone, after this time, milliseconds. */
+/** Deadline for a WebSocket handshake, milliseconds. */
 const UPGRADE_MS = 30_000;
 
-/** Connections that have not gone when the service stops are cut off after this time, milliseconds. */
+/** Connections still open at shutdown are cut off after this time, milliseconds. */
 const STOP_MS = 2_000;
 
 const querySchema = z.strictObject({
@@ -32,7 +32,7 @@ const querySchema = z.strictObject({
   feed: z
     .enum(['true', 'false'])
     .optional()
-    .describe('false: only follows, and does not keep the input of the program open'),
+    .describe("false: only follow, without keeping the program's input open"),
 });
 
 type StreamRequest = FastifyRequest<{
@@ -42,27 +42,29 @@ type StreamRequest = FastifyRequest<{
 
 const DESCRIPTION =
   'A WebSocket; each message is one JSON object as text (LiveServerMessage, LiveClientMessage). The service says ' +
-  '`state` at first and on each change, `output` as it comes, at the end `result`, and closes with 1000. After a break ' +
-  'connect again with ?from=CURSOR of the last message that was read: nothing is lost or told twice. `restart` means ' +
-  'that what ran it died, and everything told before is void. A run submitted with `live: true` is fed by `input` ' +
-  '(of which `upTo` bytes may have been sent) and `end`; its input ends too when nobody who may feed it has been ' +
-  'connected for a minute. Following wants the scope read, everything that a client says the scope submit. ' +
-  'Close codes: 1001 the service stops, connect again; 1008 a message was wrong, or not allowed; 1013 the store is ' +
-  'away, connect again.';
+  '`state` first and on each change, `output` as it arrives, `result` at the end, and closes with 1000. After a break ' +
+  'reconnect with ?from=CURSOR of the last message that was read: nothing is lost or repeated. `restart` means that ' +
+  'the worker was lost and the output so far is void. A run submitted with `live: true` is fed by `input` ' +
+  '(at most `upTo` bytes in total so far) and `end`; its input also ends when no client that may feed it has been ' +
+  'connected for a minute. Following needs the scope read; sending any message needs the scope submit. ' +
+  'Close codes: 1001 the service is stopping, reconnect; 1008 a message was invalid or not allowed; 1013 the store is ' +
+  'unavailable, reconnect.';
 
 /**
- * Before every hook that may refuse a request: what is refused an upgrade is closed by one of this plugin's own.
- * @param isTaken told of sockets that are WebSockets now
+ * Register this before any hook that may refuse a request: one of its hooks closes the socket of a refused
+ * upgrade.
+ * @param isTaken called with each socket that has become a WebSocket
  */
 export async function acceptWebSockets(app: App, isTaken: (socket: Socket) => void): Promise<void> {
-  // What is answered before any hook has nobody who closes it. A socket that becomes a WebSocket loses its timeout.
+  // Nothing closes a socket that is answered before any hook, so it gets a timeout, which a WebSocket
+  // removes.
   app.server.on('upgrade', ({ socket }: IncomingMessage) => {
     socket.setTimeout(UPGRADE_MS, () => socket.destroy());
   });
   await app.register(websocket, {
     options: { maxPayload: LIVE_BOUNDS.clientMessage, perMessageDeflate: false },
     errorHandler: (_error, socket) => socket.terminate(),
-    // Whoever follows is told by then (see `serve`); the rest is cut off.
+    // Followers have been told by then (see `serve`); the rest is cut off.
     preClose(done) {
       const server = this.websocketServer;
       setTimeout(() => server.clients.forEach((client) => client.terminate()), STOP_MS).unref();
@@ -73,7 +75,7 @@ export async function acceptWebSockets(app: App, isTaken: (socket: Socket) => vo
   app.websocketServer.on('connection', (_socket, { socket }) => isTaken(socket));
 }
 
-/** A run while it runs: output as it comes, input as it is typed. */
+/** Follows a live run: output as it arrives, input as it is typed. */
 export function runStreamRoute(app: App, context: Context, checkKey: KeyCheck): void {
   const { streams } = context;
   app.route({
@@ -82,7 +84,7 @@ export function runStreamRoute(app: App, context: Context, checkKey: KeyCheck): 
     exposeHeadRoute: false,
     config: { scope: 'read' },
     schema: {
-      summary: 'Follow a run, and feed it, while it runs',
+      summary: 'Follow and feed a run while it runs',
       description: DESCRIPTION,
       tags: ['runs'],
       params: idParamsSchema,
@@ -90,11 +92,11 @@ export function runStreamRoute(app: App, context: Context, checkKey: KeyCheck): 
       response: { ...refusals, 426: errorBodySchema, 429: errorBodySchema },
     },
     async preHandler(request) {
-      demandOwn(request, await context.gate.run(() => context.store.tenantOf(request.params.id)), 'run');
-      streams.demandRoom(identityOf(request).tenant);
+      assertOwn(request, await context.gate.run(() => context.store.tenantOf(request.params.id)), 'run');
+      streams.assertRoom(identityOf(request).tenant);
     },
     handler() {
-      throw new Problem('upgrade-required', 'this is a WebSocket: connect with Upgrade: websocket');
+      throw new Problem('upgrade-required', 'this resource is a WebSocket: connect with Upgrade: websocket');
     },
     wsHandler(socket, request) {
       const leave = streams.enter(identityOf(request).tenant);
@@ -136,13 +138,13 @@ async function serve(
       await socket.send(message);
       if (message.type === 'result') return socket.close(CLOSE.done, 'the run has ended');
     }
-    socket.close(CLOSE.goingAway, 'the service stops; connect again');
+    socket.close(CLOSE.goingAway, 'the service is stopping; reconnect');
   } catch (error) {
     await socket.fail(error);
   }
 }
 
-/** What one client may do with the run, and does. */
+/** The rights and the actions of one client. */
 class Feeder {
   private readonly mayFeed: boolean;
   private canBeFed = false;
@@ -157,21 +159,21 @@ class Feeder {
     this.mayFeed = scopes.includes('submit') || scopes.includes('admin');
   }
 
-  /** @param canBeFed it is a live one, and has not ended */
+  /** @param canBeFed the run is live and has not ended */
   runIs(canBeFed: boolean): void {
     const isNews = canBeFed && !this.canBeFed;
     this.canBeFed = canBeFed;
     if (isNews) this.isThere();
   }
 
-  /** The program's input is kept open while somebody is there who could feed it. */
+  /** The program's input stays open while a client that could feed it is connected. */
   isThere(): void {
     if (!this.mayFeed || !this.wants || !this.canBeFed || !this.context.gate.up) return;
     this.context.live.feederIsThere(this.id).catch(() => undefined);
   }
 
   async take(message: LiveClientMessage): Promise<void> {
-    if (!this.mayFeed) throw new Problem('forbidden', 'this key may follow a run, not feed or end it');
+    if (!this.mayFeed) throw new Problem('forbidden', 'this key may follow the run but not feed or end it');
     const { gate, store, live } = this.context;
     switch (message.type) {
       case 'input':
@@ -187,13 +189,14 @@ class Feeder {
   }
 
   private async feed(at: number | undefined, data: Uint8Array, last: boolean): Promise<void> {
-    if (!this.wants) throw new Problem('invalid-request', 'this connection only follows: feed=false');
+    if (!this.wants)
+      throw new Problem('invalid-request', 'this connection only follows the run (feed=false)');
     if (data.length > LIVE_BOUNDS.chunk) {
-      throw new Problem('body-too-large', `an input message holds at most ${LIVE_BOUNDS.chunk} bytes`);
+      throw new Problem('body-too-large', `an input message may have at most ${LIVE_BOUNDS.chunk} bytes`);
     }
     const { gate, live } = this.context;
     const { verdict } = await gate.change(() => live.feed(this.id, at ?? null, data, last));
-    // What comes when the program has just ended is read by nobody, as at a terminal.
+    // Input that arrives just after the end of the program is dropped, as at a terminal.
     if (verdict !== 'ok' && verdict !== 'done') throw refusalOf(verdict);
   }
 }
@@ -203,18 +206,25 @@ function refusalOf(verdict: Exclude<FeedVerdict, 'ok' | 'done'>): Problem {
     case 'missing':
       return notFound('run');
     case 'not-live':
-      return new Problem('invalid-request', 'this run is not fed: it was not submitted with live: true');
+      return new Problem('invalid-request', 'this run takes no input: it was not submitted with live: true');
     case 'gap':
-      return new Problem('invalid-request', 'the input begins behind what is here: see "received"', {
-        path: 'at',
-      });
+      return new Problem(
+        'invalid-request',
+        'the input leaves a gap after the received bytes: see "received"',
+        {
+          path: 'at',
+        },
+      );
     case 'ended':
       return new Problem('invalid-request', 'the input of this run has ended');
     case 'too-large':
-      return new Problem('body-too-large', `the input of a run is at most ${LIVE_BOUNDS.input} bytes`);
+      return new Problem('body-too-large', `the input of a run may have at most ${LIVE_BOUNDS.input} bytes`);
     case 'too-fast':
       return new Problem('invalid-request', 'the input is too far ahead of the program: see "upTo"');
     case 'full':
-      return new Problem('bytes-quota-exceeded', 'your runs take as many bytes as they may; try again later');
+      return new Problem(
+        'bytes-quota-exceeded',
+        'your runs have reached your quota of bytes; try again later',
+      );
   }
 }

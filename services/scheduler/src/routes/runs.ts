@@ -2,7 +2,7 @@ import { runRequestSchema, runStateSchema } from '@sandpiper/contracts';
 import type { PurgeVerdict, ShortRun } from '@sandpiper/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { demandOwn, demandScope, identityOf, mayRead } from '../auth.js';
+import { assertOwn, assertScope, identityOf, mayRead } from '../auth.js';
 import { preparedRun } from '../bodies/bodies.js';
 import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
@@ -22,18 +22,18 @@ import {
   whenClientLeaves,
 } from './common.js';
 
-/** Of a run, what a key that may only submit is told. */
+/** What a submit-only key is told about a run. */
 const stateOnlySchema = runStateSchema.omit({ result: true });
 
 const isDone = (run: ShortRun | null): boolean => run === null || run.state === 'done';
 
-/** Submit, look at, wait for and cancel single runs. */
+/** Submit, read, await and cancel single runs. */
 export function runRoutes(app: App, context: Context): void {
   const { admission, gate, metrics, replies, store, waiters } = context;
-  const demandOwnRun = async (request: FastifyRequest, id: string): Promise<void> =>
-    demandOwn(request, await gate.run(() => store.tenantOf(id)), 'run');
+  const assertOwnRun = async (request: FastifyRequest, id: string): Promise<void> =>
+    assertOwn(request, await gate.run(() => store.tenantOf(id)), 'run');
 
-  /** A run with its result, which may be long: then it goes out as what others fetch leaves room for it. */
+  /** A run with its result; a long result waits until the budget has room for it. */
   const send = async (request: FastifyRequest, reply: FastifyReply, run: ShortRun): Promise<FastifyReply> => {
     const json = 'application/json; charset=utf-8';
     if (run.bytes === 0 || run.result !== null) {
@@ -76,7 +76,7 @@ export function runRoutes(app: App, context: Context): void {
     {
       config: { scope: 'read' },
       schema: {
-        summary: 'State and result of a run',
+        summary: 'Get state and result of a run',
         tags: ['runs'],
         params: idParamsSchema,
         querystring: z.strictObject({ wait: waitSchema }),
@@ -85,7 +85,7 @@ export function runRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      await demandOwnRun(request, id);
+      await assertOwnRun(request, id);
       const read = (): Promise<ShortRun | null> => replies.run(id);
       const leaves = whenClientLeaves(reply);
       const run = await waiters.until(id, request.query.wait ?? 0, leaves, read, isDone);
@@ -99,12 +99,12 @@ export function runRoutes(app: App, context: Context): void {
     {
       config: { scope: 'submit' },
       schema: {
-        summary: 'Cancel a run, or remove it',
+        summary: 'Cancel or remove a run',
         description:
-          'A waiting run is done at once; a running one is killed and is done soon. With ?purge=true the run is unknown ' +
-          'from then on, and with it go its result, its streams, its idempotency key and a callback that was not sent: ' +
-          '204 when nothing is left of it, 202 with its id when it still runs and leaves as soon as it has ended. A key ' +
-          'without the scope read is told the id and the state alone, and cannot remove anything.',
+          'A waiting run is done at once; a running one is killed and is done soon. With ?purge=true the run is removed ' +
+          'with its result, its streams, its idempotency key and an unsent callback, and is unknown from then on: ' +
+          '204 when nothing is left, 202 with its id when it still runs and will be removed when it ends. A key ' +
+          'without the scope read gets only the id and the state, and cannot remove anything.',
         tags: ['runs'],
         params: idParamsSchema,
         querystring: purgeSchema,
@@ -120,8 +120,8 @@ export function runRoutes(app: App, context: Context): void {
     async (request, reply) => {
       const { id } = request.params;
       const purge = request.query.purge === 'true';
-      if (purge) demandScope(request, 'read');
-      await demandOwnRun(request, id);
+      if (purge) assertScope(request, 'read');
+      await assertOwnRun(request, id);
       if (purge) return sendPurged(reply, id, await gate.change(() => context.retention.purgeRun(id)));
       const state = await gate.change(() => cancelRun(store, id));
       if (state === null) throw notFound('run');
@@ -134,13 +134,13 @@ export function runRoutes(app: App, context: Context): void {
   );
 }
 
-/** Tells whether anything is left of what was purged. */
+/** Answers whether anything is left of a purged run or batch. */
 export function sendPurged(reply: FastifyReply, id: string, verdict: PurgeVerdict): FastifyReply {
   if (verdict === 'missing') throw notFound('run or batch');
   return verdict === 'gone' ? reply.code(204).send() : reply.code(202).send({ id });
 }
 
-/** Counts a submission that was well-formed and yet refused, and passes the error on. */
+/** Counts a well-formed submission that was refused, and rethrows the error. */
 export function countRefusal(context: Context, error: unknown): never {
   if (error instanceof Problem) context.metrics.refused.inc({ reason: error.code });
   throw error;

@@ -10,7 +10,7 @@ import { cellLifecycle, type CellEvent } from './cell.js';
 import { nodeLifecycle, type NodeEvent } from './node.js';
 import { runLifecycle, type RunEvent } from './run.js';
 
-/** Every event, in each form that makes a difference. Tests and docs/lifecycles.md are made with these. */
+/** Every event, in each form that makes a difference, for tests and docs/lifecycles.md. */
 const error = new Error('out of order');
 
 export const CELL_EVENTS: readonly CellEvent[] = [
@@ -71,10 +71,10 @@ const CHILD_EVENTS: readonly ChildEvent[] = [
   { type: 'stop' },
 ];
 
-/** Short, so that it has few states: what is drawn is the same for every policy. */
+/** A small policy with few states: the drawing is the same for every policy. */
 const DRAWN_POLICY = { firstBackOffMs: 1, maxBackOffMs: 2, maxFailures: 2, windowMs: 1 };
 
-/** The lifecycles of a node, and all that can happen in them. */
+/** The lifecycles of a node with all their events. */
 export const LIFECYCLES: readonly {
   readonly name: string;
   readonly source: string;

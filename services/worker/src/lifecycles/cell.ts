@@ -1,16 +1,19 @@
 import { unreachable, type Lifecycle, type Step } from '@sandpiper/actor';
 
-/** One cell from its start to its end. Its successor, after a death, lives anew: see the lifecycle of a supervised child. */
+/**
+ * One cell from its start to its end. After a death its successor starts from the beginning: see the
+ * lifecycle of a supervised child.
+ */
 export type CellState =
   | { readonly kind: 'starting' }
-  /** It starts, and is to be closed as soon as it has. */
+  /** It is starting, and will be closed as soon as it has started. */
   | { readonly kind: 'unwanted' }
   | { readonly kind: 'idle' }
-  /** `killed`: its guest was told to end. */
+  /** `killed`: its guest is being killed. */
   | { readonly kind: 'busy'; readonly run: string; readonly killed: boolean }
-  /** What is left of it goes: guest killed and reaped, control group removed, keeper and thread ended. */
+  /** It is being cleared away: guest killed and reaped, control group removed, keeper and thread ended. */
   | { readonly kind: 'closing'; readonly error: Error | null }
-  /** Nothing is left. `error` is what it died of, null when it was asked to go. */
+  /** It is gone without remains. `error` is why it died, null when it was asked to close. */
   | { readonly kind: 'closed'; readonly error: Error | null };
 
 export type CellEvent =
@@ -19,23 +22,23 @@ export type CellEvent =
   | { readonly type: 'assign'; readonly run: string }
   | { readonly type: 'finished'; readonly run: string }
   | { readonly type: 'cancel'; readonly run: string }
-  /** Its keeper or its thread is gone. */
+  /** Its keeper or its thread has died. */
   | { readonly type: 'died'; readonly error: Error }
   | { readonly type: 'close' }
-  /** The error is null when nothing is left. */
+  /** The error is null when nothing remains. */
   | { readonly type: 'cleared'; readonly error: Error | null };
 
 export type CellEffect =
   | { readonly type: 'build' }
-  /** Tell the supervisor that it is there. */
+  /** Tell the supervisor that it is up. */
   | { readonly type: 'up' }
-  /** Tell whoever has runs that it could take one. */
+  /** Tell the node that it can take a run. */
   | { readonly type: 'offer' }
   | { readonly type: 'begin'; readonly run: string }
-  /** The run stays with whoever sent it. */
+  /** Refuse the run; the sender keeps it. */
   | { readonly type: 'refuse'; readonly run: string }
   | { readonly type: 'kill'; readonly run: string }
-  /** Tell the supervisor that it did what it is for. */
+  /** Tell the supervisor that it is healthy. */
   | { readonly type: 'healthy' }
   | { readonly type: 'clear' };
 
@@ -60,7 +63,7 @@ export const cellLifecycle: Lifecycle<CellState, CellEvent, CellEffect> = {
         if (event.type === 'cleared') return [{ kind: 'closed', error: state.error ?? event.error }, []];
         return elsewhere(state, event);
       case 'closed':
-        // Its mailbox answers `stopped`.
+        // In this state its mailbox answers `stopped`.
         return [state, []];
       default:
         return unreachable(state);
@@ -96,7 +99,7 @@ function endOr(state: CellState, event: CellEvent): CellStep {
   return elsewhere(state, event);
 }
 
-/** A run that cannot be taken goes back; everything else comes too late or means another run. */
+/** A run that cannot be taken is refused; all other events are late or concern another run. */
 function elsewhere(state: CellState, event: CellEvent): CellStep {
   return [state, event.type === 'assign' ? [{ type: 'refuse', run: event.run }] : []];
 }

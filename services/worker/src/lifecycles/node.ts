@@ -1,61 +1,64 @@
 import { unreachable, type Lifecycle, type Step } from '@sandpiper/actor';
 
-/** How the cells of a node are. */
+/** The health of a node's cells. */
 interface CellsState {
-  /** How many are there, idle or busy. */
+  /** Number of cells that are idle or busy. */
   readonly up: number;
-  /** How many die too often. */
+  /** Number of cells that die too often. */
   readonly troubled: number;
 }
 
-/** Of these, only a `serving` node is ready. */
+/** Only a `serving` node is ready. */
 export type NodeState =
-  /** Its cells start; it takes no runs yet. */
+  /** Its cells are starting; it takes no runs yet. */
   | { readonly kind: 'starting'; readonly cells: CellsState }
   | { readonly kind: 'serving' }
-  /** A cell dies too often; the others go on. */
+  /** A cell dies too often; the others keep working. */
   | { readonly kind: 'troubled' }
-  /** A cell dies too often, and there is no other: it takes no runs until one is back. */
+  /** A cell dies too often and no cell is up: it takes no runs until one is back. */
   | { readonly kind: 'stranded' }
-  /** It takes no runs; those that it has may end within the grace. */
+  /** It takes no new runs; the current ones may end within the grace period. */
   | { readonly kind: 'draining' }
-  /** The grace is over: what still runs goes back to the queue. */
+  /** The grace period is over: the remaining runs go back to the queue. */
   | { readonly kind: 'handing-back' }
-  /** `cut`: it speaks to nobody any more. */
+  /** `cut`: it is disconnected from Redis. */
   | { readonly kind: 'closing'; readonly cut: boolean }
   | { readonly kind: 'stopped' };
 
 export type NodeEvent =
-  /** Each cell has started, or has failed to for the first time. */
+  /** Each cell has started, or its first start has failed. */
   | { readonly type: 'cells-started' }
   | { readonly type: 'cells'; readonly cells: CellsState }
-  /** Leave in good order. */
+  /** Drain and leave. */
   | { readonly type: 'drain' }
-  /** Leave as kill -9 would, but with no process left: say nothing to the queue, which notices by itself. */
+  /** Leave as after kill -9, but without leftover processes: the queue is not told and notices by itself. */
   | { readonly type: 'abandon' }
   | { readonly type: 'runs-ended' }
   | { readonly type: 'grace-over' }
-  /** What was to be handed back was not, in time. */
+  /** The runs were not handed back in time. */
   | { readonly type: 'hand-back-over' }
-  /** None is left, nor anything of them. */
+  /** All cells are gone without remains. */
   | { readonly type: 'cells-closed' };
 
 export type NodeEffect =
-  /** Begin to take runs. */
+  /** Start taking runs. */
   | { readonly type: 'consume' }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
-  /** Runs that wait for a cell here go back to the queue. */
+  /** Send runs that wait for a cell back to the queue. */
   | { readonly type: 'hand-back-waiting' }
-  /** Take no more runs, and tell when those that are here have ended. */
+  /** Take no more runs, and report when the current ones have ended. */
   | { readonly type: 'stop-consuming' }
   | { readonly type: 'await-grace' }
   | { readonly type: 'hand-back' }
   | { readonly type: 'await-hand-back' }
   | { readonly type: 'close-cells' }
-  /** Part from Redis in good order. */
+  /** Close the connections to Redis in order. */
   | { readonly type: 'disconnect' }
-  /** Part from Redis at once: what the killed guests come to must not be written as the end of their runs. */
+  /**
+   * Cut the connections to Redis at once: results of the killed guests must not be written as ends of their
+   * runs.
+   */
   | { readonly type: 'cut' };
 
 type NodeStep = Step<NodeState, NodeEffect>;
@@ -103,7 +106,7 @@ function begin(cells: CellsState): NodeStep {
   return [state, [{ type: 'consume' }, ...effects]];
 }
 
-/** @param onReturn what is to be done when it leaves the state that it is in */
+/** @param onReturn effects for leaving the current state */
 function withCells(
   state: Extract<NodeState, { kind: 'serving' | 'troubled' | 'stranded' }>,
   { up, troubled }: CellsState,

@@ -1,27 +1,33 @@
 import { unreachable, type Lifecycle, type Step } from '@sandpiper/actor';
 
-/** Why a run is not to go on here, where that is not its program's doing; the first of this list is the one that counts. */
+/**
+ * Why a run must stop on this node for a reason that is not its program's; the first of this list takes
+ * precedence.
+ */
 const INTERRUPTIONS = ['lock-lost', 'cancel', 'hand-back'] as const;
 export type Interruption = (typeof INTERRUPTIONS)[number];
 
-/** How the queue is to go on with the job. */
+/** What the queue does next with the job. */
 export type Outcome =
-  /** The run has its result, by us or by somebody else. */
+  /** The run has its result, from us or from another node. */
   | 'completed'
-  /** Put it back at once, it costs no attempt: we are leaving, or have no room. */
+  /** Put it back at once, without counting an attempt: we are leaving, or have no room. */
   | 'hand-back'
-  /** The lock is somebody else's: nothing that we say about the job counts. */
+  /** Another node has the lock: nothing that we say about the job counts. */
   | 'lock-lost'
-  /** The queue is to try it again later. */
+  /** The queue retries it later. */
   | 'failed';
 
-/** Why a claim is given back. After `unblamed`, as after `failed`, the run waits outside of the queue for its next attempt. */
+/**
+ * Why a claim is given back. After `unblamed` and `failed` the run waits outside of the queue for its next
+ * attempt.
+ */
 export type Released = Exclude<Outcome, 'completed'> | 'unblamed';
 
 /** One attempt at a run, on this node. */
 export type RunState =
   | { readonly kind: 'waiting'; readonly wanted: 'cancel' | null }
-  /** It has a cell, and asks for its attempt's number. */
+  /** It has a cell and is claiming the run. */
   | { readonly kind: 'claiming'; readonly wanted: Interruption | null }
   | { readonly kind: 'running'; readonly attempt: number; readonly wanted: Interruption | null }
   /** Its result is being written. */
@@ -34,26 +40,29 @@ export type RunState =
     }
   | { readonly kind: 'over'; readonly outcome: Outcome; readonly error: Error | null };
 
-/** What went wrong in the sandbox: this node refuses such runs; the cell died of it; the host had too little of something. */
+/** What went wrong in the sandbox: this node refuses such runs; the cell died; the host lacked a resource. */
 export type Breakage = 'refused' | 'again' | 'unblamed';
 
-/** What a claim says of a run: that somebody wanted it cancelled before we came, or that it killed what ran it too often. */
+/**
+ * What a claim reports about a run: it was cancelled before our claim, or it has crashed its worker too
+ * often.
+ */
 type ClaimVerdict = 'run' | 'cancel' | 'poison';
 
 export type RunEvent =
   | { readonly type: 'assigned' }
-  /** Nobody can take it here: too many wait, or the cells are closed. */
+  /** No cell can take it: too many runs wait, or the cells are closed. */
   | { readonly type: 'no-room' }
   | { readonly type: 'claimed'; readonly attempt: number; readonly verdict: ClaimVerdict }
-  /** It has its result already, or is unknown. */
+  /** It already has a result, or is unknown. */
   | { readonly type: 'not-claimed' }
-  /** Its guest ended. `killed`: we did it, by {@link RunEffect} `kill`, before the program did. */
+  /** Its guest ended. `killed`: by our {@link RunEffect} `kill`, before the program ended by itself. */
   | { readonly type: 'ended'; readonly killed: boolean }
   | { readonly type: 'broke'; readonly how: Breakage; readonly error: Error }
-  /** `accepted`: the result is the run's. */
+  /** `accepted`: the store took the result as that of the run. */
   | { readonly type: 'written'; readonly accepted: boolean }
   | { readonly type: 'released' }
-  /** A claim, a result or a release did not get through. */
+  /** A claim, a result or a release did not reach the store. */
   | { readonly type: 'store-failed'; readonly error: Error }
   | { readonly type: Interruption };
 
@@ -63,7 +72,7 @@ export type RunEffect =
   | { readonly type: 'claim' }
   | { readonly type: 'execute'; readonly attempt: number }
   | { readonly type: 'kill' }
-  /** The guest's result, or one that is made up: for a run that was cancelled, refused or given up. */
+  /** Write the guest's result, or a synthetic one for a run that was cancelled, refused or given up. */
   | {
       readonly type: 'write';
       readonly what: 'result' | 'cancelled' | 'refused' | 'given-up';
@@ -75,7 +84,7 @@ export type RunEffect =
       readonly type: 'lose';
       readonly reason: 'lock-lost' | 'hand-back' | 'sandbox-failure' | 'result-refused';
     }
-  /** Tell the queue, and give the cell back. The last effect of every run. */
+  /** Tell the queue and release the cell. The last effect of every run. */
   | { readonly type: 'settle'; readonly outcome: Outcome; readonly error: Error | null };
 
 type RunStep = Step<RunState, RunEffect>;
@@ -103,7 +112,7 @@ export const runLifecycle: Lifecycle<RunState, RunEvent, RunEffect> = {
   isTerminal: (state) => state.kind === 'over',
 };
 
-/** Nothing was claimed yet, so nothing has to be given back. */
+/** Nothing is claimed yet, so nothing has to be given back. */
 function whileWaiting(state: Extract<RunState, { kind: 'waiting' }>, event: RunEvent): RunStep {
   switch (event.type) {
     case 'assigned':
@@ -115,7 +124,7 @@ function whileWaiting(state: Extract<RunState, { kind: 'waiting' }>, event: RunE
     case 'hand-back':
       return over('hand-back', null, [{ type: 'withdraw' }]);
     case 'cancel':
-      // Only its claim gives the right to write that.
+      // Only a claim gives the right to write a result.
       return [{ kind: 'waiting', wanted: 'cancel' }, []];
     default:
       return [state, []];
@@ -155,7 +164,7 @@ function whileRunning(state: Extract<RunState, { kind: 'running' }>, event: RunE
       return write('result', attempt);
     case 'broke':
       if (wanted === 'lock-lost') return release('lock-lost', null, attempt);
-      // The cell was closed under it because we leave: no fault of anybody's.
+      // The cell was closed because the node is leaving: this is not a failure.
       if (wanted === 'hand-back') return release('hand-back', null, attempt);
       if (wanted === 'cancel') return write('cancelled', attempt);
       if (event.how === 'refused') return write('refused', attempt);
@@ -169,7 +178,7 @@ function whileRunning(state: Extract<RunState, { kind: 'running' }>, event: RunE
   }
 }
 
-/** The store decides whether the result counts: an interruption has nothing to add. */
+/** The store decides whether the result counts; an interruption changes nothing. */
 function whileWriting(state: RunState, event: RunEvent): RunStep {
   if (event.type === 'store-failed') return over('failed', event.error);
   if (event.type !== 'written') return [state, []];
@@ -182,7 +191,7 @@ function whileReleasing(state: Extract<RunState, { kind: 'releasing' }>, event: 
     case 'released': {
       if (state.outcome === 'lock-lost' || state.outcome === 'hand-back')
         return over(state.outcome, state.error, [{ type: 'lose', reason: state.outcome }]);
-      // The queue has nothing more to do: the run comes to it anew when its time has come.
+      // The job is finished: the run gets a new job when its delay is over.
       return over('completed', null, [{ type: 'lose', reason: 'sandbox-failure' }]);
     }
     case 'store-failed':

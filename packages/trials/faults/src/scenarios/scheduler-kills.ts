@@ -60,7 +60,7 @@ export function schedulerKills(stage: Stage, { runs, kills }: SchedulerKills): P
         expect: expectNumbers(load.acknowledged),
       });
       const again = cluster.schedulers
-        .map((scheduler) => scheduler.log().split('handed over again').length - 1)
+        .map((scheduler) => scheduler.log().split('put a lost run into the queue again').length - 1)
         .reduce((sum, count) => sum + count, 0);
       return [
         demand('schedulers killed with -9', done, String(kills), done === kills),

@@ -49,7 +49,7 @@ export const NODE: readonly Behaviour[] = [
     store('store.redis.test.ts', 'refuses the first node after a failover that has lost its claim'),
     store(
       'live-store.redis.test.ts',
-      'output of two attempts that a failover gave one number never runs into one',
+      'output of two attempts with the same number after a failover is never mixed',
     ),
   ),
   shownBy(

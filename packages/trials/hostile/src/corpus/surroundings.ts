@@ -68,7 +68,7 @@ export const SURROUNDINGS: readonly Behaviour[] = [
     elsewhere: [
       elsewhere(
         'packages/tools/cli/test/interact.guest.test.ts',
-        'lets output do nothing with the terminal, unless --raw',
+        'escapes control characters of the output, unless --raw',
       ),
       elsewhere(
         'packages/sandbox/controller/test/statuses.guest.test.ts',
@@ -104,7 +104,7 @@ export const SURROUNDINGS: readonly Behaviour[] = [
     elsewhere: [
       elsewhere(
         'packages/service/telemetry/test/telemetry.test.ts',
-        'writes one line for one event, whatever a program or a client has put into it',
+        'writes one line per event, whatever a program or a client puts into it',
       ),
     ],
   },
