@@ -3,7 +3,7 @@ import { MessageChannel } from 'node:worker_threads';
 import type { RunRequest, RunResult } from '@sandpiper/contracts';
 import { type CgroupPlace, cgroupPlace, KeeperProcess } from '@sandpiper/guest';
 import { Piscina } from 'piscina';
-import { demandEnforceable, RunRefusedError } from './enforceable.js';
+import { assertEnforceable, RunRefusedError } from './enforceable.js';
 import type { TranslatedInterpreter } from './engines.js';
 import { type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { type LiveStreams, serveLiveStreams } from './live.js';
@@ -127,7 +127,7 @@ export class Cell {
   async runJob(job: GuestJob, streams: LiveStreams | null = null): Promise<RunResult> {
     if (this.#died !== null) throw this.#died;
     if (this.#running !== null) throw new Error(`the cell runs ${this.#running} already`);
-    demandEnforceable(job, this.options.groups ?? cgroupPlace(), this.#largestMemoryLimit());
+    assertEnforceable(job, this.options.groups ?? cgroupPlace(), this.#largestMemoryLimit());
     this.#running = job.id;
     Atomics.store(this.#shared, SHARED_CANCELLED, 0);
     Atomics.store(this.#shared, SHARED_PID, 0);

@@ -8,7 +8,7 @@ import { argvOf, type GuestJob } from './job.js';
  *
  * @throws RunRefusedError
  */
-export function demandSound(job: GuestJob): void {
+export function assertSound(job: GuestJob): void {
   const words = wordsFault(job.args, job.env);
   if (words !== null) throw new RunRefusedError(`${words.path.join('.')}: ${words.message}`);
   // A word with one would be two for the keeper.

@@ -15,7 +15,7 @@ const MIB = 1024 * 1024;
  * client that sends `weakerLimits: false` does not take that for a limit.
  * @throws RunRefusedError
  */
-export function demandEnforceable(
+export function assertEnforceable(
   job: Pick<GuestJob, 'limits' | 'accept'>,
   groups: CgroupPlace,
   largest: number,

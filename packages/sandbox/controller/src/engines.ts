@@ -38,7 +38,7 @@ export interface Engine {
 /** What the library of a PyPy holds. */
 export const LIBRARY_FOLDERS = ['lib-python', 'lib_pypy'];
 
-/** The files of a translated interpreter must be there: see demandInterpreterFiles. */
+/** The files of a translated interpreter must be there: see assertInterpreterFiles. */
 export function engineOf(interpreter: Interpreter): Engine {
   if (interpreter.engine === 'seccomp') {
     return {

@@ -8,7 +8,7 @@ import { Channel, DescriptorTransport, type Request } from '@sandpiper/protocol'
 import { RunRefusedError } from './enforceable.js';
 import { type Engine, engineOf } from './engines.js';
 import { greet } from './handshake.js';
-import { demandInterpreterFiles, stampOfFile } from './interpreter-files.js';
+import { assertInterpreterFiles, stampOfFile } from './interpreter-files.js';
 import { type GuestJob, RUN_FOLDER, wordsOfProgram } from './job.js';
 import { environmentOf, hasEarlyVariable } from './environment.js';
 import { CaptureOutput } from './streams.js';
@@ -23,11 +23,11 @@ export const DEFAULT_PROFILE: readonly string[] = [
 const CALL_FD = 5000;
 /** What a child asks for at first; most orders are shorter. One of more than the other wants a guest of its own. */
 const FIRST_BYTES = 4096;
-const MOST_BYTES = 1024 * 1024;
+const MAX_BYTES = 1024 * 1024;
 /** Where parked.py lies in the parent's name space; no child sees it. */
 const FOLDER = '/sandpiper';
 /** A parent is replaced after so many children or so long: nothing in it may grow old, its addresses neither. */
-const MOST_CHILDREN = 1000;
+const MAX_CHILDREN = 1000;
 export const OLDEST_MS = 10 * 60_000;
 /** The keeper ends a child that has had no order for so long; before that it is exchanged. */
 export const SPARE_LIVES_MS = OLDEST_MS + 60_000;
@@ -35,7 +35,7 @@ export const SPARE_LIVES_MS = OLDEST_MS + 60_000;
 const PARKS_WITHIN_MS = 10_000;
 /** After one that never got to park, the next is tried so much later; after so many in a row there is none any more. */
 const RETRY_MS = 60_000;
-const MOST_FAILURES = 3;
+const MAX_FAILURES = 3;
 
 /** Of the last record of a zip archive (APPNOTE 4.3.16), which Python would import the program from. */
 const END_OF_ARCHIVE = 'PK\x05\x06';
@@ -90,7 +90,7 @@ export class ForkServer {
 
   /** Whether {@link prepare} has something to do. */
   get wanting(): boolean {
-    if (this.#failures >= MOST_FAILURES || Date.now() < this.#notBefore) return false;
+    if (this.#failures >= MAX_FAILURES || Date.now() < this.#notBefore) return false;
     return this.#parent === null || this.#isOld(this.#parent) || this.#spare === null;
   }
 
@@ -126,7 +126,7 @@ export class ForkServer {
   fork(job: GuestJob): ForkedGuest | null {
     const parent = this.#parent;
     const order = parent !== null && suits(job, parent) ? orderOf(job) : null;
-    if (parent !== null && order !== null && order.length <= MOST_BYTES) {
+    if (parent !== null && order !== null && order.length <= MAX_BYTES) {
       if (this.#spare !== null && !isFresh(this.#spare)) this.#discardSpare();
       const child = this.#spare ?? this.#forkOne(parent);
       this.#spare = null;
@@ -175,11 +175,11 @@ export class ForkServer {
 
   #isOld(parent: Parent): boolean {
     const { children, since, stamp } = parent;
-    return children >= MOST_CHILDREN || Date.now() - since > OLDEST_MS || stamp !== stampOfInterpreter();
+    return children >= MAX_CHILDREN || Date.now() - since > OLDEST_MS || stamp !== stampOfInterpreter();
   }
 
   #start(): Parent {
-    demandInterpreterFiles(INTERPRETER);
+    assertInterpreterFiles(INTERPRETER);
     const engine = engineOf(INTERPRETER);
     const stamp = stampOfInterpreter();
     const guest = this.keeper.start({

@@ -5,7 +5,7 @@ import { type CgroupPlace, cgroupPlace, nativePartsExist, PYPY3_PATH } from '@sa
 import type { TranslatedInterpreter } from './engines.js';
 import type { HostCheck } from './host-check.js';
 import { guestChecks } from './guest-checks.js';
-import { demandProgram } from './interpreter-files.js';
+import { assertProgram } from './interpreter-files.js';
 import { selfTest } from './self-test.js';
 import { shareChecks } from './share/checks.js';
 import { cpuShare } from './share/cpus.js';
@@ -105,7 +105,7 @@ function checkNode(): HostCheck {
 function checkInterpreter(): HostCheck {
   const fix = 'apt-get install pypy3';
   try {
-    if (existsSync(PYPY3_PATH)) demandProgram(PYPY3_PATH);
+    if (existsSync(PYPY3_PATH)) assertProgram(PYPY3_PATH);
   } catch (error) {
     return { name: 'pypy3', ok: false, required: true, detail: (error as Error).message, fix };
   }

@@ -14,13 +14,13 @@ const right = new Map<string, string>();
  * The keeper looks once more right before it executes the file (native/keeper/program.c): what is said here is why.
  * @throws RunRefusedError when the files of an interpreter are not what they must be
  */
-export function demandInterpreterFiles(interpreter: Interpreter): void {
+export function assertInterpreterFiles(interpreter: Interpreter): void {
   if (interpreter.engine === 'seccomp') {
-    demandProgram(PYPY3_PATH);
+    assertProgram(PYPY3_PATH);
     return;
   }
   const { executable, library } = interpreter;
-  demandProgram(executable);
+  assertProgram(executable);
   if (look(library)?.isDirectory() !== true) {
     throw new RunRefusedError(`${library}: no such folder`);
   }
@@ -34,7 +34,7 @@ export function demandInterpreterFiles(interpreter: Interpreter): void {
 }
 
 /** Links are followed. @throws RunRefusedError unless it is a program that takes the sandbox, which is preloaded */
-export function demandProgram(executable: string): void {
+export function assertProgram(executable: string): void {
   const program = look(executable);
   if (program === undefined) throw new RunRefusedError(`${executable}: no such file`);
   const stamp = stampOf(program);
@@ -43,7 +43,7 @@ export function demandProgram(executable: string): void {
   if (!program.isFile() || (program.mode & 0o111n) === 0n) {
     throw new RunRefusedError(`${executable}: is not an executable file`);
   }
-  demandLoader(executable);
+  assertLoader(executable);
   right.set(executable, stamp);
 }
 
@@ -67,7 +67,7 @@ function look(path: string): BigIntStats | undefined {
 }
 
 /** The sandbox is preloaded, so a program that no loader loads would run without it: it is told by its ELF header. */
-function demandLoader(executable: string): void {
+function assertLoader(executable: string): void {
   const loader = readLoader(executable);
   if (loader === null) {
     throw new RunRefusedError(

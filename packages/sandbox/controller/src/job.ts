@@ -35,7 +35,7 @@ export interface GuestJob {
   /** Names of files whose content the result shall hold, below the folder. */
   readonly outputs: readonly string[];
   readonly limits: Limits;
-  /** As of the request: see demandEnforceable. */
+  /** As of the request: see assertEnforceable. */
   readonly accept?: RunRequest['accept'];
 }
 

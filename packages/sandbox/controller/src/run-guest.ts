@@ -6,7 +6,7 @@ import { threadCpuNs } from './controller-time.js';
 import { RunRefusedError } from './enforceable.js';
 import { type Engine, engineOf } from './engines.js';
 import { inspectTranslated, STARTUP_MS } from './handshake.js';
-import { demandInterpreterFiles } from './interpreter-files.js';
+import { assertInterpreterFiles } from './interpreter-files.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from './job.js';
 import { Session } from './session.js';
 import type { WarmGuests } from './warm-guests.js';
@@ -30,7 +30,7 @@ export function runGuest(
   const startedAt = new Date();
   const takenAt = performance.now();
   const cpuBefore = threadCpuNs();
-  demandInterpreterFiles(job.interpreter);
+  assertInterpreterFiles(job.interpreter);
   const engine = engineOf(job.interpreter);
   const warm = warmGuests?.take(job) ?? null;
   let session: Session;

@@ -14,7 +14,7 @@ import {
 } from '@sandpiper/kernel';
 import { type Channel, GuestGoneError, GuestProtocolError, type Signature } from '@sandpiper/protocol';
 import { ControllerTime, ControllerTimeError } from './controller-time.js';
-import { demandSound } from './demand-job.js';
+import { assertSound } from './demand-job.js';
 import { hashSeedOf, SeededBytes } from './determinism.js';
 import type { Engine } from './engines.js';
 import { changesStart, environmentOf, hasEarlyVariable } from './environment.js';
@@ -84,7 +84,7 @@ export class Session {
     /** Null where the guest is started for this run. */
     private readonly warm: WarmGuest | null,
   ) {
-    demandSound(job);
+    assertSound(job);
     this.#forked = warm?.forked ?? null;
     this.#time = new ControllerTime(job.limits.controllerCpuMs);
     this.#stdout = this.#output('stdout', 1);

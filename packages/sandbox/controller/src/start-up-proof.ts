@@ -4,7 +4,7 @@ import { selfTest, type SelfTestReport } from './self-test.js';
 
 /** After a failure, milliseconds; doubled each time up to the most. */
 const FIRST_RETRY_MS = 1_000;
-const MOST_RETRY_MS = 60_000;
+const MAX_RETRY_MS = 60_000;
 
 export interface ProofListener {
   passed(report: SelfTestReport): void;
@@ -42,7 +42,7 @@ export class StartUpProof {
 
   async #try(): Promise<boolean> {
     const { signal } = this.#stopping;
-    for (let retryMs = FIRST_RETRY_MS; !signal.aborted; retryMs = Math.min(2 * retryMs, MOST_RETRY_MS)) {
+    for (let retryMs = FIRST_RETRY_MS; !signal.aborted; retryMs = Math.min(2 * retryMs, MAX_RETRY_MS)) {
       const report = await selfTest(this.rpython, signal);
       if (signal.aborted) break;
       if (report.passed) {

@@ -11,7 +11,7 @@ const LOOK_MS = 250;
 const PATIENCE_MS = 2_000;
 /** A busy host may keep a thread from its CPU: of the patience it must have worked so much itself, or have had far longer. */
 const WORKED_MS = 500;
-const MOST_PATIENCE_MS = 15_000;
+const MAX_PATIENCE_MS = 15_000;
 
 /**
  * Watches, from the main thread, over the thread of a run: its guest is dead, and it does not come back from the call that
@@ -33,7 +33,7 @@ export function watch(shared: Int32Array, onStuck: () => void): () => void {
       return;
     }
     const waited = performance.now() - dead.at;
-    if (waited < PATIENCE_MS || (cpuMs - dead.cpuMs < WORKED_MS && waited < MOST_PATIENCE_MS)) return;
+    if (waited < PATIENCE_MS || (cpuMs - dead.cpuMs < WORKED_MS && waited < MAX_PATIENCE_MS)) return;
     clearInterval(timer);
     onStuck();
   }, LOOK_MS);

@@ -114,7 +114,7 @@ export class FdTable {
   }
 
   /** @throws EMFILE when no number is free */
-  demandRoom(): void {
+  assertRoom(): void {
     if (this.#files.size >= this.capacity) throw new SyscallError(Errno.EMFILE);
   }
 

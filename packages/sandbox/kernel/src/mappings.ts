@@ -38,7 +38,7 @@ export class Mappings {
   }
 
   /** @throws ENOMEM when that many more would be too many */
-  demandRoom(more: number): void {
+  assertRoom(more: number): void {
     if (this.#all.length + more > MAX_MAPPINGS) throw new SyscallError(Errno.ENOMEM);
   }
 
@@ -75,7 +75,7 @@ export class Mappings {
     const end = address + length;
     const kept: Mapping[] = [];
     const split = this.#all.filter((m) => m.address < address && m.address + m.length > end).length;
-    if (split > 0) this.demandRoom(split);
+    if (split > 0) this.assertRoom(split);
     for (const mapping of this.#all) {
       const mappingEnd = mapping.address + mapping.length;
       if (mappingEnd <= address || mapping.address >= end) {

@@ -83,7 +83,7 @@ const PIPE_BYTES = 65536;
 
 const NOTHING = Buffer.alloc(0);
 /** What a pipe holds when all pipes of the guest together hold too much: a write of PIPE_BUF still goes whole or not at all. */
-const LEAST_PIPE_BYTES = 4096;
+const MIN_PIPE_BYTES = 4096;
 
 /** As many as descriptors by default; bytes. */
 const MAX_PIPES_BYTES = 256 * PIPE_BYTES;
@@ -131,7 +131,7 @@ export class Pipe {
     const data = this.peek(length);
     this.#start = (this.#start + data.length) % Math.max(1, this.#buffer.length);
     this.#length -= data.length;
-    if (this.#length === 0 && this.#buffer.length > LEAST_PIPE_BYTES) this.#resize(0);
+    if (this.#length === 0 && this.#buffer.length > MIN_PIPE_BYTES) this.#resize(0);
     return data;
   }
 
@@ -184,7 +184,7 @@ export class Pipe {
     const wanted = Math.min(bytes, PIPE_BYTES);
     if (wanted <= this.#buffer.length) return wanted;
     const more = costOf(sizeFor(wanted)) - costOf(this.#buffer.length);
-    return this.budget.has(more) ? wanted : Math.min(wanted, Math.max(this.#buffer.length, LEAST_PIPE_BYTES));
+    return this.budget.has(more) ? wanted : Math.min(wanted, Math.max(this.#buffer.length, MIN_PIPE_BYTES));
   }
 
   #resize(bytes: number): void {
@@ -200,7 +200,7 @@ export class Pipe {
 /** The next power of two, at least 512. */
 const sizeFor = (bytes: number): number => (bytes === 0 ? 0 : 2 ** Math.max(9, Math.ceil(Math.log2(bytes))));
 
-const costOf = (size: number): number => (size > LEAST_PIPE_BYTES ? size : 0);
+const costOf = (size: number): number => (size > MIN_PIPE_BYTES ? size : 0);
 
 export class PipeEnd extends Stream {
   constructor(

@@ -239,7 +239,7 @@ class Walk {
   }
 
   #into(name: string, directory: DirectoryInode): void {
-    this.#demandDepth(name);
+    this.#assertDepth(name);
     this.#trail.push(directory);
     this.#names.push(name);
     this.#length += name.length + 1;
@@ -260,7 +260,7 @@ class Walk {
     }
   }
 
-  #demandDepth(name: string): void {
+  #assertDepth(name: string): void {
     if (this.#length + name.length + 1 > MAX_DEPTH_BYTES) throw new SyscallError(Errno.ENAMETOOLONG);
   }
 
@@ -330,7 +330,7 @@ class Walk {
     if (mustBeDirectory && inode !== null && (inode.mode & S_IF.MT) !== S_IF.DIR) {
       throw new SyscallError(Errno.ENOTDIR);
     }
-    this.#demandDepth(name);
+    this.#assertDepth(name);
     const path = once(() => this.#pathOf(name));
     return {
       directory: this.#directory,

@@ -50,13 +50,13 @@ export async function cpuLimit(bench: Bench, repeats: number, step: () => void):
     {
       experiment: `${4 * repeats} runs needing 70, 95, 105 and 130% of a CPU limit: wrong statuses`,
       measured: `${wrong} outside 95..105%, ${near} at it`,
-      demanded: 'none outside 95..105%',
+      required: 'none outside 95..105%',
       met: wrong === 0,
     },
     {
       experiment: 'CPU time above the limit at the kill, median and worst',
       measured: `${median(overshoots).toFixed(1)} ms, ${worst.toFixed(1)} ms`,
-      demanded: 'under 20 ms, under 250 ms',
+      required: 'under 20 ms, under 250 ms',
       met: median(overshoots) < 20 && worst < 250,
     },
   ];
@@ -79,7 +79,7 @@ export async function repeatability(bench: Bench, repeats: number, step: () => v
     {
       experiment: `${repeats} repeats of one program on a quiet cell (bare pypy3 in turn varies by at most ${percent(QUIET)}): coefficient of variation of cpuMs`,
       measured: `${percent(spread)} of ${median(cpuOf(quiet)).toFixed(0)} ms, bare ${percent(spreadOfBare)}, after ${earlier} repeats in noise`,
-      demanded: 'at most 2%',
+      required: 'at most 2%',
       met: spreadOfBare <= QUIET && spread <= 0.02,
     },
   ];
@@ -95,7 +95,7 @@ export async function repeatability(bench: Bench, repeats: number, step: () => v
     findings.push({
       experiment: `the same with ${what}: how far the median moves`,
       measured: `${(100 * moved).toFixed(1)}%, ${marked} of ${repeats} marked unreliable`,
-      demanded: 'at most 10%, or marked',
+      required: 'at most 10%, or marked',
       met: Math.abs(moved) <= 0.1 || marked === repeats,
     });
   }

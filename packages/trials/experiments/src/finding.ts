@@ -2,6 +2,6 @@
 export interface Finding {
   readonly experiment: string;
   readonly measured: string;
-  readonly demanded: string;
+  readonly required: string;
   readonly met: boolean;
 }

@@ -20,7 +20,7 @@ export async function memoryPeak(bench: Bench, step: () => void): Promise<Findin
     findings.push({
       experiment: `a program touching ${size} MiB: peak reported`,
       measured: `${peak.toFixed(1)} MiB (${enforcement.memory})`,
-      demanded: `within ${groups ? '5% + 2' : '10% + 4'} MiB`,
+      required: `within ${groups ? '5% + 2' : '10% + 4'} MiB`,
       met: status === 'ok' && Math.abs(peak - size) <= slack,
     });
     step();

@@ -24,7 +24,7 @@ export async function nodeDeath(step: () => void): Promise<Finding[]> {
     {
       experiment: `a node killed with -9 while ${GUESTS} guests run: left after 2 s`,
       measured: `${left.length} of ${processes.length} processes, ${foldersLeft.length} folders, ${groupsLeft.length} groups`,
-      demanded: 'nothing',
+      required: 'nothing',
       met: processes.length >= 2 * GUESTS && left.length + foldersLeft.length + groupsLeft.length === 0,
     },
   ];

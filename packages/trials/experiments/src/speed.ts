@@ -18,7 +18,7 @@ export interface Figure {
   readonly ours: string;
   readonly reference: string;
   readonly ratio: number | null;
-  readonly demanded: string;
+  readonly required: string;
   readonly met: boolean | null;
 }
 
@@ -103,12 +103,12 @@ export async function latency(bench: SpeedBench): Promise<Figure[]> {
     }
     const reference = median(plain ?? []);
     const told = `bare pypy3 ${ms(reference)}${bwrap === null ? '' : `, under bubblewrap ${ms(median(wrapped ?? []))}`}`;
-    const line = (how: string, values: number[] = [], demanded: string, met: boolean | null): Figure => ({
+    const line = (how: string, values: number[] = [], required: string, met: boolean | null): Figure => ({
       measure: `${name}, ${how}`,
       ours: `median ${ms(median(values))}, p99 ${ms(percentile(values, 99))}`,
       reference: told,
       ratio: median(values) / reference,
-      demanded,
+      required,
       met,
     });
     const hello = name === 'hello';
@@ -143,7 +143,7 @@ export async function throughput(bench: SpeedBench): Promise<Figure> {
     ours: `${median(ours).toFixed(0)}/s`,
     reference: `bare pypy3 ${median(plain).toFixed(0)}/s`,
     ratio,
-    demanded: 'at least 10 times',
+    required: 'at least 10 times',
     met: ratio >= 10,
   };
 }
@@ -198,7 +198,7 @@ export async function calls(bench: SpeedBench): Promise<Figure[]> {
     ours: `${(at(index) / 1000).toFixed(1)} us`,
     reference,
     ratio: at(index) / (floor * roundTrips),
-    demanded: most === null ? '' : `at most ${most} times the floor of its ${roundTrips} round trips`,
+    required: most === null ? '' : `at most ${most} times the floor of its ${roundTrips} round trips`,
     met: most === null ? null : at(index) <= most * floor * roundTrips,
   });
   const speed = (2 * 64) / at(3);
@@ -211,7 +211,7 @@ export async function calls(bench: SpeedBench): Promise<Figure[]> {
       ours: `${speed.toFixed(0)} MiB/s (written ${(64 / at(4)).toFixed(0)})`,
       reference: '',
       ratio: null,
-      demanded: 'at least 500 MB/s',
+      required: 'at least 500 MB/s',
       met: (speed * MIB) / 1e6 >= 500,
     },
   ];
@@ -240,7 +240,7 @@ export async function computing(bench: SpeedBench): Promise<Figure[]> {
       ours: ms(median(ours)),
       reference: `bare ${ms(median(plain))}`,
       ratio,
-      demanded: 'at most 1.03 times',
+      required: 'at most 1.03 times',
       met: ratio <= 1.03,
     });
   }
@@ -268,7 +268,7 @@ export function memory(): Figure[] {
       ours: `${size.own.toFixed(1)} MiB of its own, ${size.pss.toFixed(1)} MiB with its share`,
       reference: '',
       ratio: null,
-      demanded: '',
+      required: '',
       met: null,
     });
   }

@@ -21,7 +21,7 @@ export async function wallLimit(bench: Bench, step: () => void): Promise<Finding
     findings.push({
       experiment: `a program that ${what}: dead after the wall limit`,
       measured: `${(wallMs - LIMIT_MS).toFixed(1)} ms (${status})`,
-      demanded: 'at most 500 ms',
+      required: 'at most 500 ms',
       met: status === 'wall-limit' && wallMs - LIMIT_MS <= 500,
     });
     step();

@@ -1,7 +1,7 @@
 import { RUN_QUEUE, type RunResult } from '@sandpiper/contracts';
 import { KEYS, PREFIXES, QUEUE_PREFIX, runKey } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
-import { demand, figure, type Finding, none } from './finding.js';
+import { requirement, figure, type Finding, none } from './finding.js';
 import type { Witness } from './witness.js';
 import { sleep } from './wait.js';
 
@@ -77,7 +77,7 @@ export async function check(options: CheckOptions): Promise<Checked> {
   const left = await untilEmpty(redis);
   const findings = [
     none(`acknowledged runs without an end, of ${ids.length}`, lost.length, lost),
-    demand(
+    requirement(
       'ends counted in Redis, for as many acknowledged runs',
       counted,
       String(ids.length),

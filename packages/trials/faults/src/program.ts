@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { demand, type Finding } from './finding.js';
+import { requirement, type Finding } from './finding.js';
 import { pageOf } from './page.js';
 import type { Scenario } from './stage.js';
 
@@ -81,7 +81,7 @@ async function playAll({ scenarios, quick, keep }: Options): Promise<Map<Scenari
     process.stdout.write(`== ${scenario.name}: ${scenario.title}\n`);
     const findings = await scenario.play({ say, keep }, quick).catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
-      return [demand('the scenario is played to its end', reason, 'its end', false)];
+      return [requirement('the scenario is played to its end', reason, 'its end', false)];
     });
     for (const finding of findings) print(finding);
     played.set(scenario, findings);
@@ -89,9 +89,9 @@ async function playAll({ scenarios, quick, keep }: Options): Promise<Map<Scenari
   return played;
 }
 
-function print({ what, measured, demanded, met }: Finding): void {
+function print({ what, measured, required, met }: Finding): void {
   const mark = met === null ? '      ' : met ? 'ok    ' : 'FAILED';
-  process.stdout.write(`${mark} ${what}: ${measured}${met === null ? '' : ` (demanded: ${demanded})`}\n`);
+  process.stdout.write(`${mark} ${what}: ${measured}${met === null ? '' : ` (required: ${required})`}\n`);
 }
 
 /** Parses the arguments of the process, plays, prints and exits. */
@@ -111,8 +111,8 @@ export async function playProgram(program: Program): Promise<void> {
   const played = await playAll(options);
   const findings = [...played.values()].flat();
   const failed = findings.filter(({ met }) => met === false).length;
-  const demands = findings.filter(({ met }) => met !== null).length;
-  process.stdout.write(`${demands - failed} of ${demands} demands met in ${played.size} scenarios\n`);
+  const required = findings.filter(({ met }) => met !== null).length;
+  process.stdout.write(`${required - failed} of ${required} requirements met in ${played.size} scenarios\n`);
   if (options.page !== null) {
     const command = `scripts/${program.name}${options.quick ? ' --quick' : ''} --page ${program.page.file}`;
     writeFileSync(options.page, pageOf({ ...program.page, command }, played));

@@ -8,6 +8,6 @@ export const silent: Stage = { say: () => undefined, keep: false };
 export async function expectMet(playing: Promise<Finding[]>): Promise<void> {
   const findings = await playing;
   const unmet = findings.filter(({ met }) => met === false);
-  expect(unmet.map(({ what, measured, demanded }) => `${what}: ${measured}, not ${demanded}`)).toEqual([]);
+  expect(unmet.map(({ what, measured, required }) => `${what}: ${measured}, not ${required}`)).toEqual([]);
   expect(findings.some(({ met }) => met === true)).toBe(true);
 }

@@ -30,7 +30,7 @@ export interface LoopResult extends Progress {
 /** Looked at once after so many inputs: a look is a hundred times as dear as one of them. */
 const BATCH = 64;
 /** The memory of the process beyond which something was kept. Bytes. */
-const MOST_MEMORY = 1500 * 1024 * 1024;
+const MAX_MEMORY = 1500 * 1024 * 1024;
 
 /** Runs a target on mutations of inputs that reached new code, until the time is up or something is found. */
 export function fuzz(target: Target, options: LoopOptions): LoopResult {
@@ -87,7 +87,7 @@ export function fuzz(target: Target, options: LoopOptions): LoopResult {
         keepIfNew(bytes);
       }
     }
-    if (process.memoryUsage().rss > MOST_MEMORY)
+    if (process.memoryUsage().rss > MAX_MEMORY)
       return finished({ bytes: pick(batch, random), message: 'memory that is not given back' });
     if (Date.now() > tell) {
       tell = Date.now() + 10_000;

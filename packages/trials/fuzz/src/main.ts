@@ -19,7 +19,7 @@ function keep(target: string, folder: string): number {
     seconds: 0,
     seed: 1,
     known: readFolder(folder)
-      .filter((bytes) => bytes.length <= MOST_KEPT_BYTES)
+      .filter((bytes) => bytes.length <= MAX_KEPT_BYTES)
       .sort((a, b) => a.length - b.length),
     onInput: () => undefined,
     onProgress: () => undefined,
@@ -33,7 +33,7 @@ function keep(target: string, folder: string): number {
   return 0;
 }
 
-const MOST_KEPT_BYTES = 1200;
+const MAX_KEPT_BYTES = 1200;
 
 const USAGE = `Usage: main.js TARGET [--seconds N] [--seed N] [--corpus FOLDER] [--findings FOLDER]
        main.js TARGET --replay FILE...

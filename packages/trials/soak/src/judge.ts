@@ -2,8 +2,8 @@ import { median, type Point, slopeOf } from './slope.js';
 
 const TEN_MINUTES = 600;
 
-/** Growth that is demanded to be absent: a part of the level, in ten minutes. */
-const MOST_GROWTH = 0.01;
+/** Growth that is required to be absent: a part of the level, in ten minutes. */
+const MAX_GROWTH = 0.01;
 
 /** The first minutes are not judged: caches fill, code is compiled; seconds, or a fifth of a short soak. */
 const WARM_UP_SECONDS = 300;
@@ -67,7 +67,7 @@ export function judge(
   const slope = slopeOf(warm);
   const growth = (slope?.perSecond ?? 0) * watched;
   const fading = Math.max(0, 1 - watched / TEN_MINUTES);
-  const relative = (MOST_GROWTH * level * watched) / TEN_MINUTES;
+  const relative = (MAX_GROWTH * level * watched) / TEN_MINUTES;
   // A count cannot grow by less than one.
   const least = metric.unit === 'count' ? 1 : 0;
   const allowed = Math.max(relative, metric.slack * fading, least);

@@ -55,9 +55,9 @@ function print({ findings, judgements }: Soaked): void {
     (a, b) => Number(b.grows) - Number(a.grows) || a.series.localeCompare(b.series),
   );
   for (const judgement of rows) process.stdout.write(`${lineOf(judgement)}\n`);
-  for (const { what, measured, demanded, met } of findings) {
+  for (const { what, measured, required, met } of findings) {
     const mark = met === null ? '      ' : met ? 'ok    ' : 'FAILED';
-    process.stdout.write(`${mark} ${what}: ${measured}${met === null ? '' : ` (demanded: ${demanded})`}\n`);
+    process.stdout.write(`${mark} ${what}: ${measured}${met === null ? '' : ` (required: ${required})`}\n`);
   }
 }
 

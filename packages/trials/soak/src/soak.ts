@@ -5,7 +5,7 @@ import { SandpiperClient } from '@sandpiper/client';
 import {
   type Api,
   type Cluster,
-  demand,
+  requirement,
   figure,
   type Finding,
   none,
@@ -24,7 +24,7 @@ import { Sampler, type Series } from './sampler.js';
 const KEPT = 60;
 
 /** On a slow machine it goes on until there are enough samples, but no longer than so many times what was asked for. */
-const MOST_TIMES_LONGER = 3;
+const MAX_TIMES_LONGER = 3;
 
 const TENANTS = ['first', 'second', 'third'];
 
@@ -69,7 +69,7 @@ async function soakOn(cluster: Cluster, anyone: Api, options: SoakOptions): Prom
   const tell = seldom(say, 10_000);
   const enough = (): boolean => isEnough(sampler.series[0]?.points ?? [], seconds);
   const goesOn = (): boolean =>
-    sampler.seconds < seconds || (!enough() && sampler.seconds < MOST_TIMES_LONGER * seconds);
+    sampler.seconds < seconds || (!enough() && sampler.seconds < MAX_TIMES_LONGER * seconds);
   while (goesOn() && !signal.aborted) {
     await rounds.play();
     if (signal.aborted) break;
@@ -83,7 +83,12 @@ async function soakOn(cluster: Cluster, anyone: Api, options: SoakOptions): Prom
   witness.close();
   const growing = judgements.filter(({ grows }) => grows);
   const findings = [
-    demand('samples of each series after the warm-up', judgements[0]?.points ?? 0, 'at least 6', enough()),
+    requirement(
+      'samples of each series after the warm-up',
+      judgements[0]?.points ?? 0,
+      'at least 6',
+      enough(),
+    ),
     none(
       `series that grow, of ${judgements.length}`,
       growing.length,

@@ -17,13 +17,13 @@
 
 #define LARGEST (1 << 20)
 
-#define MOST_INPUTS 4096
+#define MAX_INPUTS 4096
 
 static unsigned replayed;
 static struct {
   uint8_t *bytes;
   size_t size;
-} inputs[MOST_INPUTS];
+} inputs[MAX_INPUTS];
 static unsigned known;
 static const char *current = "?";
 
@@ -58,7 +58,7 @@ static void run_line(char *text) {
   if (bytes == NULL) abort();
   for (size_t i = 0; i < size; i++) bytes[i] = (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
   run(name, bytes, size);
-  if (known == MOST_INPUTS) {
+  if (known == MAX_INPUTS) {
     free(bytes);
     return;
   }

@@ -19,7 +19,7 @@
 #define MAX_PROCESSES "16"
 #define PREFIX "sandpiper-"
 /* A million CPUs. */
-#define MOST_CPU_THOUSANDTHS 1000000000ll
+#define MAX_CPU_THOUSANDTHS 1000000000ll
 
 static enum { NONE, V1, V2 } kind;
 static int place = -1; /* the directory that the groups are made in */
@@ -66,11 +66,11 @@ static int64_t get(const char *file, const char *key) {
   close(fd);
   if (n <= 0) return -1;
   text[n] = 0;
-  if (key == NULL) return number_in(text, NULL, MOST_BYTES);
+  if (key == NULL) return number_in(text, NULL, MAX_BYTES);
   for (char *line = text; line != NULL; line = strchr(line, '\n')) {
     if (*line == '\n') line++;
     size_t length = strlen(key);
-    if (strncmp(line, key, length) == 0 && line[length] == ' ') return number_in(line + length, NULL, MOST_BYTES);
+    if (strncmp(line, key, length) == 0 && line[length] == ' ') return number_in(line + length, NULL, MAX_BYTES);
   }
   return -1;
 }
@@ -90,7 +90,7 @@ static void remove_stale(void) {
 void cgroup_cap_cpu(int64_t thousandths) { cpu_thousandths = thousandths; }
 
 void cgroup_use(const char *text) {
-  if (cpu_thousandths < 0 || cpu_thousandths > MOST_CPU_THOUSANDTHS) die("--cpus wants thousandths of a CPU");
+  if (cpu_thousandths < 0 || cpu_thousandths > MAX_CPU_THOUSANDTHS) die("--cpus wants thousandths of a CPU");
   if (cpu_thousandths > 0 && (text == NULL || strncmp(text, "v2:", 3) != 0)) die("--cpus wants --cgroup v2:DIR");
   if (text == NULL) return;
   if (strncmp(text, "v2:", 3) == 0) kind = V2;
@@ -257,7 +257,7 @@ static int64_t peak_of_group(void) {
   ssize_t n = peak_file < 0 ? -1 : pread(peak_file, text, sizeof text - 1, 0);
   if (n <= 0) return -1;
   text[n] = 0;
-  return number_in(text, NULL, MOST_BYTES);
+  return number_in(text, NULL, MAX_BYTES);
 }
 
 int cgroup_check(void) {

@@ -44,7 +44,7 @@
 #define IDLE_WATCH_NS SECOND
 
 /* No alarm rings more often: it is this process, and not the guest, that would be busy with it. */
-#define LEAST_INTERVAL_NS MILLISECOND
+#define MIN_INTERVAL_NS MILLISECOND
 
 int64_t now_ns(void) {
   struct timespec t;
@@ -69,7 +69,7 @@ static int memory_of(struct guest *guest, int64_t *space, int64_t *own) {
   text[n] = 0;
   char *rest;
   int64_t page = sysconf(_SC_PAGESIZE);
-  int64_t most = MOST_BYTES / page;
+  int64_t most = MAX_BYTES / page;
   int64_t total = number_in(text, &rest, most), resident = number_in(rest, &rest, most), of_files = number_in(rest, NULL, most);
   if (total < 0 || resident <= 0 || of_files < 0) return -1; /* it has ended */
   *space = total * page;
@@ -99,7 +99,7 @@ static int64_t status_figure(const struct guest *guest, const char *key) {
   if (n <= 0) return -1;
   text[n] = 0;
   const char *line = strstr(text, key);
-  return line == NULL ? -1 : number_in(line + strlen(key), NULL, MOST_BYTES / 1024) * 1024;
+  return line == NULL ? -1 : number_in(line + strlen(key), NULL, MAX_BYTES / 1024) * 1024;
 }
 
 /*
@@ -167,7 +167,7 @@ static void place_descriptors(const struct guest_files *files, int translated) {
  * The loader goes on without a preload that it cannot load, and the guest would run unlocked. So what it will do is done
  * here first, as the same user: the file may not be readable, or lie on a file system that nothing may be executed from.
  */
-static void demand_shim(void) {
+static void require_shim(void) {
   char path[32];
   snprintf(path, sizeof path, "/proc/self/fd/%d", KEEPER_FD_SHIM);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -229,7 +229,7 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
   sigprocmask(SIG_SETMASK, &none, NULL);
   signal(SIGPIPE, SIG_DFL);
   if (spec->fixed_addresses && personality(ADDR_NO_RANDOMIZE) < 0) _exit(125);
-  demand_shim();
+  require_shim();
   execve(spec->executable, spec->argv, spec->environment);
   _exit(errno == E2BIG ? GUEST_EXIT_TOO_LONG : GUEST_EXIT_NOT_EXECUTED);
 }
@@ -369,7 +369,7 @@ void guest_kill(struct guest *guest, enum guest_end why) {
 
 void guest_timer(struct guest *guest, int64_t first_ns, int64_t interval_ns) {
   guest->alarm_at = first_ns > 0 ? now_ns() + first_ns : 0;
-  guest->alarm_interval = interval_ns > 0 && interval_ns < LEAST_INTERVAL_NS ? LEAST_INTERVAL_NS : interval_ns;
+  guest->alarm_interval = interval_ns > 0 && interval_ns < MIN_INTERVAL_NS ? MIN_INTERVAL_NS : interval_ns;
 }
 
 void guest_signal(struct guest *guest, int signal) {

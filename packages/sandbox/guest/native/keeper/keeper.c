@@ -139,7 +139,7 @@ static void start(struct words *words) {
   const char *kind;
   spec.executable = words_take(words);
   if (spec.executable == NULL || words_take_number(words, -1, CPU_SETSIZE - 1, &cpu) != 0 ||
-      words_take_number(words, 1, MOST_MS, &startup_ms) != 0 || (kind = words_take(words)) == NULL ||
+      words_take_number(words, 1, MAX_MS, &startup_ms) != 0 || (kind = words_take(words)) == NULL ||
       words_take_number(words, 0, 1, &fixed) != 0 || words_take_number(words, 1, FRAME_MAX, &count) != 0 ||
       (uint64_t)count > words->count - words->next) {
     report("failed a start command that makes no sense\n");
@@ -218,7 +218,7 @@ static pid_t ask_parent(void) {
 
 static void fork_guest(struct words *words) {
   int64_t startup_ms;
-  if (words_take_number(words, 1, MOST_MS, &startup_ms) != 0) {
+  if (words_take_number(words, 1, MAX_MS, &startup_ms) != 0) {
     report("failed a fork command that makes no sense\n");
     return;
   }
@@ -241,8 +241,8 @@ static void fork_guest(struct words *words) {
 
 static void mark(struct words *words) {
   int64_t cpu_ms, wall_ms, memory;
-  if (words_take_number(words, 1, MOST_MS, &cpu_ms) != 0 || words_take_number(words, 1, MOST_MS, &wall_ms) != 0 ||
-      words_take_number(words, 1, MOST_BYTES, &memory) != 0)
+  if (words_take_number(words, 1, MAX_MS, &cpu_ms) != 0 || words_take_number(words, 1, MAX_MS, &wall_ms) != 0 ||
+      words_take_number(words, 1, MAX_BYTES, &memory) != 0)
     report("failed the limits make no sense\n");
   else if (guest_mark(&guest, cpu_ms * 1000000, wall_ms * 1000000, memory) == 0) report("marked\n");
   else if (errno == ESRCH) report("failed the guest has ended\n");
@@ -251,13 +251,13 @@ static void mark(struct words *words) {
 
 static void starts(struct words *words) {
   int64_t startup_ms;
-  if (words_take_number(words, 1, MOST_MS, &startup_ms) == 0) guest_starts_now(&guest, startup_ms * 1000000);
+  if (words_take_number(words, 1, MAX_MS, &startup_ms) == 0) guest_starts_now(&guest, startup_ms * 1000000);
   else guest_kill(&guest, END_KILLED);
 }
 
 static void timer(struct words *words) {
   int64_t first, interval;
-  if (words_take_number(words, 0, MOST_TIMER_NS, &first) != 0 || words_take_number(words, 0, MOST_TIMER_NS, &interval) != 0)
+  if (words_take_number(words, 0, MAX_TIMER_NS, &first) != 0 || words_take_number(words, 0, MAX_TIMER_NS, &interval) != 0)
     guest_kill(&guest, END_KILLED);
   else guest_timer(&guest, first, interval);
 }

@@ -9,12 +9,12 @@
 #define LOADER "ld-linux-x86-64.so.2"
 #define MACHINE EM_X86_64
 /* Those of real programs are about a dozen. */
-#define MOST_HEADERS 64
+#define MAX_HEADERS 64
 
 static int is_program(const Elf64_Ehdr *header) {
   return memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 && header->e_ident[EI_CLASS] == ELFCLASS64 &&
          header->e_ident[EI_DATA] == ELFDATA2LSB && (header->e_type == ET_EXEC || header->e_type == ET_DYN) &&
-         header->e_machine == MACHINE && header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum <= MOST_HEADERS;
+         header->e_machine == MACHINE && header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum <= MAX_HEADERS;
 }
 
 static int is_loader(int fd, const Elf64_Phdr *entry) {

@@ -24,7 +24,7 @@
 /* Of the kernel's overflow user, who is nobody. */
 #define NOBODY 65534
 /* -1 would mean "as it is" (setresuid(2)). */
-#define MOST_USER 4294967294ll
+#define MAX_USER 4294967294ll
 
 /* 0: that of the keeper. */
 static uid_t guest_user;
@@ -75,8 +75,8 @@ void user_use(const char *range) {
   int64_t first = FIRST_USER, last = LAST_USER;
   if (range != NULL) {
     char *rest;
-    first = number_in(range, &rest, MOST_USER);
-    last = *rest == '-' ? number_in(rest + 1, &rest, MOST_USER) : first;
+    first = number_in(range, &rest, MAX_USER);
+    last = *rest == '-' ? number_in(rest + 1, &rest, MAX_USER) : first;
     if (first < 1 || last < first || *rest != 0) die("SANDPIPER_GUEST_UIDS must be FIRST-LAST, two numbers from 1 on");
   }
   for (int64_t user = first; user <= last && guest_user == 0; user++)

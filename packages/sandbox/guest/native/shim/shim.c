@@ -105,7 +105,7 @@ static void close_range_of(unsigned first, unsigned last) {
  * The filter holds the thread that installs it and those that it starts. A library of the interpreter that has started one
  * before would keep it outside (proc(5): `Threads` of status).
  */
-static void demand_one_thread(void) {
+static void require_one_thread(void) {
   char text[4096];
   int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
   ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
@@ -229,7 +229,7 @@ __attribute__((constructor)) static void lock_down(int argc, char **argv, char *
   (void)argc;
   (void)argv;
   take_orders(environment);
-  demand_one_thread();
+  require_one_thread();
   /* The children of a parent have the clock of the host. */
   if (parks && virtual_time) refuse("a parent of the fork server has no time of its own");
   if (translated) lock_down_translated();

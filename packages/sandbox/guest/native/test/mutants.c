@@ -21,7 +21,7 @@ static struct mutation *list;
 static size_t length, coarse;
 
 static void add(enum change change, size_t row, unsigned condition, uint32_t detail) {
-  if (length == MOST_MUTATIONS) __builtin_trap();
+  if (length == MAX_MUTATIONS) __builtin_trap();
   list[length++] = (struct mutation){change, row, condition, detail};
 }
 
@@ -85,7 +85,7 @@ static void add_bits(size_t row, unsigned c) {
     if (!is_free_already(condition, 1u << bit)) add(BIT_FREED, row, c, 1u << bit);
 }
 
-size_t mutations(struct mutation to[MOST_MUTATIONS]) {
+size_t mutations(struct mutation to[MAX_MUTATIONS]) {
   list = to;
   length = 0;
   for (unsigned filter = FILTER_GUEST; filter <= FILTER_TRANSLATED; filter <<= 1) {
@@ -154,7 +154,7 @@ static void change(const struct mutation *m) {
 }
 
 static void prepare(void) {
-  static struct mutation all[MOST_MUTATIONS];
+  static struct mutation all[MAX_MUTATIONS];
   if (changed_count > 0) return;
   memcpy(changed, rows, sizeof rows);
   changed_count = ROWS;

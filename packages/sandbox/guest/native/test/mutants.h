@@ -28,10 +28,10 @@ struct mutation {
   uint32_t detail;
 };
 
-#define MOST_MUTATIONS 8192
+#define MAX_MUTATIONS 8192
 
 /* All there are, in an order that does not change; those that touch one bit of a value come last. */
-size_t mutations(struct mutation list[MOST_MUTATIONS]);
+size_t mutations(struct mutation list[MAX_MUTATIONS]);
 
 /* How many of them are no single bits. */
 size_t mutations_coarse(void);

@@ -13,7 +13,7 @@
 #include "mutants.h"
 #include "policy_text.h"
 
-static struct mutation list[MOST_MUTATIONS];
+static struct mutation list[MAX_MUTATIONS];
 
 /* A child has the filters of a guest and a parent. */
 static void print_subjects(unsigned filters) {

@@ -280,7 +280,7 @@ static void fork_guest(void) {
 /* ---- all of it */
 
 /* Afterwards the guest waits for a probe. */
-static void demand_guest(const struct subject *subject) {
+static void require_guest(const struct subject *subject) {
   int64_t first;
   if (guest.pid != 0) return;
   ended = 0;
@@ -303,11 +303,11 @@ static void demand_guest(const struct subject *subject) {
   if (subject->below == 0) return;
   fork_gate = guest.gate;
   park();
-  demand_guest(subject);
+  require_guest(subject);
 }
 
 struct caller process_caller(const struct subject *subject) {
-  demand_guest(subject);
+  require_guest(subject);
   return (struct caller){.gate = guest.gate, .pid = (uint32_t)guest.pid};
 }
 
@@ -322,7 +322,7 @@ static void kill_guest(void) {
 }
 
 struct outcome process_try(const struct subject *subject, const struct probe *probe) {
-  demand_guest(subject);
+  require_guest(subject);
   struct probe resolved = *probe;
   for (unsigned i = 0; i < 6; i++)
     if ((probe->of_own_pid >> i) & 1) resolved.arguments[i] ^= (uint64_t)guest.pid;

@@ -22,7 +22,7 @@
 #include "policy_text.h"
 #include "try_process.h"
 
-#define MOST_PROBES 16384
+#define MAX_PROBES 16384
 
 static const struct subject subjects[] = {
     {"guest", FILTER_GUEST, 0},      {"virtual-time", FILTER_VIRTUAL_TIME, 0}, {"parent", FILTER_PARENT, 0},
@@ -117,8 +117,8 @@ static void print_line(const struct subject *subject, const struct probe *p, uin
 
 /* Returns how many calls were not what they should be. */
 static size_t try_subject(const struct subject *subject) {
-  static struct probe probes[MOST_PROBES];
-  const size_t count = try_probes(asks_thorough, probes, MOST_PROBES);
+  static struct probe probes[MAX_PROBES];
+  const size_t count = try_probes(asks_thorough, probes, MAX_PROBES);
   size_t differ = 0, not_asked = 0, of_action[4] = {0};
   for (size_t i = 0; i < count; i++) {
     const struct probe *probe = &probes[i];

@@ -26,7 +26,7 @@ export function open(call: Call, dirfd: number, pathIndex: number, flags: number
   if ((flags & O.TMPFILE) === O.TMPFILE) return openUnnamed(call, dirfd, pathIndex, flags, mode);
   if ((flags & O.PATH) !== 0) return openPath(call, dirfd, pathIndex, flags);
   // A number must be free before anything is made or cut.
-  state.fds.demandRoom();
+  state.fds.assertRoom();
   const exclusive = (flags & (O.CREAT | O.EXCL)) === (O.CREAT | O.EXCL);
   const follow = (flags & O.NOFOLLOW) === 0 && !exclusive;
   const found = lookUp(call, dirfd, pathIndex, follow);
@@ -107,7 +107,7 @@ function createMemoryFile(call: Call): number {
 
 function addUnnamed(call: Call, flags: number, mode: number, closeOnExec: boolean, path: string): number {
   const { state } = call;
-  state.fds.demandRoom();
+  state.fds.assertRoom();
   state.space.quota.takeFile();
   const inode = newFile(call, state.space.newIno(), mode, state.now());
   inode.nlink = 0;

@@ -69,12 +69,12 @@ function makeDirectory(call: Call, dirfd: number, pathIndex: number, mode: numbe
 }
 
 /** A mount in a folder of the guest's is as busy as any mount point; it is shared by all runs. */
-function demandOwn(inode: Inode): void {
+function assertOwn(inode: Inode): void {
   if (!inode.writable) throw new SyscallError(Errno.EBUSY);
 }
 
 function forget(call: Call, folder: MemoryDirectory, name: string, inode: Inode): void {
-  demandOwn(inode);
+  assertOwn(inode);
   const { quota } = call.state.space;
   folder.delete(name);
   folder.mtimeNs = folder.ctimeNs = inode.ctimeNs = call.state.now();
@@ -132,7 +132,7 @@ function rename(call: Call, from: Found, to: Found, flags: number): number {
   const source = writableFolder(from);
   const target = writableFolder(to);
   if (to.inode === inode) return 0;
-  demandOwn(inode);
+  assertOwn(inode);
   if (inode instanceof DirectoryInode) {
     if (liesIn(call, target, inode)) throw new SyscallError(Errno.EINVAL);
     if (to.inode !== null && !(to.inode instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);

@@ -61,7 +61,7 @@ function mapFile(call: Call): number {
   if (writable && !(file.writable && file.inode instanceof MemoryFile)) throw new SyscallError(Errno.EACCES);
   const { mappings } = call.state;
   // One more, and one more again where it is put into the middle of another.
-  if (shared) mappings.demandRoom((flags & MAP.FIXED) === 0 ? 1 : 2);
+  if (shared) mappings.assertRoom((flags & MAP.FIXED) === 0 ? 1 : 2);
   call.bringUpToDate(file.inode);
   const at = mapAnonymous(call, address, length, PROT.READ | PROT.WRITE, placed);
   if (at < 0) return at;

@@ -46,7 +46,7 @@ interface Alarm {
 }
 
 /** The other timers count CPU time, which would want a clock that nobody here watches for the guest. */
-function demandRealTimer(call: Call): void {
+function assertRealTimer(call: Call): void {
   const ITIMER_REAL = 0;
   if (call.int(0) !== ITIMER_REAL) throw new SyscallError(Errno.EINVAL);
 }
@@ -93,14 +93,14 @@ export const signalOperations = {
     return Number((before.left + BILLION - 1n) / BILLION);
   },
   setitimer: (c) => {
-    demandRealTimer(c);
+    assertRealTimer(c);
     if (c.pointer(1) === 0) throw new SyscallError(Errno.EFAULT);
     const value = c.memory.read(c.pointer(1), 32);
     const [interval, first] = [readTimeval(value, 0), readTimeval(value, 16)];
     return c.putUnlessNull(2, encodeTimer(setAlarm(c, first, interval)));
   },
   getitimer: (c) => {
-    demandRealTimer(c);
+    assertRealTimer(c);
     return c.put(1, encodeTimer(alarmLeft(c)));
   },
   kill: (c) => send(c, c.int(0), c.int(1)),

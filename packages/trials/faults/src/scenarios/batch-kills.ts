@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { type Api, Refusal } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { shortProgram } from '../programs.js';
 import { type Stage, withCluster } from '../stage.js';
 import { between, sleep } from '../wait.js';
@@ -41,16 +41,21 @@ export function batchKills(stage: Stage, { runs, kills }: BatchKills): Promise<F
       const again = await untilTaken(api, kind, runs);
       const summary = await api.call<{ total: number; done: number }>(`/v1/batches/${id}/summary`);
       findings.push(
-        demand(`${kind}: schedulers killed meanwhile`, struck.kills, String(kills), struck.kills === kills),
+        requirement(
+          `${kind}: schedulers killed meanwhile`,
+          struck.kills,
+          String(kills),
+          struck.kills === kills,
+        ),
         figure(`${kind}: of which left a batch that was not whole`, String(struck.unsealed)),
         none(`${kind}: runs of such a batch that were run or handed out`, struck.ran),
-        demand(
+        requirement(
           `${kind}: runs of the batch, and how many are done`,
           `${summary.total}, ${summary.done}`,
           `${runs}, ${runs}`,
           summary.total === runs && summary.done === runs,
         ),
-        demand(
+        requirement(
           `${kind}: sent once more, it is the same batch`,
           again === id ? 'yes' : 'no',
           'yes',

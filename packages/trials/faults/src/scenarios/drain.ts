@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Api } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import type { Service } from '../service.js';
@@ -90,13 +90,13 @@ export function drain(stage: Stage, { runs, drains }: Drains): Promise<Finding[]
       ...departed('nodes', nodes, drains),
       ...departed('schedulers', schedulers, drains),
       figure('answers that were no acknowledgement', load.describedRefusals),
-      demand(
+      requirement(
         'runs that outlasted the grace, were handed back, and ended elsewhere',
         again,
         String(outlasting.length),
         again === outlasting.length,
       ),
-      demand(
+      requirement(
         'runs longer than the lease that ended within the grace, at the first attempt',
         once,
         String(finishing.length),
@@ -153,13 +153,13 @@ function departed(what: string, departures: readonly Departure[], wanted: number
   const slowest = Math.max(0, ...departures.map(({ ms }) => ms));
   const ready = departures.filter(({ readiness }) => readiness.includes(200)).length;
   return [
-    demand(
+    requirement(
       `${what} that left with exit code 0, of ${wanted}`,
       codes.filter((code) => code === 0).length,
       String(wanted),
       codes.length === wanted && codes.every((code) => code === 0),
     ),
-    demand(
+    requirement(
       `the slowest of these ${what}`,
       `${slowest} ms`,
       `${GRACE_MS} ms of grace and ${SLACK_MS} ms`,

@@ -2,7 +2,7 @@ import { batchRunId } from '@sandpiper/store';
 import { randomBytes } from 'node:crypto';
 import type { Api } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
-import { demand, figure, type Finding } from '../finding.js';
+import { requirement, figure, type Finding } from '../finding.js';
 import { shortProgram } from '../programs.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
 import { between, sleep, until } from '../wait.js';
@@ -21,7 +21,7 @@ const CELLS = 2;
  * What may go before a single run of another tenant: what the cells have, what the queue has (two for each cell), and as
  * much again that ends while the answer is on its way.
  */
-const MOST_BEFORE = 4 * CELLS;
+const MAX_BEFORE = 4 * CELLS;
 
 /** A tenant has thousands of runs waiting, another sends single ones. */
 export function fairness(stage: Stage, { runs, singles }: Fairness): Promise<Finding[]> {
@@ -54,11 +54,11 @@ export function fairness(stage: Stage, { runs, singles }: Fairness): Promise<Fin
     const most = Math.max(...before);
     return [
       figure('runs of the other tenant that waited at the end still', String(waiting)),
-      demand(
+      requirement(
         `runs of the other tenant that ended before a single run did, the most of ${singles} times`,
         most,
-        `at most ${MOST_BEFORE} with ${CELLS} cells`,
-        most <= MOST_BEFORE,
+        `at most ${MAX_BEFORE} with ${CELLS} cells`,
+        most <= MAX_BEFORE,
       ),
       ...findings,
     ];

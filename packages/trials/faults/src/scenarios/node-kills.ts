@@ -2,7 +2,7 @@ import { KEYS, runKey } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
 import { check, countEnded, type Ended, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import type { Service } from '../service.js';
@@ -20,7 +20,7 @@ export interface NodeKills {
 const LEASE = { SANDPIPER_LOCK_MS: '2000', SANDPIPER_STALLED_INTERVAL_MS: '500' };
 
 /** After so many deaths a run is given up. */
-const MOST_DEATHS = 3;
+const MAX_DEATHS = 3;
 
 /** Nodes are killed with -9 at random moments while runs go through; each has a successor. */
 export function nodeKills(stage: Stage, { runs, kills, nodes }: NodeKills): Promise<Finding[]> {
@@ -57,7 +57,7 @@ export function nodeKills(stage: Stage, { runs, kills, nodes }: NodeKills): Prom
       expect: expectNumbers(load.acknowledged),
     });
     return [
-      demand('nodes killed with -9', killer.struck, String(kills), killer.struck === kills),
+      requirement('nodes killed with -9', killer.struck, String(kills), killer.struck === kills),
       figure('of which had a run at that moment', String(killer.struckBusy)),
       none('submissions that made two runs', load.differing.length, load.differing),
       ...findings,
@@ -125,7 +125,7 @@ class Killer {
 /** A run that was there when three nodes died is taken for what killed them: allowed, if they really died. */
 function givenUp(ended: readonly Ended[], deaths: ReadonlyMap<string, number>): Finding[] {
   const given = ended.filter(({ result }) => result.status === 'internal-error');
-  const unjustly = given.filter(({ id }) => (deaths.get(id) ?? 0) < MOST_DEATHS);
+  const unjustly = given.filter(({ id }) => (deaths.get(id) ?? 0) < MAX_DEATHS);
   const most = Math.max(0, ...deaths.values());
   return [
     figure('runs given up for three deaths, by chance', `${given.length}; most deaths of one run: ${most}`),

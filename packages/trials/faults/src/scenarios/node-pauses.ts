@@ -2,7 +2,7 @@ import type { RunState } from '@sandpiper/contracts';
 import type { Api } from '../api.js';
 import { check } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, type Finding } from '../finding.js';
+import { requirement, type Finding } from '../finding.js';
 import { type Stage, withCluster } from '../stage.js';
 import { between, sleep, until } from '../wait.js';
 import { Witness } from '../witness.js';
@@ -46,7 +46,7 @@ export function nodePauses(stage: Stage, rounds: number): Promise<Finding[]> {
     });
     const count = (is: (round: Round) => boolean): number => played.filter(is).length;
     const all = (what: string, is: (round: Round) => boolean): Finding =>
-      demand(what, `${count(is)} of ${rounds}`, `${rounds}`, count(is) === rounds);
+      requirement(what, `${count(is)} of ${rounds}`, `${rounds}`, count(is) === rounds);
     return [
       all('paused past its lease, the node is shown as lost', ({ shownAsLost }) => shownAsLost),
       all(
@@ -55,7 +55,7 @@ export function nodePauses(stage: Stage, rounds: number): Promise<Finding[]> {
       ),
       all('the program ended by itself', ({ run }) => run.result?.stdout === 'done\n'),
       all('the paused node counts a lost attempt when it goes on', ({ lost }) => lost === 1),
-      demand(
+      requirement(
         'late results that were refused, where the node came back with one',
         count(({ refused }) => refused > 0),
         // Where it notices the lost lock first, it kills the guest and has no result to be refused.

@@ -2,7 +2,7 @@ import type { Api } from '../api.js';
 import { Refusal } from '../api.js';
 import { check, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, type Finding } from '../finding.js';
+import { requirement, type Finding } from '../finding.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import { type Stage, withCluster } from '../stage.js';
@@ -98,13 +98,13 @@ async function refusedFor(api: Api, seconds: number, kind: Kind, mostMs: number)
   const seen = [...statuses].map(([status, count]) => `${count} x ${status}`).join(', ');
   const slowest = Math.max(0, ...times);
   return [
-    demand(
+    requirement(
       `answers while Redis is ${kind} for ${seconds} s`,
       seen,
       'all 503',
       [...statuses.keys()].every((status) => status === '503'),
     ),
-    demand(`the slowest of them`, `${slowest} ms`, `at most ${mostMs} ms`, slowest <= mostMs),
+    requirement(`the slowest of them`, `${slowest} ms`, `at most ${mostMs} ms`, slowest <= mostMs),
   ];
 }
 
@@ -112,7 +112,12 @@ async function takesAgain(api: Api, kind: Kind): Promise<Finding> {
   const begun = performance.now();
   await until('submissions are taken again', 60_000, () => probe(api, kind));
   const ms = Math.round(performance.now() - begun);
-  return demand(`submissions are taken again after Redis was ${kind}`, `after ${ms} ms`, 'by itself', true);
+  return requirement(
+    `submissions are taken again after Redis was ${kind}`,
+    `after ${ms} ms`,
+    'by itself',
+    true,
+  );
 }
 
 async function goesOn(cluster: Cluster): Promise<Finding[]> {
@@ -122,7 +127,7 @@ async function goesOn(cluster: Cluster): Promise<Finding[]> {
     ),
   );
   return [
-    demand(
+    requirement(
       'readiness of the scheduler and the nodes afterwards',
       ready.join(', '),
       'all 200',

@@ -1,6 +1,6 @@
 import { Refusal } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
@@ -44,7 +44,7 @@ export function redisFull(stage: Stage, runs: number, seconds: number): Promise<
     const seen = [...answers].map(([status, count]) => `${count} x ${status}`).join(', ');
     const unjust = ended.filter(({ result }) => result.status === 'internal-error');
     return [
-      demand(
+      requirement(
         `answers to submissions in ${seconds} s without memory`,
         seen,
         'all 503',

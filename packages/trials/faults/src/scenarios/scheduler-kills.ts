@@ -1,5 +1,5 @@
 import { check, countEnded, untilEnded } from '../checker.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Load } from '../load.js';
 import { LossyNetwork, type Weather } from '../lossy-network.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
@@ -63,7 +63,7 @@ export function schedulerKills(stage: Stage, { runs, kills }: SchedulerKills): P
         .map((scheduler) => scheduler.log().split('handed over again').length - 1)
         .reduce((sum, count) => sum + count, 0);
       return [
-        demand('schedulers killed with -9', done, String(kills), done === kills),
+        requirement('schedulers killed with -9', done, String(kills), done === kills),
         figure('answers that were no acknowledgement', load.describedRefusals),
         figure('runs that a dead scheduler had taken and another handed over', String(again)),
         none('submissions that made two runs', load.differing.length, load.differing),

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import type { Api } from '../api.js';
 import { check, countEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, figure, type Finding } from '../finding.js';
+import { requirement, figure, type Finding } from '../finding.js';
 import { cpuSeconds } from '../processes.js';
 import { Service } from '../service.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
@@ -167,7 +167,7 @@ function costs(cost: Cost, { runs, nodes, processes, batch }: Simulation): Findi
       ? 'the scheduler, of which there may be several'
       : 'Redis, of which there is one';
   return [
-    demand(
+    requirement(
       `runs a second from HTTP to the last result: ${runs} in batches of ${batch}, ${nodes} nodes`,
       perSecond,
       `at least ${DEMANDED_PER_SECOND}`,

@@ -37,7 +37,7 @@ export interface ClientReport {
 }
 
 /** A stream that breaks off is gone on with from where it was, so often in a row without a line. */
-const MOST_BREAKS = 20;
+const MAX_BREAKS = 20;
 
 class Report implements ClientReport {
   readonly statuses: Record<string, number> = {};
@@ -104,7 +104,7 @@ async function readOnce(job: ReadJob, report: Report): Promise<void> {
   const seen = new Set<number>();
   let position = 0;
   for (let breaks = 0; position < job.runs; breaks++) {
-    if (breaks === MOST_BREAKS) {
+    if (breaks === MAX_BREAKS) {
       report.faults.push(`${job.runs - position} results never came`);
       return;
     }

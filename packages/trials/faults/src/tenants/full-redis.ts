@@ -1,5 +1,5 @@
 import type { TenantSettings } from '@sandpiper/contracts';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Neighbour } from '../neighbour.js';
 import type { Stage } from '../stage.js';
 import { fill, purge } from './filling.js';
@@ -52,7 +52,7 @@ export function fullRedis(stage: Stage, options: FullRedisOptions): Promise<Find
       findings.push(
         figure(`answers to the tenant that fills Redis to its ${what}`, filled.answers),
         none(`of which no end and no refusal`, filled.faults.length, filled.faults),
-        demand(
+        requirement(
           `memory of Redis, filled to the ${what}`,
           mebibytes(used),
           `below ${mebibytes(REDIS_BYTES)}`,

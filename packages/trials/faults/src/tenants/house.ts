@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { NewKey, TenantSettings } from '@sandpiper/contracts';
 import type { Api } from '../api.js';
 import type { Cluster } from '../cluster.js';
-import { demand, type Finding, none } from '../finding.js';
+import { requirement, type Finding, none } from '../finding.js';
 import type { Hellos } from '../neighbour.js';
 import { peakResidentBytes } from '../processes.js';
 import type { Service } from '../service.js';
@@ -107,17 +107,17 @@ export function rightAnswers(seen: Hellos): Finding[] {
   ];
 }
 
-/** @param most in ms; null where nothing is demanded of a clock */
+/** @param most in ms; null where nothing is required of a clock */
 export function within(what: string, ms: number, most: number | null): Finding {
   const measured = `${Math.round(ms)} ms`;
-  if (most === null) return { what, measured, demanded: '', met: null };
-  return demand(what, measured, `at most ${most} ms`, ms <= most);
+  if (most === null) return { what, measured, required: '', met: null };
+  return requirement(what, measured, `at most ${most} ms`, ms <= most);
 }
 
 /** The most that its memory has ever been, against a bound in MiB. */
 export function memoryBelow(service: Service, most: number): Finding {
   const peak = peakResidentBytes(service.pid);
-  return demand(
+  return requirement(
     'most resident memory of the scheduler',
     mebibytes(peak),
     `below ${most} MiB`,

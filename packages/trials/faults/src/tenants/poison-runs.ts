@@ -1,6 +1,6 @@
 import type { RunState } from '@sandpiper/contracts';
 import { Refusal } from '../api.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Neighbour } from '../neighbour.js';
 import { descendantsOf, parentOf, residentBytes } from '../processes.js';
 import type { Stage } from '../stage.js';
@@ -61,7 +61,7 @@ export function poisonRuns(stage: Stage, count: number): Promise<Finding[]> {
         unjust.length,
         unjust.map(({ id, result }) => `${id} ${result?.status}`),
       ),
-      demand('cells that died', kills, `at most ${3 * count}: three for each run`, kills <= 3 * count),
+      requirement('cells that died', kills, `at most ${3 * count}: three for each run`, kills <= 3 * count),
       ...rightAnswers(seen),
       figure('the hellos', seen.described()),
       stillAlive(house),

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { Refusal } from '../api.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Neighbour } from '../neighbour.js';
 import type { Stage } from '../stage.js';
 import { until } from '../wait.js';
@@ -50,11 +50,16 @@ export function smallRedis(stage: Stage): Promise<Finding[]> {
     return [
       figure('answers, filled to the share and to the ceiling', `${share.answers}; ${all.answers}`),
       none('of which no end and no refusal', faults.length, faults),
-      demand('bodies above its share of what may wait', flood.described, '429 among it', flood.refused > 0),
-      demand('memory of Redis', mebibytes(most), `below ${mebibytes(REDIS_BYTES)}`, most < REDIS_BYTES),
+      requirement(
+        'bodies above its share of what may wait',
+        flood.described,
+        '429 among it',
+        flood.refused > 0,
+      ),
+      requirement('memory of Redis', mebibytes(most), `below ${mebibytes(REDIS_BYTES)}`, most < REDIS_BYTES),
       ...rightAnswers(seen),
-      demand('a submission while Redis is full', full.submitted, '503', full.submitted === '503'),
-      demand('purges while Redis is full', full.purged, 'at least 1', full.purged > 0),
+      requirement('a submission while Redis is full', full.submitted, '503', full.submitted === '503'),
+      requirement('purges while Redis is full', full.purged, 'at least 1', full.purged > 0),
       none(
         'runs after the purge that are not ok, of three tenants',
         6 - after.reduce((sum, { ok }) => sum + ok, 0),

@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Neighbour } from '../neighbour.js';
 import type { Stage } from '../stage.js';
 import { until } from '../wait.js';
@@ -41,14 +41,14 @@ export function streamFlood(stage: Stage, { most }: StreamFloodOptions): Promise
       return status === 200;
     });
     return [
-      demand(
+      requirement(
         'streams of one tenant at once',
         open,
         `at most ${most / 2}: half of ${most}`,
         open <= most / 2 && open > 0,
       ),
       none('refusals that are not 429', odd.length, odd.map(String)),
-      demand(
+      requirement(
         'a stream of another tenant meanwhile',
         `${await small.status}, ${text.includes('followed') ? 'with its result' : 'without a result'}`,
         '200, with its result',

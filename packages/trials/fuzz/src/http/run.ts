@@ -22,9 +22,9 @@ export interface HttpResult {
 }
 
 /** Beyond what it takes with every body at its limit. Bytes. */
-const MOST_MEMORY = 700 * 1024 * 1024;
-const MOST_IDS = 200;
-const MOST_KEPT = 50;
+const MAX_MEMORY = 700 * 1024 * 1024;
+const MAX_IDS = 200;
+const MAX_KEPT = 50;
 /** As many at once, one of them a question whether others are served. */
 const AT_ONCE = 6;
 const FLUSH_EVERY = 2000;
@@ -111,7 +111,7 @@ class Session {
     if (schema === undefined || request.body === null || request.body.length > 20_000) return;
     const kept = this.#accepted.get(schema) ?? [];
     this.#accepted.set(schema, kept);
-    if (kept.length >= MOST_KEPT) kept.splice(this.random.below(MOST_KEPT), 1);
+    if (kept.length >= MAX_KEPT) kept.splice(this.random.below(MAX_KEPT), 1);
     kept.push(JSON.parse(Buffer.from(request.body, 'latin1').toString()) as unknown);
   }
 
@@ -120,7 +120,7 @@ class Session {
     const ids = this.#ids.get(base) ?? [];
     this.#ids.set(base, ids);
     for (const match of answer.body.matchAll(/"(?:id|name)":"([^"\\]{1,80})"/g)) {
-      if (ids.length >= MOST_IDS) ids.splice(this.random.below(MOST_IDS), 1);
+      if (ids.length >= MAX_IDS) ids.splice(this.random.below(MAX_IDS), 1);
       ids.push(match[1] as string);
     }
   }
@@ -136,7 +136,7 @@ class Session {
     const answer = await send(this.server.port, request).catch((error: unknown) => String(error));
     if (answer === null || typeof answer === 'string' || answer.status !== 200)
       return `others are not served: ${JSON.stringify(answer)}`;
-    return this.server.memory > MOST_MEMORY ? `the server holds ${this.server.memory} bytes` : null;
+    return this.server.memory > MAX_MEMORY ? `the server holds ${this.server.memory} bytes` : null;
   }
 }
 

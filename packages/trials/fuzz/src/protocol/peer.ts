@@ -3,7 +3,7 @@ import { Finding } from '../finding.js';
 import type { Source } from '../source.js';
 
 /** Bytes that a controller may send in one life before the guest goes. */
-const MOST_SENT = 256 * 1024 * 1024;
+const MAX_SENT = 256 * 1024 * 1024;
 const FIXED: Readonly<Record<string, number>> = {
   R: 17,
   Z: 17,
@@ -70,7 +70,7 @@ export class HostilePeer implements Transport {
   write(bytes: Uint8Array): void {
     if (this.#gone) throw new GuestGoneError();
     this.#sent += bytes.length;
-    if (this.#sent > MOST_SENT) throw new Finding('the controller sends without end');
+    if (this.#sent > MAX_SENT) throw new Finding('the controller sends without end');
     let at = 0;
     while (at < bytes.length) {
       if (this.#dataLeft > 0) {
@@ -94,7 +94,7 @@ export class HostilePeer implements Transport {
     if (this.#header.length < size) return;
     if (letter === 'W' || letter === 'M') {
       this.#dataLeft = Number(this.#header.readBigUInt64LE(letter === 'W' ? 9 : 1));
-      if (this.#dataLeft > MOST_SENT) throw new Finding(`${this.#dataLeft} bytes are announced`);
+      if (this.#dataLeft > MAX_SENT) throw new Finding(`${this.#dataLeft} bytes are announced`);
       if (this.#dataLeft > 0) return;
     }
     this.#answer();

@@ -8,7 +8,7 @@ import { Readiness } from './readiness.js';
 
 /** The other tenant may wait so many times as long as in quiet times, or as long as this, milliseconds. */
 const TIMES_QUIET = 5;
-const LEAST_ALLOWED_MS = 500;
+const MIN_ALLOWED_MS = 500;
 
 /** A run that attacks has ended so long after its limit, milliseconds; a busy machine needs it. */
 const LATE_MS = 60_000;
@@ -54,7 +54,7 @@ export class Street {
       await quietHellos(other.api, 'warm-up', 2);
       const quiet = await quietHellos(other.api, 'quiet', quietSeconds);
       if (quiet.faults.length > 0) throw new Error(`without an attack: ${quiet.faults[0]}`);
-      const allowedMs = Math.max(TIMES_QUIET * quiet.resultP99, LEAST_ALLOWED_MS);
+      const allowedMs = Math.max(TIMES_QUIET * quiet.resultP99, MIN_ALLOWED_MS);
       const neighbour = new Neighbour(other.api, 'beside');
       return new Street(cluster, attacker.api, neighbour, new Readiness(house.node.url), allowedMs);
     } catch (error) {
