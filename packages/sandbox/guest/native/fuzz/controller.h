@@ -338,7 +338,7 @@ static long fake_write(const unsigned char *from, size_t size) {
         take_text(piece[i]);
         break;
       default:
-        CHECK(!"bytes that nobody asked for");
+        CHECK(!"unexpected bytes");
     }
   }
   if (done > 0) written_in_all += (size_t)done;

@@ -10,7 +10,7 @@ import { timeOperations } from '../operations/time.js';
 import { waitingOperations } from '../operations/waiting.js';
 import { denied, type Entry, native, partial, supported, surfaceOf } from './surface.js';
 
-/** Functions that take and give what the system call of this name does. */
+/** Functions that take and return what the system call of the same name does. */
 const call = {
   ...fileOperations,
   ...descriptorOperations,
@@ -36,11 +36,11 @@ const files: Entry[] = [
   supported('lseek(iii)i', call.lseek),
   supported('ftruncate(ii)i', call.ftruncate),
   partial('posix_fallocate(iii)i', 'reserves nothing', libc.posixFallocate),
-  partial('posix_fadvise(iiii)i', 'advice is not taken', libc.posixFadvise),
-  partial('fsync(i)i', 'there is no disk behind it', call.fsync),
-  partial('fdatasync(i)i', 'there is no disk behind it', call.fdatasync),
-  partial('sync()v', 'there is no disk behind it', libc.nothing),
-  partial('lockf(iii)i', 'succeeds at once: nobody else could hold a lock', libc.lockf),
+  partial('posix_fadvise(iiii)i', 'advice is ignored', libc.posixFadvise),
+  partial('fsync(i)i', 'no effect: there is no disk', call.fsync),
+  partial('fdatasync(i)i', 'no effect: there is no disk', call.fdatasync),
+  partial('sync()v', 'no effect: there is no disk', libc.nothing),
+  partial('lockf(iii)i', 'succeeds at once: no other process could hold a lock', libc.lockf),
   supported('dup(i)i', call.dup),
   supported('dup2(ii)i', call.dup2),
   supported('rpy_dup_noninheritable(i)i', libc.duplicate),
@@ -49,7 +49,7 @@ const files: Entry[] = [
   supported('rpy_set_inheritable(ii)i', libc.setInheritable),
   supported('rpy_get_status_flags(i)i', libc.getStatusFlags),
   supported('rpy_set_status_flags(ii)i', libc.setStatusFlags),
-  partial('fcntl(iii)i', 'locks succeed at once: nobody else could hold one', call.fcntl),
+  partial('fcntl(iii)i', 'locks succeed at once: no other process could hold one', call.fcntl),
   partial('ioctl(iip)i', 'FIONREAD, FIOCLEX and FIONCLEX', call.ioctl),
   supported('pipe(p)i', call.pipe),
   supported('pipe2(pi)i', call.pipe2),
@@ -90,7 +90,7 @@ const folders: Entry[] = [
     ['fchown(iii)i', call.fchown] as const,
     ['lchown(pii)i', call.lchown] as const,
     ['fchownat(ipiii)i', call.fchownat] as const,
-  ].map(([key, operation]) => partial(key, 'to oneself only', operation)),
+  ].map(([key, operation]) => partial(key, 'to itself only', operation)),
   supported('utime(pp)i', call.utime),
   supported('utimes(pp)i', call.utimes),
   supported('utimensat(ippi)i', call.utimensat),
@@ -123,7 +123,7 @@ const folders: Entry[] = [
     ['removexattr(pp)i', call.removexattr] as const,
     ['lremovexattr(pp)i', call.lremovexattr] as const,
     ['fremovexattr(ip)i', call.fremovexattr] as const,
-  ].map(([key, operation]) => partial(key, 'of the name space user', operation)),
+  ].map(([key, operation]) => partial(key, 'of the name space `user`', operation)),
 ];
 
 const time: Entry[] = [
@@ -134,7 +134,7 @@ const time: Entry[] = [
   denied('clock_settime(ip)i', Errno.EPERM),
   supported('clock()i', libc.clock),
   supported('times(p)i', call.times),
-  partial('getrusage(ip)i', 'CPU time; other figures are made up', call.getrusage),
+  partial('getrusage(ip)i', 'CPU time; other figures are simulated', call.getrusage),
 ];
 
 const identity: Entry[] = [
@@ -150,7 +150,7 @@ const identity: Entry[] = [
   ...[
     ...['setuid(i)i', 'setgid(i)i', 'seteuid(i)i', 'setegid(i)i', 'setreuid(ii)i', 'setregid(ii)i'],
     ...['setresuid(iii)i', 'setresgid(iii)i'],
-  ].map((key) => partial(key, 'to what it is', call.setuid)),
+  ].map((key) => partial(key, 'only to its present value', call.setuid)),
   ...['setgroups(ip)i', 'initgroups(pi)i', 'setpgid(ii)i', 'setpgrp()i', 'setsid()i'].map((key) =>
     denied(key, Errno.EPERM),
   ),
@@ -166,10 +166,10 @@ const identity: Entry[] = [
 
 const processes: Entry[] = [
   supported('_exit(i)v', call.exit_group),
-  partial('kill(ii)i', 'to oneself only', call.kill),
-  partial('killpg(ii)i', 'to oneself only', libc.killpg),
+  partial('kill(ii)i', 'to itself only', call.kill),
+  partial('killpg(ii)i', 'to itself only', libc.killpg),
   supported('waitpid(ipi)i', call.wait4),
-  partial('getpriority(ii)i', 'of oneself', libc.getpriority),
+  partial('getpriority(ii)i', 'of itself', libc.getpriority),
   partial('setpriority(iii)i', 'remembered, not applied', call.setpriority),
   partial('nice(i)i', 'remembered, not applied', libc.nice),
   supported('sched_yield()i', call.sched_yield),
@@ -190,10 +190,10 @@ const environment: Entry[] = [
   supported('unsetenv(p)i', libc.unsetenv),
   supported('_pypy_init_home()p', libc.initHome),
   supported('_pypy_init_free(p)v', libc.free),
-  partial('pypy__allow_attach()v', 'nobody attaches', libc.nothing),
+  partial('pypy__allow_attach()v', 'no debugger attaches', libc.nothing),
 ];
 
-/** C functions by signature, for guests of the rpython engine: all that their two dumps name. */
+/** C functions by signature, for guests of the rpython engine: all those in the dumps of both PyPys. */
 export const libcSurface = surfaceOf(
   [...files, ...folders, ...time, ...identity, ...processes, ...environment],
   Errno.ENOSYS,

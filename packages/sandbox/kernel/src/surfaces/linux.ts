@@ -25,32 +25,32 @@ const operations = {
   ...socketOperations,
 };
 
-/** There is nobody else who could end it. */
+/** No other process could end such a wait. */
 const WAITS = 'a wait that only the guest itself could end fails with EAGAIN, unless a timer runs';
-const NO_VIRTUAL_ALARM = 'a wait notices it within 10 ms; it does not go off in deterministic runs';
+const NO_VIRTUAL_ALARM = 'a wait notices it within 10 ms; never expires in deterministic runs';
 
-const ATTRIBUTES = 'of the name space user';
+const ATTRIBUTES = 'of the name space `user`';
 
-/** What an operation does not do of what its manual page says. */
+/** How an operation falls short of its manual page. */
 const notes: Partial<Record<keyof typeof operations, string>> = {
-  fcntl: 'locks succeed at once: nobody else could hold one; no leases, no owners',
-  flock: 'succeeds at once: nobody else could hold a lock',
-  fadvise64: 'advice is not taken',
-  fsync: 'there is no disk behind it',
-  fdatasync: 'there is no disk behind it',
+  fcntl: 'locks succeed at once: no other process could hold one; no leases, no owners',
+  flock: 'succeeds at once: no other process could hold a lock',
+  fadvise64: 'advice is ignored',
+  fsync: 'no effect: there is no disk',
+  fdatasync: 'no effect: there is no disk',
   ioctl: 'FIONREAD, FIOCLEX and FIONCLEX; no descriptor is a terminal',
-  mmap: 'files are copied into memory; a shared mapping is brought into step when the file is looked at',
-  munmap: 'natively, but for shared mappings of files',
-  mremap: 'natively, but for shared mappings of files',
-  madvise: 'advices that the filter does not let through are refused',
-  chown: 'to oneself only',
-  fchown: 'to oneself only',
-  lchown: 'to oneself only',
-  fchownat: 'to oneself only',
-  getrusage: 'CPU time; other figures are made up',
-  sysinfo: 'made-up memory sizes',
+  mmap: 'files are copied into memory; a shared mapping is synchronised when the file is accessed',
+  munmap: 'natively, except for shared mappings of files',
+  mremap: 'natively, except for shared mappings of files',
+  madvise: 'advice that the filter does not allow is refused',
+  chown: 'to itself only',
+  fchown: 'to itself only',
+  lchown: 'to itself only',
+  fchownat: 'to itself only',
+  getrusage: 'CPU time; other figures are simulated',
+  sysinfo: 'simulated memory sizes',
   sched_getaffinity: 'one CPU',
-  getpriority: 'of oneself',
+  getpriority: 'of itself',
   setpriority: 'remembered, not applied',
   mknod: 'files and pipes; an open of a pipe that would wait fails with EAGAIN',
   mknodat: 'files and pipes',
@@ -59,25 +59,25 @@ const notes: Partial<Record<keyof typeof operations, string>> = {
   pipe2: WAITS,
   socketpair: `AF_UNIX, SOCK_STREAM; ${WAITS}`,
   setsockopt: 'accepted, not applied',
-  epoll_ctl: 'level-triggered always',
+  epoll_ctl: 'always level-triggered',
   setrlimit: 'accepted, not applied',
   prlimit64: 'accepted, not applied',
   alarm: NO_VIRTUAL_ALARM,
   setitimer: `ITIMER_REAL; ${NO_VIRTUAL_ALARM}`,
   getitimer: 'ITIMER_REAL',
-  rt_sigpending: 'blocked signals that wait are not shown',
-  set_robust_list: 'not used: there is one thread',
+  rt_sigpending: 'pending blocked signals are not shown',
+  set_robust_list: 'ignored: there is one thread',
   prctl: 'PR_SET_NAME and PR_GET_NAME',
-  kill: 'to oneself only',
-  tkill: 'to oneself only',
-  tgkill: 'to oneself only',
+  kill: 'to itself only',
+  tkill: 'to itself only',
+  tgkill: 'to itself only',
   ...Object.fromEntries(Object.keys(attributeOperations).map((name) => [name, ATTRIBUTES])),
-  setuid: 'to what it is',
-  setgid: 'to what it is',
-  setreuid: 'to what it is',
-  setregid: 'to what it is',
-  setresuid: 'to what it is',
-  setresgid: 'to what it is',
+  setuid: 'only to its present value',
+  setgid: 'only to its present value',
+  setreuid: 'only to its present value',
+  setregid: 'only to its present value',
+  setresuid: 'only to its present value',
+  setresgid: 'only to its present value',
 };
 
 const answered: Entry[] = Object.entries(operations).map(([name, operation]) => {
@@ -87,7 +87,7 @@ const answered: Entry[] = Object.entries(operations).map(([name, operation]) => 
 
 const AN_ANONYMOUS_ONE = 'anonymous private memory natively; see mmap';
 
-/** Refused with an errno of their own, because programs ask and look at it. Every other call gets ENOSYS. */
+/** Refused with an errno of their own, because programs check for it. Every other call gets ENOSYS. */
 const refused: Entry[] = [
   ...[
     ...['socket', 'connect', 'bind', 'listen', 'accept', 'accept4', 'sendmsg', 'recvmsg'],
