@@ -6,8 +6,8 @@ import { CaptureOutput } from './streams.js';
 export interface LiveStreams {
   onOutput(stream: 'stdout' | 'stderr', data: Uint8Array): void;
   /**
-   * The guest waits for input; null is its end. Asked anew when the guest was interrupted meanwhile: what an earlier
-   * answer brings is not lost.
+   * The guest waits for input; null is its end. Asked again after an interrupt: the answer to the earlier
+   * question is not lost.
    */
   onInput(): Promise<Uint8Array | null>;
 }
@@ -21,13 +21,13 @@ export interface LivePort {
 
 const ANSWERS = 0;
 const IN_FLIGHT = 1;
-/** Output that may be on its way before the guest has to wait for whoever takes it, bytes. */
+/** Output in transit before the guest has to wait for its consumer, bytes. */
 const MAX_IN_FLIGHT = 1024 * 1024;
-/** What a message takes beside its data, bytes: a million writes of one byte are no megabyte. */
+/** The cost of a message beside its data, bytes: a million one-byte writes take far more than 1 MB. */
 const MESSAGE_COST = 256;
 const costOf = (data: Uint8Array): number => data.length + MESSAGE_COST;
 
-/** Milliseconds between two looks at whether the guest must stop waiting. */
+/** Milliseconds between two checks of whether the guest must stop waiting. */
 const SLICE_MS = 10;
 
 type ToMain =
@@ -39,7 +39,7 @@ export function serveLiveStreams(
   port: MessagePort,
   words: Int32Array,
   streams: LiveStreams,
-): { /** What the thread has sent and was not taken yet. */ takeRest(): void } {
+): { /** Delivers what the thread has sent and was not taken yet. */ takeRest(): void } {
   const take = (message: ToMain): void => {
     if (message.kind === 'input') {
       const answer = (data: Uint8Array | null) => {
@@ -47,7 +47,7 @@ export function serveLiveStreams(
         Atomics.add(words, ANSWERS, 1);
         Atomics.notify(words, ANSWERS);
       };
-      // Whoever cannot give input any more has come to its end.
+      // A source that fails has ended.
       streams.onInput().then(answer, () => answer(null));
       return;
     }
@@ -73,7 +73,7 @@ export class LiveInput implements InputStream {
 
   constructor(
     private readonly live: LivePort,
-    /** A signal waits for the guest, or the guest is to end. */
+    /** A signal is pending for the guest, or the guest must end. */
     private readonly mustStop: () => boolean,
   ) {}
 
@@ -125,7 +125,7 @@ export class LiveOutput implements OutputStream {
   }
 }
 
-/** Told as it comes, and kept for the result. */
+/** Delivered as it comes, and kept for the result. */
 export class CapturedLiveOutput extends CaptureOutput {
   constructor(private readonly live: LiveOutput) {
     super();

@@ -12,8 +12,8 @@ import type { Interpreter, TranslatedInterpreter } from './engines.js';
 import { type Determinism, type GuestFile, type GuestJob, RUN_FOLDER } from './job.js';
 
 /**
- * The job that a request of the API stands for.
- * @param live somebody feeds and follows its streams
+ * The job for a request of the API.
+ * @param live a client feeds and follows its streams
  */
 export function jobOfRequest(
   run: { id: string; request: RunRequest; attempt: number },

@@ -32,12 +32,12 @@ import { BufferInput, CaptureOutput, DescriptorInput, DescriptorOutput } from '.
 import { RecordingMemory, Transcript } from './transcript.js';
 
 /**
- * What is kept of a translated guest's own descriptor 2. Half of what the pipe holds (pipe(7)): one that was ever full,
- * and lost something, still holds more than this, whatever the sizes of the writes were.
+ * How much of a translated guest's own descriptor 2 is kept: half of what the pipe holds (pipe(7)). A pipe
+ * that was ever full, and lost something, still holds more than this, whatever the sizes of the writes were.
  */
 const MAX_ERROR_BYTES = 32 * 1024;
 
-/** Between two looks at whether the guest of a long call still lives, milliseconds. */
+/** Between two checks of whether the guest of a long call still lives, milliseconds. */
 const LOOK_MS = 10;
 
 /** One run as its guest sees it: the virtual kernel, the streams, and what is decided on the way. */
@@ -70,7 +70,7 @@ export class Session {
   #beganAt: number | null = null;
   #errorsCut = false;
   #fault: OperationFault | null = null;
-  /** The guest is no more, and what it left is looked at. */
+  /** The guest has ended, and its remains are being read. */
   #ended = false;
   #nextLookMs = 0;
   readonly #pressureBefore = hostPressure();
@@ -128,7 +128,7 @@ export class Session {
     });
   }
 
-  /** Answers calls until the guest has ended or must. */
+  /** Answers calls until the guest has ended or must end. */
   serve(channel: Channel): void {
     channel.whileServing = () => this.#time.check();
     try {
@@ -137,7 +137,7 @@ export class Session {
         const request = channel.nextRequest();
         if (request === null) return;
         const { signature } = request;
-        // Nobody but the shim says so, which is no party to the calls of a translated guest.
+        // Only the shim sends this, and it is no party to the calls of a translated guest.
         if (signature.text === 'sandpiper_nomem(ii)i' && this.engine.dialect === 'linux') {
           this.#decisions.memoryRefused = true;
           return;
@@ -155,7 +155,7 @@ export class Session {
     }
   }
 
-  /** What the interpreter takes to begin is its own; what the run's variables make of that is the run's. */
+  /** Usage of the interpreter's start is its own, except for what the run's variables add. */
   #greet(channel: Channel): boolean {
     this.#time.beginStart();
     return greet(channel, () => {
@@ -164,7 +164,7 @@ export class Session {
     });
   }
 
-  /** The program of a child begins with its order, which holds its text. */
+  /** A child's program begins with its order, which holds the program's text. */
   #order(forked: ForkedGuest): boolean {
     this.#begin();
     return sendOrder(forked);
@@ -189,8 +189,8 @@ export class Session {
   }
 
   /**
-   * In the middle of a long call: whether the run goes on. It is dead at its limits, and cancelled, without a byte of its
-   * that would tell us.
+   * Midway through a long call: whether the run continues. At its limits it is killed, and a cancelled run
+   * sends no byte that would tell us.
    */
   #look(): void {
     this.#time.check();
@@ -232,7 +232,7 @@ export class Session {
       ...fieldsOf('stderr', encoder.encode(takeOutput(this.#stderr))),
     };
     const outputs = this.#collect(encoder);
-    // Variables that keep an interpreter from starting are the run's as well.
+    // Variables that prevent an interpreter's start are charged to the run as well.
     decisions.programBegan = this.#marked || (this.#greeted && hasEarlyVariable(job.env));
     const pressure = hostPressure();
     const ending = decideEnding(decisions, end, {
@@ -283,13 +283,15 @@ export class Session {
     if (this.#stdin instanceof DescriptorInput) this.#stdin.close();
   }
 
-  /** Functions that the interpreter may call and that no row of the table answers: told at the head of a trace. */
+  /**
+   * Functions that the interpreter may call and that have no row in the table: listed at the head of a trace.
+   */
   noteUnanswered(functions: readonly string[]): void {
     if (this.#trace === null || functions.length === 0) return;
     writeSync(this.#trace, `# not in the table of calls: ${functions.join(' ')}\n`);
   }
 
-  /** What a translated guest said behind its translation's back: fatal messages of RPython. */
+  /** What a translated guest wrote past its translation: fatal messages of RPython. */
   takeErrors(bytes: Buffer): void {
     this.#kernel.appendStderr(bytes.subarray(0, MAX_ERROR_BYTES));
     this.#errorsCut = bytes.length > MAX_ERROR_BYTES;
@@ -320,12 +322,12 @@ export class Session {
   }
 
   #live(): LivePort {
-    if (this.place.live === null) throw new Error('a job with live streams was given nobody to follow them');
+    if (this.place.live === null) throw new Error('a job with live streams needs a port for them');
     return this.place.live;
   }
 
   #read(max: number): Buffer | null {
-    // A prompt has no program that could be found: it begins where it first asks.
+    // A prompt has no program to find: it begins at its first read.
     this.#beginOnce();
     return this.#stdin.read(max);
   }
@@ -342,7 +344,7 @@ export class Session {
     if (!this.#marked) throw new GuestGoneError();
   }
 
-  /** The guest has started: what the kernel tells of it is at hand, until it is null again. */
+  /** The guest has started: its kernel figures are available until this is null again. */
   watch(figures: GuestFigures | null): void {
     this.#figures = figures;
   }
@@ -352,8 +354,8 @@ export class Session {
   }
 
   /**
-   * A wait inside the virtual kernel ends when the run is cancelled, when the keeper has killed the guest, and when a
-   * signal waits for the guest: Python's handler is called as soon as its call returns.
+   * A wait inside the virtual kernel ends when the run is cancelled, when the keeper has killed the guest,
+   * and when a signal is pending for the guest: Python's handler is called as soon as its call returns.
    */
   #mustStop(): boolean {
     if (Atomics.load(this.place.shared, SHARED_CANCELLED) !== 0) return true;
@@ -363,14 +365,14 @@ export class Session {
 
 const brokenProtocol = (how: string): string => `the guest broke the protocol: ${how}`;
 
-/** Where something of the run lies besides its folder and /tmp: the first that the guest finds of it begins the run. */
+/** Where parts of the run lie besides its folder and /tmp: the first that the guest finds begins the run. */
 function ownPathsOf({ folder, files, mounts }: GuestJob): string[] {
   const outside = files.map(({ path }) => path).filter((path) => !path.startsWith(`${folder}/`));
   const folders = outside.map((path) => posix.dirname(path)).filter((path) => path !== '/');
   return [...new Set([...outside, ...folders]), ...mounts.map(({ path }) => path)];
 }
 
-/** What the guest's program finds in its environment. */
+/** The environment of the guest's program. */
 function variablesOf(job: GuestJob): Readonly<Record<string, string>> {
   const { deterministic } = job;
   return environmentOf(job.folder, {

@@ -16,7 +16,8 @@ function heldFor(place: CellPlace): NonNullable<typeof held> {
   held?.keeper.close();
   shareHostCache(place.cells);
   const keeper = new KeeperClient(place.keeperDirectory);
-  // Controller and guest never run at the same time: on one CPU a call costs a switch, not a wake-up of another CPU.
+  // Controller and guest never run at the same time: on one CPU a call costs a switch, not a wake-up of
+  // another CPU.
   if (place.cpu !== null) keeper.pinThread(ownThreadId(), place.cpu);
   const warm = place.profile === null ? null : new WarmGuests(keeper, place.profile, place.cpu);
   held = { directory: place.keeperDirectory, keeper, warm };
@@ -27,7 +28,7 @@ function ownThreadId(): number {
   return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
 }
 
-/** What comes back of a job: errors lose their class on the way between threads. */
+/** The answer to a job: errors lose their class between threads, so they are data. */
 export type ThreadAnswer =
   | { readonly result: RunResult; readonly fault: string | null; readonly wantsPreparing: boolean }
   | { readonly prepared: string | null }
@@ -35,7 +36,7 @@ export type ThreadAnswer =
   | { readonly refused: string }
   | { readonly shortOfMemory: true };
 
-/** What Piscina calls in the cell's thread. The first task is null: it has nothing to do but to be there. */
+/** Piscina calls this in the cell's thread. The first task is null: it only starts the thread. */
 export default function runInThread(task: { job: GuestJob | null; place: CellPlace } | null): ThreadAnswer {
   if (task === null) return { loaded: true };
   try {

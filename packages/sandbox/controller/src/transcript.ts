@@ -5,14 +5,15 @@ import type { GuestMemory, Outcome } from '@sandpiper/kernel';
 import { type Engine, engineOf, type Interpreter } from './engines.js';
 import type { GuestJob } from './job.js';
 
-/** Data longer than this stands in a transcript as its length and hash; bytes. */
+/** Longer data is recorded as its length and hash; bytes. */
 const MAX_SHOWN_BYTES = 64;
 /** Lines are written to the file in pieces of this size, bytes. */
 const WRITE_BYTES = 64 * 1024;
 
 /**
- * The record of a deterministic run: a line of JSON with all that it takes to run it again, a line for each call, and one
- * with the end. The digest is over the lines of the calls, which hold nothing of the time of day, the cell or the node.
+ * The record of a deterministic run: a line of JSON with everything needed to repeat it, a line per call, and
+ * one with the end. The digest covers the lines of the calls, which do not depend on the time of day, the
+ * cell or the node.
  */
 export class Transcript {
   readonly #hash = createHash('sha256');
@@ -26,7 +27,7 @@ export class Transcript {
     if (path !== null) this.#write(headerOf(job, engine));
   }
 
-  /** Hexadecimal SHA-256. Nothing can be recorded after it was asked for. */
+  /** Hexadecimal SHA-256. Nothing can be recorded afterwards. */
   get digest(): string {
     this.#digest ??= this.#hash.digest('hex');
     return this.#digest;
@@ -62,13 +63,13 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 
-/** The interpreter's file, and what changes when another takes its place. */
+/** Identifies the interpreter's file, and changes when it is replaced. */
 function interpreterStamp(executable: string): string {
   const { size, mtimeMs } = statSync(executable);
   return `${executable} of ${size} bytes, ${new Date(mtimeMs).toISOString()}`;
 }
 
-/** The same of the interpreter that a transcript names; null where it is not. */
+/** The same for the interpreter that a transcript names; null where there is none. */
 export function interpreterStampOf(interpreter: Interpreter): string | null {
   try {
     return interpreterStamp(engineOf(interpreter).executable);
@@ -101,10 +102,10 @@ function headerOf(job: GuestJob, engine: Engine): string {
   return JSON.stringify(header);
 }
 
-/** What a call did with the guest's memory: operation, numbers, and the bytes that went over. */
+/** What a call did with the guest's memory: operation, numbers, and the bytes transferred. */
 type Traffic = (string | number)[];
 
-/** Stands between the kernel and a guest's memory for one call, and writes down what goes over. */
+/** Sits between the kernel and a guest's memory for one call, and records the transfers. */
 export class RecordingMemory implements GuestMemory {
   readonly traffic: Traffic[] = [];
 

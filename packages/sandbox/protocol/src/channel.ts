@@ -68,9 +68,10 @@ export class Channel {
   #pending = 0;
   #expectedResult: Signature['result'] | null = null;
   /**
-   * /** Called whenever bytes of the guest arrive, even midway through a request or an answer: a guest that
+   * Called whenever bytes of the guest arrive, even midway through a request or an answer: a guest that
    * dribbles, and a call that reads much of its memory, take long. What it throws ends the call.
    */
+  whileServing: (() => void) | null = null;
 
   constructor(
     private readonly transport: Transport,

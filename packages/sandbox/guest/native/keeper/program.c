@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The loader of glibc that the shim is made for (arch_x86_64.h). */
+/* The glibc loader that the shim is made for (arch_x86_64.h). */
 #define LOADER "ld-linux-x86-64.so.2"
 #define MACHINE EM_X86_64
-/* Those of real programs are about a dozen. */
+/* Real programs have about a dozen. */
 #define MAX_HEADERS 64
 
 static int is_program(const Elf64_Ehdr *header) {
@@ -32,7 +32,7 @@ static int takes_preload(int fd) {
   for (unsigned i = 0; i < header.e_phnum; i++) {
     Elf64_Phdr entry;
     if (pread(fd, &entry, sizeof entry, (off_t)(header.e_phoff + i * sizeof entry)) != sizeof entry) return 0;
-    /* The kernel takes the first. */
+    /* The kernel takes the first one. */
     if (entry.p_type == PT_INTERP) return is_loader(fd, &entry);
   }
   return 0;

@@ -1,19 +1,19 @@
 /*
- * Talk on two pipes, compute, manage private anonymous memory, end: that is all that happens natively. Whatever has no row is
- * trapped and answered by the controller; of a translated interpreter, refused.
+ * Talk on two pipes, compute, manage private anonymous memory, end: nothing else happens natively. A call without a row
+ * is trapped and answered by the controller; for a translated interpreter, it is refused.
  *
  * Memory may grow only from the shim's gate (one instruction address), so that the shim sees a refusal and tells the
- * controller; so with the end of a mapping and of the process, before which the controller may have to fetch what was
- * written to a shared mapping of a file. That is bookkeeping, not a boundary: a guest that jumps to the gate gains
- * nothing, because the same checks of the arguments hold there and RLIMIT_AS and the keeper's watch hold everywhere.
+ * controller. The same holds for the end of a mapping and of the process, before which the controller may have to fetch
+ * what was written to a shared mapping of a file. That is bookkeeping, not a boundary: a guest that jumps to the gate
+ * gains nothing, because the same argument checks hold there, and RLIMIT_AS and the keeper's watch hold everywhere.
  *
- * What the parent of the fork server does besides, it does from the gate only and before any untrusted instruction exists
- * (fork.c). In its children the next filter refuses all of it.
+ * The parent of the fork server makes further calls, from the gate only and before any untrusted instruction exists
+ * (fork.c). In its children the next filter refuses all of them.
  *
- * A translated interpreter has no code that opens or asks for anything; its C library has (tzset reads /etc/localtime),
- * and goes on when it is told that nothing is there. abort(3) raises its signal by tgkill(2) to itself, and so does the
- * shim when memory is refused. Trapped are only the growth of memory, for that, and the signal mask, which must not hold
- * the trap's own signal.
+ * A translated interpreter has no code of its own that makes system calls; its C library has (tzset reads
+ * /etc/localtime), and carries on when it is told that nothing is there. abort(3) raises its signal by tgkill(2) to
+ * itself, and so does the shim when memory is refused. Two kinds of calls are trapped: growth of memory, for that
+ * reason, and the signal mask, which must not hold the trap's own signal.
  */
 #include "policy.h"
 
@@ -61,33 +61,33 @@ static const struct policy_row rows[] = {
     {.first = SHIM_X32_BIT, .last = SHIM_X32_LAST, .call = "x32", .filters = EVERY, .action = KILL,
      .why = "calls of another mode"},
 
-    ROW(read, .filters = STOCK, IF(IS(FD, SHIM_FD_IN)), .action = ALLOW, .why = "what the controller says"),
-    ROW(write, .filters = STOCK, IF(IS(FD, SHIM_FD_OUT)), .action = ALLOW, .why = "what the guest says"),
-    ROW(read, .filters = FILTER_TRANSLATED, IF(IS(FD, STDIN_FILENO)), .action = ALLOW, .why = "what the controller says"),
+    ROW(read, .filters = STOCK, IF(IS(FD, SHIM_FD_IN)), .action = ALLOW, .why = "replies of the controller"),
+    ROW(write, .filters = STOCK, IF(IS(FD, SHIM_FD_OUT)), .action = ALLOW, .why = "requests of the guest"),
+    ROW(read, .filters = FILTER_TRANSLATED, IF(IS(FD, STDIN_FILENO)), .action = ALLOW, .why = "replies of the controller"),
     ROW(write, .filters = FILTER_TRANSLATED, IF(IS(FD, STDOUT_FILENO, STDERR_FILENO)), .action = ALLOW,
-        .why = "what the guest says, and its fatal messages"),
+        .why = "requests of the guest, and its fatal messages"),
 
     ROW(mmap, .filters = EVERY,
         IF(BY_GATE, ONLY_BITS(PROT, PROT_READ | PROT_WRITE | PROT_EXEC),
            MASKED(MAP_FLAGS, MAP_FIXED | MAP_NORESERVE | MAP_STACK | MAP_FIXED_NOREPLACE, MAP_PRIVATE | MAP_ANONYMOUS)),
-        .action = ALLOW, .otherwise = TRAP, .why = "private anonymous memory, and no more of a file than nothing"),
+        .action = ALLOW, .otherwise = TRAP, .why = "private anonymous memory; no files"),
     ROW(mremap, .filters = EVERY, IF(BY_GATE, ONLY_BITS(REMAP_FLAGS, MREMAP_MAYMOVE | MREMAP_FIXED)), .action = ALLOW,
-        .otherwise = TRAP, .why = "growth of it"),
+        .otherwise = TRAP, .why = "growth of such memory"),
     ROW(brk, .filters = EVERY, IF(BY_GATE), .action = ALLOW, .otherwise = TRAP, .why = "growth of the heap"),
-    ROW(munmap, .filters = STOCK, IF(BY_GATE), .action = ALLOW, .why = "after the controller has what was shared"),
-    ROW(munmap, .filters = FILTER_TRANSLATED, .action = ALLOW, .why = "nothing of it is shared"),
+    ROW(munmap, .filters = STOCK, IF(BY_GATE), .action = ALLOW, .why = "after the controller has fetched shared mappings"),
+    ROW(munmap, .filters = FILTER_TRANSLATED, .action = ALLOW, .why = "it has no shared mappings"),
     ROW(mprotect, .filters = EVERY, IF(ONLY_BITS(PROT, PROT_READ | PROT_WRITE | PROT_EXEC)), .action = ALLOW,
         .why = "the JIT's pages"),
     ROW(madvise, .filters = EVERY,
         IF(IS(ADVICE, MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE,
               MADV_NOHUGEPAGE)),
-        .action = ALLOW, .why = "memory that is given back"),
+        .action = ALLOW, .why = "memory given back"),
 
-    /* Another than a private one is the same for all processes that have mapped a file, and guests map the same libraries. */
+    /* A shared futex is common to all processes that map a file, and guests map the same libraries. */
     ROW(futex, .filters = EVERY,
         IF(MASKED(OPERATION, FUTEX_CLOCK_REALTIME, FUTEX_WAIT_PRIVATE, FUTEX_WAKE_PRIVATE, FUTEX_WAIT_BITSET_PRIVATE,
                   FUTEX_WAKE_BITSET_PRIVATE)),
-        .action = ALLOW, .why = "locks of one thread, which no other guest can meet"),
+        .action = ALLOW, .why = "locks of one thread, out of reach of other guests"),
     ROW(rt_sigreturn, .filters = EVERY, .action = ALLOW, .why = "the end of a trap"),
     ROW(restart_syscall, .filters = EVERY, .action = ALLOW, .why = "a wait that was interrupted"),
     ROW(exit, .filters = EVERY, .action = ALLOW, .why = "the end"),
@@ -95,33 +95,33 @@ static const struct policy_row rows[] = {
     ROW(exit_group, .filters = FILTER_TRANSLATED, .action = ALLOW, .why = "the end"),
     ROW(clock_gettime, .filters = FILTER_GUEST | FILTER_PARENT,
         IF(IS(CLOCK, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID)), .action = ALLOW,
-        .why = "the CPU time of its own; the JIT asks often"),
+        .why = "its own CPU time; the JIT asks often"),
 
     ROW(clone, .filters = FILTER_PARENT,
         IF(BY_GATE, IS(CLONE_FLAGS, CLONE_PARENT | SIGCHLD), IS(CLONE_STACK, 0)), .action = ALLOW,
-        .otherwise = FAIL(EAGAIN), .why = "a child, which is the keeper's"),
+        .otherwise = FAIL(EAGAIN), .why = "a child of the keeper"),
     ROW(recvmsg, .filters = FILTER_PARENT, IF(BY_GATE, IS(FD, SHIM_FD_KEEPER)), .action = ALLOW,
         .why = "the pipes of a child"),
     ROW(sendto, .filters = FILTER_PARENT, IF(BY_GATE, IS(FD, SHIM_FD_KEEPER)), .action = ALLOW,
         .why = "the process id of a child"),
-    ROW(dup3, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "the pipes into their places"),
-    ROW(close, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "those of the parent"),
+    ROW(dup3, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "moves the pipes into place"),
+    ROW(close, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "closes the parent's pipes"),
     ROW(prctl, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "the filter of the child"),
     ROW(getppid, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "is the keeper alive?"),
-    ROW(setrlimit, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "no descriptors for the child"),
+    ROW(setrlimit, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "no further descriptors for the child"),
 
-    ROW(clone, .filters = GUESTS, .action = FAIL(EAGAIN), .why = "no process, no thread: as where there are too many"),
+    ROW(clone, .filters = GUESTS, .action = FAIL(EAGAIN), .why = "no process, no thread: fails as with too many of them"),
     ROW(clone3, .filters = STOCK, .action = FAIL(EAGAIN), .why = "as clone"),
     ROW(fork, .filters = STOCK, .action = FAIL(EAGAIN), .why = "as clone"),
     ROW(vfork, .filters = STOCK, .action = FAIL(EAGAIN), .why = "as clone"),
 
-    ROW(rt_sigprocmask, .filters = FILTER_TRANSLATED, .action = TRAP, .why = "the trap's own signal is kept out of it"),
+    ROW(rt_sigprocmask, .filters = FILTER_TRANSLATED, .action = TRAP, .why = "the mask must not hold the trap's own signal"),
     ROW(tgkill, .filters = FILTER_TRANSLATED,
         IF(ITSELF(GROUP), ITSELF(THREAD), IS(SIGNAL, SIGABRT, SHIM_SIGNAL_NO_MEMORY)), .action = ALLOW,
-        .why = "abort(3), and the end for want of memory"),
+        .why = "abort(3), and the end when memory is refused"),
     ROW(getpid, .filters = FILTER_TRANSLATED, .action = ALLOW, .why = "for abort(3)"),
     ROW(gettid, .filters = FILTER_TRANSLATED, .action = ALLOW, .why = "for abort(3)"),
-    ROW(open, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "the C library goes on without"),
+    ROW(open, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "the C library carries on without it"),
     ROW(openat, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "as open"),
     ROW(newfstatat, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "as open"),
     ROW(stat, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "as open"),
@@ -131,7 +131,7 @@ static const struct policy_row rows[] = {
     ROW(readlink, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "as open"),
     ROW(readlinkat, .filters = FILTER_TRANSLATED, .action = FAIL(ENOENT), .why = "as open"),
 
-    /* There is no instruction of the guest's at these, to which an answer could return. */
+    /* The guest has no instruction at these addresses to which an answer could return. */
     ROW(gettimeofday, .filters = EVERY, IF(BY_VSYSCALL), .action = KILL, .why = "calls of another mode"),
     ROW(time, .filters = EVERY, IF(BY_VSYSCALL), .action = KILL, .why = "calls of another mode"),
     ROW(getcpu, .filters = EVERY, IF(BY_VSYSCALL), .action = KILL, .why = "calls of another mode"),

@@ -1,6 +1,6 @@
 /*
- * The policy with one thing of it removed or loosened: what scripts/test-mutations tries. A shim that is built of
- * mutants.c instead of policy.c has the policy that `policy_mutant` names, a number in its own file that `mutants` writes.
+ * The policy with one element removed or loosened, for scripts/test-mutations. A shim that is built from mutants.c
+ * instead of policy.c has the policy that `policy_mutant` names, a number in its own file that `mutants` writes.
  */
 #ifndef SANDPIPER_TEST_MUTANTS_H
 #define SANDPIPER_TEST_MUTANTS_H

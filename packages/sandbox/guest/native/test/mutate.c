@@ -1,5 +1,6 @@
 /*
- * mutate --list [--bits]       one line for each mutant: its number, the subjects of try-syscall that it concerns, what it
+ * mutate --list [--bits]       one line for each mutant: its number, the subjects of try-syscall that it concerns, what
+ * it
  *                              is; separated by tabs. With --bits those too that free one bit of a value.
  * mutate NUMBER SHIM TO        a copy of a shim that was built of mutants.c, with that mutant of the policy.
  */
