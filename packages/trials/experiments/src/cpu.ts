@@ -17,15 +17,18 @@ while time.process_time() < until:
 /** The same work each time. */
 const WORK = 'x = 0\nfor i in range(1_000_000_000): x = x + i & 0xffff\n';
 
-/** A virtual machine has neighbours that it cannot see: a cell is quiet while bare pypy3, in turn with ours, varies by half of what ours may. */
+/**
+ * A virtual machine has invisible neighbours: a cell is quiet while bare pypy3, in turn with ours, varies by
+ * half of our allowance.
+ */
 const QUIET = 0.01;
 
-/** How many times as many repeats as are wanted are made for the sake of quiet ones. */
+/** The most repeats for the sake of quiet ones, as a multiple of the wanted number. */
 const PATIENCE = 8;
 
 const LIMIT_MS = 400;
 
-/** Runs that need a part of their CPU limit, and one that need more: who gets which status, and how late. */
+/** Runs that need a part of their CPU limit or more: their statuses, and how late they end. */
 export async function cpuLimit(bench: Bench, repeats: number, step: () => void): Promise<Finding[]> {
   const overshoots: number[] = [];
   let wrong = 0;
@@ -62,7 +65,7 @@ export async function cpuLimit(bench: Bench, repeats: number, step: () => void):
   ];
 }
 
-/** The same program again and again: alone, with the other CPU busy, and with its own CPU shared. */
+/** The same program repeated: alone, with the other CPU busy, and with its own CPU shared. */
 export async function repeatability(bench: Bench, repeats: number, step: () => void): Promise<Finding[]> {
   const series = async () => {
     const results = [];
@@ -103,9 +106,9 @@ export async function repeatability(bench: Bench, repeats: number, step: () => v
 }
 
 /**
- * Repeats in turn with bare pypy3 until the last `wanted` of them were quiet (the coefficient of variation of bare
- * among them is at most {@link QUIET}), or the machine has had {@link PATIENCE} times as many. What ours show has no
- * say in which repeats count.
+ * Repeats in turn with bare pypy3 until the last `wanted` repeats were quiet (the coefficient of variation of
+ * bare among them is at most {@link QUIET}), or the machine has had {@link PATIENCE} times as many. Our own
+ * figures do not decide which repeats count.
  */
 async function quietRepeats(bench: Bench, wanted: number, step: () => void) {
   const results: RunResult[] = [];
@@ -124,7 +127,7 @@ function percent(part: number): string {
   return `${(100 * part).toFixed(2)}%`;
 }
 
-/** The reference: no machine is quieter than it is without us. */
+/** The reference: the machine's noise without us. */
 function bareCpuMs(cpu: number): number {
   const source = `${WORK}import time; print(time.process_time())`;
   return 1000 * Number(execFileSync('taskset', ['-c', String(cpu), 'pypy3', '-c', source]));

@@ -12,10 +12,12 @@ import { type Figure, HELLO, ms } from './speed.js';
 import { median, percentile } from './statistics.js';
 
 const SANDPIPER = fileURLToPath(new URL('../../../../sandpiper', import.meta.url));
-/** Submissions whose results are waited for at the same time. */
+/** Submissions whose results are awaited at the same time. */
 const IN_FLIGHT = 32;
 
-/** What a whole service does with short programs, HTTP to result; and what its cells do without it, in the same run. */
+/**
+ * Throughput of a whole service with short programs, HTTP to result; and of its cells alone, in the same run.
+ */
 export async function endToEnd(quick: boolean): Promise<Figure[]> {
   const runs = quick ? 200 : 1000;
   const alone = await cellsAlone(runs);

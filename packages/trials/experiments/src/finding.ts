@@ -1,4 +1,4 @@
-/** One demand, and what was measured. */
+/** One requirement, and its measurement. */
 export interface Finding {
   readonly experiment: string;
   readonly measured: string;

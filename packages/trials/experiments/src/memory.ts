@@ -9,7 +9,7 @@ m = mmap.mmap(-1, int(sys.argv[1]) << 20)
 for i in range(0, len(m), 4096): m[i] = 1
 `;
 
-/** Programs that touch a known size: what is reported as their peak. */
+/** Programs that touch a known size: their reported peak. */
 export async function memoryPeak(bench: Bench, step: () => void): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const size of [32, 64, 128, 256]) {

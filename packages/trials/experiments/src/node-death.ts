@@ -30,7 +30,7 @@ export async function nodeDeath(step: () => void): Promise<Finding[]> {
   ];
 }
 
-/** Resolves with where its control groups are when all its guests run. */
+/** Resolves with the place of its control groups when all its guests run. */
 function untilRunning(holder: ChildProcess): Promise<string | null> {
   return new Promise((resolve, reject) => {
     holder.once('message', (message) => resolve((message as { groups: string | null }).groups));

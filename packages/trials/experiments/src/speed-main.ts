@@ -17,7 +17,7 @@ three minutes; nothing else should run on the machine meanwhile. bubblewrap is c
 Exit code: 0 when it was measured, whatever the figures are; 2 bad usage.
 `;
 
-/** What profiles by perf(1) and time stamps around each call have shown; of 2026-11-24. */
+/** Findings of profiles by perf(1) and time stamps around each call, as of 2026-11-24. */
 const WHERE_IT_GOES = `## Where a warm hello spends its time
 
 Of the CPU that runs nothing else, one behind the other (2026-11-24, by schedstat of each process, perf and time stamps):

@@ -12,7 +12,7 @@ const PROGRAMS = fileURLToPath(new URL('../programs', import.meta.url));
 const PING_PONG = fileURLToPath(new URL('../native/ping_pong.c', import.meta.url));
 const MIB = 1024 * 1024;
 
-/** One line of the table; ratios are of what is measured to its reference in the same run. */
+/** One line of the table; ratios compare the measured value with its reference in the same run. */
 export interface Figure {
   readonly measure: string;
   readonly ours: string;
@@ -63,7 +63,9 @@ async function once(cell: Cell, source: string, stdin = new Uint8Array()): Promi
   return performance.now() - begun;
 }
 
-/** Milliseconds of one process, several in a row from one shell: none of Node's own cost of starting them is in it. */
+/**
+ * Milliseconds of one process, several in a row from one shell: excludes Node's own cost of starting them.
+ */
 function bare(bench: SpeedBench, command: string, stdin: string): number {
   const times = 5;
   const loop = `i=0; while [ $i -lt ${times} ]; do ${command} <${stdin} >/dev/null || exit 1; i=$((i+1)); done`;
@@ -75,13 +77,13 @@ function bare(bench: SpeedBench, command: string, stdin: string): number {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Whole runs, from the job in hand to its result, with pauses; then one behind the other. */
+/** Whole runs, from the job in hand to its result, with pauses; then one after the other. */
 export async function latency(bench: SpeedBench): Promise<Figure[]> {
   const figures: Figure[] = [];
   const numbers = join(bench.folder, 'numbers');
   writeFileSync(numbers, Array.from({ length: 1_300_000 }, (_, i) => String(i)).join('\n'));
   const bwrap = bubblewrap();
-  // A controller that has run for a while, as a node's has: its code is compiled.
+  // A controller that has run for a while, like a node's: its code is compiled.
   for (let i = 0; i < 30; i++) for (const cell of [bench.warm, bench.cold]) await once(cell, HELLO);
   for (const [name, source, stdin, count] of [
     ['hello', HELLO, '/dev/null', 10],
@@ -94,7 +96,7 @@ export async function latency(bench: SpeedBench): Promise<Figure[]> {
     const [warm, cold, plain, wrapped]: number[][] = [[], [], [], []];
     for (let round = 0; round < bench.rounds; round++) {
       for (let i = 0; i < count; i++) {
-        await pause(10); // the next child is forked meanwhile, as it is when a node waits for work
+        await pause(10); // the next child is forked meanwhile, as on an idle node
         warm?.push(await once(bench.warm, source, data));
       }
       for (let i = 0; i < Math.min(count, 5); i++) cold?.push(await once(bench.cold, source, data));
@@ -247,7 +249,7 @@ export async function computing(bench: SpeedBench): Promise<Figure[]> {
   return figures;
 }
 
-/** What a parent and a child that waits hold of their own (smaps_rollup of proc(5)). */
+/** Private memory of a parent and of a waiting child (smaps_rollup of proc(5)). */
 export function memory(): Figure[] {
   const figures: Figure[] = [];
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isOurs(Number(name)));

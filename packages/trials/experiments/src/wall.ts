@@ -14,7 +14,7 @@ const PROGRAMS: readonly (readonly [string, string])[] = [
   ['waits for a lock', 'import threading; l = threading.Lock(); l.acquire(); l.acquire()'],
 ];
 
-/** Programs that do not end: how long after the wall limit they are gone. */
+/** Endless programs: how long after the wall limit they are gone. */
 export async function wallLimit(bench: Bench, step: () => void): Promise<Finding[]> {
   const findings: Finding[] = [];
   const add = (what: string, status: string, wallMs: number) => {

@@ -1,13 +1,13 @@
-/** One demand, and what was seen. */
+/** One requirement, and what was observed. */
 export interface Finding {
   readonly what: string;
   readonly measured: string;
   readonly required: string;
-  /** Null: a figure that nothing is required of. */
+  /** Null for a figure without a requirement. */
   readonly met: boolean | null;
 }
 
-/** A demand that a number is zero: the usual one here. */
+/** The most common requirement: a number is zero. */
 export const none = (what: string, count: number, examples: readonly string[] = []): Finding => ({
   what,
   measured: examples.length === 0 ? String(count) : `${count}, e.g. ${examples.slice(0, 3).join('; ')}`,

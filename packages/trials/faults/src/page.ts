@@ -6,11 +6,11 @@ export interface PageFacts {
   /** The command that makes the page. */
   readonly command: string;
   readonly title: string;
-  /** What was played with, and what is required; whole sentences. */
+  /** The set-up and what is required; whole sentences. */
   readonly about: string;
 }
 
-/** What was seen, as a page of Markdown. */
+/** The findings, as a page of Markdown. */
 export function pageOf(facts: PageFacts, played: ReadonlyMap<Scenario, readonly Finding[]>): string {
   const sections = [...played].map(([scenario, findings]) => sectionOf(scenario, findings));
   return `# ${facts.title}

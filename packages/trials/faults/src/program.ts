@@ -8,7 +8,7 @@ import type { Scenario } from './stage.js';
 export interface Program {
   /** The command's name, e.g. `test-faults`. */
   readonly name: string;
-  /** What it does, in lines for people. */
+  /** What it does, in lines for its help text. */
   readonly about: string;
   readonly scenarios: readonly Scenario[];
   /** The page of Markdown that it writes. */
@@ -81,7 +81,7 @@ async function playAll({ scenarios, quick, keep }: Options): Promise<Map<Scenari
     process.stdout.write(`== ${scenario.name}: ${scenario.title}\n`);
     const findings = await scenario.play({ say, keep }, quick).catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
-      return [requirement('the scenario is played to its end', reason, 'its end', false)];
+      return [requirement('the scenario completes', reason, 'completes', false)];
     });
     for (const finding of findings) print(finding);
     played.set(scenario, findings);
@@ -96,7 +96,7 @@ function print({ what, measured, required, met }: Finding): void {
 
 /** Parses the arguments of the process, plays, prints and exits. */
 export async function playProgram(program: Program): Promise<void> {
-  // What is left then, clusters clear up when the process exits.
+  // Clusters clean up the rest when the process exits.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const options = parse(program.scenarios, process.argv.slice(2));
   if (options === null) {

@@ -4,7 +4,7 @@ import type { Stage } from '../src/stage.js';
 
 export const silent: Stage = { say: () => undefined, keep: false };
 
-/** Every demand with what was seen, so that a failure says which. */
+/** Every requirement with what was observed, so that a failure says which. */
 export async function expectMet(playing: Promise<Finding[]>): Promise<void> {
   const findings = await playing;
   const unmet = findings.filter(({ met }) => met === false);

@@ -8,16 +8,16 @@ import type { Service } from '../service.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
 import { sleep } from '../wait.js';
 
-/** Runs that may wait, all together. */
+/** Runs that may wait, in total. */
 const MAX_WAITING = 300;
 
-/** Clients that send one submission after the other. */
+/** Clients that submit one run after the other. */
 const CLIENTS = 48;
 
-/** Some submissions are big: what is refused is not to pile up either. */
+/** Some submissions are big: refused ones must not pile up either. */
 const BIG_BYTES = 200_000;
 
-/** What the services may take beyond what they have taken in the first half, bytes. */
+/** How much the services may grow beyond the first half, bytes. */
 const GROWTH_BYTES = 96 * 1024 * 1024;
 
 interface Seen {
@@ -26,7 +26,7 @@ interface Seen {
   others: Map<string, number>;
   withoutRetryAfter: number;
   mostWaiting: number;
-  /** Slowest answer to a request that has nothing to do with the flood, milliseconds. */
+  /** Slowest answer to a request unrelated to the flood, milliseconds. */
   slowestHealth: number;
 }
 
@@ -61,7 +61,7 @@ export function overload(stage: Stage, seconds: number): Promise<Finding[]> {
     const others = [...seen.others].map(([answer, count]) => `${count} x ${answer}`).join(', ');
     return [
       requirement(
-        `submissions in ${seconds} s, for each run that the nodes served`,
+        `submissions in ${seconds} s, per run that the nodes served`,
         (sent / Math.max(1, served)).toFixed(1),
         'at least 10',
         sent >= 10 * served,
@@ -70,7 +70,7 @@ export function overload(stage: Stage, seconds: number): Promise<Finding[]> {
       none('of which without Retry-After', seen.withoutRetryAfter),
       requirement('answers that were neither 202 nor 429', others || 'none', 'none', seen.others.size === 0),
       requirement(
-        'most that waited at the same time',
+        'most runs waiting at the same time',
         seen.mostWaiting,
         `at most ${MAX_WAITING}`,
         seen.mostWaiting <= MAX_WAITING,

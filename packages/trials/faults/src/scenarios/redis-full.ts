@@ -7,7 +7,7 @@ import { seldom, type Stage, withCluster } from '../stage.js';
 import { sleep } from '../wait.js';
 import { Witness } from '../witness.js';
 
-/** Redis has no memory to give while runs wait and run: nothing is taken in, nothing is lost. */
+/** Redis is out of memory while runs wait and execute: nothing is accepted, nothing is lost. */
 export function redisFull(stage: Stage, runs: number, seconds: number): Promise<Finding[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
@@ -15,7 +15,7 @@ export function redisFull(stage: Stage, runs: number, seconds: number): Promise<
     await cluster.startScheduler();
     await cluster.startNodes(2);
     const load = await new Load({ api, count: runs, request: mixedProgram }).run();
-    stage.say(`${runs} runs are taken in, ${await countEnded(redis)} have ended; Redis gets no more memory`);
+    stage.say(`${runs} runs accepted, ${await countEnded(redis)} have ended; Redis gets no more memory`);
     await redis.config('SET', 'maxmemory', '1mb');
     const endedBefore = await countEnded(redis);
     const say = seldom(stage.say);

@@ -69,7 +69,7 @@ async function fourNodes(cluster: Cluster, api: Api, acknowledged: string[]): Pr
   );
 }
 
-/** Runs a second of a node with so many cells, each on a CPU of its own. */
+/** Runs per second of a node with `cells` cells, each on its own CPU. */
 async function throughput(
   cluster: Cluster,
   api: Api,
@@ -79,7 +79,7 @@ async function throughput(
 ): Promise<number> {
   const node = await cluster.startNode({ env: { SANDPIPER_CELLS: String(cells) } });
   const name = `cells-${acknowledged.length}`;
-  // Parents are started then.
+  // The parents are started then.
   acknowledged.push(...idsOf(await run(api, `${name}-warm`, [shortProgram(0), shortProgram(1)])));
   const begun = performance.now();
   const batch = await run(

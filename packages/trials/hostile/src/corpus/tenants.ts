@@ -68,7 +68,7 @@ export const TENANTS: readonly Behaviour[] = [
     elsewhere: [
       {
         file: 'packages/trials/faults/test/faults.redis.test.ts',
-        title: 'when a run kills its nodes, which is given up',
+        title: 'when a run that kills its nodes is given up',
       },
     ],
   },
