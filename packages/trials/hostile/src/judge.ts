@@ -47,7 +47,7 @@ export function judgeTimes({ usage, limits }: RunResult): string[] {
   return faults;
 }
 
-/** A result may be so many times as long as the output that it may hold, in bytes of JSON, whatever the bytes of it are. */
+/** The longest result, as a multiple of its output limit, in bytes of JSON, whatever the output's bytes. */
 const MAX_ENCODED = 1.4;
 /** For all of it but the output, bytes. */
 const REST_BYTES = 64 * 1024;

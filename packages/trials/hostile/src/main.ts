@@ -35,7 +35,10 @@ interface Options {
   readonly neighbourOnly: boolean;
 }
 
-/** The other tenant is watched so long without an attack, seconds, and for so many hellos beside each behaviour. */
+/**
+ * How long the other tenant is watched without an attack, seconds, and for how many hellos beside each
+ * behaviour.
+ */
 const QUIET_SECONDS = 15;
 const HELLOS = 10;
 
