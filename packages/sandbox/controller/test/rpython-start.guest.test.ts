@@ -77,7 +77,7 @@ describe('a binary is refused if it', () => {
     [
       'is built for another system',
       () => bench.altered('platform', 'Platform: linux2', 'Platform: darwin'),
-      /platform: it is made for darwin, not for Linux$/,
+      /platform: it is built for darwin, not for Linux$/,
     ],
     [
       'names malformed functions',
