@@ -5,7 +5,7 @@ import { runSource, type SourceRun } from './local.js';
 
 /**
  * One suite for every interpreter, in the Python that 2.7 and 3 have in common. A PyPy translated with
- * `--sandbox` is never part of this repository: whoever has built one gives its path, and that of its
+ * `--sandbox` is never part of this repository: developers who have built one give its path, and that of its
  * library, in the environment.
  */
 

@@ -120,7 +120,7 @@ describe("the interpreter's own start is not the run's", () => {
     if (result.start === 'cold') expect(result.usage.cpuMs).toBeLessThan(result.usage.startupCpuMs / 2);
   });
 
-  it('a PYTHONPATH of the run leads to its modules as ever', async () => {
+  it('a PYTHONPATH of the run leads to its modules as usual', async () => {
     const result = await runSource(cell, 'import a.b\nprint(a.b.x)\n', {
       files: { 'lib/a/b.py': 'x = 5' },
       env: { PYTHONPATH: '/box/lib' },

@@ -112,7 +112,7 @@ describe.each(SEQUENCES)('one guest after the other: %s', (name) => {
     for (let i = 0; i < 2; i++) expect(await says(name, attack('thread-id', 'None'))).toBe('2\n');
   });
 
-  it('sees the same numbers and times of files, whoever was there before', async () => {
+  it('sees the same inode numbers and times, whichever guest ran before', async () => {
     const text = `
 import os, socket, resource
 open("/tmp/a", "w").close()
