@@ -141,12 +141,12 @@ export function errnoName(value: number): string {
   return names.get(value) ?? `E${value}`;
 }
 
-/** A system call that fails as a kernel lets it fail: the guest is told the errno and goes on. */
+/** A system call that fails the ordinary way: the guest gets the errno and carries on. */
 export class SyscallError extends Error {
   override readonly name = 'SyscallError';
 
   constructor(readonly errno: Errno) {
-    // A guest makes thousands of these a second, and nobody reads where they came from.
+    // A guest can cause thousands of these a second, and no one reads their stack traces.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     super(names.get(errno));

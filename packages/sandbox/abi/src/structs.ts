@@ -1,4 +1,6 @@
-/** Structures that the kernel fills, x86-64, little-endian; sizes in bytes as the C compiler lays them out. */
+/**
+ * Structures that the kernel fills, x86-64, little-endian; sizes in bytes as the C compiler lays them out.
+ */
 
 export interface StatFields {
   readonly dev: number;

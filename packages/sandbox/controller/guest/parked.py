@@ -1,4 +1,4 @@
-"""Runs as sitecustomize in the parent of the fork server, before any program: imports what the profile names, parks, and
+"""Runs as sitecustomize in the parent of the fork server, before any program: imports the profile's modules, parks, and
 in each child makes the process look as if it had been started with the arguments and variables of its run.
 
 PROFILE, CALL_FD and FIRST_BYTES are put before this text. No call goes to CALL_FD but those below; the controller answers
@@ -16,7 +16,7 @@ def total(shapes):
     return sum(shape.area() for shape in shapes)
 try:
     words = {str(i): [Shape(i)] for i in range(8)}
-    # A module that the profile does not name would have to be read here, and no call is answered any more.
+    # A module outside the profile would have to be read here, and no call is answered any more.
     print((json.dumps if json else str)({key: total(value) for key, value in words.items()})[:0], end="")
     raise ValueError("%s %d" % ("x", 1))
 except ValueError as error:
@@ -25,7 +25,7 @@ except ValueError as error:
 
 
 def imported():
-    """Imports the profile; what could not be is told to the controller."""
+    """Imports the profile; reports to the controller what could not be imported."""
     import os
     import posix
     import sys
@@ -35,7 +35,7 @@ def imported():
         try:
             __import__(name)
         except BaseException as error:
-            # It is left out, and told. One that wants a thread is among them: no guest can have one.
+            # It is left out and reported, such as one that needs a thread: no guest can have one.
             complaints.append("%s: %s: %s" % (name, type(error).__name__, error))
     sys.path.remove(os.environ["PYTHONPATH"])
     sys.path_importer_cache.pop(os.environ.pop("PYTHONPATH"), None)
@@ -44,8 +44,8 @@ def imported():
 
 
 class Words(list):
-    """sys.argv of the parent. What starts a program (app_main.py of PyPy) asks for the first word twice: for its name and
-    folder, and again when it knows that it is neither a folder nor an archive. There the parent stays."""
+    """sys.argv of the parent. The code that starts a program (app_main.py of PyPy) reads the first word twice: for its name and
+    folder, and again when it knows that it is neither a folder nor an archive. There the parent parks."""
 
     asked = False
 
@@ -68,11 +68,11 @@ def become(started_with):
     import sys
 
     posix.write(CALL_FD, b"\0".join(map(os.fsencode, sys.modules)))
-    # Twice: what finalizers let go of is collected by the second. Children begin with an empty nursery.
+    # Twice: the second collects what finalizers released. Children begin with an empty nursery.
     gc.collect()
     gc.collect()
 
-    # The parent ends here. Each child comes to the pages that any program comes to, while nobody waits for it, and then
+    # The parent ends here. Each child touches the pages that any program touches before a run waits for it, and then
     # waits for the order of its own run.
     posix.read(CALL_FD, 1)
     exec(compile(WARM_UP, "main.py", "exec"), {"__name__": "__main__"})
@@ -96,10 +96,10 @@ def become(started_with):
             os.environb[name] = value
     random = sys.modules.get("random")
     if random is not None:
-        # What CPython's module does after a fork; two children must not draw the same numbers.
+        # As CPython's module does after a fork: two children must not draw the same numbers.
         random.seed(int(entropy, 16))
 
-    # The text of the program came with the order. So nobody needs to read it, once.
+    # The order holds the program's text, so its first read needs no call.
     opener = builtins.open
 
     def program_text(path, mode):
@@ -112,5 +112,5 @@ def become(started_with):
 imported()
 import sys
 sys.argv = Words(sys.argv)
-# To site this says that there is no such module; so none is left behind.
+# Tells site that there is no such module, so none is left behind.
 raise ImportError("no sitecustomize", name="sitecustomize")

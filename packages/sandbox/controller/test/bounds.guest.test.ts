@@ -3,7 +3,7 @@ import { Cell, RunRefusedError } from '@sandpiper/controller';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSource, type SourceRun } from './local.js';
 
-/** What the schema takes runs to an end, and what no run can be asked for is refused and not tried again. */
+/** Runs at the schema's bounds end normally, and what no run can ask for is refused and not retried. */
 
 let cell: Cell;
 let forking: Cell;
@@ -58,7 +58,7 @@ const AT_BOUNDS: Readonly<Record<string, RunRequest>> = {
   },
 };
 
-describe('a request at the bounds of the schema runs to an end', () => {
+describe('a request at the bounds of the schema ends normally', () => {
   it.each(Object.entries(AT_BOUNDS))('%s', async (what, request) => {
     expect(runRequestSchema.safeParse(request).error).toBeUndefined();
     for (const [place, taken] of Object.entries({ cell, forking })) {
@@ -72,7 +72,7 @@ describe('a request at the bounds of the schema runs to an end', () => {
   });
 });
 
-describe('a job that no program can be started with is refused, and the cell lives', () => {
+describe('a job that cannot be started is refused, and the cell survives', () => {
   it.each<[string, SourceRun, RegExp]>([
     ['100 x 60000', { args: words(100, 60_000) }, /^args: /],
     ['42 x 60000', { args: words(42, 60_000) }, /^args: /],

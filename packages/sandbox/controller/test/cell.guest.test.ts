@@ -29,7 +29,7 @@ function commandOf(pid: number): string {
   }
 }
 
-/** The control groups of the guests of that keeper, where the host lends some. */
+/** The control groups of that keeper's guests, where the host delegates some. */
 function groupsOf(keeper: number): string[] {
   const place = cgroupPlace();
   if (place.kind === 'none') return [];
@@ -45,7 +45,7 @@ async function until(what: () => boolean): Promise<void> {
 
 const FOREVER = 'import time\nprint("up", flush=True)\nwhile True: time.sleep(1)';
 
-describe('a cell', () => {
+describe('a sandbox cell', () => {
   it('leaves no process, descriptor or folder behind', async () => {
     const before = { folders: folders().length, keepers: keepers().length };
     const cell = await Cell.start({ id: 1, cpu: null, node: null, rpython: null });
@@ -73,7 +73,7 @@ describe('a cell', () => {
     }
   });
 
-  it('that loses its keeper says so, and its guest dies', async () => {
+  it('reports the loss of its keeper, and its guest dies', async () => {
     const cell = await Cell.start({ id: 1, cpu: null, node: null, rpython: null });
     try {
       const running = runSource(cell, FOREVER);
@@ -104,7 +104,7 @@ describe('a cell', () => {
     }
   });
 
-  it('can be closed when its keeper dies at the moment at which its thread turns to it', async () => {
+  it('can be closed when its keeper dies just as its thread calls it', async () => {
     for (let round = 0; round < 4; round++) {
       const cell = await Cell.start({ id: 1, cpu: null, node: null, rpython: null });
       await (Reflect.get(cell, 'loaded') as Promise<void>);
@@ -116,7 +116,7 @@ describe('a cell', () => {
   });
 
   it.each(['while it runs something', 'while it runs nothing'])(
-    'that loses its thread says so, and leaves nothing behind: %s',
+    'reports the loss of its thread, and leaves nothing behind: %s',
     async (when) => {
       const before = keepers().length;
       const cell = await Cell.start({ id: 1, cpu: null, node: null, rpython: null });
@@ -128,7 +128,7 @@ describe('a cell', () => {
         if (busy) await until(() => childrenOf(keeper).length > 0);
         else await runSource(cell, 'print(1)');
         const [thread] = (Reflect.get(cell, 'pool') as Piscina).threads;
-        // As one that runs out of memory, or that a fault of ours ends.
+        // As a thread that runs out of memory, or that a fault of ours ends.
         await thread?.terminate();
         expect((await cell.closed)?.message).toMatch(/^the thread ended/);
         if (busy) expect(await failed).toBeInstanceOf(Error);

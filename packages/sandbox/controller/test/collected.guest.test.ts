@@ -8,7 +8,7 @@ import { runSource } from './local.js';
 setFlagsFromString('--expose_gc');
 const collect = runInNewContext('gc') as () => void;
 
-/** What is held once everything that can go has gone, bytes. */
+/** What is held once all garbage is collected, bytes. */
 async function held(): Promise<number> {
   for (let i = 0; i < 3; i++) {
     collect();
@@ -30,7 +30,7 @@ it(`a cell holds nothing of ${RUNS} runs that wrote ${OUTPUT} bytes each`, async
     for (let i = 0; i < 50; i++) await run();
     const before = await held();
     for (let i = 0; i < RUNS; i++) await run();
-    // A twentieth of what they wrote; one that is kept whole would be twenty times as much.
+    // A twentieth of what they wrote; keeping it all would be twenty times as much.
     expect((await held()) - before).toBeLessThan((RUNS * OUTPUT) / 20);
   } finally {
     await cell.close();

@@ -5,8 +5,9 @@ import { runSource } from './local.js';
 import { Bench } from './translated.js';
 
 /**
- * Calls that are cheap for the guest and dear for the controller. Who ends them is the limit `controllerCpuMs`: each of these
- * programs would go on for hours of the controller's time otherwise, as its own CPU time hardly counts.
+ * Calls that are cheap for the guest and expensive for the controller. The limit `controllerCpuMs` ends them:
+ * otherwise each of these programs would take hours of the controller's time, as its own CPU time hardly
+ * counts.
  */
 
 let cell: Cell;
@@ -20,7 +21,7 @@ afterAll(async () => {
   await neighbour.close();
 });
 
-/** Forty links, each of which leads to the next by seven hundred steps: 28,000 names are looked up for one. */
+/** Forty links, each of which leads to the next in seven hundred steps: one lookup takes 28,000 names. */
 const LINKS = `
 import os
 os.mkdir("d")
@@ -70,11 +71,11 @@ while True:
   ],
 ];
 
-/** Its own limit is far away, so that on a slow machine too it is the controller's that ends it. */
+/** The program's own limit is far away, so that even on a slow machine the controller's limit ends it. */
 const limits: LimitsRequest = { cpuMs: 60_000, wallMs: 110_000, controllerCpuMs: 400 };
 
-describe('what keeps the controller busy', () => {
-  it.each(DEAR)('ends the run as syscall-limit: %s', async (_, source) => {
+describe('a program that keeps the controller busy', () => {
+  it.each(DEAR)('ends as syscall-limit: %s', async (_, source) => {
     const result = await runSource(cell, source, { limits });
     expect(result).toMatchObject({
       status: 'syscall-limit',
@@ -86,7 +87,7 @@ describe('what keeps the controller busy', () => {
     expect(next).toMatchObject({ status: 'ok', stdout: '42\n' });
   });
 
-  it('is not what a program does that makes many usual calls: its own CPU time ends it', async () => {
+  it('does not include one that makes many ordinary calls: its own CPU limit ends it', async () => {
     const source = 'import os\nwhile True: os.getppid()';
     const result = await runSource(cell, source, {
       limits: { cpuMs: 500, wallMs: 60_000, controllerCpuMs: 2_000 },
@@ -94,7 +95,7 @@ describe('what keeps the controller busy', () => {
     expect(result.status).toBe('time-limit');
   });
 
-  it('is the same for a translated interpreter', async () => {
+  it('ends as syscall-limit for a translated interpreter too', async () => {
     const bench = new Bench();
     try {
       const interpreter = bench.interpreter;
@@ -106,7 +107,7 @@ describe('what keeps the controller busy', () => {
     }
   });
 
-  it('takes nothing from a neighbour', async () => {
+  it('takes nothing from a neighbouring cell', async () => {
     const source = 'import os\nfor i in range(20000): os.access("x", 0)\nprint(sum(range(10**6)))';
     const alone = await runSource(neighbour, source);
     let attacks = 0;

@@ -44,7 +44,7 @@ const run = (cell: number, seed = 'seed', epochMs = 1e12) =>
   });
 
 describe('a deterministic run', () => {
-  it('is the same on another cell and at another time, call by call', async () => {
+  it('repeats call by call on another cell at another time', async () => {
     const first = await run(0);
     expect(first.stderr).toBe('');
     expect(first.status).toBe('ok');
@@ -59,7 +59,7 @@ describe('a deterministic run', () => {
     expect(first.transcriptDigest).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it('is another with another seed, and begins when it is told to', async () => {
+  it('differs with another seed, and begins at the given time', async () => {
     const [first, second] = [await run(0), await run(0, 'other', 2e12)];
     expect(second.stdout).not.toBe(first.stdout);
     expect(second.transcriptDigest).not.toBe(first.transcriptDigest);
@@ -68,16 +68,16 @@ describe('a deterministic run', () => {
     expect(Math.floor(time(textOf(second, 'stdout')))).toBe(2e9);
   });
 
-  it('waits without taking time', async () => {
+  it('sleeps without taking real time', async () => {
     const { usage } = await run(0);
     expect(usage.wallMs).toBeLessThan(60_000); // the program sleeps an hour
   });
 });
 
-describe('files that a run leaves', () => {
+describe('output files of a run', () => {
   const leave = (source: string, outputs: string[]) => runSource(cellOf(0), source, { outputs });
 
-  it('come back, whatever is in them', async () => {
+  it('are returned, whatever they contain', async () => {
     const { outputs, missingOutputs } = await leave(
       `import os; os.mkdir('d'); open('d/text', 'w').write('naïve'); open('bytes', 'wb').write(bytes([0, 255]))
 os.symlink('d/text', 'link')`,
@@ -91,7 +91,7 @@ os.symlink('d/text', 'link')`,
     expect(missingOutputs).toEqual({});
   });
 
-  it('are the files of the run and nobody else’s', async () => {
+  it('are files of the run only', async () => {
     const { outputs, missingOutputs } = await leave(
       `import os; os.symlink('/etc/passwd', 'passwd'); os.symlink('/usr/lib/locale/C.utf8/LC_CTYPE', 'host')
 os.mkdir('folder'); os.symlink('loop', 'loop'); os.mkfifo('pipe')`,
@@ -109,7 +109,7 @@ os.mkdir('folder'); os.symlink('loop', 'loop'); os.mkfifo('pipe')`,
     });
   });
 
-  it('are bounded together', async () => {
+  it('share one size bound', async () => {
     const { outputs, missingOutputs } = await leave(
       `for name in 'abc': open(name, 'wb').write(b'x' * 7_000_000)`,
       ['a', 'b', 'c'],

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSource, type SourceRun } from './local.js';
 
 /**
- * One suite for every interpreter, in the Python that 2.7 and 3 have in common. A PyPy translated with `--sandbox` is never
- * part of this repository: whoever has built one gives its path, and that of its library, in the environment.
+ * One suite for every interpreter, in the Python that 2.7 and 3 have in common. A PyPy translated with
+ * `--sandbox` is never part of this repository: developers who have built one give its path, and that of its
+ * library, in the environment.
  */
 
 const MIB = 1024 * 1024;
@@ -33,7 +34,7 @@ function subject(title: string, name: string): Subject {
 const SUBJECTS: readonly Subject[] = [
   { title: 'stock pypy3, engine seccomp', interpreter: { engine: 'seccomp' } },
   {
-    title: 'stock pypy3, forked of a parked parent',
+    title: 'stock pypy3, forked from a parked parent',
     interpreter: { engine: 'seccomp' },
     profile: DEFAULT_PROFILE,
   },

@@ -39,19 +39,19 @@ try:
 except OSError as e: print(errno.errorcode[e.errno], written)
 `;
 
-  it('end where the quota does, at the write that crosses it', async () => {
+  it('end at the quota, with the write that crosses it', async () => {
     const { stdout, status } = await runSource(cell, FILL, { limits: { diskBytes: MIB } });
     expect([stdout, status]).toEqual([`ENOSPC ${MIB}\n`, 'ok']);
   });
 
-  it('make the run a disk-limit only if it then fails', async () => {
+  it('end the run as disk-limit only if it then fails', async () => {
     const { status, exitCode } = await runSource(cell, `${FILL}raise SystemExit(1)`, {
       limits: { diskBytes: MIB },
     });
     expect([status, exitCode]).toEqual(['disk-limit', 1]);
   });
 
-  it('serve a database', async () => {
+  it('support a database', async () => {
     const { stdout, stderr } = await runSource(
       cell,
       `import sqlite3

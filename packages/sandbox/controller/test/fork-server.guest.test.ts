@@ -49,7 +49,7 @@ const optional = (name: string) => {
   return existsSync(path) ? readFileSync(path, 'utf8') : null;
 };
 
-describe('a guest that was forked of a parked parent is to its program what a fresh one is', () => {
+describe('a guest forked from a parked parent looks like a fresh one to its program', () => {
   it.each(readdirSync(PROGRAMS).filter((name) => name.endsWith('.py')))('%s', async (name) => {
     const args = optional(name.replace('.py', '.args'))?.trimEnd().split('\n') ?? [];
     const stdin = optional(name.replace('.py', '.in')) ?? '';
@@ -119,7 +119,7 @@ it('runs programs that are longer than one read, in a folder, and that read them
 });
 
 describe('the fork server', () => {
-  it('draws other numbers and names in each child', async () => {
+  it('draws different random numbers and names in each child', async () => {
     const source = `
 import random, uuid, tempfile, secrets
 print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.token_hex())`;
@@ -134,16 +134,16 @@ print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.to
     ['another time zone', { env: { TZ: 'Asia/Tokyo' } }],
     ["a module of the library's name beside it", { files: { 'json.py': 'VALUE = 1' } }],
     ["a package of the library's name", { files: { 'json/__init__.py': 'VALUE = 1' } }],
-    ['made-up time', { deterministic: { seed: '0', epochMs: 0, transcriptPath: null } }],
+    ['a simulated clock', { deterministic: { seed: '0', epochMs: 0, transcriptPath: null } }],
     ['an archive for a program', { files: { 'main.py': ARCHIVE } }],
     ['a folder for a program', { files: { 'app/__main__.py': 'print("began")' }, programPath: 'app' }],
     ['more than an order holds', { files: { 'main.py': `print("began")\n#${'x'.repeat(1 << 20)}` } }],
-  ])('is no way to start a run with %s', async (_, more) => {
+  ])('does not start a run with %s', async (_, more) => {
     const { start, what } = await seen(warm, 'import json\nprint("began")', more);
     expect([start, what.stdout]).toEqual(['cold', 'began\n']);
   });
 
-  it('tells of modules that cannot be imported, and goes on without', async () => {
+  it('reports modules that cannot be imported, and carries on without them', async () => {
     const said: string[] = [];
     const onUnprepared = (why: string) => void said.push(why);
     const profile = ['json', 'no_such_module', 'json.nothing'];
@@ -155,7 +155,7 @@ print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.to
     await cell.close();
   });
 
-  it.each([[[]], [['re']]])('forks whatever the profile names, and does not name: %j', async (profile) => {
+  it.each([[[]], [['re']]])('forks with any profile: %j', async (profile) => {
     const cell = await Cell.start({ id: 6, cpu: null, node: null, rpython: null, profile });
     const { start, what } = await seen(cell, 'import json; print(json.dumps([1]))');
     expect([start, what.stdout]).toEqual(['forked', '[1]\n']);
@@ -173,7 +173,7 @@ print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.to
     await cell.close();
   });
 
-  it('kills a parent that does not get to park, and runs start cold', async () => {
+  it('kills a parent that does not park, and runs start cold', async () => {
     const others = new Set(childrenOf(process.pid));
     let hear: (why: string) => void = () => {};
     const heard = new Promise<string>((resolve) => (hear = resolve));
@@ -185,22 +185,22 @@ print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.to
       profile: DEFAULT_PROFILE,
       onUnprepared: (why) => hear(why),
     });
-    // As a module that never comes back: it makes no call any more.
+    // As a module that never returns: it makes no call any more.
     const keeper = childrenOf(process.pid).find((pid) => !others.has(pid)) ?? 0;
     while (childrenOf(keeper).length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
     const [parent = 0] = childrenOf(keeper);
     process.kill(parent, 'SIGSTOP');
-    expect(await heard).toMatch(/the parent (has ended|did not get to park)/);
+    expect(await heard).toMatch(/the parent (has ended|of the fork server did not park)/);
     expect(existsSync(`/proc/${parent}`)).toBe(false);
     expect(await seen(cell, 'print(1)')).toMatchObject({ start: 'cold', what: { stdout: '1\n' } });
     await cell.close();
   });
 
-  it('costs no run when its parent dies', async () => {
+  it('loses no run when its parent dies', async () => {
     const others = new Set(childrenOf(process.pid));
     const cell = await Cell.start({ id: 2, cpu: null, node: null, rpython: null, profile: DEFAULT_PROFILE });
     expect((await seen(cell, 'print(1)')).start).toBe('forked');
-    // The parent, and the child that waits for the next run: whichever dies, and both.
+    // The parent, the child that waits for the next run, and both.
     const keepers = childrenOf(process.pid).filter((pid) => !others.has(pid));
     expect(keepers).toHaveLength(1);
     for (const pid of childrenOf(keepers[0] ?? 0).slice(0, 1)) process.kill(pid, 'SIGKILL');
@@ -214,7 +214,7 @@ print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.to
     const symbols = execFileSync('nm', [SHIM_PATH], { encoding: 'utf8' });
     const address = (name: string) =>
       parseInt(new RegExp(`^([0-9a-f]+) \\w ${name}$`, 'm').exec(symbols)?.[1] ?? '', 16);
-    // Called at the gate itself, the one address from which the parent's filter lets them through.
+    // Called at the gate itself, the one address from which the parent's filter allows them.
     const source = `
 import ctypes
 here = ctypes.cast(ctypes.CDLL(None).clock_gettime, ctypes.c_void_p).value
@@ -233,7 +233,7 @@ for call in [(56, 0x8011, 0), (47, 8189, ctypes.addressof(text), 0), (44, 8189, 
       const [pid, clone, ...others] = textOf(result, 'stdout').trim().split('\n');
       expect([pid, clone]).toEqual(['2', '56 -11']); // getpid is answered: it is the gate; clone is EAGAIN
       expect(others).toHaveLength(8 - 1);
-      // Answered by the virtual kernel, every one: so none of them reached the real one.
+      // The virtual kernel answered every one, so none of them reached the real kernel.
       const trace = readFileSync(tracePath, 'latin1');
       for (const name of ['recvmsg', 'sendto', 'dup3', 'close(8190', 'prctl(4', 'getppid', 'setrlimit(7'])
         expect(trace).toContain(name);

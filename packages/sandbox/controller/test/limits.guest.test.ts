@@ -23,7 +23,7 @@ m = mmap.mmap(-1, ${mebibytes} << 20)
 for i in range(0, len(m), 4096): m[i] = 1
 print('touched')`;
 
-/** Of the keepers of this process: other tests have cells too. */
+/** Only keepers of this process: other tests have cells too. */
 function groupsLeft(): string[] {
   if (lent.kind === 'none') return [];
   return readdirSync(lent.directory).filter((name) => {
@@ -67,7 +67,7 @@ describe.each(starts)('memory, held by $name, $start', ({ groups, enforcer, star
     expect(groupsLeft().length).toBe(enforcer === 'keeper-watch' ? 0 : 1);
   });
 
-  it.each([32, 60])('%d of 64 MiB are had, and reported', async (size) => {
+  it.each([32, 60])('grants and reports %d of 64 MiB', async (size) => {
     const { status, stdout, usage, enforcement, ...result } = await runSource(cell, touch(size), { limits });
     expect([status, stdout, enforcement.memory]).toEqual(['ok', 'touched\n', enforcer]);
     expect(result.start).toBe(start);
@@ -88,14 +88,14 @@ describe.each(starts)('memory, held by $name, $start', ({ groups, enforcer, star
     expect([status, message]).toEqual(['memory-limit', 'the memory limit was reached']);
   });
 
-  it('is there again for the next run', async () => {
+  it('is available again for the next run', async () => {
     expect((await runSource(cell, touch(80), { limits })).status).toBe('memory-limit');
     expect((await runSource(cell, touch(60), { limits })).status).toBe('ok');
   });
 
-  // Where the guests' badness is not ours to raise, the kernel may choose either.
+  // Where we may not raise the guests' badness, the kernel may choose either.
   if (start === 'forked' && process.getuid?.() === 0) {
-    it('is never taken from the parent', async () => {
+    it('is never reclaimed from the parent', async () => {
       const parent = () => childrenOf(keeper ?? 0)[0];
       expect((await runSource(cell, 'print(1)', { limits })).start).toBe('forked');
       const first = parent();
@@ -108,7 +108,7 @@ describe.each(starts)('memory, held by $name, $start', ({ groups, enforcer, star
 });
 
 describe.runIf(lent.kind !== 'none')('a control group', () => {
-  it('does not outlive a keeper that is told to go', async () => {
+  it('does not outlive a keeper that is told to end', async () => {
     const cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
     const running = runSource(cell, 'while True: pass').catch((error: unknown) => error);
     await untilGroup();
@@ -117,7 +117,7 @@ describe.runIf(lent.kind !== 'none')('a control group', () => {
     expect(groupsLeft()).toEqual([]);
   });
 
-  it('of a keeper that was killed is removed by the next', async () => {
+  it('of a killed keeper is removed by the next keeper', async () => {
     const cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
     const running = runSource(cell, 'while True: pass').catch((error: unknown) => error);
     const [name = ''] = await untilGroup();
@@ -129,7 +129,7 @@ describe.runIf(lent.kind !== 'none')('a control group', () => {
     expect(existsSync(`${directory()}/${name}`)).toBe(false);
   });
 
-  it('that has gone ends the attempt, and no run goes on without', async () => {
+  it('that disappears ends the attempt, and no run continues without it', async () => {
     const cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
     let begun = () => {};
     const hasBegun = new Promise<void>((resolve) => (begun = resolve));
@@ -149,21 +149,21 @@ describe.runIf(lent.kind !== 'none')('a control group', () => {
     await cell.close();
   });
 
-  it('is demanded by a run that accepts no weaker limits, and its want refused', async () => {
+  it('is required by a run that accepts no weaker limits, which is refused without one', async () => {
     const cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null, groups: NONE });
     const refused = runSource(cell, 'print(1)', { accept: { weakerLimits: false } });
     await expect(refused).rejects.toThrow(
-      'no control group holds the memory limit on this node: the test wants none',
+      'no control group enforces the memory limit on this node: the test wants none',
     );
     const more = { limits: { memoryBytes: Number.MAX_SAFE_INTEGER } };
     await expect(runSource(cell, 'print(1)', more)).rejects.toThrow(
-      'cannot be held: a cell of this node has',
+      'cannot be enforced: a cell of this node has',
     );
     expect((await runSource(cell, 'print(1)')).status).toBe('ok');
     await cell.close();
   });
 
-  it('for a guest that cannot be forked for want of process ids is an attempt that failed', async () => {
+  it('without free process ids for a fork fails the attempt', async () => {
     const others = new Set(childrenOf(process.pid));
     const cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
     const [keeper = 0] = childrenOf(process.pid).filter((pid) => !others.has(pid));
@@ -179,7 +179,7 @@ describe.runIf(lent.kind !== 'none')('a control group', () => {
     await cell.close();
   });
 
-  it('that cannot be made keeps a cell from starting', async () => {
+  it('that cannot be created keeps a cell from starting', async () => {
     const groups: CgroupPlace = { kind: 'v1', directory: '/proc' };
     await expect(Cell.start({ id: 0, cpu: null, node: null, rpython: null, groups })).rejects.toThrow(
       'v1:/proc',

@@ -18,7 +18,7 @@ export interface SourceRun {
   readonly accept?: { readonly weakerLimits: boolean };
   /** Beside the program: path to content. */
   readonly files?: Readonly<Record<string, string | Buffer>>;
-  /** Instead of main.py. */
+  /** Replaces main.py. */
   readonly programPath?: string;
   readonly id?: string;
   readonly interpreter?: Interpreter;

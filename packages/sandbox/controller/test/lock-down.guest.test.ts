@@ -7,7 +7,7 @@ import { type RunResult, textOf } from '@sandpiper/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Bench } from './translated.js';
 
-/** Real interpreters under strace, which sees what reaches the kernel and what of it was trapped instead. */
+/** Real interpreters under strace, which shows what reaches the kernel and what is trapped instead. */
 
 const PROGRAM = `
 import os, sys, sqlite3, hashlib, decimal, ctypes, json, re, datetime, threading, subprocess, socket, tempfile
@@ -37,7 +37,7 @@ x = [bytearray(1 << 20) for _ in range(20)]
 print("end")
 `;
 
-/** What the filter lets through, and with what arguments: docs/filter.md, said once more by hand. */
+/** The calls that the filter allows, with their arguments: docs/filter.md, repeated by hand. */
 const ALLOWED: RegExp[] = [
   /^read\(8190,/,
   /^write\(8191,/,
@@ -52,7 +52,7 @@ const ALLOWED: RegExp[] = [
   /^(clone|clone3|fork|vfork)\(.*= -1 EAGAIN/,
 ];
 
-/** Of the parent of the fork server besides. */
+/** Further calls of the parent of the fork server. */
 const OF_A_PARENT: RegExp[] = [
   /^clone\(child_stack=NULL, flags=CLONE_PARENT\|SIGCHLD\) += \d+/,
   /^recvmsg\(8189,/,
@@ -60,7 +60,7 @@ const OF_A_PARENT: RegExp[] = [
   /^close\(\d+\)/,
 ];
 
-/** Of a child until its own filter is on. */
+/** Calls of a child until its own filter is on. */
 const OF_A_NEW_CHILD: RegExp[] = [
   /^prctl\(PR_SET_PDEATHSIG, SIGKILL/,
   /^getppid\(\)/,
@@ -104,10 +104,10 @@ function trace(run: object): { logs: string[][]; result: RunResult } {
 const LOCKED = 'PR_SET_SECCOMP';
 const has = (lines: readonly string[], text: string) => lines.some((line) => line.includes(text));
 
-/** The trace of a forked guest begins in the middle of the interpreter: the start of one was its parent's. */
+/** The trace of a forked guest begins midway through the interpreter: its parent made the start. */
 const isStarted = (lines: readonly string[]) => has(lines.slice(0, 100), 'execve(');
 
-/** The one that is locked down and fits. */
+/** The trace of the locked-down process, if it matches. */
 function onlyOne(logs: readonly string[][], fits: (lines: string[]) => boolean): string[] {
   const found = logs.filter((lines) => has(lines, LOCKED) && fits(lines));
   expect(found).toHaveLength(1);
@@ -138,8 +138,8 @@ function beyond(allowed: readonly RegExp[], executed: readonly string[]): string
   return executed.filter((line) => !allowed.some((form) => form.test(line)));
 }
 
-describe('strace sees nothing reach the kernel but calls of the allow-list', () => {
-  it('of a guest that was started', () => {
+describe('strace sees only allowed calls reach the kernel', () => {
+  it('from a cold-started guest', () => {
     const { logs, result } = trace({ source: PROGRAM });
     expect([result.status, result.start]).toEqual(['ok', 'cold']);
     expect(textOf(result, 'stdout').split('\n')).toEqual(expect.arrayContaining(['PermissionError', 'end']));
@@ -149,7 +149,7 @@ describe('strace sees nothing reach the kernel but calls of the allow-list', () 
     expect(beyond(ALLOWED, executed)).toEqual([]);
   });
 
-  it('of a forked one and of its parent', () => {
+  it('from a forked guest and its parent', () => {
     const { logs, result } = trace({ source: PROGRAM, profile: ['json'] });
     expect([result.status, result.start]).toEqual(['ok', 'forked']);
     expect(textOf(result, 'stdout').split('\n')).toEqual(expect.arrayContaining(['PermissionError', 'end']));
@@ -169,7 +169,7 @@ describe('strace sees nothing reach the kernel but calls of the allow-list', () 
     expect(made).toBeGreaterThan(3000);
   });
 
-  it('of a translated one', () => {
+  it('from a translated guest', () => {
     const bench = new Bench();
     try {
       const { logs, result } = trace({ source: 'print begin\nsurvey\n', interpreter: bench.interpreter });

@@ -19,7 +19,7 @@ function usersOf(pid: number): number[] {
   return line.split(/\s+/).map(Number);
 }
 
-/** How a command goes as that user and group. */
+/** Runs a command as that user and group. */
 function tryAs(user: number, ...command: string[]): 'done' | 'refused' {
   try {
     const words = [
@@ -66,7 +66,7 @@ describe.skipIf(!isRoot)('two cells of one node', () => {
     }
   });
 
-  it('have guests of different users, who are nobody else', () => {
+  it('have guests with different users, which no one else has', () => {
     const [first = [], second = []] = cells.map(({ guest }) => usersOf(guest));
     expect(new Set(first).size).toBe(1);
     expect(new Set(second).size).toBe(1);
@@ -74,7 +74,7 @@ describe.skipIf(!isRoot)('two cells of one node', () => {
     for (const user of [first[0], second[0]]) expect([0, NOBODY]).not.toContain(user);
   });
 
-  it('have keepers that no guest and no nobody may signal or limit', () => {
+  it('have keepers that neither a guest nor the user nobody may signal or limit', () => {
     const users = cells.map(({ guest }) => usersOf(guest)[0] ?? 0);
     for (const { keeper } of cells) {
       expect(usersOf(keeper)).toEqual([0, 0, 0, 0]);
@@ -85,7 +85,7 @@ describe.skipIf(!isRoot)('two cells of one node', () => {
     }
   });
 
-  it('have guests that the other one and nobody may not signal or limit', () => {
+  it('have guests that neither the other guest nor the user nobody may signal or limit', () => {
     for (const [index, { guest }] of cells.entries()) {
       const own = usersOf(guest)[0] ?? 0;
       const other = usersOf(cells[1 - index]?.guest ?? 0)[0] ?? 0;
@@ -93,7 +93,7 @@ describe.skipIf(!isRoot)('two cells of one node', () => {
         expect(tryAs(user, 'kill', '-0', String(guest))).toBe('refused');
         expect(tryAs(user, 'prlimit', '--pid', String(guest), '--nofile=0:0')).toBe('refused');
       }
-      // And it is the user that keeps them from it.
+      // And the user is what prevents it.
       expect(tryAs(own, 'kill', '-0', String(guest))).toBe('done');
     }
   });
@@ -116,8 +116,8 @@ function isAsleep(pid: number): boolean {
   }
 }
 
-describe('a forked guest', () => {
-  it('finds no number of its keeper, its parent or itself in its memory', async () => {
+describe('the memory of a forked guest', () => {
+  it('holds no process id of its keeper, its parent or itself', async () => {
     const others = new Set(childrenOf(process.pid));
     const cell = await Cell.start({ id: 0, cpu: null, node: null, rpython: null, profile: [] });
     try {

@@ -13,9 +13,9 @@ const thrownBy = (act: () => unknown): unknown => {
   return null;
 };
 
-describe('what is thrown while a call is answered', () => {
+describe('an error thrown while a call is answered', () => {
   it.each([new TypeError('no such thing'), new RangeError('NaN'), new Error('ours')])(
-    'is a fault of ours that another attempt would meet too: %s',
+    'is a fault of ours that a retry would meet too: %s',
     (cause) => {
       const fault = thrownBy(() =>
         answering('lseek', () => {
@@ -23,8 +23,8 @@ describe('what is thrown while a call is answered', () => {
         }),
       );
       expect(fault).toBeInstanceOf(OperationFault);
-      expect((fault as OperationFault).message).toBe('the sandbox failed while it answered lseek');
-      // The log has what was thrown, and where.
+      expect((fault as OperationFault).message).toBe('the sandbox failed to answer lseek');
+      // The log has the error and its place.
       expect((fault as OperationFault).report).toContain(String(cause));
     },
   );

@@ -20,7 +20,7 @@ interface Answer {
   readonly complaints?: readonly string[];
 }
 
-/** Runs a node in small on a host that the shell words make of this one. */
+/** Runs a small node on a host that the shell words derive from this one. */
 function runOn(host: string, run: object, env: Readonly<Record<string, string>> = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const words = [
@@ -46,7 +46,7 @@ const hidden = `exec unshare -m sh -c '${PROC_HIDDEN} && exec ${ORDINARY} "$0" "
 describe.skipIf(!isRoot)('where /proc hides other processes and the node is not root', () => {
   const sleeper = 'import time\ntime.sleep(1)\nprint("slept")';
 
-  it('a wait is one call, and no busy loop', async () => {
+  it('a wait is one call, not a busy loop', async () => {
     const seen = await runOn(`exec ${ORDINARY}`, { source: sleeper });
     const unseen = await runOn(hidden, { source: sleeper });
     expect(unseen).toMatchObject({ status: 'ok', said: 'slept\n' });
@@ -77,7 +77,7 @@ describe.skipIf(!isRoot)('root in a container', () => {
   const late = { source: 'import time\ntime.sleep(50)', wallMs: 1000 };
 
   it.each(['-sys_resource', '-kill', '-kill,-sys_resource', '-all,+setuid,+setgid,+dac_override,+chown'])(
-    'holds its guests with the capabilities %s',
+    'sandboxes its guests with the capabilities %s',
     async (capabilities) => {
       const host = `exec setpriv --bounding-set=${capabilities} --inh-caps=-all`;
       expect(await runOn(host, { ...hello, forked: true })).toMatchObject({ status: 'ok', start: 'forked' });
@@ -85,17 +85,17 @@ describe.skipIf(!isRoot)('root in a container', () => {
     },
   );
 
-  it('without the capabilities to give guests a user is told what to do', async () => {
+  it('gets advice where it lacks the capabilities to give guests a user', async () => {
     const { error } = await runOn('exec setpriv --bounding-set=-all --inh-caps=-all', hello);
     expect(error).toMatch(/root without CAP_SETUID and CAP_SETGID .*run as an ordinary user/);
   });
 
-  it('of a user namespace that lacks the users is told what to do', async () => {
+  it('gets advice in a user namespace that lacks the users', async () => {
     const { error } = await runOn('exec unshare --user --map-root-user', hello);
     expect(error).toMatch(/user 60706 is not mapped .*SANDPIPER_GUEST_UIDS/);
   });
 
-  it('refuses a range that is none', async () => {
+  it('refuses an invalid range of users', async () => {
     for (const range of ['0-10', 'many', '70-60', '5-']) {
       expect((await runOn('exec', hello, { SANDPIPER_GUEST_UIDS: range })).error).toContain('FIRST-LAST');
     }
@@ -112,7 +112,7 @@ describe.skipIf(!isRoot || !existsSync('/usr/bin/strace'))('a kernel without clo
 });
 
 describe.skipIf(!isRoot)('a /proc with nothing but processes', () => {
-  it('is enough', async () => {
+  it('is sufficient', async () => {
     const host = unsharing('mount -t proc -o subset=pid proc /proc');
     expect(await runOn(host, { source: 'print("hello")', forked: true })).toMatchObject({ said: 'hello\n' });
   });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { groupChain } from '../src/crossing/groups.js';
 
 const MIB = 1024 * 1024;
-/** Enough for a node in small, and for little more. */
+/** Enough for a small node, and little more. */
 const POD_BYTES = 400 * MIB;
 
 /** A real group with a memory limit, where this host lets us make one. */
@@ -23,7 +23,7 @@ m = mmap.mmap(-1, ${mebibytes} << 20)
 for i in range(0, len(m), 4096): m[i] = 1
 time.sleep(60)`;
 
-describe.skipIf(above === undefined)('a guest that the kernel ends for want of the memory of its pod', () => {
+describe.skipIf(above === undefined)('a guest that the kernel ends when its pod is out of memory', () => {
   beforeAll(() => {
     mkdirSync(pod);
     const version1 = chain?.version === 1;
@@ -44,23 +44,23 @@ describe.skipIf(above === undefined)('a guest that the kernel ends for want of t
     ['off', true],
     ['auto', false],
     ['auto', true],
-  ])('is tried again where others had it: groups %s, forked %s', async (groups, forked) => {
+  ])('is retried where others used the memory: groups %s, forked %s', async (groups, forked) => {
     const answer = await runInPod({ source: takes(8), memoryBytes: 128 * MIB, hog: true, forked }, groups);
     expect(answer).toEqual({ error: 'HostShortOfMemoryError' });
   });
 
-  it.each(['off', 'auto'])('has met its limit where it had it: groups %s', async (groups) => {
+  it.each(['off', 'auto'])('has met its limit where it used the memory: groups %s', async (groups) => {
     const answer = await runInPod({ source: takes(2000), memoryBytes: 4096 * MIB }, groups);
     expect(answer).toMatchObject({ status: 'memory-limit' });
   });
 
-  it('has met its own limit in the middle of that', async () => {
+  it('has met its own limit during that', async () => {
     const answer = await runInPod({ source: takes(100), memoryBytes: 32 * MIB }, 'auto');
     expect(answer).toMatchObject({ status: 'memory-limit' });
   });
 });
 
-/** In a process of its own, which goes there first. */
+/** In a process of its own, which enters the group first. */
 function runInPod(run: object, groups: string): Promise<unknown> {
   const script = fileURLToPath(new URL('run-in-pod.mjs', import.meta.url));
   const command = `echo $$ > ${pod}/cgroup.procs; exec "$0" "$@"`;

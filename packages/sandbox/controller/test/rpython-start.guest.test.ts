@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSource } from './local.js';
 import { Bench } from './translated.js';
 
-/** What must be right of an interpreter of the engine rpython before a program is given to it. */
+/** What must be right about an interpreter of the engine rpython before it is given a program. */
 
 const bench = new Bench();
 let cell: Cell;
@@ -35,7 +35,7 @@ function compile(name: string, source: string, ...flags: string[]): string {
   return path;
 }
 
-/** One that shows that it was executed, where it can. */
+/** A binary that shows that it was executed, where it can. */
 function leavesTrace(name: string, ...flags: string[]): { path: string; trace: string } {
   const trace = join(bench.folder, `${name}-was-executed`);
   const source = `#include <fcntl.h>\nint main(void) { return open("${trace}", O_CREAT | O_WRONLY, 0666) < 0; }\n`;
@@ -54,16 +54,20 @@ async function refusal(more: Partial<TranslatedInterpreter>): Promise<string> {
   return error.message;
 }
 
-describe('a binary is refused that', () => {
+describe('a binary is refused if it', () => {
   it.each<[string, () => string, RegExp]>([
-    ['is not there', () => join(bench.folder, 'nowhere'), /nowhere: no such file$/],
+    ['does not exist', () => join(bench.folder, 'nowhere'), /nowhere: no such file$/],
     ['lies below a file', () => `${TRANSLATED_GUEST_PATH}/pypy`, /no such file$/],
     ['is a folder', () => bench.folder, /is not an executable file$/],
-    ['may not be executed', () => bench.write('plain', 'x', 0o644), /is not an executable file$/],
+    ['is not executable', () => bench.write('plain', 'x', 0o644), /is not an executable file$/],
     ['is empty', () => bench.write('empty', ''), /is not a program for Linux on x86-64$/],
     ['is a script', () => bench.write('script', '#!/bin/sh\n'), /is not a program for Linux on x86-64$/],
-    ['is of 32 bits', () => bench.altered('m32', '\x7fELF\x02', '\x7fELF\x01'), /not a program for Linux/],
-    ['is no PyPy', () => '/bin/true', /does not answer RPY_SANDBOX_DUMP=1/],
+    [
+      'is a 32-bit program',
+      () => bench.altered('m32', '\x7fELF\x02', '\x7fELF\x01'),
+      /not a program for Linux/,
+    ],
+    ['is not a PyPy', () => '/bin/true', /does not answer RPY_SANDBOX_DUMP=1/],
     ['is a stock PyPy', () => '/usr/bin/pypy3', /does not answer RPY_SANDBOX_DUMP=1/],
     [
       'speaks another version',
@@ -71,12 +75,12 @@ describe('a binary is refused that', () => {
       /version: it speaks version 20002 of the sandbox protocol, not 20001$/,
     ],
     [
-      'is made for another system',
+      'is built for another system',
       () => bench.altered('platform', 'Platform: linux2', 'Platform: darwin'),
-      /platform: it is made for darwin, not for Linux$/,
+      /platform: it is built for darwin, not for Linux$/,
     ],
     [
-      'names functions that are none',
+      'names malformed functions',
       () => bench.altered('funcs', ' access(pi)i ', ' access(pi)z '),
       /not a call's signature: "access\(pi\)z"$/,
     ],
@@ -98,7 +102,7 @@ describe('a binary is refused that', () => {
       /does not answer RPY_SANDBOX_DUMP=1/,
     ],
     [
-      'answers without end',
+      'answers endlessly',
       () => compile('endless', '#include <stdio.h>\nint main(void) { for (;;) puts("Version: 20001"); }'),
       /does not answer RPY_SANDBOX_DUMP=1/,
     ],
@@ -129,14 +133,14 @@ describe('a binary is refused that', () => {
     expect(existsSync(trace)).toBe(false);
   });
 
-  it('is set-user-ID, which is not heeded', async () => {
+  it('is set-user-ID, which has no effect', async () => {
     const { path, trace } = leavesTrace('set-user-id');
     chmodSync(path, 0o4755);
     expect(await refusal({ executable: path })).toMatch(/does not answer/);
     expect(existsSync(trace)).toBe(false);
   });
 
-  it('is another program, which the sandbox holds all the same', async () => {
+  it('is another program, which the sandbox contains anyway', async () => {
     const { path, trace } = leavesTrace('dynamic');
     expect(await refusal({ executable: path })).toMatch(/does not answer/);
     expect(existsSync(trace)).toBe(false);
@@ -153,9 +157,9 @@ function missingLibrary(): string[] {
   return [`-L${elsewhere}`, '-lmissing'];
 }
 
-describe('a library is refused that', () => {
+describe('a library is refused if it', () => {
   it.each<[string, () => string, RegExp]>([
-    ['is not there', () => join(bench.folder, 'no-library'), /no-library: no such folder$/],
+    ['does not exist', () => join(bench.folder, 'no-library'), /no-library: no such folder$/],
     ['is a file', () => TRANSLATED_GUEST_PATH, /translated-guest: no such folder$/],
     [
       'is another folder',
@@ -176,7 +180,7 @@ describe('a library is refused that', () => {
   });
 });
 
-describe('an interpreter is taken that', () => {
+describe('an interpreter is accepted if it', () => {
   it('lies behind links', async () => {
     const linked = join(bench.folder, 'linked');
     mkdirSync(linked);
@@ -189,7 +193,7 @@ describe('an interpreter is taken that', () => {
     });
   });
 
-  it('can call what nobody answers, which a trace tells', async () => {
+  it('has functions without a row, which a trace lists', async () => {
     const interpreter = {
       ...bench.interpreter,
       executable: bench.altered('more', ' rmdir(p)i ', ' mkdog(p)i '),
@@ -201,7 +205,7 @@ describe('an interpreter is taken that', () => {
     expect(trace).toContain('open("main.py", 0, 438) = 3');
   });
 
-  it('was replaced by another since', async () => {
+  it('was replaced by another meanwhile', async () => {
     const path = bench.write('changing', '');
     spawnSync('cp', [TRANSLATED_GUEST_PATH, path]);
     expect(await start({ executable: path })).toMatchObject({ status: 'ok' });
@@ -209,7 +213,7 @@ describe('an interpreter is taken that', () => {
     expect(await refusal({ executable: path })).toMatch(/version 30000/);
   });
 
-  it('was replaced by a static one since, which is never executed', async () => {
+  it('was replaced by a static one meanwhile, which is never executed', async () => {
     const path = bench.write('changed', '');
     spawnSync('cp', [TRANSLATED_GUEST_PATH, path]);
     expect(await start({ executable: path })).toMatchObject({ status: 'ok' });
@@ -227,7 +231,7 @@ if (!mayMount)
     'no mount name spaces for this user: that the stock interpreter is replaced is not tried\n',
   );
 
-describe.runIf(mayMount)('the stock interpreter is refused where it', () => {
+describe.runIf(mayMount)('the stock interpreter is refused if it', () => {
   function runWith(path: string) {
     const script = fileURLToPath(new URL('run-traced.mjs', import.meta.url));
     const command = 'mount --bind "$1" "$(readlink -f /usr/bin/pypy3)" && exec "$2" "$3" "$4"';

@@ -6,8 +6,9 @@ import { runSource, type SourceRun } from './local.js';
 import { Bench } from './translated.js';
 
 /**
- * The engine rpython against a C program that speaks the guest's side, so a program here is a list of its commands
- * (packages/sandbox/guest/native/test/translated_guest.c). What Python does on it: engines.guest.test.ts.
+ * The engine rpython against a C program that speaks the guest's side, so a program here is a list of its
+ * commands (packages/sandbox/guest/native/test/translated_guest.c). What Python does on it:
+ * engines.guest.test.ts.
  */
 
 const MIB = 1024 * 1024;
@@ -26,7 +27,7 @@ function run(program: string, more: SourceRun = {}): Promise<RunResult> {
   return runSource(cell, `${program}\n`, { interpreter: bench.interpreter, ...more });
 }
 
-// Whatever the last program did, the cell serves the next one as if nothing had happened.
+// Whatever the last program did, the cell serves the next one normally.
 afterEach(async () => {
   expect(await run('print 42\nlist /box\nlist /tmp')).toMatchObject({
     status: 'ok',
@@ -126,7 +127,7 @@ try mkdir /lib/lib_pypy/__pycache__`,
     stdout: /^1[78]\d{8}\n$/,
   },
   {
-    name: 'has made-up time',
+    name: 'has a simulated clock',
     program: 'time\nsleep 3600000\ntime',
     deterministic: DETERMINISTIC,
     stdout: '1600000000\n1600003600\n',
@@ -136,7 +137,7 @@ try mkdir /lib/lib_pypy/__pycache__`,
 const LIMITED: Case[] = [
   { name: 'spins', program: 'spin', status: 'time-limit', limits: CPU_BOUND, exitCode: null },
   { name: 'sleeps', program: 'sleep 100000', status: 'wall-limit', limits: SMALL },
-  { name: 'answers nothing any more', program: 'hang', status: 'wall-limit', limits: SMALL },
+  { name: 'stops answering', program: 'hang', status: 'wall-limit', limits: SMALL },
   {
     name: 'hoards memory piece by piece',
     program: 'forever grow 1',
@@ -229,7 +230,7 @@ const ABORTED: Case[] = [
 
 const HOSTILE: Case[] = [
   {
-    name: 'makes calls that are in no table',
+    name: 'makes calls outside the table',
     program:
       'raw bogus(ipf)i 1 2 3\nraw bogus(ipf)i 1 2 3\nraw bogus()p\nraw toString()f\nraw chroot(p)i s:x\nraw fork()i',
     stdout: '-1 ENOSYS\n-1 ENOSYS\n0 ENOSYS\n-4616189618054758400 ENOSYS\n-1 EPERM\n-1 ENOSYS\n',
@@ -279,7 +280,7 @@ raw dup2(ii)i 0 4097`,
   },
   { name: 'sends garbage', program: 'garbage 056a756e6b21', status: 'violation' },
   { name: 'sends an empty name', program: 'garbage 00', status: 'violation' },
-  { name: 'sends bytes that are no text', program: 'garbage 04ff80c328', status: 'violation' },
+  { name: 'sends bytes that are not text', program: 'garbage 04ff80c328', status: 'violation' },
   {
     name: 'begins a request and does not end it',
     program: 'garbage ff61',
@@ -287,13 +288,13 @@ raw dup2(ii)i 0 4097`,
     limits: SMALL,
   },
   { name: 'sends two requests at once', program: 'twice', status: 'violation' },
-  { name: 'says that a string is of a negative length', program: 'lie -1\nstat /', status: 'violation' },
+  { name: 'claims a negative string length', program: 'lie -1\nstat /', status: 'violation' },
   {
-    name: 'says that a string is longer than any',
+    name: 'claims an impossible string length',
     program: 'lie 0x7000000000000000\nstat /',
     status: 'violation',
   },
-  { name: 'says that a string is longer than was asked', program: 'lie 4097\nstat /', status: 'violation' },
+  { name: 'claims a longer string than requested', program: 'lie 4097\nstat /', status: 'violation' },
   { name: 'ends in the middle of a request', program: 'half', exitCode: 0 },
   {
     name: 'claims what only the shim may say',
@@ -332,9 +333,10 @@ describe.each([
 });
 
 describe('the filter under a translated guest', () => {
-  it('lets it do nothing natively but talk, compute and end', async () => {
+  it('lets it only communicate, compute and end natively', async () => {
     const result = await run('survey');
-    // read, mprotect, munmap, brk, rt_sigprocmask, mremap, madvise, getpid, gettid, restart_syscall; futex wants an operation that is not 0
+    // read, mprotect, munmap, brk, rt_sigprocmask, mremap, madvise, getpid, gettid, restart_syscall; futex
+    // wants an operation that is not 0
     const allowed = [0, 10, 11, 12, 14, 25, 28, 39, 186, 219];
     expect(textOf(result, 'stdout').trim().split('\n').map(Number)).toEqual(allowed);
     // it came to the last number
@@ -368,13 +370,13 @@ describe('the filter under a translated guest', () => {
 describe("a translated guest's own descriptor 2", () => {
   const LINE = 'x'.repeat(99);
 
-  it('never makes it wait, and is cut', async () => {
+  it('never blocks it, and is cut', async () => {
     const result = await run(`message 100000 ${LINE}\nprint done`, { limits: CPU_BOUND });
     expect(result).toMatchObject({ status: 'ok', stdout: 'done\n', stderrTruncated: true });
     expect(result.stderr).toBe(`${LINE}\n`.repeat(328).slice(0, 32 * 1024));
   });
 
-  it('is whole where it is short', async () => {
+  it('is complete where it is short', async () => {
     const result = await run(`message 300 ${LINE}`);
     expect(result).toMatchObject({ stderr: `${LINE}\n`.repeat(300), stderrTruncated: false });
   });
@@ -395,7 +397,7 @@ describe('a cell with translated guests', () => {
     expect(await running).toMatchObject({ status: 'cancelled', exitCode: null });
   });
 
-  it('makes a deterministic run the same again, call by call', async () => {
+  it('repeats a deterministic run call by call', async () => {
     const program = 'write a x\nlist /box\nstat a\ngrow 1\nuname\ntime';
     const [one, other] = [
       await run(program, { deterministic: DETERMINISTIC }),
@@ -406,7 +408,7 @@ describe('a cell with translated guests', () => {
     expect(one.transcriptDigest).toBe(other.transcriptDigest);
   });
 
-  it('serves stock ones in between', async () => {
+  it('serves stock interpreters in between', async () => {
     expect(await runSource(cell, 'print(6 * 7)')).toMatchObject({ engine: 'seccomp', stdout: '42\n' });
     expect(await run('print 42')).toMatchObject({ engine: 'rpython', stdout: '42\n' });
   });

@@ -1,5 +1,6 @@
-// run-in-pod.mjs JSON: a node in small. Runs one program in a cell and prints how it ended. With `hog` this process takes
-// memory from the program's first output on, so that the kernel must end something in the group that both are in.
+// run-in-pod.mjs JSON: a node in small. Runs one program in a cell and prints how it ended. With `hog` this
+// process takes memory from the program's first output on, so that the kernel must end something in the group
+// that both are in.
 import { readFileSync } from 'node:fs';
 import { completeLimits } from '@sandpiper/contracts';
 import { Cell } from '@sandpiper/controller';
@@ -26,7 +27,10 @@ let begun = false;
 let said = '';
 const childrenOf = (pid) =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
-/** It has ended, or SIGKILL is on its way to it: its memory may be free before the kernel says that it is dead. */
+/**
+ * It has ended, or SIGKILL is on its way to it: its memory may be free before the kernel says that it is
+ * dead.
+ */
 const isDying = (pid) => {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');

@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * For watchdog.guest.test.ts: runs in a copy of the checkout whose virtual kernel never answers getppid, and makes a file
- * when it is asked. Prints, a line each, the end of a run that asks, and what one beside it in another cell has written.
+ * For watchdog.guest.test.ts: runs in a copy of the checkout whose virtual kernel never answers getppid, and
+ * makes a file when it is asked. Prints, a line each, the end of a run that asks, and what one beside it in
+ * another cell has written.
  */
 const [, , controller, how, asked] = process.argv;
 const { Cell } = await import(controller);

@@ -1,5 +1,5 @@
-// run-traced.mjs JSON: runs one program in a cell of its own and prints the result; for tests that look at it from outside
-// (strace). The object has `source`, and may have `profile` and `interpreter`.
+// run-traced.mjs JSON: runs one program in a cell of its own and prints the result; for tests that look at it
+// from outside (strace). The object has `source`, and may have `profile` and `interpreter`.
 import { DEFAULT_LIMITS } from '@sandpiper/contracts';
 import { Cell } from '@sandpiper/controller';
 

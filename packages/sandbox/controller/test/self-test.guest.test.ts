@@ -6,7 +6,7 @@ import { CheckoutCopy } from '@sandpiper/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bench } from './translated.js';
 
-/** What the self-test says of a sandbox that holds, and of some that do not: copies of this checkout with a wrong part. */
+/** The self-test of a working sandbox, and of broken ones: copies of this checkout with a wrong part. */
 
 const NATIVE = fileURLToPath(new URL('../../guest/native', import.meta.url));
 
@@ -31,24 +31,24 @@ const TRANSLATED_NAMES = [
 const translated = new Bench();
 afterAll(() => translated.remove());
 
-it('passes here', async () => {
+it('the self-test passes here', async () => {
   const { checks, passed } = await selfTest(null);
   expect(checks).toEqual(NAMES.map((name) => ({ name, failure: null })));
   expect(passed).toBe(true);
 });
 
-it('passes here with a translated interpreter', async () => {
+it('the self-test passes here with a translated interpreter', async () => {
   const { checks, passed } = await selfTest(translated.interpreter);
   expect(checks).toEqual([...NAMES, ...TRANSLATED_NAMES].map((name) => ({ name, failure: null })));
   expect(passed).toBe(true);
 });
 
-it('ends when it is asked to', async () => {
+it('the self-test stops when asked to', async () => {
   const { passed } = await selfTest(null, AbortSignal.abort());
   expect(passed).toBe(false);
 });
 
-it('fails where the translated interpreter does not start', async () => {
+it('the self-test fails where the translated interpreter does not start', async () => {
   const text = translated.write('text', 'no program\n');
   const { checks, passed } = await selfTest({ ...translated.interpreter, executable: text });
   expect(checks.filter(({ failure }) => failure !== null)).toEqual([
@@ -57,7 +57,7 @@ it('fails where the translated interpreter does not start', async () => {
   expect(passed).toBe(false);
 });
 
-describe('fails', () => {
+describe('the self-test fails', () => {
   let copy: CheckoutCopy;
   let shim: string;
   beforeAll(() => {
@@ -81,7 +81,7 @@ describe('fails', () => {
   }
 
   it.each([
-    // The limit of descriptors stands behind it; that is no filter.
+    // The limit of descriptors still holds behind it, but is no filter.
     ['socket', 'socket (INET): answered -24, not -1', 'socket EMFILE, where socket EPERM was expected'],
     // The keeper kills what wants to be traced by it, at its next signal: the translated guest has none.
     [
@@ -89,7 +89,7 @@ describe('fails', () => {
       'internal-error (the guest was killed from outside)',
       'ptrace ok, where ptrace EPERM was expected',
     ],
-  ])('where the filter lets a call through that it must not: %s', (call, failure, ofTranslated) => {
+  ])('where the filter wrongly allows a call: %s', (call, failure, ofTranslated) => {
     copyFileSync(`${NATIVE}/build/weak/open-${call}.so`, shim);
     expect(failures()).toEqual({
       'filter of a forked guest': failure,

@@ -39,7 +39,10 @@ const POD_V2 = {
   'sys/fs/cgroup/cgroup.controllers': 'cpuset cpu memory pids\n',
 };
 
-/** Version 1, in a container without a cgroup name space: its path is the host's, and what is mounted is its own group. */
+/**
+ * Version 1, in a container without a cgroup name space: its path is the host's, and what is mounted is its
+ * own group.
+ */
 const POD_V1 = {
   'proc/self/cgroup': '5:memory:/kubepods/pod7/c1\n4:cpu,cpuacct:/kubepods/pod7/c1\n1:name=systemd:/x\n',
   'proc/self/mountinfo':
@@ -47,7 +50,7 @@ const POD_V1 = {
     '33 31 0:30 /kubepods/pod7/c1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n',
 };
 
-describe('CPUs', () => {
+describe('the CPUs of a node', () => {
   it('has a cell for each CPU where nothing bounds it', () => {
     const share = cpuShare(host({}));
     expect(share).toEqual({ allowed: [0, 1, 2, 3], quota: null, exclusive: false });
@@ -77,7 +80,7 @@ describe('CPUs', () => {
     expect(cellsFor(share)).toBe(cells);
   });
 
-  it('takes the least quota of all groups above', () => {
+  it('takes the lowest quota of all parent groups', () => {
     const share = cpuShare(
       host({
         ...POD_V2,
@@ -94,7 +97,7 @@ describe('CPUs', () => {
     ['fewer CPUs and a quota for as many: a static CPU manager', '2-3', '200000 100000', true],
     ['fewer CPUs and a quota below that: what others leave', '0-2', '100000 100000', false],
     ['all CPUs', '0-3', undefined, false],
-  ])('tells whether they are ours alone: %s', (_, allowed, max, exclusive) => {
+  ])('tells whether they are exclusive: %s', (_, allowed, max, exclusive) => {
     const share = cpuShare(
       host({
         ...POD_V2,
@@ -105,15 +108,15 @@ describe('CPUs', () => {
     expect(share.exclusive).toBe(exclusive);
   });
 
-  it('takes them for shared where the host does not say how many there are', () => {
+  it('assumes shared CPUs where the host does not say how many it has', () => {
     const folder = host({ 'proc/self/status': 'Cpus_allowed_list:\t1\n' });
     rmSync(join(folder, 'sys'), { recursive: true });
     expect(cpuShare(folder).exclusive).toBe(false);
   });
 });
 
-describe('memory', () => {
-  it('is the least limit of all groups above, of version 2', () => {
+describe('the memory of a node', () => {
+  it('is the lowest limit of all parent groups of version 2', () => {
     const share = memoryShare(
       host({
         ...POD_V2,
@@ -126,20 +129,20 @@ describe('memory', () => {
     expect(share.boundBy).toMatch(/\/sys\/fs\/cgroup\/pod$/);
   });
 
-  it('is the limit of version 1, or what the host has', () => {
+  it('is the limit of version 1, or the memory of the host', () => {
     const limited = { ...POD_V1, 'sys/fs/cgroup/memory/memory.limit_in_bytes': `${GIB}\n` };
     expect(memoryShare(host(limited)).bytes).toBe(GIB);
     const unlimited = { ...POD_V1, 'sys/fs/cgroup/memory/memory.limit_in_bytes': '9223372036854771712\n' };
     expect(memoryShare(host(unlimited))).toEqual({ bytes: 16 * GIB, boundBy: null, endsAsWhole: null });
   });
 
-  it('leaves each cell its part of what the node does not need itself', () => {
+  it('leaves each cell its share of what the node does not need itself', () => {
     expect(largestMemoryLimit(4 * GIB, 1)).toBe(4 * GIB - (128 + 64) * MIB);
     expect(largestMemoryLimit(4 * GIB, 4)).toBe((4 * GIB - 128 * MIB) / 4 - 64 * MIB);
     expect(largestMemoryLimit(100 * MIB, 2)).toBe(0);
   });
 
-  it('notices a group that is ended as a whole, and says what to do', () => {
+  it('notices a group that is killed as a whole, and gives advice', () => {
     const folder = host({
       ...POD_V2,
       'sys/fs/cgroup/memory.max': `${8 * GIB}\n`,

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSource, type SourceRun } from './local.js';
 
 /**
- * Nothing of a run is executed outside its limits. Whatever the interpreter executes or reads of it before its program is
- * the run's, and the interpreter's own start is not.
+ * Nothing of a run is executed outside its limits. Whatever the interpreter executes or reads of it before
+ * its program is the run's, and the interpreter's own start is not.
  */
 
 const MIB = 1024 * 1024;
@@ -24,7 +24,9 @@ const HOLDS = [
   'sys.kept = kept',
 ].join('\n');
 
-/** Ways to have something executed before the program: files and variables, of which HOG is what is executed. */
+/**
+ * Ways to have something executed before the program: files and variables, of which HOG is what is executed.
+ */
 const WAYS: Readonly<Record<string, (hog: string) => SourceRun>> = {
   'sitecustomize in the folder': (hog) => ({
     files: { 'sitecustomize.py': hog },
@@ -118,7 +120,7 @@ describe("the interpreter's own start is not the run's", () => {
     if (result.start === 'cold') expect(result.usage.cpuMs).toBeLessThan(result.usage.startupCpuMs / 2);
   });
 
-  it('a PYTHONPATH of the run leads to its modules as ever', async () => {
+  it('a PYTHONPATH of the run leads to its modules as usual', async () => {
     const result = await runSource(cell, 'import a.b\nprint(a.b.x)\n', {
       files: { 'lib/a/b.py': 'x = 5' },
       env: { PYTHONPATH: '/box/lib' },

@@ -127,7 +127,7 @@ describe('times', () => {
   });
 
   it.each([
-    [{ ...run, waitMs: 300 }, quiet, /^others had the CPU for 298 ms/],
+    [{ ...run, waitMs: 300 }, quiet, /^other processes held the CPU for 298 ms/],
     [run, { ...quiet, throttledUs: 5000 }, /^the node was throttled for 5 ms/],
     [run, { ...quiet, memoryUs: 400_000 }, /^the host was short of memory for 400 ms/],
   ])('are not where %j', (measured, after, message) => {

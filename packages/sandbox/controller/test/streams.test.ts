@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CaptureOutput } from '../src/thread/streams/streams.js';
 
 describe('captured output', () => {
-  it('is whole, in pieces of any size', () => {
+  it('is complete, in pieces of any size', () => {
     const output = new CaptureOutput();
     const written: Buffer[] = [];
     for (const size of [0, 1, 4095, 1, 4096, 4097, 100_000, 3, 3_000_000, 1]) {
@@ -15,7 +15,7 @@ describe('captured output', () => {
     expect(new CaptureOutput().bytes()).toEqual(Buffer.alloc(0));
   });
 
-  it('takes no more of us when it comes byte by byte', () => {
+  it('costs no more memory when it comes byte by byte', () => {
     const output = new CaptureOutput();
     const before = process.memoryUsage().arrayBuffers;
     const byte = Buffer.from('x');

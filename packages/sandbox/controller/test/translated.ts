@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { TranslatedInterpreter } from '@sandpiper/controller';
 import { TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
 
-/** A folder with what looks like the library of a PyPy, and room for programs that are none. */
+/** A folder that looks like the library of a PyPy, and room for invalid programs. */
 export class Bench {
-  // The guests of a root are nobody, who must be able to go there.
+  // The guests of root run as the user nobody, who must be able to enter it.
   readonly folder = mkdtempSync(join(tmpdir(), 'sandpiper-rpython-'));
   readonly library = join(this.folder, 'library');
 
@@ -21,7 +21,7 @@ export class Bench {
     return { engine: 'rpython', executable: TRANSLATED_GUEST_PATH, library: this.library };
   }
 
-  /** Writes a file, executable by default, and gives its path. */
+  /** Writes a file, executable by default, and returns its path. */
   write(name: string, data: string | Buffer, mode = 0o755): string {
     const path = join(this.folder, name);
     writeFileSync(path, data);
@@ -29,7 +29,7 @@ export class Bench {
     return path;
   }
 
-  /** The C guest, with a text in it changed into one as long. */
+  /** The C guest, with a text in it replaced by another of equal length. */
   altered(name: string, from: string, to: string): string {
     const binary = readFileSync(TRANSLATED_GUEST_PATH);
     const at = binary.indexOf(from);

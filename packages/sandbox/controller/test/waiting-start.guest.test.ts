@@ -5,7 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { childrenOf, runSource, type SourceRun } from './local.js';
 import { Bench } from './translated.js';
 
-/** A translated interpreter that was started ahead of its run; programs are lists of commands, as in rpython.guest.test.ts. */
+/**
+ * A translated interpreter that was started ahead of its run; programs are lists of commands, as in
+ * rpython.guest.test.ts.
+ */
 
 const bench = new Bench();
 let cell: Cell;
@@ -33,7 +36,7 @@ function commandOf(pid: number): string {
   }
 }
 
-/** Process id of the guest that waits; it is started when the run before has been answered. */
+/** Process id of the waiting guest; it is started once the previous run has been answered. */
 async function untilWaiting(name: string): Promise<number> {
   for (;;) {
     const pid = childrenOf(keeper).find((pid) => commandOf(pid).startsWith(name));
@@ -46,8 +49,8 @@ async function ready(): Promise<void> {
   expect(await run('print 1')).toMatchObject({ status: 'ok', stdout: '1\n' });
 }
 
-describe('a translated interpreter that waits', () => {
-  it('is what one that is started for the run is', async () => {
+describe('a translated interpreter started ahead of its run', () => {
+  it('is equivalent to one started for the run', async () => {
     await ready();
     const env = { MORE: 'x=1' };
     const { start, status, stdout } = await run('getenv MORE\nlist /box\nexit 3', { env });
@@ -61,7 +64,7 @@ describe('a translated interpreter that waits', () => {
     expect([status, stdout]).toEqual([reference.status, reference.stdout]);
   });
 
-  it('dies of no limit while it waits, and of each when its program runs', async () => {
+  it('meets no limit while it waits, and each limit when its program runs', async () => {
     await ready();
     const result = await run('spin', { limits: { cpuMs: 200, wallMs: 5000 } });
     expect([result.start, result.status]).toEqual(['waiting', 'time-limit']);
@@ -70,13 +73,13 @@ describe('a translated interpreter that waits', () => {
 
   it.each<[string, SourceRun]>([
     ['arguments', { args: ['a'] }],
-    ['made-up time', { deterministic: { seed: '0', epochMs: 0, transcriptPath: null } }],
+    ['a simulated clock', { deterministic: { seed: '0', epochMs: 0, transcriptPath: null } }],
   ])('is not taken by a run with %s', async (_, more) => {
     await ready();
     expect(await run('print 1', more)).toMatchObject({ start: 'cold', status: 'ok', stdout: '1\n' });
   });
 
-  it('is not taken by a run with another binary, nor when the file was written anew', async () => {
+  it('is not taken by a run with another binary, nor after the file was rewritten', async () => {
     await ready();
     const path = bench.altered('copy', 'translated', 'translated');
     const interpreter = { ...bench.interpreter, executable: path };
@@ -90,7 +93,7 @@ describe('a translated interpreter that waits', () => {
     expect((await run('print 1', { interpreter })).start).toBe('cold');
   });
 
-  it('costs no run when it dies', async () => {
+  it('loses no run when it dies', async () => {
     await ready();
     process.kill(await untilWaiting('translated'), 'SIGKILL');
     await ready();

@@ -9,7 +9,7 @@ import { runSource } from './local.js';
 
 const script = fileURLToPath(new URL('run-stuck.mjs', import.meta.url));
 
-describe('a thread that does not come back from a call', () => {
+describe('a cell thread stuck in a call', () => {
   let copy: CheckoutCopy;
 
   beforeAll(() => {
@@ -28,7 +28,7 @@ describe('a thread that does not come back from a call', () => {
   it.each([
     ['wall', { status: 'wall-limit', message: 'the elapsed time limit was reached' }],
     ['cancel', { status: 'cancelled', message: 'the run was cancelled' }],
-  ])('is ended when its guest is dead (%s), and its neighbour goes on', async (how, ending) => {
+  ])('is ended when its guest is dead (%s), and the neighbouring cell continues', async (how, ending) => {
     const words = [script, copy.path('packages/sandbox/controller/dist/index.js'), how, copy.path('asked')];
     const { stdout } = await promisify(execFile)(process.execPath, words);
     const [first = '', second = ''] = stdout.split('\n');
@@ -40,7 +40,7 @@ describe('a thread that does not come back from a call', () => {
   });
 });
 
-it('a thread whose heap overflows costs its cell, and no other', async () => {
+it('a heap overflow in one cell thread costs only that cell', async () => {
   const start = (id: number, heapMiB: number) =>
     Cell.start({ id, cpu: null, node: null, rpython: null, heapMiB });
   const [small, other] = await Promise.all([start(0, 40), start(1, 512)]);

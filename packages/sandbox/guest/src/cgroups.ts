@@ -10,21 +10,21 @@ export type CgroupPlace =
   | { readonly kind: 'v2'; readonly directory: string; readonly cpus: number | null }
   | { readonly kind: 'none'; readonly why: string };
 
-/** What the environment variable SANDPIPER_CGROUPS may say. */
+/** The values of the environment variable SANDPIPER_CGROUPS. */
 const CHOICES = ['auto', 'off', 'v1', 'v2'];
 
 let found: CgroupPlace | undefined;
 
 /**
- * Looked for once. With `SANDPIPER_CGROUPS=v1` or `v2` it must be that one.
- * @throws Error with one line when what was asked for cannot be had
+ * Looked up once. SANDPIPER_CGROUPS=v1 or v2 requires that version.
+ * @throws Error with a one-line message when the requested version is not available
  */
 export function cgroupPlace(): CgroupPlace {
   found ??= withCap(choose(process.env['SANDPIPER_CGROUPS'] ?? 'auto'), cpuCap());
   return found;
 }
 
-/** Of `SANDPIPER_GUEST_CPUS`, e.g. 0.5; null when nothing is asked for. */
+/** From `SANDPIPER_GUEST_CPUS`, e.g. 0.5; null when it is not set. */
 function cpuCap(): number | null {
   const text = process.env['SANDPIPER_GUEST_CPUS'];
   if (text === undefined || text === '') return null;
@@ -38,7 +38,7 @@ function cpuCap(): number | null {
 function withCap(place: CgroupPlace, cpus: number | null): CgroupPlace {
   if (cpus === null) return place;
   if (place.kind !== 'v2') {
-    const why = place.kind === 'none' ? place.why : 'there is version 1 only';
+    const why = place.kind === 'none' ? place.why : 'only version 1 is available';
     throw new Error(`SANDPIPER_GUEST_CPUS needs control groups of version 2: ${why}`);
   }
   const enabled = words(join(place.directory, 'cgroup.subtree_control'));
@@ -67,7 +67,7 @@ function choose(choice: string): CgroupPlace {
   return { kind: 'none', why };
 }
 
-/** Of this process, e.g. `/user.slice`; null where that hierarchy is not there. */
+/** The group of this process, e.g. `/user.slice`; null where that hierarchy does not exist. */
 function groupOf(form: RegExp): string | null {
   return form.exec(readFileSync('/proc/self/cgroup', 'latin1'))?.[1] ?? null;
 }
@@ -97,13 +97,13 @@ function placeV2(): CgroupPlace {
   try {
     return delegate(own);
   } catch (error) {
-    return { kind: 'none', why: `${own} cannot be divided: ${(error as Error).message}` };
+    return { kind: 'none', why: `${own} cannot be subdivided: ${(error as Error).message}` };
   }
 }
 
 /**
- * The group above, lent to us with the controllers on: our own is then one of several, beside those of the guests. So it is
- * below a node that has moved itself (see `delegate`), and where an administrator has made both.
+ * The parent group, delegated to us with its controllers on: our own group is then one of several beside the
+ * guests'. So it is below a node that moved itself (see `delegate`), and where an administrator made both.
  */
 function isDivided(directory: string): boolean {
   if (!writable(directory) || !writable(join(directory, 'cgroup.procs'))) return false;
@@ -113,8 +113,8 @@ function isDivided(directory: string): boolean {
 }
 
 /**
- * A group with controllers for its children may hold no process itself, but at the root: so this process, alone in its
- * group, moves into a child. What others are in the group is not ours to move.
+ * A group with controllers for its children may not hold a process itself, except the root: so this process,
+ * alone in its group, moves into a child. Other processes in the group are not ours to move.
  */
 function delegate(own: string): CgroupPlace {
   const enabled = words(join(own, 'cgroup.subtree_control'));
@@ -136,7 +136,7 @@ function delegate(own: string): CgroupPlace {
   return { kind: 'v2', directory: own, cpus: null };
 }
 
-/** This process or one that descends from it. */
+/** Whether it is this process or a descendant. */
 function isOurs(pid: number): boolean {
   for (let at = pid; at > 1; ) {
     if (at === process.pid) return true;
@@ -151,7 +151,7 @@ function isOurs(pid: number): boolean {
 }
 
 function notOurs(directory: string): CgroupPlace {
-  return { kind: 'none', why: `${directory} is not ours to write to` };
+  return { kind: 'none', why: `${directory} is not writable for this process` };
 }
 
 function writable(path: string): boolean {

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readlinkSync, readSync } from 'node:fs';
 
-/** The longest is `status`, of some 1500 bytes. */
+/** The longest file is `status`, of some 1500 bytes. */
 const buffer = Buffer.alloc(4096);
 
 /** SIGKILL in a mask of status (proc(5)). */
@@ -11,20 +11,21 @@ const NS_PER_TICK = 10_000_000n;
 /** Where the keeper has the same files open. */
 export interface KeeperFiles {
   readonly pid: number;
-  /** Descriptors of the keeper; -1: it has none. */
+  /** Descriptors of the keeper; -1: none. */
   readonly status: number;
   readonly schedstat: number;
 }
 
 /**
- * What the kernel tells of a guest in /proc. The files are opened once, when it has just started: a guest is not dumpable, so
- * where /proc hides other processes (hidepid of proc(5)) and this node is not root, they cannot be opened later. The keeper
- * has opened them before the guest was that. A file that is open tells of this process alone, whoever gets its number next.
+ * The kernel's figures of a guest in /proc. The files are opened once, right after its start: a guest is not
+ * dumpable, so where /proc hides other processes (hidepid of proc(5)) and this node is not root, they cannot
+ * be opened later. The keeper opened them before the guest became undumpable. An open file refers to this
+ * process only, even if its number is reused.
  */
 export class GuestFigures {
   readonly #status: number | null;
   readonly #schedstat: number | null;
-  /** In its place where the kernel keeps no schedstat. */
+  /** Used where the kernel has no schedstat. */
   readonly #stat: number | null;
 
   constructor(
@@ -36,15 +37,15 @@ export class GuestFigures {
     this.#stat = this.#schedstat === null ? openFigure(pid, 'stat', keeper.pid, -1) : null;
   }
 
-  /** Whether it was killed, and reaped or about to be. One that is hidden from us is there until it is reaped. */
+  /** Whether it was killed, and is reaped or about to be. A hidden guest exists until it is reaped. */
   get hasEnded(): boolean {
     const status = this.#look();
     return status === null ? !exists(this.pid) : status === '' || /^State:\s+[ZX]/m.test(status);
   }
 
   /**
-   * Whether it still runs, and a wait for it may go on: not ended, and no signal waits for it. A guest that is hidden from us
-   * runs as long as the kernel knows its number, which asks for no file.
+   * Whether it still runs, so that a wait for it may continue: it has not ended, and no signal is pending. A
+   * guest that is hidden from us runs as long as the kernel knows its number, which needs no file.
    */
   get goesOn(): boolean {
     const status = this.#look();
@@ -53,13 +54,13 @@ export class GuestFigures {
   }
 
   /**
-   * Whether a guest that nobody has spoken to for a while is still one: not ended and not reaped yet, and not about to,
-   * because it was killed just now.
+   * Whether a guest that has been left alone for a while still lives: not ended, not reaped, and not about to
+   * be because it was just killed.
    */
   get isAlive(): boolean {
     const status = this.#look();
     if (status === null) return exists(this.pid);
-    // Of what ends, its memory goes first.
+    // A process that ends loses its memory first.
     if (/^State:\s+[ZX]/m.test(status) || !/^VmRSS:/m.test(status)) return false;
     return ['SigPnd', 'ShdPnd'].every((name) => {
       const mask = new RegExp(`^${name}:\\s+([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0';
@@ -67,7 +68,7 @@ export class GuestFigures {
     });
   }
 
-  /** CPU time until now, nanoseconds; 0 when it has ended, or nobody tells. */
+  /** CPU time until now, nanoseconds; 0 when it has ended or the time is unknown. */
   get cpuNs(): bigint {
     if (this.#schedstat !== null) return BigInt(read(this.#schedstat).split(' ', 1)[0] || 0);
     const stat = this.#stat === null ? '' : read(this.#stat);
@@ -80,7 +81,7 @@ export class GuestFigures {
     for (const fd of [this.#status, this.#schedstat, this.#stat]) if (fd !== null) closeSync(fd);
   }
 
-  /** Empty when it has been reaped; null when it is hidden. */
+  /** Empty when it was reaped; null when it is hidden. */
   #look(): string | null {
     return this.#status === null ? null : read(this.#status);
   }
@@ -96,7 +97,7 @@ function openFigure(pid: number, name: string, keeper: number, descriptor: numbe
   }
   try {
     const fd = openSync(`/proc/${keeper}/fd/${descriptor}`, constants.O_RDONLY | constants.O_NONBLOCK);
-    // The keeper may have closed it meanwhile, and have another file there.
+    // The keeper may have closed it meanwhile, and reused the number for another file.
     if (readlinkSync(`/proc/self/fd/${fd}`) === path) return fd;
     closeSync(fd);
   } catch {

@@ -3,17 +3,17 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { GuestFigures } from './guest-figures.js';
 
-/** What a guest is started with. Strings hold no NUL: the contracts see to it. */
+/** What a guest is started with. Strings hold no NUL: the contracts check that. */
 export interface GuestStart {
   readonly executable: string;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /**
-   * `translated` is a PyPy that speaks sandbox-2 by itself; `stock` is any other, under the shim; `parked` is a stock one
-   * that becomes a parent: see {@link KeeperClient.park}.
+   * `translated` is a PyPy that speaks sandbox-2 itself; `stock` is any other, under the shim; `parked` is a
+   * stock one that becomes a parent: see {@link KeeperClient.park}.
    */
   readonly kind: 'stock' | 'translated' | 'parked';
-  /** The controller makes up the guest's time, and addresses are the same in every run. */
+  /** The controller simulates the guest's clock, and addresses are the same in every run. */
   readonly deterministic: boolean;
   /** The CPU that the guest is pinned to, or null. */
   readonly cpu: number | null;
@@ -21,7 +21,7 @@ export interface GuestStart {
   readonly startupMs: number;
 }
 
-/** A guest that was started, with our ends of its pipes. */
+/** A started guest, with our ends of its pipes. */
 export class StartedGuest {
   constructor(
     readonly pid: number,
@@ -31,7 +31,7 @@ export class StartedGuest {
     readonly figures: GuestFigures,
   ) {}
 
-  /** What a translated guest has written to its own descriptor 2: what a pipe holds, 64 KiB, at most. */
+  /** What a translated guest wrote to its own descriptor 2: at most what a pipe holds, 64 KiB. */
   readErrors(): Buffer {
     const bytes = Buffer.alloc(65536);
     try {
@@ -47,7 +47,7 @@ export class StartedGuest {
   }
 }
 
-/** `oom`: the kernel has ended it for want of memory, while its control group was below its own limit. */
+/** `oom`: the kernel ended it for lack of memory, while its control group was below its own limit. */
 export type GuestEndReason = 'exit' | 'cpu' | 'wall' | 'memory' | 'startup' | 'killed' | 'oom';
 
 /** The keeper's report of a guest that has ended. Times in nanoseconds, memory in bytes. */
@@ -63,41 +63,46 @@ export interface GuestEnd {
   readonly baselineBytes: number;
   /** Peak resident memory above that. */
   readonly peakBytes: number;
-  /** How long it could have run and had no CPU, since its program began; null where the kernel does not tell. */
+  /**
+   * How long it could have run but had no CPU, since its program began; null where the kernel does not tell.
+   */
   readonly waitedNs: number | null;
-  /** How long a cap on its CPU (cpu.max) has kept it waiting, its start included; null without one. */
+  /** How long a cap on its CPU (cpu.max) has throttled it, including its start; null without a cap. */
   readonly throttledNs: number | null;
 }
 
-/** What it means when a guest ends with this exit code before its program began (native/keeper/guest.h). */
+/** The meaning of these exit codes before the program began (native/keeper/guest.h). */
 export const NOT_EXECUTED: ReadonlyMap<number, string> = new Map([
   [
     116,
     'the sandbox cannot be preloaded into it: it must be a dynamically linked program for Linux on x86-64 with the loader of glibc',
   ],
-  [117, 'its arguments and variables are longer than the kernel takes'],
+  [117, 'its arguments and variables are longer than the kernel allows'],
   [118, 'it could not enter its control group'],
-  [119, 'the shim cannot be loaded: guests must be able to read it, and it must lie where programs may lie'],
+  [
+    119,
+    'the shim cannot be loaded: guests must be able to read it, and its file system must not be mounted noexec',
+  ],
   [120, 'its limits cannot be set (setrlimit, prctl), or its keeper is gone'],
   [
     121,
     'descriptors cannot be placed or closed: the kernel has no close_range, and /proc/self/fd cannot be listed',
   ],
-  [
-    122,
-    'it cannot become the user of the guests: root needs CAP_SETUID and CAP_SETGID, or be an ordinary user',
-  ],
+  [122, 'it cannot become the guests’ user: give root CAP_SETUID and CAP_SETGID, or run as an ordinary user'],
   [123, 'it cannot be pinned to its CPU: SANDPIPER_CELL_CPUS names one that this process may not use'],
   [124, 'the hard limit of open files is below 8192'],
   [125, 'its addresses cannot be fixed here, which a deterministic run needs: personality(2) is refused'],
-  [126, 'the shim refuses what it finds: a second thread, or descriptors and handlers that it cannot set'],
+  [126, 'the shim refuses to start: a second thread, or descriptors and handlers that it cannot set'],
   [
     127,
     'it cannot be executed by the user of the guests, who have a user id of their own when Sandpiper is root',
   ],
 ]);
 
-/** What a translated guest dies of when the kernel refuses it memory (SHIM_SIGNAL_NO_MEMORY of native/shim/shim.h). */
+/**
+ * The signal that kills a translated guest when memory is refused (SHIM_SIGNAL_NO_MEMORY,
+ * native/shim/shim.h).
+ */
 export const REFUSED_MEMORY_SIGNAL = constants.signals.SIGSTKFLT;
 
 export class KeeperError extends Error {
@@ -114,7 +119,7 @@ const ENFORCERS = new Map([
 ] as const);
 
 /**
- * The keeper as the controller's thread talks to it: blocking, over the FIFOs in the keeper's folder. The thread may
+ * The controller thread's side of the keeper: blocking, over the FIFOs in the keeper's folder. The thread may
  * wait here: the keeper answers at once, and when it dies the reads end.
  */
 export class KeeperClient {
@@ -130,7 +135,7 @@ export class KeeperClient {
 
   /** Starts a guest; the caller closes it. */
   start(guest: GuestStart): StartedGuest {
-    // The prefix keeps them from the dynamic loader; the shim takes it off (native/shim/shim.h).
+    // The prefix hides them from the dynamic loader; the shim removes it (native/shim/shim.h).
     const env = Object.entries(guest.env).map(([name, value]) => `GUEST_${name}=${value}`);
     this.#send(
       'start',
@@ -151,8 +156,8 @@ export class KeeperClient {
   }
 
   /**
-   * The guest that was started as `parked`, and told so by its controller, becomes the parent of guests to come. False
-   * when it has died before that, and then its end is still to be waited for.
+   * The guest that was started as `parked`, and told so by its controller, becomes the parent of later
+   * guests. Returns false when it died before that; its end must then still be collected.
    */
   park(): boolean {
     this.#send('parked');
@@ -168,7 +173,7 @@ export class KeeperClient {
     return null;
   }
 
-  /** Of the last {@link fork} that came to nothing. */
+  /** Why the last {@link fork} failed. */
   get whyNotForked(): string {
     return this.#whyNotForked;
   }
@@ -189,7 +194,7 @@ export class KeeperClient {
     return new StartedGuest(pid, requests, replies, errors, figures);
   }
 
-  /** The program begins: limits and usage count from here. Returns false when the guest is dead already. */
+  /** The program begins: limits and usage count from here. Returns false when the guest is already dead. */
   mark(limits: { cpuMs: number; wallMs: number; memoryBytes: number }): boolean {
     this.#send('mark', limits.cpuMs, limits.wallMs, limits.memoryBytes);
     return this.#answerPast('marked');
@@ -203,22 +208,22 @@ export class KeeperClient {
       line = this.#line();
       this.#unread = `${end}\n${this.#unread}`;
     }
-    // Of a guest that lives and cannot be held: somebody's to look at, and not the program's doing.
+    // Alive, but its limits could not be set: our fault, so the attempt fails.
     if (line.startsWith('failed the limits')) throw new KeeperError(line);
     return line === word;
   }
 
-  /** The guest was started ahead of time: what it may take until its program begins counts from now. */
+  /** For a guest that was started ahead of its run: the deadline for its start counts from now. */
   startsNow(startupMs: number): void {
     this.#send('starts', startupMs);
   }
 
-  /** Sends the guest SIGALRM after a time and then at each interval, nanoseconds; 0 stops it. */
+  /** Sends the guest SIGALRM after a delay and then at each interval, nanoseconds; 0 stops it. */
   timer(firstNs: number, intervalNs: number): void {
     this.#send('timer', firstNs, intervalNs);
   }
 
-  /** Of a guest that has asked to end: it is reported as it is now, and what is left of it is cleared up later. */
+  /** For a guest that has asked to end: it is reported as it is now, and cleaned up later. */
   finish(): void {
     this.#send('finish');
   }
@@ -279,8 +284,9 @@ export class KeeperClient {
 }
 
 /**
- * Opens one end of a FIFO without waiting for another (fifo(7)): who waits for a keeper that has died meanwhile waits for
- * ever, and a thread that hangs in open(2) can be ended by nobody. For a moment it holds both ends itself.
+ * Opens one end of a FIFO without waiting for the other (fifo(7)): if the keeper had died meanwhile, that
+ * wait would never end, and a thread blocked in open(2) cannot be interrupted. For a moment it holds both
+ * ends itself.
  */
 function openEnd(directory: string, name: string, end: number): number {
   const path = join(directory, name);
@@ -297,7 +303,7 @@ function openEnd(directory: string, name: string, end: number): number {
   }
 }
 
-/** @throws KeeperError for what is no report of an end, and when the guest was lost */
+/** @throws KeeperError when the line is no report of an end, and when the guest was lost */
 export function parseGuestEnd(line: string): GuestEnd {
   const words = line.split(' ');
   const memoryHeldBy = words.pop() ?? '';
@@ -311,7 +317,7 @@ export function parseGuestEnd(line: string): GuestEnd {
     status === undefined ||
     figures.some((f) => !/^-?\d+$/.test(f))
   ) {
-    throw new KeeperError(`a report that makes no sense: ${line}`);
+    throw new KeeperError(`invalid report: ${line}`);
   }
   if (reason === 'lost') throw new KeeperError('the control group of the guest has gone');
   // wait(2): the low seven bits are the signal, the next byte the exit code.

@@ -6,18 +6,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type CgroupPlace, cgroupPlace } from './cgroups.js';
 import { KEEPER_PATH, SHIM_PATH } from './native.js';
 
-/** How long a keeper may take to say that it is ready, milliseconds. It only makes four FIFOs. */
+/** How long a keeper may take to report that it is ready, milliseconds. It only makes four FIFOs. */
 const READY_DEADLINE_MS = 10_000;
 
-/** How long it may take to kill and reap its guest, remove its group and end, milliseconds; then it is killed. */
+/**
+ * How long it may take to kill and reap its guest, remove its group and end, milliseconds; then it is killed.
+ */
 const END_DEADLINE_MS = 5_000;
 
-/** How long a guest whose keeper was killed may keep its control group busy, milliseconds. The kernel kills it at once. */
+/**
+ * How long a guest of a killed keeper may occupy its control group, milliseconds. The kernel kills it at
+ * once.
+ */
 const GROUP_DEADLINE_MS = 2_000;
 
 /**
- * The keeper of one cell, as the node's main thread holds it: it can kill the guest that runs and end the keeper.
- * Must be started by the main thread: the keeper lives as long as its standard input is open.
+ * The keeper of one cell, as the node's main thread holds it: it can kill the running guest and end the
+ * keeper. Must be started by the main thread: the keeper lives as long as its standard input is open.
  */
 export class KeeperProcess {
   private constructor(
@@ -25,7 +30,7 @@ export class KeeperProcess {
     private readonly place: CgroupPlace,
     /** The private folder with the keeper's FIFOs; the controller's thread opens them there. */
     readonly directory: string,
-    /** Resolves when the process has ended, with a line that says how. */
+    /** Resolves when the process has ended, with a one-line reason. */
     readonly ended: Promise<string>,
   ) {}
 
@@ -46,7 +51,7 @@ export class KeeperProcess {
       complaints = (complaints + text).slice(-2000);
     });
     child.stdin?.on('error', () => {}); // the keeper's end is seen by `ended`
-    // At its end this process waits for its threads, and one of them may wait for a guest: that must not go on.
+    // At exit, this process waits for its threads, and one may wait for a guest: that must not continue.
     const atExit = () => {
       child.kill('SIGKILL');
       rmSync(directory, { recursive: true, force: true });
@@ -70,7 +75,7 @@ export class KeeperProcess {
     return this.child.pid ?? 0;
   }
 
-  /** Kills the guest of that process id; nothing happens when it has ended already. */
+  /** Kills the guest with that process id; does nothing when it has already ended. */
   killGuest(pid: number): void {
     this.child.stdin?.write(`kill ${pid}\n`);
   }
@@ -86,7 +91,7 @@ export class KeeperProcess {
     const late = setTimeout(() => this.child.kill('SIGKILL'), END_DEADLINE_MS);
     await this.ended;
     clearTimeout(late);
-    // One that was killed could not do that itself.
+    // A killed keeper could not do that itself.
     if (this.place.kind !== 'none') await removeGroups(this.place.directory, this.pid);
   }
 
@@ -96,9 +101,10 @@ export class KeeperProcess {
     });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve('the keeper does not get ready'), READY_DEADLINE_MS);
+      timer = setTimeout(() => resolve('the keeper did not become ready in time'), READY_DEADLINE_MS);
     });
-    // oxlint-disable-next-line sandpiper/no-long-lived-race -- once in a keeper's life, and the race comes to a line of text
+    // oxlint-disable-next-line sandpiper/no-long-lived-race -- once in a keeper's life, and the race comes to
+    // a line of text
     const failure = await Promise.race([ready, this.ended, late]);
     clearTimeout(timer);
     if (failure === null) return;
@@ -108,18 +114,18 @@ export class KeeperProcess {
   }
 }
 
-/** Of a keeper that is gone: they are named after it (native/keeper/cgroup.c). */
+/** Removes the groups of a dead keeper: they are named after it (native/keeper/cgroup.c). */
 async function removeGroups(directory: string, keeper: number): Promise<void> {
   for (const name of readdirSync(directory)) {
     if (!name.startsWith(`sandpiper-${keeper}-`)) continue;
-    // They can be removed when their last process is reaped; whoever inherits it does that.
+    // They can be removed when their last process is reaped, by the process that inherits it.
     for (let waited = 0; !removeGroup(join(directory, name)) && waited < GROUP_DEADLINE_MS; waited += 10) {
       await sleep(10);
     }
   }
 }
 
-/** @returns false when a process is in it still */
+/** @returns false while a process is still in it */
 function removeGroup(path: string): boolean {
   try {
     rmdirSync(path);

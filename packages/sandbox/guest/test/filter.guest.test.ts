@@ -4,9 +4,9 @@ import { SHIM_PATH } from '@sandpiper/guest';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 /**
- * The filter on the real kernel: a locked process makes every call, and what became of it is compared with what the rows
- * of the policy say (native/test/try_syscall.c). Those rows are what the filter is compiled from, so a row too many would be
- * right in both; what is let through at all is therefore said here once more, by hand.
+ * The filter on the real kernel: a locked-down process makes every call, and the outcome is compared with the
+ * policy's rows (native/test/try_syscall.c). The filter is compiled from those rows, so a superfluous row
+ * would be in both; so the allowed calls are listed here again, by hand.
  */
 
 const TRY_SYSCALL = fileURLToPath(new URL('../native/build/try-syscall', import.meta.url));
@@ -24,7 +24,7 @@ const calls: Call[] = [];
 const differences: string[] = [];
 
 beforeAll(() => {
-  // A thousand calls that kill are a thousand processes: x32 as a whole is for one filter of each engine.
+  // A thousand deadly calls are a thousand processes: x32 as a whole is tried with one filter per engine.
   tryAll('--thorough', 'guest', 'translated');
   tryAll('virtual-time', 'parent', 'child');
 });
@@ -71,8 +71,8 @@ const ANYWHERE = [MPROTECT, RT_SIGRETURN, MADVISE, EXIT, RESTART_SYSCALL];
 const AT_GATE = [MUNMAP, BRK, MREMAP, EXIT_GROUP];
 const sorted = (...numbers: number[]) => numbers.toSorted((a, b) => a - b);
 
-describe('each call of each filter ends as the policy says', () => {
-  it('does', () => expect(differences).toEqual([]));
+describe('every call under every filter', () => {
+  it('ends as the policy says', () => expect(differences).toEqual([]));
 
   it.each([
     ['guest', 1024],
@@ -80,7 +80,7 @@ describe('each call of each filter ends as the policy says', () => {
     ['parent', 6],
     ['child', 6],
     ['translated', 1024],
-  ])('all were made: %s', (subject, x32) => {
+  ])('was made: %s', (subject, x32) => {
     const own = calls.filter((call) => call.subject === subject && call.args === '');
     const made = new Set(own.map((call) => `${call.way} ${call.number}`));
     const numbers = [...range(-516, -512), ...range(-1, 1023)];
@@ -92,19 +92,19 @@ describe('each call of each filter ends as the policy says', () => {
   });
 });
 
-describe('without arguments the kernel executes, of 0 to 1023,', () => {
-  it.each(['guest', 'virtual-time', 'child'])('for a %s', (subject) => {
+describe('calls 0 to 1023 without arguments that the kernel executes', () => {
+  it.each(['guest', 'virtual-time', 'child'])('are few for a %s', (subject) => {
     expect(native(subject, 'plain')).toEqual(sorted(...ANYWHERE));
     expect(native(subject, 'gate')).toEqual(sorted(...ANYWHERE, ...AT_GATE));
   });
 
-  it('for a parent', () => {
+  it('are few for a parent of the fork server', () => {
     expect(native('parent', 'plain')).toEqual(sorted(...ANYWHERE));
-    // close, getppid, prctl, setrlimit, dup3; the others of the fork server want arguments
+    // close, getppid, prctl, setrlimit, dup3; the other calls of the fork server need arguments
     expect(native('parent', 'gate')).toEqual(sorted(...ANYWHERE, ...AT_GATE, 3, 110, 157, 160, 292));
   });
 
-  it('for a translated interpreter', () => {
+  it('are few for a translated interpreter', () => {
     // read of descriptor 0, munmap, getpid, gettid, exit_group
     const own = [0, MUNMAP, 39, 186, EXIT_GROUP];
     expect(native('translated', 'plain')).toEqual(sorted(...ANYWHERE, ...own));
@@ -112,7 +112,7 @@ describe('without arguments the kernel executes, of 0 to 1023,', () => {
   });
 });
 
-it('lets nobody but a parent make a process, whatever the arguments', () => {
+it('the filter lets only a parent create a process, whatever the arguments', () => {
   const forks = calls.filter((call) => [56, 57, 58, 435].includes(call.number) && call.subject !== 'parent');
   expect(forks.length).toBeGreaterThan(500);
   expect(forks.filter((call) => call.seen !== 'EAGAIN' && call.seen !== 'EPERM')).toEqual([]);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 
-/** In a process of its own: a thread that hangs in open(2) can be ended by nothing less. */
+/** In a separate process: a thread that is blocked in open(2) cannot be ended otherwise. */
 const CLIENT = `
 import { KeeperClient } from '@sandpiper/guest';
 try {
@@ -25,10 +25,10 @@ function turnTo(folder: string): string {
   return ended.signal === null ? ended.stdout : `ended by ${ended.signal}`;
 }
 
-it('a keeper that has died is told from one that lets wait', () => {
+it('a dead keeper is told from a slow one', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sandpiper-test-'));
   try {
-    // As they lie there between a keeper's death and the removal of its folder: nobody has them open.
+    // As they are between a keeper's death and the removal of its folder: no process has them open.
     for (const name of ['control', 'reports']) execFileSync('mkfifo', [join(folder, name)]);
     expect(turnTo(folder)).toMatch(/^KeeperError: the keeper is gone/);
   } finally {

@@ -27,8 +27,8 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 /**
- * The loader only warns of a preload that it cannot load, and starts the program all the same. So a shim that cannot be
- * loaded must be found before, or a program would run with no sandbox around it.
+ * The loader only warns about a preload that it cannot load, and starts the program anyway. So an unloadable
+ * shim must be detected before, or a program would run without a sandbox.
  */
 
 let folder: string;
@@ -81,16 +81,16 @@ async function start(
   }
 }
 
-describe('a guest is not executed when the shim', () => {
+describe('a guest is not executed if the shim', () => {
   const isRoot = process.getuid?.() === 0;
 
   it.each<[string, () => void]>([
-    ['is no shared object', () => writeFileSync(shim, 'text')],
+    ['is not a shared object', () => writeFileSync(shim, 'text')],
     ['is empty', () => writeFileSync(shim, '')],
-    // Guests of somebody else than root are that user, who has opened it already.
+    // Without root, guests have our user, which has opened it already.
     ...(isRoot
       ? [
-          ['may not be read by the user of the guests', () => chmodSync(shim, 0o700)] satisfies [
+          ['is not readable for the guests’ user', () => chmodSync(shim, 0o700)] satisfies [
             string,
             () => void,
           ],
@@ -110,7 +110,7 @@ it('a guest under the shim waits for its controller, and leaves no trace on the 
   expect(existsSync(trace)).toBe(false);
 });
 
-describe('a guest is not executed when its program', () => {
+describe('a guest is not executed if its program', () => {
   const NO_PRELOAD = 116;
 
   function compile(...flags: string[]): string {
@@ -142,18 +142,18 @@ describe('a guest is not executed when its program', () => {
     ['has another loader', () => compile('-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1')],
     ['is a shared object', () => compile('-shared', '-fPIC')],
     ['is a script', () => write(`#!/bin/sh\nmkdir ${trace}\n`)],
-    ['is a text without a first line', () => write(`mkdir ${trace}\n`)],
-    ['is of another machine', () => altered(18, 183)],
-    ['is of 32 bits', () => altered(4, 1)],
+    ['is a text without an interpreter line', () => write(`mkdir ${trace}\n`)],
+    ['is for another machine', () => altered(18, 183)],
+    ['is a 32-bit program', () => altered(4, 1)],
     ['has no headers', () => write(readFileSync(compile()).subarray(0, 64))],
     [
-      'lies behind a link to a static one',
+      'is a link to a static program',
       () => {
         symlinkSync(compile('-static'), join(folder, 'link'));
         return join(folder, 'link');
       },
     ],
-    ['is not there', () => join(folder, 'nowhere')],
+    ['does not exist', () => join(folder, 'nowhere')],
     ['is a folder', () => folder],
   ])('%s', async (_what, program) => {
     const end = await start(program());
@@ -162,7 +162,7 @@ describe('a guest is not executed when its program', () => {
     expect(NOT_EXECUTED.has(NO_PRELOAD)).toBe(true);
   });
 
-  it('has too many words for the kernel, which is told as that', async () => {
+  it('has longer arguments than the kernel takes, and says so', async () => {
     const client = await connect();
     const args = Array.from({ length: 42 }, () => 'x'.repeat(60_000));
     const guest = client.start({
@@ -174,13 +174,13 @@ describe('a guest is not executed when its program', () => {
       cpu: null,
       startupMs: 1500,
     });
-    expect(NOT_EXECUTED.get(client.ended().exitCode ?? 0)).toMatch(/longer than the kernel takes/);
+    expect(NOT_EXECUTED.get(client.ended().exitCode ?? 0)).toMatch(/longer than the kernel allows/);
     guest.close();
     client.close();
   });
 });
 
-describe('the keeper lives, whatever stands in a frame', () => {
+describe('the keeper survives any frame', () => {
   /** The frame as it goes over the FIFO. */
   const frame = (payload: Buffer): Buffer => {
     const length = Buffer.alloc(4);
@@ -208,8 +208,8 @@ describe('the keeper lives, whatever stands in a frame', () => {
       'a start with more arguments than words',
       words('start', '/bin/true', '-1', '1000', 'stock', '0', '9', 'x'),
     ],
-    ['a mark with limits that are none', words('mark', '1', '-1', 'NaN')],
-    ['a fork with a time that is none', words('fork', '1e99')],
+    ['a mark with invalid limits', words('mark', '1', '-1', 'NaN')],
+    ['a fork with an invalid time', words('fork', '1e99')],
     ['a pin of nothing', words('pin', '', '')],
     ['an unknown command', words('')],
     ['no end', frame(Buffer.from('kill'))],
@@ -222,7 +222,7 @@ describe('the keeper lives, whatever stands in a frame', () => {
     for (let at = 0; at < bytes.length; ) at += writeSync(control, bytes, at);
     const answer = Buffer.alloc(256);
     expect(answer.toString('utf8', 0, readSync(reports, answer))).toMatch(/^failed [^\n]+\n$/);
-    // What comes behind it is obeyed.
+    // The frame behind it is obeyed.
     const next = words('fork', '1000');
     writeSync(control, next);
     expect(answer.toString('utf8', 0, readSync(reports, answer))).toBe('failed there is no parent\n');
@@ -232,8 +232,8 @@ describe('the keeper lives, whatever stands in a frame', () => {
   });
 });
 
-describe('a guest that has a thread before its shim', () => {
-  it('is not executed: the filter would not hold it', async () => {
+describe('a guest that starts a thread before its shim', () => {
+  it('is not executed: the filter would not bind it', async () => {
     const program = join(folder, 'program');
     writeFileSync(
       join(folder, 'early.c'),

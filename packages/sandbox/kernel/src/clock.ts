@@ -1,4 +1,4 @@
-/** Milliseconds between two looks at whether a wait must end. */
+/** Milliseconds between two checks of whether a wait must end. */
 const SLICE_MS = 10;
 const never = new Int32Array(new SharedArrayBuffer(4));
 
@@ -8,13 +8,13 @@ export interface GuestClock {
   realtimeNs(): bigint;
   /** Since some fixed moment; never goes back. */
   monotonicNs(): bigint;
-  /** A call is about to be answered: a made-up clock moves on. */
+  /** A call is about to be answered: a simulated clock advances. */
   tick(): void;
-  /** Waits until the monotonic clock shows that time. False when `shouldStop` ended the wait. */
+  /** Waits until the monotonic clock reaches that time. Returns false when `shouldStop` ended the wait. */
   waitUntil(ns: bigint, shouldStop: () => boolean): boolean;
 }
 
-/** The host's. */
+/** The host's clocks. */
 export class HostClock implements GuestClock {
   realtimeNs(): bigint {
     return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
@@ -36,12 +36,12 @@ export class HostClock implements GuestClock {
   }
 }
 
-/** What a call takes on the virtual clock, nanoseconds. */
+/** What a call takes on the simulated clock, nanoseconds. */
 const TICK_NS = 10_000n;
 
 /**
- * A clock that moves by rule: ten microseconds with each call, and to its end at once with each wait. So two runs that
- * make the same calls see the same times.
+ * A simulated clock: it advances by ten microseconds per call, and jumps to the end of each wait. Two runs
+ * that make the same calls see the same times.
  */
 export class VirtualClock implements GuestClock {
   #elapsedNs = 0n;
@@ -61,12 +61,12 @@ export class VirtualClock implements GuestClock {
   }
 
   waitUntil(ns: bigint, shouldStop: () => boolean): boolean {
-    // A wait without an end would be over at once, and the program with it on to who knows what: it ends as it would have.
+    // A wait without an end must not return at once: the run ends, as it would have on the host's clock.
     if (ns >= FOREVER) return new HostClock().waitUntil(ns, shouldStop);
     if (ns > this.#elapsedNs) this.#elapsedNs = ns;
     return true;
   }
 }
 
-/** No clock gets there. */
+/** No clock reaches this. */
 export const FOREVER = 2n ** 62n;

@@ -2,16 +2,16 @@ import { Errno, O, POLL, type StatFields, SyscallError } from '@sandpiper/abi';
 import type { DirectoryInode, Inode } from '@sandpiper/vfs';
 import type { Readiness } from './readiness.js';
 
-/** Watches descriptors, and must learn that one is closed. */
+/** Watches descriptors, and is told when one is closed. */
 export interface Watcher {
   forget(fd: number): void;
 }
 
-/** What a descriptor leads to (an open file description of open(2)); dup shares it. */
+/** What a descriptor refers to: an open file description of open(2), which dup shares. */
 export abstract class OpenFile {
   offset = 0;
   references = 0;
-  /** Who watches it, and by how many descriptors. */
+  /** The watchers, and by how many descriptors each watches. */
   #watchers: Map<Watcher, number> | null = null;
 
   constructor(
@@ -36,12 +36,12 @@ export abstract class OpenFile {
     return (this.flags & O.ACCMODE) !== O.RDONLY;
   }
 
-  /** Whether it can be not ready: a pipe, a socket, a stream. */
+  /** Whether it can be unready: a pipe, a socket, a stream. */
   get waitable(): boolean {
     return false;
   }
 
-  /** Whether it is a set of others, whose answer depends on theirs. */
+  /** Whether it is a set of other descriptors, whose readiness depends on theirs. */
   get isSet(): boolean {
     return false;
   }
@@ -64,17 +64,17 @@ export abstract class OpenFile {
     throw new SyscallError(Errno.EINVAL);
   }
 
-  /** Returns the bytes taken. */
+  /** Returns how many bytes were taken. */
   write(_data: Buffer, _at: number | null): number {
     throw new SyscallError(Errno.EINVAL);
   }
 
-  /** Which of POLL.IN, OUT, HUP hold now. To be asked by way of {@link Readiness.of}. */
+  /** Which of POLL.IN, OUT, HUP hold now. Ask through {@link Readiness.of}. */
   poll(_readiness: Readiness): number {
     return POLL.IN | POLL.OUT;
   }
 
-  /** One descriptor of it more is watched, or one less. */
+  /** `by` watches one more of its descriptors, or one fewer. */
   watched(by: Watcher, change: 1 | -1): void {
     this.#watchers ??= new Map();
     const count = (this.#watchers.get(by) ?? 0) + change;
@@ -82,7 +82,7 @@ export abstract class OpenFile {
     else this.#watchers.delete(by);
   }
 
-  /** That descriptor of it is closed. */
+  /** One of its descriptors was closed. */
   closed(fd: number): void {
     if (this.#watchers !== null) for (const watcher of this.#watchers.keys()) watcher.forget(fd);
   }
@@ -94,7 +94,7 @@ export abstract class OpenFile {
 /** Descriptors of one guest: the lowest free number is the next (open(2)). */
 export class FdTable {
   readonly #files = new Map<number, { file: OpenFile; closeOnExec: boolean }>();
-  /** No number below is free. */
+  /** No number below this is free. */
   #lowest = 0;
 
   constructor(readonly capacity: number) {}
@@ -114,7 +114,7 @@ export class FdTable {
   }
 
   /** @throws EMFILE when no number is free */
-  demandRoom(): void {
+  assertRoom(): void {
     if (this.#files.size >= this.capacity) throw new SyscallError(Errno.EMFILE);
   }
 
@@ -131,7 +131,7 @@ export class FdTable {
     return fd;
   }
 
-  /** dup2(2): whatever `fd` was is closed first. */
+  /** dup2(2): closes what `fd` was before. */
   replace(fd: number, file: OpenFile, closeOnExec: boolean): void {
     if (fd < 0 || fd >= this.capacity) throw new SyscallError(Errno.EBADF);
     const lowest = this.#lowest;

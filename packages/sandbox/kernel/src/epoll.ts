@@ -8,7 +8,7 @@ interface Watch {
   readonly file: OpenFile;
   readonly events: number;
   readonly data: bigint;
-  /** EPOLLONESHOT: told once, and then silent until it is armed again. */
+  /** EPOLLONESHOT: reported once, then silent until it is armed again. */
   silent: boolean;
 }
 
@@ -21,7 +21,7 @@ const ONESHOT = 1 << 30;
 /** Sets within a set: each look goes through all of them. Linux has such a bound too (epoll_ctl(2)). */
 const MAX_SETS = 4;
 
-/** What all sets of a guest watch together: as max_user_watches of epoll(7). */
+/** How many watches all sets of a guest hold together: as max_user_watches of epoll(7). */
 export class WatchBudget {
   #used = 0;
 
@@ -42,17 +42,17 @@ export class WatchBudget {
   }
 }
 
-/** What a set needs of its kernel. */
+/** What a set needs from its kernel. */
 export interface EpollPlace {
   readonly fds: FdTable;
   readonly watches: WatchBudget;
   readonly work: Work;
 }
 
-/** A set of descriptors that are waited for together (epoll(7)); level-triggered, whatever was asked. */
+/** A set of descriptors to wait for together (epoll(7)); level-triggered, even where edges were requested. */
 export class Epoll extends OpenFile implements Watcher {
   readonly #inode: StreamInode;
-  /** By descriptor. One that is closed is forgotten at once, though its number may be in use again. */
+  /** By descriptor. A closed descriptor is removed at once, as its number may be reused. */
   readonly #watches = new Map<number, Watch>();
 
   constructor(
@@ -75,7 +75,7 @@ export class Epoll extends OpenFile implements Watcher {
     return true;
   }
 
-  /** How many it watches. */
+  /** How many descriptors it watches. */
   get size(): number {
     return this.#watches.size;
   }
@@ -124,7 +124,7 @@ export class Epoll extends OpenFile implements Watcher {
     for (const fd of this.#watches.keys()) this.forget(fd);
   }
 
-  /** At most `max` of those that are ready. */
+  /** At most `max` ready descriptors. */
   ready(max: number, readiness: Readiness): Ready[] {
     const found: Ready[] = [];
     for (const watch of this.#watches.values()) {
@@ -137,7 +137,7 @@ export class Epoll extends OpenFile implements Watcher {
     return found;
   }
 
-  /** As {@link ready}, but nothing is told: what is to be told once is still to be told. */
+  /** As {@link ready}, but consumes nothing: one-shot watches stay armed. */
   override poll(readiness: Readiness): number {
     for (const watch of this.#watches.values()) if (this.#eventsOf(watch, readiness) !== 0) return POLL.IN;
     return 0;

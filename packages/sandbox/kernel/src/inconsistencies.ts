@@ -15,15 +15,15 @@ import { PathHandle, RegularFile } from './open-files.js';
 import type { KernelState } from './state.js';
 import { FifoInode, type Pipe, PipeEnd, SocketEnd } from './streams.js';
 
-/** What was found in the tree: each inode with how many names lead to it. */
+/** The tree: each inode with the number of names that lead to it. */
 interface Census {
   readonly names: Map<Inode, number>;
   readonly folders: Set<DirectoryInode>;
 }
 
 /**
- * The books of a kernel against what is there: descriptors, links, quotas, ends of pipes. Each line is a fault of ours that a
- * guest could make grow, so fuzzers and tests ask for it after whatever they did.
+ * Compares the books of a kernel with what exists: descriptors, links, quotas, ends of pipes. Each line is a
+ * fault of ours that a guest could exploit to grow, so fuzzers and tests check it after every step.
  */
 export function inconsistencies(state: KernelState): string[] {
   const problems: string[] = [];
@@ -36,7 +36,7 @@ export function inconsistencies(state: KernelState): string[] {
   return problems;
 }
 
-/** Of the guest's own folders; what is the host's is nobody's to change. */
+/** In the guest's own folders only; the host's cannot change. */
 function countNames(state: KernelState, problems: string[]): Census {
   const names = new Map<Inode, number>();
   const folders = new Set<DirectoryInode>([state.space.root]);
@@ -70,8 +70,9 @@ function checkDescriptors(state: KernelState, problems: string[]): void {
   for (const file of new Set(openFiles(state))) {
     const counted = references.get(file) ?? 0;
     if (file.references !== counted)
-      problems.push(`an open file with ${file.references} references of ${counted}`);
-    if (!Number.isSafeInteger(file.offset) || file.offset < 0) problems.push(`an offset of ${file.offset}`);
+      problems.push(`an open file with ${file.references} references where ${counted} are counted`);
+    if (!Number.isSafeInteger(file.offset) || file.offset < 0)
+      problems.push(`invalid offset: ${file.offset}`);
   }
 }
 
@@ -83,7 +84,7 @@ function checkLinks(census: Census, problems: string[]): void {
       if (inode.nlink !== 2 + below) problems.push(`a folder with ${below} in it has ${inode.nlink} links`);
       if (inode.dead) problems.push('a folder that was removed has a name');
     } else if (!(inode instanceof DirectoryInode) && inode.nlink !== names) {
-      problems.push(`a file of ${names} names has ${inode.nlink} links`);
+      problems.push(`a file with ${names} names has ${inode.nlink} links`);
     }
   }
 }
@@ -92,7 +93,7 @@ function holds(file: OpenFile): file is (RegularFile | PathHandle) & { inode: Me
   return (file instanceof RegularFile || file instanceof PathHandle) && file.inode instanceof MemoryFile;
 }
 
-/** Files that have a name, are open, or are mapped: those that must be paid for. */
+/** Files that have a name, are open, or are mapped: all must be charged. */
 function livingFiles(state: KernelState, census: Census): Set<MemoryFile> {
   const files = new Set<MemoryFile>();
   for (const inode of census.names.keys()) if (inode instanceof MemoryFile) files.add(inode);
@@ -110,10 +111,10 @@ function checkQuota(state: KernelState, census: Census, problems: string[]): voi
   holders.push(...state.mappings.inodes());
   for (const file of living) {
     const held = holders.filter((inode) => inode === file).length;
-    if (file.holders !== held) problems.push(`a file of ${held} holders counts ${file.holders}`);
+    if (file.holders !== held) problems.push(`a file with ${held} holders counts ${file.holders}`);
     bytes += file.chargedBytes;
     const names = census.names.get(file) ?? 0;
-    // One for the file itself, if it was the guest that made it, and one for each name but the first.
+    // One for the file itself, if the guest made it, and one for each name but the first.
     files += (file.counted ? 1 : 0) + Math.max(0, names - 1);
   }
   for (const inode of census.names.keys()) {
@@ -125,7 +126,7 @@ function checkQuota(state: KernelState, census: Census, problems: string[]): voi
     problems.push(`${quota.usedBytes} bytes are charged where ${bytes} are kept`);
   if (quota.usedFiles !== files)
     problems.push(`${quota.usedFiles} files are charged where ${files} are kept`);
-  if (quota.usedBytes > quota.bytes || quota.usedFiles > quota.files) problems.push('more than the quota');
+  if (quota.usedBytes > quota.bytes || quota.usedFiles > quota.files) problems.push('the quota is exceeded');
   const attributes = new Set<Inode>([...census.names.keys(), ...living]);
   for (const file of openFiles(state)) attributes.add(file.link.inode);
   let attributeBytes = 0;
@@ -158,12 +159,13 @@ function checkPipes(state: KernelState, problems: string[]): void {
   if (state.pipes.used !== held)
     problems.push(`${state.pipes.used} bytes of pipes are charged where ${held} are kept`);
   for (const [pipe, open] of ends) {
-    if (pipe.readers < 0 || pipe.writers < 0) problems.push(`a pipe of ${pipe.readers} readers`);
+    if (pipe.readers < 0 || pipe.writers < 0)
+      problems.push(`a pipe has a negative count of readers (${pipe.readers}) or writers (${pipe.writers})`);
     // Ends of sockets may be shut down while they are open, so only ends of pipes are counted.
     if (open.readers + open.writers === 0) continue;
     if (pipe.readers !== open.readers || pipe.writers !== open.writers)
       problems.push(
-        `a pipe of ${pipe.readers} and ${pipe.writers} ends where ${open.readers} and ${open.writers} are open`,
+        `a pipe counts ${pipe.readers} readers and ${pipe.writers} writers where ${open.readers} and ${open.writers} are open`,
       );
   }
 }
@@ -178,7 +180,7 @@ function checkBounds(state: KernelState, problems: string[]): void {
   if (state.sigactions.size > 64) problems.push(`${state.sigactions.size} signals`);
   if (state.mappings.count > MAX_MAPPINGS) problems.push(`${state.mappings.count} shared mappings`);
   if (libc.directories.size > options.limits.openFiles)
-    problems.push(`${libc.directories.size} streams of folders`);
+    problems.push(`${libc.directories.size} directory streams are open, too many`);
   let environment = 0;
   for (const [name, value] of libc.environment) environment += bytesOfVariable(name, value);
   if (libc.environmentBytes !== environment)

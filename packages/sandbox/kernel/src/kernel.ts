@@ -10,11 +10,11 @@ import { type GuestMemory, type Inheritance, type KernelOptions, type Outcome, R
 
 /** How many names a result lists; the rest are counted together. */
 const MAX_DENIED_NAMES = 31;
-/** A guest makes up names of 255 characters; those that begin alike are counted together. */
+/** A guest can invent names of 255 characters; names with the same beginning are counted together. */
 const MAX_DENIED_NAME_LENGTH = 64;
 const OTHERS = '(others)';
 
-/** The operating system of one guest: answers its calls one by one, by the table of the surface that it speaks. */
+/** The operating system of one guest: answers its calls one by one, from the table of its surface. */
 export class GuestKernel {
   readonly #state: KernelState;
   readonly #denied = new Map<string, number>();
@@ -35,7 +35,7 @@ export class GuestKernel {
     this.#state.space.watch([...paths, ...ARGUMENT_PATHS], onOwnFound);
   }
 
-  /** Of work that was done in all calls together: see {@link CountedWork}. */
+  /** Steps of work in all calls together: see {@link CountedWork}. */
   get steps(): number {
     return this.#state.work.steps;
   }
@@ -56,19 +56,22 @@ export class GuestKernel {
     return this.#state.truncated.stderr;
   }
 
-  /** The guest was told ENOSPC, because a limit of its disk was reached. */
+  /** Whether the guest got ENOSPC because it reached a limit of its disk. */
   get diskLimitHit(): boolean {
     return this.#state.space.quota.exceeded;
   }
 
-  /** What does not add up in the books of this kernel: a fault of ours, whatever the guest did. Empty, for tests to see. */
+  /**
+   * Inconsistencies in this kernel's books: faults of ours, whatever the guest did. For tests; empty when all
+   * is well.
+   */
   inconsistencies(): string[] {
     return inconsistencies(this.#state);
   }
 
   /**
-   * What a fork of the guest would have of it; null where that is more than this tells: open files besides the standard
-   * streams, another working directory, a timer, a shared mapping.
+   * What a forked child would inherit from the guest; null where the guest has more than this can express:
+   * open files besides the standard streams, another working directory, a timer, a shared mapping.
    */
   inheritance(): Inheritance | null {
     const { fds, cwd, alarm, mappings, sigactions, alternateStack, umask, space, options } = this.#state;
@@ -78,14 +81,14 @@ export class GuestKernel {
     return { sigactions: new Map(sigactions), alternateStack, umask };
   }
 
-  /** What the guest wrote past the kernel, as far as its output limit has room. */
+  /** Output that the guest wrote past the kernel, as far as its output limit has room. */
   appendStderr(data: Buffer): void {
     this.#state.appendStderr(data);
   }
 
   /**
-   * A file of the run's own, at an absolute path, as the run left it. Links are followed as the guest would; what is not
-   * a file in the guest's memory, a host's among them, is none of the run's.
+   * A file that the run made, at an absolute path, as the run left it. Links are followed as the guest would
+   * follow them; anything but a file in the guest's memory (a host file, say) is refused.
    */
   fileLeft(path: string, maxBytes: number): { data: Buffer } | { why: string } {
     const { space } = this.#state;
@@ -102,7 +105,7 @@ export class GuestKernel {
     }
   }
 
-  /** `key` is what the surface's table is looked up by: a name or a signature. */
+  /** `key` is what the surface's table is indexed by: a name or a signature. */
   call(key: string, args: readonly number[], memory: GuestMemory): Outcome {
     const call = new Call(this.#state, memory, key, args);
     this.options.clock.tick();

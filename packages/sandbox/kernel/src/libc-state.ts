@@ -1,22 +1,27 @@
-/** What the variables of a guest's environment may take together, each with its cost; bytes. */
+/** The most that a guest's environment variables may take together, each with its cost; bytes. */
 export const ENVIRONMENT_BYTES = 128 * 1024;
 
-/** What one takes beside its name and value: a thousand of one letter are no two thousand bytes. */
+/**
+ * The cost of a variable beside its name and value: a thousand one-letter variables take more than 2000
+ * bytes.
+ */
 const VARIABLE_COST = 64;
 
 export const bytesOfVariable = (name: string, value: string): number =>
   VARIABLE_COST + name.length + value.length;
 
-/** What a C library keeps for its process; a translated guest has none, so it is kept here. */
+/**
+ * The state that a C library keeps for its process; a translated guest has no C library, so it is kept here.
+ */
 export class LibcState {
-  /** Addresses that the guest holds as DIR *, and their descriptors. Bounded by the table of descriptors. */
+  /** Addresses that the guest holds as DIR *, with their descriptors. Bounded by the table of descriptors. */
   readonly directories = new Map<number, number>();
   /** As latin1. */
   readonly environment: Map<string, string>;
-  /** Where getenv(3) put a value that still holds. */
+  /** Where getenv(3) put values that are still valid. */
   readonly placed = new Map<string, number>();
   environmentBytes: number;
-  /** What the guest holds as its `FILE *stdout`. */
+  /** The guest's `FILE *stdout`. */
   standardOutput = 0;
 
   constructor(env: Readonly<Record<string, string>>) {

@@ -2,10 +2,10 @@ import { Errno, SyscallError } from '@sandpiper/abi';
 import { type FileInode, MemoryFile, type Work } from '@sandpiper/vfs';
 import type { GuestMemory } from './types.js';
 
-/** How many shared mappings a guest may have; the shim's table of them is as long (native/shim/shim.h). */
+/** The most shared mappings a guest may have; the shim's table is as long (native/shim/shim.h). */
 export const MAX_MAPPINGS = 64;
 const PAGE = 4096;
-/** Fetched at once; bytes. */
+/** Bytes fetched at once. */
 const CHUNK = 1024 * 1024;
 
 /** A part of a file that the guest sees in its memory, with MAP_SHARED. Address and sizes in bytes. */
@@ -14,14 +14,14 @@ interface Mapping {
   readonly address: number;
   readonly length: number;
   readonly offset: number;
-  /** The guest may write to it, so that the file is behind until it is fetched. */
+  /** The guest may write to it, so the file lags behind until the memory is fetched. */
   readonly writable: boolean;
 }
 
 /**
- * Shared mappings of files. The guest's memory is the guest's own, so a mapping is a copy: what the guest wrote there is
- * fetched before anybody could look at the file (a read, msync(2), munmap(2), the end), and what is written to the file
- * is put there. With one thread in the guest nobody can tell the difference.
+ * Shared mappings of files. The guest's memory is its own, so a mapping is a copy: what the guest wrote there
+ * is fetched before any call can observe the file (a read, msync(2), munmap(2), the end), and what is written
+ * to the file is put there. A guest has one thread, so it cannot tell the difference.
  */
 export class Mappings {
   #all: readonly Mapping[] = [];
@@ -32,22 +32,22 @@ export class Mappings {
     return this.#all.length;
   }
 
-  /** The files that are mapped, each as often as it is. */
+  /** The mapped files, each once per mapping. */
   inodes(): FileInode[] {
     return this.#all.map(({ inode }) => inode);
   }
 
-  /** @throws ENOMEM when that many more would be too many */
-  demandRoom(more: number): void {
+  /** @throws ENOMEM when `more` mappings would be too many */
+  assertRoom(more: number): void {
     if (this.#all.length + more > MAX_MAPPINGS) throw new SyscallError(Errno.ENOMEM);
   }
 
-  /** The file lives as long as it is mapped. */
+  /** The file lives while it is mapped. */
   add(mapping: Mapping): void {
     this.#replaceAll([...this.#all, mapping]);
   }
 
-  /** Brings the file up to what the guest wrote to its mappings. */
+  /** Writes to the file what the guest wrote to its mappings. */
   fetch(memory: GuestMemory, inode: FileInode): void {
     for (const mapping of this.#all) if (mapping.inode === inode) this.#fetchOne(memory, mapping);
   }
@@ -56,7 +56,7 @@ export class Mappings {
     for (const mapping of this.#all) this.#fetchOne(memory, mapping);
   }
 
-  /** The file was changed from `start` on, over `length` bytes: so were its mappings. */
+  /** The file changed over `length` bytes from `start`: updates its mappings. */
   push(memory: GuestMemory, inode: FileInode, start: number, length: number): void {
     for (const mapping of this.#all) {
       if (mapping.inode !== inode) continue;
@@ -68,14 +68,14 @@ export class Mappings {
   }
 
   /**
-   * The guest gives up a range of its memory.
-   * @throws ENOMEM when what is left of a mapping would be two, and that too many (munmap(2))
+   * The guest unmaps a range of its memory.
+   * @throws ENOMEM when that splits a mapping in two, and two are too many (munmap(2))
    */
   remove(memory: GuestMemory, address: number, length: number): void {
     const end = address + length;
     const kept: Mapping[] = [];
     const split = this.#all.filter((m) => m.address < address && m.address + m.length > end).length;
-    if (split > 0) this.demandRoom(split);
+    if (split > 0) this.assertRoom(split);
     for (const mapping of this.#all) {
       const mappingEnd = mapping.address + mapping.length;
       if (mappingEnd <= address || mapping.address >= end) {
@@ -83,7 +83,7 @@ export class Mappings {
         continue;
       }
       this.#fetchOne(memory, mapping);
-      // What lies before the range and behind it stays.
+      // The parts before and behind the range stay.
       if (mapping.address < address) kept.push({ ...mapping, length: address - mapping.address });
       if (mappingEnd > end) {
         kept.push({
@@ -97,7 +97,7 @@ export class Mappings {
     this.#replaceAll(kept);
   }
 
-  /** Held first and dropped then, so that none is gone in between. */
+  /** Holds the new ones before it drops the old ones, so that no file is freed in between. */
   #replaceAll(mappings: readonly Mapping[]): void {
     const before = this.#all;
     this.#all = mappings;
@@ -105,7 +105,7 @@ export class Mappings {
     for (const { inode } of before) if (inode instanceof MemoryFile) inode.drop();
   }
 
-  /** A mapping has moved or changed its length (mremap(2)); what it has more of shows the file. */
+  /** A mapping has moved or changed its length (mremap(2)); the new part shows the file. */
   resize(memory: GuestMemory, from: number, to: number, length: number): void {
     this.#all = this.#all.map((mapping) => {
       if (mapping.address !== from) return mapping;
@@ -130,7 +130,7 @@ export class Mappings {
       try {
         now = memory.read(mapping.address + at, size);
       } catch (error) {
-        if (error instanceof SyscallError) return; // protected, or gone behind our back: nothing to fetch
+        if (error instanceof SyscallError) return; // protected, or unmapped natively: nothing to fetch
         throw error;
       }
       const before = inode.read(offset + at, size);

@@ -7,8 +7,8 @@ const LIBRARIES = '/usr/lib/x86_64-linux-gnu';
 let mounts: readonly HostMount[] | null = null;
 
 /**
- * What Debian's `pypy3` needs of the host, read-only: its own library, the shared objects that its modules load, the
- * loader's cache and the time zones. Nothing of /etc, /home or /proc.
+ * What Debian's `pypy3` needs of the host, read-only: its own library, the shared objects that its modules
+ * load, the loader's cache and the time zones. Nothing of /etc, /home or /proc.
  */
 export function defaultHostMounts(): readonly HostMount[] {
   mounts ??= [
@@ -18,7 +18,7 @@ export function defaultHostMounts(): readonly HostMount[] {
     same('/usr/share/zoneinfo'),
     // without it setlocale(3) knows no UTF-8, and Python falls back to its UTF-8 mode
     same('/usr/lib/locale/C.utf8'),
-    // an interpreter with a prompt asks what its terminal can do, and complains where nobody knows
+    // an interactive interpreter looks up its terminal, and complains where it finds no entry
     same('/usr/lib/terminfo'),
     // links to usr/lib and usr/lib64, which the guest's own path walk follows
     same('/lib'),
@@ -31,13 +31,13 @@ function same(path: string): HostMount {
   return { host: path, path };
 }
 
-/** `pypy3` is a link to `pypy3.9` and such, whose library has the same name. */
+/** `pypy3` is a link to, say, `pypy3.9`, whose library has the same name. */
 function interpreter(): HostMount[] {
   const name = basename(realpathSync('/usr/bin/pypy3'));
   return ['/usr/bin/pypy3', `/usr/bin/${name}`, `/usr/lib/${name}`].map(same);
 }
 
-/** Shared objects only, by name: the folder of libraries holds much that is not the guest's business. */
+/** Shared objects only, by name: the folder of libraries holds much that guests do not need. */
 function sharedObjects(): HostMount[] {
   if (!existsSync(LIBRARIES)) return [];
   const only = readdirSync(LIBRARIES).filter((name) => /\.so(\.[0-9.]+)?$/.test(name));

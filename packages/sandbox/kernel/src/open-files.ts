@@ -50,7 +50,7 @@ export class RegularFile extends OpenFile {
     return written;
   }
 
-  /** The file as something that can change. */
+  /** The file, where it can be changed. */
   memory(): MemoryFile {
     if (!(this.inode instanceof MemoryFile) || !this.inode.writable) throw new SyscallError(Errno.EBADF);
     return this.inode;
@@ -62,10 +62,10 @@ export class RegularFile extends OpenFile {
 }
 
 export class OpenDirectory extends OpenFile {
-  /** Where it stands, as a count of entries, and what is there; -1 before it has begun. */
+  /** The position, as a count of entries, and the entry there; -1 before the first read. */
   #at = -1;
   #entry: Entry | null = null;
-  /** Of the folder: what is made after it has begun is not shown. */
+  /** The folder's last entry when the reading began: entries made later are not shown. */
   #last = 0;
 
   constructor(
@@ -145,16 +145,16 @@ export class Device extends OpenFile {
   }
 }
 
-/** O_PATH: a place, and nothing that could be done with what is there. */
+/** O_PATH: a reference to a place, without access to its content. */
 export class PathHandle extends OpenFile {
   constructor(
     readonly inode: Inode,
     readonly path: string,
-    /** Where it is a folder. */
+    /** Set where it is a folder. */
     readonly location: Location | null,
   ) {
     super(O.PATH);
-    // It can be opened once more through /proc/self/fd: until then nothing of it may be given back.
+    // It can be reopened through /proc/self/fd: until it is closed, nothing of it may be freed.
     if (inode instanceof MemoryFile) inode.hold();
   }
 

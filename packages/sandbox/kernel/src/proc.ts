@@ -50,10 +50,10 @@ class DescriptorFolder extends DirectoryInode {
   }
 }
 
-/** What the guest can read its arguments from. */
+/** Where the guest can read its arguments. */
 export const ARGUMENT_PATHS: readonly string[] = [`/proc/${GUEST_PID}/cmdline`];
 
-/** A small and honest /proc: of the guest, never of the host. */
+/** A small, honest /proc: it shows the guest, never the host. */
 export function placeProc(state: KernelState): void {
   const { space, options } = state;
   const put = (path: string, text: string) => space.placeFile(path, Buffer.from(text), false, 0o444);

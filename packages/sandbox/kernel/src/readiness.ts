@@ -1,21 +1,24 @@
 import type { Work } from '@sandpiper/vfs';
 
-/** An open file, as far as this asks it. */
+/** What this needs to know of an open file. */
 interface Pollable {
-  /** Whether it is a set of others, whose answer depends on theirs. */
+  /** Whether it is a set of other descriptors, whose readiness depends on theirs. */
   readonly isSet: boolean;
   poll(readiness: Readiness): number;
 }
 
-/** Sets within sets are looked into so deep; what lies deeper is never ready (Linux refuses to make it: epoll_ctl(2), ELOOP). */
+/**
+ * How deep nested sets are searched; deeper ones are never ready (Linux refuses to make them: epoll_ctl(2),
+ * ELOOP).
+ */
 const MAX_DEPTH = 4;
 
 /**
- * What is ready, as one call sees it. Each open file is asked once, however often it is named and in however many sets it
- * is watched: the guest does nothing meanwhile, so nothing of it changes.
+ * Readiness as one call sees it. Each open file is asked once, however often it is named and in however many
+ * sets it is watched: the guest is stopped meanwhile, so nothing changes.
  */
 export class Readiness {
-  /** By how many sets lie above: of a set, that says how far it is looked into. */
+  /** By the number of sets above: for a set, that decides how far it is searched. */
   readonly #known = Array.from({ length: MAX_DEPTH }, () => new Map<Pollable, number>());
   #depth = 0;
 

@@ -10,7 +10,7 @@ import { CountedWork } from './work.js';
 /** The guest is this process, in a pid name space of its own. */
 export const GUEST_PID = 2;
 
-/** Descriptors that sets of a guest may watch together, for each that it may have open. */
+/** How many descriptors the sets of a guest may watch together, per descriptor that it may have open. */
 const WATCHES_A_DESCRIPTOR = 4;
 
 /** Everything that the virtual kernel knows of its guest; handlers work on it. */
@@ -102,7 +102,7 @@ export class KernelState {
     }
   }
 
-  /** Both streams share one limit. What fits is kept; the first byte that does not ends the run. */
+  /** Both streams share one limit. What fits is kept; the first byte beyond it ends the run. */
   #output(name: 'stdout' | 'stderr', ino: number): OutputFile {
     return new OutputFile((data) => this.#write(name, data), ino);
   }

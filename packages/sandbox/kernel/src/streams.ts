@@ -3,7 +3,7 @@ import { Inode } from '@sandpiper/vfs';
 import { OpenFile } from './descriptors.js';
 import type { InputStream } from './types.js';
 
-/** What has no name in any folder but can be opened once more through /proc/self/fd: the end of a pipe, a stream. */
+/** An unnamed file that can be reopened through /proc/self/fd: the end of a pipe, a stream. */
 export class StreamInode extends Inode {
   constructor(
     ino: number,
@@ -78,17 +78,19 @@ export class OutputFile extends Stream {
   }
 }
 
-/** pipe(7): what fits before a writer would have to wait, bytes. */
+/** pipe(7): what a pipe holds before a writer would have to wait, bytes. */
 const PIPE_BYTES = 65536;
 
 const NOTHING = Buffer.alloc(0);
-/** What a pipe holds when all pipes of the guest together hold too much: a write of PIPE_BUF still goes whole or not at all. */
-const LEAST_PIPE_BYTES = 4096;
+/** What a pipe holds when the guest's pipes are over their budget: a write of PIPE_BUF stays atomic. */
+const MIN_PIPE_BYTES = 4096;
 
 /** As many as descriptors by default; bytes. */
 const MAX_PIPES_BYTES = 256 * PIPE_BYTES;
 
-/** What all pipes of a guest may take beyond the least that each has: as pipe-user-pages-soft of pipe(7). Bytes. */
+/**
+ * What all pipes of a guest may take beyond the minimum of each: as pipe-user-pages-soft of pipe(7). Bytes.
+ */
 export class PipeBudget {
   #left = MAX_PIPES_BYTES;
 
@@ -96,25 +98,28 @@ export class PipeBudget {
     return bytes <= this.#left;
   }
 
-  /** Less than nothing gives back. */
+  /** A negative number gives back. */
   take(bytes: number): void {
     this.#left -= bytes;
   }
 
-  /** What is taken. */
+  /** What is taken now. */
   get used(): number {
     return MAX_PIPES_BYTES - this.#left;
   }
 }
 
-/** Bytes on their way within the guest. */
+/** Bytes in transit within the guest. */
 export class Pipe {
   constructor(
     readonly ino: number,
     private readonly budget: PipeBudget,
   ) {}
 
-  /** A ring: what is on its way begins at #start and may go on at the front. A power of two bytes, no more than is needed. */
+  /**
+   * A ring buffer: the data begins at #start and may wrap around. Its size is a power of two, no more than
+   * needed.
+   */
   #buffer: Buffer = NOTHING;
   #start = 0;
   #length = 0;
@@ -131,7 +136,7 @@ export class Pipe {
     const data = this.peek(length);
     this.#start = (this.#start + data.length) % Math.max(1, this.#buffer.length);
     this.#length -= data.length;
-    if (this.#length === 0 && this.#buffer.length > LEAST_PIPE_BYTES) this.#resize(0);
+    if (this.#length === 0 && this.#buffer.length > MIN_PIPE_BYTES) this.#resize(0);
     return data;
   }
 
@@ -162,7 +167,7 @@ export class Pipe {
     return taken;
   }
 
-  /** A descriptor of an end is closed. What is on its way when nobody is left is lost, and takes no memory any more. */
+  /** A descriptor of an end is closed. When no end is left, data in transit is lost and its memory freed. */
   leave(end: 'reader' | 'writer'): void {
     if (end === 'reader') this.readers--;
     else this.writers--;
@@ -179,12 +184,12 @@ export class Pipe {
     return this.readers === 0 ? POLL.ERR : this.#holds(this.#length + 1) > this.#length ? POLL.OUT : 0;
   }
 
-  /** How much of so many bytes there is room for. */
+  /** How many of `wanted` bytes there is room for. */
   #holds(bytes: number): number {
     const wanted = Math.min(bytes, PIPE_BYTES);
     if (wanted <= this.#buffer.length) return wanted;
     const more = costOf(sizeFor(wanted)) - costOf(this.#buffer.length);
-    return this.budget.has(more) ? wanted : Math.min(wanted, Math.max(this.#buffer.length, LEAST_PIPE_BYTES));
+    return this.budget.has(more) ? wanted : Math.min(wanted, Math.max(this.#buffer.length, MIN_PIPE_BYTES));
   }
 
   #resize(bytes: number): void {
@@ -200,13 +205,13 @@ export class Pipe {
 /** The next power of two, at least 512. */
 const sizeFor = (bytes: number): number => (bytes === 0 ? 0 : 2 ** Math.max(9, Math.ceil(Math.log2(bytes))));
 
-const costOf = (size: number): number => (size > LEAST_PIPE_BYTES ? size : 0);
+const costOf = (size: number): number => (size > MIN_PIPE_BYTES ? size : 0);
 
 export class PipeEnd extends Stream {
   constructor(
     readonly pipe: Pipe,
     flags: number,
-    /** Where it has a name. */
+    /** Set where it has a name. */
     private readonly fifo: FifoInode | null = null,
   ) {
     super(pipe.ino, flags);
@@ -250,7 +255,7 @@ export class FifoInode extends Inode {
   }
 }
 
-/** One end of a pair of connected stream sockets (socketpair(2)); there is nobody else to connect to. */
+/** One end of a pair of connected stream sockets (socketpair(2)), the only sockets there are. */
 export class SocketEnd extends Stream {
   constructor(
     ino: number,

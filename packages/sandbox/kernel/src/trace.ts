@@ -2,7 +2,7 @@ import { AT, errnoName } from '@sandpiper/abi';
 import type { Call } from './call.js';
 import type { Outcome } from './types.js';
 
-/** One call as strace(1) would show it. Strings are those that the call really read. */
+/** One call as strace(1) would show it. Shows strings only where the call read them. */
 export function traceLine(call: Call, outcome: Outcome): string {
   const args = call.args.map((value) => {
     const text = call.strings.get(value);
@@ -30,11 +30,11 @@ function resultOf(outcome: Outcome): string {
     case 'limit':
       return `? (limit reached: ${outcome.limit})`;
     case 'violation':
-      return '? (not a call of that name)';
+      return '? (malformed call)';
   }
 }
 
-/** Bytes as a C string, cut like strace's; nothing that a terminal would obey. */
+/** Bytes as a C string, truncated as strace does; without anything that a terminal would interpret. */
 function quote(text: string): string {
   const shown = text.slice(0, 256);
   const escaped = shown.replace(/[^\x20-\x7e]|["\\]/g, (c) =>

@@ -11,7 +11,7 @@ export interface GuestMemory {
   write(address: number, data: Uint8Array): void;
   /** A native call of the guest under its filter; negative errno on failure. Only under the shim. */
   syscall(number: number, ...args: number[]): number;
-  /** A block in the guest, filled with `data`; its address, or 0 where the guest has no room. */
+  /** Allocates a block in the guest, filled with `data`; its address, or 0 where the guest has no room. */
   malloc(data: Uint8Array): number;
   free(address: number): void;
 }
@@ -36,7 +36,10 @@ export interface InputStream {
 }
 
 export interface OutputStream {
-  /** Takes so many bytes of it, at least one. @throws SyscallError where it takes none, as write(2) fails */
+  /**
+   * Takes some of the bytes, at least one, and returns how many. @throws SyscallError where write(2) would
+   * fail
+   */
   write(data: Buffer): number;
 }
 
@@ -44,7 +47,7 @@ export interface OutputStream {
 export interface HostMount {
   readonly host: string;
   readonly path: string;
-  /** Of a folder, the names of what is shown; all of it where there is no list. */
+  /** For a folder, the names to show; all of them where there is no list. */
   readonly only?: readonly string[];
 }
 
@@ -56,7 +59,7 @@ export interface KernelLimits {
   readonly syscalls: number;
 }
 
-/** What a forked process has of its parent, besides memory (fork(2)); nobody writes to it. */
+/** What a forked process inherits from its parent, besides memory (fork(2)); read-only. */
 export interface Inheritance {
   /** Handlers: signal number to struct sigaction. */
   readonly sigactions: ReadonlyMap<number, Buffer>;
@@ -69,32 +72,37 @@ export interface KernelOptions {
   readonly stdin: InputStream;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
-  /** Absolute; made, in memory, and the guest's to write. */
+  /** Absolute; created in memory, writable by the guest. */
   readonly cwd: string;
-  /** At absolute virtual paths; they do not count towards the quota. */
+  /** At absolute virtual paths; not charged to the quota. */
   readonly files: readonly { readonly path: string; readonly data: Uint8Array }[];
   readonly hostMounts: readonly HostMount[];
   readonly argv: readonly string[];
   readonly executable: string;
-  /** What a C library in the guest would find; empty where the guest has its own. */
+  /** The environment that a C library in the guest would see; empty where the guest has its own. */
   readonly env: Readonly<Record<string, string>>;
   readonly clock: GuestClock;
-  /** CPU time that the guest has used, nanoseconds; where nobody can tell, the elapsed time stands for it. */
+  /** CPU time that the guest has used, nanoseconds; elapsed time where it cannot be measured. */
   readonly cpuNs?: () => bigint;
   readonly randomBytes: (count: number) => Buffer;
-  /** Sends the guest SIGALRM after a time and then at each interval, nanoseconds; 0 stops it. */
+  /** Sends the guest SIGALRM after a delay and then at each interval, nanoseconds; 0 stops it. */
   readonly setAlarm?: (firstNs: bigint, intervalNs: bigint) => void;
-  /** Asked while a call waits; true ends the wait. */
+  /** Polled while a call waits; true ends the wait. */
   readonly shouldStop?: () => boolean;
-  /** Called every so often in the middle of a long call; what it throws ends the call and leaves {@link GuestKernel.call}. */
+  /**
+   * Called regularly within a long call; what it throws ends the call and propagates from
+   * {@link GuestKernel.call}.
+   */
   readonly look?: () => void;
-  /** Of the parent, where the guest is forked. */
+  /** The parent's state, where the guest is forked. */
   readonly inheritance?: Inheritance;
   /** One line per call, as strace would show it. */
   readonly trace?: (line: string) => void;
-  /** Called once, before the answer, when a call has found something of the run's own: a file, a name, what argv says. */
+  /**
+   * Called once, before the answer, when a call first finds something of the run's: a file, a name in argv.
+   */
   readonly onOwnFound?: () => void;
-  /** Where the run's own lies, besides its folder and /tmp. Absolute. */
+  /** Where the run's files lie, besides its folder and /tmp. Absolute. */
   readonly ownPaths?: readonly string[];
 }
 

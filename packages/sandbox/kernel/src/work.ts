@@ -1,15 +1,18 @@
 import type { Work } from '@sandpiper/vfs';
 
-/** Steps between two looks at the clock: some tens of microseconds of work. */
+/** Steps between two checks of the clock: some tens of microseconds of work. */
 const STEPS_A_LOOK = 1000;
 
-/** The steps that a kernel has taken; every thousand, somebody with a clock is asked whether the run goes on. */
+/**
+ * Counts the steps of a kernel; every thousand steps, a callback with a clock decides whether the run
+ * continues.
+ */
 export class CountedWork implements Work {
-  /** Since the kernel began, for tests. */
+  /** Steps since the kernel began, for tests. */
   steps = 0;
   #nextLook = STEPS_A_LOOK;
 
-  /** @param look throws what ends the call */
+  /** @param look throws to end the call */
   constructor(private readonly look: () => void) {}
 
   step(count = 1): void {

@@ -11,8 +11,8 @@ const onTheWire = new Map(
   }),
 );
 
-describe('the arguments of a call', () => {
-  it('are as many as the shim sends', () => {
+describe('the number of arguments of a system call', () => {
+  it('matches the shim’s table', () => {
     for (const [name, { arity }] of linuxSurface.rows)
       expect([name, arity]).toEqual([name, onTheWire.get(name)?.length]);
     for (const [key, { arity }] of libcSurface.rows)
@@ -22,17 +22,20 @@ describe('the arguments of a call', () => {
   it.each([
     ['linux', linuxSurface],
     ['libc', libcSurface],
-  ] as const)('of %s are that many, and integers of 64 bits: else it is a violation', (_, surface) => {
-    for (const [key, { arity }] of surface.rows) {
-      const guest = new FakeGuest({ shouldStop: () => true }, '', surface);
-      const given = (args: number[]) => guest.kernel.call(key, args, guest.memory);
-      const zeroes = Array.from({ length: arity }, () => 0);
-      expect(given([...zeroes, 0]), key).toMatchObject({ kind: 'violation' });
-      if (arity === 0) continue;
-      expect(given(zeroes.slice(1)), key).toMatchObject({ kind: 'violation' });
-      for (let i = 0; i < arity; i++)
-        for (const bad of [Number.NaN, Infinity, -Infinity, 0.5, 1e300, -(2 ** 64)])
-          expect(given(zeroes.with(i, bad)), `${key} ${i} ${bad}`).toMatchObject({ kind: 'violation' });
-    }
-  });
+  ] as const)(
+    'of %s is enforced, and each must be a 64-bit integer, else the call is a violation',
+    (_, surface) => {
+      for (const [key, { arity }] of surface.rows) {
+        const guest = new FakeGuest({ shouldStop: () => true }, '', surface);
+        const given = (args: number[]) => guest.kernel.call(key, args, guest.memory);
+        const zeroes = Array.from({ length: arity }, () => 0);
+        expect(given([...zeroes, 0]), key).toMatchObject({ kind: 'violation' });
+        if (arity === 0) continue;
+        expect(given(zeroes.slice(1)), key).toMatchObject({ kind: 'violation' });
+        for (let i = 0; i < arity; i++)
+          for (const bad of [Number.NaN, Infinity, -Infinity, 0.5, 1e300, -(2 ** 64)])
+            expect(given(zeroes.with(i, bad)), `${key} ${i} ${bad}`).toMatchObject({ kind: 'violation' });
+      }
+    },
+  );
 });

@@ -4,8 +4,8 @@ import { libcSurface } from '../src/index.js';
 import { FakeGuest, limits } from './fake-guest.js';
 
 /**
- * What the fuzzer of the kernel found (packages/trials/fuzz), and what was found by reading while it was written, as a person would
- * tell it. After each, the books of the kernel must add up.
+ * Findings of the kernel's fuzzer (packages/trials/fuzz), and of review while it was written, as readable
+ * steps. After each, the books of the kernel must balance.
  */
 const O_CREAT_RDWR = 0o102;
 const O_PATH = 0o10000000;
@@ -21,7 +21,7 @@ function audited(guest: FakeGuest): FakeGuest {
 
 const event = () => Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 
-test('a folder cannot be moved into itself by a way that was opened before it was moved', () => {
+test('a folder cannot be moved into itself through a descriptor opened before an earlier move', () => {
   const guest = new FakeGuest();
   guest.call('mkdir', '/tmp/a', 0o755);
   guest.call('mkdir', '/tmp/b', 0o755);
@@ -31,7 +31,7 @@ test('a folder cannot be moved into itself by a way that was opened before it wa
   audited(guest);
 });
 
-test('a folder that another takes the place of has no links', () => {
+test('a folder replaced by a rename has no links', () => {
   const guest = new FakeGuest();
   guest.call('mkdir', '/tmp/a', 0o755);
   guest.call('mkdir', '/tmp/b', 0o755);
@@ -43,7 +43,7 @@ test('a folder that another takes the place of has no links', () => {
   audited(guest);
 });
 
-test('sets that watch each other are refused, and deep ones are looked at in bounded time', () => {
+test('sets that watch each other are refused, and deeply nested ones are searched in bounded time', () => {
   const guest = new FakeGuest();
   const sets = Array.from({ length: 8 }, () => guest.call('epoll_create1', 0));
   const [first = 0, second = 0] = sets;
@@ -58,7 +58,7 @@ test('sets that watch each other are refused, and deep ones are looked at in bou
   audited(guest);
 });
 
-test('a file that is held by its place alone keeps its bytes, and they are paid for', () => {
+test('a file referenced only through O_PATH keeps its bytes, which stay charged', () => {
   const guest = new FakeGuest();
   guest.write(guest.open('/tmp/a', O_CREAT_RDWR), 'text');
   const place = guest.open('/tmp/a', O_PATH);
@@ -72,7 +72,7 @@ test('a file that is held by its place alone keeps its bytes, and they are paid 
   audited(guest);
 });
 
-test('a file without a name that is given one is not counted twice', () => {
+test('an unnamed file that is linked is not counted twice', () => {
   const guest = new FakeGuest();
   const fd = guest.call('open', '/tmp', 0o20200002, 0o600);
   for (let i = 0; i < 2 * limits.files; i++) {
@@ -91,7 +91,7 @@ test('a file without a name that is given one is not counted twice', () => {
   audited(guest);
 });
 
-test('the attributes of a file that is gone are given back', () => {
+test('the attributes of a deleted file are no longer charged', () => {
   const guest = new FakeGuest();
   for (let i = 0; i < 40; i++) {
     guest.call('close', guest.open('/tmp/a', O_CREAT_RDWR));
@@ -102,7 +102,7 @@ test('the attributes of a file that is gone are given back', () => {
   audited(guest);
 });
 
-test('a position of sendfile beyond any file is an error of the call', () => {
+test('sendfile refuses a position beyond any file', () => {
   const guest = new FakeGuest();
   guest.write(guest.open('/tmp/a', O_CREAT_RDWR), 'text');
   const position = Buffer.alloc(8);
@@ -110,12 +110,12 @@ test('a position of sendfile beyond any file is an error of the call', () => {
   expect(guest.call('sendfile', 1, 3, position, 10)).toBe(-Errno.EINVAL);
 });
 
-test('the hole of a huge file is not walked through when it is mapped, nor when a mapping grows', () => {
+test('mapping a huge sparse file, or growing the mapping, does not iterate over its hole', () => {
   const guest = new FakeGuest();
   const fd = guest.open('/tmp/a', O_CREAT_RDWR);
   guest.write(fd, 'text');
   expect(guest.call('ftruncate', fd, 2 ** 43)).toBe(0);
-  // A guest that owns its process says of any native call that it went well.
+  // A guest that controls its process can answer any native call with success.
   guest.memory.nativeResults.set(MMAP, 0x20000);
   guest.memory.nativeResults.set(25, 0x20000);
   expect(guest.call('mmap', 0, 4096, 3, 1, fd, 0)).toBe(0x20000);
@@ -124,7 +124,7 @@ test('the hole of a huge file is not walked through when it is mapped, nor when 
   audited(guest);
 });
 
-test('mappings that are cut in pieces do not become more than there may be', () => {
+test('splitting mappings cannot exceed their maximum number', () => {
   const guest = new FakeGuest();
   const fd = guest.open('/tmp/a', O_CREAT_RDWR);
   guest.call('ftruncate', fd, 2 ** 30);
@@ -139,7 +139,7 @@ test('mappings that are cut in pieces do not become more than there may be', () 
   audited(guest);
 });
 
-test('an end of a pipe that was closed does not come back through its place', () => {
+test('a closed end of a pipe cannot be reopened through O_PATH', () => {
   const guest = new FakeGuest();
   const ends = guest.memory.room(8);
   guest.call('pipe', ends);
@@ -151,7 +151,7 @@ test('an end of a pipe that was closed does not come back through its place', ()
   audited(guest);
 });
 
-test('streams of folders are bounded by what may be open, whatever addresses the guest gives', () => {
+test('directory streams are bounded by the open files, whatever addresses the guest passes', () => {
   const guest = new FakeGuest({}, '', libcSurface);
   const fd = guest.call('open(pii)i', '/tmp', 0, 0);
   const results = Array.from({ length: 40 }, () => guest.outcome('fdopendir(i)p', fd));
@@ -159,11 +159,11 @@ test('streams of folders are bounded by what may be open, whatever addresses the
   audited(guest);
 });
 
-test('variables that the run was given count as its own do', () => {
+test('the environment of the run counts like variables that the guest sets', () => {
   const guest = audited(new FakeGuest({ env: { HOME: '/box' } }, '', libcSurface));
   expect(guest.call('unsetenv(p)i', 'HOME')).toBe(0);
   audited(guest);
-  // One that does not fit leaves the old one as it was.
+  // A value that does not fit leaves the old one in place.
   guest.call('putenv(p)i', 'A=1');
   for (let i = 0; i < 4; i++) guest.call('putenv(p)i', `B${i}=${'x'.repeat(32_000)}`);
   expect(guest.call('putenv(p)i', `A=${'x'.repeat(32_000)}`)).toBe(-Errno.ENOMEM);

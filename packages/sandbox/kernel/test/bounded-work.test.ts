@@ -2,11 +2,13 @@ import { Errno, MAP, O, PROT } from '@sandpiper/abi';
 import { describe, expect, it } from 'vitest';
 import { FakeGuest, FakeMemory, limits } from './fake-guest.js';
 
-/** What one call costs the kernel is bounded, whatever the guest has prepared: counted here, and not timed. */
+/** The work of one call is bounded, whatever the guest has prepared: counted here, not timed. */
 
 const MIB = 1024 * 1024;
 
-/** Counts what goes over, and has room for more than it holds: addresses beyond are taken and forgotten. */
+/**
+ * Counts transferred bytes, and claims more room than it holds: addresses beyond are accepted and dropped.
+ */
 class CountingMemory extends FakeMemory {
   moved = 0;
 
@@ -42,8 +44,8 @@ function folderOf(count: number): FakeGuest {
   return guest;
 }
 
-describe('a folder is listed without a copy of it', () => {
-  it('each name that stays comes once, though others come and go', () => {
+describe('listing a folder without copying it', () => {
+  it('yields each lasting name once while others come and go', () => {
     const guest = folderOf(50);
     const fd = guest.open('d');
     const seen = names(guest, fd, 64, (name) => {
@@ -53,11 +55,11 @@ describe('a folder is listed without a copy of it', () => {
     });
     const gone = (name: string) => Number(name) % 10 === 3;
     const stay = Array.from({ length: 50 }, (_, i) => String(i)).filter((name) => !gone(name));
-    // A piece of the listing may have been taken before a name in it was removed.
+    // A piece of the listing may have been read before a name in it was removed.
     expect(seen.filter((name) => !gone(name))).toEqual(['.', '..', ...stay]);
   });
 
-  it('goes on from a place that was told, and begins anew', () => {
+  it('continues from a reported position, and restarts', () => {
     const guest = folderOf(20);
     const fd = guest.open('d');
     const at = guest.memory.room(64);
@@ -76,7 +78,7 @@ describe('a folder is listed without a copy of it', () => {
     expect(names(guest, fd)).toEqual([]);
   });
 
-  it('ends although names are made while it is read', () => {
+  it('ends although names are created while it is read', () => {
     const guest = folderOf(3);
     let made = 0;
     const seen = names(guest, guest.open('d'), 64, () =>
@@ -86,7 +88,7 @@ describe('a folder is listed without a copy of it', () => {
   });
 });
 
-describe('one call moves a mebibyte at most', () => {
+describe('one call moves at most a mebibyte', () => {
   it('with a thousand vectors', () => {
     const guest = new FakeGuest({ limits: { ...limits, diskBytes: 8 * MIB } });
     const memory = new CountingMemory();
@@ -115,7 +117,7 @@ describe('one call moves a mebibyte at most', () => {
     const at = guest.call('mmap', 0, 3 * MIB, PROT.READ | PROT.WRITE, MAP.PRIVATE, fd, 0);
     expect(memory.read(at + 2 * MIB, 1).toString()).toBe('x');
     expect(memory.moved).toBeLessThan(2 * MIB);
-    // More than the file of a guest could ever hold: the native call says yes, and there is nothing to fill in.
+    // Beyond what any guest's file could hold: the native call succeeds, and there is nothing to fill in.
     memory.nativeResults.set(9, 2 ** 32);
     memory.moved = 0;
     guest.call('ftruncate', fd, 1);
@@ -125,8 +127,8 @@ describe('one call moves a mebibyte at most', () => {
   });
 });
 
-describe('a pipe', () => {
-  it('gives what was put into it, in pieces of all sizes', () => {
+describe('a kernel pipe', () => {
+  it('returns what was written, in pieces of all sizes', () => {
     const guest = new FakeGuest();
     const at = guest.memory.room(8);
     guest.call('pipe2', at, O.NONBLOCK);
@@ -154,7 +156,7 @@ describe('a pipe', () => {
     expect(put - taken).toBeLessThanOrEqual(65_536);
   });
 
-  it('with a name holds nothing when nobody has it open', () => {
+  it('with a name (FIFO) holds nothing while no descriptor is open', () => {
     const guest = new FakeGuest();
     guest.call('mknod', 'fifo', 0o10644);
     const fd = guest.open('fifo', O.RDWR | O.NONBLOCK);
@@ -164,8 +166,8 @@ describe('a pipe', () => {
   });
 });
 
-describe('the tree', () => {
-  it('is as deep as a path can be long, and no deeper', () => {
+describe('the file tree of a guest', () => {
+  it('is no deeper than a path can be long', () => {
     const guest = new FakeGuest({ limits: { ...limits, files: 5000 } });
     let depth = 0;
     while (guest.call('mkdir', 'a', 0o755) === 0 && guest.call('chdir', 'a') === 0) {
@@ -175,17 +177,17 @@ describe('the tree', () => {
     expect(depth).toBeLessThanOrEqual(2048);
     expect(guest.call('mkdir', 'a', 0o755)).toBe(-Errno.ENAMETOOLONG);
     expect(guest.open('a', O.CREAT | O.WRONLY)).toBe(-Errno.ENAMETOOLONG);
-    // There is a way back, and all can be removed.
+    // The way back exists, and everything can be removed.
     for (; depth > 0; depth--) {
       expect([guest.call('chdir', '..'), guest.call('rmdir', 'a')]).toEqual([0, 0]);
     }
   });
 });
 
-describe('work within a call is counted, and somebody with a clock is asked', () => {
+describe('work within a call is counted and the clock checked', () => {
   class TimeOver extends Error {}
 
-  /** Each does within one call some thousands of things that the guest has prepared. */
+  /** Each does some thousands of steps within one call, on what the guest has prepared. */
   const dear: readonly (readonly [name: string, prepare: (guest: FakeGuest) => () => unknown])[] = [
     [
       'a walk through links',
@@ -199,7 +201,7 @@ describe('work within a call is counted, and somebody with a clock is asked', ()
       },
     ],
     [
-      'a place far within a folder',
+      'a position far into a folder',
       (guest) => {
         for (let i = 0; i < 3000; i++) guest.call('mknod', `f${i}`, 0o100644);
         const fd = guest.open('.');
@@ -208,7 +210,7 @@ describe('work within a call is counted, and somebody with a clock is asked', ()
       },
     ],
     [
-      'a file of many blocks that is cut',
+      'truncating a file of many blocks',
       (guest) => {
         const fd = guest.open('f', O.CREAT | O.RDWR);
         for (let i = 0; i < 3000; i++) guest.call('pwrite64', fd, 0x10000, 1, 8192 * i);
@@ -216,7 +218,7 @@ describe('work within a call is counted, and somebody with a clock is asked', ()
       },
     ],
     [
-      'a list of attributes',
+      'listing extended attributes',
       (guest) => {
         guest.open('f', O.CREAT | O.RDWR);
         for (let i = 0; i < 3000; i++) guest.call('setxattr', 'f', `user.${i}`, 0x10000, 1, 0);

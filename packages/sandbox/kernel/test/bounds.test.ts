@@ -4,7 +4,7 @@ import { FakeGuest, limits } from './fake-guest.js';
 
 const { CREAT, DIRECTORY } = O;
 
-/** Names of a folder as getdents64(2) gives them from where it stands, in pieces of `size` bytes. */
+/** Names of a folder as getdents64(2) returns them from the current position, in pieces of `size` bytes. */
 function list(
   guest: FakeGuest,
   fd: number,
@@ -26,8 +26,8 @@ function list(
   }
 }
 
-describe('what a guest can make its controller hold', () => {
-  it('ends with a path as long as a path may be, however short the steps are', () => {
+describe('memory that a guest can make its controller hold', () => {
+  it('is bounded by PATH_MAX, even for a descent in short steps', () => {
     const guest = new FakeGuest({ limits: { ...limits, files: 10_000 } });
     let depth = 0;
     let result = 0;
@@ -37,7 +37,7 @@ describe('what a guest can make its controller hold', () => {
     }
     expect(result).toBe(-Errno.ENAMETOOLONG);
     expect(depth).toBeLessThan(PATH_MAX / 100 + 2);
-    // Back and down again, and by the way of a link: there is no deeper.
+    // Back up and down again, also through a link: no deeper.
     expect(guest.call('chdir', '..')).toBe(0);
     expect(guest.call('symlink', '.', 'here')).toBe(0);
     expect(guest.call('chdir', `${'here/'.repeat(30)}${'d'.repeat(100)}`)).toBe(0);
@@ -45,14 +45,14 @@ describe('what a guest can make its controller hold', () => {
     expect(guest.kernel.inconsistencies()).toEqual([]);
   });
 
-  it('is no list for each folder that is open', () => {
+  it('includes no listing per open folder', () => {
     const guest = new FakeGuest({ limits: { ...limits, files: 1000, openFiles: 64 } });
     guest.call('mkdir', 'd', 0o755);
     for (let i = 0; i < 300; i++) guest.call('close', guest.open(`d/${i}`, CREAT));
     const folders = Array.from({ length: 50 }, () => guest.open('d', DIRECTORY));
     for (const fd of folders)
       expect(guest.call('getdents64', fd, guest.memory.room(256), 256)).toBeGreaterThan(0);
-    // Each goes on where it stands, and tells what is there now.
+    // Each continues at its position, and shows what is there now.
     guest.call('unlink', 'd/299');
     for (const fd of folders) {
       const rest = list(guest, fd);
@@ -62,7 +62,7 @@ describe('what a guest can make its controller hold', () => {
     }
   });
 
-  it('is no folder without end: what is made or renamed while it is read comes the next time', () => {
+  it('includes no endless folder: names created or renamed during a listing appear in the next one', () => {
     const guest = new FakeGuest({ limits: { ...limits, files: 500 } });
     guest.call('mkdir', 'd', 0o755);
     for (let i = 0; i < 40; i++) guest.call('close', guest.open(`d/${i}`, CREAT));
@@ -78,12 +78,12 @@ describe('what a guest can make its controller hold', () => {
     );
     expect(guest.call('lseek', fd, 0, 0)).toBe(0);
     expect(list(guest, fd)).toHaveLength(2 + 80);
-    // Anywhere behind the end is the end.
+    // Any position behind the end is the end.
     expect(guest.call('lseek', fd, 2 ** 40, 0)).toBe(2 ** 40);
     expect(list(guest, fd)).toEqual([]);
   });
 
-  it('has its place on the disk where it is the target of a link', () => {
+  it('is charged to the disk for a long link target', () => {
     const guest = new FakeGuest({ limits: { ...limits, files: 10_000 } });
     let count = 0;
     while (guest.call('symlink', 'x'.repeat(4000), `l${count}`) === 0) count++;

@@ -15,7 +15,7 @@ const BASE = 0x10000;
 /** A guest's memory as one buffer that begins at 0x10000; every other address is bad. */
 export class FakeMemory implements GuestMemory {
   readonly bytes = Buffer.alloc(4 * 1024 * 1024);
-  /** What native calls give, by number, where it matters. */
+  /** Results of native calls by number, where they matter. */
   readonly nativeResults = new Map<number, number>();
   readonly nativeCalls: number[][] = [];
   readonly freed: number[] = [];
@@ -44,7 +44,7 @@ export class FakeMemory implements GuestMemory {
     return call[0] === 9 ? this.#pages(call[2] ?? 0) : 0;
   }
 
-  /** mmap(2) begins where a page does. */
+  /** mmap(2) starts at a page boundary. */
   #pages(size: number): number {
     this.#next = (this.#next + 4095) & ~4095;
     return this.room(size);
@@ -125,13 +125,13 @@ export class FakeGuest {
   /** The outcome of a call; each string argument is put into memory with a NUL. */
   outcome(name: string, ...args: (number | string | Uint8Array)[]): Outcome {
     const placed = args.map((arg) => (typeof arg === 'number' ? arg : this.#place(arg)));
-    // As the shim does it: so many registers, whatever they hold.
+    // As the shim does: exactly this many registers, whatever they hold.
     const arity = this.surface.rows.get(name)?.arity ?? placed.length;
     const sent = Array.from({ length: arity }, (_, i) => placed[i] ?? 0);
     return this.kernel.call(name, sent, this.memory);
   }
 
-  /** The number that a call returned; of a failure the negative errno. */
+  /** The number that a call returned; for a failure, the negative errno. */
   call(name: string, ...args: (number | string | Uint8Array)[]): number {
     const outcome = this.outcome(name, ...args);
     if (outcome.kind === 'error') return -outcome.errno;

@@ -5,7 +5,7 @@ import { FakeGuest } from './fake-guest.js';
 const { CREAT, EXCL, RDWR, WRONLY, APPEND, TRUNC } = O;
 
 describe('files of a guest', () => {
-  it('are written, read, sought in and cut', () => {
+  it('are written, read, seeked and truncated', () => {
     const guest = new FakeGuest();
     const fd = guest.open('a', CREAT | RDWR);
     expect(fd).toBe(3);
@@ -18,7 +18,7 @@ describe('files of a guest', () => {
     expect(guest.call('lseek', fd, 0, 99)).toBe(-Errno.EINVAL);
   });
 
-  it('append at the end whatever the offset', () => {
+  it('append at the end, whatever the offset, with O_APPEND', () => {
     const guest = new FakeGuest();
     guest.write(guest.open('a', CREAT | WRONLY), 'one');
     const fd = guest.open('a', WRONLY | APPEND);
@@ -27,7 +27,7 @@ describe('files of a guest', () => {
     expect(guest.read(guest.open('a'), 10)).toBe('onetwo');
   });
 
-  it('are made exclusively once and truncated on request', () => {
+  it('are created exclusively once (O_EXCL) and truncated on request (O_TRUNC)', () => {
     const guest = new FakeGuest();
     guest.write(guest.open('a', CREAT | EXCL | WRONLY), 'text');
     expect(guest.open('a', CREAT | EXCL | WRONLY)).toBe(-Errno.EEXIST);
@@ -35,7 +35,7 @@ describe('files of a guest', () => {
     expect(guest.size('a')).toBe(0);
   });
 
-  it('stay readable after they were unlinked, until closed', () => {
+  it('stay readable after unlink, until closed', () => {
     const guest = new FakeGuest();
     const fd = guest.open('a', CREAT | RDWR);
     guest.write(fd, 'kept');
@@ -45,7 +45,7 @@ describe('files of a guest', () => {
     expect(guest.read(fd, 10)).toBe('kept');
   });
 
-  it('share the offset over dup, and not over a second open', () => {
+  it('share the offset after dup, but not after a second open', () => {
     const guest = new FakeGuest();
     const fd = guest.open('a', CREAT | RDWR);
     const twin = guest.call('dup', fd);
@@ -54,7 +54,7 @@ describe('files of a guest', () => {
     expect(guest.call('lseek', guest.open('a'), 0, 1)).toBe(0);
   });
 
-  it('hold the rules of rename', () => {
+  it('follow the rules of rename(2)', () => {
     const guest = new FakeGuest();
     guest.call('mkdir', 'd', 0o755);
     guest.call('mkdir', 'd/e', 0o755);
@@ -68,14 +68,14 @@ describe('files of a guest', () => {
     expect(guest.call('rmdir', 'd')).toBe(-Errno.ENOTEMPTY);
   });
 
-  it('cannot be made where the guest may not write', () => {
+  it('cannot be created where the guest may not write', () => {
     const guest = new FakeGuest();
     expect(guest.open('/new', CREAT | WRONLY)).toBe(-Errno.EROFS);
     expect(guest.call('unlink', '/etc/passwd')).toBe(-Errno.EROFS);
     expect(guest.call('mkdir', '/etc/x', 0o755)).toBe(-Errno.EROFS);
   });
 
-  it('are listed whole, in pieces of any size', () => {
+  it('are all listed by getdents64, in pieces of any size', () => {
     const guest = new FakeGuest();
     const names = ['one', 'two', 'three', 'a-rather-longer-name'];
     for (const name of names) guest.call('close', guest.open(name, CREAT | WRONLY));
@@ -104,7 +104,7 @@ describe('mmap of a file', () => {
     expect(guest.memory.nativeCalls[1]?.slice(1)).toEqual([at, 4096, PROT.READ]);
   });
 
-  it('is refused where the file cannot be written and the mapping could, and for what is no file', () => {
+  it('is refused as writable for a read-only file, and for anything but a file', () => {
     const guest = new FakeGuest();
     guest.open('a', CREAT | RDWR);
     const fd = guest.open('a');
@@ -129,7 +129,7 @@ describe('pipes and devices', () => {
     expect(guest.read(reader, 100)).toBe('');
   });
 
-  it('tell poll what is ready and what is not open', () => {
+  it('report to poll what is ready and what is not open', () => {
     const guest = new FakeGuest();
     const entries = Buffer.alloc(24);
     entries.writeInt32LE(1, 0);
@@ -143,7 +143,7 @@ describe('pipes and devices', () => {
     expect([out.readInt16LE(6), out.readInt16LE(14), out.readInt16LE(22)]).toEqual([4, 32, 0]);
   });
 
-  it('are the usual four', () => {
+  it('include null, zero, full and random', () => {
     const guest = new FakeGuest();
     expect(guest.read(guest.open('/dev/null', RDWR), 5)).toBe('');
     expect(guest.read(guest.open('/dev/zero'), 3)).toBe('\0\0\0');
@@ -151,7 +151,7 @@ describe('pipes and devices', () => {
     expect(guest.write(guest.open('/dev/full', WRONLY), 'x')).toBe(-Errno.ENOSPC);
   });
 
-  it('make the standard streams look like pipes', () => {
+  it('the standard streams look like pipes', () => {
     const guest = new FakeGuest();
     const at = guest.memory.room(144);
     guest.call('fstat', 1, at);

@@ -6,13 +6,13 @@ import { libcSurface, linuxSurface } from '../src/index.js';
 import { FakeGuest, FakeMemory, limits } from './fake-guest.js';
 
 /**
- * What a guest makes the controller hold against what it is charged for it. Each structure is filled to its bound, and what
- * the heap then holds, buffers included, is at most four times what was charged. Limits that count things count each as so
- * many bytes (ARCHITECTURE.md, "What a guest makes the controller hold").
+ * What a guest makes the controller hold, against what it is charged for. Each structure is filled to its
+ * bound; the heap then holds, buffers included, at most four times the charge. For limits that count things,
+ * each thing counts as a fixed number of bytes (ARCHITECTURE.md, "What a guest makes the controller hold").
  */
 const CHARGE = { file: 512, descriptor: 8192, watch: 128, mapping: 512, name: 512, signal: 96 };
 const MOST = 4;
-/** Of the test's own, and what the collector leaves: below it nothing can be told. Bytes. */
+/** The test's own memory and uncollected garbage: differences below this mean nothing. Bytes. */
 const NOISE = 300_000;
 
 setFlagsFromString('--expose-gc');
@@ -27,22 +27,22 @@ function heldNow(): number {
 interface Structure {
   readonly name: string;
   readonly surface?: 'libc';
-  /** So many guests at once, where the bound of one is too small to be measured. */
+  /** How many guests at once, where the bound of one guest is too small to measure. */
   readonly guests?: number;
   readonly limits?: Partial<typeof limits>;
-  /** Fills it and returns what was charged, bytes. */
+  /** Fills the structure and returns the charge, bytes. */
   readonly fill: (guest: Guest) => number;
 }
 
 class Guest extends FakeGuest {
-  /** Each string anew at the same place: memory of the guest is not what is measured. */
+  /** Puts each string anew at the same address: the guest's memory is not what is measured. */
   at(text: string, place = 0): number {
     const address = 0x20000 + 0x10000 * place;
     this.memory.write(address, Buffer.from(`${text}\0`, 'latin1'));
     return address;
   }
 
-  /** So often as it succeeds. */
+  /** Repeats until it fails. */
   asLong(act: (i: number) => number): number {
     let count = 0;
     while (act(count) >= 0) count++;
@@ -60,7 +60,7 @@ const OPEN = { openFiles: 2048 };
 const long = (i: number) => String(i).padEnd(255, 'x');
 const charged = (guest: Guest, act: (i: number) => number, each: number) => guest.asLong(act) * each;
 
-/** Folders in folders, as deep as a path is long. */
+/** Nested folders, as deep as a path is long. */
 function deep(guest: Guest): void {
   while (guest.call('mkdir', guest.at('a'), 0o755) === 0 && guest.call('chdir', guest.at('a')) === 0);
 }
@@ -258,7 +258,7 @@ const STRUCTURES: readonly Structure[] = [
     fill: (g) => {
       for (let signal = 1; signal <= 64; signal++) {
         g.call('rt_sigaction', signal, 0x20000, 0, 8);
-        // Small buffers of other calls in between: a slice of a pool would hold them all.
+        // Small buffers of other calls in between: a slice of a pool would keep them all.
         for (let i = 0; i < 2; i++) g.call('access', g.at('a'.repeat(4000), 1), 0);
       }
       g.call('sigaltstack', 0x20000, 0);
@@ -322,7 +322,7 @@ const STRUCTURES: readonly Structure[] = [
   },
 ];
 
-describe('what is charged is what is held', () => {
+describe('the charge covers what is held', () => {
   const memory = new FakeMemory();
   const surfaces = { libc: libcSurface, linux: linuxSurface };
 
@@ -344,7 +344,7 @@ describe('what is charged is what is held', () => {
     for (const guest of guests.slice(0, 3)) expect(guest.kernel.inconsistencies()).toEqual([]);
   });
 
-  it('notices what is not: a slice of a pool, a part of a string', () => {
+  it('detects an undercharge: a slice of a pool, a part of a string', () => {
     const kept: unknown[] = [];
     const before = heldNow();
     for (let i = 0; i < 2000; i++) {

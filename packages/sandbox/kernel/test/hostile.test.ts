@@ -4,12 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { libcSurface, linuxSurface } from '../src/index.js';
 import { FakeGuest, FakeMemory, limits } from './fake-guest.js';
 
-describe('bad input of a guest', () => {
+describe('bad input from a guest', () => {
   it.each([0, 8, 2 ** 47, -4096])('a path at the bad address %d is EFAULT', (at) => {
     expect(new FakeGuest().call('open', at, 0, 0)).toBe(-Errno.EFAULT);
   });
 
-  it('a path that runs over the end of the memory is EFAULT', () => {
+  it('a path that runs past the end of memory is EFAULT', () => {
     const guest = new FakeGuest();
     const end = 0x10000 + guest.memory.bytes.length;
     guest.memory.write(end - 3, Buffer.from('abc'));
@@ -44,7 +44,7 @@ describe('bad input of a guest', () => {
     }
   });
 
-  it('a write is not fetched beyond a bound, whatever the count', () => {
+  it('a write fetches a bounded number of bytes, whatever its count', () => {
     const guest = new FakeGuest();
     let most = 0;
     guest.memory = new (class extends FakeMemory {
@@ -68,7 +68,7 @@ describe('bad input of a guest', () => {
     expect(guest.kernel.deniedCalls.size).toBeLessThanOrEqual(32);
   });
 
-  it('processes and the network are refused with an errno that Python knows', () => {
+  it('processes and the network are refused with an errno that Python handles', () => {
     const guest = new FakeGuest();
     expect(guest.call('socket', 2, 1, 0)).toBe(-Errno.EPERM);
     expect(guest.call('execve', 0, 0, 0)).toBe(-Errno.EPERM);
@@ -79,7 +79,7 @@ describe('bad input of a guest', () => {
 });
 
 describe('limits of a guest', () => {
-  it('output of both streams together is cut where the limit lies, and ends the run', () => {
+  it('output of both streams together is cut at the limit, which ends the run', () => {
     const guest = new FakeGuest();
     expect(guest.write(1, 'o'.repeat(600))).toBe(600);
     expect(guest.outcome('write', 2, Buffer.alloc(600, 'e'), 600)).toEqual({
@@ -90,7 +90,7 @@ describe('limits of a guest', () => {
     expect([guest.kernel.stdoutTruncated, guest.kernel.stderrTruncated]).toEqual([false, true]);
   });
 
-  it('output counts as far as it was taken, and fails as its taker does', () => {
+  it('output counts as far as its stream took it, and fails as the stream does', () => {
     let room = 700;
     const stdout = {
       write: ({ length }: Buffer) => {
@@ -108,7 +108,7 @@ describe('limits of a guest', () => {
     expect(guest.outcome('write', 2, Buffer.alloc(1), 1)).toEqual({ kind: 'limit', limit: 'outputBytes' });
   });
 
-  it('open files end in EMFILE, and a closed number is the next', () => {
+  it('open files end in EMFILE, and a closed number is reused first', () => {
     const guest = new FakeGuest();
     for (let fd = 3; fd < limits.openFiles; fd++) expect(guest.open('/dev/null')).toBe(fd);
     expect(guest.open('/dev/null')).toBe(-Errno.EMFILE);
@@ -116,7 +116,7 @@ describe('limits of a guest', () => {
     expect(guest.open('/dev/null')).toBe(5);
   });
 
-  it('the disk ends in ENOSPC, which the kernel remembers', () => {
+  it('a full disk is ENOSPC, which the kernel remembers', () => {
     const guest = new FakeGuest();
     const fd = guest.open('a', O.CREAT | O.WRONLY);
     expect(guest.call('write', fd, 0x10000, 1 << 20)).toBe(1 << 20);
@@ -125,13 +125,13 @@ describe('limits of a guest', () => {
     expect(guest.kernel.diskLimitHit).toBe(true);
   });
 
-  it('the number of files ends in ENOSPC', () => {
+  it('too many files are ENOSPC', () => {
     const guest = new FakeGuest();
     for (let i = 0; i < limits.files; i++) expect(guest.call('mkdir', `d${i}`, 0o755)).toBe(0);
     expect(guest.call('mkdir', 'more', 0o755)).toBe(-Errno.ENOSPC);
   });
 
-  it('the calls are counted', () => {
+  it('too many system calls end the run', () => {
     const guest = new FakeGuest({ limits: { ...limits, syscalls: 2 } });
     guest.call('getpid');
     guest.call('getpid');
@@ -160,7 +160,7 @@ describe.each([
   );
   const step = fc.tuple(fc.constantFrom(...names), fc.array(number, { minLength: 6, maxLength: 6 }));
 
-  it('answers, and throws nothing', () => {
+  it('is answered without an exception', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ minLength: 64, maxLength: 64 }),

@@ -36,7 +36,7 @@ describe('a shared mapping of a file', () => {
     expect(guest.size('a')).toBe(3);
   });
 
-  it('is fetched when it ends, and then no more', () => {
+  it('is fetched at munmap, and not afterwards', () => {
     const { guest, at, readBack } = mapped();
     guest.memory.write(at, Buffer.from('ONE'));
     expect(guest.call('munmap', at, 4096)).toBe(0);
@@ -44,7 +44,7 @@ describe('a shared mapping of a file', () => {
     expect(readBack()).toBe('ONE two three');
   });
 
-  it('keeps what a partial end leaves of it', () => {
+  it('keeps what a partial munmap leaves of it', () => {
     const { guest, fd } = mapped('x'.repeat(12_288));
     const at = guest.call('mmap', 0, 12_288, PROT.READ | PROT.WRITE, MAP.SHARED, fd, 0);
     guest.call('munmap', at + 4096, 4096);
@@ -64,7 +64,7 @@ describe('a shared mapping of a file', () => {
     expect(guest.read(guest.open('a'), 3)).toBe('ONE');
   });
 
-  it('shows more of the file when it grows, and can be written where it then lies', () => {
+  it('shows more of the file after mremap, and is writable at its new address', () => {
     const { guest, fd } = mapped('x'.repeat(8192));
     const at = guest.call('mmap', 0, 4096, PROT.READ | PROT.WRITE, MAP.SHARED, fd, 0);
     const moved = guest.memory.room(8192);
@@ -77,7 +77,7 @@ describe('a shared mapping of a file', () => {
     expect(guest.memory.read(to, 1).toString()).toBe('y');
   });
 
-  it('is one of a bounded number', () => {
+  it('is refused beyond the maximum number', () => {
     const { guest, fd } = mapped();
     const map = () => guest.call('mmap', 0, 4096, PROT.READ, MAP.SHARED, fd, 0);
     for (let i = 1; i < MAX_MAPPINGS; i++) expect(map()).toBeGreaterThan(0);

@@ -8,7 +8,7 @@ describe('permissions of a folder', () => {
     { mode: 0o300, make: 0, list: -Errno.EACCES, reach: 0 },
     { mode: 0o600, make: -Errno.EACCES, list: 3, reach: -Errno.EACCES },
     { mode: 0o000, make: -Errno.EACCES, list: -Errno.EACCES, reach: -Errno.EACCES },
-  ])('$mode decides what can be done in it', ({ mode, make, list, reach }) => {
+  ])('allow at mode $mode only what it says', ({ mode, make, list, reach }) => {
     const guest = new FakeGuest();
     guest.call('mkdir', 'd', 0o700);
     guest.call('mkdir', 'd/inner', 0o700);
@@ -18,7 +18,7 @@ describe('permissions of a folder', () => {
     expect(guest.call('mkdir', 'd/new', 0o700)).toBe(make);
   });
 
-  it('do not hide that something is there already', () => {
+  it('do not hide that a name exists', () => {
     const guest = new FakeGuest();
     expect(guest.call('mkdir', '/dev/null', 0o700)).toBe(-Errno.EEXIST);
     expect(guest.call('mkdir', '/dev/more', 0o700)).toBe(-Errno.EROFS);
@@ -26,7 +26,7 @@ describe('permissions of a folder', () => {
 });
 
 describe('O_PATH', () => {
-  it('opens a link itself, which can be read as one and not otherwise', () => {
+  it('opens a link itself, which readlinkat can read', () => {
     const guest = new FakeGuest();
     guest.call('symlink', '/nowhere', 'l');
     const fd = guest.open('l', O.PATH | O.NOFOLLOW);
@@ -37,7 +37,7 @@ describe('O_PATH', () => {
     expect(guest.call('write', fd, at, 1)).toBe(-Errno.EBADF);
   });
 
-  it('names a folder that paths start from, also one that cannot be listed', () => {
+  it('opens a folder for paths to start from, even one that cannot be listed', () => {
     const guest = new FakeGuest();
     guest.call('mkdir', 'd', 0o100);
     const fd = guest.open('d', O.PATH | O.DIRECTORY);
@@ -48,7 +48,7 @@ describe('O_PATH', () => {
 });
 
 describe('/proc/self/fd', () => {
-  it('leads to what is open, also to what has no name', () => {
+  it('leads to open files, even to those without a name', () => {
     const guest = new FakeGuest({}, 'typed');
     const fd = guest.open('.', O.TMPFILE | O.RDWR);
     guest.write(fd, 'unnamed');
@@ -58,7 +58,7 @@ describe('/proc/self/fd', () => {
     expect(guest.open('/proc/self/fd/0/x')).toBe(-Errno.ENOTDIR);
   });
 
-  it('of a folder is a way through it', () => {
+  it('of a folder can be walked through', () => {
     const guest = new FakeGuest();
     guest.call('mkdir', 'd', 0o755);
     const fd = guest.open('d');
@@ -69,7 +69,7 @@ describe('/proc/self/fd', () => {
 });
 
 describe('files without a name', () => {
-  it('take their place on the disk until they are closed', () => {
+  it('are charged to the disk until they are closed', () => {
     const guest = new FakeGuest();
     const fd = guest.open('.', O.TMPFILE | O.RDWR);
     expect(guest.call('write', fd, 0x10000, 1 << 20)).toBe(1 << 20);
@@ -80,7 +80,7 @@ describe('files without a name', () => {
 });
 
 describe('extended attributes', () => {
-  it('are kept with the file, by name', () => {
+  it('are stored with the file, by name', () => {
     const guest = new FakeGuest();
     guest.open('a', O.CREAT | O.RDWR);
     expect(guest.call('setxattr', 'a', 'user.x', Buffer.from('value'), 5, 0)).toBe(0);
@@ -93,7 +93,7 @@ describe('extended attributes', () => {
     expect(guest.call('getxattr', 'a', 'user.x', at, 64)).toBe(-Errno.ENODATA);
   });
 
-  it('are bounded, and of the name space user only', () => {
+  it('are bounded, and limited to the name space `user`', () => {
     const guest = new FakeGuest();
     guest.open('a', O.CREAT | O.RDWR);
     expect(guest.call('setxattr', 'a', 'trusted.x', 0x10000, 1, 0)).toBe(-Errno.ENOTSUP);

@@ -15,7 +15,7 @@ function until(refusal: () => number): number {
 }
 
 describe('the quota of a guest', () => {
-  it('holds for the growth of files that the run was given', () => {
+  it('covers the growth of input files', () => {
     const guest = new FakeGuest({ files: [{ path: '/box/main.py', data: Buffer.from('x') }] });
     const fd = guest.open('main.py', RDWR);
     guest.call('lseek', fd, 0, 2);
@@ -27,7 +27,7 @@ describe('the quota of a guest', () => {
     expect(guest.kernel.diskLimitHit).toBe(true);
   });
 
-  it('keeps an unlinked file as long as one of several descriptors is open, and gives it back once', () => {
+  it('charges an unlinked file until its last descriptor is closed, and releases it once', () => {
     const guest = new FakeGuest();
     const first = guest.open('a', CREAT | RDWR);
     guest.write(first, 'kept');
@@ -49,7 +49,7 @@ describe('the quota of a guest', () => {
     expect(until(() => guest.call('mkdir', `d${i++}`, 0o755))).toBe(limits.files - 1);
   });
 
-  it('does not grow when folders are removed that the run was given', () => {
+  it('does not grow when folders of the initial layout are removed', () => {
     const files = Array.from({ length: 5 }, (_, i) => ({ path: `/box/g${i}/f`, data: Buffer.alloc(0) }));
     const guest = new FakeGuest({ files });
     for (let i = 0; i < 5; i++) {
@@ -61,8 +61,8 @@ describe('the quota of a guest', () => {
   });
 });
 
-describe('files of the host', () => {
-  it('that vanish after they were looked up are an I/O error, and cannot be unlinked', () => {
+describe('host files', () => {
+  it('give EIO when they vanish after the lookup, and cannot be unlinked', () => {
     const folder = mkdtempSync(join(tmpdir(), 'sandpiper-kernel-'));
     try {
       writeFileSync(join(folder, 'gone'), 'hello');

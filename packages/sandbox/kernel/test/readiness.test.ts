@@ -2,7 +2,7 @@ import { O } from '@sandpiper/abi';
 import { describe, expect, it } from 'vitest';
 import { FakeGuest, limits } from './fake-guest.js';
 
-/** What it costs to ask what is ready, counted in steps. */
+/** The cost of a readiness check, counted in steps. */
 
 const FILES = 200;
 const IN = 1;
@@ -49,7 +49,7 @@ class Sets extends FakeGuest {
   }
 }
 
-/** As deep and as wide as sets may be, each with all idle descriptors that there is room for. */
+/** As deep and as wide as sets may be, each with as many idle descriptors as there is room for. */
 function crowd(): { guest: Sets; rows: number[][] } {
   const guest = new Sets();
   const rows = [1, 4, 4, 4].map((count) => Array.from({ length: count }, () => guest.epoll()));
@@ -62,19 +62,19 @@ function crowd(): { guest: Sets; rows: number[][] } {
   return { guest, rows };
 }
 
-describe('a look at sets of sets', () => {
+describe('a readiness check of nested epoll sets', () => {
   const { guest, rows } = crowd();
   const outermost = rows[0]?.[0] ?? -1;
-  // Each descriptor and each watch a few times, whatever leads to them.
+  // Each descriptor and each watch a few times, however many paths lead to them.
   const most = 6 * (FILES + 4 * FILES);
 
-  it('costs no more where poll names the outermost again and again', () => {
+  it('costs no more where poll names the outermost set repeatedly', () => {
     expect(
       guest.steps(() => expect(guest.poll(Array.from({ length: FILES }, () => outermost))).toBe(0)),
     ).toBeLessThan(most);
   });
 
-  it('nor where select or epoll_wait asks', () => {
+  it('costs no more for select or epoll_wait', () => {
     const bits = Buffer.alloc(128, 0);
     for (const fd of rows.flat()) bits[fd >> 3] = (bits[fd >> 3] ?? 0) | (1 << (fd & 7));
     expect(
@@ -86,7 +86,7 @@ describe('a look at sets of sets', () => {
     ).toBeLessThan(most);
   });
 
-  it('sees through all of them what is ready', () => {
+  it('finds what is ready through all of them', () => {
     const small = new Sets();
     const sets = Array.from({ length: 4 }, () => small.epoll());
     const [reader, writer] = small.pipe();
@@ -94,15 +94,15 @@ describe('a look at sets of sets', () => {
     expect(small.poll([sets[0] ?? -1, reader])).toBe(0);
     small.write(writer, 'x');
     expect(small.poll([sets[0] ?? -1, reader])).toBe(2);
-    // One more set around them is one too many to see through.
+    // One set more around them is one too many to search.
     const outer = small.epoll();
     small.watch(outer, sets[0] ?? -1);
     expect(small.poll([outer, sets[0] ?? -1])).toBe(1);
   });
 });
 
-describe('watches', () => {
-  it('are four for each descriptor, of all sets together', () => {
+describe('epoll watches', () => {
+  it('are limited to four per descriptor, over all sets', () => {
     const { guest, rows } = crowd();
     expect(guest.kernel.inconsistencies()).toEqual([]);
     const last = rows.flat().at(-1) ?? -1;
@@ -110,7 +110,7 @@ describe('watches', () => {
     for (const set of rows.flat()) for (let fd = 0; fd < FILES; fd++) if (guest.watch(set, fd) === 0) made++;
     expect(guest.watch(last, 0)).toBe(-28); // ENOSPC
     expect(made).toBeLessThan(4 * FILES);
-    // What is closed is not watched any more, and there is room again.
+    // A closed descriptor is not watched any more, so there is room again.
     for (let fd = FILES / 2; fd < FILES; fd++) guest.call('close', fd);
     expect(guest.watch(last, 0)).toBe(0);
     for (const set of rows.flat()) guest.call('close', set);

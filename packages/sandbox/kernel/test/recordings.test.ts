@@ -30,7 +30,7 @@ interface Opening {
   readonly stdin: string;
 }
 
-/** What a real guest's memory held when it made the call; what the kernel does to it is written down. */
+/** The memory that a real guest had at the call; what the kernel does to it is recorded. */
 class RecordedMemory implements GuestMemory {
   readonly written: { address: number; data: Buffer }[] = [];
   readonly freed: number[] = [];
@@ -63,7 +63,7 @@ class RecordedMemory implements GuestMemory {
     this.freed.push(address);
   }
 
-  /** The reference controller did not look at everything that a real kernel looks at: there is a word for that. */
+  /** The reference controller read less than a real kernel reads: the rest is a placeholder. */
   #find(kind: 'R' | 'Z', address: number): Buffer {
     const op = this.call.ops.find((one) => one.op === kind && one.addr === address);
     if (op === undefined) throw new SyscallError(Errno.EFAULT);
@@ -71,17 +71,20 @@ class RecordedMemory implements GuestMemory {
   }
 }
 
-/** Answers in which ours is better than the reference controller's, which was read-only and had no /proc, uname or fcntl. */
+/**
+ * Where our answers are better than the reference controller's: it was read-only, without /proc, uname or
+ * fcntl.
+ */
 const BETTER: Readonly<Record<string, string>> = {
   'uname(p)i': 'it had none',
   'fcntl(iii)i': 'it had none',
   'clock_gettime(ip)i': 'it had none',
-  'mkdir(pi)i': 'its files were read-only, and so a folder that exists was no other error',
-  'unlink(p)i': 'its files were read-only, and so a file that does not exist was no other error',
+  'mkdir(pi)i': 'its files were read-only, so an existing folder gave no other error',
+  'unlink(p)i': 'its files were read-only, so a missing file gave no other error',
   'getenv(p)p': 'its guests had no environment',
   'readdir(p)p': 'it left out . and ..',
-  'getpid()i': 'any number',
-  'time(p)i': 'another time',
+  'getpid()i': 'ours is another number',
+  'time(p)i': 'ours is another time',
 };
 
 function replay(run: string): { readonly end: { readonly output: string }; readonly guest: FakeGuest } {
@@ -93,7 +96,7 @@ function replay(run: string): { readonly end: { readonly output: string }; reado
       cwd: '/tmp',
       argv: opening.argv,
       executable: '/lib/pypy',
-      // any program will do: the guest only looks whether it could be executed
+      // any program will do: the guest only checks that it is executable
       hostMounts: [{ host: process.execPath, path: '/lib/pypy' }],
       files: [
         ...libraryOf(records),
@@ -116,7 +119,7 @@ function pathOf(record: Recorded): string {
   return Buffer.from(record.ops.find((op) => op.op === 'Z')?.data ?? '', 'base64').toString();
 }
 
-/** The library's own text is not in the recordings: files of the sizes that the guest was told stand for it. */
+/** The recordings leave out the library's text: files of the recorded sizes stand in for it. */
 function libraryOf(records: readonly Recorded[]): { path: string; data: Buffer }[] {
   const sizes = new Map<string, number>();
   const open = new Map<number, string>();
@@ -144,7 +147,7 @@ function compare(guest: FakeGuest, record: Recorded): void {
   const outcome = guest.kernel.call(record.call, record.args, memory);
   expect(['return', 'error'], record.call).toContain(outcome.kind);
   if (BETTER[record.call] !== undefined) return;
-  // It knew no read-only file systems: what could not be made there did not exist.
+  // It had no read-only file systems: what could not be created there did not exist.
   const creates = record.call === 'open(pii)i' && ((record.args[1] ?? 0) & O.CREAT) !== 0;
   if (creates && record.result < 0) return;
   expect({ call: record, ...shapeOf(outcome, memory) }).toEqual({ call: record, ...recordedShape(record) });
@@ -153,7 +156,7 @@ function compare(guest: FakeGuest, record: Recorded): void {
 interface Shape {
   readonly result: number;
   readonly errno: number | null;
-  /** Sizes of what was written, by address. */
+  /** Sizes of the writes, by address. */
   readonly written: readonly [number, number][];
   readonly freed: readonly number[];
 }
@@ -178,17 +181,17 @@ function recordedShape(record: Recorded): Shape {
   };
 }
 
-describe('what real guests asked', () => {
-  it('was recorded twenty times', () => {
+describe('recorded calls of real guests', () => {
+  it('are twenty runs', () => {
     expect(RECORDED_RUNS).toHaveLength(20);
   });
 
-  it.each(RECORDED_RUNS)('%s gets the answers that it got', (run) => {
+  it.each(RECORDED_RUNS)('%s gets the recorded answers', (run) => {
     const { end, guest } = replay(run);
     expect(guest.stdout + guest.stderr).toBe(end.output);
   });
 
-  it.each(REAL_GUESTS)('every function of the %s dump has a row', (guest) => {
+  it.each(REAL_GUESTS)('every function of the %s dump has a row in the table', (guest) => {
     const missing = readSignatures(guest).filter((key) => !libcSurface.rows.has(key));
     expect(missing).toEqual([]);
   });

@@ -28,7 +28,7 @@ function wait(guest: FakeGuest, epoll: number): { count: number; events: number;
   return { count, events: bytes.readUInt32LE(0), data: bytes.readBigUInt64LE(4) };
 }
 
-describe('a pair of sockets', () => {
+describe('a socket pair', () => {
   it('carries bytes both ways, and ends when one is closed', () => {
     const guest = new FakeGuest();
     const [a, b] = pair(guest);
@@ -41,7 +41,7 @@ describe('a pair of sockets', () => {
     expect(guest.write(b, 'x')).toBe(-Errno.EPIPE);
   });
 
-  it('of another family or type would lead out, and is refused', () => {
+  it('of another family or type is refused, as it would lead out', () => {
     const guest = new FakeGuest();
     const at = guest.memory.room(8);
     expect(guest.call('socketpair', 2, 1, 0, at)).toBe(-Errno.EPERM);
@@ -49,7 +49,7 @@ describe('a pair of sockets', () => {
     expect(guest.call('socket', 1, 1, 0)).toBe(-Errno.EPERM);
   });
 
-  it('tells what is no socket', () => {
+  it('reports ENOTSOCK for what is no socket', () => {
     const guest = new FakeGuest();
     expect(guest.call('shutdown', 0, 2)).toBe(-Errno.ENOTSOCK);
     expect(guest.call('recvfrom', 99, 0, 0, 0, 0, 0)).toBe(-Errno.EBADF);
@@ -57,7 +57,7 @@ describe('a pair of sockets', () => {
 });
 
 describe('epoll', () => {
-  it('tells what is ready, with the data that was given for it', () => {
+  it('reports what is ready, with its data', () => {
     const guest = new FakeGuest();
     const [reader, writer] = pair(guest, 'pipe2');
     const epoll = guest.call('epoll_create1', 0);
@@ -70,7 +70,7 @@ describe('epoll', () => {
     expect(wait(guest, epoll)).toEqual({ count: 1, events: EPOLLHUP, data: 77n });
   });
 
-  it('tells a one-shot once, until it is armed again', () => {
+  it('reports a one-shot once until it is armed again', () => {
     const guest = new FakeGuest();
     const [reader, writer] = pair(guest, 'pipe2');
     const epoll = guest.call('epoll_create1', 0);
@@ -81,7 +81,7 @@ describe('epoll', () => {
     expect(wait(guest, epoll).count).toBe(1);
   });
 
-  it('forgets what was closed', () => {
+  it('forgets closed descriptors', () => {
     const guest = new FakeGuest();
     const [reader, writer] = pair(guest, 'pipe2');
     const epoll = guest.call('epoll_create1', 0);
@@ -92,7 +92,7 @@ describe('epoll', () => {
     expect(guest.call('epoll_ctl', epoll, CTL.remove, reader, 0)).toBe(-Errno.EBADF);
   });
 
-  it('refuses files, itself, and what is watched already', () => {
+  it('refuses files, itself, and descriptors that are already watched', () => {
     const guest = new FakeGuest();
     const epoll = guest.call('epoll_create1', 0);
     const add = (fd: number) => guest.call('epoll_ctl', epoll, CTL.add, fd, event(EPOLLIN, 0n));
@@ -104,13 +104,13 @@ describe('epoll', () => {
 });
 
 describe('a wait for a pipe that only the guest itself could end', () => {
-  it('is refused', () => {
+  it('is refused with EAGAIN', () => {
     const guest = new FakeGuest();
     const [reader] = pair(guest, 'pipe2');
     expect(guest.call('read', reader, guest.memory.room(8), 8)).toBe(-Errno.EAGAIN);
   });
 
-  it('goes on until the signal when a timer runs', () => {
+  it('lasts until the signal when a timer runs', () => {
     let asked = 0;
     const guest = new FakeGuest({
       clock: new VirtualClock(0n),

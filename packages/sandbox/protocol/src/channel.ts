@@ -11,28 +11,32 @@ import {
 import type { Transport } from './transport.js';
 
 /**
- * `libc` is what a translated PyPy speaks. `linux` is the shim's dialect: `R` and `Z` tell a bad address instead of
- * dying of it, and `S` makes a native call (see native/shim/channel.c of the guest package).
+ * `libc` is the dialect of a translated PyPy. `linux` is the shim's: `R` and `Z` report a bad address instead
+ * of dying of it, and `S` makes a native call (see native/shim/channel.c of the guest package).
  */
 export type Dialect = 'libc' | 'linux';
 
 export interface Request {
   readonly signature: Signature;
   /**
-   * In the signature's order. Integers and pointers beyond 2^53 are rounded, and are integers still: no handler accepts
-   * such a value, so the lost bits decide nothing. Doubles (`f`) may be anything, and come in the `libc` dialect only.
+   * In the signature's order. Integers and pointers beyond 2^53 are rounded but stay integers: no handler
+   * accepts such a value, so the lost bits decide nothing. Doubles (`f`) may have any value, and come in the
+   * `libc` dialect only.
    */
   readonly args: readonly number[];
 }
 
 /** Addresses above this are not canonical user addresses on x86-64 (48 bits, upper half the kernel's). */
 const ADDRESS_LIMIT = 2 ** 47;
-/** No process has its first page: a translated guest that passes NULL gets an error, and does not die of looking there. */
+/**
+ * No process maps its first page: a translated guest that passes NULL gets an error instead of crashing on
+ * it.
+ */
 const FIRST_ADDRESS = 4096;
-/** One native transfer; longer ones are cut by whoever asks. Bounds what a guest can make us hold at once. */
+/** One native transfer; the caller splits longer ones. Bounds what a guest can make us hold at once. */
 export const MAX_TRANSFER_BYTES = 64 * 1024 * 1024;
 const BUFFER_BYTES = 64 * 1024;
-/** More than an interpreter makes calls of. */
+/** More functions than an interpreter calls. */
 const MAX_SIGNATURES = 512;
 
 const OP = {
@@ -51,9 +55,9 @@ const OP = {
 } as const;
 
 /**
- * The controller's side of sandbox-2 (version 20001): a request in, operations out, one result. Operations that the
- * guest does not answer travel with the result in one write. Every length is compared with what was asked before
- * anything is read; bytes that nobody asked for are a {@link GuestProtocolError}.
+ * The controller's side of sandbox-2 (version 20001): a request in, operations out, one result. Operations
+ * that the guest does not answer travel with the result in one write. Every length is compared with what was
+ * asked before anything is read; unexpected bytes are a {@link GuestProtocolError}.
  */
 export class Channel {
   readonly #signatures: SignatureCache;
@@ -64,8 +68,8 @@ export class Channel {
   #pending = 0;
   #expectedResult: Signature['result'] | null = null;
   /**
-   * Called whenever bytes of the guest have come, in the middle of a request or an answer too: a guest that dribbles, and a
-   * call that asks for much of its memory, keep us busy for long. What it throws ends the call.
+   * Called whenever bytes of the guest arrive, even midway through a request or an answer: a guest that
+   * dribbles, and a call that reads much of its memory, take long. What it throws ends the call.
    */
   whileServing: (() => void) | null = null;
 
@@ -110,7 +114,10 @@ export class Channel {
     return data;
   }
 
-  /** A string without its NUL. Throws SyscallError: EFAULT, or ENAMETOOLONG when no NUL stands within `max` bytes. */
+  /**
+   * A string without its NUL. Throws SyscallError: EFAULT, or ENAMETOOLONG when no NUL stands within `max`
+   * bytes.
+   */
   readString(address: number, max: number): Buffer {
     checkAddress(address);
     this.#operation(OP.readString, address, max);
@@ -141,8 +148,8 @@ export class Channel {
   }
 
   /**
-   * A block in the guest, filled with `data`. Returns its address; 0 where the guest has no room. What no process can
-   * have as an address is a lie.
+   * Allocates a block in the guest and fills it with `data`. Returns its address; 0 where the guest has no
+   * room. An address outside user space is a protocol violation.
    */
   malloc(data: Uint8Array): number {
     this.#byte(OP.malloc);
@@ -161,7 +168,7 @@ export class Channel {
     this.#word(address);
   }
 
-  /** The errno that the call will leave (`libc` dialect; a negative result is the errno in the other). */
+  /** The errno that the call leaves behind (`libc` dialect; in `linux`, a negative result is the errno). */
   setErrno(errno: number): void {
     this.#byte(OP.errno);
     this.#room(4);
@@ -180,8 +187,8 @@ export class Channel {
   }
 
   /**
-   * Instead of a result: the guest, which was started as the parent of a fork server, parks, and each of its children
-   * sends the request again to a controller of its own.
+   * Instead of a result: tells a guest that was started as the parent of a fork server to park. Each of its
+   * children sends the request again, to a controller of its own.
    */
   park(): void {
     this.#expectedResult = null;
@@ -231,7 +238,7 @@ export class Channel {
   }
 
   #result(kind: Signature['result'], op: number): void {
-    // A real guest aborts on a letter that is not the one of its signature: that would be our mistake.
+    // A real guest aborts on a result letter that its signature does not have: that would be our mistake.
     if (this.#expectedResult !== kind) {
       throw new GuestProtocolError('bad-result', `result ${kind} where ${this.#expectedResult} is expected`);
     }
@@ -299,7 +306,7 @@ export class Channel {
     return this.#incoming.readUInt32LE(at) + this.#incoming.readInt32LE(at + 4) * 2 ** 32;
   }
 
-  /** Makes `size` bytes available. At the end of input: false where that is allowed, else the guest is gone. */
+  /** Makes `size` bytes available. At the end of input returns false where that is allowed, else throws. */
   #fill(size: number, mayEnd: boolean): boolean {
     if (this.#start === this.#end) this.#start = this.#end = 0;
     if (this.#start > BUFFER_BYTES - MAX_REQUEST_BYTES) {
@@ -318,10 +325,10 @@ export class Channel {
     return true;
   }
 
-  /** One request at a time: whatever else lies in the pipe was not asked for. */
+  /** One request at a time: any further bytes in the pipe are unexpected. */
   #expectNothingMore(): void {
     if (this.#start !== this.#end) {
-      throw new GuestProtocolError('unasked-bytes', `${this.#end - this.#start} bytes that nobody asked for`);
+      throw new GuestProtocolError('unasked-bytes', `${this.#end - this.#start} unexpected bytes`);
     }
   }
 }

@@ -7,7 +7,7 @@ export type GuestProtocolErrorCode =
   | 'bad-address'
   | 'bad-result';
 
-/** The guest broke the protocol: it is killed and its run ends as `violation`. */
+/** The guest broke the protocol: it is killed, and its run ends as `violation`. */
 export class GuestProtocolError extends Error {
   override readonly name = 'GuestProtocolError';
 
@@ -19,7 +19,7 @@ export class GuestProtocolError extends Error {
   }
 }
 
-/** The guest's ends of the pipes are closed: it has died, or is being killed. No fault by itself. */
+/** The guest's ends of the pipes are closed: it has died, or is being killed. Not a fault in itself. */
 export class GuestGoneError extends Error {
   override readonly name = 'GuestGoneError';
 

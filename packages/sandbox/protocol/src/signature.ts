@@ -3,7 +3,7 @@ import { GuestProtocolError } from './errors.js';
 export type ArgumentKind = 'i' | 'p' | 'f';
 export type ResultKind = 'v' | 'i' | 'p' | 'f';
 
-/** `open(pii)i` taken apart. */
+/** `open(pii)i`, parsed. */
 export interface Signature {
   readonly text: string;
   readonly name: string;
@@ -35,11 +35,11 @@ export function parseSignature(text: string): Signature {
   return { text, name: match[1] as string, args, result: match[3] as ResultKind };
 }
 
-/** What a guest under the shim says: a call's six registers at most, and with a call that has no name its number too. */
+/** The shim sends a call's six registers at most, and the number too for a call that has no name. */
 const MAX_REGISTERS = 7;
 
 /**
- * A signature of the shim's. It has no use for doubles, and no result but an integer: what says otherwise is not the shim,
+ * A signature of the shim has no doubles, and an integer result: anything else does not come from the shim,
  * and would be taken for numbers that no register holds.
  */
 export function parseRegisterSignature(text: string): Signature {
@@ -55,8 +55,8 @@ export function parseRegisterSignature(text: string): Signature {
 }
 
 /**
- * Remembers signatures that were parsed before. What a guest sends never makes it grow past its bound: when it is
- * full, new ones are parsed each time.
+ * Caches parsed signatures. A guest cannot make it grow past its bound: when it is full, new ones are parsed
+ * each time.
  */
 export class SignatureCache {
   readonly #known = new Map<string, Signature>();

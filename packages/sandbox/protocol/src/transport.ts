@@ -1,7 +1,7 @@
 import { readSync, writeSync } from 'node:fs';
 import { GuestGoneError } from './errors.js';
 
-/** A blocking pair of pipes. Someone else ends a wait: whoever kills the guest. */
+/** A blocking pair of pipes. Killing the guest ends a wait. */
 export interface Transport {
   /** Waits for bytes and returns how many came, at most `length`; 0 when the guest has closed its end. */
   read(into: Uint8Array, offset: number, length: number): number;

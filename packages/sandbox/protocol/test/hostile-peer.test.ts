@@ -23,7 +23,7 @@ function channelAfter(dialect: 'libc' | 'linux', ...bytes: Buffer[]): Channel {
 }
 
 describe('a guest that breaks the protocol', () => {
-  it('is refused a name of no length', () => {
+  it('is refused an empty name', () => {
     expect(() => channelAfter('linux', Buffer.from([0, 1, 2])).nextRequest()).toThrow(GuestProtocolError);
   });
 
@@ -56,7 +56,7 @@ describe('a guest that breaks the protocol', () => {
   });
 
   it.each([-(2n ** 63n), 2n ** 63n - 1n, 2n ** 53n + 1n, -1n])(
-    'is asked integers only, such as %d',
+    'receives integer arguments only, such as %d',
     (value) => {
       for (const kind of ['i', 'p']) {
         const asked = channelAfter('linux', request(`a(${kind})i`, value)).nextRequest();
@@ -74,7 +74,7 @@ describe('a guest that breaks the protocol', () => {
 
   it('is refused a second request before the first was answered', () => {
     const bytes = request('getpid()i');
-    expect(() => channelAfter('linux', bytes, bytes).nextRequest()).toThrow(/nobody asked for/);
+    expect(() => channelAfter('linux', bytes, bytes).nextRequest()).toThrow(/unexpected bytes/);
   });
 
   it.each([-1n, 1n, 4095n, 2n ** 47n, 2n ** 62n, -(2n ** 63n)])('is refused a block at %d', (address) => {
@@ -101,17 +101,17 @@ describe('a guest that breaks the protocol', () => {
     guest.sendBytes(request('write(ipi)i', 1n, 4096n, 4n));
     channel.nextRequest();
     guest.sendBytes(Buffer.concat([Buffer.from('abcd'), word(0n), Buffer.from('more')]));
-    expect(() => channel.read(4096, 4)).toThrow(/nobody asked for/);
+    expect(() => channel.read(4096, 4)).toThrow(/unexpected bytes/);
   });
 
-  it('that ends within a request is gone, between two requests at its end', () => {
+  it('is gone when it ends within a request, and has ended between two requests', () => {
     expect(() => channelAfter('linux', request('getpid()i').subarray(0, 4)).nextRequest()).toThrow(
       GuestGoneError,
     );
     expect(channelAfter('linux').nextRequest()).toBeNull();
   });
 
-  it('is told EFAULT for addresses that no process has, without a word on the wire', () => {
+  it('gets EFAULT for addresses outside user space, without a round trip', () => {
     const channel = channelAfter('linux');
     for (const address of [-1, 2 ** 47, 2 ** 63, Number.NaN]) {
       expect(() => channel.read(address, 1)).toThrow(SyscallError);
@@ -120,14 +120,14 @@ describe('a guest that breaks the protocol', () => {
     }
   });
 
-  it('cannot make the table of signatures grow past its bound', () => {
+  it('cannot make the signature cache grow past its bound', () => {
     const cache = new SignatureCache(4);
     for (let i = 0; i < 100; i++) expect(cache.get(`call${i}(i)i`).name).toBe(`call${i}`);
     expect(cache.get('call0(i)i')).toBe(cache.get('call0(i)i'));
     expect(cache.get('call99(i)i')).not.toBe(cache.get('call99(i)i'));
   });
 
-  it('that sends any bytes at all meets one of three ends: a request, its end, or a refusal', () => {
+  it('gets a request, its end or a refusal for any bytes it sends', () => {
     assert(
       property(
         uint8Array({ maxLength: 2000 }),

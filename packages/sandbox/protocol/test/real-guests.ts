@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
-/** What PyPy 2.7 and 3.6, translated with `--sandbox`, asked of a controller: fixtures/sandbox-2/README.md. */
+/** What translated PyPy 2.7 and 3.6 (`--sandbox`) asked of a controller: fixtures/sandbox-2/README.md. */
 const FOLDER = new URL('fixtures/sandbox-2/', import.meta.url);
 const ENDING = '.jsonl.gz';
 

@@ -4,7 +4,7 @@ import { REAL_GUESTS, RECORDED_RUNS, readRecording, readSignatures } from './rea
 import { type RecordedCall, ScriptedGuest } from './scripted-guest.js';
 
 describe('calls recorded from real guests', () => {
-  it('are all there', () => {
+  it('are complete', () => {
     expect(RECORDED_RUNS).toHaveLength(20);
   });
 
@@ -26,7 +26,7 @@ describe('calls recorded from real guests', () => {
     expect(channel.nextRequest()).toBeNull();
   });
 
-  it.each(REAL_GUESTS)('every signature of the %s dump parses', (guest) => {
+  it.each(REAL_GUESTS)('the signatures of the %s dump all parse', (guest) => {
     const signatures = readSignatures(guest).map(parseSignature);
     expect(signatures.length).toBeGreaterThan(90);
   });

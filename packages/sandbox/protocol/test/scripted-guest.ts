@@ -17,11 +17,13 @@ export interface RecordedCall {
   readonly result: number;
 }
 
-/** The guest's side of the wire, as bytes in memory: requests go out, and each operation is answered from a script. */
+/**
+ * The guest's side of the wire, as bytes in memory: sends requests and answers each operation from a script.
+ */
 export class ScriptedGuest implements Transport {
   #toController = Buffer.alloc(0);
   #fromController = Buffer.alloc(0);
-  /** Results that came, as letter and 8 bytes. */
+  /** Results received, as letter and 8 bytes. */
   readonly results: { letter: string; value: bigint }[] = [];
   readonly errnos: number[] = [];
   readonly written: Buffer[] = [];

@@ -1,13 +1,13 @@
-/** What of the host's files stays in the memory of this process across runs; bytes. */
+/** How much of the host's files this process keeps in memory across runs, bytes. */
 const PROCESS_BYTES = 128 * 1024 * 1024;
-/** Files are fetched and kept in pieces: whoever reads a byte of a large one does not have all of it read. Bytes. */
+/** Files are fetched and kept in pieces: reading one byte of a large file does not read all of it. Bytes. */
 export const PIECE_BYTES = 128 * 1024;
-/** What a piece takes beside its bytes: many files of a few bytes each are kept, too. */
+/** What a piece costs beside its bytes, so that many files of a few bytes each are bounded too. */
 const PIECE_COST = 512;
 
 /**
- * Pieces of files, those that came first going first. Each thread has one of its own, and all of a process share what it may
- * hold: see {@link shareHostCache}.
+ * Pieces of files; the oldest are evicted first. Each thread has its own cache, and all caches of a process
+ * share one budget: see {@link shareHostCache}.
  */
 export class PieceCache {
   readonly #pieces = new Map<string, Buffer>();
@@ -15,7 +15,7 @@ export class PieceCache {
 
   constructor(private most: number) {}
 
-  /** Together with what they cost, bytes. */
+  /** Of all kept pieces, with their costs, bytes. */
   get held(): number {
     return this.#held;
   }
@@ -24,7 +24,7 @@ export class PieceCache {
     return this.#pieces.get(key);
   }
 
-  /** Nothing that would throw out most of what is kept. */
+  /** A piece that would evict most of the cache is not kept. */
   takes(bytes: number): boolean {
     return bytes <= this.most / 4;
   }
@@ -55,7 +55,7 @@ const costOf = (key: string, piece: Buffer): number => PIECE_COST + key.length +
 
 export const hostCache = new PieceCache(PROCESS_BYTES);
 
-/** So many threads of this process keep files of the host: together they hold no more than one that is alone. */
+/** Splits the budget: `threads` threads of this process together keep no more than one thread alone would. */
 export function shareHostCache(threads: number): void {
   hostCache.resize(Math.floor(PROCESS_BYTES / Math.max(1, threads)));
 }

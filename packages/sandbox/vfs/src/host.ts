@@ -13,9 +13,9 @@ import { hostCache, PIECE_BYTES } from './host-cache.js';
 import { type DirectoryEntry, DirectoryInode, FileInode, type Inode, SymlinkInode } from './inode.js';
 
 /**
- * Files and folders of the host, read-only. What is below a mount is trusted and taken not to change while this process
- * lives, so that inodes, listings and small files are kept across runs. Links are never followed on the host: they are
- * resolved by the guest's own path walk, in the guest's name space.
+ * Files and folders of the host, read-only. What lies below a mount is trusted and assumed not to change
+ * while this process lives, so inodes, listings and small files are kept across runs. Links are never
+ * followed on the host: the guest's own path walk resolves them in the guest's name space.
  */
 export class HostFile extends FileInode {
   constructor(
@@ -42,7 +42,7 @@ export class HostFile extends FileInode {
     const key = this.path.toString('latin1');
     const parts: Buffer[] = [];
     for (let index = first; index <= last; index++) parts.push(this.#piece(key, index));
-    // A piece that is shorter than the file said is the last there is.
+    // A piece shorter than the file's size promised is the last one.
     const whole = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
     return whole.subarray(offset - first * PIECE_BYTES, end - first * PIECE_BYTES);
   }
@@ -63,7 +63,7 @@ export class HostFile extends FileInode {
     try {
       fd = openSync(this.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     } catch {
-      throw new SyscallError(Errno.EIO); // it was there when it was looked up
+      throw new SyscallError(Errno.EIO); // it existed when it was looked up
     }
     try {
       if (!fstatSync(fd).isFile()) throw new SyscallError(Errno.EIO);
@@ -89,7 +89,7 @@ export class HostDirectory extends DirectoryInode {
   constructor(
     private readonly path: Buffer,
     info: HostInfo,
-    /** Where not all that lies in the folder is shown: the names of what is. */
+    /** For a folder that is shown only in part: the names that are shown. */
     private readonly shown: ReadonlySet<string> | null = null,
   ) {
     super(info.ino, S_IF.DIR | shownTo(info.mode), info.mtimeNs, false);
@@ -99,7 +99,7 @@ export class HostDirectory extends DirectoryInode {
 
   lookup(name: string): Inode | null {
     this.names();
-    // Asked only for names that exist, so this table is bounded by the host's folder and not by the guest.
+    // Asked only for names that exist, so the host's folder bounds this table, not the guest.
     if (!this.#set.has(name)) return null;
     let child = this.#children.get(name);
     if (child === undefined) {
@@ -130,7 +130,7 @@ export class HostDirectory extends DirectoryInode {
         const names = listed.map((name) => name.toString('latin1')).sort();
         this.#names = this.shown === null ? names : names.filter((name) => this.shown?.has(name));
       } catch {
-        this.#names = []; // not readable for us, so not for the guest
+        this.#names = []; // we cannot read it, so neither can the guest
       }
       this.#set = new Set(this.#names);
     }
@@ -138,7 +138,7 @@ export class HostDirectory extends DirectoryInode {
   }
 }
 
-/** A mount is shown on purpose: what its owner may read or search, the guest may. Never write. */
+/** A mount is shown on purpose: the guest may read or search what the owner may, and never write. */
 function shownTo(mode: number): number {
   return ((mode >> 6) & 0o5) * 0o111;
 }
@@ -153,7 +153,9 @@ interface HostInfo {
 const mounts = new Map<string, Inode | null>();
 const partial = new WeakMap<readonly string[], Inode | null>();
 
-/** The inode of a mount's root, or null where the host has no such file. One for all runs of this process. */
+/**
+ * The inode of a mount's root, or null where the host has no such file. All runs of this process share it.
+ */
 export function hostMount(path: string, only: readonly string[] | null = null): Inode | null {
   if (only !== null) {
     const known = partial.get(only);
@@ -180,7 +182,7 @@ function hostInode(path: Buffer, shown: ReadonlySet<string> | null = null): Inod
       const target = readlinkSync(path, { encoding: 'buffer' }).toString('latin1');
       return new SymlinkInode(info.ino, target, info.mtimeNs, false);
     }
-    return null; // devices, sockets and pipes of the host are not the guest's
+    return null; // devices, sockets and pipes of the host are hidden
   } catch {
     return null;
   }

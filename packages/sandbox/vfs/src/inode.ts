@@ -8,12 +8,17 @@ export const GUEST_UID = 1000;
 
 const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
 
-/** What every file of a guest has. Names and link targets are bytes, held as latin1 strings: nothing is lost. */
+/**
+ * What every file of a guest has. Names and link targets are bytes, held as latin1 strings, so nothing is
+ * lost.
+ */
 export abstract class Inode {
   uid = GUEST_UID;
   gid = GUEST_UID;
   nlink = 1;
-  /** Extended attributes by name (xattr(7)), both latin1. Few inodes have any, so the others have no table. */
+  /**
+   * Extended attributes by name (xattr(7)), both latin1. Few inodes have any, so the table is made on demand.
+   */
   #attributes: Map<string, string> | null = null;
   atimeNs: bigint;
   mtimeNs: bigint;
@@ -31,7 +36,7 @@ export abstract class Inode {
 
   abstract get size(): number;
 
-  /** Changed by {@link Quota.setAttribute} alone, which bounds them. */
+  /** Changed only by {@link Quota.setAttribute}, which bounds them. */
   get attributes(): ReadonlyMap<string, string> {
     return this.#attributes ?? NO_ATTRIBUTES;
   }
@@ -45,7 +50,10 @@ export abstract class Inode {
     return this.mode & S_IF.MT;
   }
 
-  /** `wanted` is made of 4 (read), 2 (write), 1 (execute, or search a folder). What is not the guest's is root's. */
+  /**
+   * `wanted` combines 4 (read), 2 (write) and 1 (execute, or search a folder). Root owns what the guest does
+   * not.
+   */
   permits(wanted: number): boolean {
     const shift = this.uid === GUEST_UID ? 6 : 0;
     return ((this.mode >> shift) & wanted) === wanted;
@@ -74,8 +82,8 @@ export abstract class FileInode extends Inode {
   abstract read(offset: number, length: number): Buffer;
 
   /**
-   * The parts of a range that may hold anything but zeroes, as begin and end, in order, none longer than `most`. So nobody
-   * walks through the holes of a file whose size costs its owner nothing.
+   * The parts of a range that may hold non-zero bytes, as begin and end, in order, none longer than `most`.
+   * Callers skip the holes, as the size of a sparse file costs its owner nothing.
    */
   *parts(offset: number, length: number, most: number): Generator<readonly [number, number]> {
     const end = Math.min(offset + length, this.size);
@@ -92,27 +100,27 @@ export abstract class DirectoryInode extends Inode {
   abstract names(): readonly string[];
 
   /**
-   * The first entry whose number is above this one; null behind the last. So a folder is read without a list for each reader,
-   * and without an iterator, which would hold what was in the folder when it was made.
+   * The first entry with a number above this one; null after the last. A folder is read without a list per
+   * reader, and without an iterator, which would keep the state of the folder at its creation.
    */
   abstract entryAfter(number: number): DirectoryEntry | null;
 
-  /** An entry that is made later has a number above this one. */
+  /** Entries that are made later have numbers above this one. */
   abstract get lastNumber(): number;
 }
 
 export interface DirectoryEntry {
   readonly name: string;
   readonly inode: Inode;
-  /** At least 1; grows from each to the next. */
+  /** At least 1; increases from entry to entry. */
   readonly number: number;
 }
 
-/** As on a disk: a target that does not fit into the inode has a block of its own, bytes. */
+/** As on a disk: a longer target does not fit into the inode and takes a block of its own, bytes. */
 const LONGEST_INLINE = 60;
 const LINK_BLOCK = 4096;
 
-/** What a link with that target takes of the quota, bytes. */
+/** What a link with this target takes of the quota, bytes. */
 export const bytesOfLink = (target: string): number => (target.length > LONGEST_INLINE ? LINK_BLOCK : 0);
 
 export class SymlinkInode extends Inode {
@@ -130,14 +138,14 @@ export class SymlinkInode extends Inode {
   }
 }
 
-/** A link that leads to what it names without a walk, as those in /proc/self/fd do (proc(5)). */
+/** A magic link: it leads to its target without a path walk, as those in /proc/self/fd do (proc(5)). */
 export class MagicLink extends SymlinkInode {
   constructor(
     ino: number,
     text: string,
     nowNs: bigint,
     readonly leadsTo: Inode,
-    /** The folders above, where it leads to a folder. */
+    /** The parent folders, where it leads to a folder. */
     readonly parents: readonly DirectoryInode[],
   ) {
     super(ino, text, nowNs, false);

@@ -1,7 +1,7 @@
 /**
- * What is kept of a guest's must hold its own bytes and nothing beside them: a part of a string holds the whole string (V8:
- * SlicedString), one that was put together holds its parts (ConsString), and a small Buffer a share of a pool of 8 KiB
- * (buffer.poolSize), all of it for as long as any of it is there.
+ * Data kept for a guest must hold its own bytes and nothing else. In V8 a substring keeps the whole string
+ * alive (SlicedString), a concatenation keeps its parts (ConsString), and a small Buffer keeps its 8 KiB pool
+ * (buffer.poolSize).
  */
 export function keptText(latin1: string): string {
   return Buffer.from(latin1, 'latin1').toString('latin1');

@@ -3,26 +3,29 @@ import { type DirectoryEntry, DirectoryInode, FileInode, type Inode } from './in
 import { keptText } from './kept.js';
 import { UNCOUNTED, type Work } from './work.js';
 
-/** Storage is counted in these, as a disk's blocks are; bytes. */
+/** Storage is counted in blocks of this size, as on a disk; bytes. */
 const BLOCK = 4096;
-/** No file reaches further, whatever its holes: as ext4's limit for this block size. Bytes. */
+/** The largest offset in a file, holes included: ext4's limit for this block size. Bytes. */
 export const MAX_FILE_BYTES = 2 ** 44 - BLOCK;
 
-/** What the attributes of all files of a guest may take together; bytes. */
+/** The most that the attributes of all files of a guest may take together; bytes. */
 const MAX_ATTRIBUTES_BYTES = 1024 * 1024;
-/** What one takes beside its name and value, bytes: a million attributes of a byte are no megabyte. */
+/**
+ * The cost of an attribute beside its name and value, bytes: a million one-byte attributes take far more than
+ * 1 MB.
+ */
 const ATTRIBUTE_COST = 64;
 
 export const bytesOfAttribute = (name: string, value: string): number =>
   ATTRIBUTE_COST + name.length + value.length;
 
-/** What all writable files of a guest may take together. */
+/** The most that all writable files of a guest may take together. */
 export class Quota {
   usedBytes = 0;
   usedFiles = 0;
-  /** What the extended attributes of all inodes take. */
+  /** What the extended attributes of all inodes take now. */
   attributeBytes = 0;
-  /** A write or a new file was refused. */
+  /** Whether a write or a new file was refused. */
   exceeded = false;
 
   constructor(
@@ -43,7 +46,7 @@ export class Quota {
 
   /**
    * Sets an extended attribute, or with null removes it; name and value latin1.
-   * @throws ENOSPC when all attributes of the guest would take more than {@link MAX_ATTRIBUTES_BYTES}
+   * @throws ENOSPC when the guest's attributes together would exceed {@link MAX_ATTRIBUTES_BYTES}
    */
   setAttribute(inode: Inode, name: string, value: string | null): void {
     const before = inode.attributes.get(name);
@@ -52,14 +55,14 @@ export class Quota {
       (before === undefined ? 0 : bytesOfAttribute(name, before));
     if (more > 0 && this.attributeBytes + more > MAX_ATTRIBUTES_BYTES) throw new SyscallError(Errno.ENOSPC);
     this.attributeBytes += more;
-    // The table keeps the name that it had first.
+    // The table keeps its first copy of the name.
     inode.changeAttribute(
       before === undefined ? keptText(name) : name,
       value === null ? null : keptText(value),
     );
   }
 
-  /** Those of an inode that is gone. */
+  /** Gives back the attributes of a deleted inode. */
   giveAttributes(inode: Inode): void {
     for (const name of inode.attributes.keys()) {
       this.work.step();
@@ -81,10 +84,10 @@ export class Quota {
   }
 }
 
-/** A sparse file in memory: only blocks that were written exist and count. */
+/** A sparse file in memory: only written blocks exist and count. */
 export class MemoryFile extends FileInode {
   readonly #blocks = new Map<number, Buffer>();
-  /** Blocks that were never taken from the quota. */
+  /** Blocks that are not charged to the quota. */
   readonly #free = new WeakSet<Buffer>();
   #released = false;
   #holders = 0;
@@ -94,10 +97,10 @@ export class MemoryFile extends FileInode {
     ino: number,
     permissions: number,
     nowNs: bigint,
-    /** null where the guest cannot write. */
+    /** Null where the guest cannot write. */
     private readonly quota: Quota | null,
     writable = true,
-    /** Whether it was counted as one of the guest's files; what the run was given is not. */
+    /** Whether it counts as one of the guest's files; the run's own inputs do not. */
     readonly counted = true,
   ) {
     super(ino, S_IF.REG | permissions, nowNs, writable);
@@ -107,7 +110,7 @@ export class MemoryFile extends FileInode {
     return this.#size;
   }
 
-  /** What its blocks have taken from the quota. */
+  /** What its blocks are charged to the quota. */
   get chargedBytes(): number {
     let charged = 0;
     for (const block of this.#blocks.values()) if (!this.#free.has(block)) charged += BLOCK;
@@ -144,7 +147,7 @@ export class MemoryFile extends FileInode {
     if (from >= 0) yield [from, to];
   }
 
-  /** Of the blocks that there are, in order; looked for in whichever is shorter, the range or the file. */
+  /** The existing blocks of a range, in order; iterates over the range or the file, whichever is shorter. */
   #indices(begin: number, end: number): number[] {
     const [first, last] = [Math.floor(begin / BLOCK), Math.ceil(end / BLOCK)];
     const found: number[] = [];
@@ -162,7 +165,9 @@ export class MemoryFile extends FileInode {
     return found;
   }
 
-  /** Returns how many bytes were written: fewer than given when the quota ends within, ENOSPC when none fit. */
+  /**
+   * Returns how many bytes were written: fewer than given when the quota ends midway; ENOSPC when none fit.
+   */
   write(offset: number, data: Uint8Array): number {
     if (offset + data.length > MAX_FILE_BYTES) throw new SyscallError(Errno.EFBIG);
     let done = 0;
@@ -188,13 +193,16 @@ export class MemoryFile extends FileInode {
     const keep = Math.ceil(size / BLOCK);
     if (size < this.#size) {
       for (const index of this.#indices(keep * BLOCK, this.#size)) this.#drop(index);
-      // What lay behind the new end must read as zeroes when the file grows again.
+      // Bytes behind the new end must read as zeroes when the file grows again.
       if (size % BLOCK !== 0) this.#blocks.get(keep - 1)?.fill(0, size % BLOCK);
     }
     this.#size = size;
   }
 
-  /** Fills a file that the run was given: these blocks are not the guest's doing, whatever it does with them later. */
+  /**
+   * Fills an input file of the run: its blocks are never charged to the guest, whatever it does with them
+   * later.
+   */
   fill(data: Uint8Array): void {
     for (let at = 0; at < data.length; at += BLOCK) {
       const block = Buffer.alloc(BLOCK);
@@ -205,7 +213,7 @@ export class MemoryFile extends FileInode {
     this.#size = data.length;
   }
 
-  /** Open descriptions, places and mappings; it lives as long as one of them or a name does. */
+  /** Open descriptions, places and mappings; the file lives while one of them or a name is left. */
   get holders(): number {
     return this.#holders;
   }
@@ -219,7 +227,7 @@ export class MemoryFile extends FileInode {
     this.releaseIfGone();
   }
 
-  /** Gives back what it took, when nothing leads to it any more. */
+  /** Gives back its charges when no reference is left. */
   releaseIfGone(): void {
     if (this.nlink > 0 || this.#holders > 0 || this.#released) return;
     this.#released = true;
@@ -248,16 +256,17 @@ export class MemoryFile extends FileInode {
 export class MemoryDirectory extends DirectoryInode {
   readonly #entries = new Map<string, DirectoryEntry>();
   /**
-   * The same in the order in which they were made, and so with growing numbers; null where one was deleted. The numbers are
-   * kept beside them, so that a place between two is found, whether what was there is there still or not.
+   * Entries in the order of their creation, so with increasing numbers; null where one was deleted. The
+   * numbers are kept beside them, so that a position between two entries is found even after the entry there
+   * was deleted.
    */
   #order: (DirectoryEntry | null)[] = [];
   #numbers: number[] = [];
   #lastNumber = 0;
-  /** Whether it counts as one of the guest's files; what was laid out before the run does not. */
+  /** Whether it counts as one of the guest's files; folders laid out before the run do not. */
   counted = false;
   parent: DirectoryInode | null = null;
-  /** Removed: nothing can be made in it any more. */
+  /** Removed: no entry can be made in it any more. */
   dead = false;
 
   constructor(ino: number, permissions: number, nowNs: bigint, writable: boolean) {
@@ -290,7 +299,7 @@ export class MemoryDirectory extends DirectoryInode {
   }
 
   set(name: string, inode: Inode): void {
-    // At the end, also where the name was there before.
+    // Appended, even where the same name existed before.
     this.delete(name);
     const entry = { name: keptText(name), inode, number: ++this.#lastNumber };
     this.#entries.set(entry.name, entry);
@@ -304,14 +313,14 @@ export class MemoryDirectory extends DirectoryInode {
     if (entry === undefined) return;
     this.#entries.delete(name);
     this.#order[this.#indexAfter(entry.number) - 1] = null;
-    // So the gaps are never more than the entries, and each is walked over a bounded number of times.
+    // There are never more gaps than entries, so each gap is passed a bounded number of times.
     if (this.#order.length > 2 * this.#entries.size) {
       this.#order = this.#order.filter((kept) => kept !== null);
       this.#numbers = this.#order.map((kept) => (kept as DirectoryEntry).number);
     }
   }
 
-  /** Where the first number above this one stands. */
+  /** The index of the first number above this one. */
   #indexAfter(number: number): number {
     let [from, to] = [0, this.#numbers.length];
     while (from < to) {

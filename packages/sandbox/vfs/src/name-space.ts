@@ -13,20 +13,20 @@ export interface Place {
   readonly directory: DirectoryInode;
   readonly name: string;
   readonly inode: Inode | null;
-  /** The path ended with a slash, so only a folder will do. */
+  /** Whether the path ended with a slash, so only a folder will do. */
   readonly mustBeDirectory: boolean;
-  /** Absolute and without links, latin1. Put together when it is asked for. */
+  /** Absolute and without links, latin1. Built on demand. */
   readonly path: string;
 }
 
-/** A folder that a walk can start from, with the way that leads to it. */
+/** A folder that a walk can start from, with its parents. */
 export interface Location {
   readonly directory: DirectoryInode;
   readonly path: string;
   readonly parents: readonly DirectoryInode[];
 }
 
-/** What was asked to be laid out at the beginning does not fit together. The message is one line. */
+/** The initial layout contradicts itself. The message is one line. */
 export class PlacementError extends Error {
   override readonly name = 'PlacementError';
 }
@@ -63,7 +63,7 @@ export class NameSpace {
   statistics(): { blocks: number; free: number; files: number; filesFree: number } {
     const { bytes, usedBytes, files, usedFiles } = this.quota;
     const blocks = Math.floor(bytes / 4096);
-    // One more, in use, for the folders: no file system is ever quite empty.
+    // One block more, in use, for the folders: no file system is quite empty.
     return {
       blocks: blocks + 1,
       free: blocks - Math.ceil(usedBytes / 4096),
@@ -72,7 +72,10 @@ export class NameSpace {
     };
   }
 
-  /** Makes the folders of an absolute path; what the guest may write to is said by `writable`. For set-up only. */
+  /**
+   * Makes the folders of an absolute path; `writable` says whether the guest may write to them. For set-up
+   * only.
+   */
   makeDirectories(path: string, writable: boolean, permissions = 0o755): MemoryDirectory {
     let here = this.root;
     const parts = path.split('/').filter((part) => part !== '');
@@ -84,7 +87,7 @@ export class NameSpace {
       }
       if (known !== null) throw new PlacementError(`${shown(path)}: ${shown(part)} is a file or a mount`);
       const last = i === parts.length - 1;
-      // Below a folder that the guest may write to, everything is its own.
+      // Below a folder that the guest may write to, every folder is writable.
       const own = here.writable || (last && writable);
       const made = new MemoryDirectory(this.newIno(), last ? permissions : 0o755, this.clock(), own);
       if (!own) made.uid = made.gid = 0;
@@ -95,13 +98,13 @@ export class NameSpace {
     return here;
   }
 
-  /** Puts an inode at an absolute path, making the folders on the way. For set-up only. */
+  /** Puts an inode at an absolute path and makes its parent folders. For set-up only. */
   place(path: string, inode: Inode): void {
     const slash = path.lastIndexOf('/');
     this.makeDirectories(path.slice(0, slash), false).set(path.slice(slash + 1), inode);
   }
 
-  /** @throws PlacementError where a file, or a mount, is in the way */
+  /** @throws PlacementError where a file or a mount is in the way */
   placeFile(path: string, data: Uint8Array, writable: boolean, permissions = 0o644): void {
     const file = new MemoryFile(this.newIno(), permissions, this.clock(), this.quota, writable, false);
     file.fill(data);
@@ -125,13 +128,15 @@ export class NameSpace {
     }
   }
 
-  /** Shows a file or folder of the host, read-only. Where the host has none, nothing is there. */
+  /** Shows a file or folder of the host, read-only. Does nothing where the host has none. */
   mountHost(path: string, host: string, only: readonly string[] | null = null): void {
     const inode = hostMount(host, only);
     if (inode !== null) this.place(path, inode);
   }
 
-  /** path_resolution(7). The last part need not exist; `follow` says whether a link there is followed. */
+  /**
+   * path_resolution(7). The last part need not exist; `follow` says whether a link in its place is followed.
+   */
   resolve(path: string, from: Location, follow: boolean): Place & { parents: readonly DirectoryInode[] } {
     if (path === '') throw new SyscallError(Errno.ENOENT);
     const walk = new Walk(this, path.startsWith('/') ? this.rootLocation : from);
@@ -147,8 +152,9 @@ export class NameSpace {
   }
 
   /**
-   * Tells once when a path is found to lead to one of these places, or below one; a path that leads to nothing tells
-   * nothing. Absolute paths as bytes; links at their ends are not followed. Null ends the watch.
+   * Calls back once, when a lookup finds one of these places or something below one; a lookup that finds
+   * nothing does not count. Absolute paths as bytes; links at their ends are not followed. Null ends the
+   * watch.
    */
   watch(paths: readonly string[], found: (() => void) | null): void {
     this.#watched = null;
@@ -171,23 +177,23 @@ export class NameSpace {
 }
 
 /**
- * Linux lets a folder lie deeper than any path is long, for whoever goes there step by step. Here every place that is held
- * has its path and the folders above it, so that each step would cost more than the one before.
+ * Linux lets a folder lie deeper than PATH_MAX for a process that descends step by step. Here every held
+ * place has its path and its parents, so each step would cost more than the last: depth is bounded instead.
  */
 const MAX_DEPTH_BYTES = PATH_MAX;
 
 class Walk {
   #links = 0;
-  /** The folders from the root to where the walk stands, and the path of that; empty for the root. */
+  /** The folders from the root to the current one, and its path; empty for the root. */
   readonly #trail: DirectoryInode[];
   /**
-   * The path of that in two parts, and how long it is: where the walk began, and the names from there on. Put together at
-   * the end only, as each step would else cost as much as the path is long.
+   * The current path in two parts, and its length: the start of the walk, and the names since. Joined only at
+   * the end, as a join per step would cost time proportional to the path.
    */
   #base: string;
   #names: string[] = [];
   #length: number;
-  /** The parts that are still to be gone, the next one last. */
+  /** The parts still to walk, the next one last. */
   readonly #parts: string[] = [];
 
   constructor(
@@ -239,13 +245,13 @@ class Walk {
   }
 
   #into(name: string, directory: DirectoryInode): void {
-    this.#demandDepth(name);
+    this.#assertDepth(name);
     this.#trail.push(directory);
     this.#names.push(name);
     this.#length += name.length + 1;
   }
 
-  /** With nothing of what it was put together from. */
+  /** Copied, so that it does not keep the strings it was joined from. */
   #pathOf(last: string | null): string {
     const names = last === null ? this.#names : [...this.#names, last];
     return keptText(names.length === 0 ? this.#base : `${this.#base}/${names.join('/')}`);
@@ -260,7 +266,7 @@ class Walk {
     }
   }
 
-  #demandDepth(name: string): void {
+  #assertDepth(name: string): void {
     if (this.#length + name.length + 1 > MAX_DEPTH_BYTES) throw new SyscallError(Errno.ENAMETOOLONG);
   }
 
@@ -284,7 +290,7 @@ class Walk {
     this.#length = path.length;
   }
 
-  /** The path ended in `.`, `..` or `/`: it is the folder where the walk stands. */
+  /** The path ended in `.`, `..` or `/`: the result is the current folder. */
   #here(): Place & { parents: readonly DirectoryInode[] } {
     const directory = this.#directory;
     const parents = this.#trail.slice(0, -1);
@@ -301,7 +307,7 @@ class Walk {
     };
   }
 
-  /** The end of a path that is a magic link: whatever it leads to, which may have no name at all. */
+  /** A magic link at the end of a path: its target, which may have no name. */
   #jumped(link: MagicLink): Place & { parents: readonly DirectoryInode[] } {
     const { leadsTo: inode, target: path, parents } = link;
     const directory = parents.at(-1) ?? this.space.root;
@@ -330,7 +336,7 @@ class Walk {
     if (mustBeDirectory && inode !== null && (inode.mode & S_IF.MT) !== S_IF.DIR) {
       throw new SyscallError(Errno.ENOTDIR);
     }
-    this.#demandDepth(name);
+    this.#assertDepth(name);
     const path = once(() => this.#pathOf(name));
     return {
       directory: this.#directory,
@@ -340,7 +346,7 @@ class Walk {
       get path() {
         return path();
       },
-      // The walk is over: nobody changes it any more.
+      // The walk is over, so the parents no longer change.
       parents: this.#trail,
     };
   }

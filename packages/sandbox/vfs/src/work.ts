@@ -1,11 +1,11 @@
 /**
- * Counts what is done for a guest within one of its calls. Every loop over what guests have made takes a step each time
- * round, so that the clock is looked at however much they have made.
+ * Counts the work of one guest call. Every loop over what guests have made counts a step per iteration, so
+ * the clock is checked however much they have made.
  */
 export interface Work {
-  /** @throws what ends the call, when the run's time is over */
+  /** @throws to end the call, when the run's time is up */
   step(count?: number): void;
 }
 
-/** Where there is no guest yet. */
+/** For use where no guest runs yet. */
 export const UNCOUNTED: Work = { step: () => {} };

@@ -7,8 +7,8 @@ import { type HostFile, hostMount } from '../src/host.js';
 
 const MIB = 1024 * 1024;
 
-describe('pieces of files that are kept', () => {
-  it('are bounded with what they cost; the oldest go first', () => {
+describe('the cache of host files', () => {
+  it('bounds its pieces with their costs and evicts the oldest first', () => {
     const cache = new PieceCache(MIB);
     for (let i = 0; i < 10_000; i++) {
       cache.add(`a${i}`, Buffer.alloc(1));
@@ -22,7 +22,7 @@ describe('pieces of files that are kept', () => {
   });
 });
 
-describe('a file of the host', () => {
+describe('a host file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sandpiper-host-'));
   const data = Buffer.from(
     Array.from({ length: 3 * PIECE_BYTES + 1000 }, (_, i) => (i * 31 + (i >> 9)) % 251),
@@ -35,7 +35,7 @@ describe('a file of the host', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('is read in pieces: one byte costs no more than one of them', () => {
+  it('is read in pieces: reading one byte costs one piece at most', () => {
     const before = hostCache.held;
     expect(file.read(2 * PIECE_BYTES + 7, 1)).toEqual(
       data.subarray(2 * PIECE_BYTES + 7, 2 * PIECE_BYTES + 8),
@@ -52,14 +52,14 @@ describe('a file of the host', () => {
     [data.length, 1],
     [data.length + 5, 1],
     [5, 0],
-  ])('gives the bytes from %d, %d of them', (offset, length) => {
+  ])('yields its bytes at offset %d, length %d', (offset, length) => {
     for (const threads of [1, 1024]) {
       shareHostCache(threads);
       expect(file.read(offset, length).equals(data.subarray(offset, offset + length))).toBe(true);
     }
   });
 
-  it('stays in memory as far as the process has room, however many threads share it', () => {
+  it('is cached within one budget for the process, however many threads share it', () => {
     shareHostCache(1);
     file.read(0, data.length);
     shareHostCache(1024);

@@ -4,7 +4,7 @@ import { MAX_FILE_BYTES, MemoryFile, Quota } from '../src/index.js';
 
 const newFile = (quota: Quota) => new MemoryFile(1, 0o644, 0n, quota);
 
-describe('a file in memory', () => {
+describe('a memory file', () => {
   it('reads back what any sequence of writes and truncations leaves', () => {
     const step = fc.oneof(
       fc.record({ at: fc.nat(20_000), data: fc.uint8Array({ maxLength: 9_000 }) }),
@@ -31,14 +31,14 @@ describe('a file in memory', () => {
             model = next;
           }
         }
-        // An empty write moves the end in neither; compared only where the model says there is something.
+        // An empty write moves the end in neither; compared only where the model holds something.
         expect(file.read(0, 1e6).subarray(0, model.length).equals(model)).toBe(true);
       }),
       { numRuns: 60 },
     );
   });
 
-  it('counts only the blocks that were written', () => {
+  it('charges only the blocks that were written', () => {
     const quota = new Quota(8192, 10);
     const file = newFile(quota);
     file.write(2 ** 40, Buffer.from('x'));
@@ -47,7 +47,7 @@ describe('a file in memory', () => {
     expect(file.read(2 ** 39, 4)).toEqual(Buffer.alloc(4));
   });
 
-  it('takes what fits, then refuses, and gives the space back', () => {
+  it('takes what fits the quota, then refuses, and gives the space back', () => {
     const quota = new Quota(8192, 10);
     const file = newFile(quota);
     expect(file.write(0, Buffer.alloc(10_000, 1))).toBe(8192);
@@ -59,7 +59,7 @@ describe('a file in memory', () => {
     expect(quota.usedBytes).toBe(0);
   });
 
-  it('shows zeroes, not old bytes, when it grows again', () => {
+  it('reads zeroes, not old bytes, after it shrank and grew', () => {
     const file = newFile(new Quota(8192, 10));
     file.write(0, Buffer.from('secret'));
     file.truncate(2);
@@ -67,7 +67,7 @@ describe('a file in memory', () => {
     expect(file.read(0, 9).toString('latin1')).toBe('se\0\0\0\0');
   });
 
-  it('has a largest size', () => {
+  it('refuses to grow beyond the largest file size', () => {
     const file = newFile(new Quota(8192, 10));
     expect(() => file.write(MAX_FILE_BYTES, Buffer.from('x'))).toThrow('EFBIG');
     expect(() => file.truncate(MAX_FILE_BYTES + 1)).toThrow('EFBIG');

@@ -6,7 +6,7 @@ import { SyscallError } from '@sandpiper/abi';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DirectoryInode, FileInode, NameSpace, PlacementError } from '../src/index.js';
 
-/** The same tree, once in memory and once on the host, so that every expectation is asked of both. */
+/** The same tree, once in memory and once on the host, so that both must meet every expectation. */
 let host = '';
 beforeAll(() => {
   host = mkdtempSync(join(tmpdir(), 'sandpiper-vfs-'));
@@ -57,7 +57,7 @@ function look(space: NameSpace, path: string, follow = true) {
 describe.each([
   ['memory', inMemory],
   ['host', onHost],
-] as const)('a tree on %s', (_kind, make) => {
+] as const)('path walk in a tree on %s', (_kind, make) => {
   it.each([
     ['/m/folder/file', '100000 /m/folder/file'],
     ['/m//folder/./deep/..//file', '100000 /m/folder/file'],
@@ -74,14 +74,14 @@ describe.each([
     ['', 'ENOENT'],
     [`/m/${'n'.repeat(256)}`, 'ENAMETOOLONG'],
     [`/m/${'n'.repeat(255)}`, `missing /m/${'n'.repeat(255)}`],
-    // Links are resolved in the guest's names: neither leads to the host's file.
+    // Links are resolved in the guest's name space: neither leads to a file of the host.
     ['/m/out', 'missing /outside'],
     ['/m/absolute', 'ENOENT'],
-  ])('resolves %s', (path, expected) => {
+  ])('resolves the path %s', (path, expected) => {
     expect(look(make(), path)).toBe(expected);
   });
 
-  it('leaves the last link alone when asked to', () => {
+  it('does not follow the last link when asked not to', () => {
     expect(look(make(), '/m/link', false)).toBe('120000 /m/link');
   });
 
@@ -92,13 +92,13 @@ describe.each([
     expect([0, 3, 5, 100].map((at) => file.read(at, 10).toString())).toEqual(['hello', 'lo', '', '']);
   });
 
-  it('names its entries in an order that stays', () => {
+  it('lists its entries in a stable order', () => {
     const names = () => make().locate('/m', make().rootLocation).directory.names();
     expect(names()).toEqual(names());
     expect([...names()].sort()).toEqual(['absolute', 'folder', 'link', 'loop', 'out', 'way']);
   });
 
-  it('answers any path with a place or an errno', () => {
+  it('resolves any path to a place or an errno', () => {
     const space = make();
     const part = fc.constantFrom(
       'm',
@@ -122,15 +122,15 @@ describe.each([
   });
 });
 
-describe('a mount of what is not there', () => {
-  it('shows nothing', () => {
+describe('a mount of a missing host folder', () => {
+  it('shows no entry', () => {
     const space = newSpace();
     space.mountHost('/gone', join(host, 'never-made'));
     expect(look(space, '/gone')).toBe('missing /gone');
   });
 });
 
-describe('what is laid out is refused where it contradicts what is there', () => {
+describe('a layout that contradicts existing entries is refused', () => {
   it.each([
     ['/m/folder/file/x', /"file" is a file or a mount/],
     ['/m/folder', /is a folder/],
@@ -144,7 +144,7 @@ describe('what is laid out is refused where it contradicts what is there', () =>
   });
 });
 
-describe('a watch of places', () => {
+describe('a watch on paths', () => {
   function watched(...paths: string[]): { space: NameSpace; found: () => number } {
     const space = inMemory();
     let found = 0;
@@ -161,14 +161,14 @@ describe('a watch of places', () => {
     '/m/folder/deep',
     '/m/../m/folder/file',
     'm/folder',
-  ])('tells of %s, once', (path) => {
+  ])('reports %s once', (path) => {
     const { space, found } = watched('/m/folder');
     resolve(space, path);
     resolve(space, path);
     expect(found()).toBe(1);
   });
 
-  it.each(['/', '/m', '/m/folder/none', '/m/folder/../none', '/m/none/x'])('tells nothing of %s', (path) => {
+  it.each(['/', '/m', '/m/folder/none', '/m/folder/../none', '/m/none/x'])('does not report %s', (path) => {
     const { space, found } = watched('/m/folder');
     try {
       resolve(space, path);
@@ -178,7 +178,7 @@ describe('a watch of places', () => {
     expect(found()).toBe(0);
   });
 
-  it('tells of what is found from a folder below, and of a file alone', () => {
+  it('reports a file found from a folder below it, and a watched file', () => {
     const { space, found } = watched('/m/folder/deep', '/m/folder/file');
     resolve(space, 'file', space.locate('/m/folder', space.rootLocation));
     expect(found()).toBe(1);

@@ -38,12 +38,12 @@ export function parseCommand(args: readonly string[]): Command | { kind: 'help' 
   if (values.list === true) return { kind: 'list' };
   const odd = positionals.find((name) => !/^test_\w+$/.test(name));
   if (odd !== undefined)
-    throw new UsageError(`${JSON.stringify(odd)} is no test module: they are named such as test_json`);
+    throw new UsageError(`${JSON.stringify(odd)} is not a test module: their names look like test_json`);
   if (values.ci === true && positionals.length > 0)
     throw new UsageError('give either --ci or names of modules');
   const seconds = Number(values.patience ?? 120);
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > 3600) {
-    throw new UsageError('--patience wants a whole number of seconds from 1 to 3600');
+    throw new UsageError('--patience takes a whole number of seconds from 1 to 3600');
   }
   const chosen = values.ci === true ? FAST_MODULES : positionals;
   return {

@@ -11,7 +11,7 @@ export interface ModuleReport {
 
 export interface Report {
   readonly modules: readonly ModuleReport[];
-  /** Expectations to be taken off the list, or made narrower. */
+  /** Expectations to remove from the list, or to narrow. */
   readonly stale: readonly Expectation[];
 }
 
@@ -47,7 +47,9 @@ export function idsThatPass(side: SideResult): string[] {
   return [...side.outcomes].flatMap(([id, { outcome }]) => (outcome === 'pass' ? [id] : []));
 }
 
-/** A module of which nothing passes bare compares nothing: its package is not installed, or it does not load. */
+/**
+ * A module of which nothing passes bare compares nothing: its package is not installed, or it does not load.
+ */
 export function isHollow(report: ModuleReport): boolean {
   return idsThatPass(report.bare).length === 0;
 }

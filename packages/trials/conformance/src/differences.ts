@@ -9,7 +9,10 @@ export interface Difference {
 
 /** A line of the list of expected differences. */
 export interface Expectation {
-  /** The id of a method, or of a class or module and `.*`: then every method of it that passes bare must differ. */
+  /**
+   * The id of a method, or of a class or module and `.*`: then every method of it that passes bare must
+   * differ.
+   */
   readonly pattern: string;
   readonly reason: string;
 }
@@ -51,8 +54,8 @@ export function findDifferences(bare: SideResult, sandbox: SideResult): Differen
 }
 
 /**
- * Expectations of which at least one method now passes in the sandbox; where all modules were run, those too that no
- * method has any more. `ids` are the methods that passed bare.
+ * Expectations of which at least one method now passes in the sandbox; where all modules were run, also those
+ * that no method matches any more. `ids` are the methods that passed bare.
  */
 export function findStale(
   expectations: readonly Expectation[],

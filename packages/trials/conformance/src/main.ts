@@ -20,7 +20,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${MODULES.join('\n')}\n`);
     return 0;
   }
-  // Written before the long work too: a path that cannot be written is told at once.
+  // Written before the long work too: a path that is not writable is reported at once.
   if (command.jsonPath !== null) writeJson(command.jsonPath, '{}\n');
   const expectations = parseExpectations(readFileSync(LIST, 'utf8'));
   const report = compareAll(await compareModules(command, expectations), expectations, command.everyModule);

@@ -1,4 +1,7 @@
-/** What a test method came to. `ended` is not the driver's word: the interpreter ended or hung within the method. */
+/**
+ * The outcome of a test method. `ended` is not from the driver: the interpreter ended or hung within the
+ * method.
+ */
 type OutcomeName = 'pass' | 'fail' | 'error' | 'skip' | 'expected failure' | 'unexpected success' | 'ended';
 
 export interface Outcome {
@@ -7,7 +10,7 @@ export interface Outcome {
   readonly reason: string;
 }
 
-/** What one side made of one module. */
+/** One side's outcomes for one module. */
 export interface SideResult {
   /** By id, in the order in which they ran. */
   readonly outcomes: ReadonlyMap<string, Outcome>;
@@ -25,7 +28,7 @@ export type DriverEvent =
   | { readonly event: 'trouble'; readonly where: string; readonly reason: string }
   | { readonly event: 'done' };
 
-/** Null for what is none: a test may have found the report's descriptor and written there. */
+/** Null for anything else: a test may have found the report's descriptor and written there. */
 export function parseEvent(line: string): DriverEvent | null {
   try {
     const value: unknown = JSON.parse(line);

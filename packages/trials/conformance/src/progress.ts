@@ -3,7 +3,7 @@ export interface Progress {
   finish(module: string, figures: string): void;
 }
 
-/** A line for each module that is through; on a terminal also one that changes while a module is run. */
+/** Prints a line for each finished module; on a terminal also one that changes while a module runs. */
 export function createProgress(stream: NodeJS.WriteStream, modules: number): Progress {
   let finished = 0;
   const place = (): string => `[${finished + 1}/${modules}]`;

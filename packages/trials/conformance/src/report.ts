@@ -12,7 +12,7 @@ export function renderReport(report: Report): string {
     ...renderTable(modules),
     ...modules.flatMap(renderProblems),
     ...stale.map(
-      ({ pattern }) => `stale: ${pattern} is listed as a difference, and passes (at least in part)`,
+      ({ pattern }) => `stale: ${pattern} is listed as a difference, but passes (at least in part)`,
     ),
     '',
   ].join('\n');
@@ -34,7 +34,7 @@ function renderTable(modules: readonly ModuleReport[]): string[] {
 
 function figuresOf({ bare, sandbox, excepted, unexpected }: ModuleReport): number[] {
   const passed = new Set(idsThatPass(bare));
-  // Of those that pass bare: what is to be compared, and no more
+  // Only of methods that pass bare: the ones that are compared
   const both = idsThatPass(sandbox).filter((id) => passed.has(id)).length;
   return [passed.size, both, excepted.length, unexpected.length, bare.seconds, sandbox.seconds];
 }

@@ -3,26 +3,26 @@ import type { Readable } from 'node:stream';
 import { type DriverEvent, type Outcome, parseEvent, type SideResult } from './outcome.js';
 import type { Side } from './sides.js';
 
-/** How often a module is begun again without the method that ended it. */
+/** How often a module is restarted without the method that ended it. */
 const MAX_STARTS = 25;
-/** What is kept of standard error, to tell why an interpreter ended; characters. */
+/** How much of standard error is kept, to explain why an interpreter ended; characters. */
 const STDERR_TAIL = 2000;
 /** Between asking a process to end and killing it, milliseconds. */
 const GRACE_MS = 10_000;
 
-/** What the process of a sandboxed run says of it. */
+/** What the process of a sandboxed run reports about it. */
 interface Ending {
   readonly how: string;
   readonly deniedCalls: Readonly<Record<string, number>>;
 }
 
 interface Attempt {
-  /** Null when the module was gone through. */
+  /** Null when the module was completed. */
   readonly ended: string | null;
   readonly deniedCalls: Readonly<Record<string, number>>;
 }
 
-/** A module being gone through on one side; begun again after each method that ends the interpreter or hangs. */
+/** A module's run on one side; restarted after each method that ends the interpreter or hangs. */
 class ModuleRun {
   readonly outcomes = new Map<string, Outcome>();
   readonly troubles: string[] = [];
@@ -49,8 +49,8 @@ class ModuleRun {
 }
 
 /**
- * Goes through a module on one side. `patienceMs` is how long it may say nothing; `onProgress` is told how many
- * methods have ended.
+ * Runs a module on one side. `patienceMs` is how long it may stay silent; `onProgress` gets the number of
+ * finished methods.
  */
 export async function runModule(
   side: Side,
@@ -66,13 +66,13 @@ export async function runModule(
     run.countDenied(attempt.deniedCalls);
     if (attempt.ended === null) break;
     if (run.current === null) {
-      // Nobody to blame: it would end there again.
+      // No method to blame: it would end there again.
       run.troubles.push(`${module}: ended outside of a method: ${attempt.ended}`);
       break;
     }
     run.outcomes.set(run.current, { outcome: 'ended', reason: attempt.ended });
     if (starts === MAX_STARTS) {
-      run.troubles.push(`${module}: given up after ${starts} starts`);
+      run.troubles.push(`${module}: gave up after ${starts} starts`);
       break;
     }
   }
@@ -104,7 +104,7 @@ async function attemptModule(
     onProgress(run.outcomes.size);
   });
   try {
-    // What tests have left behind holds the streams: it is killed too.
+    // Leftovers of tests hold the streams: they are killed too.
     const code = await endOf(child, () => side.kill());
     const { how, deniedCalls } = (ending as Ending | null) ?? { how: code, deniedCalls: {} };
     if (done) return { ended: null, deniedCalls };
@@ -115,7 +115,7 @@ async function attemptModule(
   }
 }
 
-/** Ends a process that says nothing for too long. */
+/** Ends a process that stays silent for too long. */
 class Watch {
   gaveUp = false;
   #timer: NodeJS.Timeout;
@@ -156,7 +156,7 @@ function onLine(stream: Readable | null, take: (line: string) => void): void {
   });
 }
 
-/** The last line of what comes, asked for at the end. */
+/** The last line of the output, read at the end. */
 function keepTail(stream: Readable | null): () => string {
   let tail = '';
   stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -165,7 +165,9 @@ function keepTail(stream: Readable | null): () => string {
   return () => tail.trimEnd().split('\n').at(-1) ?? '';
 }
 
-/** How it ended; by then its streams have been read, unless a test's child that left the group still holds them. */
+/**
+ * How it ended; by then its streams have been read, unless a test's child outside the group still holds them.
+ */
 function endOf(child: ChildProcess, atExit: () => void): Promise<string> {
   return new Promise((resolve, reject) => {
     let how = '';

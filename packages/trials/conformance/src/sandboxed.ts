@@ -3,15 +3,15 @@ import { runLocally } from '@sandpiper/controller';
 import { PYTHONHASHSEED } from './sides.js';
 
 /**
- * A process of its own for one sandboxed run: the guest's streams are this process's, so that the parent reads them as
- * it reads those of the bare interpreter. The result goes to the parent as a message.
+ * A separate process for one sandboxed run: the guest's streams are this process's, so the parent reads them
+ * as it reads those of the bare interpreter. The result goes to the parent as a message.
  *
  * Usage: sandboxed.js DRIVER MODULE; standard input is the driver's. A SIGTERM cancels the run.
  */
 const [driver = '', module = ''] = process.argv.slice(2);
 
 const MIB = 1024 * 1024;
-/** As wide as the contracts have them: it is not limits that are compared. */
+/** The highest limits of the contracts: limits are not what is compared. */
 const LIMITS = {
   cpuMs: 3_600_000,
   wallMs: 7_200_000,
@@ -23,7 +23,7 @@ const LIMITS = {
   syscalls: 1_000_000_000,
 };
 
-/** Outside of the working directory, where tests may remove what they like. */
+/** Outside the working directory, where tests may remove anything. */
 const DRIVER = '/conformance/driver.py';
 
 const abort = new AbortController();

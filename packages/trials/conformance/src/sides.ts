@@ -7,10 +7,12 @@ import { fileURLToPath } from 'node:url';
 const DRIVER = fileURLToPath(new URL('../driver/driver.py', import.meta.url));
 const SANDBOXED = fileURLToPath(new URL('../dist/sandboxed.js', import.meta.url));
 
-/** Debian's user nobody. The sandbox's guest is an ordinary user too, and root passes and fails other tests. */
+/**
+ * Debian's user nobody. The sandbox's guest is an ordinary user too; root would pass and fail other tests.
+ */
 const NOBODY = 65534;
 
-/** The same on both sides: it is not the order of sets that is compared. */
+/** The same on both sides: the order of sets is not what is compared. */
 export const PYTHONHASHSEED = '0';
 
 /** One of the two ways to run the driver; one process at a time. */
@@ -23,7 +25,7 @@ export interface Side {
   close(): void;
 }
 
-/** The interpreter as it is, as an ordinary user, in folders of its own that are removed at the end. */
+/** The plain interpreter, as an ordinary user, in its own folders, which are removed at the end. */
 export function bareSide(): Side {
   const folders = new UserFolders();
   const driver = folders.copy(DRIVER);
@@ -32,7 +34,7 @@ export function bareSide(): Side {
     try {
       if (child?.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
     } catch {
-      // nobody is left in its group
+      // its group is empty
     }
   };
   return {
@@ -56,7 +58,7 @@ export function bareSide(): Side {
   };
 }
 
-/** The interpreter in the sandbox, by a process that ends its guest with itself. */
+/** The interpreter in the sandbox, in a process that ends its guest when it ends. */
 export function sandboxSide(): Side {
   let child: ChildProcess | null = null;
   const kill = (): void => void child?.kill('SIGKILL');
@@ -71,13 +73,13 @@ export function sandboxSide(): Side {
   };
 }
 
-/** A temporary folder that belongs to the user whom the bare interpreter runs as: nobody for root, else ourselves. */
+/** A temporary folder owned by the user of the bare interpreter: nobody if we are root, else ourselves. */
 class UserFolders {
   readonly #isRoot = process.getuid?.() === 0;
   readonly #top = this.#give(mkdtempSync(join(tmpdir(), 'sandpiper-conformance-')));
   #count = 0;
 
-  /** What stands before a command that is to run as that user. */
+  /** The prefix of a command that runs as that user. */
   get asUser(): string[] {
     return this.#isRoot ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : [];
   }

@@ -13,10 +13,10 @@ function side(
   return { outcomes: new Map(entries), troubles, deniedCalls: {}, seconds: 1 };
 }
 
-describe('the comparison', () => {
+describe('the conformance comparison', () => {
   const bare = side({ 'm.C.a': 'pass', 'm.C.b': 'pass', 'm.C.c': 'fail', 'm.D.d': 'pass' });
 
-  it('asks of the sandbox what passes bare, and nothing else', () => {
+  it('requires of the sandbox exactly what passes bare', () => {
     const report = compareModule('m', bare, side({ 'm.C.a': 'pass', 'm.C.b': 'skip', 'm.C.c': 'fail' }), []);
     expect(report.unexpected.map(({ id, found }) => [id, found])).toEqual([
       ['m.C.b', 'skip: why'],
@@ -25,7 +25,7 @@ describe('the comparison', () => {
     expect(agrees(compareAll([report], [], true))).toBe(false);
   });
 
-  it('takes what is listed with its reason', () => {
+  it('accepts listed differences with their reasons', () => {
     const expectations = parseExpectations('# a list\nm.C.b\tneeds a shell\nm.D.*\tneeds threads\n');
     const report = compareModule('m', bare, side({ 'm.C.a': 'pass' }), expectations);
     expect(report.unexpected).toEqual([]);
@@ -33,7 +33,7 @@ describe('the comparison', () => {
     expect(agrees(compareAll([report], expectations, true))).toBe(true);
   });
 
-  it('names what is listed and passes, or is gone', () => {
+  it('reports listed differences that pass or no longer exist', () => {
     const expectations = parseExpectations('m.C.a\tno more\nm.E.*\tgone\n');
     const report = compareModule('m', bare, bare, expectations);
     expect(compareAll([report], expectations, true).stale.map(({ pattern }) => pattern)).toEqual([
@@ -43,7 +43,7 @@ describe('the comparison', () => {
     expect(compareAll([report], expectations, false).stale.map(({ pattern }) => pattern)).toEqual(['m.C.a']);
   });
 
-  it('is none where nothing passes bare', () => {
+  it('compares nothing where nothing passes bare', () => {
     const report = compareModule('m', side({}), side({}), []);
     expect(agrees(compareAll([report], [], true))).toBe(false);
   });
@@ -59,15 +59,15 @@ describe('the list of expected differences', () => {
     expect(() => parseExpectations(text)).toThrow(message);
   });
 
-  it('knows a class from one that only begins like it', () => {
+  it('tells a class from one with a longer name', () => {
     const [expectation] = parseExpectations('m.C.*\twhy');
     if (expectation === undefined) throw new Error('nothing was parsed');
     expect([covers(expectation, 'm.C.a'), covers(expectation, 'm.Class.a')]).toEqual([true, false]);
   });
 });
 
-describe('the command line', () => {
-  it('takes all modules, the fast ones, or those that are named', () => {
+describe('the conformance command line', () => {
+  it('takes all modules, the fast ones, or named ones', () => {
     expect(parseCommand([])).toMatchObject({ modules: MODULES, everyModule: true });
     expect(parseCommand(['--ci'])).toMatchObject({ modules: FAST_MODULES, everyModule: false });
     expect(parseCommand(['test_re', 'test_re', 'test_io'])).toMatchObject({
@@ -83,8 +83,8 @@ describe('the command line', () => {
   );
 });
 
-describe('what the driver says', () => {
-  it('is taken line by line, and what tests print among it is not', () => {
+describe('output of the conformance driver', () => {
+  it('is parsed line by line, ignoring what tests print in between', () => {
     expect(parseEvent('{"event":"done"}')).toEqual({ event: 'done' });
     expect(parseEvent('[1, 2]')).toBeNull();
     expect(parseEvent('Ran 3 tests')).toBeNull();

@@ -17,15 +17,18 @@ while time.process_time() < until:
 /** The same work each time. */
 const WORK = 'x = 0\nfor i in range(1_000_000_000): x = x + i & 0xffff\n';
 
-/** A virtual machine has neighbours that it cannot see: a cell is quiet while bare pypy3, in turn with ours, varies by half of what ours may. */
+/**
+ * A virtual machine has invisible neighbours: a cell is quiet while bare pypy3, in turn with ours, varies by
+ * half of our allowance.
+ */
 const QUIET = 0.01;
 
-/** How many times as many repeats as are wanted are made for the sake of quiet ones. */
+/** The most repeats for the sake of quiet ones, as a multiple of the wanted number. */
 const PATIENCE = 8;
 
 const LIMIT_MS = 400;
 
-/** Runs that need a part of their CPU limit, and one that need more: who gets which status, and how late. */
+/** Runs that need a part of their CPU limit or more: their statuses, and how late they end. */
 export async function cpuLimit(bench: Bench, repeats: number, step: () => void): Promise<Finding[]> {
   const overshoots: number[] = [];
   let wrong = 0;
@@ -50,19 +53,19 @@ export async function cpuLimit(bench: Bench, repeats: number, step: () => void):
     {
       experiment: `${4 * repeats} runs needing 70, 95, 105 and 130% of a CPU limit: wrong statuses`,
       measured: `${wrong} outside 95..105%, ${near} at it`,
-      demanded: 'none outside 95..105%',
+      required: 'none outside 95..105%',
       met: wrong === 0,
     },
     {
       experiment: 'CPU time above the limit at the kill, median and worst',
       measured: `${median(overshoots).toFixed(1)} ms, ${worst.toFixed(1)} ms`,
-      demanded: 'under 20 ms, under 250 ms',
+      required: 'under 20 ms, under 250 ms',
       met: median(overshoots) < 20 && worst < 250,
     },
   ];
 }
 
-/** The same program again and again: alone, with the other CPU busy, and with its own CPU shared. */
+/** The same program repeated: alone, with the other CPU busy, and with its own CPU shared. */
 export async function repeatability(bench: Bench, repeats: number, step: () => void): Promise<Finding[]> {
   const series = async () => {
     const results = [];
@@ -79,7 +82,7 @@ export async function repeatability(bench: Bench, repeats: number, step: () => v
     {
       experiment: `${repeats} repeats of one program on a quiet cell (bare pypy3 in turn varies by at most ${percent(QUIET)}): coefficient of variation of cpuMs`,
       measured: `${percent(spread)} of ${median(cpuOf(quiet)).toFixed(0)} ms, bare ${percent(spreadOfBare)}, after ${earlier} repeats in noise`,
-      demanded: 'at most 2%',
+      required: 'at most 2%',
       met: spreadOfBare <= QUIET && spread <= 0.02,
     },
   ];
@@ -95,7 +98,7 @@ export async function repeatability(bench: Bench, repeats: number, step: () => v
     findings.push({
       experiment: `the same with ${what}: how far the median moves`,
       measured: `${(100 * moved).toFixed(1)}%, ${marked} of ${repeats} marked unreliable`,
-      demanded: 'at most 10%, or marked',
+      required: 'at most 10%, or marked',
       met: Math.abs(moved) <= 0.1 || marked === repeats,
     });
   }
@@ -103,9 +106,9 @@ export async function repeatability(bench: Bench, repeats: number, step: () => v
 }
 
 /**
- * Repeats in turn with bare pypy3 until the last `wanted` of them were quiet (the coefficient of variation of bare
- * among them is at most {@link QUIET}), or the machine has had {@link PATIENCE} times as many. What ours show has no
- * say in which repeats count.
+ * Repeats in turn with bare pypy3 until the last `wanted` repeats were quiet (the coefficient of variation of
+ * bare among them is at most {@link QUIET}), or the machine has had {@link PATIENCE} times as many. Our own
+ * figures do not decide which repeats count.
  */
 async function quietRepeats(bench: Bench, wanted: number, step: () => void) {
   const results: RunResult[] = [];
@@ -124,7 +127,7 @@ function percent(part: number): string {
   return `${(100 * part).toFixed(2)}%`;
 }
 
-/** The reference: no machine is quieter than it is without us. */
+/** The reference: the machine's noise without us. */
 function bareCpuMs(cpu: number): number {
   const source = `${WORK}import time; print(time.process_time())`;
   return 1000 * Number(execFileSync('taskset', ['-c', String(cpu), 'pypy3', '-c', source]));

@@ -12,10 +12,12 @@ import { type Figure, HELLO, ms } from './speed.js';
 import { median, percentile } from './statistics.js';
 
 const SANDPIPER = fileURLToPath(new URL('../../../../sandpiper', import.meta.url));
-/** Submissions whose results are waited for at the same time. */
+/** Submissions whose results are awaited at the same time. */
 const IN_FLIGHT = 32;
 
-/** What a whole service does with short programs, HTTP to result; and what its cells do without it, in the same run. */
+/**
+ * Throughput of a whole service with short programs, HTTP to result; and of its cells alone, in the same run.
+ */
 export async function endToEnd(quick: boolean): Promise<Figure[]> {
   const runs = quick ? 200 : 1000;
   const alone = await cellsAlone(runs);
@@ -27,13 +29,13 @@ export async function endToEnd(quick: boolean): Promise<Figure[]> {
   const beside = median(one.singly.map(({ elapsed, inNode }) => elapsed - inNode));
   const elapsed = one.singly.map((run) => run.elapsed);
   const reference = `cells alone ${alone.toFixed(0)}/s`;
-  const rate = (measure: string, perSecond: number, more: string, demanded: number | null): Figure => ({
+  const rate = (measure: string, perSecond: number, more: string, required: number | null): Figure => ({
     measure,
     ours: `${perSecond.toFixed(0)}/s${more}`,
     reference,
     ratio: perSecond / alone,
-    demanded: demanded === null ? '' : `at least ${demanded} of it`,
-    met: demanded === null ? null : perSecond >= demanded * alone,
+    required: required === null ? '' : `at least ${required} of it`,
+    met: required === null ? null : perSecond >= required * alone,
   });
   const percentiles = ({ latencies }: Flood) =>
     `, median ${ms(median(latencies))}, p99 ${ms(percentile(latencies, 99))}`;
@@ -43,7 +45,7 @@ export async function endToEnd(quick: boolean): Promise<Figure[]> {
       ours: `median ${ms(median(elapsed))}, p99 ${ms(percentile(elapsed, 99))}`,
       reference: `of it beside the run itself (HTTP, queue, store) ${ms(beside)}`,
       ratio: beside / median(elapsed),
-      demanded: 'median 12 ms',
+      required: 'median 12 ms',
       met: median(elapsed) <= 12,
     },
     rate(

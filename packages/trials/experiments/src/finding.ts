@@ -1,7 +1,7 @@
-/** One demand, and what was measured. */
+/** One requirement, and its measurement. */
 export interface Finding {
   readonly experiment: string;
   readonly measured: string;
-  readonly demanded: string;
+  readonly required: string;
   readonly met: boolean;
 }

@@ -1,4 +1,4 @@
-/** A process that holds cells with guests that do not end, as a node does. Usage: holder.js COUNT */
+/** A process that holds cells with endless guests, as a node does. Usage: holder.js COUNT */
 import { Cell, cgroupPlace } from '@sandpiper/controller';
 import { jobOf } from './bench.js';
 

@@ -10,7 +10,7 @@ import { wallLimit } from './wall.js';
 
 const HELP = `Usage: scripts/experiments limits [OPTION]...
 
-Measures whether limits are as exact as they are promised to be, and prints what was measured beside what is demanded.
+Measures whether limits are as exact as they are promised to be, and prints what was measured beside what is required.
 Takes about five minutes, up to fifteen on a machine with noisy neighbours; nothing else should run on the machine meanwhile.
 
   --quick      a fifth of the repeats
@@ -76,15 +76,15 @@ async function measure(quick: boolean): Promise<Finding[]> {
 
 function pageOf(findings: readonly Finding[]): string {
   const rows = findings.map(
-    ({ experiment, measured, demanded, met }) =>
-      `| ${experiment} | ${measured} | ${demanded} | ${met ? 'met' : '**not met**'} |`,
+    ({ experiment, measured, required, met }) =>
+      `| ${experiment} | ${measured} | ${required} | ${met ? 'met' : '**not met**'} |`,
   );
   return `# How exact limits are
 
 Measured by \`scripts/experiments limits --page docs/limits.md\` on ${new Date().toISOString().slice(0, 10)}, Linux
 ${release()}, one cell pinned to a CPU.
 
-| experiment | measured | demanded | |
+| experiment | measured | required | |
 | --- | --- | --- | --- |
 ${rows.join('\n')}
 `;
@@ -98,9 +98,9 @@ if (options === null) {
   process.exitCode = 2;
 } else {
   const findings = await measure(options.quick);
-  for (const { experiment, measured, demanded, met } of findings) {
+  for (const { experiment, measured, required, met } of findings) {
     process.stdout.write(
-      `${met ? 'met    ' : 'NOT MET'}  ${experiment}\n         ${measured} (demanded: ${demanded})\n`,
+      `${met ? 'met    ' : 'NOT MET'}  ${experiment}\n         ${measured} (required: ${required})\n`,
     );
   }
   if (options.page !== null) writeFileSync(options.page, pageOf(findings));

@@ -9,7 +9,7 @@ m = mmap.mmap(-1, int(sys.argv[1]) << 20)
 for i in range(0, len(m), 4096): m[i] = 1
 `;
 
-/** Programs that touch a known size: what is reported as their peak. */
+/** Programs that touch a known size: their reported peak. */
 export async function memoryPeak(bench: Bench, step: () => void): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const size of [32, 64, 128, 256]) {
@@ -20,7 +20,7 @@ export async function memoryPeak(bench: Bench, step: () => void): Promise<Findin
     findings.push({
       experiment: `a program touching ${size} MiB: peak reported`,
       measured: `${peak.toFixed(1)} MiB (${enforcement.memory})`,
-      demanded: `within ${groups ? '5% + 2' : '10% + 4'} MiB`,
+      required: `within ${groups ? '5% + 2' : '10% + 4'} MiB`,
       met: status === 'ok' && Math.abs(peak - size) <= slack,
     });
     step();

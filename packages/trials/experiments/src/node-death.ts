@@ -24,13 +24,13 @@ export async function nodeDeath(step: () => void): Promise<Finding[]> {
     {
       experiment: `a node killed with -9 while ${GUESTS} guests run: left after 2 s`,
       measured: `${left.length} of ${processes.length} processes, ${foldersLeft.length} folders, ${groupsLeft.length} groups`,
-      demanded: 'nothing',
+      required: 'nothing',
       met: processes.length >= 2 * GUESTS && left.length + foldersLeft.length + groupsLeft.length === 0,
     },
   ];
 }
 
-/** Resolves with where its control groups are when all its guests run. */
+/** Resolves with the place of its control groups when all its guests run. */
 function untilRunning(holder: ChildProcess): Promise<string | null> {
   return new Promise((resolve, reject) => {
     holder.once('message', (message) => resolve((message as { groups: string | null }).groups));

@@ -17,7 +17,7 @@ three minutes; nothing else should run on the machine meanwhile. bubblewrap is c
 Exit code: 0 when it was measured, whatever the figures are; 2 bad usage.
 `;
 
-/** What profiles by perf(1) and time stamps around each call have shown; of 2026-11-24. */
+/** Findings of profiles by perf(1) and time stamps around each call, as of 2026-11-24. */
 const WHERE_IT_GOES = `## Where a warm hello spends its time
 
 Of the CPU that runs nothing else, one behind the other (2026-11-24, by schedstat of each process, perf and time stamps):
@@ -62,9 +62,9 @@ function parse(): { quick: boolean; page: string | null } {
   }
 }
 
-function row({ measure, ours, reference, ratio, demanded, met }: Figure): string {
+function row({ measure, ours, reference, ratio, required, met }: Figure): string {
   const verdict = met === null ? '' : met ? 'met' : '**not met**';
-  return `| ${measure} | ${ours} | ${reference} | ${ratio === null ? '' : ratio.toFixed(2)} | ${demanded} | ${verdict} |`;
+  return `| ${measure} | ${ours} | ${reference} | ${ratio === null ? '' : ratio.toFixed(2)} | ${required} | ${verdict} |`;
 }
 
 const { quick, page } = parse();
@@ -95,7 +95,7 @@ Measured by \`scripts/bench${quick ? ' --quick' : ''} --page ${page}\` on ${toda
 one CPU, ours and the reference in turn. A warm run is one of a node's: its guest is forked of a parked parent. A cold one
 starts an interpreter.
 
-| measure | ours | reference | ratio | demanded | |
+| measure | ours | reference | ratio | required | |
 | --- | --- | --- | --- | --- | --- |
 ${figures.map(row).join('\n')}
 

@@ -12,13 +12,13 @@ const PROGRAMS = fileURLToPath(new URL('../programs', import.meta.url));
 const PING_PONG = fileURLToPath(new URL('../native/ping_pong.c', import.meta.url));
 const MIB = 1024 * 1024;
 
-/** One line of the table; ratios are of what is measured to its reference in the same run. */
+/** One line of the table; ratios compare the measured value with its reference in the same run. */
 export interface Figure {
   readonly measure: string;
   readonly ours: string;
   readonly reference: string;
   readonly ratio: number | null;
-  readonly demanded: string;
+  readonly required: string;
   readonly met: boolean | null;
 }
 
@@ -63,7 +63,9 @@ async function once(cell: Cell, source: string, stdin = new Uint8Array()): Promi
   return performance.now() - begun;
 }
 
-/** Milliseconds of one process, several in a row from one shell: none of Node's own cost of starting them is in it. */
+/**
+ * Milliseconds of one process, several in a row from one shell: excludes Node's own cost of starting them.
+ */
 function bare(bench: SpeedBench, command: string, stdin: string): number {
   const times = 5;
   const loop = `i=0; while [ $i -lt ${times} ]; do ${command} <${stdin} >/dev/null || exit 1; i=$((i+1)); done`;
@@ -75,13 +77,13 @@ function bare(bench: SpeedBench, command: string, stdin: string): number {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Whole runs, from the job in hand to its result, with pauses; then one behind the other. */
+/** Whole runs, from the job in hand to its result, with pauses; then one after the other. */
 export async function latency(bench: SpeedBench): Promise<Figure[]> {
   const figures: Figure[] = [];
   const numbers = join(bench.folder, 'numbers');
   writeFileSync(numbers, Array.from({ length: 1_300_000 }, (_, i) => String(i)).join('\n'));
   const bwrap = bubblewrap();
-  // A controller that has run for a while, as a node's has: its code is compiled.
+  // A controller that has run for a while, like a node's: its code is compiled.
   for (let i = 0; i < 30; i++) for (const cell of [bench.warm, bench.cold]) await once(cell, HELLO);
   for (const [name, source, stdin, count] of [
     ['hello', HELLO, '/dev/null', 10],
@@ -94,7 +96,7 @@ export async function latency(bench: SpeedBench): Promise<Figure[]> {
     const [warm, cold, plain, wrapped]: number[][] = [[], [], [], []];
     for (let round = 0; round < bench.rounds; round++) {
       for (let i = 0; i < count; i++) {
-        await pause(10); // the next child is forked meanwhile, as it is when a node waits for work
+        await pause(10); // the next child is forked meanwhile, as on an idle node
         warm?.push(await once(bench.warm, source, data));
       }
       for (let i = 0; i < Math.min(count, 5); i++) cold?.push(await once(bench.cold, source, data));
@@ -103,12 +105,12 @@ export async function latency(bench: SpeedBench): Promise<Figure[]> {
     }
     const reference = median(plain ?? []);
     const told = `bare pypy3 ${ms(reference)}${bwrap === null ? '' : `, under bubblewrap ${ms(median(wrapped ?? []))}`}`;
-    const line = (how: string, values: number[] = [], demanded: string, met: boolean | null): Figure => ({
+    const line = (how: string, values: number[] = [], required: string, met: boolean | null): Figure => ({
       measure: `${name}, ${how}`,
       ours: `median ${ms(median(values))}, p99 ${ms(percentile(values, 99))}`,
       reference: told,
       ratio: median(values) / reference,
-      demanded,
+      required,
       met,
     });
     const hello = name === 'hello';
@@ -143,7 +145,7 @@ export async function throughput(bench: SpeedBench): Promise<Figure> {
     ours: `${median(ours).toFixed(0)}/s`,
     reference: `bare pypy3 ${median(plain).toFixed(0)}/s`,
     ratio,
-    demanded: 'at least 10 times',
+    required: 'at least 10 times',
     met: ratio >= 10,
   };
 }
@@ -198,7 +200,7 @@ export async function calls(bench: SpeedBench): Promise<Figure[]> {
     ours: `${(at(index) / 1000).toFixed(1)} us`,
     reference,
     ratio: at(index) / (floor * roundTrips),
-    demanded: most === null ? '' : `at most ${most} times the floor of its ${roundTrips} round trips`,
+    required: most === null ? '' : `at most ${most} times the floor of its ${roundTrips} round trips`,
     met: most === null ? null : at(index) <= most * floor * roundTrips,
   });
   const speed = (2 * 64) / at(3);
@@ -211,7 +213,7 @@ export async function calls(bench: SpeedBench): Promise<Figure[]> {
       ours: `${speed.toFixed(0)} MiB/s (written ${(64 / at(4)).toFixed(0)})`,
       reference: '',
       ratio: null,
-      demanded: 'at least 500 MB/s',
+      required: 'at least 500 MB/s',
       met: (speed * MIB) / 1e6 >= 500,
     },
   ];
@@ -240,14 +242,14 @@ export async function computing(bench: SpeedBench): Promise<Figure[]> {
       ours: ms(median(ours)),
       reference: `bare ${ms(median(plain))}`,
       ratio,
-      demanded: 'at most 1.03 times',
+      required: 'at most 1.03 times',
       met: ratio <= 1.03,
     });
   }
   return figures;
 }
 
-/** What a parent and a child that waits hold of their own (smaps_rollup of proc(5)). */
+/** Private memory of a parent and of a waiting child (smaps_rollup of proc(5)). */
 export function memory(): Figure[] {
   const figures: Figure[] = [];
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isOurs(Number(name)));
@@ -268,7 +270,7 @@ export function memory(): Figure[] {
       ours: `${size.own.toFixed(1)} MiB of its own, ${size.pss.toFixed(1)} MiB with its share`,
       reference: '',
       ratio: null,
-      demanded: '',
+      required: '',
       met: null,
     });
   }

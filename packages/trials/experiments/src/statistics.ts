@@ -1,9 +1,9 @@
-/** Of numbers that need not be sorted; NaN of none. */
+/** Of numbers in any order; NaN for none. */
 export function median(values: readonly number[]): number {
   return percentile(values, 50);
 }
 
-/** The value that `p` percent of them do not exceed, between two of them by their distance; NaN of none. */
+/** The value that `p` percent of them do not exceed, interpolated; NaN for none. */
 export function percentile(values: readonly number[], p: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const at = ((sorted.length - 1) * p) / 100;
@@ -11,7 +11,7 @@ export function percentile(values: readonly number[], p: number): number {
   return low + (high - low) * (at - Math.floor(at));
 }
 
-/** Standard deviation of the sample by its mean. */
+/** Standard deviation of the sample divided by its mean. */
 export function coefficientOfVariation(values: readonly number[]): number {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);

@@ -14,14 +14,14 @@ const PROGRAMS: readonly (readonly [string, string])[] = [
   ['waits for a lock', 'import threading; l = threading.Lock(); l.acquire(); l.acquire()'],
 ];
 
-/** Programs that do not end: how long after the wall limit they are gone. */
+/** Endless programs: how long after the wall limit they are gone. */
 export async function wallLimit(bench: Bench, step: () => void): Promise<Finding[]> {
   const findings: Finding[] = [];
   const add = (what: string, status: string, wallMs: number) => {
     findings.push({
       experiment: `a program that ${what}: dead after the wall limit`,
       measured: `${(wallMs - LIMIT_MS).toFixed(1)} ms (${status})`,
-      demanded: 'at most 500 ms',
+      required: 'at most 500 ms',
       met: status === 'wall-limit' && wallMs - LIMIT_MS <= 500,
     });
     step();

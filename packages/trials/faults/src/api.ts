@@ -22,7 +22,7 @@ export interface Call {
   readonly timeoutMs?: number;
 }
 
-/** The HTTP API as a client sees it that knows several schedulers, some of which may be dead. */
+/** The HTTP API for a client that knows several schedulers, some of which may be dead. */
 export class Api {
   private turn = 0;
 
@@ -79,7 +79,7 @@ export class Api {
   private target(): string {
     const targets = this.targets();
     const target = targets[this.turn++ % Math.max(1, targets.length)];
-    if (target === undefined) throw new Error('no scheduler is there');
+    if (target === undefined) throw new Error('no scheduler is running');
     return target;
   }
 
@@ -90,7 +90,8 @@ export class Api {
     if (this.token !== null) headers['Authorization'] = `Bearer ${this.token}`;
     const init: RequestInit = { method, headers, signal: AbortSignal.timeout(timeoutMs) };
     if (body === undefined) return init;
-    // A body that is a stream goes out while the answer is awaited (https://fetch.spec.whatwg.org/#requestinit).
+    // A body that is a stream goes out while the answer is awaited
+    // (https://fetch.spec.whatwg.org/#requestinit).
     return typeof body === 'string' ? { ...init, body } : { ...init, body, duplex: 'half' };
   }
 }

@@ -1,22 +1,22 @@
 import { RUN_QUEUE, type RunResult } from '@sandpiper/contracts';
 import { KEYS, PREFIXES, QUEUE_PREFIX, runKey } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
-import { demand, figure, type Finding, none } from './finding.js';
+import { requirement, figure, type Finding, none } from './finding.js';
 import type { Witness } from './witness.js';
 import { sleep } from './wait.js';
 
-/** Without one more end in such a time, nothing more will come, milliseconds. */
+/** When no further run ends within this time, none will, milliseconds. */
 const STANDSTILL_MS = 60_000;
 
-/** The lease, two rounds of looking for stalled jobs, and as much again, milliseconds. */
+/** The lease, two rounds of the search for stalled jobs, and as much again, milliseconds. */
 const TOLD_MS = 30_000;
 
-/** Runs that are read in one go. */
+/** Runs that are read at once. */
 const CHUNK = 500;
 
 export interface Ended {
   readonly id: string;
-  /** How often what ran it is counted to have died. */
+  /** How many crashes of its node or cell are counted against it. */
   readonly deaths: number;
   readonly result: RunResult;
 }
@@ -27,7 +27,9 @@ export async function countEnded(redis: Redis): Promise<number> {
   return counts.reduce((sum, count) => sum + Number(count), 0);
 }
 
-/** Waits until so many have ended, or nothing moves any more: what is missing then, {@link check} names. */
+/**
+ * Waits until `count` runs have ended, or nothing moves any more: {@link check} then names the missing ones.
+ */
 export async function untilEnded(
   redis: Redis,
   count: number,
@@ -48,12 +50,12 @@ export async function untilEnded(
 
 export interface CheckOptions {
   readonly redis: Redis;
-  /** Every id that a submission was acknowledged with. */
+  /** Every acknowledged id. */
   readonly acknowledged: readonly string[];
   readonly witness?: Witness;
-  /** What a result must be; answers what is wrong with it, or null. */
+  /** Says what is wrong with a result, or null. */
   readonly expect?: (ended: Ended) => string | null;
-  /** Nothing that runs were in has died: so no death may be counted, and no run given up. */
+  /** No node or cell of these runs has died: so no crash may be counted, and no run given up. */
   readonly nothingDied?: boolean;
 }
 
@@ -62,13 +64,16 @@ export interface Checked {
   readonly ended: readonly Ended[];
 }
 
-/** The demand of all scenarios: every acknowledged id has ended in exactly one terminal state, and nothing else is there. */
+/**
+ * The requirement of all scenarios: every acknowledged id ends in exactly one terminal state, and no other
+ * run exists.
+ */
 export async function check(options: CheckOptions): Promise<Checked> {
   const { redis, acknowledged, witness, expect, nothingDied = false } = options;
   const ids = [...new Set(acknowledged)];
   const { ended, lost } = await read(redis, ids);
   const wrong = ended.flatMap((one) => {
-    const why = one.result.id === one.id ? (expect?.(one) ?? null) : 'it is the result of another';
+    const why = one.result.id === one.id ? (expect?.(one) ?? null) : 'it is the result of another run';
     return why === null ? [] : [`${one.id} ${why}`];
   });
   const known = new Set(ids);
@@ -77,19 +82,19 @@ export async function check(options: CheckOptions): Promise<Checked> {
   const left = await untilEmpty(redis);
   const findings = [
     none(`acknowledged runs without an end, of ${ids.length}`, lost.length, lost),
-    demand(
-      'ends counted in Redis, for as many acknowledged runs',
+    requirement(
+      'ends counted in Redis, for the same number of acknowledged runs',
       counted,
       String(ids.length),
       counted === ids.length,
     ),
-    none('runs that no submission was acknowledged with', strangers.length, strangers),
+    none('runs without an acknowledged submission', strangers.length, strangers),
     none('runs left in backlogs, windows and the queue', left.length, left),
-    none('results that are not those of their runs', wrong.length, wrong),
+    none('results of other runs', wrong.length, wrong),
   ];
   if (nothingDied) {
     const blamed = ended.filter(({ deaths }) => deaths > 0).map(({ id, deaths }) => `${id} ${deaths} times`);
-    findings.push(none('runs that are blamed for deaths, though nothing died', blamed.length, blamed));
+    findings.push(none('runs blamed for crashes that did not happen', blamed.length, blamed));
   }
   if (witness !== undefined) findings.push(...witnessed(witness, ids));
   findings.push(figure('how they ended', countedByStatus(ended)));
@@ -99,7 +104,7 @@ export async function check(options: CheckOptions): Promise<Checked> {
 function witnessed(witness: Witness, ids: readonly string[]): Finding[] {
   const { doubled } = witness;
   const missed = ids.filter((id) => !witness.ends.has(id));
-  const findings = [none('runs accepted twice, of the ends that a witness saw', doubled.length, doubled)];
+  const findings = [none('runs that ended twice, as a witness saw', doubled.length, doubled)];
   if (!witness.wasInterrupted) {
     findings.push(none('ends that the witness did not see', missed.length, missed));
   }
@@ -135,7 +140,7 @@ async function storedRuns(redis: Redis): Promise<string[]> {
   return [...new Set(ids)];
 }
 
-/** A result is written first, and then the queue is told: that may take until the lease of a job is over. */
+/** A result is written before the queue is told: that may take until the lease of a job expires. */
 async function untilEmpty(redis: Redis): Promise<string[]> {
   const deadline = performance.now() + TOLD_MS;
   for (;;) {
@@ -145,11 +150,11 @@ async function untilEmpty(redis: Redis): Promise<string[]> {
   }
 }
 
-/** What is still somewhere though all has ended, as `where: how many`. */
+/** What is left somewhere after all has ended, as `where: how many`. */
 async function leftInQueues(redis: Redis): Promise<string[]> {
   const queue = `${QUEUE_PREFIX}:${RUN_QUEUE}:`;
   const sizes: [string, Promise<number>][] = [
-    ['waiting by the counter', redis.get(KEYS.backlogs).then((count) => Number(count ?? 0))],
+    ['waiting, by the counter', redis.get(KEYS.backlogs).then((count) => Number(count ?? 0))],
     ['dispatched', redis.zcard(KEYS.dispatched)],
     ['running', redis.zcard(KEYS.running)],
     ['tenants in flight', redis.hlen(KEYS.inflight)],

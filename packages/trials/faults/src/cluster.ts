@@ -16,24 +16,24 @@ const ENTRIES = {
   node: fileURLToPath(new URL('../../../../services/worker/dist/main.js', import.meta.url)),
 } as const;
 
-/** What is dying may take so long on a busy machine, milliseconds. */
+/** How long a dying process may take on a busy machine, milliseconds. */
 const DEATH_MS = 20_000;
 
 export interface StartOptions {
   readonly env?: Environment;
-  /** Of Node.js itself, e.g. `--cpu-prof`. */
+  /** Options of Node.js itself, e.g. `--cpu-prof`. */
   readonly nodeOptions?: readonly string[];
-  /** Where it finds Redis; default the socket of the cluster's own. */
+  /** Where it finds Redis; by default the cluster's own socket. */
   readonly redisUrl?: string;
 }
 
-/** Redis, schedulers and nodes as real processes with a folder of their own; whoever makes one calls {@link stop}. */
+/** Redis, schedulers and nodes as real processes with a common folder; the creator calls {@link stop}. */
 export class Cluster {
   readonly schedulers: Service[] = [];
   readonly nodes: Service[] = [];
   private readonly connections: Redis[] = [];
   private readonly group = NodeGroup.make();
-  /** All that was seen below nodes before they were killed. */
+  /** All processes seen below nodes before they were killed. */
   private readonly seen: ProcessId[] = [];
   private started = 0;
 
@@ -50,7 +50,7 @@ export class Cluster {
     return new Cluster(folder, await RedisProcess.start(folder));
   }
 
-  /** Addresses of the schedulers that are alive. */
+  /** Addresses of the living schedulers. */
   readonly urls = (): string[] =>
     this.schedulers.filter((service) => service.isAlive && service.url !== '').map(({ url }) => url);
 
@@ -58,21 +58,21 @@ export class Cluster {
     return this.nodes.filter((node) => node.isAlive);
   }
 
-  /** A connection for looking, beside the services'; closed with the cluster. */
+  /** A connection for observation, beside the services'; closed with the cluster. */
   connect(): Redis {
     const connection = this.redis.connect();
     this.connections.push(connection);
     return connection;
   }
 
-  /** Begins to start one; `ready` of it waits. */
+  /** Starts one without waiting; its `ready` waits. */
   spawnScheduler(options: StartOptions = {}): Service {
     const service = this.spawn('scheduler', `s${++this.started}`, options);
     this.schedulers.push(service);
     return service;
   }
 
-  /** No two nodes have the same name, so what a dead one had can be told from what its successor has. */
+  /** Node names are unique, so a dead node's runs can be told from its successor's. */
   spawnNode(options: StartOptions = {}, name = `n${++this.started}`): Service {
     const cells = { SANDPIPER_CELLS: '1', SANDPIPER_NODE_NAME: name };
     const service = this.spawn('node', name, { ...options, env: { ...cells, ...options.env } });
@@ -92,20 +92,20 @@ export class Cluster {
     return Promise.all(Array.from({ length: count }, () => this.startNode(options)));
   }
 
-  /** With -9. What was below it is looked for at the end. */
+  /** With -9. Its descendants are searched for at the end. */
   async killNode(node: Service): Promise<void> {
     this.remember(node);
     await node.kill();
   }
 
-  /** What is below a node from now on is looked for at the end. */
+  /** Descendants of a node from now on are searched for at the end. */
   remember(node: Service): void {
     this.seen.push(...descendantsOf(node.pid));
   }
 
   /**
-   * Processes that outlived their node: those that were seen below one, and, where the host lends control groups, all
-   * that is in the cluster's and below no living node. Waits a little, for dying takes time.
+   * Processes that outlived their node: those seen below one, and, where the host delegates control groups,
+   * all in the cluster's group and below no living node. Waits a little, because dying takes time.
    */
   async orphans(): Promise<string[]> {
     const look = (): number[] => {
@@ -119,18 +119,20 @@ export class Cluster {
     return look().map((pid) => `${pid} ${commandOf(pid)}`);
   }
 
-  /** How orphans are looked for, for the report. */
+  /** How orphans are searched for, for the report. */
   get watch(): string {
     return this.group === null ? 'by descent' : 'by descent and by control group';
   }
 
-  /** Folders and control groups of keepers that are there while no node is. */
+  /** Folders and control groups of keepers that exist without a node. */
   leftovers(): { readonly folders: string[]; readonly groups: string[] } {
     const folders = readdirSync(this.temporary).filter((name) => name.startsWith('sandpiper-cell-'));
     return { folders, groups: this.group?.ofKeepers() ?? [] };
   }
 
-  /** Ends everything and removes the folder. @param keepFolder keeps it, with the logs, to find out what went wrong */
+  /**
+   * Ends everything and removes the folder. @param keepFolder keeps it, with the logs, for an investigation
+   */
   async stop(keepFolder = false): Promise<void> {
     for (const connection of this.connections) connection.disconnect();
     const services = [...this.schedulers, ...this.nodes];
@@ -143,7 +145,7 @@ export class Cluster {
     if (!keepFolder) rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Whoever interrupts a scenario is not to find its processes. */
+  /** An interrupted scenario must leave no processes behind. */
   private readonly atExit = (): void => {
     for (const service of [...this.schedulers, ...this.nodes]) service.signal('SIGKILL');
     this.redis.end();

@@ -1,30 +1,35 @@
-/** One demand, and what was seen. */
+/** One requirement, and what was observed. */
 export interface Finding {
   readonly what: string;
   readonly measured: string;
-  readonly demanded: string;
-  /** Null: a figure that nothing is demanded of. */
+  readonly required: string;
+  /** Null for a figure without a requirement. */
   readonly met: boolean | null;
 }
 
-/** A demand that a number is zero: the usual one here. */
+/** The most common requirement: a number is zero. */
 export const none = (what: string, count: number, examples: readonly string[] = []): Finding => ({
   what,
   measured: examples.length === 0 ? String(count) : `${count}, e.g. ${examples.slice(0, 3).join('; ')}`,
-  demanded: '0',
+  required: '0',
   met: count === 0,
 });
 
 export const figure = (what: string, measured: string): Finding => ({
   what,
   measured,
-  demanded: '',
+  required: '',
   met: null,
 });
 
-export const demand = (what: string, measured: string | number, demanded: string, met: boolean): Finding => ({
+export const requirement = (
+  what: string,
+  measured: string | number,
+  required: string,
+  met: boolean,
+): Finding => ({
   what,
   measured: String(measured),
-  demanded,
+  required,
   met,
 });

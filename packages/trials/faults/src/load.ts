@@ -5,26 +5,29 @@ import { between, sleep } from './wait.js';
 export interface LoadOptions {
   readonly api: Api;
   readonly count: number;
-  /** Submissions at the same time. */
+  /** Concurrent submissions. */
   readonly concurrency?: number;
   readonly request: (index: number) => RunRequest;
-  /** Keys of different loads differ by it. */
+  /** Distinguishes the keys of different loads. */
   readonly name?: string;
-  /** How long one submission is tried again, milliseconds. */
+  /** How long one submission is retried, milliseconds. */
   readonly patienceMs?: number;
   /** How long one request may take, milliseconds. */
   readonly timeoutMs?: number;
-  /** Of so many submissions one is sent again after it was acknowledged, as a client does that missed the answer. */
+  /**
+   * One of this many submissions is repeated after its acknowledgement, as by a client that missed the
+   * answer.
+   */
   readonly repeatEvery?: number;
   /** Pause of each lane after an acknowledgement, milliseconds. */
   readonly pauseMs?: () => number;
 }
 
-/** Submits runs, each under a key of its own and as often as it takes until it is acknowledged. */
+/** Submits runs, each under its own key, and retries until it is acknowledged. */
 export class Load {
-  /** Index -> id, of those that were acknowledged. */
+  /** Index -> id of the acknowledged ones. */
   readonly acknowledged = new Map<number, string>();
-  /** Answers that were no acknowledgement, by status; 0: no answer. */
+  /** Answers that were not acknowledgements, by status; 0: no answer. */
   readonly refusals = new Map<number, number>();
   /** Submissions whose second acknowledgement named another run. */
   readonly differing: string[] = [];
@@ -37,7 +40,7 @@ export class Load {
     return [...this.acknowledged.values()];
   }
 
-  /** Resolves when all are acknowledged. @throws Error when one is not within its time */
+  /** Resolves when all are acknowledged. @throws Error when one is not acknowledged in time */
   async run(): Promise<this> {
     const { concurrency = 16, count, pauseMs } = this.options;
     const lane = async (): Promise<void> => {
@@ -50,7 +53,7 @@ export class Load {
     return this;
   }
 
-  /** Begins no submission any more; {@link run} resolves when those that are on their way are acknowledged. */
+  /** Starts no further submission; {@link run} resolves when the pending ones are acknowledged. */
   stop(): void {
     this.stopped = true;
   }

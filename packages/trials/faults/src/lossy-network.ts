@@ -3,18 +3,18 @@ import { once } from 'node:events';
 import { between } from './wait.js';
 
 export interface Weather {
-  /** One way, least and most, milliseconds. */
+  /** One way, minimum and maximum, milliseconds. */
   readonly delayMs: readonly [number, number];
-  /** Of so many pieces of data one meets a reset: it is lost, and its connection with it. */
+  /** One of this many pieces of data meets a reset: it is lost, and its connection with it. */
   readonly resetEvery: number;
-  /** Of so many one meets a hole: nothing of its connection goes through for {@link holeMs}. */
+  /** One of this many meets a stall: nothing of its connection passes for {@link holeMs}. */
   readonly holeEvery: number;
   readonly holeMs: readonly [number, number];
 }
 
 /**
- * A slow, lossy network as TCP shows it to programs: delays with jitter, pauses while lost packets are sent again, and
- * connections that are reset in the middle. (The kernel's own, netem, is not in every kernel.)
+ * A slow, lossy network as TCP presents it to programs: delays with jitter, pauses while lost packets are
+ * retransmitted, and connections that are reset midway. (The kernel's own, netem, is not in every kernel.)
  */
 export class LossyNetwork {
   resets = 0;
@@ -43,12 +43,12 @@ export class LossyNetwork {
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
-  /** For whoever takes it for Redis. */
+  /** The address for clients, in place of Redis. */
   get url(): string {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** From now on nothing gets lost or late. */
+  /** From now on nothing is lost or late. */
   clearUp(): void {
     this.calm = true;
   }
@@ -64,7 +64,7 @@ export class LossyNetwork {
     const pair = [client, server] as const;
     const reset = (): void => {
       client.resetAndDestroy();
-      server.destroy(); // a Unix socket knows no reset
+      server.destroy(); // a Unix socket has no reset
     };
     for (const socket of pair) {
       this.sockets.add(socket);
@@ -79,10 +79,10 @@ export class LossyNetwork {
     this.carry(server, client, reset);
   }
 
-  /** One direction. What comes later is never there earlier. */
+  /** One direction. Order is preserved. */
   private carry(from: Socket, to: Socket, reset: () => void): void {
     let free = 0;
-    // Timers of nearly the same time may go off in any order: each delivers what is due first.
+    // Timers close together may fire in any order: each delivers what is due first.
     const due: (() => void)[] = [];
     const next = (): void => due.shift()?.();
     from.on('data', (data) => {
@@ -95,7 +95,7 @@ export class LossyNetwork {
       const deliver = this.meets(this.weather.resetEvery)
         ? () => {
             this.resets += 1;
-            // Some of it comes through yet.
+            // Part of it still passes.
             to.write(data.subarray(0, Math.floor(Math.random() * data.length)), reset);
           }
         : () => to.write(data);

@@ -8,7 +8,7 @@ state.`,
   scenarios: SCENARIOS,
   page: {
     file: 'docs/faults.md',
-    title: 'What was done to it, and what became of the runs',
+    title: 'Faults injected, and what became of the runs',
     about: `Real processes: schedulers, worker nodes with sandboxed guests, a redis-server that syncs
 every write. The demand of all scenarios: every acknowledged id ends in exactly one terminal state.`,
   },

@@ -2,10 +2,10 @@ import { type Api, Refusal } from './api.js';
 import { percentile } from './percentile.js';
 import { sleep } from './wait.js';
 
-/** A run that prints a word goes out so often, milliseconds. */
+/** Interval between runs that print a word, milliseconds. */
 const EVERY_MS = 200;
 
-/** A hello without a result for so long is a fault, milliseconds. */
+/** A hello without a result for this long is a fault, milliseconds. */
 const PATIENCE_MS = 60_000;
 
 interface Hello {
@@ -15,11 +15,11 @@ interface Hello {
   readonly resultMs: number;
   /** What was wrong with the answer; null where it was right. */
   readonly fault: string | null;
-  /** Status of an answer that was no success; null where there was none such. */
+  /** Status of an answer that was not a success; null without one. */
   readonly refused: number | null;
 }
 
-/** What a tenant saw of the service while it sent hellos. */
+/** What a tenant observed of the service while it sent hellos. */
 export class Hellos {
   constructor(private readonly all: readonly Hello[]) {}
 
@@ -32,12 +32,12 @@ export class Hellos {
     return this.all.flatMap(({ fault }) => fault ?? []);
   }
 
-  /** Answers that were the fault of the service. */
+  /** Answers that were the service's fault. */
   get serverErrors(): number {
     return this.all.filter(({ refused }) => refused !== null && (refused >= 500 || refused === 0)).length;
   }
 
-  /** 99 of 100 submissions were acknowledged within so many milliseconds. */
+  /** 99 of 100 submissions were acknowledged within this time, milliseconds. */
   get postP99(): number {
     return percentile(
       this.all.map(({ postMs }) => postMs),
@@ -45,7 +45,7 @@ export class Hellos {
     );
   }
 
-  /** 99 of 100 results were there within so many milliseconds. */
+  /** 99 of 100 results arrived within this time, milliseconds. */
   get resultP99(): number {
     return percentile(
       this.all.map(({ resultMs }) => resultMs),
@@ -59,14 +59,14 @@ export class Hellos {
   }
 }
 
-/** A second tenant who sends a small run again and again, whatever the first one does. */
+/** A second tenant that keeps sending a small run, whatever the first one does. */
 export class Neighbour {
   private readonly timer: NodeJS.Timeout;
   private readonly underWay = new Set<Promise<void>>();
   private seen: Hello[] = [];
   private sent = 0;
 
-  /** Begins at once. @param name tells its idempotency keys from those of another one */
+  /** Begins at once. @param name distinguishes its idempotency keys */
   constructor(
     private readonly api: Api,
     private readonly name: string,
@@ -76,7 +76,7 @@ export class Neighbour {
     this.begin();
   }
 
-  /** What it has seen since the last call; of hellos that are still on their way, nothing. */
+  /** What it has observed since the last call; pending hellos are not included. */
   take(): Hellos {
     const seen = this.seen;
     this.seen = [];
@@ -87,12 +87,12 @@ export class Neighbour {
     return this.seen.length;
   }
 
-  /** Waits for hellos that are on their way; for those that begin meanwhile it does not wait. */
+  /** Waits for pending hellos, but not for those that begin meanwhile. */
   async settle(): Promise<void> {
     await Promise.all([...this.underWay]);
   }
 
-  /** Sends nothing more, and waits for what is on its way. */
+  /** Stops sending, and waits for pending hellos. */
   async stop(): Promise<Hellos> {
     clearInterval(this.timer);
     await this.settle();
@@ -132,7 +132,7 @@ export class Neighbour {
   }
 }
 
-/** What a tenant sees while nothing else goes on, to compare with. */
+/** What a tenant observes while nothing else runs, for comparison. */
 export async function quietHellos(api: Api, name: string, seconds: number): Promise<Hellos> {
   const neighbour = new Neighbour(api, name);
   await sleep(seconds * 1000);

@@ -14,8 +14,8 @@ const ROOT = '/sys/fs/cgroup';
 let made = 0;
 
 /**
- * A control group in which all nodes of a cluster are started (cgroups(7)). Whatever descends of them is in it or below,
- * whoever its parent is by now: so an orphan cannot hide.
+ * A control group in which all nodes of a cluster are started (cgroups(7)). Their descendants are in it or
+ * below, whatever their present parent: so an orphan cannot hide.
  */
 export class NodeGroup {
   private constructor(
@@ -24,7 +24,7 @@ export class NodeGroup {
     readonly door: string,
   ) {}
 
-  /** Null where this host lends us no groups. */
+  /** Null where this host delegates no groups. */
   static make(): NodeGroup | null {
     const name = `faults-${process.pid}-${++made}`;
     try {
@@ -41,11 +41,11 @@ export class NodeGroup {
       return new NodeGroup(directory, join(directory, 'cgroup.procs'));
     }
 
-    /** Nodes find the group above theirs divided and lent to them, and make those of their guests there. */
+    /** Nodes find their parent group divided and delegated, and make their guests' groups there. */
     function version2(name: string): NodeGroup | null {
       const group = ownGroup(/^0::(.*)$/m);
       if (group === null || !existsSync(join(ROOT, 'cgroup.controllers'))) return null;
-      // Beside ours, for a group that holds processes cannot be divided.
+      // Beside our own group, because a group that holds processes cannot be divided.
       const above = group === '/' ? ROOT : dirname(join(ROOT, group));
       accessSync(above, constants.W_OK);
       const directory = join(above, name);
@@ -56,7 +56,7 @@ export class NodeGroup {
     }
   }
 
-  /** Every process of every node, and whatever they left behind. */
+  /** Every process of every node, and its remains. */
   processes(): number[] {
     return this.groups().flatMap((group) => words(join(group, 'cgroup.procs')).map(Number));
   }
@@ -66,18 +66,18 @@ export class NodeGroup {
     return this.groups().flatMap((group) => /\/(sandpiper-\d+-[^/]*)$/.exec(group)?.[1] ?? []);
   }
 
-  /** With nothing alive in it. */
+  /** Removes it, once it holds no live process. */
   remove(): void {
     for (const group of this.groups().reverse()) {
       try {
         rmdirSync(group);
       } catch {
-        // Somebody is dying in there still; it is empty soon and costs nothing.
+        // A process in there is still dying; the group is empty soon and costs nothing.
       }
     }
   }
 
-  /** It and all below, from the top down. */
+  /** It and all groups below, top down. */
   private groups(): string[] {
     const below = (directory: string): string[] => {
       try {

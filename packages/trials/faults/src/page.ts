@@ -6,11 +6,11 @@ export interface PageFacts {
   /** The command that makes the page. */
   readonly command: string;
   readonly title: string;
-  /** What was played with, and what is demanded; whole sentences. */
+  /** The set-up and what is required; whole sentences. */
   readonly about: string;
 }
 
-/** What was seen, as a page of Markdown. */
+/** The findings, as a page of Markdown. */
 export function pageOf(facts: PageFacts, played: ReadonlyMap<Scenario, readonly Finding[]>): string {
   const sections = [...played].map(([scenario, findings]) => sectionOf(scenario, findings));
   return `# ${facts.title}
@@ -22,13 +22,13 @@ ${sections.join('\n')}`;
 }
 
 function sectionOf({ name, title }: Scenario, findings: readonly Finding[]): string {
-  const rows = findings.map(({ what, measured, demanded, met }) => {
+  const rows = findings.map(({ what, measured, required, met }) => {
     const verdict = met === null ? '' : met ? 'met' : '**not met**';
-    return `| ${cell(what)} | ${cell(measured)} | ${cell(demanded)} | ${verdict} |`;
+    return `| ${cell(what)} | ${cell(measured)} | ${cell(required)} | ${verdict} |`;
   });
   return `## ${name}: ${title}
 
-| what | seen | demanded | |
+| what | seen | required | |
 | --- | --- | --- | --- |
 ${rows.join('\n')}
 `;

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** A process id is used again some day; with the time of its start it is one process (proc_pid_stat(5)). */
+/** A process id is reused some day; with its start time it identifies one process (proc_pid_stat(5)). */
 export interface ProcessId {
   readonly pid: number;
   /** In clock ticks since the boot. */
@@ -11,18 +11,18 @@ interface ProcessFacts extends ProcessId {
   readonly parent: number;
 }
 
-/** Its fields behind the name (proc_pid_stat(5)), the state first; null when it is gone. */
+/** Its fields after the name (proc_pid_stat(5)), the state first; null when it is gone. */
 function fieldsOf(pid: number): string[] | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name of the program stands in parentheses and may hold anything.
+    // The program's name stands in parentheses and may hold anything.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return null;
   }
 }
 
-/** Null when it is gone, or only waits to be reaped. */
+/** Null when it is gone, or a zombie. */
 function look(pid: number): ProcessFacts | null {
   const fields = fieldsOf(pid);
   if (fields === null || fields[0] === 'Z') return null;
@@ -34,7 +34,7 @@ export const isAlive = ({ pid, start }: ProcessId): boolean => look(pid)?.start 
 /** Null when it is gone. */
 export const parentOf = (pid: number): number | null => look(pid)?.parent ?? null;
 
-/** How many of all that descend of it have ended and wait to be reaped. */
+/** How many of its descendants have ended and wait to be reaped. */
 export function zombiesBelow(root: number): number {
   const below = new Set([root, ...descendantsOf(root).map(({ pid }) => pid)]);
   return readdirSync('/proc').filter((name) => {
@@ -43,7 +43,7 @@ export function zombiesBelow(root: number): number {
   }).length;
 }
 
-/** All that descend of it, at this moment. */
+/** All its descendants, at this moment. */
 export function descendantsOf(root: number): ProcessId[] {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -55,7 +55,7 @@ export function descendantsOf(root: number): ProcessId[] {
   return children(root);
 }
 
-/** What it runs, for people. */
+/** Its command, for humans. */
 export function commandOf(pid: number): string {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').filter(Boolean);
@@ -68,7 +68,7 @@ export function commandOf(pid: number): string {
 /** Resident memory, bytes; 0 when it is gone. */
 export const residentBytes = (pid: number): number => kibibytesOf(pid, 'VmRSS') * 1024;
 
-/** The most that its resident memory has been, bytes; 0 when it is gone. */
+/** Peak resident memory, bytes; 0 when it is gone. */
 export const peakResidentBytes = (pid: number): number => kibibytesOf(pid, 'VmHWM') * 1024;
 
 function kibibytesOf(pid: number, field: string): number {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { demand, type Finding } from './finding.js';
+import { requirement, type Finding } from './finding.js';
 import { pageOf } from './page.js';
 import type { Scenario } from './stage.js';
 
@@ -8,7 +8,7 @@ import type { Scenario } from './stage.js';
 export interface Program {
   /** The command's name, e.g. `test-faults`. */
   readonly name: string;
-  /** What it does, in lines for people. */
+  /** What it does, in lines for its help text. */
   readonly about: string;
   readonly scenarios: readonly Scenario[];
   /** The page of Markdown that it writes. */
@@ -81,7 +81,7 @@ async function playAll({ scenarios, quick, keep }: Options): Promise<Map<Scenari
     process.stdout.write(`== ${scenario.name}: ${scenario.title}\n`);
     const findings = await scenario.play({ say, keep }, quick).catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
-      return [demand('the scenario is played to its end', reason, 'its end', false)];
+      return [requirement('the scenario completes', reason, 'completes', false)];
     });
     for (const finding of findings) print(finding);
     played.set(scenario, findings);
@@ -89,14 +89,14 @@ async function playAll({ scenarios, quick, keep }: Options): Promise<Map<Scenari
   return played;
 }
 
-function print({ what, measured, demanded, met }: Finding): void {
+function print({ what, measured, required, met }: Finding): void {
   const mark = met === null ? '      ' : met ? 'ok    ' : 'FAILED';
-  process.stdout.write(`${mark} ${what}: ${measured}${met === null ? '' : ` (demanded: ${demanded})`}\n`);
+  process.stdout.write(`${mark} ${what}: ${measured}${met === null ? '' : ` (required: ${required})`}\n`);
 }
 
 /** Parses the arguments of the process, plays, prints and exits. */
 export async function playProgram(program: Program): Promise<void> {
-  // What is left then, clusters clear up when the process exits.
+  // Clusters clean up the rest when the process exits.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const options = parse(program.scenarios, process.argv.slice(2));
   if (options === null) {
@@ -111,8 +111,8 @@ export async function playProgram(program: Program): Promise<void> {
   const played = await playAll(options);
   const findings = [...played.values()].flat();
   const failed = findings.filter(({ met }) => met === false).length;
-  const demands = findings.filter(({ met }) => met !== null).length;
-  process.stdout.write(`${demands - failed} of ${demands} demands met in ${played.size} scenarios\n`);
+  const required = findings.filter(({ met }) => met !== null).length;
+  process.stdout.write(`${required - failed} of ${required} requirements met in ${played.size} scenarios\n`);
   if (options.page !== null) {
     const command = `scripts/${program.name}${options.quick ? ' --quick' : ''} --page ${program.page.file}`;
     writeFileSync(options.page, pageOf({ ...program.page, command }, played));

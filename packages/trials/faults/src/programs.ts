@@ -1,7 +1,7 @@
 import type { RunRequest } from '@sandpiper/contracts';
 import type { Ended } from './checker.js';
 
-/** Prints its number: so a result can be told from that of another run. */
+/** Prints its number, so that a result can be told from another run's. */
 export function mixedProgram(index: number): RunRequest {
   const work = [
     '',
@@ -12,14 +12,14 @@ export function mixedProgram(index: number): RunRequest {
   return { source: `${work}\nprint(${index})\n` };
 }
 
-/** As {@link mixedProgram}, but hardly any work. */
+/** As {@link mixedProgram}, with hardly any work. */
 export const shortProgram = (index: number): RunRequest => ({ source: `print(${index})\n` });
 
-/** What is wrong with a result, given which program each run is. */
+/** What is wrong with a result, given each run's program. */
 export function expectNumbers(acknowledged: ReadonlyMap<number, string>): (ended: Ended) => string | null {
   const numbers = new Map([...acknowledged].map(([index, id]) => [id, index]));
   return ({ id, result }) => {
-    // Given up, for it was there when three nodes died: that is looked at apart.
+    // Given up, because it was running when three nodes died: checked separately.
     if (result.status === 'internal-error') return null;
     if (result.status !== 'ok') return `ended as ${result.status}: ${result.message}`;
     return result.stdout === `${numbers.get(id)}\n` ? null : `printed ${JSON.stringify(result.stdout)}`;

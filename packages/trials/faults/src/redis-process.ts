@@ -5,8 +5,8 @@ import { Redis } from 'ioredis';
 import { until } from './wait.js';
 
 /**
- * A `redis-server` that keeps what it has answered: AOF, synced at every write. On a Unix socket in the cluster's folder,
- * without a port.
+ * A `redis-server` that keeps what it has acknowledged: AOF, synced at every write. On a Unix socket in the
+ * cluster's folder, without a port.
  */
 export class RedisProcess {
   private child: ChildProcess | null = null;
@@ -27,7 +27,7 @@ export class RedisProcess {
     return this.child?.pid ?? 0;
   }
 
-  /** Also after {@link kill}, with the data that it had. */
+  /** Also restarts it after {@link kill}, with its data. */
   async boot(): Promise<void> {
     const settings = ['--port', '0', '--unixsocket', this.socket, '--dir', this.folder];
     const durability = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
@@ -47,14 +47,14 @@ export class RedisProcess {
     }
   }
 
-  /** A connection that waits for Redis as long as it takes. The caller disconnects it. */
+  /** A connection that waits for Redis indefinitely. The caller disconnects it. */
   connect(): Redis {
     const redis = new Redis({ path: this.socket, maxRetriesPerRequest: null, retryStrategy: () => 20 });
     redis.on('error', () => undefined);
     return redis;
   }
 
-  /** It holds its connections and answers nothing, until {@link thaw}. */
+  /** It keeps its connections but answers nothing, until {@link thaw}. */
   freeze(): void {
     this.child?.kill('SIGSTOP');
   }

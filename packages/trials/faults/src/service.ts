@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync, closeSync, readFileSync } from 'node:fs';
 import type { ServiceMessage } from '@sandpiper/telemetry';
 
-/** A service may take so long to get ready on a busy machine, milliseconds. */
+/** How long a service may take to become ready on a busy machine, milliseconds. */
 const START_MS = 120_000;
 
 export interface ServiceStart {
@@ -10,9 +10,9 @@ export interface ServiceStart {
   /** The program's file. */
   readonly entry: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Gets what it writes. */
+  /** Receives its log. */
   readonly logFile: string;
-  /** Where its process id is written before it is executed: it begins in that control group. */
+  /** A file for its process id before it is executed: it begins in that control group. */
   readonly door: string | null;
   readonly nodeOptions?: readonly string[];
 }
@@ -22,11 +22,11 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A scheduler or a node: a process of its own. */
+/** A scheduler or a node, as a separate process. */
 export class Service {
   /** Resolves when the process has ended. */
   readonly exit: Promise<Exit>;
-  /** Where it answers HTTP; empty before it listens. */
+  /** Its HTTP address; empty before it listens. */
   url = '';
   private isReady = false;
 
@@ -70,11 +70,14 @@ export class Service {
     return this.child.exitCode === null && this.child.signalCode === null;
   }
 
-  /** Waits until it has Redis and, of a node, a cell. @throws Error with the end of its log when it ends instead */
+  /**
+   * Waits until it has Redis and, for a node, a cell. @throws Error with the end of its log when it ends
+   * instead
+   */
   async ready(): Promise<this> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve('does not get ready'), START_MS);
+      timer = setTimeout(() => resolve('did not become ready in time'), START_MS);
     });
     const told = new Promise<null>((resolve) => {
       const look = (): void => {
@@ -86,7 +89,8 @@ export class Service {
       look();
     });
     const ended = this.exit.then(({ code, signal }) => `ended with ${signal ?? code}`);
-    // oxlint-disable-next-line sandpiper/no-long-lived-race -- once in a service's life, and the race comes to a line of text
+    // oxlint-disable-next-line sandpiper/no-long-lived-race -- once in a service's life, and the race comes
+    // to a line of text
     const failure = await Promise.race([told, ended, late]);
     clearTimeout(timer);
     if (failure === null) return this;
@@ -103,12 +107,12 @@ export class Service {
     await this.exit;
   }
 
-  /** What it has written so far. */
+  /** Its log so far. */
   log(): string {
     return readFileSync(this.logFile, 'utf8');
   }
 
-  /** One value of its metrics, with all its labels summed up; 0 when there is none. */
+  /** One value of its metrics, summed over all labels; 0 when there is none. */
   async metric(name: string, labels = ''): Promise<number> {
     const text = await (await fetch(`${this.url}/metrics`, { signal: AbortSignal.timeout(10_000) })).text();
     return text

@@ -4,8 +4,9 @@ import { createLogger, createNodeMetrics, superviseProcess, tellParent } from '@
 import { type CellLike, type CellPlace, WorkerNode } from '@sandpiper/worker';
 
 /**
- * Many nodes in one process, real but for their cells: a guest costs nothing. What is left is what scheduler, Redis and
- * queue cost. Environment: SANDPIPER_REDIS_URL, SIMULATED_NODES (how many), SIMULATED_PREFIX (of their names).
+ * Many nodes in one process, real except for their cells: a guest costs nothing. The rest is the cost of
+ * scheduler, Redis and queue. Environment: SANDPIPER_REDIS_URL, SIMULATED_NODES (how many), SIMULATED_PREFIX
+ * (of their names).
  */
 class FreeCell implements CellLike {
   readonly closed: Promise<Error | null>;
@@ -35,7 +36,7 @@ class FreeCell implements CellLike {
   interrupt(): void {}
 
   cancel(): void {
-    // What takes no time cannot be cancelled.
+    // A run that takes no time cannot be cancelled.
   }
 
   close(): Promise<void> {
@@ -48,7 +49,7 @@ const redis = process.env['SANDPIPER_REDIS_URL'] ?? '';
 const count = Number(process.env['SIMULATED_NODES'] ?? '1');
 const prefix = process.env['SIMULATED_PREFIX'] ?? 'simulated';
 const log = createLogger({ service: 'simulated-nodes', level: 'warn' });
-// One for all: each has a timer of its own that watches the event loop.
+// One for all: each would have its own timer that watches the event loop.
 const metrics = createNodeMetrics(prefix);
 
 const nodes = await Promise.all(

@@ -2,23 +2,23 @@ import { Api } from './api.js';
 import { Cluster } from './cluster.js';
 import type { Finding } from './finding.js';
 
-/** What a scenario is played on. */
+/** The set-up that a scenario is played on. */
 export interface Stage {
   /** Progress, one short line. */
   readonly say: (line: string) => void;
-  /** Keep folders with the logs of what failed. */
+  /** Keep folders with the logs of failures. */
   readonly keep: boolean;
 }
 
 export interface Scenario {
   readonly name: string;
   readonly title: string;
-  /** Needs the machine for itself and is no part of a quick run unless it is named. */
+  /** Needs the whole machine, and is part of a quick run only when it is named. */
   readonly benchmark?: boolean;
   play(stage: Stage, quick: boolean): Promise<Finding[]>;
 }
 
-/** Plays on a cluster that is gone afterwards, whatever happens. */
+/** Plays on a cluster that is removed afterwards, whatever happens. */
 export async function withCluster(
   stage: Stage,
   play: (cluster: Cluster, api: Api) => Promise<Finding[]>,
@@ -36,7 +36,7 @@ export async function withCluster(
   }
 }
 
-/** Says something at most once in such a time, milliseconds. */
+/** Prints at most once in this time, milliseconds. */
 export function seldom(say: (line: string) => void, everyMs = 5_000): (line: string) => void {
   let last = performance.now();
   return (line) => {

@@ -9,7 +9,7 @@ machine must have nothing else to do.`,
   scenarios: TENANT_SCENARIOS,
   page: {
     file: 'docs/tenants.md',
-    title: 'What one tenant did, and what the others saw of it',
+    title: 'What one tenant did, and how it affected the others',
     about: `Real processes: a scheduler, a node of two cells with sandboxed guests, a redis-server that syncs every
 write; clients are processes of their own. Another tenant sends a small run every 200 ms meanwhile.`,
   },

@@ -1,12 +1,12 @@
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** From `least` up to `most`. */
+/** A random number from `least` to `most`. */
 export const between = (least: number, most: number): number => least + Math.random() * (most - least);
 
 /**
- * Looks until there is something to see.
- * @param look answers undefined, null or false for "not yet"; what it throws counts as that too.
- * @param ms milliseconds after which it fails with what was waited for
+ * Polls until there is a result.
+ * @param look returns undefined, null or false for "not yet"; an exception counts as that too.
+ * @param ms deadline in milliseconds; the failure names `what`
  */
 export async function until<T>(
   what: string,

@@ -2,8 +2,8 @@ import { type Subscription, subscribeEvents } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
 
 /**
- * Counts the ends of runs as they are published, which happens in the step that accepts a result and nowhere else. Sees
- * all of them as long as its own connection to Redis holds.
+ * Counts published ends of runs; an end is published only in the step that accepts a result. Sees all of them
+ * while its own connection to Redis lasts.
  */
 export class Witness {
   /** Run -> how often its end was accepted. */
@@ -32,14 +32,14 @@ export class Witness {
     });
   }
 
-  /** Watches from the moment that this resolves. */
+  /** Watches from the moment this resolves. */
   static async begin(connection: Redis): Promise<Witness> {
     const witness = new Witness(connection);
     await witness.ready;
     return witness;
   }
 
-  /** Whether it may have missed something, for its connection was broken. */
+  /** Whether it may have missed something, because its connection broke. */
   get wasInterrupted(): boolean {
     return this.readies > 1;
   }

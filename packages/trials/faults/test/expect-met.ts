@@ -4,10 +4,10 @@ import type { Stage } from '../src/stage.js';
 
 export const silent: Stage = { say: () => undefined, keep: false };
 
-/** Every demand with what was seen, so that a failure says which. */
+/** Every requirement with what was observed, so that a failure says which. */
 export async function expectMet(playing: Promise<Finding[]>): Promise<void> {
   const findings = await playing;
   const unmet = findings.filter(({ met }) => met === false);
-  expect(unmet.map(({ what, measured, demanded }) => `${what}: ${measured}, not ${demanded}`)).toEqual([]);
+  expect(unmet.map(({ what, measured, required }) => `${what}: ${measured}, not ${required}`)).toEqual([]);
   expect(findings.some(({ met }) => met === true)).toBe(true);
 }

@@ -13,10 +13,10 @@ describe('no acknowledged run is lost, and none ends twice,', () => {
 
   it('when Redis is killed with -9', () => expectMet(redisKills(silent, { runs: 60, kills: 2 })));
 
-  it('when a node is stopped past its lease, and goes on', () => expectMet(nodePauses(silent, 2)));
+  it('when a node is paused past its lease and resumes', () => expectMet(nodePauses(silent, 2)));
 
-  it('when the scheduler is killed in the middle of taking a batch', () =>
+  it('when the scheduler is killed midway through a batch', () =>
     expectMet(batchKills(silent, { runs: 300, kills: 1 })));
 
-  it('when a run kills its nodes, which is given up', () => expectMet(poison(silent, 20)));
+  it('when a run that kills its nodes is given up', () => expectMet(poison(silent, 20)));
 });

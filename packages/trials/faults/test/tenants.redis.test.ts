@@ -15,7 +15,7 @@ describe('another tenant gets right answers, and none of them 5xx,', () => {
   it('while a batch of large results is read by slow readers', () =>
     expectMet(largeBatch(silent, { runs: 12, bytes: 8 * MIB, times: 2, clocks: false })));
 
-  it('while large bodies come all at once', () =>
+  it('while large bodies arrive all at once', () =>
     expectMet(largeBodies(silent, { count: 12, bytes: 60 * MIB, clocks: false })));
 
   it('while Redis is filled to the quota and to the ceiling, and the filler after a purge too', () =>
@@ -23,7 +23,7 @@ describe('another tenant gets right answers, and none of them 5xx,', () => {
 
   it('while a Redis of 60 MB is filled, and purges make room', () => expectMet(smallRedis(silent)));
 
-  it('while one follows a batch more often than there are streams', () =>
+  it('while one tenant follows a batch more often than there are streams', () =>
     expectMet(streamFlood(silent, { most: 20 })));
 
   it('while arguments of 6 MB come, and runs kill their cells', () => expectMet(poisonRuns(silent, 2)));

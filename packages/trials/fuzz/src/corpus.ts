@@ -5,7 +5,7 @@ export interface CorpusEntry {
   readonly bytes: Uint8Array;
 }
 
-/** Inputs that are kept in the repository: lines of a name and bytes in hexadecimal; # says something to people. */
+/** Inputs in the repository: lines of a name and bytes in hexadecimal; # begins a comment. */
 export function readCorpus(file: URL | string): CorpusEntry[] {
   if (!existsSync(file)) return [];
   return readFileSync(file, 'utf8')

@@ -1,12 +1,12 @@
 import { type Profiler, Session } from 'node:inspector';
 
-/** What is fuzzed: code of ours that answers a guest. */
+/** What is fuzzed: our code that answers a guest. */
 const WATCHED = /\/packages\/(abi|kernel|protocol|vfs)\/dist\//;
 
 /**
- * Which code ran, by V8's own counters (Profiler domain of the inspector protocol). There is no compiler pass for JavaScript
- * that installs without a prebuilt binary, and this one costs nothing while code runs; only looking is dear, so whoever
- * uses it looks once after many inputs.
+ * Which code ran, by V8's own counters (Profiler domain of the inspector protocol). No compiler pass for
+ * JavaScript installs without a prebuilt binary, and these counters cost nothing while code runs; only
+ * reading them is expensive, so callers read once after many inputs.
  */
 export class Coverage {
   readonly #session = new Session();
@@ -20,10 +20,10 @@ export class Coverage {
     this.#session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
   }
 
-  /** Whether something has run since the last look that never ran before. `keep` says whether it counts as seen from now on. */
+  /** Whether code has run since the last look that never ran before. `keep` marks it as seen. */
   look(keep: boolean): boolean {
     let scripts: Profiler.ScriptCoverage[] = [];
-    // Answered before it returns: the session is one of this thread with itself.
+    // Answered before it returns: the thread's session with itself.
     this.#session.post('Profiler.takePreciseCoverage', (_error, found) => {
       scripts = found?.result ?? [];
     });
@@ -33,7 +33,7 @@ export class Coverage {
     return fresh > 0;
   }
 
-  /** Inner ranges come after the outer ones, and say otherwise: the last word counts. */
+  /** Inner ranges follow outer ones and override them. */
   #add(script: Profiler.ScriptCoverage, keep: boolean): number {
     const end = Math.max(...script.functions.map((f) => f.ranges[0]?.endOffset ?? 0));
     const ran = new Uint8Array(end);

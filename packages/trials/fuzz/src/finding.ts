@@ -1,4 +1,4 @@
-/** What a fuzzer was looking for: something that must not be. */
+/** What a fuzzer searches for: a violated invariant. */
 export class Finding extends Error {
   override readonly name = 'Finding';
 }

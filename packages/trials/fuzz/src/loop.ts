@@ -17,7 +17,7 @@ export interface LoopOptions {
   readonly seed: number;
   /** Inputs to begin from. */
   readonly known: readonly Uint8Array[];
-  /** Told before each execution, so that whoever watches knows what did not come back. */
+  /** Called before each execution, so that the watcher knows which input did not return. */
   readonly onInput: (bytes: Uint8Array) => void;
   readonly onProgress: (progress: Progress) => void;
 }
@@ -27,12 +27,12 @@ export interface LoopResult extends Progress {
   readonly finding: { readonly bytes: Uint8Array; readonly message: string } | null;
 }
 
-/** Looked at once after so many inputs: a look is a hundred times as dear as one of them. */
+/** Coverage is read once per this many inputs: a reading costs a hundred times as much as an input. */
 const BATCH = 64;
-/** The memory of the process beyond which something was kept. Bytes. */
-const MOST_MEMORY = 1500 * 1024 * 1024;
+/** Memory of the process beyond which something leaks. Bytes. */
+const MAX_MEMORY = 1500 * 1024 * 1024;
 
-/** Runs a target on mutations of inputs that reached new code, until the time is up or something is found. */
+/** Runs a target on mutations of inputs that reached new code, until time is up or there is a finding. */
 export function fuzz(target: Target, options: LoopOptions): LoopResult {
   const random = new Random(options.seed);
   const coverage = new Coverage();
@@ -79,7 +79,7 @@ export function fuzz(target: Target, options: LoopOptions): LoopResult {
       if (message !== null) return finished({ bytes, message });
       batch.push(bytes);
     }
-    // Something new ran: which of them was it? Each runs once more, alone.
+    // New code ran: for which input? Each runs once more, alone.
     if (coverage.look(false)) {
       for (const bytes of batch) {
         const message = run(bytes);
@@ -87,7 +87,7 @@ export function fuzz(target: Target, options: LoopOptions): LoopResult {
         keepIfNew(bytes);
       }
     }
-    if (process.memoryUsage().rss > MOST_MEMORY)
+    if (process.memoryUsage().rss > MAX_MEMORY)
       return finished({ bytes: pick(batch, random), message: 'memory that is not given back' });
     if (Date.now() > tell) {
       tell = Date.now() + 10_000;

@@ -9,8 +9,9 @@ import { fuzzInThread } from './run.js';
 import { TARGETS } from './targets.js';
 
 /**
- * Puts those inputs of a folder into the repository that reach code which those before did not, the small ones first. What made
- * a fault is none of them: bytes mean other calls as soon as a fuzzer changes, so a fault is kept as a test of its own.
+ * Adds to the repository those inputs of a folder that reach new code, the small ones first. Inputs with
+ * findings are left out: bytes mean other calls as soon as a fuzzer changes, so a finding is kept as a
+ * separate test.
  */
 function keep(target: string, folder: string): number {
   const run = TARGETS[target];
@@ -19,7 +20,7 @@ function keep(target: string, folder: string): number {
     seconds: 0,
     seed: 1,
     known: readFolder(folder)
-      .filter((bytes) => bytes.length <= MOST_KEPT_BYTES)
+      .filter((bytes) => bytes.length <= MAX_KEPT_BYTES)
       .sort((a, b) => a.length - b.length),
     onInput: () => undefined,
     onProgress: () => undefined,
@@ -33,7 +34,7 @@ function keep(target: string, folder: string): number {
   return 0;
 }
 
-const MOST_KEPT_BYTES = 1200;
+const MAX_KEPT_BYTES = 1200;
 
 const USAGE = `Usage: main.js TARGET [--seconds N] [--seed N] [--corpus FOLDER] [--findings FOLDER]
        main.js TARGET --replay FILE...
@@ -59,7 +60,7 @@ function nameOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex').slice(0, 16);
 }
 
-/** Each file once, with a line for each call; the finding if there is one. */
+/** Replays each file once, with a line per call; returns the finding, if any. */
 function replay(target: string, files: readonly string[]): number {
   let found = 0;
   for (const file of files) {
@@ -104,7 +105,7 @@ async function http(seconds: number, seed: number, findings: string): Promise<nu
   return 1;
 }
 
-/** The requests of files, one after the other, to a server of their own. */
+/** Replays the requests of files, one after the other, on a fresh server. */
 async function replayHttp(files: readonly string[], seed: number): Promise<number> {
   const known = files.flatMap((file) => readRequests(readFileSync(file, 'utf8')));
   const result = await fuzzHttp({ seconds: 0, seed, known, onProgress: print });

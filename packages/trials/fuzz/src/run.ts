@@ -2,15 +2,15 @@ import { Worker } from 'node:worker_threads';
 import type { LoopResult, Progress } from './loop.js';
 import type { Work } from './worker.js';
 
-/** An input that takes longer than this has not come back. Milliseconds; with a busy machine a second is seen. */
+/** An input that takes longer than this hangs. Milliseconds; on a busy machine a second occurs. */
 const HANGS_MS = 30_000;
 const INPUT_BYTES = 8192;
-/** Of the thread's heap; buffers lie outside and are watched by the loop. */
+/** For the thread's heap; the loop watches buffers outside it. */
 const HEAP_MB = 1024;
 
 type Message = { progress: Progress } | { result: LoopResult };
 
-/** Fuzzes in a thread of its own, so that an endless loop in it, or memory without bounds, is a finding as well. */
+/** Fuzzes in a separate thread, so that an endless loop or unbounded memory in it is a finding too. */
 export function fuzzInThread(
   work: Omit<Work, 'current'>,
   onProgress: (progress: Progress) => void,

@@ -1,4 +1,4 @@
-/** Numbers at which code changes its mind, as a guest's register may hold them. */
+/** Boundary values, as a guest's register may hold them. */
 const EDGES: readonly number[] = [
   0,
   1,
@@ -29,8 +29,9 @@ const EDGES: readonly number[] = [
 ];
 
 /**
- * The fuzzer's bytes as decisions. When they are used up, every decision is the first choice, and whoever asks `empty`
- * ends. So each input is one sequence of decisions, mutations of bytes are other decisions, and shrinking works.
+ * The fuzzer's bytes as decisions. When they are used up, every decision is the first choice, and callers
+ * that check `empty` end. So each input is one sequence of decisions, mutations of bytes are other decisions,
+ * and shrinking works.
  */
 export class Source {
   #at = 0;

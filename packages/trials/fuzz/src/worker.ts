@@ -3,14 +3,14 @@ import { corpusFile, readCorpus } from './corpus.js';
 import { fuzz } from './loop.js';
 import { TARGETS } from './targets.js';
 
-/** What the main thread gives to this one. */
+/** The main thread's order to this one. */
 export interface Work {
   readonly target: string;
   readonly seconds: number;
   readonly seed: number;
-  /** Inputs besides those of the repository. */
+  /** Inputs beside those of the repository. */
   readonly known: readonly Uint8Array[];
-  /** Where the input that runs is put: its length, and the bytes. */
+  /** Where the running input is stored: its length, and the bytes. */
   readonly current: SharedArrayBuffer;
 }
 

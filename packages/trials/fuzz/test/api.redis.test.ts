@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { type WireRequest } from '../src/http/request.js';
 import { fuzzHttp } from '../src/http/run.js';
 
-/** Keys are asked for with odd seeds: one of each kind, and a fresh one, which is told. */
+/** Odd seeds use keys: one fixed seed of each kind, and a fresh one, which is printed. */
 const FRESH = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 const SECONDS = 10;
 
@@ -15,7 +15,7 @@ const known = (existsSync(file) ? readFileSync(file, 'utf8') : '')
 
 process.stdout.write(`fuzzer of the HTTP API: FUZZ_SEED=${FRESH}\n`);
 
-test.each([2, FRESH])('any request is answered as the document says, seed %d', async (seed) => {
+test.each([2, FRESH])('the fuzzed HTTP API answers as documented, seed %d', async (seed) => {
   const { finding, requests } = await fuzzHttp({
     seconds: SECONDS,
     seed,

@@ -6,7 +6,7 @@ import { fuzz } from '../src/loop.js';
 import { Source } from '../src/source.js';
 import { TARGETS } from '../src/targets.js';
 
-/** The same runs each time, and as many that nobody has made before; FUZZ_SEED=N makes those again. */
+/** The same fixed runs each time, and as many fresh ones; FUZZ_SEED=N repeats those. */
 const FRESH = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 const RUNS = 1000;
 const MINUTE = 60_000;

@@ -1,4 +1,4 @@
-"""Calls itself where nobody counts: through C, by a repr of what holds itself indirectly, with no limit of the interpreter."""
+"""Recurses through C, by a repr of an object that holds itself indirectly, without the interpreter's limit."""
 import sys
 
 sys.setrecursionlimit(2**31 - 1)

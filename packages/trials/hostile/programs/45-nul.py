@@ -9,7 +9,7 @@ for path in ["main.py\0.txt", "\0", "/etc/passwd\0/x"]:
         raise AssertionError(path)
     except ValueError:
         pass
-# What comes after the NUL is nobody's: the file is the one before it.
+# What follows the NUL is ignored: the file is the one before it.
 fd = libc.open(b"main.py\0/../../etc/shadow", 0)
 assert fd > 2 and os.fstat(fd).st_ino == os.stat("main.py").st_ino
 assert libc.open(b"new\0er", 0o102, 0o600) > 2

@@ -1,4 +1,4 @@
-"""The places by which a process shows itself, and others, to whoever asks."""
+"""The places in which a process shows itself, and others."""
 import errno
 import os
 

@@ -28,7 +28,7 @@ with open("f", "r+b", buffering=0) as file:
     fallocate = ctypes.CDLL(None, use_errno=True).fallocate
     assert fallocate(file.fileno(), 0, ctypes.c_long(2**43), ctypes.c_long(2**42)) == -1
     assert ctypes.get_errno() in (errno.ENOSPC, errno.EFBIG), ctypes.get_errno()
-    # A hole is mapped without anybody looking at each of its pages, and shortened without a list of them.
+    # A hole is mapped without a look at each of its pages, and shortened without a list of them.
     for _ in range(10):
         with mmap.mmap(file.fileno(), 256 << 20, access=mmap.ACCESS_READ) as view:
             assert view[0] == 0

@@ -33,7 +33,7 @@ for make, each in [(os.pipe, 2), (socket.socketpair, 2), (select.epoll, 1), (lam
             os.close(one)
         else:
             one.close()
-# Not 8190 and 8191: who reads the protocol's pipe waits for what nobody sends (see the attacks on the wire).
+# Not 8190 and 8191: a read of the protocol's pipe would block for ever (see the attacks on the wire).
 for fd in [-1, -(2**31), 3, 64, 4095, 4096, 8189, 2**31 - 1]:
     for call in [os.close, os.fstat, lambda fd: os.read(fd, 1), lambda fd: os.write(fd, b"x"), os.dup, lambda fd: os.lseek(fd, 0, 0)]:
         try:
@@ -47,7 +47,7 @@ for fd in [64, 8191, 2**31 - 1, -1]:
         raise AssertionError(fd)
     except OSError as error:
         assert error.errno == errno.EBADF
-# Sets of sets, in a ring and in a tower: whoever looks through them must come to an end.
+# Sets of sets, in a ring and in a tower: a search through them must end.
 ring = [select.epoll() for _ in range(8)]
 for one in ring:
     for other in ring:

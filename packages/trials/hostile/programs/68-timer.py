@@ -1,4 +1,4 @@
-"""A timer that rings more often than anybody could hear it: it is not the program that would have to work."""
+"""A timer that fires more often than a program could handle: the work falls on others."""
 import signal
 
 signal.signal(signal.SIGALRM, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Bytes that are no text, and text that does something to whoever shows it."""
+"""Bytes that are not text, and text with effects on programs that show it."""
 import os
 
 os.write(1, bytes(range(256)) + b"\xc3\x28\xa0\xed\xa0\x80\xf5\x80")

@@ -1,4 +1,4 @@
-"""Pipes and sockets that are written full and never read; pipes with names that nobody has open any more."""
+"""Pipes and sockets that are written full and never read; named pipes that are no longer open."""
 import os, socket
 
 full = 0

@@ -2,7 +2,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from '
 import { join } from 'node:path';
 import { cgroupPlace } from '@sandpiper/controller';
 
-/** Whoever the guests of a root are (GUEST_NOBODY of the keeper). */
+/** The user of the guests of root (GUEST_NOBODY of the keeper). */
 const NOBODY = 65_534;
 const MIB = 1024 * 1024;
 
@@ -36,7 +36,10 @@ export function takeCensus(folder: string): Census {
   };
 }
 
-/** How much more a controller may hold after any run than before all of them; bytes. Its heap is swept when V8 likes. */
+/**
+ * How much more a controller may hold after any run than before all of them; bytes. Its heap is swept when V8
+ * likes.
+ */
 const MORE_MEMORY = 256 * MIB;
 const MORE_KEEPER_MEMORY = 8 * MIB;
 
@@ -144,7 +147,7 @@ function listing(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
 }
 
-/** Where anybody may write; told only where guests are somebody else than we are. */
+/** World-writable folders; listed only where guests run as another user. */
 function filesOfNobody(): string[] {
   if (process.getuid?.() !== 0) return [];
   return ['/tmp', '/var/tmp', '/dev/shm', '/dev/mqueue'].filter(existsSync).flatMap((folder) =>

@@ -23,7 +23,7 @@ export type SubjectName = (typeof SUBJECTS)[number];
 
 export type Source = Pick<GuestJob, 'id' | 'files' | 'args' | 'env' | 'stdin' | 'limits'>;
 
-/** Whoever has built a PyPy 3 with `--sandbox` names it here, and its library. */
+/** The environment names a PyPy 3 built with `--sandbox`, and its library, here. */
 export function realTranslated(): Interpreter | null {
   const { PYPY3_SANDBOX: executable, PYPY3_SANDBOX_LIB: library } = process.env;
   return executable && library ? { engine: 'rpython', executable, library } : null;
@@ -85,8 +85,8 @@ export class Subject {
 }
 
 /**
- * Where the attacks happen: a folder of our own for everything temporary, a cell for each subject, secrets of the host that
- * no output may show, and the census from before.
+ * Where the attacks happen: a folder of our own for everything temporary, a cell for each subject, secrets of
+ * the host that no output may show, and the census from before.
  */
 export class Ground {
   #census: Census | null = null;
@@ -95,7 +95,7 @@ export class Ground {
     /** All that is temporary lies here, the keepers' folders among it. */
     readonly folder: string,
     readonly subjects: ReadonlyMap<SubjectName, Subject>,
-    /** Texts of the host that nobody in a guest may learn, and what they are. */
+    /** Texts of the host that no guest may learn, and what they are. */
     readonly secrets: ReadonlyMap<string, string>,
     private readonly temporaryBefore: string | undefined,
   ) {}
@@ -103,7 +103,7 @@ export class Ground {
   static async start(names: readonly SubjectName[] = SUBJECTS): Promise<Ground> {
     const temporaryBefore = process.env['TMPDIR'];
     const folder = mkdtempSync(join(tmpdir(), 'sandpiper-hostile-'));
-    // The guests of a root are nobody, who must come to the library.
+    // The guests of root run as the user nobody, who must be able to reach the library.
     chmodSync(folder, 0o755);
     process.env['TMPDIR'] = folder;
     const library = makeLibrary(folder);

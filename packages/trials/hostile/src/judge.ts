@@ -47,15 +47,15 @@ export function judgeTimes({ usage, limits }: RunResult): string[] {
   return faults;
 }
 
-/** A result may be so many times as long as the output that it may hold, in bytes of JSON, whatever the bytes of it are. */
-const MOST_ENCODED = 1.4;
+/** The longest result, as a multiple of its output limit, in bytes of JSON, whatever the output's bytes. */
+const MAX_ENCODED = 1.4;
 /** For all of it but the output, bytes. */
 const REST_BYTES = 64 * 1024;
 
 /** A result is stored and sent as JSON: it may not be many times what the program wrote. */
 export function judgeSize(result: RunResult): string[] {
   const bytes = Buffer.byteLength(JSON.stringify(result));
-  const most = MOST_ENCODED * result.limits.outputBytes + REST_BYTES;
+  const most = MAX_ENCODED * result.limits.outputBytes + REST_BYTES;
   return bytes <= most ? [] : [`the result has ${bytes} bytes where ${Math.round(most)} are allowed`];
 }
 

@@ -26,7 +26,7 @@ const ABOUT = (held: number, gone: number) =>
 \`packages/sandbox/guest/native/test/attacks*.c\`, what is expected of each in \`packages/trials/hostile/src/corpus\`. After every one of them the
 next run on the same cell, a census of processes, descriptors, files, control groups, IPC and memory, what the output shows and
 the time of death are judged. CPU and death are the keeper's own figures, of the limit; "answered" is when the result was there,
-by the clock of whoever asked; it says how busy the machine was. Of the neighbour, another tenant of a node of two cells who sends a
+by the clock of the test; it says how busy the machine was. Of the neighbour, another tenant of a node of two cells who sends a
 hello every 200 ms meanwhile, the answers are judged, their p99, and that the node stays ready. ${ONLY_OF_MEMORY[0]?.toUpperCase()}${ONLY_OF_MEMORY.slice(1)}. ${held} held, ${gone} do not apply and say why. Memory was held by ${cgroupPlace().kind === 'none' ? 'the keeper' : `cgroup ${cgroupPlace().kind}`}.`;
 
 interface Options {
@@ -35,7 +35,10 @@ interface Options {
   readonly neighbourOnly: boolean;
 }
 
-/** The other tenant is watched so long without an attack, seconds, and for so many hellos beside each behaviour. */
+/**
+ * How long the other tenant is watched without an attack, seconds, and for how many hellos beside each
+ * behaviour.
+ */
 const QUIET_SECONDS = 15;
 const HELLOS = 10;
 

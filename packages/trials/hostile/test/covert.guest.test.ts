@@ -69,7 +69,7 @@ describe('two guests at the same time', () => {
   it('do not meet at a futex on a page that both have mapped', async () => {
     const waits = run('seccomp cold', attack('wait-in-common', 'b"3"'));
     const wakes = run('seccomp forked', attack('wake-in-common', 'b"3"'));
-    expect([(await waits).stdout, (await wakes).stdout]).toEqual(['nobody has woken us\n', 'nobody waits\n']);
+    expect([(await waits).stdout, (await wakes).stdout]).toEqual(['not woken\n', 'no waiter\n']);
   });
 
   it.each<[SubjectName, SubjectName]>([
@@ -112,7 +112,7 @@ describe.each(SEQUENCES)('one guest after the other: %s', (name) => {
     for (let i = 0; i < 2; i++) expect(await says(name, attack('thread-id', 'None'))).toBe('2\n');
   });
 
-  it('sees the same numbers and times of files, whoever was there before', async () => {
+  it('sees the same inode numbers and times, whichever guest ran before', async () => {
     const text = `
 import os, socket, resource
 open("/tmp/a", "w").close()

@@ -7,10 +7,11 @@ import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 import { type HeapReport, type Plant, reportName, type ThreadHeap } from './heap-report.js';
 
 /**
- * Loaded into each thread of a service by `node --import`. At SIGUSR2 every thread collects its garbage and says what is
- * left; the main thread writes it to the folder that SOAK_FOLDER names. Nothing of the service knows of it.
+ * Loaded into each thread of a service by `node --import`. At SIGUSR2 every thread collects its garbage and
+ * reports what is left; the main thread writes it to the folder that SOAK_FOLDER names. The service itself
+ * does not know of it.
  *
- * With SOAK_PLANT it leaks a little each second, to show that a soak finds that.
+ * With SOAK_PLANT it leaks a little each second, to show that a soak detects it.
  */
 
 /** How long the threads of a busy host may take to answer, milliseconds. */
@@ -26,7 +27,7 @@ const collect = runInNewContext('gc') as () => void;
 const channel = new BroadcastChannel('sandpiper-soak');
 
 function look(): ThreadHeap {
-  // What the first collection finds in finalizers is garbage for the second.
+  // What the first collection finalizes is garbage for the second.
   collect();
   collect();
   const { heapUsed, external } = process.memoryUsage();

@@ -1,11 +1,11 @@
 /** What one thread of a service holds after a collection. */
 export interface ThreadHeap {
   readonly thread: number;
-  /** Heap, and what hangs on it outside, bytes. */
+  /** Heap, and external memory that it keeps alive, bytes. */
   readonly bytes: number;
 }
 
-/** What a service writes when it is asked: the answer to one signal. */
+/** What a service writes at each signal. */
 export interface HeapReport {
   /** Counts the signals. */
   readonly number: number;
@@ -14,7 +14,7 @@ export interface HeapReport {
   readonly threads: readonly ThreadHeap[];
 }
 
-/** Where a service of that process id writes it, in the folder that SOAK_FOLDER names. */
+/** Where the service with that process id writes it, in the folder that SOAK_FOLDER names. */
 export const reportName = (pid: number): string => `heap-${pid}.json`;
 
 /** Leaks that can be planted in a node. */

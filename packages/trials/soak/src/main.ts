@@ -29,7 +29,7 @@ interface Options {
   readonly keep: boolean;
 }
 
-/** Null when help is asked for. @throws Error for what cannot be meant */
+/** Null when help is requested. @throws Error for invalid options */
 function parse(args: readonly string[]): Options | null {
   const { values } = parseArgs({
     args: [...args],
@@ -43,7 +43,7 @@ function parse(args: readonly string[]): Options | null {
   });
   if (values.help === true) return null;
   const minutes = Number(values.minutes);
-  if (!(minutes >= 0.5 && minutes <= 10_000)) throw new Error('--minutes takes a number, 0.5 at least');
+  if (!(minutes >= 0.5 && minutes <= 10_000)) throw new Error('--minutes takes a number, at least 0.5');
   const plant = PLANTS.find((name) => name === values.plant) ?? null;
   if (values.plant !== undefined && plant === null)
     throw new Error(`--plant takes one of ${PLANTS.join(', ')}`);
@@ -55,9 +55,9 @@ function print({ findings, judgements }: Soaked): void {
     (a, b) => Number(b.grows) - Number(a.grows) || a.series.localeCompare(b.series),
   );
   for (const judgement of rows) process.stdout.write(`${lineOf(judgement)}\n`);
-  for (const { what, measured, demanded, met } of findings) {
+  for (const { what, measured, required, met } of findings) {
     const mark = met === null ? '      ' : met ? 'ok    ' : 'FAILED';
-    process.stdout.write(`${mark} ${what}: ${measured}${met === null ? '' : ` (demanded: ${demanded})`}\n`);
+    process.stdout.write(`${mark} ${what}: ${measured}${met === null ? '' : ` (required: ${required})`}\n`);
   }
 }
 
@@ -75,7 +75,7 @@ async function run(options: Options): Promise<number> {
     process.stdout.write(`   ${String(seconds).padStart(4)} s  ${line}\n`);
   };
   const interrupted = new AbortController();
-  // The first asks it to end; the second ends it, and the cluster is cleared up at the exit.
+  // The first signal asks it to end; the second ends it, and the cluster is cleaned up at exit.
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => (interrupted.signal.aborted ? process.exit(1) : interrupted.abort()));
   }

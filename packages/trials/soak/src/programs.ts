@@ -3,18 +3,18 @@ import type { RunRequest, RunStatus } from '@sandpiper/contracts';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** What a run is made for: its request, and what must come of it. */
+/** A run's request, and its expected result. */
 export interface Program {
   readonly name: string;
   readonly request: RunRequest;
   readonly status: RunStatus;
   /** Characters of its standard output; null where they are not known beforehand. */
   readonly outputLength: number | null;
-  /** How it is sent and followed; `run` where nothing else is said. */
+  /** How it is sent and followed; by default `run`. */
   readonly way?: 'run' | 'live' | 'cancel';
 }
 
-/** More than a busy machine takes for what is to be ended by another limit, milliseconds. */
+/** More than a busy machine takes, for programs that another limit ends, milliseconds. */
 const LONG_WALL_MS = 600_000;
 
 const writes = (bytes: number): Program => ({
@@ -54,7 +54,7 @@ const CANCELLED: Program = {
   way: 'cancel',
 };
 
-/** Echoes what it is fed, until its input ends. */
+/** Echoes its input until that ends. */
 const LIVE: Program = {
   name: 'live',
   request: { source: 'import sys\nfor line in sys.stdin: print(line.strip(), flush=True)', live: true },
@@ -77,7 +77,7 @@ const FILES: Program = {
 
 const many = (count: number, program: Program): Program[] => Array.from({ length: count }, () => program);
 
-/** One round: always the same, so what is held after one can be compared with what is held after another. */
+/** One round: always the same, so that what is held after each can be compared. */
 export const ROUND: readonly Program[] = [
   ...many(12, writes(0)),
   ...many(12, writes(1)),
@@ -93,7 +93,7 @@ export const ROUND: readonly Program[] = [
   ...many(2, LIVE),
 ];
 
-/** What goes out as one batch in each round. */
+/** The batch of each round. */
 export const BATCH: readonly Program[] = [
   ...many(6, writes(10)),
   ...many(2, writes(64 * KIB)),

@@ -4,13 +4,13 @@ import { bytesOf, type RunResult, type RunStatus } from '@sandpiper/contracts';
 import { type Api, Refusal } from '@sandpiper/faults';
 import { BATCH, type Program, ROUND } from './programs.js';
 
-/** Runs that are under way at the same time. */
+/** Concurrent runs. */
 const LANES = 6;
 
-/** Of the runs of a round so many are purged when their results have been read, where the service has a purge. */
+/** How many runs of a round are purged after their results were read, where the service can purge. */
 const PURGED_EVERY = 10;
 
-/** A run without an end for so long is lost, milliseconds. */
+/** A run without an end for this long is lost, milliseconds. */
 const LOST_MS = 300_000;
 
 export interface SoakTenant {
@@ -18,12 +18,12 @@ export interface SoakTenant {
   readonly api: Api;
 }
 
-/** Plays rounds, and keeps account of all runs that were ever acknowledged. */
+/** Plays rounds, and keeps account of all acknowledged runs. */
 export class Rounds {
-  /** Run -> what it was made for. Ids are short; nothing else of a run is kept. */
+  /** Run -> its program. Ids are short; nothing else of a run is kept. */
   readonly acknowledged = new Set<string>();
   readonly byStatus = new Map<RunStatus, number>();
-  /** Runs without an end, with another one than they were made for, and requests that failed. */
+  /** Runs without an end, or with an unexpected one, and failed requests. */
   readonly faults: string[] = [];
   private played = 0;
 
@@ -33,7 +33,7 @@ export class Rounds {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** When it resolves nothing of it is under way any more. */
+  /** When it resolves, none of its runs is active. */
   async play(): Promise<void> {
     const round = this.played++;
     let next = 0;
@@ -51,11 +51,11 @@ export class Rounds {
     await Promise.all([batch, ...Array.from({ length: LANES }, lane)]);
   }
 
-  /** Plays it until its end, the end of the soak, or so late that it counts as lost. */
+  /** Plays it until it ends, the soak ends, or it counts as lost. */
   private async note(what: string, play: (signal: AbortSignal) => Promise<string | null>): Promise<void> {
     const own = new AbortController();
     const end = (): void => own.abort(this.signal.reason);
-    const timer = setTimeout(() => own.abort(new Error(`no end after ${LOST_MS / 1000} s`)), LOST_MS);
+    const timer = setTimeout(() => own.abort(new Error(`no result after ${LOST_MS / 1000} s`)), LOST_MS);
     this.signal.addEventListener('abort', end);
     try {
       const fault = await play(own.signal);
@@ -118,7 +118,7 @@ export class Rounds {
 
 const FED = 'one\ntwo\nthree\n';
 
-/** Feeds a live run, and answers with what it wrote. */
+/** Feeds a live run, and returns its output. */
 async function followLive(client: SandpiperClient, id: string, options: FollowOptions): Promise<string> {
   const stream = client.feedRun(id, feed(), options);
   let said = '';

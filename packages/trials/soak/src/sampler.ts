@@ -11,7 +11,7 @@ const MIB = 1024 * 1024;
 
 const METRICS = {
   heap: { name: 'heap after collection', unit: 'bytes', slack: 3 * MIB },
-  // Pages that were in use once are given back when the allocator likes.
+  // The allocator gives freed pages back at its own discretion.
   rss: { name: 'resident memory', unit: 'bytes', slack: 96 * MIB },
   descriptors: { name: 'descriptors', unit: 'count', slack: 4 },
   threads: { name: 'threads', unit: 'count', slack: 2 },
@@ -32,7 +32,7 @@ export interface Series {
   readonly points: Point[];
 }
 
-/** Looks at all processes of a service while nothing is under way. */
+/** Samples all processes of a service while it is idle. */
 export class Sampler {
   private readonly byName = new Map<string, Series>();
 
@@ -41,7 +41,7 @@ export class Sampler {
   constructor(
     private readonly cluster: Cluster,
     private readonly redis: Redis,
-    /** Where services write what their heaps hold. */
+    /** Where services write their heap reports. */
     private readonly folder: string,
   ) {}
 
@@ -71,10 +71,10 @@ export class Sampler {
     return this.byName.get(nameOf(owner, METRICS[metric]))?.points.at(-1)?.value ?? 0;
   }
 
-  /** What has ended is told to the queue a moment later. */
+  /** The queue learns a moment later of a run that has ended. */
   private async untilIdle(): Promise<void> {
     await until(
-      'nothing is under way',
+      'the service is idle',
       30_000,
       async () => {
         const [dispatched, running] = await Promise.all([

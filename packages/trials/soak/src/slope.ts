@@ -5,9 +5,9 @@ export interface Point {
 }
 
 export interface Slope {
-  /** Units a second: the median of the slopes between all pairs (Theil and Sen), which a few odd values do not move. */
+  /** Units a second: the median of the slopes between all pairs (Theil and Sen), which resists outliers. */
   readonly perSecond: number;
-  /** With 95 % confidence the slope is no less, by Sen's interval: of values that only vary it is not above zero. */
+  /** Lower bound of the slope with 95 % confidence, by Sen's interval: not above zero for mere noise. */
   readonly least: number;
 }
 
@@ -16,7 +16,7 @@ const NORMAL_QUANTILE = 1.645;
 
 /**
  * The trend of a series. P. K. Sen, "Estimates of the regression coefficient based on Kendall's tau", 1968.
- * @returns null of fewer than three points
+ * @returns null for fewer than three points
  */
 export function slopeOf(points: readonly Point[]): Slope | null {
   const count = points.length;

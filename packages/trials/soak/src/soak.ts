@@ -5,7 +5,7 @@ import { SandpiperClient } from '@sandpiper/client';
 import {
   type Api,
   type Cluster,
-  demand,
+  requirement,
   figure,
   type Finding,
   none,
@@ -20,23 +20,25 @@ import { isEnough, judge, type Judgement } from './judge.js';
 import { Rounds, type SoakTenant } from './round.js';
 import { Sampler, type Series } from './sampler.js';
 
-/** Ended runs that are kept: as many as one round has, so that as many leave as come from the second round on. */
+/** Ended runs that are kept: one round's worth, so that as many leave as arrive from the second round on. */
 const KEPT = 60;
 
-/** On a slow machine it goes on until there are enough samples, but no longer than so many times what was asked for. */
-const MOST_TIMES_LONGER = 3;
+/**
+ * On a slow machine it continues until there are enough samples, up to this multiple of the requested time.
+ */
+const MAX_TIMES_LONGER = 3;
 
 const TENANTS = ['first', 'second', 'third'];
 
 export interface SoakOptions {
   readonly seconds: number;
-  /** A leak in the nodes, to see that it is found. */
+  /** A leak in the nodes, to check that it is found. */
   readonly plant: Plant | null;
-  /** Keeps the folder with the logs where something is wrong. */
+  /** Keeps the folder with the logs after a failure. */
   readonly keep: boolean;
   /** One line of progress. */
   readonly say: (line: string) => void;
-  /** Ends it early; what was seen until then is judged. */
+  /** Ends it early; the samples until then are judged. */
   readonly signal: AbortSignal;
 }
 
@@ -46,14 +48,14 @@ export interface Soaked {
   readonly series: readonly Series[];
 }
 
-/** A real service under the same load again and again: what it holds after each round must not grow. */
+/** A real service under the same repeated load: what it holds after each round must not grow. */
 export async function soak(options: SoakOptions): Promise<Soaked> {
   let soaked: Soaked | null = null;
   await withCluster({ say: options.say, keep: options.keep }, async (cluster, anyone) => {
     soaked = await soakOn(cluster, anyone, options);
     return [...soaked.findings];
   });
-  if (soaked === null) throw new Error('the service was not there');
+  if (soaked === null) throw new Error('the service did not start');
   return soaked;
 }
 
@@ -69,7 +71,7 @@ async function soakOn(cluster: Cluster, anyone: Api, options: SoakOptions): Prom
   const tell = seldom(say, 10_000);
   const enough = (): boolean => isEnough(sampler.series[0]?.points ?? [], seconds);
   const goesOn = (): boolean =>
-    sampler.seconds < seconds || (!enough() && sampler.seconds < MOST_TIMES_LONGER * seconds);
+    sampler.seconds < seconds || (!enough() && sampler.seconds < MAX_TIMES_LONGER * seconds);
   while (goesOn() && !signal.aborted) {
     await rounds.play();
     if (signal.aborted) break;
@@ -77,13 +79,18 @@ async function soakOn(cluster: Cluster, anyone: Api, options: SoakOptions): Prom
     tell(described(house, rounds, sampler));
   }
   const judgements = sampler.series.map(({ name, metric, points }) => judge(name, metric, points, seconds));
-  // What was under way when it was interrupted has no end yet.
+  // Runs that were active at the interruption have no end yet.
   const missed = signal.aborted ? [] : [...rounds.acknowledged].filter((id) => !witness.ends.has(id));
   const { doubled } = witness;
   witness.close();
   const growing = judgements.filter(({ grows }) => grows);
   const findings = [
-    demand('samples of each series after the warm-up', judgements[0]?.points ?? 0, 'at least 6', enough()),
+    requirement(
+      'samples of each series after the warm-up',
+      judgements[0]?.points ?? 0,
+      'at least 6',
+      enough(),
+    ),
     none(
       `series that grow, of ${judgements.length}`,
       growing.length,
@@ -101,7 +108,9 @@ async function soakOn(cluster: Cluster, anyone: Api, options: SoakOptions): Prom
   return { findings, judgements, series: sampler.series };
 }
 
-/** Every thread says at a signal what its heap holds; what is kept is little, so that as much leaves as comes. */
+/**
+ * Every thread says at a signal what its heap holds; what is kept is little, so that as much leaves as comes.
+ */
 function settings(folder: string, plant: Plant | null): Parameters<typeof openHouse>[2] {
   const kept = { SANDPIPER_KEEP_ENDED: String(KEPT), SOAK_FOLDER: folder };
   // A busy machine must not look like a Redis that is away.

@@ -13,7 +13,9 @@ export interface Certificates {
   readonly key: string;
 }
 
-/** A certificate for `localhost` and 127.0.0.1, good for servers and clients, of an authority made for it: by openssl. */
+/**
+ * A certificate for `localhost` and 127.0.0.1, for servers and clients, from its own authority: by openssl.
+ */
 export async function makeCertificates(folder: string): Promise<Certificates> {
   const at = (name: string): string => join(folder, name);
   const [ca, caKey, cert, key] = [at('ca.crt'), at('ca.key'), at('redis.crt'), at('redis.key')];
@@ -27,7 +29,7 @@ export async function makeCertificates(folder: string): Promise<Certificates> {
   return { ca, cert, key };
 }
 
-/** Lines of a redis.conf: a port, with TLS alone where there are certificates, which clients must have too. */
+/** Lines of a redis.conf: a port, TLS-only where there are certificates, which clients must have too. */
 export function portSettings(port: number, certificates: Certificates | undefined): Record<string, string> {
   if (certificates === undefined) return { port: String(port) };
   return {
@@ -41,14 +43,14 @@ export function portSettings(port: number, certificates: Certificates | undefine
   };
 }
 
-/** The options of ioredis for it. */
+/** Its ioredis options. */
 export function clientTls(certificates: Certificates | undefined) {
   if (certificates === undefined) return {};
   const { ca, cert, key } = certificates;
   return { tls: { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key) } };
 }
 
-/** The variables of a service for it. */
+/** The environment variables of a service that uses it. */
 export function tlsVariables(certificates: Certificates | undefined) {
   if (certificates === undefined) return {};
   const { ca, cert, key } = certificates;

@@ -5,19 +5,19 @@ import { fileURLToPath } from 'node:url';
 
 const TOP = fileURLToPath(new URL('../../../..', import.meta.url));
 
-/** What was installed is not copied, but linked to; what belongs to this checkout alone is left out. */
+/** Installed packages are linked, not copied; what belongs only to this checkout is left out. */
 const LINKED = ['node_modules', '.tools'];
 const LEFT_OUT = new Set(['.git', '.turbo', ...LINKED]);
 
 /**
- * A copy of this checkout as it is built. No switch of the program's leads to another shim or keeper than its own: whoever
- * wants to see what a wrong one does, puts it into a copy.
+ * A copy of this checkout as built. No option of the program selects another shim or keeper than its own: a
+ * test of a wrong one puts it into a copy.
  */
 export class CheckoutCopy {
   readonly folder = mkdtempSync(join(tmpdir(), 'sandpiper-copy-'));
 
   constructor() {
-    chmodSync(this.folder, 0o755); // the guests of a root are nobody
+    chmodSync(this.folder, 0o755); // guests of root run as the user nobody
     for (const name of readdirSync(TOP)) {
       if (LEFT_OUT.has(name)) continue;
       cpSync(join(TOP, name), join(this.folder, name), { recursive: true, verbatimSymlinks: true });
@@ -29,7 +29,7 @@ export class CheckoutCopy {
     return join(this.folder, name);
   }
 
-  /** Where the program looks for it. */
+  /** The path at which the program finds it. */
   get shim(): string {
     return this.path('packages/sandbox/guest/native/build/sandpiper-shim.so');
   }

@@ -3,12 +3,13 @@ import { get } from 'node:http';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** How long an engine may take to say that it is there, milliseconds. */
+/** How long an engine may take to answer, milliseconds. */
 const PATIENCE_MS = 3_000;
 
 /**
- * Whether a container engine answers. A client of Docker without one is told apart at once, for it has no socket; a
- * socket without an engine behind it, or with one that hangs, soon. TLS and ssh are left to testcontainers to try.
+ * Whether a container engine answers. A Docker client without one is recognised at once, because it has no
+ * socket; a socket without an engine behind it, or with a hanging one, soon. TLS and ssh are left to
+ * testcontainers.
  */
 export async function engineAnswers(): Promise<boolean> {
   const host = process.env['DOCKER_HOST'];
@@ -29,7 +30,7 @@ function usualSockets(): string[] {
   ];
 }
 
-/** Asks as every engine with Docker's API can be asked. */
+/** Asks in the way that every engine with Docker's API supports. */
 function pings(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     const request = get({ socketPath, path: '/_ping', timeout: PATIENCE_MS }, (reply) => {
@@ -37,6 +38,6 @@ function pings(socketPath: string): Promise<boolean> {
       resolve(reply.statusCode === 200);
     });
     request.on('error', () => resolve(false));
-    request.on('timeout', () => request.destroy(new Error('too late')));
+    request.on('timeout', () => request.destroy(new Error('timed out')));
   });
 }

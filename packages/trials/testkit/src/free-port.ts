@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** Below the range from which the kernel gives ports to those who do not care, so nobody gets ours by chance. */
+/** Below the kernel's range of ephemeral ports, so that no other process gets ours by chance. */
 const [FIRST, COUNT] = [20_000, 12_000];
 
 const taken = new Set<number>();
 
-/** A TCP port of the loopback interface that nobody listens at, and that this process has not handed out before. */
+/** A free TCP port of the loopback interface that this process has not handed out before. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * COUNT);

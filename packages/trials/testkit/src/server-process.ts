@@ -4,10 +4,10 @@ import { once } from 'node:events';
 /** How much of a server's last output an error shows, characters. */
 const LAST_WORDS = 1_000;
 
-/** A server that a test has started. It dies with the process of the test, however that ends. */
+/** A server that a test has started. It dies with the test's process, however that ends. */
 export class ServerProcess {
   private lastWords = '';
-  /** Resolves, with what it said last, when it is gone. */
+  /** Resolves, with its last output, when it is gone. */
   readonly gone: Promise<string>;
 
   private constructor(
@@ -22,7 +22,7 @@ export class ServerProcess {
     this.gone = once(child, 'close').then(() => this.lastWords.trim());
   }
 
-  /** Resolves when it runs, which does not say that it serves. */
+  /** Resolves when it runs, which does not mean that it serves. */
   static async start(program: string, args: readonly string[], folder: string): Promise<ServerProcess> {
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args], {
       cwd: folder,
@@ -36,7 +36,7 @@ export class ServerProcess {
     return started;
   }
 
-  /** Rejects, with what the server said last, when that ends before `work` does. */
+  /** Rejects, with the server's last output, when the server ends before `work` does. */
   whileAlive<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       work.then(resolve, reject);
@@ -44,12 +44,12 @@ export class ServerProcess {
     });
   }
 
-  /** SIGSTOP: it holds its connections and answers nothing. */
+  /** SIGSTOP: it keeps its connections but answers nothing. */
   freeze(): void {
     this.child.kill('SIGSTOP');
   }
 
-  /** It goes on after {@link freeze}. */
+  /** SIGCONT after {@link freeze}. */
   thaw(): void {
     this.child.kill('SIGCONT');
   }

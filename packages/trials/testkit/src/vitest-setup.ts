@@ -1,6 +1,6 @@
 import { findRedisSource } from './redis/source.js';
 
-/** Of vitest's `globalSetup`: says once where the Redis of the tests comes from, and tells the workers. */
+/** For vitest's `globalSetup`: prints once where the tests' Redis comes from, and tells the workers. */
 export async function setup(): Promise<void> {
   const { kind, why } = await findRedisSource();
   process.env['TEST_REDIS_SOURCE'] = kind;

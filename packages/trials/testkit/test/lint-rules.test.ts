@@ -9,7 +9,7 @@ const top = fileURLToPath(new URL('../../../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sandpiper-lint-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Names of the rules of ours that a file with this text breaks. */
+/** Names of our rules that a file with this text breaks. */
 function broken(text: string): string[] {
   const rules = { 'sandpiper/no-long-lived-race': 'error', 'sandpiper/no-listener-left': 'error' };
   const config = { jsPlugins: [join(top, 'scripts/lib/lint-rules.mjs')], categories: {}, plugins: [], rules };
@@ -40,14 +40,14 @@ it.each([
   expect(broken(text)).toContain('sandpiper(no-long-lived-race)');
 });
 
-it('a race of what was made for it is not', () => {
+it('a race between promises made for it is allowed', () => {
   const made = 'const late = new Promise(() => {}); const done = begin(); const end = done.then(() => 1);';
   expect(
     broken(`function f() { ${made} return Promise.race([late, done, end, begin().catch(() => 0)]); }`),
   ).toEqual([]);
 });
 
-it('a listener of a signal that nothing takes off is refused', () => {
+it('a listener of a signal that is never removed is refused', () => {
   expect(broken("function f(s, g) { s.addEventListener('abort', g, { once: true }); }")).toEqual([
     'sandpiper(no-listener-left)',
   ]);

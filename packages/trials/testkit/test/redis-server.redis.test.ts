@@ -9,8 +9,8 @@ function connect(server: RedisServer): Redis {
   return redis;
 }
 
-describe('a Redis of a test', () => {
-  it('has after a kill what it had acknowledged', async () => {
+describe('a Redis of the testkit', () => {
+  it('keeps acknowledged data after a kill', async () => {
     const server = await startRedis({ own: true });
     onTestFinished(() => server.stop());
     const redis = connect(server);
@@ -22,7 +22,7 @@ describe('a Redis of a test', () => {
     expect(await redis.get('{sandpiper}:a')).toBeNull();
   });
 
-  it('answers nothing while it is frozen, and is itself again after a kill', async () => {
+  it('does not answer while it is frozen, and recovers after a kill', async () => {
     const server = await startRedis({ own: true });
     onTestFinished(() => server.stop());
     const redis = connect(server);
@@ -40,7 +40,7 @@ describe('a Redis of a test', () => {
 });
 
 describe('the user that docs/redis.md describes', () => {
-  /** Commands that would let whoever holds the password of the services harm others, or read what is not theirs. */
+  /** Commands that would let a holder of the services' password harm others, or read their data. */
   const FORBIDDEN = [
     ['KEYS', '*'],
     ['SCAN', '0'],
@@ -67,7 +67,7 @@ describe('the user that docs/redis.md describes', () => {
     ['PSUBSCRIBE', '*'],
   ] as const;
 
-  it('may do nothing else', async () => {
+  it('may run no other command', async () => {
     const server = await LocalRedis.start({ namedUser: true });
     onTestFinished(() => server.stop());
     const verdicts = await server.admin((admin) =>
@@ -79,7 +79,7 @@ describe('the user that docs/redis.md describes', () => {
     ).toBe('OK');
   });
 
-  it('fails the test that tried more, by name', async () => {
+  it('fails the test that tried more, and names the command', async () => {
     const server = await startRedis({ own: true });
     const redis = connect(server);
     await expect(redis.keys('*')).rejects.toThrow('NOPERM');

@@ -13,32 +13,34 @@ import type { Dialect, Signature } from '@sandpiper/protocol';
 /** Which interpreter a job is for. Data only: it crosses the thread boundary. */
 export type Interpreter = { readonly engine: 'seccomp' } | TranslatedInterpreter;
 
-/** `executable` is a PyPy translated with `--sandbox`; `library` holds lib-python and lib_pypy. Host paths. */
+/**
+ * `executable` is a PyPy translated with `--sandbox`; `library` holds lib-python and lib_pypy. Host paths.
+ */
 export interface TranslatedInterpreter {
   readonly engine: 'rpython';
   readonly executable: string;
   readonly library: string;
 }
 
-/** What differs between guests of one engine and another. */
+/** How the guests of one engine differ from those of another. */
 export interface Engine {
   readonly kind: GuestStart['kind'];
-  /** Of the host. */
+  /** On the host. */
   readonly executable: string;
-  /** What the guest believes that it is: where it looks for its library from. */
+  /** The path that the guest takes for its own: it looks for its library from there. */
   readonly virtualExecutable: string;
   readonly argv0: string;
   readonly mounts: readonly HostMount[];
   readonly dialect: Dialect;
   readonly surface: Surface;
-  /** What the surface's table is looked up by. */
+  /** The key of the surface's table. */
   keyOf(signature: Signature): string;
 }
 
-/** What the library of a PyPy holds. */
+/** The contents of a PyPy's library folder. */
 export const LIBRARY_FOLDERS = ['lib-python', 'lib_pypy'];
 
-/** The files of a translated interpreter must be there: see demandInterpreterFiles. */
+/** The files of a translated interpreter must exist: see assertInterpreterFiles. */
 export function engineOf(interpreter: Interpreter): Engine {
   if (interpreter.engine === 'seccomp') {
     return {
@@ -56,11 +58,11 @@ export function engineOf(interpreter: Interpreter): Engine {
   return {
     kind: 'translated',
     executable,
-    // The library is looked for beside it and above it, as it was installed.
+    // The library is searched for beside and above the executable, as installed.
     virtualExecutable: '/lib/pypy',
     argv0: '/lib/pypy',
     mounts: [
-      // The guest is shown the file and the folders, not links that lead to them.
+      // The guest sees the file and the folders, not links that lead to them.
       { host: realpathSync(executable), path: '/lib/pypy' },
       ...LIBRARY_FOLDERS.map((name) => ({
         host: realpathSync(join(library, name)),

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 
 /**
- * The control groups that hold this process (cgroups(7)): its own first, then each group above it, as far as they are
+ * The control groups that hold this process (cgroups(7)): its own first, then each parent, as far as they are
  * visible. In a container the last one is usually the container's own.
  */
 export interface GroupChain {
@@ -21,7 +21,7 @@ interface Mount {
 /**
  * Null where no group of that controller is visible.
  *
- * @param host the folder that /proc and /sys are below; tests give one of their own
+ * @param host the folder that holds /proc and /sys; for tests
  */
 export function groupChain(controller: 'cpu' | 'memory', host = ''): GroupChain | null {
   const groups = textOf(`${host}/proc/self/cgroup`);
@@ -40,7 +40,7 @@ export function groupChain(controller: 'cpu' | 'memory', host = ''): GroupChain 
   return has ? { version: 2, directories } : null;
 }
 
-/** The first line of a file of a group; null where there is none, as of the topmost group. */
+/** The first line of a group's file; null where there is none, as in the topmost group. */
 export function figureOf(directory: string, file: string): string | null {
   const text = textOf(`${directory}/${file}`);
   return text === '' ? null : (text.split('\n', 1)[0] ?? null);
@@ -55,7 +55,8 @@ function upwards({ root, point }: Mount, group: string, host: string): string[] 
         : group.startsWith(`${root}/`)
           ? group.slice(root.length)
           : '/';
-  // A group outside of what is mounted is shown as `/../..` (cgroup_namespaces(7)); then what is mounted holds us too.
+  // A group outside the mounted one is shown as `/../..` (cgroup_namespaces(7)); then the mounted one holds
+  // us too.
   const visible = !below.split('/').includes('..') && existsSync(`${host}${posix.join(point, below)}`);
   const directories: string[] = [];
   for (let at = visible ? posix.join('/', below) : '/'; ; at = posix.dirname(at)) {
@@ -64,7 +65,10 @@ function upwards({ root, point }: Mount, group: string, host: string): string[] 
   }
 }
 
-/** Of /proc/self/mountinfo (proc(5)): `ID PARENT DEVICE ROOT POINT OPTIONS TAGS... - TYPE SOURCE OPTIONS`. */
+/**
+ * A line of /proc/self/mountinfo (proc(5)): `ID PARENT DEVICE ROOT POINT OPTIONS TAGS... - TYPE SOURCE
+ * OPTIONS`.
+ */
 function readMounts(host: string): Mount[] {
   return textOf(`${host}/proc/self/mountinfo`)
     .split('\n')
@@ -86,6 +90,6 @@ function textOf(path: string): string {
   try {
     return readFileSync(path, 'latin1');
   } catch {
-    return ''; // not there, or not for us
+    return ''; // missing or not readable
   }
 }

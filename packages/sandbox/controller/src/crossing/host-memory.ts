@@ -1,8 +1,8 @@
 import type { GuestEnd } from '@sandpiper/guest';
 
 /**
- * The kernel ended the guest because the pod or the host ran out of memory, and not because of what the guest had. The run is
- * not to blame, and neither is its cell: it is tried again, elsewhere if possible.
+ * The kernel ended the guest because the pod or the host ran out of memory, not because of the guest's own
+ * usage. Neither the run nor its cell is to blame: the run is retried, elsewhere if possible.
  */
 export class HostShortOfMemoryError extends Error {
   override readonly name = 'HostShortOfMemoryError';
@@ -14,12 +14,12 @@ export class HostShortOfMemoryError extends Error {
   }
 }
 
-/** From this part of what it may have a guest is the one that has used the memory up. */
+/** From this share of its allowance on, a guest counts as the one that used the memory up. */
 const OWN_FAULT = 0.9;
 
 /**
- * Whether a guest that the kernel has ended for want of memory had used up what it may have: its limit, or the part of the
- * node's memory that is its cell's, where its limit is above that (`accept.weakerLimits`).
+ * Whether a guest that the kernel ended for lack of memory had used up its allowance: its limit, or its
+ * cell's share of the node's memory, where its limit is above that (`accept.weakerLimits`).
  */
 export function isOwnFault(end: GuestEnd, limitBytes: number, largestLimit: number): boolean {
   return end.peakBytes >= OWN_FAULT * Math.min(limitBytes, largestLimit);

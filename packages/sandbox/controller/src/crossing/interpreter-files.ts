@@ -4,23 +4,27 @@ import { PYPY3_PATH } from '@sandpiper/guest';
 import { RunRefusedError } from './refused.js';
 import { type Interpreter, LIBRARY_FOLDERS } from './engines.js';
 
-/** The loader of glibc, which the shim is made for. One that does not preload it would start the program unlocked. */
+/**
+ * The glibc loader, which the shim is made for. A loader that does not preload it would start the program
+ * unlocked.
+ */
 const LOADER = 'ld-linux-x86-64.so.2';
 
-/** Files that were looked at and found right, by path: the stamp of what was there. Those of this node's configuration. */
+/** Files that passed the checks, by path, with their stamps. Only files of this node's configuration. */
 const right = new Map<string, string>();
 
 /**
- * The keeper looks once more right before it executes the file (native/keeper/program.c): what is said here is why.
+ * The keeper checks again right before it executes the file (native/keeper/program.c): this check explains
+ * why.
  * @throws RunRefusedError when the files of an interpreter are not what they must be
  */
-export function demandInterpreterFiles(interpreter: Interpreter): void {
+export function assertInterpreterFiles(interpreter: Interpreter): void {
   if (interpreter.engine === 'seccomp') {
-    demandProgram(PYPY3_PATH);
+    assertProgram(PYPY3_PATH);
     return;
   }
   const { executable, library } = interpreter;
-  demandProgram(executable);
+  assertProgram(executable);
   if (look(library)?.isDirectory() !== true) {
     throw new RunRefusedError(`${library}: no such folder`);
   }
@@ -33,8 +37,8 @@ export function demandInterpreterFiles(interpreter: Interpreter): void {
   }
 }
 
-/** Links are followed. @throws RunRefusedError unless it is a program that takes the sandbox, which is preloaded */
-export function demandProgram(executable: string): void {
+/** Follows links. @throws RunRefusedError unless it is a program that the sandbox can be preloaded into */
+export function assertProgram(executable: string): void {
   const program = look(executable);
   if (program === undefined) throw new RunRefusedError(`${executable}: no such file`);
   const stamp = stampOf(program);
@@ -43,11 +47,11 @@ export function demandProgram(executable: string): void {
   if (!program.isFile() || (program.mode & 0o111n) === 0n) {
     throw new RunRefusedError(`${executable}: is not an executable file`);
   }
-  demandLoader(executable);
+  assertLoader(executable);
   right.set(executable, stamp);
 }
 
-/** Another one, when the file at a path was written or replaced. */
+/** Changes when the file at a path is written or replaced. */
 export function stampOfFile(path: string): string {
   return stampOf(statSync(path, { bigint: true }));
 }
@@ -62,16 +66,16 @@ function look(path: string): BigIntStats | undefined {
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new RunRefusedError(`${path}: cannot be looked at: ${code}`);
+    throw new RunRefusedError(`${path}: cannot be inspected: ${code}`);
   }
 }
 
-/** The sandbox is preloaded, so a program that no loader loads would run without it: it is told by its ELF header. */
-function demandLoader(executable: string): void {
+/** The sandbox is preloaded, so a program without a loader would run without it: the ELF header tells. */
+function assertLoader(executable: string): void {
   const loader = readLoader(executable);
   if (loader === null) {
     throw new RunRefusedError(
-      `${executable}: is statically linked: the sandbox is preloaded, and wants a dynamically linked program`,
+      `${executable}: is statically linked: the sandbox is preloaded and needs a dynamically linked program`,
     );
   }
   if (basename(loader) !== LOADER) {
@@ -81,7 +85,7 @@ function demandLoader(executable: string): void {
   }
 }
 
-/** What elf(5) calls the interpreter of a program, from its PT_INTERP header; null when it has none. */
+/** What elf(5) calls a program's interpreter, from its PT_INTERP header; null when it has none. */
 function readLoader(executable: string): string | null {
   const HEADER_BYTES = 64;
   const ENTRY_BYTES = 56;
@@ -107,7 +111,7 @@ function readLoader(executable: string): string | null {
   }
 }
 
-/** ELF of 64 bits, little-endian, ET_EXEC or ET_DYN, for x86-64. */
+/** A 64-bit ELF file, little-endian, ET_EXEC or ET_DYN, for x86-64. */
 function isProgram(header: Buffer): boolean {
   if (header.length < 64 || header.toString('latin1', 0, 6) !== '\x7fELF\x02\x01') return false;
   return [2, 3].includes(header.readUInt16LE(16)) && header.readUInt16LE(18) === 62;
@@ -117,11 +121,11 @@ function openToRead(path: string): number {
   try {
     return openSync(path, 'r');
   } catch (error) {
-    throw new RunRefusedError(`${path}: cannot be read: ${codeOf(error)}`);
+    throw new RunRefusedError(`${path}: is not readable: ${codeOf(error)}`);
   }
 }
 
-/** Fewer bytes where the file ends; none where the position makes no sense. */
+/** Fewer bytes where the file ends; none where the position is invalid. */
 function readAt(fd: number, position: number, size: number): Buffer {
   const bytes = Buffer.alloc(size);
   if (size === 0 || !Number.isSafeInteger(position)) return bytes.subarray(0, 0);

@@ -27,19 +27,22 @@ export interface GuestJob {
     | { readonly kind: 'buffer'; readonly data: Uint8Array }
     | { readonly kind: 'fd'; readonly fd: number }
     | { readonly kind: 'live' };
-  /** `live-capture`: told as it comes, and in the result as well. */
+  /** `live-capture`: delivered as it comes, and in the result too. */
   readonly output: 'capture' | 'pass-through' | 'live' | 'live-capture';
   readonly tracePath: string | null;
-  /** Time, chance and addresses are the same in every run. */
+  /** Clock, randomness and addresses are the same in every run. */
   readonly deterministic: Determinism | null;
   /** Names of files whose content the result shall hold, below the folder. */
   readonly outputs: readonly string[];
   readonly limits: Limits;
-  /** As of the request: see demandEnforceable. */
+  /** From the request: see assertEnforceable. */
   readonly accept?: RunRequest['accept'];
 }
 
-/** The words behind the interpreter's own name. A program is never one of the interpreter's options, whatever its name. */
+/**
+ * The words after the interpreter's own name. A program is never taken for an interpreter option, whatever
+ * its name.
+ */
 export function argvOf(job: GuestJob): readonly string[] {
   if (job.programPath === null) return ['-u', '-i', ...job.args];
   const words = wordsOfProgram(job);
@@ -48,15 +51,15 @@ export function argvOf(job: GuestJob): readonly string[] {
 
 /** What the program finds in sys.argv. */
 export function wordsOfProgram({ programPath, args }: GuestJob): readonly string[] {
-  // Even behind "--", "-" alone is the standard input.
+  // Even after "--", "-" alone means standard input.
   const name = programPath === '-' ? './-' : programPath;
   return name === null ? ['', ...args] : [name, ...args];
 }
 
 export interface Determinism {
-  /** What all random bytes come from. */
+  /** The seed of all random bytes. */
   readonly seed: string;
-  /** What time the run begins at, milliseconds since 1970. */
+  /** The time at which the run begins, milliseconds since 1970. */
   readonly epochMs: number;
   /** Where the transcript is written, or null for its digest alone. */
   readonly transcriptPath: string | null;
@@ -72,9 +75,12 @@ export interface CellPlace {
   readonly cells: number;
   /** The largest memory limit that the cell can hold beside its neighbours. */
   readonly largestMemoryBytes: number;
-  /** Words that thread and main thread share: the guest's process id, whether the run is cancelled, and the thread's own id. */
+  /**
+   * Words shared by thread and main thread: the guest's process id, whether the run is cancelled, and the
+   * thread's id.
+   */
   readonly shared: Int32Array;
-  /** What the cell's parent imports before it parks; null: every run starts an interpreter. */
+  /** The modules that the cell's parent imports before it parks; null: every run starts cold. */
   readonly profile: readonly string[] | null;
   /** For a job whose streams are `live`. */
   readonly live: LivePort | null;
@@ -84,5 +90,5 @@ export const SHARED_PID = 0;
 export const SHARED_CANCELLED = 1;
 export const SHARED_THREAD = 2;
 
-/** The folder of a run that comes by the API. */
+/** The folder of a run from the API. */
 export const RUN_FOLDER = '/box';

@@ -4,7 +4,7 @@ import type { EndingLimit } from '@sandpiper/kernel';
 import { constants } from 'node:os';
 import { HostShortOfMemoryError } from './host-memory.js';
 
-/** What the controller decided while the guest ran; the keeper tells the rest. */
+/** What the controller decided while the guest ran; the keeper reports the rest. */
 export interface Decisions {
   cancelled: boolean;
   violation: string | null;
@@ -16,11 +16,11 @@ export interface Decisions {
   memoryRefused: boolean;
   /** The guest sent itself a signal whose default action ends it. */
   ownSignal: number | null;
-  /** The guest asked to end with this code and did not do so natively. */
+  /** The guest asked to end with this code and did not end natively. */
   exitCode: number | null;
   /** A write was refused with ENOSPC. */
   diskFull: boolean;
-  /** The guest has found something of the run's: from there on it is the program's doing. */
+  /** The guest has found something of the run: from then on, its actions are the program's. */
   programBegan: boolean;
 }
 
@@ -38,17 +38,17 @@ const LIMIT_ENDINGS: Record<NonNullable<Decisions['limit']>, [RunStatus, string]
   controllerCpuMs: ['syscall-limit', CONTROLLER_CPU_MESSAGE],
 };
 
-/** What is known of a guest that may have been ended by the kernel for want of memory. */
+/** What is known of a guest that the kernel may have ended for lack of memory. */
 export interface Exhaustion {
-  /** While it ran the kernel has ended something of this node's for want of memory. */
+  /** While it ran, the kernel ended a process of this node for lack of memory. */
   readonly nodeWasShort: boolean;
-  /** It had used up what it may have. */
+  /** It had used up its allowance. */
   readonly ownFault: boolean;
 }
 
 const NO_EXHAUSTION: Exhaustion = { nodeWasShort: false, ownFault: false };
 
-/** Of two names for one number the first is the usual one: SIGABRT, not SIGIOT. */
+/** Of two names for one number, the first is the usual one: SIGABRT, not SIGIOT. */
 const signalNames = new Map<number, string>(
   Object.entries(constants.signals)
     .toReversed()
@@ -60,10 +60,11 @@ function signalName(signal: number): string {
 }
 
 /**
- * Which status a run gets. Where several hold the first of this order wins: cancelled; violation; a fault of the
- * sandbox; a limit that the virtual kernel saw crossed; memory; CPU; wall; then what the program did by itself.
+ * The status of a run. Where several apply, the first of this order wins: cancelled; violation; a fault of
+ * the sandbox; a limit that the virtual kernel saw crossed; memory; CPU; wall; then what the program did by
+ * itself.
  *
- * @throws HostShortOfMemoryError when the kernel has ended it for want of memory that others had
+ * @throws HostShortOfMemoryError when the kernel ended it for lack of memory that others used
  */
 export function decideEnding(
   decisions: Decisions,
@@ -95,8 +96,8 @@ export function decideEnding(
 }
 
 /**
- * By a signal that neither the guest nor this node has sent. `killed` is among them because the guest's pipes are closed
- * before its end is told, and what has closed its pipes is killed.
+ * Ended by a signal that neither the guest nor this node has sent. `killed` is included because the guest's
+ * pipes close before its end is reported, and a guest with closed pipes is killed.
  */
 function wasKilled(decisions: Decisions, end: GuestEnd): boolean {
   const ofItself = decisions.exitCode !== null || decisions.ownSignal !== null;

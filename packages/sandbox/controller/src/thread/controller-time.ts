@@ -7,8 +7,9 @@ let clock: (() => number) | null = null;
 const NS_PER_TICK = 10_000_000;
 
 /**
- * CPU time of the calling thread, nanoseconds: the first figure of schedstat (Documentation/scheduler/sched-stats). A kernel
- * without CONFIG_SCHED_INFO has none; there stat tells it to 10 ms.
+ * CPU time of the calling thread, nanoseconds: the first figure of schedstat
+ * (Documentation/scheduler/sched-stats). A kernel without CONFIG_SCHED_INFO has none; there stat tells it to
+ * 10 ms.
  */
 export function threadCpuNs(): number {
   clock ??= threadClock('/proc/thread-self');
@@ -30,17 +31,17 @@ export function threadClock(folder: string): () => number {
   };
 }
 
-/** The calls of a program have taken this thread more CPU time than they may. */
+/** The calls of a program used more CPU time of this thread than they may. */
 export class ControllerTimeError extends Error {
   override readonly name = 'ControllerTimeError';
 }
 
-/** What the calls of an interpreter's start may take, milliseconds: many times what they need. */
+/** The allowance for the calls of an interpreter's start, milliseconds: many times what they need. */
 const START_MS = 3_000;
 
 /**
- * The limit `controllerCpuMs`. Looking at the clock of a thread costs as much as a call, so that is done only when the rest
- * can have been used up: CPU time never goes faster than the time of the wall.
+ * The limit `controllerCpuMs`. Reading a thread's clock costs as much as a call, so it is read only when the
+ * rest can have been used up: CPU time never advances faster than wall time.
  */
 export class ControllerTime {
   #startNs: number | null = null;
@@ -49,12 +50,12 @@ export class ControllerTime {
 
   constructor(private readonly limitOfRunMs: number) {}
 
-  /** The start of the interpreter counts from here, against an allowance of its own. */
+  /** The start of the interpreter counts from here, against a separate allowance. */
   beginStart(): void {
     this.#begin(START_MS);
   }
 
-  /** The run counts from here: what came before was the interpreter's doing. */
+  /** The run counts from here: earlier calls were the interpreter's. */
   begin(): void {
     this.#begin(this.limitOfRunMs);
   }
@@ -71,7 +72,7 @@ export class ControllerTime {
     if (nowMs < this.#nextLookMs || this.#startNs === null) return;
     const leftMs = this.#limitMs - (threadCpuNs() - this.#startNs) / 1e6;
     if (leftMs <= 0) throw new ControllerTimeError();
-    // The figure may be behind by a tick of the scheduler; closer than that is not looked at twice.
+    // The figure may lag by a tick of the scheduler, so it is not read again sooner.
     this.#nextLookMs = nowMs + Math.max(leftMs, 1);
   }
 }

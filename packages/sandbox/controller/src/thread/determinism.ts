@@ -1,7 +1,7 @@
 import { type Cipher, createCipheriv, createHash } from 'node:crypto';
 import type { Determinism } from '../crossing/job.js';
 
-/** Random bytes that a seed decides: the key stream of AES-256 in counter mode, keyed by the seed's hash. */
+/** Random bytes determined by a seed: the key stream of AES-256 in counter mode, keyed by the seed's hash. */
 export class SeededBytes {
   readonly #stream: Cipher;
 

@@ -3,7 +3,7 @@ import { type ByteEncoder, fieldsOf, MAX_OUTPUT_FILES_BYTES, type OutputFile } f
 import type { GuestKernel } from '@sandpiper/kernel';
 import type { GuestJob } from '../crossing/job.js';
 
-/** The files that were asked for, as far as the run left them and the bound has room; of the others, why not. */
+/** The requested files, as far as the run left them and the bound has room; for the others, the reason. */
 export function collectOutputs(
   kernel: GuestKernel,
   job: Pick<GuestJob, 'folder' | 'outputs'>,

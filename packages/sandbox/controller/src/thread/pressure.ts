@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { FigureFile } from '../crossing/figure-file.js';
 import { groupChain } from '../crossing/groups.js';
 
-/** What the host did to everybody on it, counted from its start; null where its kernel does not tell. Microseconds. */
+/** Pressure on the whole host, since its boot; null where its kernel does not report it. Microseconds. */
 export interface HostPressure {
-  /** Nobody in the system could go on for want of memory (PSI, Documentation/accounting/psi.rst). */
+  /** No task in the system could continue for lack of memory (PSI, Documentation/accounting/psi.rst). */
   readonly memoryUs: number | null;
-  /** The node's own control group was kept from running by its quota (cpu.stat). */
+  /** The quota of the node's own control group throttled it (cpu.stat). */
   readonly throttledUs: number | null;
-  /** How many processes the kernel has ended for want of memory, in the node's groups or, where there are none, on the host. */
+  /**
+   * Processes that the kernel ended for lack of memory, in the node's groups or, without groups, on the host.
+   */
   readonly oomKills: number | null;
 }
 
@@ -26,9 +28,12 @@ export function hostPressure(): HostPressure {
   };
 }
 
-/** A guest waits for its controller with each call, and for the CPU until that one sleeps: that is no sign of others. */
+/**
+ * With each call a guest waits for its controller, and for the CPU until the controller sleeps: no sign of
+ * others.
+ */
 const WAIT_PER_CALL_MS = 0.02;
-/** What is taken for chance: milliseconds, and the part of the CPU time. */
+/** Tolerance for chance: milliseconds, and a share of the CPU time. */
 const CHANCE_MS = 20;
 const CHANCE_PART = 0.1;
 
@@ -36,17 +41,17 @@ export interface Measured {
   readonly cpuMs: number;
   readonly wallMs: number;
   readonly syscalls: number;
-  /** Milliseconds that the guest could have run and had no CPU; null where nobody can tell. */
+  /** Milliseconds that the guest could have run but had no CPU; null where unknown. */
   readonly waitMs: number | null;
 }
 
-/** Why times of a run are not to be trusted, in one line; null when they are. */
+/** Why a run's times are unreliable, in one line; null when they are reliable. */
 export function unreliability(run: Measured, before: HostPressure, after: HostPressure): string | null {
   const throttled = (difference(before.throttledUs, after.throttledUs) ?? 0) / 1000;
   if (throttled > 0) return `the node was throttled for ${Math.ceil(throttled)} ms`;
   const waited = (run.waitMs ?? 0) - run.syscalls * WAIT_PER_CALL_MS;
   if (waited > CHANCE_MS && waited > CHANCE_PART * run.cpuMs) {
-    return `others had the CPU for ${Math.ceil(waited)} ms while the program could have run`;
+    return `other processes held the CPU for ${Math.ceil(waited)} ms while the program could have run`;
   }
   const starved = (difference(before.memoryUs, after.memoryUs) ?? 0) / 1000;
   if (starved > CHANCE_MS && starved > CHANCE_PART * run.wallMs) {
@@ -73,8 +78,8 @@ let files: {
 } | null = null;
 
 /**
- * Version 2 counts in each group what was ended in those below: the highest that is visible knows of all. Version 1 counts in
- * the group of what was ended alone.
+ * Version 2 counts kills in a group and in those above it: the highest visible group knows all. Version 1
+ * counts only in the killed process's own group.
  */
 function killFiles(): string[] {
   const chain = groupChain('memory');
@@ -84,7 +89,7 @@ function killFiles(): string[] {
   return counting.length > 0 ? counting : ['/proc/vmstat'];
 }
 
-/** Whether the kernel has ended a process for want of memory between the two. */
+/** Whether the kernel ended a process for lack of memory between the two. */
 export function wasShortOfMemory(before: HostPressure, after: HostPressure): boolean {
   return (difference(before.oomKills, after.oomKills) ?? 0) > 0;
 }
@@ -110,7 +115,7 @@ function openFigures(path: string | null): FigureFile | null {
   try {
     return path === null ? null : new FigureFile(path);
   } catch {
-    return null; // not there, or not for us
+    return null; // missing or not readable
   }
 }
 
@@ -118,7 +123,7 @@ function read(file: FigureFile | null): string {
   try {
     return file?.read() ?? '';
   } catch {
-    return ''; // PSI that the kernel has, but does not count
+    return ''; // PSI is compiled in, but disabled
   }
 }
 

@@ -13,13 +13,14 @@ import type { WarmGuests } from './start/warm-guests.js';
 
 export interface GuestRun {
   readonly result: RunResult;
-  /** For the log: how the sandbox itself failed, if that is what ended the run. */
+  /** For the log: how the sandbox itself failed, if that ended the run. */
   readonly fault: string | null;
 }
 
 /**
- * Runs one program from start to result. Blocks its thread: whoever wants it to stop sets the shared word and kills the
- * guest. Throws only for what is neither the program's nor the guest's doing, {@link RunRefusedError} among it.
+ * Runs one program from start to result. Blocks its thread: to stop it, the main thread sets the shared word
+ * and kills the guest. Throws only for what is neither the program's nor the guest's doing,
+ * {@link RunRefusedError} among it.
  */
 export function runGuest(
   job: GuestJob,
@@ -30,7 +31,7 @@ export function runGuest(
   const startedAt = new Date();
   const takenAt = performance.now();
   const cpuBefore = threadCpuNs();
-  demandInterpreterFiles(job.interpreter);
+  assertInterpreterFiles(job.interpreter);
   const engine = engineOf(job.interpreter);
   const warm = warmGuests?.take(job) ?? null;
   let session: Session;

@@ -3,15 +3,15 @@ import { RunRefusedError } from '../crossing/refused.js';
 import { argvOf, type GuestJob } from '../crossing/job.js';
 
 /**
- * What a request of the API cannot ask for, its schema being before it, and what a job that was put together by hand may:
- * words that no program can be started with, files that cannot be beside each other. Another attempt would meet them too.
+ * Checks what the schema of the API rules out for requests, but not for jobs that a caller puts together:
+ * words that no program can be started with, and conflicting file paths. Retrying would not help.
  *
  * @throws RunRefusedError
  */
 export function assertSound(job: GuestJob): void {
   const words = wordsFault(job.args, job.env);
   if (words !== null) throw new RunRefusedError(`${words.path.join('.')}: ${words.message}`);
-  // A word with one would be two for the keeper.
+  // The keeper would take a word with a NUL for two.
   if ([...argvOf(job), ...Object.entries(job.env).flat()].some((word) => word.includes('\0'))) {
     throw new RunRefusedError('an argument or a variable holds a NUL');
   }

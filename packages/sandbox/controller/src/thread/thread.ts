@@ -16,7 +16,8 @@ function heldFor(place: CellPlace): NonNullable<typeof held> {
   held?.keeper.close();
   shareHostCache(place.cells);
   const keeper = new KeeperClient(place.keeperDirectory);
-  // Controller and guest never run at the same time: on one CPU a call costs a switch, not a wake-up of another CPU.
+  // Controller and guest never run at the same time: on one CPU a call costs a switch, not a wake-up of
+  // another CPU.
   if (place.cpu !== null) keeper.pinThread(ownThreadId(), place.cpu);
   const warm = place.profile === null ? null : new WarmGuests(keeper, place.profile, place.cpu);
   held = { directory: place.keeperDirectory, keeper, warm };

@@ -6,14 +6,15 @@ import type { Engine } from '../crossing/engines.js';
 import { interpreterStamp } from '../crossing/interpreter-stamp.js';
 import type { GuestJob } from '../crossing/job.js';
 
-/** Data longer than this stands in a transcript as its length and hash; bytes. */
+/** Longer data is recorded as its length and hash; bytes. */
 const MAX_SHOWN_BYTES = 64;
 /** Lines are written to the file in pieces of this size, bytes. */
 const WRITE_BYTES = 64 * 1024;
 
 /**
- * The record of a deterministic run: a line of JSON with all that it takes to run it again, a line for each call, and one
- * with the end. The digest is over the lines of the calls, which hold nothing of the time of day, the cell or the node.
+ * The record of a deterministic run: a line of JSON with everything needed to repeat it, a line per call, and
+ * one with the end. The digest covers the lines of the calls, which do not depend on the time of day, the
+ * cell or the node.
  */
 export class Transcript {
   readonly #hash = createHash('sha256');
@@ -27,7 +28,7 @@ export class Transcript {
     if (path !== null) this.#write(headerOf(job, engine));
   }
 
-  /** Hexadecimal SHA-256. Nothing can be recorded after it was asked for. */
+  /** Hexadecimal SHA-256. Nothing can be recorded afterwards. */
   get digest(): string {
     this.#digest ??= this.#hash.digest('hex');
     return this.#digest;
@@ -87,10 +88,10 @@ function headerOf(job: GuestJob, engine: Engine): string {
   return JSON.stringify(header);
 }
 
-/** What a call did with the guest's memory: operation, numbers, and the bytes that went over. */
+/** What a call did with the guest's memory: operation, numbers, and the bytes transferred. */
 type Traffic = (string | number)[];
 
-/** Stands between the kernel and a guest's memory for one call, and writes down what goes over. */
+/** Sits between the kernel and a guest's memory for one call, and records the transfers. */
 export class RecordingMemory implements GuestMemory {
   readonly traffic: Traffic[] = [];
 

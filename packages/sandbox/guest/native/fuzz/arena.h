@@ -1,6 +1,6 @@
 /*
- * The memory that the fuzzed guest calls its own: pages that can be read and written, read, or not be touched, so that
- * any address and size has an answer that the fuzzer knows beforehand. Everything outside counts as not mapped.
+ * The fuzzed guest's memory: pages that are readable and writable, read-only, or inaccessible, so that the fuzzer knows
+ * the answer for any address and size beforehand. Everything outside counts as unmapped.
  */
 #ifndef SANDPIPER_FUZZ_ARENA_H
 #define SANDPIPER_FUZZ_ARENA_H
@@ -63,7 +63,7 @@ static size_t arena_reach(uint64_t address, uint64_t size, int write) {
   return done;
 }
 
-/* Nobody maps these: the first page, the last below the kernel, not canonical ones, the kernel's. */
+/* Never mapped: the first page, the last below the kernel, non-canonical ones, the kernel's. */
 static int arena_owns(uint64_t address) {
   return address < 65536 || address >= (1ull << 47) - ARENA_PAGE ||
          (address >= (uintptr_t)arena && address < (uintptr_t)arena + ARENA_SIZE);

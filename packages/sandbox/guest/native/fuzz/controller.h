@@ -1,15 +1,15 @@
 /*
- * The controller that the fuzzed shim talks to, at the place of the two pipes: makes up operations from the fuzzer's bytes
+ * The controller that the fuzzed shim talks to, in place of the two pipes: derives operations from the fuzzer's bytes
  * and checks each answer. A part of fuzz_shim.c.
  */
 
-/* A transfer larger than this is cut by the pipe's end: both sides see the other go. Bytes, in all, for each way. */
+/* Limit of all transfers per direction, bytes: beyond it the pipe ends, and both sides see the other go. */
 #define TRAFFIC (512u << 10)
 
 static struct source input;
 static jmp_buf way_out;
 
-/* Bytes on their way to the shim: what was made up and not read yet, and the data of a `W` or `M` behind it. */
+/* Bytes in transit to the shim: generated and not yet read, with the data of a `W` or `M` behind them. */
 static unsigned char pending[256];
 static size_t pending_at, pending_size;
 static uint64_t data_left;
@@ -27,12 +27,12 @@ static struct {
   unsigned char bytes[8];
 } answer;
 
-/* The last `W`, to see that it was done. */
+/* The last `W`, to check that it was done. */
 static struct {
   uint64_t address, size;
   unsigned char byte;
 } poked;
-/* One of them, in this call, went where nothing can be written. */
+/* A `W` of this call went to an address that is not writable. */
 static int fault_due;
 static int64_t result_due;
 /* The last `M`. */
@@ -44,7 +44,7 @@ static struct {
 static int64_t native_result;
 static int native_due;
 
-/* The request that is due: its name is told by the number, but for the shim's own words. */
+/* The request that is due: its number determines its name, except for the shim's own requests. */
 static long call_nr;
 static uint64_t call_arguments[6];
 static unsigned char request[512];
@@ -124,7 +124,7 @@ static void order_allocation(void) {
   filled.size = size;
   filled.byte = data_byte = take_byte(&input);
   data_left = size;
-  /* The shim's heap is as large as its comment says, and begins anew with each call. */
+  /* The shim's heap is as large as its comment says, and is reset at each call. */
   answer.kind = size <= HEAP_SIZE && rounded <= HEAP_SIZE - heap_used ? NONZERO : WORD;
   answer.word = 0;
   put_bytes("M", 1);
@@ -136,12 +136,12 @@ static void order_native(void) {
   native_due = 1;
   answer.word = native_result = (int64_t)take_hostile(&input);
   put_bytes("S", 1);
-  /* Any number but those that end the process: that is the shim's alone to do, and seen below. */
+  /* Any number but those that end the process: only the shim may make them, as checked below. */
   put_word(take_byte(&input) % 220);
   for (int i = 0; i < 6; i++) put_word(take_hostile(&input));
 }
 
-/* A letter that is none, and bytes behind it: the shim has to end. */
+/* An invalid letter with bytes behind it: the shim must end. */
 static void order_unknown(void) {
   uint8_t letter = take_byte(&input);
   if (letter != 0 && strchr("RZWMFSPi", letter) != NULL) letter = 0xff;
@@ -162,13 +162,13 @@ static void give_result(void) {
 static void check_poke(void) {
   if (poked.size == 0) return;
   size_t reach = arena_reach(poked.address, poked.size, 1);
-  /* Of one that met a bad page, all or nothing of a piece was written: only the whole ones are looked at. */
+  /* A write that meets a bad page wrote all or nothing of each piece: only the complete ones are checked. */
   if (reach == poked.size)
     for (size_t i = 0; i < reach; i += reach < 512 ? 1 : 97) CHECK(((unsigned char *)poked.address)[i] == poked.byte);
   poked.size = 0;
 }
 
-/* Nobody answers an operation before the last one's answer is complete: they come one by one, or without answers together. */
+/* Operations come one by one, or together without answers: none follows before the last answer is complete. */
 static void next_operations(void) {
   check_poke();
   pending_at = pending_size = 0;
@@ -191,7 +191,7 @@ static void next_operations(void) {
   else order_unknown();
 }
 
-/* As the kernel does: page by page; what cannot be reached ends it, and is an error only where nothing was done. */
+/* As the kernel does: page by page; an inaccessible page ends it, and is an error only where nothing was done. */
 static long copy_guest(void *to, const void *from, size_t size, uint64_t guest) {
   if (guest + size > 1ull << 47 || guest + size < guest) return -EFAULT;
   size_t done = 0;
@@ -204,7 +204,7 @@ static long copy_guest(void *to, const void *from, size_t size, uint64_t guest) 
   return done == 0 && size > 0 ? -EFAULT : (long)done;
 }
 
-/* Of a piece of data; a pipe gives it in pieces of its own. */
+/* Part of the data; a pipe delivers it in pieces of any size. */
 static long read_data(unsigned char *to, size_t size) {
   static unsigned char piece[65536];
   size_t n = size < data_left ? size : data_left;
@@ -338,7 +338,7 @@ static long fake_write(const unsigned char *from, size_t size) {
         take_text(piece[i]);
         break;
       default:
-        CHECK(!"bytes that nobody asked for");
+        CHECK(!"unexpected bytes");
     }
   }
   if (done > 0) written_in_all += (size_t)done;
@@ -372,7 +372,7 @@ long shim_gate(long nr, long a, long b, long c, long d, long e, long f) {
     return native_result;
   }
   if (nr == __NR_futex) {
-    /* Only as a private one: the filter lets no other through. */
+    /* Only as a private one: the filter allows no other. */
     CHECK((b & FUTEX_PRIVATE_FLAG) != 0);
     return take_choice(&input, 2) == 0 ? 0 : -EAGAIN;
   }

@@ -1,6 +1,6 @@
 /*
- * The kernel that the fuzzed keeper talks to: descriptors are numbers, files hold what the fuzzer makes up, processes are
- * those that the keeper started. A part of fuzz_keeper.c.
+ * The kernel that the fuzzed keeper talks to: descriptors are numbers, files hold what the fuzzer generates, processes
+ * are those that the keeper started. A part of fuzz_keeper.c.
  */
 enum { FD_CONTROL = 1000, FD_REPORTS, FD_DIRECTORY, FD_SHIM, FD_FIRST };
 
@@ -8,9 +8,9 @@ static struct source input;
 static jmp_buf way_out;
 static int64_t fake_time;
 static int child_ended;
-/* A guest that was reported as started, and not as ended or parked. */
+/* A guest that was reported as started, but not yet as ended or parked. */
 static int live;
-/* Process ids that are the keeper's to kill: whom it forked, or adopted. */
+/* The process ids that the keeper may kill: its forked and adopted children. */
 static int32_t own[64];
 static unsigned owned;
 static int open_descriptors;
@@ -19,7 +19,7 @@ static int open_descriptors;
 static const unsigned char *given;
 static size_t given_left;
 
-/* Allocations of a life that ends in the middle are not lost memory: they are freed here. */
+/* Allocations of a life that ends midway are not leaks: they are freed here. */
 static void *blocks[256];
 
 static void fake_begin(void) {
@@ -230,7 +230,7 @@ static int fake_poll(struct pollfd *fds, nfds_t count, int timeout) {
   return fails(EINTR) ? -1 : 1;
 }
 
-/* The parent of the fork server says which process the child is. What is no process id is a lie. */
+/* The parent of the fork server reports the child's process id. An invalid id is a lie. */
 static ssize_t fake_recv(int fd, void *to, size_t size, int flags) {
   (void)fd, (void)flags;
   int64_t pid = take_byte(&input) < 128 ? 100000 + take_byte(&input) : (int64_t)take_hostile(&input);
@@ -276,7 +276,7 @@ static int fake_rmdir(const char *path) { return done_at(0, path, 0); }
 static int fake_dup(int fd) { return fd < 0 ? -1 : fake_descriptor(EMFILE); }
 static int fake_nanosleep(const struct timespec *t, struct timespec *rest) { return t == NULL || rest != NULL; }
 
-/* A folder of groups, whoever made them. */
+/* A folder of groups, made by this keeper or others. */
 static DIR *fake_fdopendir(int fd) { return fd < 0 ? NULL : (DIR *)&input; }
 static int fake_closedir(DIR *listing) { return listing == NULL; }
 static struct dirent *fake_readdir(DIR *listing) {

@@ -1,11 +1,11 @@
 /*
- * The keeper under a fuzzer: its real sources, with the kernel's calls replaced (fake_kernel.h). Commands come in frames of
- * any words and pieces, lines come from the node, guests end, the parent of the fork server answers anything, and the
- * files of control groups and of /proc hold anything.
+ * The keeper under a fuzzer: its real sources, with the kernel's calls replaced (fake_kernel.h). Commands come in
+ * frames of any words and pieces, lines come from the node, guests end, the parent of the fork server answers anything,
+ * and the files of control groups and of /proc hold anything.
  *
- * What must hold, besides what the sanitizers see: a signal and a limit go to a guest of the keeper's and to nobody else;
- * every report is one whole line; each `started` is followed by exactly one `ended` or `parked`; no frame ends the keeper,
- * whatever is in it.
+ * What must hold, besides what the sanitizers check: a signal and a limit reach only the keeper's own guests; every
+ * report is one whole line; each `started` is followed by exactly one `ended` or `parked`; no frame ends the keeper,
+ * whatever it contains.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -58,7 +58,7 @@
 #include "../keeper/keeper.c"
 #undef main
 
-/* A frame that is one most of the time: a command that there is, words that it takes. */
+/* A valid frame most of the time: an existing command with the words that it takes. */
 static size_t command_frame(unsigned char *to, size_t room) {
   static const char *const commands[] = {"start", "attached", "parked", "fork", "retire", "mark", "starts",
                                          "timer", "kill",     "finish", "pin",  "",       "kil"};
@@ -178,7 +178,7 @@ static __attribute__((noinline)) void one_life(void) {
   leave();
 }
 
-/* Alone, and without what a sanitizer keeps in a frame: a jump back would find that changed. */
+/* Separate, and without sanitizer state in its frame: a jump back would find that changed. */
 __attribute__((noinline, no_sanitize("address"))) static void live_once(void) {
   if (setjmp(way_out) == 0) one_life();
 }

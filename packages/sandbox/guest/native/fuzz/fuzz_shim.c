@@ -1,11 +1,11 @@
 /*
- * The shim's command loop and its traps under a fuzzer. The shim's real sources are compiled into this file; replaced are
- * the raw calls (the two pipes) and the gate (native calls). A sequence of trapped calls is made with any registers, and
- * a controller answers with any operations, in pieces of any size, interrupted, or cut off anywhere.
+ * The shim's command loop and its traps under a fuzzer. The shim's real sources are compiled into this file; replaced
+ * are the raw calls (the two pipes) and the gate (native calls). A sequence of trapped calls is made with any
+ * registers, and a controller answers with any operations, in pieces of any size, interrupted, or cut off anywhere.
  *
- * What must hold, besides what the sanitizers see: the stream is in step (every answer is exactly as long as was asked,
- * its content what the memory holds, its status the truth), a bad address is told and never fatal, and the only way out
- * is exit_group from the gate.
+ * What must hold, besides what the sanitizers check: the stream stays in step (every answer is exactly as long as
+ * requested, its content is what the memory holds, its status is true), a bad address is reported and never fatal, and
+ * the only way out is exit_group from the gate.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -37,14 +37,14 @@ static int checked_copy(void *to, const void *from, size_t size);
 #include "../shim/channel.c"
 #undef park
 #undef channel_call
-/* The result is the controller's, but where one of its writes has met a bad address. */
+/* The result is the controller's, unless one of its writes met a bad address. */
 long channel_call(const char *signature, const uint64_t *arguments);
 #include "../shim/memory.c"
 #include "../shim/signals.c"
 #include "../shim/shim.c"
 #undef shim_copy
 
-/* Not what is fuzzed here, and not for this process: the filter, the clock, the fork. */
+/* Not fuzzed here, and not for this process: the filter, the clock, the fork. */
 int filter_install(enum policy_filter filter) { return (int)filter; }
 int filter_install_translated(void) { return 0; }
 void clock_take(int made_up) { (void)made_up; }
@@ -62,7 +62,7 @@ long channel_call(const char *signature, const uint64_t *arguments) {
 
 static void call_handler_of_guest(int signal);
 
-/* The one entry of `actions` that a jump would be made by: the guest's own code, where it is any. */
+/* The entry of `actions` that would be jumped to: guest code, where there is any. */
 static void tame_actions(const unsigned char *to) {
   if (to < (unsigned char *)actions || to >= (unsigned char *)(actions + LAST_SIGNAL + 1)) return;
   struct kernel_action *action = &actions[(to - (unsigned char *)actions) / (ptrdiff_t)sizeof *actions];
@@ -70,7 +70,7 @@ static void tame_actions(const unsigned char *to) {
   action->handler = wish == 0 ? SIG_DFL : wish == 1 ? SIG_IGN : call_handler_of_guest;
 }
 
-/* The assembly is not instrumented: what is not guest memory must be the shim's, and lie within one object of it. */
+/* The assembly is not instrumented: what is not guest memory must belong to the shim, within one object. */
 static int checked_copy(void *to, const void *from, size_t size) {
   CHECK(arena_owns((uintptr_t)to) || __asan_region_is_poisoned(to, size) == NULL);
   CHECK(arena_owns((uintptr_t)from) || __asan_region_is_poisoned((void *)(uintptr_t)from, size) == NULL);
@@ -84,10 +84,10 @@ static struct sigaction before;
 static void on_real_fault(int signal, siginfo_t *info, void *data) {
   (void)info;
   if (arch_recover_copy(data)) return;
-  sigaction(signal, &before, NULL); /* it comes again, and is the sanitizer's */
+  sigaction(signal, &before, NULL); /* it is raised again, for the sanitizer */
 }
 
-/* The numbers that the shim itself knows, those that bite, and any. */
+/* The numbers that the shim itself handles, dangerous ones, and any. */
 static long call_number(struct source *s) {
   static const long known[] = {__NR_rt_sigprocmask, __NR_rt_sigaction, __NR_kill,   __NR_tgkill, __NR_tkill,
                                __NR_mmap,           __NR_mremap,       __NR_munmap, __NR_brk,    __NR_exit_group,
@@ -98,7 +98,7 @@ static long call_number(struct source *s) {
   return (int)take_hostile(s);
 }
 
-/* What the shim itself takes for an address is one that the arena knows: any other might be this process's own. */
+/* An address that the shim itself dereferences must be in the arena: any other might belong to this process. */
 static void registers(struct source *s, long nr, uint64_t a[6]) {
   for (int i = 0; i < 6; i++) a[i] = take_byte(s) % 3 == 0 ? take_hostile(s) : arena_address(s);
   switch (nr) {
@@ -160,7 +160,7 @@ static void trap(struct source *s) {
 
 static unsigned depth;
 
-/* A handler makes calls of its own, from within the shim's. */
+/* A handler makes calls of its own, from within the shim's handling. */
 static void call_handler_of_guest(int signal) {
   CHECK(signal >= 1 && signal <= LAST_SIGNAL);
   if (depth >= 3) return;
@@ -174,7 +174,7 @@ static void one_step(struct source *s) {
   if (kind < 220) {
     trap(s);
   } else if (kind == 220) {
-    /* As many mappings as it likes: sooner than by a call for each. */
+    /* As many mappings as it likes: sooner than with a call for each. */
     for (unsigned n = take_byte(s) % (SHIM_SHARED_MAPPINGS + 8); n > 0; n--) {
       const uint64_t a[6] = {0, ARENA_PAGE, 0, MAP_SHARED, 0, 0};
       memory_note_call(__NR_mmap, a, (long)arena_address(s));
@@ -185,7 +185,7 @@ static void one_step(struct source *s) {
     siginfo_t info = {0};
     on_signal(kind % 2 == 0 ? SIGINT : SIGALRM, &info, &context);
   } else {
-    /* rdtsc, or not, in a run with made-up time */
+    /* rdtsc, or not, in a run with simulated time */
     ucontext_t context = {0};
     siginfo_t info = {0};
     unsigned char *code = arena + ARENA_PAGE;
@@ -219,7 +219,7 @@ static __attribute__((noinline)) void one_life(void) {
   for (int i = 0; i < 64 && !source_empty(&input); i++) one_step(&input);
 }
 
-/* Alone, and without what a sanitizer keeps in a frame: a jump back would find that changed. */
+/* Separate, and without sanitizer state in its frame: a jump back would find that changed. */
 __attribute__((noinline, no_sanitize("address"))) static void live_once(void) {
   if (setjmp(way_out) == 0) one_life();
 }

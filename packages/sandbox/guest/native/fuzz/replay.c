@@ -3,8 +3,8 @@
  *
  *   replay-NAME [--mutations COUNT SEED] FILE...
  *
- * With mutations, so many inputs are made of those of the corpus by small changes, without the guidance of coverage that
- * libFuzzer has: a short look in every run of the tests.
+ * With --mutations, that many inputs are made from the corpus by small changes, without the coverage guidance of
+ * libFuzzer: a short check in every run of the tests.
  */
 #include <signal.h>
 #include <stdint.h>
@@ -17,13 +17,13 @@
 
 #define LARGEST (1 << 20)
 
-#define MOST_INPUTS 4096
+#define MAX_INPUTS 4096
 
 static unsigned replayed;
 static struct {
   uint8_t *bytes;
   size_t size;
-} inputs[MOST_INPUTS];
+} inputs[MAX_INPUTS];
 static unsigned known;
 static const char *current = "?";
 
@@ -36,7 +36,7 @@ static void tell(int signal) {
   _exit(1);
 }
 
-/* In a block of exactly that size, so that a read behind the end is seen. */
+/* In a block of exactly that size, so that a read behind the end is detected. */
 static void run(const char *name, const uint8_t *bytes, size_t size) {
   uint8_t *exact = malloc(size + (size == 0));
   if (exact == NULL) abort();
@@ -49,7 +49,7 @@ static void run(const char *name, const uint8_t *bytes, size_t size) {
 
 static int digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
 
-/* Lines of a name and bytes in hexadecimal; those that begin with # say something to people. */
+/* Lines of a name and bytes in hexadecimal; lines that begin with # are comments. */
 static void run_line(char *text) {
   char *name = strtok(text, " \n"), *hex = strtok(NULL, " \n");
   if (name == NULL || name[0] == '#') return;
@@ -58,7 +58,7 @@ static void run_line(char *text) {
   if (bytes == NULL) abort();
   for (size_t i = 0; i < size; i++) bytes[i] = (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
   run(name, bytes, size);
-  if (known == MOST_INPUTS) {
+  if (known == MAX_INPUTS) {
     free(bytes);
     return;
   }
@@ -75,7 +75,7 @@ static uint64_t random_below(uint64_t count) {
   return state % count;
 }
 
-/* The head of one input and the tail of another, a few bytes changed. */
+/* The head of one input and the tail of another, with a few bytes changed. */
 static void run_mutations(uint64_t count, uint64_t seed) {
   static uint8_t bytes[2 * LARGEST];
   static char name[64];
@@ -128,7 +128,7 @@ int main(int argc, char **argv) {
     size_t length = strlen(argv[i]);
     int is_corpus = length > 4 && strcmp(argv[i] + length - 4, ".txt") == 0;
     if ((is_corpus ? run_corpus : run_file)(argv[i]) == 0) continue;
-    fprintf(stderr, "%s cannot be read\n", argv[i]);
+    fprintf(stderr, "%s is not readable\n", argv[i]);
     return 1;
   }
   run_mutations(count, seed);

@@ -1,6 +1,7 @@
 /*
  * The fuzzer's bytes as decisions: numbers, choices, hostile values. When they are used up, every decision is 0, and
- * whoever asks `source_empty` ends. So each input is one sequence of decisions, and a short one is a short sequence.
+ * callers that check `source_empty` end. So each input is one sequence of decisions, and a short input a short
+ * sequence.
  */
 #ifndef SANDPIPER_FUZZ_SOURCE_H
 #define SANDPIPER_FUZZ_SOURCE_H
@@ -30,7 +31,7 @@ static inline uint64_t take_number(struct source *s, unsigned bytes) {
 /* One of 0 .. count-1, count at most 256. */
 static inline unsigned take_choice(struct source *s, unsigned count) { return take_byte(s) % count; }
 
-/* A 64-bit number as an attacker would choose it: an edge and a little more or less, a small one, any one. */
+/* A 64-bit number as an attacker would choose it: an edge plus or minus a little, a small one, any. */
 static inline uint64_t take_hostile(struct source *s) {
   static const uint64_t edges[] = {
       0, 1, 8, 4095, 4096, 65528, 65536, 1u << 20, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, (1ull << 47) - 1,

@@ -15,11 +15,11 @@
 #include "die.h"
 #include "number.h"
 
-/* A guest is one process with one thread; a few more for what starts and ends. */
+/* A guest is one process with one thread; a few more are allowed for starting and ending ones. */
 #define MAX_PROCESSES "16"
 #define PREFIX "sandpiper-"
 /* A million CPUs. */
-#define MOST_CPU_THOUSANDTHS 1000000000ll
+#define MAX_CPU_THOUSANDTHS 1000000000ll
 
 static enum { NONE, V1, V2 } kind;
 static int place = -1; /* the directory that the groups are made in */
@@ -31,7 +31,7 @@ static int64_t baseline;
 static int64_t kills_before;
 /* The kernel charges up to 64 pages at a time. */
 #define NEAR_LIMIT (64 * 4096)
-static int64_t hits_before; /* how often its limit was reached, at cgroup_limit; -1: nobody can tell */
+static int64_t hits_before; /* how often its limit was reached, at cgroup_limit; -1: unknown */
 static int peak_file = -1;
 static int64_t cpu_thousandths; /* 0: no cap */
 
@@ -57,7 +57,7 @@ static int put_number(const char *file, int64_t number) {
   return put(file, text);
 }
 
-/* The number behind `key` in a file of lines `key number`; with no key the whole file is the number. -1 on failure. */
+/* The number after `key` in a file of `key number` lines; without a key the whole file is the number. -1 on failure. */
 static int64_t get(const char *file, const char *key) {
   char text[4096];
   int fd = openat(group, file, O_RDONLY | O_CLOEXEC);
@@ -66,16 +66,16 @@ static int64_t get(const char *file, const char *key) {
   close(fd);
   if (n <= 0) return -1;
   text[n] = 0;
-  if (key == NULL) return number_in(text, NULL, MOST_BYTES);
+  if (key == NULL) return number_in(text, NULL, MAX_BYTES);
   for (char *line = text; line != NULL; line = strchr(line, '\n')) {
     if (*line == '\n') line++;
     size_t length = strlen(key);
-    if (strncmp(line, key, length) == 0 && line[length] == ' ') return number_in(line + length, NULL, MOST_BYTES);
+    if (strncmp(line, key, length) == 0 && line[length] == ' ') return number_in(line + length, NULL, MAX_BYTES);
   }
   return -1;
 }
 
-/* Groups are named after their keeper: those of one that is gone are nobody's. */
+/* Groups are named after their keeper: this removes those of dead keepers. */
 static void remove_stale(void) {
   DIR *listing = fdopendir(dup(place));
   if (listing == NULL) return;
@@ -90,7 +90,7 @@ static void remove_stale(void) {
 void cgroup_cap_cpu(int64_t thousandths) { cpu_thousandths = thousandths; }
 
 void cgroup_use(const char *text) {
-  if (cpu_thousandths < 0 || cpu_thousandths > MOST_CPU_THOUSANDTHS) die("--cpus wants thousandths of a CPU");
+  if (cpu_thousandths < 0 || cpu_thousandths > MAX_CPU_THOUSANDTHS) die("--cpus wants thousandths of a CPU");
   if (cpu_thousandths > 0 && (text == NULL || strncmp(text, "v2:", 3) != 0)) die("--cpus wants --cgroup v2:DIR");
   if (text == NULL) return;
   if (strncmp(text, "v2:", 3) == 0) kind = V2;
@@ -110,14 +110,14 @@ void cgroup_use(const char *text) {
 static int64_t kills(void) { return get(kind == V2 ? "memory.events" : "memory.oom_control", "oom_kill"); }
 
 /*
- * How often the group's own limit was reached. Only that tells whose fault a kill is: `oom_kill` counts those that a limit
- * above, or the whole host, has ended in it as well.
+ * How often the group's own limit was reached. Only that says whose fault a kill is: `oom_kill` also counts kills in it
+ * that a limit above, or the whole host, has caused.
  */
 static int64_t limit_hits(void) { return kind == V2 ? get("memory.events", "oom") : get("memory.failcnt", NULL); }
 
 /*
- * memory.failcnt of version 1 misses page tables (seen with Linux 6.18: none counted, and usage exactly at the limit when the
- * group was out of memory). So one that came that near its limit has reached it.
+ * memory.failcnt of version 1 misses page tables (seen with Linux 6.18: none counted, usage exactly at the limit when
+ * the group was out of memory). So a group that came this close to its limit counts as having reached it.
  */
 static int is_full(void) {
   if (hits_before < 0 || limit_hits() > hits_before) return 1;
@@ -126,7 +126,7 @@ static int is_full(void) {
   return most >= 0 && limit >= 0 && most >= limit - NEAR_LIMIT;
 }
 
-/* The bounds of the guest before are taken off a group. Returns 0, or -1. */
+/* Lifts the previous guest's bounds from a group. Returns 0, or -1. */
 static int widen(void) {
   if (kind == V2) return put("memory.max", "max");
   /* Memory and swap together may not be below memory alone. */
@@ -143,12 +143,12 @@ static int close_group(int error) {
 }
 
 /*
- * Ending a group keeps the kernel busy for milliseconds, so guests follow each other in one, in which their parent is too:
- * whom it forks is there from its first moment. What a cap has counted must not pass from one to the next: there each has
- * its own.
+ * Removing a group keeps the kernel busy for milliseconds, so successive guests share one, and their parent is in it
+ * too: its children are there from their first moment. The counts of a CPU cap must not carry over to the next guest:
+ * with a cap, each guest has its own group.
  *
- * This process is in none of them. When memory runs out in a group the kernel ends a process there, and when that one takes
- * its time to be gone (page tables are let go of last), the next that asks for memory makes it end another.
+ * This process is in none of them. When a group is out of memory, the kernel ends a process there; if that process is
+ * slow to go (its page tables are released last), the next allocation makes the kernel end another.
  */
 int cgroup_is_kept(void) { return kind != NONE && cpu_thousandths == 0; }
 
@@ -157,7 +157,7 @@ int cgroup_make(void) {
   if (group >= 0) {
     hits_before = limit_hits();
     if (widen() == 0 && (kills_before = kills()) >= 0) return 0;
-    /* It is gone, or not what it should be: the next begins anew. */
+    /* It is gone, or not in the state it should be: the next start makes a new one. */
     cgroup_remove();
   }
   snprintf(name, sizeof name, PREFIX "%d-%u", (int)getpid(), ++count);
@@ -205,13 +205,13 @@ int cgroup_take(int64_t pid) {
 }
 
 /*
- * Moving a process between groups may wait for a grace period of RCU (percpu_rwsem), 8 to 16 ms one time in ten. A guest
- * needs ten times as long to start, and its program has not begun meanwhile: so a process of its own does the waiting.
+ * Moving a process between groups may wait for an RCU grace period (percpu_rwsem), 8 to 16 ms one time in ten. A guest
+ * takes ten times as long to start, and its program has not begun: so a separate process does the waiting.
  */
 void cgroup_take_aside(int64_t pid) {
   cgroup_end_aside(0);
   if ((mover = fork()) == 0) _exit(put_number("cgroup.procs", pid) == 0 ? 0 : 1);
-  if (mover < 0) mover = 0; /* then it is moved when its program begins */
+  if (mover < 0) mover = 0; /* then the guest is moved when its program begins */
 }
 
 void cgroup_end_aside(int if_done) {
@@ -220,7 +220,7 @@ void cgroup_end_aside(int if_done) {
   if (waitpid(mover, NULL, if_done ? WNOHANG : 0) != 0) mover = 0;
 }
 
-/* Memory and swap together stay unbounded, which cgroup_limit would have to raise first: swappiness is 0. */
+/* Memory and swap together stay unbounded: cgroup_limit would have to raise that first. swappiness is 0. */
 int cgroup_limit_start(int64_t memory) {
   if (kind == NONE) return 0;
   int64_t now = get(kind == V2 ? "memory.current" : "memory.usage_in_bytes", NULL);
@@ -238,7 +238,7 @@ int cgroup_limit(int64_t memory) {
   hits_before = limit_hits();
   if (kind == V2) {
     if (put_number("memory.max", limit) != 0) return -1;
-    /* The peak begins anew for who writes to it, since Linux 6.12. Before that it counts the start too: of no use. */
+    /* A write resets the peak for the writer since Linux 6.12. Before that the peak includes the start: useless. */
     if (peak_file >= 0 && write(peak_file, "reset\n", 6) != 6) {
       close(peak_file);
       peak_file = -1;
@@ -257,7 +257,7 @@ static int64_t peak_of_group(void) {
   ssize_t n = peak_file < 0 ? -1 : pread(peak_file, text, sizeof text - 1, 0);
   if (n <= 0) return -1;
   text[n] = 0;
-  return number_in(text, NULL, MOST_BYTES);
+  return number_in(text, NULL, MAX_BYTES);
 }
 
 int cgroup_check(void) {
@@ -269,7 +269,7 @@ int cgroup_read(struct cgroup_usage *usage) {
   if (kind == NONE || group < 0) return 0;
   if (cgroup_check() != 0) return -1;
   int64_t peak = peak_of_group();
-  /* -1 of the peak: the kernel does not tell it, and the keeper's own figure stands. */
+  /* -1 for the peak: the kernel does not report it, and the keeper's own figure stands. */
   *usage = (struct cgroup_usage){.peak = peak < 0 ? -1 : peak > baseline ? peak - baseline : 0, .killed = kills() > kills_before, .full = is_full(), .throttled = -1};
   if (kind == V2 && cpu_thousandths > 0) {
     int64_t microseconds = get("cpu.stat", "throttled_usec");

@@ -26,7 +26,7 @@ int frame_append(struct frame_reader *reader, const char *data, size_t size) {
   return 0;
 }
 
-/* What is dropped of a frame may not have come yet. */
+/* The rest of a dropped frame may not have arrived yet. */
 static void drop(struct frame_reader *reader, size_t size) {
   size_t there = size < reader->have ? size : reader->have;
   reader->skip = size - there;

@@ -13,7 +13,7 @@
 struct frame_reader {
   char *bytes;
   size_t have;
-  size_t skip; /* so much of what comes belongs to a frame that is too long, and is dropped */
+  size_t skip; /* bytes still to drop of a frame that is too long */
 };
 
 struct words {
@@ -22,12 +22,13 @@ struct words {
   size_t next;
 };
 
-/* Appends what came. Returns 0, or -1 when there is no memory. */
+/* Appends received bytes. Returns 0, or -1 when there is no memory. */
 int frame_append(struct frame_reader *reader, const char *data, size_t size);
 
 /*
- * Takes the next whole frame apart. Returns 1 and fills `words` (free with words_free), 0 when none is whole yet, -1 when
- * one was dropped because it is empty, longer than FRAME_MAX or does not end with a NUL: those behind it come all the same.
+ * Takes the next whole frame apart. Returns 1 and fills `words` (free with words_free), 0 when none is complete, -1
+ * when one was dropped because it is empty, longer than FRAME_MAX or does not end with a NUL: later frames are still
+ * read.
  */
 int frame_next(struct frame_reader *reader, struct words *words);
 void words_free(struct words *words);
@@ -35,7 +36,7 @@ void words_free(struct words *words);
 /* The next word, or NULL when there is none left. */
 const char *words_take(struct words *words);
 
-/* The next word as a decimal number from `low` to `high`. Returns 0, or -1 when it is none. */
+/* The next word as a decimal number from `low` to `high`. Returns 0, or -1 when it is not such a number. */
 int words_take_number(struct words *words, int64_t low, int64_t high, int64_t *number);
 
 #endif

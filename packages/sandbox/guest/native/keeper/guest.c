@@ -25,26 +25,26 @@
 #define SECOND 1000000000ll
 #define MILLISECOND 1000000ll
 #define MIB (1ll << 20)
-/* How often the memory of a running guest is looked at. The address-space limit holds between two looks. */
+/* How often the memory of a running guest is checked. The address-space limit holds between two checks. */
 #define WATCH_NS (4 * MILLISECOND)
-/* How often it is seen that its control group is still there. */
+/* How often its control group is checked to exist. */
 #define CHECK_GROUP_NS (100 * MILLISECOND)
 
 /*
- * What an interpreter may take until its program begins, many times what it needs (0.1 s, 16 MiB, 70 MiB of address space):
- * nothing of the run is executed before the mark, but the run's variables may make the start longer.
+ * What an interpreter may take until its program begins, many times what it needs (0.1 s, 16 MiB, 70 MiB of address
+ * space): nothing of the run executes before the mark, but the run's variables may make the start longer.
  */
 #define START_CPU (3 * SECOND)
 #define START_MEMORY (256 * MIB)
 #define START_SPACE (512 * MIB)
-/* What is taken for the interpreter's own at the mark, and not for the program's. */
+/* What counts as the interpreter's own at the mark, not the program's. */
 #define EMPTY_START (48 * MIB)
 #define EMPTY_TABLES (2 * MIB)
-/* How rarely one that waits for its run, and takes no CPU time meanwhile, is looked at. */
+/* How rarely a guest is checked that waits for its run without using CPU time. */
 #define IDLE_WATCH_NS SECOND
 
-/* No alarm rings more often: it is this process, and not the guest, that would be busy with it. */
-#define LEAST_INTERVAL_NS MILLISECOND
+/* No alarm fires more often: this process, not the guest, would be busy with it. */
+#define MIN_INTERVAL_NS MILLISECOND
 
 int64_t now_ns(void) {
   struct timespec t;
@@ -59,8 +59,8 @@ static int64_t cpu_of(const struct guest *guest) {
 }
 
 /*
- * Sizes from statm (proc(5)), in bytes. What counts is memory of the process's own; pages of files, such as the code of
- * the interpreter that it comes to for the first time, are everybody's.
+ * Sizes from statm (proc(5)), in bytes. Only the process's own memory counts; pages of files, such as the code of the
+ * interpreter on first use, are shared by all guests.
  */
 static int memory_of(struct guest *guest, int64_t *space, int64_t *own) {
   char text[128];
@@ -69,7 +69,7 @@ static int memory_of(struct guest *guest, int64_t *space, int64_t *own) {
   text[n] = 0;
   char *rest;
   int64_t page = sysconf(_SC_PAGESIZE);
-  int64_t most = MOST_BYTES / page;
+  int64_t most = MAX_BYTES / page;
   int64_t total = number_in(text, &rest, most), resident = number_in(rest, &rest, most), of_files = number_in(rest, NULL, most);
   if (total < 0 || resident <= 0 || of_files < 0) return -1; /* it has ended */
   *space = total * page;
@@ -79,8 +79,8 @@ static int memory_of(struct guest *guest, int64_t *space, int64_t *own) {
 }
 
 /*
- * How long it could have run and had no CPU: the second figure of schedstat (Documentation/scheduler/sched-stats.rst),
- * which a process that has ended keeps until it is reaped.
+ * How long it could have run but had no CPU: the second figure of schedstat (Documentation/scheduler/sched-stats.rst),
+ * which an ended process keeps until it is reaped.
  */
 static int64_t waited(const struct guest *guest) {
   char text[128];
@@ -92,19 +92,19 @@ static int64_t waited(const struct guest *guest) {
   return number_in(rest, NULL, INT64_MAX);
 }
 
-/* A figure of status (proc(5)), bytes; -1 when it has ended. `key` stands at the begin of its line: "\nVmHWM:". */
+/* A figure of status (proc(5)), bytes; -1 when it has ended. `key` begins its line: "\nVmHWM:". */
 static int64_t status_figure(const struct guest *guest, const char *key) {
   char text[4096];
   ssize_t n = guest->status < 0 ? -1 : pread(guest->status, text, sizeof text - 1, 0);
   if (n <= 0) return -1;
   text[n] = 0;
   const char *line = strstr(text, key);
-  return line == NULL ? -1 : number_in(line + strlen(key), NULL, MOST_BYTES / 1024) * 1024;
+  return line == NULL ? -1 : number_in(line + strlen(key), NULL, MAX_BYTES / 1024) * 1024;
 }
 
 /*
- * Page tables are the guest's memory too: a page that it has only read costs it none of its own, and the kernel up to two of
- * tables. So is what the host has swapped out of it, which is not resident any more. A control group counts both by itself.
+ * Page tables are the guest's memory too: a page that it only read costs no page of its own, but up to two pages of
+ * kernel tables. So is its swapped-out memory, which is no longer resident. A control group counts both by itself.
  */
 static int64_t tables_of(const struct guest *guest) {
   if (cgroup_counts()) return 0;
@@ -117,7 +117,7 @@ static void limit(int resource, rlim_t value) {
   if (setrlimit(resource, &l) != 0) _exit(120);
 }
 
-/* For as long as the guest starts: the mark sets another, which may be higher. */
+/* While the guest starts: the mark sets another limit, which may be higher. */
 static void limit_start(int resource, rlim_t value) {
   struct rlimit l;
   if (getrlimit(resource, &l) != 0) _exit(120);
@@ -126,8 +126,8 @@ static void limit_start(int resource, rlim_t value) {
 }
 
 /*
- * Linux before 5.9 has no close_range(2), and older filters of containers refuse what they do not know. A limit of open files
- * says nothing of descriptors that are above it already, so they are looked up.
+ * Linux before 5.9 has no close_range(2), and older container filters refuse unknown calls. A limit of open files says
+ * nothing of higher descriptors that are already open, so they are looked up.
  */
 static void close_from(int first) {
   if (close_range((unsigned)first, ~0u, 0) == 0) return;
@@ -164,10 +164,10 @@ static void place_descriptors(const struct guest_files *files, int translated) {
 }
 
 /*
- * The loader goes on without a preload that it cannot load, and the guest would run unlocked. So what it will do is done
- * here first, as the same user: the file may not be readable, or lie on a file system that nothing may be executed from.
+ * The loader carries on without a preload that it cannot load, and the guest would run unlocked. So its steps are tried
+ * here first, as the same user: the file may be unreadable, or lie on a file system mounted noexec.
  */
-static void demand_shim(void) {
+static void require_shim(void) {
   char path[32];
   snprintf(path, sizeof path, "/proc/self/fd/%d", KEEPER_FD_SHIM);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -178,8 +178,8 @@ static void demand_shim(void) {
 }
 
 /*
- * When memory runs out, in its group or on the host, the kernel shall end the guest, not the parent that it may share a
- * group with (proc(5), oom_score_adj). Where that is not ours to write, the parent may die with it, and is replaced.
+ * When its group or the host is out of memory, the kernel shall end the guest, not the parent in the same group
+ * (proc(5), oom_score_adj). Where we may not write that, the parent may die with it, and is replaced.
  */
 static void die_first(pid_t pid) {
   char path[64] = "/proc/self/oom_score_adj";
@@ -200,7 +200,7 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
     CPU_SET((size_t)spec->cpu, &set);
     if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(123);
   }
-  /* Before the descriptors are placed: the group's is one of those that are closed. */
+  /* Before the descriptors are placed: the group's descriptor is one of those that are closed. */
   if (!spec->parked && !cgroup_is_kept() && cgroup_enter() != 0) _exit(GUEST_EXIT_NO_GROUP);
   if (!spec->parked) die_first(0);
   /* As the user who may read it, and right before it is executed: it may have been replaced. */
@@ -210,7 +210,7 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
   limit(RLIMIT_FSIZE, 0);
   limit(RLIMIT_MEMLOCK, 0);
   limit(RLIMIT_STACK, 8 * MIB);
-  /* The parent runs no program of a run, and imports what it was told to. */
+  /* The parent runs no program of a run, and imports only its profile. */
   if (!spec->parked) {
     limit_start(RLIMIT_AS, START_SPACE);
     limit_start(RLIMIT_CPU, START_CPU / SECOND + 2);
@@ -222,14 +222,14 @@ static _Noreturn void become_guest(const struct guest_spec *spec, const struct g
   if (user_become() != 0) _exit(122);
   /* Set after the change of user, which would clear it; the parent may be gone already. */
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != keeper) _exit(120);
-  /* Of a set-user-ID program the loader would ignore the preload, and it would run unlocked, as somebody else. */
+  /* For a set-user-ID program the loader would ignore the preload: it would run unlocked, as another user. */
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) _exit(120);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   signal(SIGPIPE, SIG_DFL);
   if (spec->fixed_addresses && personality(ADDR_NO_RANDOMIZE) < 0) _exit(125);
-  demand_shim();
+  require_shim();
   execve(spec->executable, spec->argv, spec->environment);
   _exit(errno == E2BIG ? GUEST_EXIT_TOO_LONG : GUEST_EXIT_NOT_EXECUTED);
 }
@@ -277,7 +277,9 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
     become_guest(spec, files, keeper, go[1]);
   }
   close(go[1]);
-  /* A guest is not dumpable, and its folder in /proc may then be hidden (hidepid of proc(5)): its files are opened before. */
+  /*
+   * A guest is not dumpable, so its folder in /proc may be hidden later (hidepid of proc(5)): opens its files before.
+   */
   int error = watch_from_now(guest, pid, spec->startup_ns);
   if (error == 0 && write(go[0], "", 1) != 1) error = -errno;
   close(go[0]);
@@ -330,16 +332,16 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
     return -1;
   }
   /*
-   * The address space bounds what two looks of the watch could miss. It is twice as wide, and 256 MiB more, than the memory
-   * limit, because a program may reserve more than it touches; what counts is what it touches.
+   * The address space bounds what two checks of the watch could miss. It is twice the memory limit and 256 MiB more,
+   * because a program may reserve more than it touches; only touched memory counts.
    */
   struct rlimit address_space = {(rlim_t)(space + 2 * memory + 256 * MIB), 0};
   address_space.rlim_max = address_space.rlim_cur;
   if (user_limit_guest(guest->pid, RLIMIT_AS, &address_space) != 0) return -1;
   if (!guest->forked && cgroup_is_kept() && cgroup_take(guest->pid) != 0) return -1;
-  /* What its start has taken beyond what any start takes is the run's doing. */
+  /* What its start has taken beyond any normal start is charged to the run. */
   int64_t excess = guest->forked || own <= EMPTY_START ? 0 : own - EMPTY_START;
-  /* The pages that a child has of its parent are charged to its group one by one, as it writes to them. */
+  /* The pages that a child shares with its parent are charged to its group one by one, as it writes to them. */
   if (excess < memory && cgroup_limit(guest->forked ? memory + own : memory - excess) != 0) return -1;
   guest->startup_cpu = cpu_of(guest);
   /* A backstop for the case that this process is not scheduled: whole seconds, so never before the exact limit. */
@@ -369,7 +371,7 @@ void guest_kill(struct guest *guest, enum guest_end why) {
 
 void guest_timer(struct guest *guest, int64_t first_ns, int64_t interval_ns) {
   guest->alarm_at = first_ns > 0 ? now_ns() + first_ns : 0;
-  guest->alarm_interval = interval_ns > 0 && interval_ns < LEAST_INTERVAL_NS ? LEAST_INTERVAL_NS : interval_ns;
+  guest->alarm_interval = interval_ns > 0 && interval_ns < MIN_INTERVAL_NS ? MIN_INTERVAL_NS : interval_ns;
 }
 
 void guest_signal(struct guest *guest, int signal) {
@@ -382,14 +384,14 @@ static int64_t ring(struct guest *guest) {
   int64_t now = now_ns();
   if (now >= guest->alarm_at) {
     guest_signal(guest, SIGALRM);
-    /* One that comes while the last still waits is one signal, as everywhere; so none is made up for. */
+    /* Signals do not queue: one that comes while another is pending is lost, so missed ones are not made up. */
     guest->alarm_at = guest->alarm_interval > 0 ? now + guest->alarm_interval : 0;
     if (guest->alarm_at == 0) return SECOND;
   }
   return guest->alarm_at - now;
 }
 
-/* Returns the nanoseconds after which to look again. */
+/* Returns the nanoseconds until the next check. */
 static int64_t watch_start(struct guest *guest, int64_t left) {
   int64_t space, own, cpu = cpu_of(guest);
   if (cpu > START_CPU) {
@@ -439,7 +441,7 @@ int64_t guest_watch(struct guest *guest) {
   return left < WATCH_NS ? left : WATCH_NS;
 }
 
-/* Of one that is reaped or has asked to end: `peak` is all that was ever resident, as its pages of files are now. */
+/* For a guest that is reaped or has asked to end: `peak` includes file pages, as many as are resident now. */
 static void fill_report(struct guest *guest, struct guest_report *report, int status, int64_t cpu, int64_t resident,
                         int64_t waited_in_all) {
   int64_t ended = now_ns();
@@ -463,15 +465,15 @@ static void fill_report(struct guest *guest, struct guest_report *report, int st
   }
   if (guest->why == END_EXIT || guest->why == END_KILLED || guest->why == END_OOM) {
     /*
-     * It may have crossed a limit between two looks: the exact figures decide. Of one that was killed too, because the
-     * controller kills what has asked to end, or has closed its pipes on its way out.
+     * It may have crossed a limit between two checks: the exact figures decide. Also for a killed guest, because the
+     * controller kills a guest that has asked to end, or closed its pipes on its way out.
      */
     if (guest->marked && cpu > guest->cpu_limit) guest->why = END_CPU;
     else if (guest->marked && report->peak > guest->memory) guest->why = END_MEMORY;
   }
 }
 
-/* Killed by guest_finish and not reaped yet. */
+/* Killed by guest_finish, not reaped yet. */
 static pid_t cleared_later;
 
 void guest_clear(void) {
@@ -501,15 +503,15 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
   if (guest->pid == 0 || waitid(P_PID, (id_t)guest->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
     return 0;
   /*
-   * A process that has asked to be traced by its parent is told of at each of its signals too (ptrace(2)): that is no end. No
-   * filter lets a guest ask for it, so this one has none.
+   * A process that asked to be traced by its parent is also reported at each of its signals (ptrace(2)): that is no
+   * end. No filter allows a guest to ask for it, so this one has no filter.
    */
   if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) {
     guest_kill(guest, END_KILLED);
     return 0;
   }
   int64_t waited_in_all = waited(guest);
-  /* Until it is reaped the number is nobody else's. */
+  /* Until it is reaped, its number is not reused. */
   cgroup_end_aside(0);
   if (wait4(guest->pid, &status, 0, &usage) != guest->pid) return 0;
   int64_t cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * SECOND +

@@ -7,8 +7,8 @@
 #include <time.h>
 
 /*
- * How one ends that was not executed: it would run without the shim (program.h), its arguments and variables are too long,
- * it is outside of its control group, the shim is missing, and by execve(2).
+ * Why a guest was not executed: it would run without the shim (program.h), its arguments and variables are too long, it
+ * is outside its control group, the shim is missing, and execve(2) failed.
  */
 #define GUEST_EXIT_NO_PRELOAD 116
 #define GUEST_EXIT_TOO_LONG 117
@@ -17,7 +17,7 @@
 #define GUEST_EXIT_NOT_EXECUTED 127
 
 struct guest_spec {
-  char *const *argv; /* argv[0] is what the guest is told; `executable` is what is executed */
+  char *const *argv; /* argv[0] is what the guest sees; `executable` is what is executed */
   char *const *environment;
   const char *executable;
   int64_t startup_ns; /* wall time until the program begins */
@@ -30,8 +30,8 @@ struct guest_spec {
 };
 
 /*
- * END_LOST: its control group has gone, so that nothing holds it any more. END_OOM: the kernel has ended it for want of memory
- * while its group was below its own limit.
+ * END_LOST: its control group has gone, so nothing bounds it. END_OOM: the kernel ended it for lack of memory while its
+ * group was below its own limit.
  */
 enum guest_end { GUEST_RUNS, END_EXIT, END_CPU, END_WALL, END_MEMORY, END_STARTUP, END_KILLED, END_LOST, END_OOM };
 
@@ -39,7 +39,7 @@ struct guest {
   pid_t pid; /* 0: there is none */
   clockid_t clock;
   int statm; /* /proc/PID/statm */
-  int64_t of_files; /* resident pages of files, when last looked at */
+  int64_t of_files; /* resident pages of files, at the last check */
   int schedstat; /* /proc/PID/schedstat, or -1 where the kernel has none */
   int status; /* /proc/PID/status */
   int64_t waited_at_mark;
@@ -50,9 +50,9 @@ struct guest {
   int marked;
   int parks; /* it becomes a parent of the fork server */
   int64_t look_ns, cpu_at_look; /* until the mark */
-  int forked; /* of a parked parent */
+  int forked; /* forked from a parked parent */
   int64_t marked_at, startup_cpu, baseline;
-  int64_t excess; /* memory of its start that is the run's */
+  int64_t excess; /* memory of its start that is charged to the run */
   enum guest_end why;
   int64_t group_checked_at;
   int64_t alarm_at, alarm_interval; /* monotonic, 0: none */
@@ -63,12 +63,12 @@ struct guest_report {
   int status; /* as of wait4(2) */
   int64_t startup_cpu, cpu, wall, baseline, peak;
   int64_t throttled; /* by cpu.max, since the start; -1 where there is none */
-  int64_t waited; /* could have run and had no CPU, since the mark; -1 where nobody can tell */
+  int64_t waited; /* could have run but had no CPU, since the mark; -1 where unknown */
 };
 
 int64_t now_ns(void);
 
-/* What a guest is given of open files. */
+/* The descriptors that a guest is given. */
 struct guest_files {
   int in, out, errors; /* pipes; `errors` is for translated ones only */
   int shim;
@@ -78,39 +78,39 @@ struct guest_files {
 /* Returns 0, or a negative errno. */
 int guest_start(struct guest *guest, const struct guest_spec *spec, const struct guest_files *files);
 
-/* A guest that was forked of a parent that is parked, as of guest_start: it waits for its controller. */
+/* A guest forked from a parked parent, as in guest_start: it waits for its controller. */
 int guest_adopt(struct guest *guest, pid_t pid, int64_t startup_ns);
 
-/* The descriptors of one that is not watched any more: it is parked, or gone. */
+/* Closes the descriptors of a guest that is no longer watched: it is parked, or gone. */
 void guest_forget(struct guest *guest);
 
-/* Sends it SIGALRM after that time, and then each `interval`; 0 stops it. */
+/* Sends it SIGALRM after a delay, and then each `interval`; 0 stops it. */
 void guest_timer(struct guest *guest, int64_t first_ns, int64_t interval_ns);
 
 /* A signal from outside, which the guest may catch. */
 void guest_signal(struct guest *guest, int signal);
 
-/* Of one that was started ahead of its run: its start, and the deadline for it, begin now. */
+/* For a guest that was started ahead of its run: its start, and the deadline for it, begin now. */
 void guest_starts_now(struct guest *guest, int64_t startup_ns);
 
 /*
- * The guest is about to see something of its run: what was used until now is the interpreter's, as far as an interpreter
- * needs it, and the limits count from here.
+ * The guest is about to see something of its run: usage until now is the interpreter's, as far as an interpreter needs
+ * it, and the limits count from here.
  */
 int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory);
 
-/* Kills it when a limit is crossed. Returns the nanoseconds after which to look again. */
+/* Kills it when a limit is crossed. Returns the nanoseconds until the next check. */
 int64_t guest_watch(struct guest *guest);
 
 void guest_kill(struct guest *guest, enum guest_end why);
 
 /*
- * Fills the report of a guest that has asked to end, and kills it; guest_clear reaps it. Returns 0 when it is to be reaped
- * as any other: it has ended already, or was killed.
+ * Fills the report of a guest that has asked to end, and kills it; guest_clear reaps it. Returns 0 when it must be
+ * reaped like any other: it has ended already, or was killed.
  */
 int guest_finish(struct guest *guest, struct guest_report *report);
 
-/* Reaps what guest_finish has left, waiting for it; its group goes too. */
+/* Reaps a guest after guest_finish, waiting for it; removes its group too. */
 void guest_clear(void);
 
 /* Returns 1 and fills the report when the guest has ended, 0 when it still runs. */

@@ -3,14 +3,15 @@
  *
  *   sandpiper-keeper --dir DIR --shim FILE [--cgroup v2:DIR [--cpus THOUSANDTHS] | --cgroup v1:DIR] [--users FIRST-LAST]
  *
- * Theory of operation. The node's main thread started this process and holds its standard input: a line `kill PID` there
- * ends the guest that runs, `interrupt PID` sends it SIGINT, and end of file means that the node is gone: the guest is killed, DIR removed, and this
- * process ends. The controller's thread talks over two FIFOs in DIR: frames (control.h) in `control`, lines out of
- * `reports`. The guest talks to the controller over two more, `requests` and `replies`; this process only opens them
- * for both sides, so that neither waits for the other, and lets go of them once the controller has its ends. What a
- * translated guest says on its own descriptor 2 goes into `errors`, which never makes it wait: what no longer fits is lost.
+ * Theory of operation. The node's main thread started this process and holds its standard input: a line `kill PID`
+ * there ends the running guest, `interrupt PID` sends it SIGINT, and end of file means that the node is gone: this
+ * process kills the guest, removes DIR and ends. The controller's thread talks over two FIFOs in DIR: frames
+ * (control.h) into `control`, lines out of `reports`. The guest talks to the controller over two more, `requests` and
+ * `replies`; this process only opens them for both sides, so that neither waits for the other, and closes them once the
+ * controller has its ends. What a translated guest writes to its own descriptor 2 goes into `errors`, which never
+ * blocks it: what no longer fits is lost.
  *
- * Nothing here depends on the controller: if its thread is stuck or dead, limits hold all the same.
+ * Nothing here depends on the controller: if its thread is stuck or dead, the limits still hold.
  *
  * Commands (all words decimal or text)            Reports
  *   start EXE CPU STARTUP_MS KIND FIXED ARGC ARGS... ENV...
@@ -26,13 +27,12 @@
  *   finish                                          -
  *   pin TID CPU                                     pinned | failed WHY
  *                                                   ended WHY STATUS STARTUP_CPU CPU WALL BASELINE PEAK WAITED THROTTLED GROUP
- * KIND is `stock`, `translated` or `parked`, which is a stock guest that becomes the parent of the fork server: at `parked`
- * it is the guest no more, and `fork` makes one of it (shim/fork.c), until it is told to `retire` or dies.
- * FIXED is 1 for the same addresses in every run.
- * What is in a frame may come from a request, and never ends this process: an order that makes no sense is answered with
- * `failed`, and where no answer is expected (`starts`, `timer`) the guest is killed.
- * After `finish` the guest, which has asked to end, is reported as it is, killed, and reaped when there is time.
- * Every start that was answered `started` is followed by exactly one `ended`.
+ * KIND is `stock`, `translated` or `parked`, which is a stock guest that becomes the parent of the fork server: at
+ * `parked` it is the guest no more, and `fork` makes one of it (shim/fork.c), until it is told to `retire` or dies.
+ * FIXED is 1 for the same addresses in every run. The content of a frame may come from a request, and never ends this
+ * process: an invalid order is answered with `failed`, and where no answer is expected (`starts`, `timer`) the guest is
+ * killed. After `finish` the guest, which has asked to end, is reported as it is, killed, and reaped when there is
+ * time. Every start that was answered `started` is followed by exactly one `ended`.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -66,7 +66,7 @@ static int shim = -1;
 static const char *group_place;
 static const char *users;
 static int control = -1, reports = -1;
-/* What came of the next command, and of the next line from the node. */
+/* Input buffers: the next command, and the next line from the node. */
 static struct frame_reader commands;
 static struct {
   char text[64];
@@ -86,7 +86,7 @@ __attribute__((format(printf, 1, 2))) static void report(const char *format, ...
   int n = vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
   /* Never blocks: the pipe holds far more than the few reports that a controller can leave unread. */
-  if (n > 0 && (size_t)n < sizeof text && write(reports, text, (size_t)n) != n) die("nobody reads the reports");
+  if (n > 0 && (size_t)n < sizeof text && write(reports, text, (size_t)n) != n) die("the reader of the reports is gone");
 }
 
 static void close_pipes(void) {
@@ -103,8 +103,8 @@ static int open_fifo(int which, int flags) {
 }
 
 /*
- * New ones for each guest: what the one before has written and nobody has read is still in its pipe, for as long as that
- * one takes to be gone, and would be the first words of the next.
+ * New FIFOs for each guest: unread output of the previous guest stays in its pipe until that guest is gone, and would
+ * become the first words of the next.
  */
 static void open_pipes(void) {
   close_pipes();
@@ -128,7 +128,7 @@ static void retire(void) {
   guest_forget(&parent);
 }
 
-/* Where its files in /proc are open already: for a controller that cannot open them itself any more (hidepid of proc(5)). */
+/* Tells where its files in /proc are open: for a controller that can no longer open them (hidepid of proc(5)). */
 static void started(void) {
   report("started %d %d %d %d\n", (int)guest.pid, (int)getpid(), guest.status, guest.schedstat);
 }
@@ -139,7 +139,7 @@ static void start(struct words *words) {
   const char *kind;
   spec.executable = words_take(words);
   if (spec.executable == NULL || words_take_number(words, -1, CPU_SETSIZE - 1, &cpu) != 0 ||
-      words_take_number(words, 1, MOST_MS, &startup_ms) != 0 || (kind = words_take(words)) == NULL ||
+      words_take_number(words, 1, MAX_MS, &startup_ms) != 0 || (kind = words_take(words)) == NULL ||
       words_take_number(words, 0, 1, &fixed) != 0 || words_take_number(words, 1, FRAME_MAX, &count) != 0 ||
       (uint64_t)count > words->count - words->next) {
     report("failed a start command that makes no sense\n");
@@ -185,7 +185,7 @@ static void start(struct words *words) {
   free(argv);
 }
 
-/* The guest that runs becomes the parent of those to come. */
+/* The running guest becomes the parent of later ones. */
 static void park(void) {
   if (guest.pid == 0 || guest.why != GUEST_RUNS || parent_socket < 0) {
     report("failed there is nothing to park\n");
@@ -212,13 +212,13 @@ static pid_t ask_parent(void) {
   struct pollfd answer = {parent_socket, POLLIN, 0};
   int64_t pid;
   if (poll(&answer, 1, PARENT_ANSWERS_MS) != 1 || recv(parent_socket, &pid, sizeof pid, MSG_DONTWAIT) != sizeof pid) return 0;
-  /* It becomes a pid_t, of which -1 would be everybody (kill(2)). */
+  /* It becomes a pid_t, of which -1 would mean every process (kill(2)). */
   return pid > 1 && pid <= INT32_MAX ? (pid_t)pid : 0;
 }
 
 static void fork_guest(struct words *words) {
   int64_t startup_ms;
-  if (words_take_number(words, 1, MOST_MS, &startup_ms) != 0) {
+  if (words_take_number(words, 1, MAX_MS, &startup_ms) != 0) {
     report("failed a fork command that makes no sense\n");
     return;
   }
@@ -234,15 +234,15 @@ static void fork_guest(struct words *words) {
     return;
   }
   close_pipes();
-  /* Whatever it is that it does: there is a next one. */
+  /* Whatever that process is doing: a new parent replaces this one. */
   retire();
   report("failed fork: %s\n", error == -ENOENT ? "/proc hides the child (hidepid), so nothing could watch it" : strerror(-error));
 }
 
 static void mark(struct words *words) {
   int64_t cpu_ms, wall_ms, memory;
-  if (words_take_number(words, 1, MOST_MS, &cpu_ms) != 0 || words_take_number(words, 1, MOST_MS, &wall_ms) != 0 ||
-      words_take_number(words, 1, MOST_BYTES, &memory) != 0)
+  if (words_take_number(words, 1, MAX_MS, &cpu_ms) != 0 || words_take_number(words, 1, MAX_MS, &wall_ms) != 0 ||
+      words_take_number(words, 1, MAX_BYTES, &memory) != 0)
     report("failed the limits make no sense\n");
   else if (guest_mark(&guest, cpu_ms * 1000000, wall_ms * 1000000, memory) == 0) report("marked\n");
   else if (errno == ESRCH) report("failed the guest has ended\n");
@@ -251,18 +251,18 @@ static void mark(struct words *words) {
 
 static void starts(struct words *words) {
   int64_t startup_ms;
-  if (words_take_number(words, 1, MOST_MS, &startup_ms) == 0) guest_starts_now(&guest, startup_ms * 1000000);
+  if (words_take_number(words, 1, MAX_MS, &startup_ms) == 0) guest_starts_now(&guest, startup_ms * 1000000);
   else guest_kill(&guest, END_KILLED);
 }
 
 static void timer(struct words *words) {
   int64_t first, interval;
-  if (words_take_number(words, 0, MOST_TIMER_NS, &first) != 0 || words_take_number(words, 0, MOST_TIMER_NS, &interval) != 0)
+  if (words_take_number(words, 0, MAX_TIMER_NS, &first) != 0 || words_take_number(words, 0, MAX_TIMER_NS, &interval) != 0)
     guest_kill(&guest, END_KILLED);
   else guest_timer(&guest, first, interval);
 }
 
-/* A thread of the node that shares its CPU with its guest: see "One CPU per cell". */
+/* A thread of the node that shares its CPU with its guest: both run on one CPU in turn. */
 static void pin(struct words *words) {
   int64_t thread, cpu;
   if (words_take_number(words, 1, INT32_MAX, &thread) != 0 || words_take_number(words, 0, CPU_SETSIZE - 1, &cpu) != 0) {
@@ -276,12 +276,12 @@ static void pin(struct words *words) {
   else report("failed pin: %s\n", strerror(errno));
 }
 
-/* A parent that has died is missed by the next `fork`, which then starts a guest the long way. */
+/* The next `fork` notices a parent that has died, and the controller then starts a guest cold. */
 static void reap_parent(void) {
   if (parent.pid != 0 && waitpid(parent.pid, NULL, WNOHANG) == parent.pid) guest_forget(&parent);
 }
 
-/* The ends of the pipes are kept until `attached`, also of a guest that is dead by then: who opens a FIFO waits for a partner. */
+/* The ends of the pipes stay open until `attached`, even for a dead guest: opening a FIFO waits for a partner. */
 static void report_end(const struct guest_report *r) {
   static const char *const why[] = {"?", "exit", "cpu", "wall", "memory", "startup", "killed", "lost", "oom"};
   report("ended %s %d %lld %lld %lld %lld %lld %lld %lld %s\n", why[guest.why], r->status, (long long)r->startup_cpu,
@@ -362,7 +362,7 @@ static void read_node(void) {
     }
     line.text[line.have] = 0;
     line.have = 0;
-    /* an order names its guest, so that one that comes late does not hit the next */
+    /* an order names its guest, so a late one does not hit the next */
     const char *name = strchr(line.text, ' ');
     if (name == NULL || guest.pid == 0 || strtol(name, NULL, 10) != guest.pid) continue;
     if (strncmp(line.text, "kill ", 5) == 0) guest_kill(&guest, END_KILLED);
@@ -421,7 +421,7 @@ int main(int argc, char **argv) {
   make_fifos();
   user_use(users);
   int children = watch_children();
-  if (write(STDOUT_FILENO, "ready\n", 6) != 6) die("nobody waits for this keeper");
+  if (write(STDOUT_FILENO, "ready\n", 6) != 6) die("the node that started this keeper is gone");
 
   struct pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {control, POLLIN, 0}, {children, POLLIN, 0}};
   int clear = 0;

@@ -5,16 +5,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The loader of glibc that the shim is made for (arch_x86_64.h). */
+/* The glibc loader that the shim is made for (arch_x86_64.h). */
 #define LOADER "ld-linux-x86-64.so.2"
 #define MACHINE EM_X86_64
-/* Those of real programs are about a dozen. */
-#define MOST_HEADERS 64
+/* Real programs have about a dozen. */
+#define MAX_HEADERS 64
 
 static int is_program(const Elf64_Ehdr *header) {
   return memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 && header->e_ident[EI_CLASS] == ELFCLASS64 &&
          header->e_ident[EI_DATA] == ELFDATA2LSB && (header->e_type == ET_EXEC || header->e_type == ET_DYN) &&
-         header->e_machine == MACHINE && header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum <= MOST_HEADERS;
+         header->e_machine == MACHINE && header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum <= MAX_HEADERS;
 }
 
 static int is_loader(int fd, const Elf64_Phdr *entry) {
@@ -32,7 +32,7 @@ static int takes_preload(int fd) {
   for (unsigned i = 0; i < header.e_phnum; i++) {
     Elf64_Phdr entry;
     if (pread(fd, &entry, sizeof entry, (off_t)(header.e_phoff + i * sizeof entry)) != sizeof entry) return 0;
-    /* The kernel takes the first. */
+    /* The kernel takes the first one. */
     if (entry.p_type == PT_INTERP) return is_loader(fd, &entry);
   }
   return 0;

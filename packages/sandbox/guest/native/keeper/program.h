@@ -3,9 +3,9 @@
 #define SANDPIPER_PROGRAM_H
 
 /*
- * The sandbox is preloaded. Of a program that no loader loads (a static one), or another than glibc's, the kernel would start
- * it without; a script would start a program that nobody has looked at. Returns 1 for a program that takes the preload, else 0,
- * also when it cannot be read.
+ * The sandbox is preloaded. The kernel would start a static program, or one with a loader other than glibc's, without
+ * it; a script would start an interpreter that was never checked. Returns 1 for a program that takes the preload, else
+ * 0, also when it cannot be read.
  */
 int program_takes_preload(const char *path);
 

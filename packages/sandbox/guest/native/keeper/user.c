@@ -16,22 +16,22 @@
 #include "number.h"
 
 /*
- * Numbers that neither Debian (policy, 9.2.2) nor systemd ("Users, Groups, UIDs and GIDs on systemd Systems") gives to anybody,
- * and that are below 65536, as all that many containers have. Docs: SANDPIPER_GUEST_UIDS.
+ * Numbers that neither Debian (policy, 9.2.2) nor systemd ("Users, Groups, UIDs and GIDs on systemd Systems") assigns,
+ * and that are below 65536, the number of users that many containers have. Docs: SANDPIPER_GUEST_UIDS.
  */
 #define FIRST_USER 60706
 #define LAST_USER 61183
-/* Of the kernel's overflow user, who is nobody. */
+/* The kernel's overflow user, nobody. */
 #define NOBODY 65534
-/* -1 would mean "as it is" (setresuid(2)). */
-#define MOST_USER 4294967294ll
+/* -1 would mean "unchanged" (setresuid(2)). */
+#define MAX_USER 4294967294ll
 
-/* 0: that of the keeper. */
+/* 0: the keeper's own user. */
 static uid_t guest_user;
 
 /*
- * An address that is free again when the keeper ends, however it ends. Abstract ones have no file that could be left behind
- * (unix(7)), and no other user can take it away.
+ * Takes an address that is free again when the keeper ends, however it ends. Abstract ones leave no file behind
+ * (unix(7)), and no other user can remove them.
  */
 static int claim(uid_t user) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -56,7 +56,7 @@ static int set_real(uid_t user, gid_t group) {
   return setresgid(group, (gid_t)-1, (gid_t)-1) != 0 || setresuid(user, (uid_t)-1, (uid_t)-1) != 0 ? -1 : 0;
 }
 
-/* In a process of its own, as nobody comes back from it. */
+/* In a child process, as the change cannot be undone. */
 static void try_to_become(void) {
   pid_t pid = fork();
   if (pid < 0) die_errno("fork");
@@ -64,7 +64,7 @@ static void try_to_become(void) {
   int status;
   if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status)) die("the user of the guests could not be tried");
   if (WEXITSTATUS(status) == 2)
-    die("user %u is not mapped in this user namespace: name a range that is by SANDPIPER_GUEST_UIDS, or run as an ordinary user",
+    die("user %u is not mapped in this user namespace: choose a mapped range with SANDPIPER_GUEST_UIDS, or run as an ordinary user",
         guest_user);
   if (WEXITSTATUS(status) != 0)
     die("root without CAP_SETUID and CAP_SETGID cannot give guests a user of their own: add both, or run as an ordinary user");
@@ -75,19 +75,20 @@ void user_use(const char *range) {
   int64_t first = FIRST_USER, last = LAST_USER;
   if (range != NULL) {
     char *rest;
-    first = number_in(range, &rest, MOST_USER);
-    last = *rest == '-' ? number_in(rest + 1, &rest, MOST_USER) : first;
+    first = number_in(range, &rest, MAX_USER);
+    last = *rest == '-' ? number_in(rest + 1, &rest, MAX_USER) : first;
     if (first < 1 || last < first || *rest != 0) die("SANDPIPER_GUEST_UIDS must be FIRST-LAST, two numbers from 1 on");
   }
   for (int64_t user = first; user <= last && guest_user == 0; user++)
     if (user != NOBODY && claim((uid_t)user)) guest_user = (uid_t)user;
   if (guest_user == 0)
-    die("all users from %lld to %lld are taken, one for each cell: name a wider range by SANDPIPER_GUEST_UIDS", (long long)first,
+    die("all users from %lld to %lld are taken, one for each cell: choose a wider range with SANDPIPER_GUEST_UIDS", (long long)first,
         (long long)last);
   try_to_become();
   /*
-   * Without CAP_KILL only the user of the guests may kill them, also when this process dies (PR_SET_PDEATHSIG is a signal of
-   * its parent's): so it is their real user for good. Its own guests may then send it signals, and those of other cells may not.
+   * Without CAP_KILL only the guests' user may kill them, also when this process dies (PR_SET_PDEATHSIG is a signal
+   * from the parent): so that becomes our real user for good. Its own guests may then signal it; those of other cells
+   * may not.
    */
   if (!has_capability(CAP_KILL) && set_real(guest_user, guest_user) != 0) die_errno("setresuid");
 }
@@ -101,8 +102,8 @@ int user_become(void) {
 }
 
 /*
- * prlimit(2) on another user's process wants CAP_SYS_RESOURCE, which even root may lack in a container, or that user as the
- * real user of the caller. It is that only meanwhile: who has it as the real user may send signals here.
+ * prlimit(2) on another user's process needs CAP_SYS_RESOURCE, which even root may lack in a container, or that user as
+ * the caller's real user. It is our real user only meanwhile: processes of that user may send signals here.
  */
 int user_limit_guest(pid_t pid, int resource, const struct rlimit *limit) {
   int result = prlimit(pid, resource, limit, NULL);

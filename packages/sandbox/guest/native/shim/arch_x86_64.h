@@ -1,4 +1,4 @@
-/* What is particular to x86-64: registers of a trapped call, raw system calls, the copy that survives a fault. */
+/* What is specific to x86-64: registers of a trapped call, raw system calls, the copy that survives a fault. */
 #ifndef SANDPIPER_ARCH_X86_64_H
 #define SANDPIPER_ARCH_X86_64_H
 
@@ -16,13 +16,13 @@
 long shim_gate(long nr, long a, long b, long c, long d, long e, long f);
 extern const char shim_gate_return[];
 
-/* memcpy that returns 0, or 1 when either side is not mapped so. on_fault() brings it to the second end. */
+/* memcpy that returns 0, or 1 when either side is not accessible. on_fault() brings it to the second end. */
 int shim_copy(void *to, const void *from, size_t size);
 extern const char shim_copy_return[];
 extern const char shim_copy_fault[];
 
 #ifdef SHIM_CALLS_ARE_REPLACED
-/* The fuzzer answers them (fuzz/fuzz_shim.c): everything above this line of the shim is then what runs in a guest. */
+/* The fuzzer answers them (fuzz/fuzz_shim.c): the rest of the shim is then what runs in a guest. */
 long raw3(long nr, long a, long b, long c);
 #else
 static inline long raw3(long nr, long a, long b, long c) {
@@ -51,7 +51,7 @@ static inline void arch_finish_call(ucontext_t *context, const void *return_addr
   context->uc_mcontext.gregs[REG_RIP] = (greg_t)return_address;
 }
 
-/* Returns 1 when the fault was inside shim_copy, which then returns 1 in its turn. */
+/* Returns 1 when the fault was inside shim_copy, which then returns 1 itself. */
 static inline int arch_recover_copy(ucontext_t *context) {
   uintptr_t pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
   if (pc < (uintptr_t)shim_copy || pc >= (uintptr_t)shim_copy_return) return 0;

@@ -22,11 +22,11 @@
 #define PAGE 4096ul
 #define HEAP_SIZE 65536
 
-/* Bytes that came and were not used yet. Empty whenever the guest runs: the controller answers once a call. */
+/* Received bytes that are not used yet. Empty whenever the guest runs: the controller answers once per call. */
 static unsigned char incoming[BUFFER_SIZE];
 static size_t incoming_start, incoming_end;
 static unsigned char outgoing[BUFFER_SIZE];
-/* What `M` hands out: good until the result of the same call. */
+/* Memory that `M` hands out: valid until the result of the same call. */
 static _Alignas(16) unsigned char heap[HEAP_SIZE];
 static size_t heap_used;
 
@@ -91,12 +91,12 @@ static void zero(unsigned char *at, size_t size) {
 }
 
 /*
- * Addresses of the guest are numbers here: any of them may come, and a sum of pointers that leaves its object would be
- * undefined (the fuzzer's finding, of NULL and an offset).
+ * Guest addresses are numbers here: any may come, and pointer arithmetic that leaves its object would be undefined
+ * (found by the fuzzer: NULL plus an offset).
  */
 static int copy_in(void *to, uint64_t from, size_t size) { return shim_copy(to, (const void *)from, size); }
 
-/* R: a small peek is one write; a large one goes out of the guest's memory without a copy. */
+/* R: a small peek is one write; a large one is written from the guest's memory without a copy. */
 static void peek(uint64_t from, size_t size) {
   if (size <= BUFFER_SIZE - sizeof(int64_t)) {
     int64_t status = 0;
@@ -121,7 +121,7 @@ static void peek(uint64_t from, size_t size) {
     size -= (size_t)n;
   }
   if (status != 0) zero(outgoing, BUFFER_SIZE);
-  while (size > 0) { /* what could not be read is sent as zeroes, so that both sides count the same */
+  while (size > 0) { /* unreadable bytes are sent as zeroes, so that both sides count the same */
     size_t n = size < BUFFER_SIZE ? size : BUFFER_SIZE;
     send_all(outgoing, n);
     size -= n;
@@ -151,7 +151,7 @@ static void peek_string(uint64_t from, uint64_t max) {
   send_all(outgoing, sizeof status + (size_t)status);
 }
 
-/* W: returns 1 when some of it could not be written. The stream is in step either way. */
+/* W: returns 1 when some of it could not be written. The stream stays in step either way. */
 static int poke(uint64_t to, size_t size) {
   int fault = 0;
   while (size > 0) {
@@ -178,7 +178,7 @@ static int poke(uint64_t to, size_t size) {
   return fault;
 }
 
-/* M: a block of the shim's own, filled; 0 where the heap is too small. */
+/* M: allocates a block of the shim's own heap and fills it; 0 where the heap is too small. */
 static void allocate(size_t size) {
   size_t rounded = (size + 15) & ~(size_t)15;
   if (size > HEAP_SIZE || rounded > HEAP_SIZE - heap_used) {
@@ -194,8 +194,8 @@ static void allocate(size_t size) {
 }
 
 /*
- * A call that the filter does not let through traps, here as anywhere: within a request that is not answered yet. It is
- * an argument that no such call may have, and the answer of the call that is made.
+ * A call that the filter does not allow traps here too, within a request that is not answered yet. Its argument is one
+ * that no such call may have, and the trap's answer becomes the answer of the operation.
  */
 static volatile int in_native_call;
 
@@ -260,7 +260,7 @@ long channel_call(const char *signature, const uint64_t *arguments) {
       case 'P':
         if (park == NULL) give_up();
         park();
-        park = NULL; /* a child: an ordinary guest from here on, whose request comes to its own controller */
+        park = NULL; /* a child: an ordinary guest from here on, which sends the request to its own controller */
         send_request(signature, arguments);
         break;
       case 'i': {

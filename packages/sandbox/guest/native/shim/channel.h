@@ -5,12 +5,12 @@
 #include <stdint.h>
 
 /* Sends `signature` (e.g. "openat(ipii)i") with its arguments and obeys until the result, which it returns. */
-/* What `P` does, in a guest that was started to be parked: returns in each child. NULL in any other guest. */
+/* The action of `P`, in a guest that was started to be parked: returns in each child. NULL in any other guest. */
 void channel_park_by(void (*park)(void));
 
 long channel_call(const char *signature, const uint64_t *arguments);
 
-/* Whether a call is made for the controller right now. */
+/* Whether a call is being made for the controller now. */
 int channel_makes_call(void);
 
 /* The descriptors to talk on, where they are not SHIM_FD_IN and SHIM_FD_OUT. */

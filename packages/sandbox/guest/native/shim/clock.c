@@ -1,6 +1,6 @@
 /*
- * The vDSO shows the real time without any call that a filter could see. So this library has the functions that lead
- * there: in a run with made-up time they make the system call, which is trapped; else they are the C library's.
+ * The vDSO shows the real time without a call that a filter could see. So this library has the functions that lead
+ * there: in a run with a simulated clock they make the system call, which is trapped; else they are the C library's.
  */
 #include "clock.h"
 
@@ -22,7 +22,7 @@ static time_t (*real_time)(time_t *);
 
 void clock_take(int virtual_time) {
   if (virtual_time) {
-    /* The counter of the processor too: see on_fault. Where that cannot be had, native code can still read it. */
+    /* The processor's counter too: see on_fault. Where the kernel cannot disable it, native code can still read it. */
     prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
     return;
   }

@@ -1,8 +1,8 @@
-/* Made-up time for a guest whose run is to be the same each time. */
+/* The simulated clock of a guest in a deterministic run. */
 #ifndef SANDPIPER_CLOCK_H
 #define SANDPIPER_CLOCK_H
 
-/* Whether the time functions of this library ask the controller. Before the filter. */
+/* Decides whether this library's time functions ask the controller. Called before the filter. */
 void clock_take(int virtual_time);
 
 #endif

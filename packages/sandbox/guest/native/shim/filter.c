@@ -1,6 +1,6 @@
 /*
- * From the rows of the policy to a program of the kernel's packet filter (seccomp(2), Documentation/networking/filter.rst).
- * The accumulator holds the number of the call wherever a row begins.
+ * Compiles the rows of the policy into a program of the kernel's packet filter (seccomp(2),
+ * Documentation/networking/filter.rst). The accumulator holds the call's number at the start of each row.
  */
 #include "filter.h"
 
@@ -30,7 +30,7 @@ static void emit(uint16_t code, uint32_t k, uint8_t jt, uint8_t jf) {
 static void load(uint32_t offset) { emit(BPF_LD | BPF_W | BPF_ABS, offset, 0, 0); }
 static void answer(uint32_t action) { emit(BPF_RET | BPF_K, action, 0, 0); }
 
-/* Each of these goes on when the condition holds; when not, the call gets `otherwise`. */
+/* Each of these continues when its condition holds; when not, the call gets `otherwise`. */
 static void require_one_of(const uint32_t *values, unsigned count, uint32_t otherwise) {
   for (unsigned i = 0; i < count; i++) emit(BPF_JMP | BPF_JEQ | BPF_K, values[i], (uint8_t)(count - i), 0);
   answer(otherwise);
@@ -58,7 +58,7 @@ static void require_gate(uint32_t otherwise) {
   require_equal((uint32_t)(gate >> 32), otherwise);
 }
 
-/* No instruction of a process lies in the upper half of the addresses; the vsyscall page does, and seems to call from there. */
+/* No instruction of a process lies in the upper half of the addresses; the vsyscall page appears to call from there. */
 static void require_vsyscall(uint32_t otherwise) {
   load(DATA(instruction_pointer) + 4u);
   require_equal(~0u, otherwise);
@@ -102,7 +102,7 @@ static void compile_row(const struct policy_row *row, uint32_t otherwise) {
   }
   for (unsigned i = 0; i < POLICY_CONDITIONS; i++) require(&row->conditions[i], otherwise);
   answer(row->action);
-  /* another number: on to the next row */
+  /* another number: continue with the next row */
   unsigned past = length - start - 1;
   if (past > UINT8_MAX) __builtin_trap();
   program[start].jf = (uint8_t)past;
@@ -113,7 +113,7 @@ static void compile(enum policy_filter filter) {
   size_t count;
   const struct policy_row *rows = policy_rows(&count);
   length = 0;
-  /* Another architecture numbers its calls otherwise: no row speaks of them. */
+  /* Another architecture numbers its calls differently: no row applies to them. */
   load(DATA(arch));
   require_equal(SHIM_AUDIT_ARCH, SECCOMP_RET_KILL_PROCESS);
   load(DATA(nr));
@@ -127,10 +127,10 @@ static void compile(enum policy_filter filter) {
 int filter_install(enum policy_filter filter) {
   compile(filter);
   struct sock_fprog fprog = {.len = (unsigned short)length, .filter = program};
-  /* By the gate, as the filter of a parent lets no other do it. */
+  /* By the gate, as a parent's filter allows it only there. */
   long error = shim_gate(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
   if (error == 0) error = shim_gate(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, (long)&fprog, 0, 0, 0);
-  /* It holds the number of this process, which the guest is not told. */
+  /* It holds this process's number, which the guest must not learn. */
   for (volatile uint32_t *k = &program[0].k; k <= &program[MAX_INSTRUCTIONS - 1].k; k += sizeof *program / sizeof *k) *k = 0;
   return (int)error;
 }

@@ -4,7 +4,7 @@
 
 #include "policy.h"
 
-/* Installs that filter, on top of those that are there; for ever. By the gate. Returns 0, or a negative errno. */
+/* Installs that filter on top of existing ones, for ever. By the gate. Returns 0, or a negative errno. */
 int filter_install(enum policy_filter filter);
 
 #endif

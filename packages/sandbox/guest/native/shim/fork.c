@@ -52,8 +52,8 @@ static int receive_pipes(int pipes[2]) {
 }
 
 /*
- * The child's program can read all of this: nothing in it may tell one run from another, or that two have shared a parent.
- * What the compiler takes for a store that nobody reads is made all the same.
+ * The child's program can read all of this: nothing may distinguish one run from another, or reveal a shared parent.
+ * The volatile stores happen although the compiler sees no reader.
  */
 static void wipe(volatile void *at, size_t size) {
   for (volatile unsigned char *byte = at; size > 0; size--) *byte++ = 0;
@@ -75,7 +75,7 @@ static void become_child(int pipes[2]) {
 void fork_park(void) {
   int pipes[2];
   int64_t pid;
-  /* They are the same FIFOs that the children will talk on: while it holds them, nobody sees the end of a child. */
+  /* They are the same FIFOs that the children will use: while the parent holds them, no reader sees a child's end. */
   gate(__NR_close, SHIM_FD_IN, 0, 0);
   gate(__NR_close, SHIM_FD_OUT, 0, 0);
   while (receive_pipes(pipes) == 0) {
@@ -87,7 +87,7 @@ void fork_park(void) {
     gate(__NR_close, pipes[0], 0, 0);
     gate(__NR_close, pipes[1], 0, 0);
     if (shim_gate(__NR_sendto, SHIM_FD_KEEPER, (long)&pid, sizeof pid, MSG_NOSIGNAL, 0, 0) != sizeof pid) break;
-    /* The next child is a copy of this. */
+    /* The next child is a copy of this process. */
     wipe(&pid, sizeof pid);
   }
   end(0);

@@ -5,7 +5,7 @@
 /* Remembers the keeper, which must be the parent of every child. Called before the filter is on. */
 void fork_prepare(void);
 
-/* Waits for orders of the keeper and never returns, but in each child: there with the child's own pipes and filter. */
+/* Waits for the keeper's orders and returns only in each child, with the child's own pipes and filter. */
 void fork_park(void);
 
 #endif

@@ -11,7 +11,7 @@
 #include "channel.h"
 #include "shim.h"
 
-/* Shared mappings of files, of which the controller fetches what was written: see its mappings.ts. */
+/* Shared mappings of files, whose writes the controller fetches: see its mappings.ts. */
 static struct {
   uint64_t start, size;
 } shared[SHIM_SHARED_MAPPINGS];
@@ -35,7 +35,7 @@ void memory_note_call(long nr, const uint64_t a[6], long result) {
       shared[i].size = a[2];
     }
   } else if (nr == __NR_munmap && result == 0) {
-    /* One of which a part is left is kept whole: that costs a request and no more. */
+    /* A mapping that is partly left is kept whole: that costs a request and no more. */
     for (unsigned i = 0; i < shared_count;) {
       if (shared[i].start >= a[0] && shared[i].start + shared[i].size <= a[0] + a[1]) shared[i] = shared[--shared_count];
       else i++;
@@ -51,7 +51,7 @@ static int dies_when_refused;
 
 void memory_die_when_refused(void) { dies_when_refused = 1; }
 
-/* A growth that the kernel refuses is the memory limit: the controller is told before the guest is. */
+/* A refused growth is the memory limit: the controller is told before the guest is. */
 static void tell_refused(long nr, uint64_t size) {
   if (dies_when_refused) {
     raw3(__NR_tgkill, raw3(__NR_getpid, 0, 0, 0), raw3(__NR_gettid, 0, 0, 0), SHIM_SIGNAL_NO_MEMORY);
@@ -62,8 +62,8 @@ static void tell_refused(long nr, uint64_t size) {
 }
 
 /*
- * A futex that is to be shared with other processes is one of this process: it has no others. The filter lets it through
- * as a private one only.
+ * A futex shared with other processes becomes a private one: the guest has no other processes. The filter allows
+ * private ones only.
  */
 static int make_private(const uint64_t a[6], long *result) {
   switch (a[1] & ~(uint64_t)FUTEX_CLOCK_REALTIME) {
@@ -97,7 +97,7 @@ int memory_call(long nr, const uint64_t a[6], long *result) {
       if (overlaps_shared(a[0], a[1])) return 0;
       break;
     case __NR_exit_group:
-      /* Of a forked guest the controller takes the end as told, and leaves what the kernel has to clear up for later. */
+      /* For a forked guest the controller accepts the end as reported, and leaves the kernel's clean-up for later. */
       if (shared_count > 0 || tells_its_end) return 0;
       break;
     default:
@@ -105,7 +105,7 @@ int memory_call(long nr, const uint64_t a[6], long *result) {
   }
   *result = shim_gate(nr, (long)a[0], (long)a[1], (long)a[2], (long)a[3], (long)a[4], (long)a[5]);
   if (nr == __NR_brk) {
-    /* brk(2) says no by answering the old end */
+    /* brk(2) refuses by returning the old end */
     if (a[0] != 0 && (uint64_t)*result < a[0]) tell_refused(nr, a[0] - (uint64_t)*result);
   } else if (*result == -ENOMEM) {
     tell_refused(nr, nr == __NR_mmap ? a[1] : a[2]);

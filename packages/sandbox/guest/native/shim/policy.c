@@ -1,19 +1,19 @@
 /*
- * Talk on two pipes, compute, manage private anonymous memory, end: that is all that happens natively. Whatever has no row is
- * trapped and answered by the controller; of a translated interpreter, refused.
+ * Talk on two pipes, compute, manage private anonymous memory, end: nothing else happens natively. A call without a row
+ * is trapped and answered by the controller; for a translated interpreter, it is refused.
  *
  * Memory may grow only from the shim's gate (one instruction address), so that the shim sees a refusal and tells the
- * controller; so with the end of a mapping and of the process, before which the controller may have to fetch what was
- * written to a shared mapping of a file. That is bookkeeping, not a boundary: a guest that jumps to the gate gains
- * nothing, because the same checks of the arguments hold there and RLIMIT_AS and the keeper's watch hold everywhere.
+ * controller. The same holds for the end of a mapping and of the process, before which the controller may have to fetch
+ * what was written to a shared mapping of a file. That is bookkeeping, not a boundary: a guest that jumps to the gate
+ * gains nothing, because the same argument checks hold there, and RLIMIT_AS and the keeper's watch hold everywhere.
  *
- * What the parent of the fork server does besides, it does from the gate only and before any untrusted instruction exists
- * (fork.c). In its children the next filter refuses all of it.
+ * The parent of the fork server makes further calls, from the gate only and before any untrusted instruction exists
+ * (fork.c). In its children the next filter refuses all of them.
  *
- * A translated interpreter has no code that opens or asks for anything; its C library has (tzset reads /etc/localtime),
- * and goes on when it is told that nothing is there. abort(3) raises its signal by tgkill(2) to itself, and so does the
- * shim when memory is refused. Trapped are only the growth of memory, for that, and the signal mask, which must not hold
- * the trap's own signal.
+ * A translated interpreter has no code of its own that makes system calls; its C library has (tzset reads
+ * /etc/localtime), and carries on when it is told that nothing is there. abort(3) raises its signal by tgkill(2) to
+ * itself, and so does the shim when memory is refused. Two kinds of calls are trapped: growth of memory, for that
+ * reason, and the signal mask, which must not hold the trap's own signal.
  */
 #include "policy.h"
 
@@ -108,7 +108,7 @@ static const struct policy_row rows[] = {
     ROW(close, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "closes the pipes of the parent"),
     ROW(prctl, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "the filter of the child"),
     ROW(getppid, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "is the keeper alive?"),
-    ROW(setrlimit, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "no descriptors for the child"),
+    ROW(setrlimit, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "no further descriptors for the child"),
 
     ROW(clone, .filters = GUESTS, .action = FAIL(EAGAIN), .why = "no processes or threads: the error of a system with too many"),
     ROW(clone3, .filters = STOCK, .action = FAIL(EAGAIN), .why = "as clone"),

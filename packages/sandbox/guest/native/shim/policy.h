@@ -1,6 +1,6 @@
 /*
  * What a guest may do natively, as data. The filter (filter.c) is compiled from these rows when a guest starts; the
- * expected table of the tests (test/policy_model.c) and docs/filter.md are made of the same rows.
+ * tests' expected table (test/policy_model.c) and docs/filter.md are derived from the same rows.
  */
 #ifndef SANDPIPER_POLICY_H
 #define SANDPIPER_POLICY_H
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Which process a filter is for. A row names all that have it. */
+/* The process that a filter is for. A row names all those that have it. */
 enum policy_filter {
   FILTER_GUEST = 1,        /* a stock interpreter, started or forked */
   FILTER_VIRTUAL_TIME = 2, /* the same in a deterministic run */
@@ -28,13 +28,13 @@ enum policy_test {
 #define POLICY_CONDITIONS 3
 #define POLICY_MAX_VALUES 8
 
-/* Of an argument, a condition sees all 64 bits: those above the 32 that it names are zero. */
+/* A condition sees all 64 bits of an argument: those above the 32 that it names must be zero. */
 struct policy_condition {
   enum policy_test test;
   uint8_t argument, count;
   uint32_t free;
   uint32_t values[POLICY_MAX_VALUES];
-  /* As the source has it, for people. */
+  /* As written in the source, for the documentation. */
   const char *name, *text, *free_text;
 };
 
@@ -43,10 +43,10 @@ struct policy_row {
   uint32_t first, last;
   const char *call;
   unsigned filters;
-  /* All of them; where they hold, `action` is the answer, and else `otherwise` is: SECCOMP_RET_... . */
+  /* All must hold for `action` to be the answer; else it is `otherwise`: SECCOMP_RET_... . */
   struct policy_condition conditions[POLICY_CONDITIONS];
   uint32_t action;
-  /* 0: what the filter says to a call that no row names. */
+  /* 0: the filter's answer to a call without a row. */
   uint32_t otherwise;
   const char *why;
 };
@@ -54,7 +54,7 @@ struct policy_row {
 /* No number is in two rows of one filter. */
 const struct policy_row *policy_rows(size_t *count);
 
-/* The answer to a call that no row of that filter names. */
+/* That filter's answer to a call without a row. */
 uint32_t policy_default(enum policy_filter filter);
 
 #endif

@@ -37,7 +37,7 @@ static const char *const signatures[] = {
 #define SIGNATURES (sizeof signatures / sizeof signatures[0])
 
 static int translated;
-/* What the processor's counter shows in a run with made-up time. */
+/* What the processor's counter shows in a run with a simulated clock. */
 static int virtual_time;
 static uint64_t counter;
 /* A parent of the fork server, until it is told to park. */
@@ -73,11 +73,11 @@ static void on_trap(int signal, siginfo_t *info, void *data) {
 static void on_fault(int signal, siginfo_t *info, void *data) {
   ucontext_t *context = data;
   if (arch_recover_copy(context)) return;
-  /* Whoever jumped to where nothing is mapped: looking there would be the same fault once more. */
+  /* A jump to unmapped memory: reading there would repeat the fault. */
   if (virtual_time && info->si_addr != (void *)context->uc_mcontext.gregs[REG_RIP] &&
       arch_read_counter(context, counter += 1000))
     return;
-  /* With the signal blocked, the kernel ends the process by it when the instruction faults again. */
+  /* With the signal blocked, the kernel kills the process when the instruction faults again. */
   sigaddset(&context->uc_sigmask, signal);
 }
 
@@ -90,8 +90,8 @@ static _Noreturn void refuse(const char *why) {
 }
 
 /*
- * Linux before 5.9 has no close_range(2). The keeper has closed all descriptors but the few that it gives, and has set the
- * limit, before the program was executed: so there is none above it.
+ * Linux before 5.9 has no close_range(2). The keeper closed all other descriptors and set the limit before it executed
+ * the program, so none lies above the limit.
  */
 static void close_range_of(unsigned first, unsigned last) {
   if (syscall(__NR_close_range, first, last, 0u) == 0) return;
@@ -102,16 +102,16 @@ static void close_range_of(unsigned first, unsigned last) {
 }
 
 /*
- * The filter holds the thread that installs it and those that it starts. A library of the interpreter that has started one
- * before would keep it outside (proc(5): `Threads` of status).
+ * The filter binds the thread that installs it and the threads that it starts. A library of the interpreter that
+ * started a thread earlier would keep it outside (proc(5): `Threads` of status).
  */
-static void demand_one_thread(void) {
+static void require_one_thread(void) {
   char text[4096];
   int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
   ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
   if (fd >= 0) close(fd);
   text[n < 0 ? 0 : n] = 0;
-  if (strstr(text, "\nThreads:\t1\n") == NULL) refuse("the interpreter has started a thread, which no filter would hold");
+  if (strstr(text, "\nThreads:\t1\n") == NULL) refuse("the interpreter has started a thread, which no filter would bind");
 }
 
 static void take_descriptors(void) {
@@ -130,7 +130,7 @@ static void catch_traps(void) {
   void *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   stack_t alternate = {.ss_sp = stack, .ss_size = size};
   if (stack == MAP_FAILED || sigaltstack(&alternate, NULL) != 0) refuse("no stack for signals");
-  /* A handler of the guest's may be called from within, and makes calls of its own: so not blocked meanwhile. */
+  /* A guest's handler may be called from within and make calls of its own: so signals are not blocked meanwhile. */
   struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
   signals_add_from_outside(&action.sa_mask);
   if (sigaction(SIGSYS, &action, NULL) != 0) refuse("SIGSYS cannot be caught");
@@ -146,7 +146,7 @@ static void catch_signals(void) {
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The guest keeps the variables that are its own. Of the rest (shim.h) it must not even learn. */
+/* Only the guest's own variables are left; it must not even see the others (shim.h). */
 static void take_orders(char **environment) {
   const size_t prefix = sizeof GUEST_VARIABLE - 1;
   char **to = environment;
@@ -164,9 +164,9 @@ static void take_orders(char **environment) {
 }
 
 /*
- * The C library keeps the number of its thread, which in the host's name space tells whoever reads it how many processes
- * were started there since another guest looked. It takes it from memory only to compare it with itself. Where it lies is
- * what the library tells debuggers (nptl_db): the size in bits, how many, the offset in the thread's block.
+ * The C library stores its thread's number, which in the host's pid name space reveals how many processes were started
+ * since another guest looked. The library only compares it with itself. Its location is what the library tells
+ * debuggers (nptl_db): the size in bits, the count, the offset in the thread's block.
  */
 static void forget_thread_id(void) {
   const uint32_t *field = dlsym(RTLD_DEFAULT, "_thread_db_pthread_tid");
@@ -180,7 +180,7 @@ static void say_ready(void) {
   channel_call("sandpiper_ready(i)i", hello);
 }
 
-/* A parent receives the pipes of its children: it is they who may have no more. */
+/* A parent receives its children's pipes: the limit is set in the children. */
 static void forbid_descriptors(void) {
   const struct rlimit nothing = {0, 0};
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) refuse("PR_SET_DUMPABLE failed");
@@ -199,7 +199,7 @@ static void lock_down_stock(void) {
   forget_thread_id();
   clock_take(virtual_time);
   forbid_descriptors();
-  /* Standard error was kept until here, to say what went wrong. */
+  /* Standard error was kept until here for error messages. */
   close(STDERR_FILENO);
   if (parks) {
     fork_prepare();
@@ -211,8 +211,8 @@ static void lock_down_stock(void) {
 }
 
 /*
- * Its protocol stays on descriptors 0 and 1, and what it says on 2 belongs to the result. Nothing is sent for it but the
- * first word: a trap there is about memory or the signal mask, and is settled here.
+ * Its protocol stays on descriptors 0 and 1, and its output on 2 belongs to the result. The shim sends only the first
+ * word for it: a trap there concerns memory or the signal mask, and is settled here.
  */
 static void lock_down_translated(void) {
   close_range_of(3, ~0u);
@@ -229,9 +229,9 @@ __attribute__((constructor)) static void lock_down(int argc, char **argv, char *
   (void)argc;
   (void)argv;
   take_orders(environment);
-  demand_one_thread();
-  /* The children of a parent have the clock of the host. */
-  if (parks && virtual_time) refuse("a parent of the fork server has no time of its own");
+  require_one_thread();
+  /* The children of a parent have the host's clock. */
+  if (parks && virtual_time) refuse("a parent of the fork server has no simulated clock");
   if (translated) lock_down_translated();
   else lock_down_stock();
 }

@@ -3,8 +3,8 @@
 #define SANDPIPER_SHIM_H
 
 /*
- * Where the two protocol pipes lie. Higher than any descriptor that the virtual kernel hands out (its table
- * ends at 4096), because a native read of the one and write of the other is what the filter lets through.
+ * The numbers of the two protocol pipes. They are higher than any descriptor that the virtual kernel hands out (its
+ * table ends at 4096), because the filter allows native reads of one and writes to the other.
  */
 #define SHIM_FD_IN 8190
 #define SHIM_FD_OUT 8191
@@ -17,33 +17,33 @@
 #define KEEPER_FD_IN 3
 #define KEEPER_FD_OUT 4
 #define KEEPER_FD_SHIM 5
-/* Of a parent of the fork server: the socket on which the keeper sends the pipes of its children. */
+/* For a parent of the fork server: the socket on which the keeper sends its children's pipes. */
 #define KEEPER_FD_SOCKET 6
 
 /*
- * What the keeper says to the constructor is in the environment. A variable of the guest's own comes with this prefix,
- * which the constructor takes off: until then the dynamic loader is at work under the real kernel, and whoever submits a
- * program must not be able to give it orders (LD_AUDIT, LD_DEBUG_OUTPUT).
+ * The keeper passes its settings to the constructor in the environment. The guest's own variables carry this prefix,
+ * which the constructor removes: until then the dynamic loader works under the real kernel, and a submitted program
+ * must not be able to control it (LD_AUDIT, LD_DEBUG_OUTPUT).
  */
 #define GUEST_VARIABLE "GUEST_"
-/* A translated interpreter, which speaks sandbox-2 by itself on its descriptors 0 and 1. */
+/* A translated interpreter, which speaks sandbox-2 itself on its descriptors 0 and 1. */
 #define VARIABLE_TRANSLATED "SANDPIPER_TRANSLATED="
-/* The guest's time is made up by the controller. */
+/* The controller simulates the guest's clock. */
 #define VARIABLE_VIRTUAL_TIME "SANDPIPER_VIRTUAL_TIME="
 
 /* A parent of the fork server: see fork.c. */
 #define VARIABLE_PARKED "SANDPIPER_PARKED="
 
-/* What a guest is told of its process id (GUEST_PID of the kernel package). */
+/* The process id that a guest sees (GUEST_PID of the kernel package). */
 #define SHIM_GUEST_PID 2
 
 /* Dialect of sandbox-2 that this shim speaks; the controller refuses another. */
 #define SHIM_DIALECT 2
 
-/* What a translated guest dies of when it is refused memory: the controller is in the middle of a call, perhaps. */
+/* The signal that kills a translated guest when memory is refused: the controller may be midway through a call. */
 #define SHIM_SIGNAL_NO_MEMORY SIGSTKFLT
 
-/* Exit code when the kernel refuses the filter: there is no descriptor left to say it on. */
+/* Exit code when the kernel refuses the filter: there is no descriptor left to report it on. */
 #define SHIM_EXIT_NO_FILTER 127
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The real handlers of this process are the shim's. Those that the guest believes to have installed are kept here, and
- * called: when the guest sends itself a signal, as soon as the controller has allowed it; when one comes from outside
- * (SIGINT of a prompt, SIGALRM of a timer, both sent by the keeper), at once or when the call that it meets has ended.
+ * The real handlers of this process are the shim's. The handlers that the guest installed are recorded here, and
+ * called: when the guest signals itself, as soon as the controller has allowed it; when a signal comes from outside
+ * (SIGINT of a prompt, SIGALRM of a timer, both sent by the keeper), at once or when the interrupted call has ended.
  */
 #include "signals.h"
 
@@ -14,7 +14,7 @@
 
 #define LAST_SIGNAL 64
 #define SIGNAL_BIT(n) (1ull << ((n)-1))
-/* A trap while SIGSYS is blocked kills the process, and a fault while SIGSEGV is blocked cannot be told. */
+/* A trap while SIGSYS is blocked kills the process, and a fault while SIGSEGV is blocked cannot be reported. */
 #define NEVER_BLOCKED (SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS))
 
 /* struct sigaction as the kernel takes it (rt_sigaction(2)). */
@@ -67,7 +67,7 @@ void signals_note_call(long nr, const uint64_t a[6]) {
       signal = (int32_t)a[2];
       break;
   }
-  /* Allowed, so it was to ourselves; one without a handler, if it was not ignored, has ended the run already. */
+  /* Allowed, so it was to itself; a signal without a handler, unless ignored, has ended the run already. */
   if (signal >= 1 && signal <= LAST_SIGNAL) waiting |= SIGNAL_BIT(signal);
 }
 
@@ -75,7 +75,7 @@ static void call_handler(int signal, ucontext_t *context) {
   const struct kernel_action action = actions[signal];
   if (action.handler == SIG_IGN) return;
   if (action.handler == SIG_DFL) {
-    /* The controller knows what that means: it ignores the signal, or ends the run by it. */
+    /* The controller knows what that means: it ignores the signal, or ends the run with it. */
     uint64_t own[2] = {0, (uint64_t)signal};
     channel_call("kill(ii)i", own);
     return;

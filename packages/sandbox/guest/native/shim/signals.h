@@ -6,19 +6,19 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-/* Catches the signals that come from outside. Returns 0, or -1 with errno. */
+/* Catches signals from outside. Returns 0, or -1 with errno. */
 int signals_catch(void);
 
-/* Those signals: they wait while a call is being answered. */
+/* Those signals wait while a call is being answered. */
 void signals_add_from_outside(sigset_t *set);
 
 /* rt_sigprocmask(2), on the mask that the return from the handler will restore. */
 long signals_set_mask(ucontext_t *context, const uint64_t arguments[6]);
 
-/* A call has succeeded: what it means for the guest's handlers and for the signals that wait. */
+/* A call has succeeded: updates the guest's handlers and its pending signals. */
 void signals_note_call(long nr, const uint64_t arguments[6]);
 
-/* Calls the guest's handlers of all signals that wait and are not blocked. */
+/* Calls the guest's handlers of all pending signals that are not blocked. */
 void signals_deliver(ucontext_t *context);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Native code that attacks the sandbox from within, for packages/trials/hostile: built as a library that a Python program loads by
- * ctypes (engine seccomp), and into the guest of the tests of the engine rpython. An attack says in lines what it got; that
- * it was refused everything is said as well, so that silence is never success.
+ * Native code that attacks the sandbox from within, for packages/trials/hostile: built as a library that a Python
+ * program loads with ctypes (engine seccomp), and into the test guest of the engine rpython. An attack reports what it
+ * obtained in lines; it also reports when everything was refused, so silence is never success.
  */
 #ifndef SANDPIPER_ATTACKS_H
 #define SANDPIPER_ATTACKS_H
@@ -12,7 +12,7 @@
 /* Returns 0, or -1 when there is no attack of that name. */
 int attack(const char *name, const char *argument);
 
-/* Which descriptors the protocol is on, and what a line is said with; the library's own are those of the shim. */
+/* The protocol's descriptors, and how a line is printed; the library's defaults are the shim's. */
 void attack_setup(int in, int out, void (*say)(const char *line));
 
 /* ---- for the attacks */
@@ -24,7 +24,7 @@ struct attack_entry {
   attack_function *run;
 };
 
-/* Each ends with an entry of no name. */
+/* Each table ends with an entry without a name. */
 extern const struct attack_entry call_attacks[], processor_attacks[], memory_attacks[], wire_attacks[], search_attacks[];
 
 extern int attack_in, attack_out;

@@ -1,4 +1,4 @@
-/* System calls that nobody in a sandbox has business with, made by hand. */
+/* System calls that no sandboxed program needs, made by hand. */
 #include "attacks.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ struct call {
   long nr, a[6];
 };
 
-/* Makes each, and names those that were granted. */
+/* Makes each call, and names those that were granted. */
 static void try_all(const struct call *calls, size_t count) {
   for (size_t i = 0; i < count; i++) {
     const long *a = calls[i].a;
@@ -108,7 +108,7 @@ static void kernel_features(const char *argument) {
       {"vhangup", SYS_vhangup, {0}});
 }
 
-/* A file in memory is a virtual one, and there is nothing to execute it with. */
+/* A file in memory is a virtual one, and there is no call to execute it with. */
 static void execution(const char *argument) {
   (void)argument;
   static char *const nothing[] = {NULL};
@@ -156,7 +156,7 @@ static void control(const char *argument) {
       {"membarrier", SYS_membarrier, {1}});
 }
 
-/* Of PI and of two words: none of them is on the list. */
+/* Priority-inheritance and two-word operations: none of them is allowed. */
 static void futexes(const char *argument) {
   (void)argument;
   static uint32_t word;
@@ -185,7 +185,7 @@ static void sleep_for_ever(const char *argument) {
   for (;;) invoke(SYS_nanosleep, (long)&longest, 0, 0, 0, 0, 0);
 }
 
-/* Natively: of an engine whose guest makes no such calls. */
+/* Natively: in an engine whose guest makes no such calls. */
 static void ignore_signals(const char *argument) {
   (void)argument;
   /* struct sigaction as the kernel takes it */
@@ -198,8 +198,8 @@ static void ignore_signals(const char *argument) {
 }
 
 /*
- * On a page of a file that other guests have mapped as well (the C library's code) a futex would be one for all of them:
- * who waits there can be woken by another guest, which learns that it is there.
+ * On a page of a file that other guests map as well (the C library's code) a futex would be common to all of them: a
+ * waiter there can be woken by another guest, which learns of its existence.
  */
 static const uint32_t *common_word(void) {
   return (const uint32_t *)((uintptr_t)(void *)qsort & ~(uintptr_t)4095);
@@ -209,7 +209,7 @@ static void wait_in_common(const char *argument) {
   const uint32_t *word = common_word();
   const struct timespec most = {.tv_sec = atoi(argument)};
   long result = invoke(SYS_futex, (long)word, FUTEX_WAIT, (long)*word, (long)&most, 0, 0);
-  tell("%s", result == 0 ? "somebody has woken us" : "nobody has woken us");
+  tell("%s", result == 0 ? "woken by another guest" : "not woken");
 }
 
 static void wake_in_common(const char *argument) {
@@ -222,10 +222,10 @@ static void wake_in_common(const char *argument) {
       }
     invoke(SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
   }
-  tell("nobody waits");
+  tell("no waiter");
 }
 
-/* Whatever it may do in another guest: it ends this one, or never returns, or unmaps what this code stands on. */
+/* Whatever they may do in another guest: here they end it, never return, or unmap the code that runs. */
 static int not_for_survey(long nr) {
   static const long list[] = {SYS_mmap, SYS_mprotect, SYS_munmap, SYS_brk, SYS_rt_sigaction, SYS_rt_sigprocmask,
       SYS_rt_sigreturn, SYS_select, SYS_mremap,
@@ -234,7 +234,10 @@ static int not_for_survey(long nr) {
                               SYS_nanosleep, SYS_clock_nanosleep, SYS_ppoll, SYS_poll, SYS_pselect6, SYS_setitimer,
                               SYS_alarm, SYS_epoll_wait, SYS_epoll_pwait, SYS_madvise,
                               SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_wait4, SYS_waitid, 441 /* epoll_pwait2 */,
-                              /* uretprobe and uprobe: the kernel asks no filter, and ends with SIGILL whoever calls them by hand */
+                              /*
+                               * uretprobe and uprobe: the kernel asks no filter, and kills a process that calls them by
+                               * hand with SIGILL
+                               */
                               335, 336};
   for (size_t i = 0; i < sizeof list / sizeof *list; i++)
     if (list[i] == nr) return 1;
@@ -269,9 +272,9 @@ static void survey(const char *argument) {
       if (not_for_survey(nr)) continue;
       long a[6];
       for (int i = 0; i < 6; i++) a[i] = odd_argument();
-      /* its own output is left alone, so that it can say that it is there */
+      /* its own output is left open, so that it can report */
       if ((int)a[0] == 1 && (nr == SYS_close || nr == SYS_write || nr == SYS_writev || nr == SYS_pwrite64)) a[0] = 99;
-      /* what the filter lets through would wait for ever, or be a frame */
+      /* an allowed call would wait for ever, or be a frame */
       if ((nr == SYS_read && a[0] == attack_in) || (nr == SYS_write && a[0] == attack_out)) a[0] = 99;
       if (nr == SYS_close_range || nr == SYS_dup2 || nr == SYS_dup3) a[0] = a[1] = 99;
       invoke(nr, a[0], a[1], a[2], a[3], a[4], a[5]);

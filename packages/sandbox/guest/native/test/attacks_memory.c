@@ -1,4 +1,4 @@
-/* What can be done with mappings, natively. */
+/* Attacks with native memory mappings. */
 #include "attacks.h"
 
 #include <errno.h>
@@ -103,7 +103,7 @@ static void advices(const char *argument) {
   tell("all advices tried");
 }
 
-/* Over the shim, or the kernel's own pages: what follows is this process's own trouble. */
+/* Over the shim, or the kernel's own pages: the consequences are this process's own. */
 static void remap(const char *argument) {
   const unsigned char *start, *end;
   find_shim(&start, &end);

@@ -1,4 +1,4 @@
-/* What can be done with the processor's own state: flags, modes, forged signal frames, jumps into the shim. */
+/* Attacks with the processor's own state: flags, modes, forged signal frames, jumps into the shim. */
 #include "attacks.h"
 
 #include <errno.h>
@@ -63,7 +63,7 @@ static void set_flags(long flags) { __asm__ volatile("pushfq\n or %0, (%%rsp)\n 
 static void clear_flags(long flags) { __asm__ volatile("pushfq\n and %0, (%%rsp)\n popfq" : : "r"(~flags) : "memory",
     "cc"); }
 
-/* Calls with a flag set that the shim's handler does not expect. What it answers must be right all the same. */
+/* Calls with a flag set that the shim's handler does not expect. Its answers must still be right. */
 static void flags(const char *argument) {
   static const char text[] = "/box/main.py";
   char stat_buffer[256];
@@ -150,7 +150,7 @@ static long call_with(const unsigned char *target, const struct registers *r) {
   return result;
 }
 
-/* Every `syscall; ret` of the shim, its gate among them, with calls that its address must not make better. */
+/* Every `syscall; ret` of the shim, its gate among them, with calls that its address must not make acceptable. */
 static void gate(const char *argument) {
   (void)argument;
   static char buffer[4096];
@@ -192,7 +192,7 @@ static void gate(const char *argument) {
   tell(places > 0 ? "every gate tried" : "no gate found");
 }
 
-/* Anywhere in the shim, with any registers: whatever that does, it does to this process. */
+/* Anywhere in the shim, with any registers: the consequences are this process's own. */
 static void jump(const char *argument) {
   const unsigned char *start, *end;
   find_shim(&start, &end);

@@ -1,4 +1,4 @@
-/* Looks through all memory of the process for a text: what a parent, a process before it or the host may have left there. */
+/* Searches all memory of the process for a text that a parent, an earlier process or the host may have left there. */
 #include "attacks.h"
 
 #include <dlfcn.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define PAGE 4096ul
-/* The text comes masked, so that it is not found where it was given. */
+/* The text comes masked, so that the argument itself is not found. */
 #define MASK 0x55
 
 static unsigned char needle[128];
@@ -30,7 +30,7 @@ static void look_through(const unsigned char *from, size_t size) {
 /* madvise(2) says whether all of a range is mapped, and with this advice does nothing else. */
 static int is_mapped(uintptr_t at) { return invoke(SYS_madvise, (long)at, PAGE, MADV_NORMAL, 0, 0, 0) == 0; }
 
-/* All that is mapped between two addresses. What cannot be read is made readable: it is the process's own. */
+/* All mappings between two addresses. Unreadable ones are made readable: they are the process's own. */
 static void search_range(uintptr_t from, uintptr_t to) {
   for (uintptr_t at = from & ~(PAGE - 1); at < to;) {
     if (!is_mapped(at)) {
@@ -40,7 +40,7 @@ static void search_range(uintptr_t from, uintptr_t to) {
     uintptr_t end = at;
     while (end < to && is_mapped(end)) end += PAGE;
     pages += (end - at) / PAGE;
-    /* page by page: pages of one range may be of several mappings, and one that refuses is not looked at */
+    /* page by page: a range may span several mappings, and one that refuses is skipped */
     for (uintptr_t page = at; page < end; page += PAGE)
       if (invoke(SYS_mprotect, (long)page, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, 0, 0, 0) == 0)
         look_through((const unsigned char *)page, page + PAGE < end ? PAGE + needle_size : PAGE);
@@ -96,8 +96,8 @@ static int search_shim_of(struct dl_phdr_info *info, size_t size, void *data) {
 }
 
 /*
- * What the shim itself remembers, and the stack: a number of a process has four bytes, which the interpreter's own memory
- * holds here and there by chance.
+ * The shim's own memory, and the stack: a process number has four bytes, which occur in the interpreter's own memory by
+ * chance.
  */
 static void search_shim(const char *argument) {
   unsigned byte;
@@ -110,7 +110,7 @@ static void search_shim(const char *argument) {
   tell("found %lu times, in %s", found, seen && pages > 10 ? "the shim and the stack" : "too few pages");
 }
 
-/* What the C library remembers as the number of its thread (nptl_db: size in bits, count, offset). */
+/* What the C library stores as the number of its thread (nptl_db: size in bits, count, offset). */
 static void thread_id(const char *argument) {
   (void)argument;
   const uint32_t *field = dlsym(RTLD_DEFAULT, "_thread_db_pthread_tid");

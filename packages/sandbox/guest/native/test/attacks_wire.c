@@ -1,4 +1,4 @@
-/* A guest that speaks the protocol itself: what the shim or a translation would never say. */
+/* A guest that speaks the protocol itself, and says what the shim or a translated interpreter never would. */
 #include "attacks.h"
 
 #include <errno.h>
@@ -99,7 +99,7 @@ static void repeated(const char *argument) {
   wait_for_the_end();
 }
 
-/* Well-formed, and in no table. Every one is a call that failed, and not the end. */
+/* Well-formed, and in no table. Each is a failed call, not the end. */
 static void unknown_signatures(const char *argument) {
   (void)argument;
   static const char *const signatures[] = {"constructor()i", "__proto__()i", "sandpiper_ready()i", "a_b_c_d_e()i"};
@@ -126,7 +126,7 @@ static void endless_signatures(const char *argument) {
   }
 }
 
-/* A frame is a frame, however slowly it comes. */
+/* A frame is a frame, however slowly it arrives. */
 static void drip(const char *argument) {
   static const unsigned char frame[] = "\x0agetppid()i";
   for (int rounds = atoi(argument); rounds > 0; rounds--) {
@@ -140,7 +140,7 @@ static const char file_name[] = "/box/main.py";
 
 static void ask_to_open(void) { REQUEST("openat(ipii)i", -100, (int64_t)(uintptr_t)file_name, 0, 0); }
 
-/* Asked for its own memory, it says nothing any more. */
+/* Asked for its own memory, it stays silent. */
 static void silence(const char *argument) {
   (void)argument;
   ask_to_open();
@@ -158,7 +158,7 @@ static void string_length(const char *argument) {
   wait_for_the_end();
 }
 
-/* More than was asked for, of what R and Z are answered with. */
+/* More than was asked for, as answers to R and Z. */
 static void too_much(const char *argument) {
   static char data[8192];
   uint64_t words[2];
@@ -175,7 +175,7 @@ static void too_much(const char *argument) {
   wait_for_the_end();
 }
 
-/* Some of what was asked for, and then the end. */
+/* Part of what was asked for, and then the end. */
 static void too_little(const char *argument) {
   static char data[64];
   uint64_t words[2];
@@ -185,7 +185,7 @@ static void too_little(const char *argument) {
   for (;;) invoke(SYS_exit, 0, 0, 0, 0, 0, 0);
 }
 
-/* The status of a peek is a number; any but 0 says that nothing was read. */
+/* The status of a peek is a number; any but 0 means that nothing was read. */
 static void odd_status(const char *argument) {
   static char data[64];
   uint64_t words[2];
@@ -201,7 +201,7 @@ static _Noreturn void sleep_on_nothing(void) {
   for (;;) invoke(SYS_futex, (long)&word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
 }
 
-/* Lets the controller write what nobody takes. */
+/* Lets the controller write, and reads nothing. */
 static void deaf(const char *argument) {
   (void)argument;
   static const char zero[] = "/dev/zero";
@@ -216,14 +216,14 @@ static void deaf(const char *argument) {
   sleep_on_nothing();
 }
 
-/* Asks to end, and goes on talking. */
+/* Asks to end, and keeps talking. */
 static void after_death(const char *argument) {
   REQUEST("exit_group(i)i", atoi(argument));
   for (int i = 0; i < 100000; i++) REQUEST("getpid()i", 0);
   wait_for_the_end();
 }
 
-/* Asks to end, and leaves one request more in the pipe: what a child of the fork server says first. */
+/* Asks to end, and leaves another request in the pipe: the first words of a child of the fork server. */
 static void last_word(const char *argument) {
   REQUEST("exit_group(i)i", atoi(argument));
   REQUEST("read(ipi)i", 5000, 0x10000, 1);
@@ -237,8 +237,8 @@ static void half_a_frame(const char *argument) {
 }
 
 /*
- * Answers S, the call that it shall make natively, without making it: the controller believes in a mapping that is not
- * there, of a size that no guest could have. The file is one that the program has made and left open as `argument`.
+ * Answers S, a call that it shall make natively, without making it: the controller then believes in a mapping that does
+ * not exist, of a size that no guest could have. The program has made the file and left it open as `argument`.
  */
 static void false_mapping(const char *argument) {
   const int64_t fd = strtol(argument, NULL, 10), size = 1ll << 43;
@@ -264,13 +264,13 @@ static void false_mapping(const char *argument) {
       for (uint64_t left = words[1]; left > 0; left--) take(&scrap, 1);
     } else {
       take(words, 8);
-      /* the mapping grows, by word of mouth alone */
+      /* the mapping is only claimed to grow */
       REQUEST("mremap(piiip)i", 0x10000000, size, 2 * size, 1, 0);
     }
   }
 }
 
-/* So many mappings of a file that none of the tables may hold them: one, cut in pieces by munmap(2). */
+/* More mappings of a file than any table may hold: one mapping, cut in pieces by munmap(2). */
 static void cut_mapping(const char *argument) {
   const int64_t fd = strtol(argument, NULL, 10);
   char letter;

@@ -1,4 +1,4 @@
-/* Where a symbol of a shared object lies, hidden ones too. 0: nowhere. */
+/* Locates a symbol of a shared object, hidden ones too. 0: not found. */
 #ifndef SANDPIPER_TEST_ELF_SYMBOL_H
 #define SANDPIPER_TEST_ELF_SYMBOL_H
 

@@ -4,7 +4,7 @@
 #undef policy_rows
 #undef policy_default
 
-/* What the filter takes for the policy. */
+/* The policy that the filter is compiled from. */
 const struct policy_row *policy_rows(size_t *count);
 uint32_t policy_default(enum policy_filter filter);
 
@@ -14,14 +14,14 @@ uint32_t policy_default(enum policy_filter filter);
 
 #define ROWS (sizeof rows / sizeof *rows)
 
-/* Written into the file of a shim. 0: the policy as it is; else one more than the place in the list. */
+/* Written into the file of a shim. 0: the policy as it is; else the index in the list plus one. */
 const volatile uint32_t policy_mutant __attribute__((used)) = 0;
 
 static struct mutation *list;
 static size_t length, coarse;
 
 static void add(enum change change, size_t row, unsigned condition, uint32_t detail) {
-  if (length == MOST_MUTATIONS) __builtin_trap();
+  if (length == MAX_MUTATIONS) __builtin_trap();
   list[length++] = (struct mutation){change, row, condition, detail};
 }
 
@@ -37,7 +37,7 @@ static int has_value(const struct policy_condition *condition, uint32_t value) {
   return 0;
 }
 
-/* Whether a row says to each call what is said to those without one: then nobody could miss it, or notice it. */
+/* Whether a row gives every call the default answer: then removing it changes nothing. */
 static int says_nothing(const struct policy_row *row, unsigned filter) {
   return row->conditions[0].test == POLICY_NOTHING && row->action == true_default((enum policy_filter)filter);
 }
@@ -85,7 +85,7 @@ static void add_bits(size_t row, unsigned c) {
     if (!is_free_already(condition, 1u << bit)) add(BIT_FREED, row, c, 1u << bit);
 }
 
-size_t mutations(struct mutation to[MOST_MUTATIONS]) {
+size_t mutations(struct mutation to[MAX_MUTATIONS]) {
   list = to;
   length = 0;
   for (unsigned filter = FILTER_GUEST; filter <= FILTER_TRANSLATED; filter <<= 1) {
@@ -154,7 +154,7 @@ static void change(const struct mutation *m) {
 }
 
 static void prepare(void) {
-  static struct mutation all[MOST_MUTATIONS];
+  static struct mutation all[MAX_MUTATIONS];
   if (changed_count > 0) return;
   memcpy(changed, rows, sizeof rows);
   changed_count = ROWS;

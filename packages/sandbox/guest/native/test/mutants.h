@@ -1,6 +1,6 @@
 /*
- * The policy with one thing of it removed or loosened: what scripts/test-mutations tries. A shim that is built of
- * mutants.c instead of policy.c has the policy that `policy_mutant` names, a number in its own file that `mutants` writes.
+ * The policy with one element removed or loosened, for scripts/test-mutations. A shim that is built from mutants.c
+ * instead of policy.c has the policy that `policy_mutant` names, a number in its own file that `mutants` writes.
  */
 #ifndef SANDPIPER_TEST_MUTANTS_H
 #define SANDPIPER_TEST_MUTANTS_H
@@ -28,10 +28,10 @@ struct mutation {
   uint32_t detail;
 };
 
-#define MOST_MUTATIONS 8192
+#define MAX_MUTATIONS 8192
 
 /* All there are, in an order that does not change; those that touch one bit of a value come last. */
-size_t mutations(struct mutation list[MOST_MUTATIONS]);
+size_t mutations(struct mutation list[MAX_MUTATIONS]);
 
 /* How many of them are no single bits. */
 size_t mutations_coarse(void);

@@ -1,5 +1,6 @@
 /*
- * mutate --list [--bits]       one line for each mutant: its number, the subjects of try-syscall that it concerns, what it
+ * mutate --list [--bits]       one line for each mutant: its number, the subjects of try-syscall that it concerns, what
+ * it
  *                              is; separated by tabs. With --bits those too that free one bit of a value.
  * mutate NUMBER SHIM TO        a copy of a shim that was built of mutants.c, with that mutant of the policy.
  */
@@ -13,7 +14,7 @@
 #include "mutants.h"
 #include "policy_text.h"
 
-static struct mutation list[MOST_MUTATIONS];
+static struct mutation list[MAX_MUTATIONS];
 
 /* A child has the filters of a guest and a parent. */
 static void print_subjects(unsigned filters) {

@@ -1,4 +1,4 @@
-/* In the place of filter.c in a shim that no filter stands behind. */
+/* Replaces filter.c in a shim without any filter. */
 #include "../shim/filter.h"
 
 int filter_install(enum policy_filter filter) {

@@ -1,4 +1,4 @@
-/* In the place of policy.c in a shim whose filter lets one call through that it must not. Programs run under it as ever. */
+/* Replaces policy.c in a shim whose filter wrongly allows one call. Programs run under it as usual. */
 #define policy_rows true_rows
 #include "../shim/policy.c"
 #undef policy_rows

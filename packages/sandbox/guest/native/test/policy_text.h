@@ -9,13 +9,16 @@
 /* allow, trap, kill, or the name of an error. */
 void policy_print_action(FILE *to, uint32_t action);
 
-/* As the subjects of try-syscall are called. */
+/* Named as the subjects of try-syscall. */
 const char *policy_filter_name(enum policy_filter filter);
 
-/* One condition, as a person would say it. */
+/* One condition, in words. */
 void policy_print_condition(FILE *to, const struct policy_condition *condition);
 
-/* A line for each row: filters, call, conditions, action, what else, why; separated by tabs. Then the default of each filter. */
+/*
+ * A line for each row: filters, call, conditions, action, what else, why; separated by tabs. Then the default of each
+ * filter.
+ */
 void policy_print(FILE *to);
 
 #endif

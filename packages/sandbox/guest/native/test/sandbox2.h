@@ -13,10 +13,10 @@
 /* Calls the controller, and returns its result as 64 bits (of a double too; 0 for void). May set errno. */
 uint64_t sandbox_call(const char *signature, const uint64_t *arguments);
 
-/* Bytes as they are, to whoever is at the other end. */
+/* Raw bytes to the other end. */
 void sandbox_send(const void *data, size_t size);
 
-/* The next string that is asked for is said to be this long, and nothing is sent of it. */
+/* Claims this length for the next string that is requested, and sends none of it. */
 void sandbox_lie(int64_t length);
 
 #endif

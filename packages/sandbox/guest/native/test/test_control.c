@@ -35,7 +35,7 @@ static void whole_and_in_pieces(void) {
   }
 }
 
-/* What is behind a frame that is dropped is a frame as any other. */
+/* The frame after a dropped one is a frame like any other. */
 static void dropped(const char *bad, size_t size) {
   char bytes[64];
   size_t good = frame(bytes, "kill", 5);

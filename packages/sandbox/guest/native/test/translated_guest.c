@@ -1,8 +1,8 @@
 /*
- * Stands for a PyPy translated with --sandbox in the tests of the engine rpython: it starts as one does, opens the program
- * that its argv names, and obeys that, one command a line (the table at the end). All that a program does goes over the
- * wire, except for what a translation cannot keep from it (`message`, `abort`, `spin`, `grow`) and what a hostile one would
- * try (`native`, `survey`, `garbage`, `lie`).
+ * Stands in for a PyPy translated with --sandbox in the tests of the engine rpython: it starts like one, opens the
+ * program that its argv names, and obeys that, one command a line (the table at the end). All that a program does goes
+ * over the wire, except what a translation cannot prevent (`message`, `abort`, `spin`, `grow`) and what a hostile one
+ * would try (`native`, `survey`, `garbage`, `lie`).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -132,7 +132,7 @@ static int write_with(int flags, char *rest) {
 static int write_file(char *rest) { return write_with(O_TRUNC, rest); }
 static int append_file(char *rest) { return write_with(O_APPEND, rest); }
 
-/* Zeroes, so many MiB. */
+/* Writes this many MiB of zeroes. */
 static int fill_file(char *rest) {
   static const char piece[65536];
   int fd = open_file(word(&rest), O_WRONLY | O_CREAT);
@@ -142,7 +142,7 @@ static int fill_file(char *rest) {
   return close_file(fd);
 }
 
-/* So many empty files, until one is refused. */
+/* Makes this many empty files, until one is refused. */
 static int make_tiny_files(char *rest) {
   char path[64];
   for (int64_t i = 0, count = number(&rest); i < count; i++) {
@@ -234,7 +234,7 @@ static int end_by_wire(char *rest) {
   return 0;
 }
 
-/* Any call, known or not: numbers, or text behind `s:`, or `b` for a block of 4096 bytes. */
+/* Any call, known or not: numbers, or text after `s:`, or `b` for a block of 4096 bytes. */
 static int raw_call(char *rest) {
   static char block[4096];
   const char *signature = word(&rest);
@@ -250,11 +250,11 @@ static int raw_call(char *rest) {
   return sayf(1, "%lld %s\n", (long long)result, errno == 0 ? "-" : error_name(errno));
 }
 
-/* ---- what a translation cannot keep from it */
+/* ---- what a translation cannot prevent */
 
 static int message(char *rest) {
   for (int64_t count = number(&rest); count > 0; count--) {
-    /* in one piece, as it is; what nobody takes is lost */
+    /* in one piece, unchanged; what does not fit is lost */
     char line[MAX_LINE];
     int n = snprintf(line, sizeof line, "%s\n", rest);
     if (write(STDERR_FILENO, line, (size_t)n) < 0 && errno != EAGAIN) return -1;
@@ -281,7 +281,7 @@ static int spin(char *rest) {
   return 0;
 }
 
-/* Computes so many microseconds, less than a tick of the kernel, and sleeps across the tick. */
+/* Computes this many microseconds, less than a tick of the kernel, and sleeps across the tick. */
 static int doze(char *rest) {
   struct timeval nap = {.tv_usec = 300};
   struct timespec begun, now;
@@ -338,7 +338,7 @@ static void show_result(const char *name, long result) {
   sayf(1, "%s %s\n", name, result >= 0 ? "ok" : error_name(errno));
 }
 
-/* Those that stand apart do nothing even where no filter refuses them, but have another answer then. */
+/* The separate ones do nothing even where no filter refuses them, but have another answer then. */
 static int native(char *rest) {
   const char *name = word(&rest);
   const long self = syscall(SYS_getpid);
@@ -383,7 +383,7 @@ static int native(char *rest) {
   return -1;
 }
 
-/* The numbers of the calls that the filter does not refuse, made with arguments of nothing. */
+/* Prints the numbers of the calls that the filter does not refuse, made with empty arguments. */
 static int survey(char *rest) {
   (void)rest;
   for (long nr = 0; nr < 1024; nr++) {
@@ -394,7 +394,7 @@ static int survey(char *rest) {
   return 0;
 }
 
-/* One of attacks.h, by name; what it says goes over the wire. */
+/* An attack of attacks.h, by name; its lines go over the wire. */
 static void say_line(const char *line) { say(1, line, strlen(line)); }
 
 static int run_attack(char *rest) {
@@ -472,7 +472,7 @@ static int complain(const char *what, const char *why) {
   return 1;
 }
 
-/* What PyPy does before its program: the same calls, and it does not go on without its library. */
+/* PyPy's calls before its program: the same ones, and it stops without its library. */
 static int start(void) {
   struct utsname names;
   struct timeval now;

@@ -1,4 +1,4 @@
-/* The side of try-syscall that is locked down. Runs as any program under the shim. */
+/* The locked-down side of try-syscall. Runs like any program under the shim. */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static uintptr_t gate_instruction;
 /* Copies of it, at addresses that differ in one bit of each half. */
 static gate_call *twin, *near;
 
-/* rt_sigreturn(2) takes all registers from the stack: with nothing there, it ends the process and does no more. */
+/* rt_sigreturn(2) restores all registers from the stack: with nothing there, it only ends the process. */
 #define NO_STACK 4096l
 
 static long call_plain(const struct probe *p) {

@@ -1,7 +1,7 @@
 /*
- * What is tried. For each row of the policy a call that it speaks of, and then the same call with one condition broken at
- * a time, in every bit of the argument; every number in plain and at the gate; and the other modes of the processor. What the answer must be, is not
- * said here: try_expected asks the model.
+ * What is tried. For each row of the policy a call that it speaks of, and then the same call with one condition broken
+ * at a time, in every bit of the argument; every number in plain and at the gate; and the other modes of the processor.
+ * What the answer must be, is not said here: try_expected asks the model.
  */
 #include <linux/audit.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static void add(const struct probe *probe) {
 
 static void add_number(enum way way, uint64_t number) { add(&(struct probe){.way = way, .number = number}); }
 
-/* A call that the conditions hold for. The arguments that nobody looks at are zero, so that it comes to little. */
+/* A call that meets the conditions. Arguments that no condition reads are zero, so that it has little effect. */
 static struct probe satisfying(const struct policy_row *row) {
   struct probe probe = {.way = WAY_PLAIN, .number = row->first};
   for (unsigned i = 0; i < POLICY_CONDITIONS; i++) {
@@ -79,7 +79,7 @@ static void add_rows(void) {
   size_t count;
   const struct policy_row *rows = policy_rows(&count);
   for (size_t i = 0; i < count; i++) {
-    /* Those of other filters too: what a parent may, a child must not. */
+    /* Those of other filters too: a child must not make the calls of a parent. */
     if (rows[i].first != rows[i].last) continue;
     struct probe probe = satisfying(&rows[i]);
     add(&probe);

@@ -23,22 +23,22 @@
 #include "elf_symbol.h"
 #include "shim/shim.h"
 
-/* A call that neither returns nor ends the process for so long waits for something. */
+/* A call that neither returns nor ends the process for this long is blocked. */
 #define BLOCKED_MS 5000
 #define NOBODY 65534
 
 static int shim = -1, children_fd = -1;
 static uint64_t gate_offset, fork_gate;
 
-/* The process that makes the calls, and our ends of its pipes. 0: there is none. */
+/* The process that makes the calls, and our ends of its pipes. 0: none. */
 static struct {
   pid_t pid;
   int requests, replies;
-  /* Where its gate is, as it says with its first word. */
+  /* The address of its gate, from its first message. */
   uint64_t gate;
   int asks;
 } guest;
-/* Of a forked guest, its parent and the socket to it. */
+/* For a forked guest, its parent and the socket to it. */
 static struct {
   pid_t pid;
   int socket;
@@ -135,7 +135,7 @@ static pid_t start(const struct subject *subject, int socket) {
 static void on_new_process(pid_t maker) {
   unsigned long pid = 0;
   ptrace(PTRACE_GETEVENTMSG, maker, NULL, &pid);
-  /* The parent's, when it forks a guest as it was asked to: that one shall live. */
+  /* The child of a parent that was asked to fork: it shall live. */
   if (maker == parent.pid) return;
   seen.children++;
   kill((pid_t)pid, SIGKILL);
@@ -280,7 +280,7 @@ static void fork_guest(void) {
 /* ---- all of it */
 
 /* Afterwards the guest waits for a probe. */
-static void demand_guest(const struct subject *subject) {
+static void require_guest(const struct subject *subject) {
   int64_t first;
   if (guest.pid != 0) return;
   ended = 0;
@@ -303,11 +303,11 @@ static void demand_guest(const struct subject *subject) {
   if (subject->below == 0) return;
   fork_gate = guest.gate;
   park();
-  demand_guest(subject);
+  require_guest(subject);
 }
 
 struct caller process_caller(const struct subject *subject) {
-  demand_guest(subject);
+  require_guest(subject);
   return (struct caller){.gate = guest.gate, .pid = (uint32_t)guest.pid};
 }
 
@@ -322,7 +322,7 @@ static void kill_guest(void) {
 }
 
 struct outcome process_try(const struct subject *subject, const struct probe *probe) {
-  demand_guest(subject);
+  require_guest(subject);
   struct probe resolved = *probe;
   for (unsigned i = 0; i < 6; i++)
     if ((probe->of_own_pid >> i) & 1) resolved.arguments[i] ^= (uint64_t)guest.pid;

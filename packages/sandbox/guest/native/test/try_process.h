@@ -1,6 +1,6 @@
 /*
- * The processes of try-syscall: started as the keeper starts guests, answered as the controller answers them, and traced,
- * because only a tracer can tell a call that was trapped and answered from one that the kernel has executed.
+ * The processes of try-syscall: started as the keeper starts guests, answered as the controller answers them, and
+ * traced, because only a tracer can distinguish a trapped and answered call from one that the kernel executed.
  */
 #ifndef SANDPIPER_TEST_TRY_PROCESS_H
 #define SANDPIPER_TEST_TRY_PROCESS_H
@@ -26,7 +26,7 @@ void process_use_shim(const char *path);
 /* Makes the call in a process that is locked down as the subject says, in a new one where the last has ended. */
 struct outcome process_try(const struct subject *subject, const struct probe *probe);
 
-/* Who makes the next call of process_try: what the model has to know of it. */
+/* The process that makes the next call of process_try, as far as the model must know it. */
 struct caller process_caller(const struct subject *subject);
 
 /* Ends what is left of the subject. */

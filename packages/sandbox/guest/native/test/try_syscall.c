@@ -5,10 +5,10 @@
  *   try-syscall --policy
  *
  * A process is started under the shim as the keeper would start it, and makes one call after the other (try_probes.c);
- * what became of each is compared with what the policy says (policy_model.c). SUBJECT is guest, virtual-time, parent, child or
- * translated; default all. A difference is a line on standard output, and the exit code is 1 when there was one; with
- * --first it is the last. --table has a line for every call: subject, way, number, arguments, what was expected, what was
- * seen, separated by tabs. --policy prints the rows of the policy.
+ * what became of each is compared with what the policy says (policy_model.c). SUBJECT is guest, virtual-time, parent,
+ * child or translated; default all. A difference is a line on standard output, and the exit code is 1 when there was
+ * one; with --first it is the last. --table has a line for every call: subject, way, number, arguments, what was
+ * expected, what was seen, separated by tabs. --policy prints the rows of the policy.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,7 +22,7 @@
 #include "policy_text.h"
 #include "try_process.h"
 
-#define MOST_PROBES 16384
+#define MAX_PROBES 16384
 
 static const struct subject subjects[] = {
     {"guest", FILTER_GUEST, 0},      {"virtual-time", FILTER_VIRTUAL_TIME, 0}, {"parent", FILTER_PARENT, 0},
@@ -32,7 +32,7 @@ static const struct subject subjects[] = {
 
 static const char *const ways[] = {"plain", "gate", "twin", "near", "int80", "far32", "vsyscall"};
 
-/* Whether this kernel knows that way at all; where not, nothing can be said of the filter. */
+/* Whether this kernel knows the way at all; where not, the filter cannot be judged. */
 static int way_exists[WAYS] = {[WAY_PLAIN] = 1, [WAY_GATE] = 1, [WAY_TWIN] = 1, [WAY_NEAR] = 1};
 
 static int asks_first, asks_table, asks_thorough;
@@ -57,7 +57,7 @@ static void look_for_ways(void) {
     if (!way_exists[way]) printf("# not tried: this kernel has no %s\n", ways[way]);
 }
 
-/* What a call got that was neither trapped nor killed, in a word. */
+/* What became of a call that was neither trapped nor killed, in a word. */
 static void print_outcome(FILE *to, const struct outcome *o) {
   if (o->traps > 0) fprintf(to, "trap");
   if (o->traps > 1) fprintf(to, " %u times", o->traps);
@@ -71,13 +71,13 @@ static void print_outcome(FILE *to, const struct outcome *o) {
   if (o->children > 0) fprintf(to, ", %u new processes", o->children);
 }
 
-/* Errors that the filter answers with. No probe that is let through fails so in the kernel (try_probes.c). */
+/* Errors that the filter answers with. No allowed probe fails so in the kernel (try_probes.c). */
 static int is_filter_error(long value) { return value == -EAGAIN || value == -EPERM || value == -ENOENT; }
 
 /*
- * Calls that the kernel makes up its own mind about, before it asks any filter: a process that is being probed makes them
- * from a page that the kernel has put there (since Linux 6.14 and 6.18; __secure_computing in kernel/seccomp.c). From
- * anywhere else they end so, and that is all that a guest has of them.
+ * Calls that the kernel decides about before it asks any filter: a probed process makes them from a page that the
+ * kernel put there (since Linux 6.14 and 6.18; __secure_computing in kernel/seccomp.c). From anywhere else they end
+ * like this, and a guest gets nothing else from them.
  */
 static int is_exempt(const struct probe *probe, const struct outcome *o) {
   if (o->traps > 0) return 0;
@@ -95,7 +95,7 @@ static int is_as_expected(uint32_t action, const struct probe *probe, const stru
     case SECCOMP_RET_ERRNO:
       return o->traps == 0 && o->children == 0 && o->end == OUTCOME_RETURNED && o->value == -(long)(action & SECCOMP_RET_DATA);
     case SECCOMP_RET_TRAP:
-      /* One trap: a call that is answered is not made again. */
+      /* One trap: an answered call is not repeated. */
       return o->traps == 1 && o->trapped_number == (int)probe->number;
     default:
       return o->traps == 0 && o->end == OUTCOME_DIED && o->value == SIGSYS;
@@ -115,10 +115,10 @@ static void print_line(const struct subject *subject, const struct probe *p, uin
   printf("\n");
 }
 
-/* Returns how many calls were not what they should be. */
+/* Returns how many calls differ from the expectation. */
 static size_t try_subject(const struct subject *subject) {
-  static struct probe probes[MOST_PROBES];
-  const size_t count = try_probes(asks_thorough, probes, MOST_PROBES);
+  static struct probe probes[MAX_PROBES];
+  const size_t count = try_probes(asks_thorough, probes, MAX_PROBES);
   size_t differ = 0, not_asked = 0, of_action[4] = {0};
   for (size_t i = 0; i < count; i++) {
     const struct probe *probe = &probes[i];

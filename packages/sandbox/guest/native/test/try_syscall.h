@@ -1,4 +1,4 @@
-/* What the two sides of try-syscall say to each other, and what is tried. */
+/* The messages between the two sides of try-syscall, and the probes. */
 #ifndef SANDPIPER_TEST_TRY_SYSCALL_H
 #define SANDPIPER_TEST_TRY_SYSCALL_H
 
@@ -23,7 +23,7 @@ enum way {
 
 struct probe {
   uint64_t way, number, arguments[6];
-  /* Arguments whose bits are to be changed in the caller's own process id, one bit each. */
+  /* Arguments that are the caller's own process id with one bit changed each. */
   uint64_t of_own_pid;
 };
 
@@ -36,16 +36,16 @@ struct subject {
 /* Fills `probes`, at most `room` of them, and returns how many. */
 size_t try_probes(int thorough, struct probe *probes, size_t room);
 
-/* What the policy says of it. */
+/* The policy's answer to it. */
 uint32_t try_expected(const struct subject *subject, const struct probe *probe, const struct caller *caller);
 
 /*
- * The side that is locked down; never returns. It writes the request `next(i)i` with the last result to `out`, reads
- * the next probe as it is in memory from `in`, and makes that call.
+ * The locked-down side; never returns. It writes the request `next(i)i` with the last result to `out`, reads the next
+ * probe in its memory layout from `in`, and makes that call.
  */
 _Noreturn void try_guest(int in, int out, uint64_t gate_offset);
 
-/* Makes one call that is not of this architecture's usual way. Does not return where it is not to be had. */
+/* Makes a call in another way than this architecture's usual one. Does not return where that way does not exist. */
 long try_other_way(enum way way, uint64_t number);
 
 #endif

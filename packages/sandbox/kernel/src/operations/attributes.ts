@@ -15,7 +15,7 @@ const byPath: Find = (c) => existing(lookUp(c, AT.FDCWD, 0, true));
 const byLink: Find = (c) => existing(lookUp(c, AT.FDCWD, 0, false));
 const byDescriptor: Find = (c) => inodeOf(c, c.int(0));
 
-/** Attributes of the name space `user`, which only files and folders can have. */
+/** Attributes of the `user` name space, which only files and folders can have. */
 function nameOf(call: Call, inode: Inode): string {
   const name = call.text(1, MAX_NAME);
   if (!name.startsWith('user.')) throw new SyscallError(Errno.ENOTSUP);
@@ -29,7 +29,7 @@ function set(call: Call, inode: Inode): number {
   const size = call.size(3);
   if (size > MAX_VALUE) throw new SyscallError(Errno.E2BIG);
   if (!inode.writable) throw new SyscallError(Errno.EROFS);
-  // Nobody would give back what a removed folder takes.
+  // A removed folder would never give back its charge.
   if (inode instanceof MemoryDirectory && inode.dead) throw new SyscallError(Errno.ENOENT);
   if (!inode.permits(2)) throw new SyscallError(Errno.EACCES);
   const flags = call.int(4);
@@ -43,7 +43,7 @@ function set(call: Call, inode: Inode): number {
   return 0;
 }
 
-/** Gives a value, or with no room only its size. */
+/** Gives a value; with no room, only its size. */
 function give(call: Call, index: number, value: string): number {
   const room = call.size(index + 1);
   if (room === 0) return value.length;

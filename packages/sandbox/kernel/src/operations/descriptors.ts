@@ -22,7 +22,7 @@ function control(call: Call): number {
       file.statusFlags = call.int(2);
       return 0;
     case F.GETLK: {
-      // Nobody else could hold a lock: struct flock with l_type F_UNLCK (2)
+      // No other process could hold a lock: struct flock with l_type F_UNLCK (2)
       const lock = call.memory.read(call.pointer(2), 32);
       lock.writeInt16LE(2, 0);
       call.memory.write(call.pointer(2), lock);
@@ -77,7 +77,7 @@ export const descriptorOperations = {
   },
   pipe: (c) => pipe(c, 0),
   pipe2: (c) => pipe(c, c.int(1)),
-  // No descriptor is a terminal, and of no other device are there any controls.
+  // No descriptor is a terminal, and no other device has controls.
   ioctl: (c) => {
     const file = c.state.fds.get(c.int(0));
     const FIONREAD = 0x541b;

@@ -25,8 +25,8 @@ export function open(call: Call, dirfd: number, pathIndex: number, flags: number
   const { state } = call;
   if ((flags & O.TMPFILE) === O.TMPFILE) return openUnnamed(call, dirfd, pathIndex, flags, mode);
   if ((flags & O.PATH) !== 0) return openPath(call, dirfd, pathIndex, flags);
-  // A number must be free before anything is made or cut.
-  state.fds.demandRoom();
+  // Check for a free descriptor before anything is made or truncated.
+  state.fds.assertRoom();
   const exclusive = (flags & (O.CREAT | O.EXCL)) === (O.CREAT | O.EXCL);
   const follow = (flags & O.NOFOLLOW) === 0 && !exclusive;
   const found = lookUp(call, dirfd, pathIndex, follow);
@@ -56,7 +56,7 @@ function openInode(call: Call, inode: Inode, found: Found, flags: number, create
   if (inode instanceof SymlinkInode) throw new SyscallError(Errno.ELOOP);
   if (inode instanceof DeviceInode) return new Device(inode, flags, call.state.options.randomBytes);
   if (inode instanceof StreamInode) {
-    // Held by its place alone (O_PATH), when its last descriptor was closed already: it does not come back.
+    // Referenced only by its place (O_PATH), after its last descriptor was closed: it cannot be reopened.
     if (inode.file.references === 0) throw new SyscallError(Errno.ENXIO);
     return inode.file;
   }
@@ -73,7 +73,9 @@ function openInode(call: Call, inode: Inode, found: Found, flags: number, create
   return new RegularFile(inode, flags, () => call.state.now(), found.path);
 }
 
-/** Nobody could come to the other end while we wait for it: what would wait is refused (fifo(7)). */
+/**
+ * No other process could open the other end while we wait, so an open that would wait is refused (fifo(7)).
+ */
 function openFifo(inode: FifoInode, flags: number): OpenFile {
   const mode = flags & O.ACCMODE;
   checkAccess(inode, (mode === O.RDONLY ? 0 : 2) | (mode === O.WRONLY ? 0 : 4));
@@ -107,7 +109,7 @@ function createMemoryFile(call: Call): number {
 
 function addUnnamed(call: Call, flags: number, mode: number, closeOnExec: boolean, path: string): number {
   const { state } = call;
-  state.fds.demandRoom();
+  state.fds.assertRoom();
   state.space.quota.takeFile();
   const inode = newFile(call, state.space.newIno(), mode, state.now());
   inode.nlink = 0;
@@ -129,7 +131,7 @@ function openUnnamed(call: Call, dirfd: number, pathIndex: number, flags: number
   return addUnnamed(call, flags, mode, (flags & O.CLOEXEC) !== 0, '/ (deleted)');
 }
 
-/** O_PATH: a name for a place, of whatever kind, without the right to read or write (open(2)). */
+/** O_PATH: a reference to a place of any kind, without the right to read or write (open(2)). */
 function openPath(call: Call, dirfd: number, pathIndex: number, flags: number): number {
   const found = lookUp(call, dirfd, pathIndex, (flags & O.NOFOLLOW) === 0);
   const inode = existing(found);
@@ -157,7 +159,7 @@ function writable(call: Call, index = 0): OpenFile {
   return file;
 }
 
-/** The position of a pread or pwrite: such calls need a file that has one. */
+/** The position of a pread or pwrite: such calls need a seekable file. */
 function position(call: Call, file: OpenFile, index: number): number {
   if (!file.seekable) throw new SyscallError(Errno.ESPIPE);
   const at = call.long(index);
@@ -166,8 +168,8 @@ function position(call: Call, file: OpenFile, index: number): number {
 }
 
 /**
- * Where another process would wait for a pipe, one that is alone waits for a signal; if none is to come, EAGAIN says
- * that the wait would have no end.
+ * A guest that is alone can wait for a pipe only until a signal comes; where none is due, EAGAIN says that
+ * the wait would never end.
  */
 export function orWait<T>(call: Call, file: OpenFile, move: () => T): T {
   try {
@@ -205,7 +207,7 @@ function write(call: Call, file: OpenFile, address: number, size: number, at: nu
   return written;
 }
 
-/** sendfile(2): from a file, at its position or at one that is given and moved on. */
+/** sendfile(2): from a file, at its own position or at a given one, which then advances. */
 function sendFile(call: Call): number {
   const { state } = call;
   const from = readable(call, 1);
@@ -230,7 +232,7 @@ function sendFile(call: Call): number {
   return moved;
 }
 
-/** struct iovec, 16 bytes each; stops at the first that is not moved whole. Together they move what one call may. */
+/** struct iovec, 16 bytes each; stops at the first partial transfer. Together they move what one call may. */
 function vector(call: Call, move: (address: number, size: number) => number): number {
   const count = call.int(2);
   if (count < 0 || count > IOV_MAX) throw new SyscallError(Errno.EINVAL);
@@ -278,7 +280,7 @@ function seek(call: Call): number {
     case 2:
       target = size + offset;
       break;
-    case 3: // SEEK_DATA: lseek(2) allows a file system to know no holes
+    case 3: // SEEK_DATA: lseek(2) allows a file system not to know holes
     case 4: // SEEK_HOLE
       if (offset < 0 || offset >= size) throw new SyscallError(Errno.ENXIO);
       target = call.int(2) === 3 ? offset : size;
@@ -301,7 +303,7 @@ function truncateTo(call: Call, file: MemoryFile, size: number): number {
   return 0;
 }
 
-/** Makes a file at least that long. Nothing is reserved, so nothing may be promised that the quota does not hold. */
+/** Makes a file at least that long. Nothing is reserved, so the quota must have room for the promise. */
 export function allocate(call: Call, fd: number, offset: number, length: number): number {
   const file = openForWriting(call, fd);
   const { quota } = call.state.space;

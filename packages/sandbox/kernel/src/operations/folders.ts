@@ -68,13 +68,13 @@ function makeDirectory(call: Call, dirfd: number, pathIndex: number, mode: numbe
   return 0;
 }
 
-/** A mount in a folder of the guest's is as busy as any mount point; it is shared by all runs. */
-function demandOwn(inode: Inode): void {
+/** A mount in a folder of the guest is shared by all runs, and busy as any mount point. */
+function assertOwn(inode: Inode): void {
   if (!inode.writable) throw new SyscallError(Errno.EBUSY);
 }
 
 function forget(call: Call, folder: MemoryDirectory, name: string, inode: Inode): void {
-  demandOwn(inode);
+  assertOwn(inode);
   const { quota } = call.state.space;
   folder.delete(name);
   folder.mtimeNs = folder.ctimeNs = inode.ctimeNs = call.state.now();
@@ -114,7 +114,9 @@ function removeDirectory(call: Call, dirfd: number, pathIndex: number): number {
   return 0;
 }
 
-/** By inodes and not by the way that led there: it may have been renamed since, and a folder must not come to lie in itself. */
+/**
+ * By inodes, not by the path walked: it may have been renamed since, and a folder must not end up in itself.
+ */
 function liesIn(call: Call, folder: DirectoryInode, above: DirectoryInode): boolean {
   let at: DirectoryInode | null = folder;
   while (at !== null && at !== above) {
@@ -132,7 +134,7 @@ function rename(call: Call, from: Found, to: Found, flags: number): number {
   const source = writableFolder(from);
   const target = writableFolder(to);
   if (to.inode === inode) return 0;
-  demandOwn(inode);
+  assertOwn(inode);
   if (inode instanceof DirectoryInode) {
     if (liesIn(call, target, inode)) throw new SyscallError(Errno.EINVAL);
     if (to.inode !== null && !(to.inode instanceof DirectoryInode)) throw new SyscallError(Errno.ENOTDIR);
@@ -167,7 +169,7 @@ function link(call: Call, from: Found, to: Found): number {
   if (to.inode !== null) throw new SyscallError(Errno.EEXIST);
   if (!inode.writable) throw new SyscallError(Errno.EXDEV);
   if (!(inode instanceof MemoryFile)) throw new SyscallError(Errno.EPERM);
-  // The first name of a file that had none is not one more: it is counted since it was made.
+  // The first name of an unnamed file is not counted again: the file itself is counted since it was made.
   if (inode.nlink > 0) call.state.space.quota.takeFile();
   folder.set(to.name, inode);
   inode.nlink++;
@@ -203,7 +205,7 @@ function changeMode(call: Call, inode: Inode, mode: number): number {
   return 0;
 }
 
-/** The guest has no privilege: it may give its files to itself only (chown(2)). */
+/** The guest has no privilege: it may give its files only to itself (chown(2)). */
 function changeOwner(inode: Inode, uid: number, gid: number): number {
   changeable(inode);
   if ((uid !== -1 && uid !== inode.uid) || (gid !== -1 && gid !== inode.gid))
@@ -252,7 +254,7 @@ export function setTimes(call: Call, inode: Inode, address: number, unit: 'ns' |
   return 0;
 }
 
-/** Seconds as ext4 keeps them, so that nanoseconds always fit 64 bits. */
+/** Seconds within the range of ext4, so that nanoseconds always fit 64 bits. */
 function bounded(seconds: bigint): bigint {
   const most = 2n ** 33n;
   return seconds > most ? most : seconds < -(2n ** 31n) ? -(2n ** 31n) : seconds;

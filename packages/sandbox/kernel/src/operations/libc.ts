@@ -10,7 +10,9 @@ import { existing, lookUp } from './paths.js';
 import { ownNiceness } from './process.js';
 import { send } from './signals.js';
 
-/** sizeof(struct dirent64) of glibc; one such block is the guest's DIR, as it was with earlier controllers. Bytes. */
+/**
+ * sizeof(struct dirent64) of glibc; one such block is the guest's DIR, as with earlier controllers. Bytes.
+ */
 const DIRENT_BYTES = 280;
 
 function place(call: Call, data: Uint8Array): number {
@@ -63,8 +65,8 @@ function getVariable(call: Call): number {
 }
 
 /**
- * The guest says where its block is, so the table is bounded by what is open: streams whose descriptor was closed behind
- * their back go first, and a guest that asks for more streams than it can have folders open gets none.
+ * The guest says where its block is, so the table is bounded by the open files: streams whose descriptor was
+ * closed directly are dropped first, and a guest that wants more streams than open folders gets none.
  */
 function openStream(call: Call, fd: number): number {
   const { fds, libc, options } = call.state;
@@ -147,7 +149,7 @@ function errorOf(operation: () => number): number {
   }
 }
 
-/** C functions that are no system call. Pointers are returned as addresses. */
+/** C functions that are not system calls. Pointers are returned as addresses. */
 export const libcOperations = {
   initHome: (c) => placeText(c, Buffer.from(c.state.options.executable).toString('latin1')),
   free: (c) => {
@@ -275,7 +277,7 @@ export const libcOperations = {
     return 0;
   },
   futimens: (c) => setTimes(c, inodeOf(c, c.int(0)), c.pointer(1), 'ns'),
-  // Give their error back instead of leaving it in errno (posix_fallocate(3), posix_fadvise(3))
+  // Return their error instead of setting errno (posix_fallocate(3), posix_fadvise(3))
   posixFadvise: (c) => errorOf(() => fileOperations.fadvise64(c)),
   posixFallocate: (c) => errorOf(() => allocate(c, c.int(0), c.long(1), c.long(2))),
   system: (c) => {

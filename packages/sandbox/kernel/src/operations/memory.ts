@@ -19,7 +19,7 @@ function isZero(bytes: Buffer): boolean {
   return bytes.equals(ZEROES.subarray(0, bytes.length));
 }
 
-/** What the kernel refuses for want of memory is the run's memory limit. */
+/** When the kernel is out of memory, the run has reached its memory limit. */
 function mapAnonymous(
   call: Call,
   address: number,
@@ -40,7 +40,10 @@ function mapAnonymous(
   return at;
 }
 
-/** A file's bytes in the guest's memory: an anonymous mapping, filled, then protected as asked. See {@link Mappings}. */
+/**
+ * A file's bytes in the guest's memory: an anonymous mapping, filled, then protected as asked. See
+ * {@link Mappings}.
+ */
 function mapFile(call: Call): number {
   const [address = 0, length = 0, protection = 0, flags = 0, fd = -1, offset = 0] = call.args;
   if (length <= 0 || length > 2 ** 47 || (protection & ~(PROT.READ | PROT.WRITE | PROT.EXEC)) !== 0) {
@@ -48,7 +51,8 @@ function mapFile(call: Call): number {
   }
   const placed = flags & (MAP.FIXED | MAP.NOREPLACE);
   if ((flags & MAP.ANONYMOUS) !== 0) {
-    // Shared with nobody, as there is no fork: a private one is the same. Other flags (huge pages, stacks) are refused.
+    // No fork, so no one shares it: a private one is equivalent. Other flags (huge pages, stacks) are
+    // refused.
     if ((flags & ~placed) !== (MAP.SHARED | MAP.ANONYMOUS)) throw new SyscallError(Errno.EINVAL);
     return mapAnonymous(call, address, length, protection, placed);
   }
@@ -60,12 +64,12 @@ function mapFile(call: Call): number {
   const writable = shared && (protection & PROT.WRITE) !== 0;
   if (writable && !(file.writable && file.inode instanceof MemoryFile)) throw new SyscallError(Errno.EACCES);
   const { mappings } = call.state;
-  // One more, and one more again where it is put into the middle of another.
-  if (shared) mappings.demandRoom((flags & MAP.FIXED) === 0 ? 1 : 2);
+  // One more, and another where it splits an existing one.
+  if (shared) mappings.assertRoom((flags & MAP.FIXED) === 0 ? 1 : 2);
   call.bringUpToDate(file.inode);
   const at = mapAnonymous(call, address, length, PROT.READ | PROT.WRITE, placed);
   if (at < 0) return at;
-  // New memory is zero already: a hole of the file stays one of the guest's memory.
+  // New memory is zero already: a hole of the file becomes a hole in the guest's memory.
   for (const [begin, end] of file.inode.parts(offset, length, MAX_MOVE)) {
     call.moved(end - begin);
     const piece = file.inode.read(begin, end - begin);
@@ -85,7 +89,7 @@ function mapFile(call: Call): number {
   return at;
 }
 
-/** Only where a shared mapping is concerned, and whole; the shim makes the others natively. */
+/** For shared mappings only, and whole ones; the shim makes the others natively. */
 function remap(call: Call): number {
   const [from = 0, oldLength = 0, length = 0, flags = 0, to = 0] = call.args;
   const { mappings } = call.state;
@@ -96,7 +100,7 @@ function remap(call: Call): number {
   return at;
 }
 
-/** Only where a shared mapping is concerned; the shim makes the others natively. */
+/** For shared mappings only; the shim makes the others natively. */
 function unmap(call: Call): number {
   const [address = 0, length = 0] = call.args;
   if (address < 0 || address % PAGE !== 0 || length <= 0 || address + length > ADDRESS_LIMIT)

@@ -35,7 +35,7 @@ export function writableFolder(found: Found): MemoryDirectory {
   return directory;
 }
 
-/** Puts a new inode where the path led; counts it. */
+/** Adds a new inode at the place that the path resolved to, and charges it. */
 export function makeEntry(call: Call, found: Found, make: (ino: number, now: bigint) => Inode): Inode {
   if (found.inode !== null) throw new SyscallError(Errno.EEXIST);
   const folder = writableFolder(found);

@@ -23,7 +23,7 @@ function three(call: Call): number {
   return 0;
 }
 
-/** Ids may be set to what they are. */
+/** Ids may be set only to what they are. */
 function setId(call: Call): number {
   if (call.args.every((id) => (id | 0) === GUEST_UID || (id | 0) === -1)) return 0;
   throw new SyscallError(Errno.EPERM);
@@ -31,7 +31,7 @@ function setId(call: Call): number {
 
 const identity = () => GUEST_UID;
 
-/** PRIO_PROCESS, PRIO_PGRP or PRIO_USER of oneself; it changes nothing but what is told. */
+/** PRIO_PROCESS, PRIO_PGRP or PRIO_USER of the guest itself; a priority is remembered and has no effect. */
 export function ownNiceness(call: Call): number {
   if (call.int(0) < 0 || call.int(0) > 2) throw new SyscallError(Errno.EINVAL);
   const own = [0, call.int(0) === 2 ? GUEST_UID : GUEST_PID];

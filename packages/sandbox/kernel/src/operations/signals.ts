@@ -14,7 +14,7 @@ const SIG_IGN = 1n;
 /** SIGCHLD, SIGCONT, SIGURG, SIGWINCH: ignored by default (signal(7)). */
 const IGNORED = new Set([17, 18, 23, 28]);
 
-/** Handlers are remembered and given back. It is the shim that calls them. */
+/** Handlers are remembered and given back. The shim is what calls them. */
 function sigaction(call: Call): number {
   const signal = call.int(0);
   if (signal < 1 || signal > LAST_SIGNAL || call.long(3) !== 8) throw new SyscallError(Errno.EINVAL);
@@ -27,7 +27,7 @@ function sigaction(call: Call): number {
   return call.putUnlessNull(2, old);
 }
 
-/** kill(2) and its kin: the guest can reach itself only. */
+/** kill(2) and its kin: the guest can signal only itself. */
 export function send(call: Call, target: number, signal: number): number {
   if (signal < 0 || signal > LAST_SIGNAL) throw new SyscallError(Errno.EINVAL);
   const own = target === GUEST_PID || target === 0 || target === -GUEST_PID || target === -1;
@@ -35,7 +35,7 @@ export function send(call: Call, target: number, signal: number): number {
   if (signal === 0) return 0;
   const action = call.state.sigactions.get(signal)?.readBigUInt64LE(0) ?? 0n;
   if (action === SIG_IGN || (action === 0n && IGNORED.has(signal))) return 0;
-  // The shim calls the handler, when this call has returned.
+  // The shim calls the handler when this call has returned.
   if (action !== 0n && signal !== SIGKILL) return 0;
   throw new RunEnds({ kind: 'signal', signal });
 }
@@ -45,8 +45,8 @@ interface Alarm {
   readonly interval: bigint;
 }
 
-/** The other timers count CPU time, which would want a clock that nobody here watches for the guest. */
-function demandRealTimer(call: Call): void {
+/** The other timers count CPU time, and nothing here watches the guest's CPU clock. */
+function assertRealTimer(call: Call): void {
   const ITIMER_REAL = 0;
   if (call.int(0) !== ITIMER_REAL) throw new SyscallError(Errno.EINVAL);
 }
@@ -60,7 +60,7 @@ function alarmLeft(call: Call): Alarm {
   return { left, interval: alarm.interval };
 }
 
-/** Returns what was left of the one before. */
+/** Returns what was left of the previous timer. */
 function setAlarm(call: Call, first: bigint, interval: bigint): Alarm {
   const { state } = call;
   const before = alarmLeft(call);
@@ -93,14 +93,14 @@ export const signalOperations = {
     return Number((before.left + BILLION - 1n) / BILLION);
   },
   setitimer: (c) => {
-    demandRealTimer(c);
+    assertRealTimer(c);
     if (c.pointer(1) === 0) throw new SyscallError(Errno.EFAULT);
     const value = c.memory.read(c.pointer(1), 32);
     const [interval, first] = [readTimeval(value, 0), readTimeval(value, 16)];
     return c.putUnlessNull(2, encodeTimer(setAlarm(c, first, interval)));
   },
   getitimer: (c) => {
-    demandRealTimer(c);
+    assertRealTimer(c);
     return c.put(1, encodeTimer(alarmLeft(c)));
   },
   kill: (c) => send(c, c.int(0), c.int(1)),

@@ -11,7 +11,7 @@ const SOCK_STREAM = 1;
 const MSG_PEEK = 2;
 const MSG_DONTWAIT = 0x40;
 
-/** A connected pair of stream sockets within the guest; every other socket would lead out of it. */
+/** A connected pair of stream sockets within the guest; any other socket would lead out of it. */
 function socketPair(call: Call): number {
   const { fds, pipes: budget, space } = call.state;
   const status = call.int(1) & (O.NONBLOCK | O.CLOEXEC);

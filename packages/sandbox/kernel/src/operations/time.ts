@@ -11,7 +11,9 @@ const CLOCK_REALTIME_COARSE = 5;
 const CLOCK_BOOTTIME = 7;
 const CLOCK_TAI = 11;
 
-/** clock_gettime(2). A guest of the seccomp engine asks for its CPU clocks natively, if its time is the host's. */
+/**
+ * clock_gettime(2). A guest of the seccomp engine reads its CPU clocks natively, if its time is the host's.
+ */
 export function clockNs(call: Call, clock: number): bigint {
   if (clock === CLOCK_REALTIME || clock === CLOCK_REALTIME_COARSE || clock === CLOCK_TAI)
     return call.state.now();

@@ -7,7 +7,7 @@ import { CLOCK_MONOTONIC, clockNs, readTimespec } from './time.js';
 const BILLION = 1_000_000_000n;
 const TIMER_ABSTIME = 1;
 
-/** Waits until the monotonic clock shows that time. */
+/** Waits until the monotonic clock reaches that time. */
 function waitUntil(call: Call, ns: bigint): void {
   const { state } = call;
   if (!state.options.clock.waitUntil(ns, () => state.shouldStop())) throw new SyscallError(Errno.EINTR);
@@ -20,7 +20,7 @@ function sleep(call: Call, clock: number, flags: number, address: number): numbe
   return 0;
 }
 
-/** Waits for descriptors: what is ready now is told; with nothing ready only time can pass. */
+/** Waits for descriptors: reports what is ready now; where nothing is, only time can pass. */
 export function waitFor(
   call: Call,
   ready: (readiness: Readiness) => number,
@@ -42,7 +42,7 @@ function poll(call: Call, timeoutNs: bigint | null): number {
   return result;
 }
 
-/** Fills in struct pollfd's revents; returns how many have any. */
+/** Fills in struct pollfd's revents; returns how many are not zero. */
 function pollOnce(call: Call, readiness: Readiness, entries: Buffer, count: number): number {
   let ready = 0;
   for (let i = 0; i < count; i++) {

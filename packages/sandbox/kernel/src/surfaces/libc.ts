@@ -10,7 +10,7 @@ import { timeOperations } from '../operations/time.js';
 import { waitingOperations } from '../operations/waiting.js';
 import { denied, type Entry, native, partial, supported, surfaceOf } from './surface.js';
 
-/** Functions that take and give what the system call of this name does. */
+/** Functions that take and return what the system call of the same name does. */
 const call = {
   ...fileOperations,
   ...descriptorOperations,
@@ -193,7 +193,7 @@ const environment: Entry[] = [
   partial('pypy__allow_attach()v', 'accepted; no other process can attach', libc.nothing),
 ];
 
-/** C functions by signature, for guests of the rpython engine: all that their two dumps name. */
+/** C functions by signature, for guests of the rpython engine: all those in the dumps of both PyPys. */
 export const libcSurface = surfaceOf(
   [...files, ...folders, ...time, ...identity, ...processes, ...environment],
   Errno.ENOSYS,

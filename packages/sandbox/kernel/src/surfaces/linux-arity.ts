@@ -1,6 +1,7 @@
 /**
- * How many arguments a system call has on the wire, as the shim's table says (packages/sandbox/guest/native/syscalls.tsv; a test
- * compares them). One that is not here carries all six registers.
+ * How many arguments a system call has on the wire, as the shim's table says
+ * (packages/sandbox/guest/native/syscalls.tsv; a test compares them). A call missing here carries all six
+ * registers.
  */
 const BY_ARITY: readonly string[] = [
   `fork getegid geteuid getgid getpgrp getpid getppid gettid getuid pause rt_sigreturn sched_yield setsid vfork`,

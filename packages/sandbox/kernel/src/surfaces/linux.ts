@@ -31,7 +31,7 @@ const NO_VIRTUAL_ALARM = 'a wait notices it within 10 ms; it does not fire in de
 
 const ATTRIBUTES = 'namespace user only';
 
-/** What an operation does not do of what its manual page says. */
+/** How an operation falls short of its manual page. */
 const notes: Partial<Record<keyof typeof operations, string>> = {
   fcntl: 'locks succeed at once, because no other process exists; no leases, no owners',
   flock: 'succeeds at once, because no other process exists',
@@ -59,7 +59,7 @@ const notes: Partial<Record<keyof typeof operations, string>> = {
   pipe2: WAITS,
   socketpair: `AF_UNIX, SOCK_STREAM; ${WAITS}`,
   setsockopt: 'accepted, not applied',
-  epoll_ctl: 'level-triggered always',
+  epoll_ctl: 'always level-triggered',
   setrlimit: 'accepted, not applied',
   prlimit64: 'accepted, not applied',
   alarm: NO_VIRTUAL_ALARM,
@@ -87,7 +87,7 @@ const answered: Entry[] = Object.entries(operations).map(([name, operation]) => 
 
 const AN_ANONYMOUS_ONE = 'private anonymous memory is native; see mmap';
 
-/** Refused with an errno of their own, because programs ask and look at it. Every other call gets ENOSYS. */
+/** Refused with an errno of their own, because programs check for it. Every other call gets ENOSYS. */
 const refused: Entry[] = [
   ...[
     ...['socket', 'connect', 'bind', 'listen', 'accept', 'accept4', 'sendmsg', 'recvmsg'],

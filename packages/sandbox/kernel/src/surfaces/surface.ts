@@ -1,18 +1,18 @@
 import { type Errno, SyscallError } from '@sandpiper/abi';
 import type { Operation } from '../call.js';
 
-/** How well a call is answered. */
+/** How fully a call is supported. */
 export type Support =
   | { readonly level: 'supported' }
   | { readonly level: 'partial'; readonly note: string }
-  /** Always fails with this. */
+  /** The errno that it always fails with. */
   | { readonly level: 'denied'; readonly errno: Errno; readonly note?: string }
   /** Never reaches the controller. */
   | { readonly level: 'native'; readonly note: string };
 
-/** What is said of a call. */
+/** What the documentation says of a call. */
 export interface Entry {
-  /** As it comes over the wire: the name of a system call, the signature of a C function. */
+  /** As on the wire: the name of a system call, or the signature of a C function. */
   readonly key: string;
   readonly support: Support;
   readonly operation: Operation | null;
@@ -20,14 +20,16 @@ export interface Entry {
 
 /** One call of a surface. */
 export interface Row extends Entry {
-  /** How many arguments come with it, each an integer or a pointer: no more and no fewer. */
+  /** How many arguments come with it, each an integer or a pointer: exactly this many. */
   readonly arity: number;
 }
 
-/** One way to talk to the kernel. A Map, not an object: a guest's name must not find what an object inherits. */
+/**
+ * One way to talk to the kernel. A Map, not an object: a guest's name must not find what an object inherits.
+ */
 export interface Surface {
   readonly rows: ReadonlyMap<string, Row>;
-  /** What a call that has no row gets. */
+  /** The answer to a call that has no row. */
   readonly unknown: Errno;
 }
 

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { type Api, Refusal } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { shortProgram } from '../programs.js';
 import { type Stage, withCluster } from '../stage.js';
 import { between, sleep } from '../wait.js';
@@ -11,17 +11,17 @@ import { Witness } from '../witness.js';
 
 export interface BatchKills {
   readonly runs: number;
-  /** Of each kind of body, before one goes through. */
+  /** Kills for each kind of body, before one submission succeeds. */
   readonly kills: number;
 }
 
 const KINDS = ['ndjson', 'json'] as const;
 type Kind = (typeof KINDS)[number];
 
-/** Runs in a piece of a body that is sent bit by bit. */
+/** Runs in a piece of a body that is sent in pieces. */
 const PIECE = 50;
 
-/** The scheduler is killed with -9 in the middle of taking a batch; the client sends it again under its key. */
+/** The scheduler is killed with -9 midway through a batch; the client resends it under its key. */
 export function batchKills(stage: Stage, { runs, kills }: BatchKills): Promise<Finding[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
@@ -32,26 +32,31 @@ export function batchKills(stage: Stage, { runs, kills }: BatchKills): Promise<F
     const findings: Finding[] = [];
     for (const kind of KINDS) {
       const struck = await strikeWhileTaken(cluster, api, redis, { kind, runs, kills });
-      stage.say(`${kind}: ${kills} kills, ${struck.unsealed} of them left a batch that is not whole`);
+      stage.say(`${kind}: ${kills} kills, ${struck.unsealed} of them left an incomplete batch`);
       const id = await untilTaken(api, kind, runs);
-      stage.say(`${kind}: taken in as ${id}`);
+      stage.say(`${kind}: accepted as ${id}`);
       const offset = acknowledged.size;
       for (let i = 0; i < runs; i++) acknowledged.set(offset + i, batchRunId(id, i));
       await untilEnded(redis, offset + runs);
       const again = await untilTaken(api, kind, runs);
       const summary = await api.call<{ total: number; done: number }>(`/v1/batches/${id}/summary`);
       findings.push(
-        demand(`${kind}: schedulers killed meanwhile`, struck.kills, String(kills), struck.kills === kills),
-        figure(`${kind}: of which left a batch that was not whole`, String(struck.unsealed)),
-        none(`${kind}: runs of such a batch that were run or handed out`, struck.ran),
-        demand(
-          `${kind}: runs of the batch, and how many are done`,
+        requirement(
+          `${kind}: schedulers killed meanwhile`,
+          struck.kills,
+          String(kills),
+          struck.kills === kills,
+        ),
+        figure(`${kind}: of which left an incomplete batch`, String(struck.unsealed)),
+        none(`${kind}: runs of an incomplete batch that were run or dispatched`, struck.ran),
+        requirement(
+          `${kind}: runs of the batch, and how many have ended`,
           `${summary.total}, ${summary.done}`,
           `${runs}, ${runs}`,
           summary.total === runs && summary.done === runs,
         ),
-        demand(
-          `${kind}: sent once more, it is the same batch`,
+        requirement(
+          `${kind}: a resend gives the same batch`,
           again === id ? 'yes' : 'no',
           'yes',
           again === id,
@@ -68,15 +73,15 @@ export function batchKills(stage: Stage, { runs, kills }: BatchKills): Promise<F
         result.stdout === `${places.get(id)}\n` ? null : `printed ${JSON.stringify(result.stdout)}`,
     });
     const again = checked.ended.filter(({ result }) => result.attempt !== 1);
-    return [...findings, ...checked.findings, none('runs that were begun twice', again.length)];
+    return [...findings, ...checked.findings, none('runs that were started twice', again.length)];
   });
 }
 
 interface Struck {
   kills: number;
-  /** How often a batch was left that was begun and not whole. */
+  /** How often an incomplete batch was left. */
   unsealed: number;
-  /** Runs of such batches that anybody had, or had ended. */
+  /** Runs of such batches that a node had, or that had ended. */
   ran: number;
 }
 
@@ -101,7 +106,7 @@ async function strikeWhileTaken(
       () => true,
       () => false,
     );
-    // Bodies that come piece by piece take longer than this; the others about as long.
+    // Bodies that come in pieces take longer than this; the others about as long.
     await sleep(between(50, kind === 'ndjson' ? (runs / PIECE) * PIECE_MS : 1_000));
     await scheduler.kill();
     struck.kills += 1;
@@ -110,7 +115,7 @@ async function strikeWhileTaken(
     await cluster.startScheduler();
     if (acknowledged || !unsealed) continue;
     struck.unsealed += 1;
-    // The nodes idle, and the new scheduler hands out what it finds.
+    // The nodes are idle, and the new scheduler dispatches what it finds.
     await sleep(1_500);
     const held = await redis.pipeline().zcard(KEYS.dispatched).zcard(KEYS.running).exec();
     const out = (held ?? []).reduce((sum, [, count]) => sum + Number(count), 0);
@@ -119,7 +124,7 @@ async function strikeWhileTaken(
   return struck;
 }
 
-/** As a client does that is not told: again and again under its key. */
+/** As a client without an answer does: again and again under its key. */
 async function untilTaken(api: Api, kind: Kind, runs: number): Promise<string> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Api } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import type { Service } from '../service.js';
@@ -24,17 +24,17 @@ const NODE = {
   SANDPIPER_STALLED_INTERVAL_MS: '500',
 };
 
-/** What an orderly end may take beyond the grace: handing back, closing cells, a busy machine, milliseconds. */
+/** What a drain may take beyond the grace: handing back, closing cells, a busy machine, milliseconds. */
 const SLACK_MS = 10_000;
 
 interface Departure {
   readonly code: number | null;
   readonly ms: number;
-  /** What readiness answered while it was leaving, and whether it ever said "ready" then. */
+  /** Readiness while it drained, and whether it ever said "ready" then. */
   readonly readiness: readonly number[];
 }
 
-/** Nodes and schedulers are asked to leave under load, one after the other; each has a successor. */
+/** Nodes and schedulers drain under load, one after the other; each has a successor. */
 export function drain(stage: Stage, { runs, drains }: Drains): Promise<Finding[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
@@ -53,12 +53,12 @@ export function drain(stage: Stage, { runs, drains }: Drains): Promise<Finding[]
       say(`${await countEnded(redis)} of ${runs} runs ended, ${nodes.length} nodes have left`);
       await startNode();
       if (nodes.length % 3 === 0) {
-        // One that has a run which outlasts its grace: it is handed back, and begun again elsewhere.
+        // A node with a run that outlasts its grace: the run is handed back, and restarted elsewhere.
         const { id, node } = await longRun(cluster, api, 1.5 * GRACE_MS);
         outlasting.push(id);
         nodes.push(await leave(node));
       } else if (nodes.length % 3 === 1) {
-        // One that has a run which takes longer than a lease and shorter than the grace: it ends there.
+        // A node with a run that takes longer than a lease and less than the grace: it ends there.
         const { id, node } = await longRun(cluster, api, 0.7 * GRACE_MS);
         finishing.push(id);
         nodes.push(await leave(node));
@@ -89,14 +89,14 @@ export function drain(stage: Stage, { runs, drains }: Drains): Promise<Finding[]
     return [
       ...departed('nodes', nodes, drains),
       ...departed('schedulers', schedulers, drains),
-      figure('answers that were no acknowledgement', load.describedRefusals),
-      demand(
+      figure('answers that were not acknowledgements', load.describedRefusals),
+      requirement(
         'runs that outlasted the grace, were handed back, and ended elsewhere',
         again,
         String(outlasting.length),
         again === outlasting.length,
       ),
-      demand(
+      requirement(
         'runs longer than the lease that ended within the grace, at the first attempt',
         once,
         String(finishing.length),
@@ -109,7 +109,7 @@ export function drain(stage: Stage, { runs, drains }: Drains): Promise<Finding[]
   });
 }
 
-/** Submits a run that takes so long, and waits until a node has it. */
+/** Submits a run of this duration, and waits until a node has it. */
 async function longRun(
   cluster: Cluster,
   api: Api,
@@ -118,7 +118,7 @@ async function longRun(
   const source = `import time; time.sleep(${ms / 1000})`;
   // Before all others.
   const id = await api.submit({ source, priority: 0 }, `long-${randomUUID()}`);
-  const node = await until('somebody has the run', 60_000, async () => {
+  const node = await until('a node has the run', 60_000, async () => {
     const has = (await api.nodes()).find(({ cells }) => cells.some(({ run }) => run === id));
     return cluster.nodes.find(({ name }) => name === has?.name);
   });
@@ -127,7 +127,7 @@ async function longRun(
 
 function oldest(services: readonly Service[]): Service {
   const service = services.find(({ isAlive }) => isAlive);
-  if (service === undefined) throw new Error('none is left');
+  if (service === undefined) throw new Error('no service is left');
   return service;
 }
 
@@ -135,7 +135,7 @@ async function leave(service: Service): Promise<Departure> {
   const begun = performance.now();
   service.signal('SIGTERM');
   const readiness: number[] = [];
-  // Its loop sees the signal before the question, or a moment after.
+  // Its event loop sees the signal before the request, or a moment later.
   await sleep(50);
   while (service.isAlive) {
     const status = await fetch(`${service.url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
@@ -153,19 +153,19 @@ function departed(what: string, departures: readonly Departure[], wanted: number
   const slowest = Math.max(0, ...departures.map(({ ms }) => ms));
   const ready = departures.filter(({ readiness }) => readiness.includes(200)).length;
   return [
-    demand(
-      `${what} that left with exit code 0, of ${wanted}`,
+    requirement(
+      `${what} that ended with exit code 0, of ${wanted}`,
       codes.filter((code) => code === 0).length,
       String(wanted),
       codes.length === wanted && codes.every((code) => code === 0),
     ),
-    demand(
+    requirement(
       `the slowest of these ${what}`,
       `${slowest} ms`,
       `${GRACE_MS} ms of grace and ${SLACK_MS} ms`,
       slowest <= GRACE_MS + SLACK_MS,
     ),
-    none(`${what} that said they were ready after they were asked to leave`, ready),
+    none(`${what} that reported ready while draining`, ready),
   ];
 }
 

@@ -2,26 +2,26 @@ import { batchRunId } from '@sandpiper/store';
 import { randomBytes } from 'node:crypto';
 import type { Api } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
-import { demand, figure, type Finding } from '../finding.js';
+import { requirement, figure, type Finding } from '../finding.js';
 import { shortProgram } from '../programs.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
 import { between, sleep, until } from '../wait.js';
 import { Witness } from '../witness.js';
 
 export interface Fairness {
-  /** Runs of the tenant that has many. */
+  /** Runs of the busy tenant. */
   readonly runs: number;
-  /** How often the other one sends a single run. */
+  /** Interval between the other tenant's single runs. */
   readonly singles: number;
 }
 
 const CELLS = 2;
 
 /**
- * What may go before a single run of another tenant: what the cells have, what the queue has (two for each cell), and as
- * much again that ends while the answer is on its way.
+ * How many runs may precede another tenant's single run: those in the cells, those in the queue (two per
+ * cell), and as many again that end while the answer is on its way.
  */
-const MOST_BEFORE = 4 * CELLS;
+const MAX_BEFORE = 4 * CELLS;
 
 /** A tenant has thousands of runs waiting, another sends single ones. */
 export function fairness(stage: Stage, { runs, singles }: Fairness): Promise<Finding[]> {
@@ -53,12 +53,12 @@ export function fairness(stage: Stage, { runs, singles }: Fairness): Promise<Fin
     const { findings } = await check({ redis, witness, acknowledged, nothingDied: true });
     const most = Math.max(...before);
     return [
-      figure('runs of the other tenant that waited at the end still', String(waiting)),
-      demand(
-        `runs of the other tenant that ended before a single run did, the most of ${singles} times`,
+      figure('runs of the busy tenant still waiting at the end', String(waiting)),
+      requirement(
+        `runs of the busy tenant that ended before a single run, maximum of ${singles} times`,
         most,
-        `at most ${MOST_BEFORE} with ${CELLS} cells`,
-        most <= MOST_BEFORE,
+        `at most ${MAX_BEFORE} with ${CELLS} cells`,
+        most <= MAX_BEFORE,
       ),
       ...findings,
     ];

@@ -14,7 +14,7 @@ import { scaleOut } from './scale-out.js';
 import { schedulerKills } from './scheduler-kills.js';
 import { simulation } from './simulation.js';
 
-/** All of them, in the order in which they are played. */
+/** All scenarios, in the order in which they are played. */
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'node-kills',
@@ -24,7 +24,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'node-pauses',
-    title: 'a node is stopped past its lease, then goes on: its late result is refused',
+    title: 'a node is paused past its lease, then resumes: its late result is refused',
     play: (stage, quick) => nodePauses(stage, quick ? 2 : 10),
   },
   {
@@ -39,7 +39,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'redis-full',
-    title: 'Redis has no memory to give',
+    title: 'Redis is out of memory',
     play: (stage, quick) => redisFull(stage, quick ? 200 : 1000, quick ? 8 : 30),
   },
   {
@@ -49,18 +49,18 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'batch-kills',
-    title: 'the scheduler is killed with -9 in the middle of taking a batch',
+    title: 'the scheduler is killed with -9 midway through a batch',
     play: (stage, quick) => batchKills(stage, quick ? { runs: 500, kills: 3 } : { runs: 5000, kills: 12 }),
   },
   {
     name: 'scheduler-kills',
-    title: 'one of two schedulers is killed with -9 again and again',
+    title: 'one of two schedulers is repeatedly killed with -9',
     play: (stage, quick) =>
       schedulerKills(stage, quick ? { runs: 300, kills: 6 } : { runs: 3000, kills: 60 }),
   },
   {
     name: 'drain',
-    title: 'nodes and schedulers are asked to leave under load',
+    title: 'nodes and schedulers drain under load',
     play: (stage, quick) => drain(stage, quick ? { runs: 300, drains: 3 } : { runs: 2000, drains: 15 }),
   },
   {
@@ -87,7 +87,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'simulation',
-    title: '200 nodes whose guests cost nothing: what scheduler and Redis feed',
+    title: '200 nodes with simulated guests: the capacity of scheduler and Redis',
     benchmark: true,
     play: (stage, quick) =>
       simulation(stage, { runs: quick ? 10_000 : 60_000, nodes: 200, processes: 2, batch: 1_000 }),

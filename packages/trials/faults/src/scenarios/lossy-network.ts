@@ -7,15 +7,15 @@ import { expectNumbers, mixedProgram } from '../programs.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
 import { Witness } from '../witness.js';
 
-/** A far-away continent over a bad line. Redis is asked many times for each run, so its line may lose less. */
+/** A far continent over a bad line. Each run takes many requests to Redis, so its line may lose less. */
 const TO_REDIS: Weather = { delayMs: [5, 60], resetEvery: 400, holeEvery: 200, holeMs: [200, 2_000] };
 const TO_SCHEDULER: Weather = { delayMs: [20, 150], resetEvery: 12, holeEvery: 10, holeMs: [200, 3_000] };
 
-/** Clients, the scheduler and the nodes reach each other and Redis over a slow, lossy network only. */
+/** Clients, the scheduler and the nodes reach each other and Redis only over a slow, lossy network. */
 export function lossyNetwork(stage: Stage, runs: number): Promise<Finding[]> {
   return withCluster(stage, async (cluster) => {
     const redis = cluster.connect();
-    // The witness alone has a good line.
+    // Only the witness has a good line.
     const witness = await Witness.begin(cluster.connect());
     const socket = (): string => cluster.redis.socket;
     const networks: LossyNetwork[] = [];
@@ -48,7 +48,7 @@ export function lossyNetwork(stage: Stage, runs: number): Promise<Finding[]> {
       await submitting;
       const resets = networks.reduce((sum, { resets }) => sum + resets, 0);
       const holes = networks.reduce((sum, { holes }) => sum + holes, 0);
-      // What has ended may still have to be told to the queue.
+      // The queue may not know yet of runs that have ended.
       for (const line of networks) line.clearUp();
       await untilEnded(redis, runs);
       const { findings, ended } = await check({
@@ -60,9 +60,9 @@ export function lossyNetwork(stage: Stage, runs: number): Promise<Finding[]> {
       });
       const unjust = ended.filter(({ result }) => result.status === 'internal-error');
       return [
-        figure('connections that were reset in the middle', String(resets)),
+        figure('connections that were reset midway', String(resets)),
         figure('pauses of 0.2 to 3 s', String(holes)),
-        figure('answers that were no acknowledgement', load.describedRefusals),
+        figure('answers that were not acknowledgements', load.describedRefusals),
         none('submissions that made two runs', load.differing.length, load.differing),
         none(
           'runs given up',

@@ -2,7 +2,7 @@ import { KEYS, runKey } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
 import { check, countEnded, type Ended, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import type { Service } from '../service.js';
@@ -16,13 +16,13 @@ export interface NodeKills {
   readonly nodes: number;
 }
 
-/** A short lease, so that what a dead node had is soon somebody else's. */
+/** A short lease, so that a dead node's runs soon go to other nodes. */
 const LEASE = { SANDPIPER_LOCK_MS: '2000', SANDPIPER_STALLED_INTERVAL_MS: '500' };
 
-/** After so many deaths a run is given up. */
-const MOST_DEATHS = 3;
+/** A run is given up after this many crashes. */
+const MAX_DEATHS = 3;
 
-/** Nodes are killed with -9 at random moments while runs go through; each has a successor. */
+/** Nodes are killed with -9 at random moments while runs are processed; each has a successor. */
 export function nodeKills(stage: Stage, { runs, kills, nodes }: NodeKills): Promise<Finding[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
@@ -35,7 +35,8 @@ export function nodeKills(stage: Stage, { runs, kills, nodes }: NodeKills): Prom
     const killer = new Killer(cluster, redis, deaths);
     const say = seldom(stage.say);
     for (let done = 0; done < kills; ) {
-      // In step with the ends, so that the last is not before the last kill; at a random moment in between.
+      // In step with the ends, so that the last run does not end before the last kill; at a random moment in
+      // between.
       const ended = await countEnded(redis);
       if (ended >= runs) break;
       if (ended < (runs * done) / kills) {
@@ -57,7 +58,7 @@ export function nodeKills(stage: Stage, { runs, kills, nodes }: NodeKills): Prom
       expect: expectNumbers(load.acknowledged),
     });
     return [
-      demand('nodes killed with -9', killer.struck, String(kills), killer.struck === kills),
+      requirement('nodes killed with -9', killer.struck, String(kills), killer.struck === kills),
       figure('of which had a run at that moment', String(killer.struckBusy)),
       none('submissions that made two runs', load.differing.length, load.differing),
       ...findings,
@@ -79,20 +80,21 @@ class Killer {
     private readonly deaths: Map<string, number>,
   ) {}
 
-  /** Kills a node that is up; another is started in its place. */
+  /** Kills a running node; another is started in its place. */
   async strike(): Promise<void> {
     const victim = await until('a node to kill', 120_000, () => this.pick());
     this.killed.add(victim);
     await this.cluster.killNode(victim);
     this.struck += 1;
-    // The dead change nothing any more, and its lease is not over: what Redis says it has, died with it.
+    // The dead node changes nothing any more, and its lease has not expired: the runs that Redis shows died
+    // with it.
     const lost = await this.runsOf(victim.name);
     if (lost.length > 0) this.struckBusy += 1;
     for (const id of lost) this.deaths.set(id, (this.deaths.get(id) ?? 0) + 1);
     this.starting.push(this.replace());
   }
 
-  /** Waits until all that replace the dead are up. */
+  /** Waits until all replacements are up. */
   async successors(): Promise<void> {
     await Promise.all(this.starting);
   }
@@ -105,7 +107,7 @@ class Killer {
     });
   }
 
-  /** Also one that is starting is killed now and then. */
+  /** A starting node is killed too, now and then. */
   private pick(): Service | undefined {
     const alive = this.cluster.aliveNodes;
     const ready = alive.filter(({ url }) => url !== '');
@@ -122,22 +124,25 @@ class Killer {
   }
 }
 
-/** A run that was there when three nodes died is taken for what killed them: allowed, if they really died. */
+/** A run that was on three dying nodes is blamed for them: allowed, if they really died. */
 function givenUp(ended: readonly Ended[], deaths: ReadonlyMap<string, number>): Finding[] {
   const given = ended.filter(({ result }) => result.status === 'internal-error');
-  const unjustly = given.filter(({ id }) => (deaths.get(id) ?? 0) < MOST_DEATHS);
+  const unjustly = given.filter(({ id }) => (deaths.get(id) ?? 0) < MAX_DEATHS);
   const most = Math.max(0, ...deaths.values());
   return [
-    figure('runs given up for three deaths, by chance', `${given.length}; most deaths of one run: ${most}`),
+    figure(
+      'runs given up after three crashes, by chance',
+      `${given.length}; most crashes of one run: ${most}`,
+    ),
     none(
-      'runs given up that did not die three times',
+      'runs given up after fewer than three crashes',
       unjustly.length,
-      unjustly.map(({ id, result }) => `${id} died ${deaths.get(id) ?? 0} times: ${result.message}`),
+      unjustly.map(({ id, result }) => `${id} crashed ${deaths.get(id) ?? 0} times: ${result.message}`),
     ),
   ];
 }
 
-/** What the killed left behind; then all nodes leave in order, and nothing at all may be there. */
+/** The remains of killed nodes; then all nodes drain, and nothing may be left. */
 async function remains(cluster: Cluster): Promise<Finding[]> {
   const orphans = await cluster.orphans();
   for (const node of cluster.aliveNodes) {
@@ -149,7 +154,7 @@ async function remains(cluster: Cluster): Promise<Finding[]> {
   const { folders, groups } = cluster.leftovers();
   return [
     none(`guests and keepers that outlived their node (${cluster.watch})`, orphans.length, orphans),
-    none('processes left when all nodes have left', after.length, after),
+    none('processes left after all nodes have ended', after.length, after),
     none('folders of keepers left then', folders.length, folders),
     none('control groups of keepers left then', groups.length, groups),
   ];

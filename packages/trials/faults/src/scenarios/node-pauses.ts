@@ -2,34 +2,34 @@ import type { RunState } from '@sandpiper/contracts';
 import type { Api } from '../api.js';
 import { check } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, type Finding } from '../finding.js';
+import { requirement, type Finding } from '../finding.js';
 import { type Stage, withCluster } from '../stage.js';
 import { between, sleep, until } from '../wait.js';
 import { Witness } from '../witness.js';
 
 const LEASE = { SANDPIPER_LOCK_MS: '1000', SANDPIPER_STALLED_INTERVAL_MS: '300' };
 
-/** Prints when the guest ended by its own: so the result tells which attempt it is of. */
+/** Prints when the guest ended by itself, so that the result tells its attempt. */
 const PROGRAM = 'import time; time.sleep(0.6); print("done")';
 
 const LOST_ATTEMPTS = 'sandpiper_node_lost_attempts_total';
 
-/** Time for a guest that was nearly done to end, and for its result to be sent, milliseconds. */
+/** Time for an almost finished guest to end and for its result to be sent, milliseconds. */
 const FROZEN_MS = 3_000;
 
-/** In every other round the paused node comes back with a result. */
+/** In every other round the paused node resumes with a result. */
 const withResult = (round: number): boolean => round % 2 === 0;
 
 interface Round {
   readonly run: RunState;
   readonly shownAsLost: boolean;
-  /** Attempts that the paused node says it has lost, and how many of them were results that were refused. */
+  /** Attempts that the paused node counts as lost, and how many were refused results. */
   readonly lost: number;
   readonly refused: number;
   readonly after: string;
 }
 
-/** A node with a run is stopped until its lease is over and another has the run; then it goes on. */
+/** A node with a run is paused until its lease expires and another node has the run; then it resumes. */
 export function nodePauses(stage: Stage, rounds: number): Promise<Finding[]> {
   return withCluster(stage, async (cluster, api) => {
     const witness = await Witness.begin(cluster.connect());
@@ -46,7 +46,7 @@ export function nodePauses(stage: Stage, rounds: number): Promise<Finding[]> {
     });
     const count = (is: (round: Round) => boolean): number => played.filter(is).length;
     const all = (what: string, is: (round: Round) => boolean): Finding =>
-      demand(what, `${count(is)} of ${rounds}`, `${rounds}`, count(is) === rounds);
+      requirement(what, `${count(is)} of ${rounds}`, `${rounds}`, count(is) === rounds);
     return [
       all('paused past its lease, the node is shown as lost', ({ shownAsLost }) => shownAsLost),
       all(
@@ -54,11 +54,11 @@ export function nodePauses(stage: Stage, rounds: number): Promise<Finding[]> {
         ({ run, after }) => run.result?.node === after && run.result.attempt === 2,
       ),
       all('the program ended by itself', ({ run }) => run.result?.stdout === 'done\n'),
-      all('the paused node counts a lost attempt when it goes on', ({ lost }) => lost === 1),
-      demand(
-        'late results that were refused, where the node came back with one',
+      all('the paused node counts a lost attempt when it resumes', ({ lost }) => lost === 1),
+      requirement(
+        'late results that were refused, where the node resumed with one',
         count(({ refused }) => refused > 0),
-        // Where it notices the lost lock first, it kills the guest and has no result to be refused.
+        // Where it notices the lost lock first, it kills the guest and has no result to submit.
         'at least 1',
         count(({ refused }) => refused > 0) >= 1,
       ),
@@ -67,7 +67,7 @@ export function nodePauses(stage: Stage, rounds: number): Promise<Finding[]> {
   });
 }
 
-/** Two nodes of its own each time: the one that is paused takes the run for certain, as it is alone then. */
+/** Two new nodes each time: the one to be paused gets the run for certain, as it is alone then. */
 async function play(cluster: Cluster, api: Api, round: number): Promise<Round> {
   const paused = await cluster.startNode({ env: LEASE });
   const id = await api.submit({ source: PROGRAM }, `pause-${round}`);
@@ -83,7 +83,7 @@ async function play(cluster: Cluster, api: Api, round: number): Promise<Round> {
     return run.state === 'done' ? run : null;
   });
   if (withResult(round)) {
-    // Until it has its result it does not hear that its lock is lost: so it is for the store to refuse it.
+    // Until it has its result it does not learn that its lock is lost: so the store must refuse the result.
     cluster.redis.freeze();
     paused.signal('SIGCONT');
     await sleep(FROZEN_MS);
@@ -96,7 +96,7 @@ async function play(cluster: Cluster, api: Api, round: number): Promise<Round> {
     return count > 0 ? count : null;
   }).catch(() => 0);
   const refused = await paused.metric(LOST_ATTEMPTS, 'reason="result-refused"');
-  // Whatever it does with its late result, that of the run stays.
+  // Whatever becomes of its late result, the run's result stays.
   await sleep(300);
   const run = await api.run(id);
   if (JSON.stringify(run) !== JSON.stringify(first)) throw new Error(`the result of ${id} has changed`);

@@ -2,22 +2,22 @@ import { KEYS } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
 import { type Api, Refusal } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { residentBytes } from '../processes.js';
 import type { Service } from '../service.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
 import { sleep } from '../wait.js';
 
-/** Runs that may wait, all together. */
-const MOST_WAITING = 300;
+/** Runs that may wait, in total. */
+const MAX_WAITING = 300;
 
-/** Clients that send one submission after the other. */
+/** Clients that submit one run after the other. */
 const CLIENTS = 48;
 
-/** Some submissions are big: what is refused is not to pile up either. */
+/** Some submissions are big: refused ones must not pile up either. */
 const BIG_BYTES = 200_000;
 
-/** What the services may take beyond what they have taken in the first half, bytes. */
+/** How much the services may grow beyond the first half, bytes. */
 const GROWTH_BYTES = 96 * 1024 * 1024;
 
 interface Seen {
@@ -26,7 +26,7 @@ interface Seen {
   others: Map<string, number>;
   withoutRetryAfter: number;
   mostWaiting: number;
-  /** Slowest answer to a request that has nothing to do with the flood, milliseconds. */
+  /** Slowest answer to a request unrelated to the flood, milliseconds. */
   slowestHealth: number;
 }
 
@@ -34,7 +34,7 @@ interface Seen {
 export function overload(stage: Stage, seconds: number): Promise<Finding[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
-    const scheduler = await cluster.startScheduler({ env: { SANDPIPER_MAX_QUEUE: String(MOST_WAITING) } });
+    const scheduler = await cluster.startScheduler({ env: { SANDPIPER_MAX_QUEUE: String(MAX_WAITING) } });
     const nodes = await cluster.startNodes(2);
     const services = [scheduler, ...nodes];
     const seen: Seen = {
@@ -60,20 +60,20 @@ export function overload(stage: Stage, seconds: number): Promise<Finding[]> {
     const sent = seen.accepted.length + seen.refused;
     const others = [...seen.others].map(([answer, count]) => `${count} x ${answer}`).join(', ');
     return [
-      demand(
-        `submissions in ${seconds} s, for each run that the nodes served`,
+      requirement(
+        `submissions in ${seconds} s, per run that the nodes served`,
         (sent / Math.max(1, served)).toFixed(1),
         'at least 10',
         sent >= 10 * served,
       ),
-      demand('refused with 429', seen.refused, 'some', seen.refused > 0),
+      requirement('refused with 429', seen.refused, 'some', seen.refused > 0),
       none('of which without Retry-After', seen.withoutRetryAfter),
-      demand('answers that were neither 202 nor 429', others || 'none', 'none', seen.others.size === 0),
-      demand(
-        'most that waited at the same time',
+      requirement('answers that were neither 202 nor 429', others || 'none', 'none', seen.others.size === 0),
+      requirement(
+        'most runs waiting at the same time',
         seen.mostWaiting,
-        `at most ${MOST_WAITING}`,
-        seen.mostWaiting <= MOST_WAITING,
+        `at most ${MAX_WAITING}`,
+        seen.mostWaiting <= MAX_WAITING,
       ),
       figure('slowest answer to GET /healthz meanwhile', `${Math.round(seen.slowestHealth)} ms`),
       ...memory.findings(),
@@ -145,7 +145,7 @@ class Memory {
       const first = most(this.samples.slice(0, half), which);
       const second = most(this.samples.slice(half), which);
       const kind = name.startsWith('s') ? 'the scheduler' : name.startsWith('n') ? `node ${name}` : name;
-      return demand(
+      return requirement(
         `most memory of ${kind} in the first half, and in the second`,
         `${mebibytes(first)}, ${mebibytes(second)}`,
         `no more than ${mebibytes(GROWTH_BYTES)} above the first`,

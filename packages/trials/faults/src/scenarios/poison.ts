@@ -2,7 +2,7 @@ import type { DeadLetterSummary } from '@sandpiper/contracts';
 import type { Api } from '../api.js';
 import { check, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, type Finding, none } from '../finding.js';
+import { requirement, type Finding, none } from '../finding.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import { type Stage, withCluster } from '../stage.js';
@@ -11,12 +11,12 @@ import { Witness } from '../witness.js';
 
 const LEASE = { SANDPIPER_LOCK_MS: '2000', SANDPIPER_STALLED_INTERVAL_MS: '500' };
 
-/** Long enough to be seen by GET /v1/nodes. */
+/** Long enough to be visible in GET /v1/nodes. */
 const PROGRAM = 'import time; time.sleep(4); print("survived")';
 
-const MOST_DEATHS = 3;
+const MAX_DEATHS = 3;
 
-/** A run whose node dies each time that one has it, and other runs beside it. */
+/** A run whose node dies each time, and other runs beside it. */
 export function poison(stage: Stage, others: number): Promise<Finding[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
@@ -26,11 +26,11 @@ export function poison(stage: Stage, others: number): Promise<Finding[]> {
     const id = await api.submit({ source: PROGRAM }, 'poison');
     const load = new Load({ api, count: others, concurrency: 4, request: mixedProgram });
     const submitting = load.run();
-    const kills = await killWhoeverHas(stage, cluster, api, id);
+    const kills = await killNodesWith(stage, cluster, api, id);
     await submitting;
     const given = await api.run(id);
-    const listed = await until('the run is on the list of the dead', 10_000, () => find(api, id));
-    stage.say('the run is on the list of the dead; it is run again');
+    const listed = await until('the run is on the dead-letter list', 10_000, () => find(api, id));
+    stage.say('the run is on the dead-letter list; it is run again');
     const { id: again } = await api.call<{ id: string }>(`/v1/dead-letters/${id}/requeue`, {
       method: 'POST',
     });
@@ -51,22 +51,22 @@ export function poison(stage: Stage, others: number): Promise<Finding[]> {
       (ended) => ended.result.status === 'internal-error' && ended.id !== id,
     );
     return [
-      demand('nodes that died while they had the run', kills, String(MOST_DEATHS), kills === MOST_DEATHS),
-      demand(
+      requirement('nodes that died while they had the run', kills, String(MAX_DEATHS), kills === MAX_DEATHS),
+      requirement(
         'how it ended',
         `${given.result?.status}: ${given.result?.message}`,
         'internal-error',
         given.result?.status === 'internal-error',
       ),
-      demand('it is on the list of the dead', listed.id === id ? 'yes' : 'no', 'yes', listed.id === id),
+      requirement('it is on the dead-letter list', listed.id === id ? 'yes' : 'no', 'yes', listed.id === id),
       none('other runs that were given up', unjust.length),
-      demand(
+      requirement(
         'run again, where no node dies',
         `${second.result?.status}, ${JSON.stringify(second.result?.stdout)}`,
         'ok',
         second.result?.status === 'ok' && second.result.stdout === 'survived\n',
       ),
-      demand(
+      requirement(
         'the list names the new run',
         (await find(api, id))?.requeuedAs ?? 'none',
         again,
@@ -77,15 +77,15 @@ export function poison(stage: Stage, others: number): Promise<Finding[]> {
   });
 }
 
-/** Until the run has ended. @returns how often that was */
-async function killWhoeverHas(stage: Stage, cluster: Cluster, api: Api, id: string): Promise<number> {
+/** Until the run has ended. @returns how many nodes were killed */
+async function killNodesWith(stage: Stage, cluster: Cluster, api: Api, id: string): Promise<number> {
   let kills = 0;
   await until(
     'the run is given up',
     120_000,
     async () => {
       if ((await api.run(id)).state === 'done') return true;
-      if (kills >= MOST_DEATHS) return false;
+      if (kills >= MAX_DEATHS) return false;
       const nodes = await api.nodes();
       const holder = nodes.find(
         ({ state, cells }) => state !== 'lost' && cells.some(({ run }) => run === id),
@@ -94,7 +94,7 @@ async function killWhoeverHas(stage: Stage, cluster: Cluster, api: Api, id: stri
       if (victim === undefined) return false;
       await cluster.killNode(victim);
       kills += 1;
-      stage.say(`${victim.name} had the run and was killed, the ${kills}. time`);
+      stage.say(`${victim.name} had the run and was killed, kill number ${kills}`);
       await cluster.startNode({ env: LEASE });
       return false;
     },

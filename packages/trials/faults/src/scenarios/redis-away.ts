@@ -2,20 +2,22 @@ import type { Api } from '../api.js';
 import { Refusal } from '../api.js';
 import { check, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, type Finding } from '../finding.js';
+import { requirement, type Finding } from '../finding.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import { type Stage, withCluster } from '../stage.js';
 import { sleep, until } from '../wait.js';
 import { Witness } from '../witness.js';
 
-/** A command of the scheduler to a Redis that hangs may take so long, milliseconds. */
+/** How long a command of the scheduler to a hanging Redis may take, milliseconds. */
 const COMMAND_MS = 1_000;
 
-/** What a submission that is refused may take beyond that: a busy machine, no more, milliseconds. */
+/** What a refused submission may take beyond that: only a busy machine, milliseconds. */
 const SLACK_MS = 2_000;
 
-/** Redis is away for a while, once dead and once hanging: refused at once, and everything goes on afterwards. */
+/**
+ * Redis is away for a while, once dead and once hanging: refused at once, and everything resumes afterwards.
+ */
 export function redisAway(stage: Stage, seconds: number): Promise<Finding[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
@@ -38,10 +40,11 @@ export function redisAway(stage: Stage, seconds: number): Promise<Finding[]> {
     cluster.redis.thaw();
     findings.push(await takesAgain(api, 'hanging'));
     const after = await submitMany(api, 'after', 40);
-    // What was refused and yet carried out by a Redis that hung is a run too, though nobody was promised it.
+    // A submission that was refused, yet carried out by a hanging Redis, is a run too, though it was never
+    // acknowledged.
     const loads = [before, between, after];
     const ids = [...loads.flatMap((load) => load.ids), ...(await probesOf(api)), ...over];
-    // Those that ran while Redis was away are begun anew, and may have every cell for that time.
+    // Runs that were active while Redis was away are restarted, and may occupy every cell for that time.
     await untilEnded(redis, ids.length, () => undefined, 3_000 * seconds + 60_000);
     const checked = await check({
       redis,
@@ -60,7 +63,9 @@ export function redisAway(stage: Stage, seconds: number): Promise<Finding[]> {
 const submitMany = (api: Api, name: string, count: number): Promise<Load> =>
   new Load({ api, name, count, request: mixedProgram }).run();
 
-/** One that is running when Redis goes away and when it is back. Its lease is over meanwhile: it may be begun anew. */
+/**
+ * A run that is active when Redis goes away and returns. Its lease expires meanwhile: it may be restarted.
+ */
 async function longRun(api: Api, seconds: number, kind: Kind): Promise<string> {
   const wallMs = 3_000 * seconds;
   const source = `import time; time.sleep(${1.2 * seconds})`;
@@ -72,7 +77,7 @@ async function longRun(api: Api, seconds: number, kind: Kind): Promise<string> {
 const PROBES = ['dead', 'hanging'] as const;
 type Kind = (typeof PROBES)[number];
 
-/** One key for all probes of a kind: whatever of them is carried out in the end is one run. */
+/** One key for all probes of a kind: those that are carried out in the end are one run. */
 const probe = (api: Api, kind: Kind): Promise<string> =>
   api.submit({ source: 'print("probe")' }, `probe-${kind}`);
 
@@ -98,21 +103,26 @@ async function refusedFor(api: Api, seconds: number, kind: Kind, mostMs: number)
   const seen = [...statuses].map(([status, count]) => `${count} x ${status}`).join(', ');
   const slowest = Math.max(0, ...times);
   return [
-    demand(
+    requirement(
       `answers while Redis is ${kind} for ${seconds} s`,
       seen,
       'all 503',
       [...statuses.keys()].every((status) => status === '503'),
     ),
-    demand(`the slowest of them`, `${slowest} ms`, `at most ${mostMs} ms`, slowest <= mostMs),
+    requirement(`the slowest of them`, `${slowest} ms`, `at most ${mostMs} ms`, slowest <= mostMs),
   ];
 }
 
 async function takesAgain(api: Api, kind: Kind): Promise<Finding> {
   const begun = performance.now();
-  await until('submissions are taken again', 60_000, () => probe(api, kind));
+  await until('submissions are accepted again', 60_000, () => probe(api, kind));
   const ms = Math.round(performance.now() - begun);
-  return demand(`submissions are taken again after Redis was ${kind}`, `after ${ms} ms`, 'by itself', true);
+  return requirement(
+    `submissions are accepted again after Redis was ${kind}`,
+    `after ${ms} ms`,
+    'automatically',
+    true,
+  );
 }
 
 async function goesOn(cluster: Cluster): Promise<Finding[]> {
@@ -122,7 +132,7 @@ async function goesOn(cluster: Cluster): Promise<Finding[]> {
     ),
   );
   return [
-    demand(
+    requirement(
       'readiness of the scheduler and the nodes afterwards',
       ready.join(', '),
       'all 200',

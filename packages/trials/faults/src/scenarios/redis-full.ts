@@ -1,13 +1,13 @@
 import { Refusal } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
 import { sleep } from '../wait.js';
 import { Witness } from '../witness.js';
 
-/** Redis has no memory to give while runs wait and run: nothing is taken in, nothing is lost. */
+/** Redis is out of memory while runs wait and execute: nothing is accepted, nothing is lost. */
 export function redisFull(stage: Stage, runs: number, seconds: number): Promise<Finding[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
@@ -15,7 +15,7 @@ export function redisFull(stage: Stage, runs: number, seconds: number): Promise<
     await cluster.startScheduler();
     await cluster.startNodes(2);
     const load = await new Load({ api, count: runs, request: mixedProgram }).run();
-    stage.say(`${runs} runs are taken in, ${await countEnded(redis)} have ended; Redis gets no more memory`);
+    stage.say(`${runs} runs accepted, ${await countEnded(redis)} have ended; Redis gets no more memory`);
     await redis.config('SET', 'maxmemory', '1mb');
     const endedBefore = await countEnded(redis);
     const say = seldom(stage.say);
@@ -44,7 +44,7 @@ export function redisFull(stage: Stage, runs: number, seconds: number): Promise<
     const seen = [...answers].map(([status, count]) => `${count} x ${status}`).join(', ');
     const unjust = ended.filter(({ result }) => result.status === 'internal-error');
     return [
-      demand(
+      requirement(
         `answers to submissions in ${seconds} s without memory`,
         seen,
         'all 503',

@@ -1,5 +1,5 @@
 import { check, countEnded, untilEnded } from '../checker.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
@@ -11,7 +11,7 @@ export interface RedisKills {
   readonly kills: number;
 }
 
-/** Redis is killed with -9 and started again while runs are submitted and go through. */
+/** Redis is killed with -9 and restarted while runs are submitted and processed. */
 export function redisKills(stage: Stage, { runs, kills }: RedisKills): Promise<Finding[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
@@ -47,10 +47,10 @@ export function redisKills(stage: Stage, { runs, kills }: RedisKills): Promise<F
     });
     const alive = [scheduler, ...nodes].filter((service) => service.isAlive).length;
     return [
-      demand('Redis killed with -9 and started again', done, String(kills), done === kills),
-      figure('answers that were no acknowledgement', load.describedRefusals),
+      requirement('Redis killed with -9 and restarted', done, String(kills), done === kills),
+      figure('answers that were not acknowledgements', load.describedRefusals),
       none('submissions that made two runs', load.differing.length, load.differing),
-      demand('services that went on by themselves', alive, '3', alive === 3),
+      requirement('services that survived without a restart', alive, '3', alive === 3),
       ...findings,
     ];
   });

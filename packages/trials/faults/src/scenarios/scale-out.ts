@@ -4,7 +4,7 @@ import { batchRunId } from '@sandpiper/store';
 import type { Api } from '../api.js';
 import { check } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, figure, type Finding } from '../finding.js';
+import { requirement, figure, type Finding } from '../finding.js';
 import { shortProgram } from '../programs.js';
 import { type Stage, withCluster } from '../stage.js';
 import { until } from '../wait.js';
@@ -40,7 +40,7 @@ export function scaleOut(stage: Stage, { rounds, runs }: ScaleOut): Promise<Find
       ...findings,
       figure('runs a second with one cell, round by round', list(one)),
       figure('with two cells, in turn with the above', list(two)),
-      demand(
+      requirement(
         `the best round with two cells, over the best with one (${availableParallelism()} CPUs)`,
         ratio.toFixed(2),
         `at least ${DEMANDED_RATIO}`,
@@ -61,7 +61,7 @@ async function fourNodes(cluster: Cluster, api: Api, acknowledged: string[]): Pr
   acknowledged.push(...idsOf(batch));
   const worked = nodes.map(({ name }) => batch.runs.filter(({ result }) => result?.node === name).length);
   await Promise.all(nodes.map((node) => (node.signal('SIGTERM'), node.exit)));
-  return demand(
+  return requirement(
     'runs that each of four nodes did, of 200',
     worked.join(', '),
     'some each',
@@ -69,7 +69,7 @@ async function fourNodes(cluster: Cluster, api: Api, acknowledged: string[]): Pr
   );
 }
 
-/** Runs a second of a node with so many cells, each on a CPU of its own. */
+/** Runs per second of a node with `cells` cells, each on its own CPU. */
 async function throughput(
   cluster: Cluster,
   api: Api,
@@ -79,7 +79,7 @@ async function throughput(
 ): Promise<number> {
   const node = await cluster.startNode({ env: { SANDPIPER_CELLS: String(cells) } });
   const name = `cells-${acknowledged.length}`;
-  // Parents are started then.
+  // The parents are started then.
   acknowledged.push(...idsOf(await run(api, `${name}-warm`, [shortProgram(0), shortProgram(1)])));
   const begun = performance.now();
   const batch = await run(

@@ -1,5 +1,5 @@
 import { check, countEnded, untilEnded } from '../checker.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Load } from '../load.js';
 import { LossyNetwork, type Weather } from '../lossy-network.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
@@ -12,7 +12,7 @@ export interface SchedulerKills {
   readonly kills: number;
 }
 
-/** Redis is far away: so that kills hit the time between two commands, which is short on one machine. */
+/** Redis is far away, so that kills hit the time between two commands, which is short on one machine. */
 const LONG_LINE: Weather = {
   delayMs: [20, 60],
   resetEvery: Number.POSITIVE_INFINITY,
@@ -21,8 +21,8 @@ const LONG_LINE: Weather = {
 };
 
 /**
- * Two schedulers, one of which is killed with -9 again and again: while it takes runs in, while it hands them to the
- * queue, and between the two steps of that.
+ * Two schedulers, one of which is repeatedly killed with -9: while it accepts runs, while it dispatches them
+ * to the queue, and between these two steps.
  */
 export function schedulerKills(stage: Stage, { runs, kills }: SchedulerKills): Promise<Finding[]> {
   return withCluster(stage, async (cluster, api) => {
@@ -63,9 +63,9 @@ export function schedulerKills(stage: Stage, { runs, kills }: SchedulerKills): P
         .map((scheduler) => scheduler.log().split('put a lost run into the queue again').length - 1)
         .reduce((sum, count) => sum + count, 0);
       return [
-        demand('schedulers killed with -9', done, String(kills), done === kills),
-        figure('answers that were no acknowledgement', load.describedRefusals),
-        figure('runs that a dead scheduler had taken and another handed over', String(again)),
+        requirement('schedulers killed with -9', done, String(kills), done === kills),
+        figure('answers that were not acknowledgements', load.describedRefusals),
+        figure('runs that a dead scheduler had accepted and another dispatched', String(again)),
         none('submissions that made two runs', load.differing.length, load.differing),
         ...findings,
       ];

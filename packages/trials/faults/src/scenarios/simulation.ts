@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import type { Api } from '../api.js';
 import { check, countEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { demand, figure, type Finding } from '../finding.js';
+import { requirement, figure, type Finding } from '../finding.js';
 import { cpuSeconds } from '../processes.js';
 import { Service } from '../service.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
@@ -14,7 +14,7 @@ import { sleep, until } from '../wait.js';
 export interface Simulation {
   readonly runs: number;
   readonly nodes: number;
-  /** Over so many processes. */
+  /** Spread over this many processes. */
   readonly processes: number;
   /** Runs in one batch. */
   readonly batch: number;
@@ -22,15 +22,15 @@ export interface Simulation {
 
 const DEMANDED_PER_SECOND = 2_000;
 
-/** Batches that are sent at the same time. */
+/** Concurrent batches. */
 const LANES = 2;
 
 const ENTRY = fileURLToPath(new URL('../simulated-nodes.js', import.meta.url));
 
-/** A folder that the scheduler and the nodes write CPU profiles to at their end, or nothing. */
+/** A folder for CPU profiles of the scheduler and the nodes, or nothing. */
 const PROFILES = process.env['FAULTS_PROFILES'] ?? '';
 
-/** What one run takes of each, microseconds of CPU time, and how long all took. */
+/** What one run costs each, microseconds of CPU time, and the total time. */
 interface Cost {
   readonly seconds: number;
   readonly scheduler: number;
@@ -42,7 +42,9 @@ interface Cost {
   readonly accepted: number;
 }
 
-/** Guests that cost nothing: how much scheduler, queue and Redis feed, and which of them is at its end first. */
+/**
+ * Guests that cost nothing: the capacity of scheduler, queue and Redis, and which of them saturates first.
+ */
 export function simulation(stage: Stage, options: Simulation): Promise<Finding[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
@@ -111,7 +113,7 @@ interface Scene {
   readonly scheduler: Service;
   readonly farm: readonly Service[];
   readonly options: Simulation;
-  /** Gets the ids of what is submitted. */
+  /** Collects the ids of submitted runs. */
   readonly ids: string[];
 }
 
@@ -160,14 +162,14 @@ async function measure(stage: Stage, scene: Scene): Promise<Cost> {
 function costs(cost: Cost, { runs, nodes, processes, batch }: Simulation): Finding[] {
   const perSecond = Math.round(runs / cost.seconds);
   const ceiling = (micros: number): string =>
-    `${Math.round(micros)} µs; one CPU of its own is at its end at ${Math.round(1e6 / micros)} runs a second`;
+    `${Math.round(micros)} µs; its own CPU is saturated at ${Math.round(1e6 / micros)} runs a second`;
   const had = (cost.scheduler + cost.redis + cost.nodes) * 1e-6 * (runs / cost.seconds);
   const first =
     cost.scheduler > cost.redis
       ? 'the scheduler, of which there may be several'
       : 'Redis, of which there is one';
   return [
-    demand(
+    requirement(
       `runs a second from HTTP to the last result: ${runs} in batches of ${batch}, ${nodes} nodes`,
       perSecond,
       `at least ${DEMANDED_PER_SECOND}`,
@@ -182,11 +184,11 @@ function costs(cost: Cost, { runs, nodes, processes, batch }: Simulation): Findi
     figure('CPU time of Redis for a run', ceiling(cost.redis)),
     figure('CPU time of the nodes for a run', `${Math.round(cost.nodes)} µs, in ${processes} processes`),
     figure('CPUs that these had, on average', had.toFixed(2)),
-    figure('what breaks first', first),
+    figure('what saturates first', first),
   ];
 }
 
-/** Time of Redis by command, for one run: `script` is all of ours and the queue's. */
+/** Redis time by command, per run: `script` covers our scripts and the queue's. */
 async function costliest(redis: Redis, runs: number): Promise<string> {
   const stats = await redis.info('commandstats');
   const rows = [...stats.matchAll(/^cmdstat_(\S+):calls=(\d+),usec=(\d+)/gm)].map(

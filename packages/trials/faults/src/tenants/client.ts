@@ -2,7 +2,8 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { sleep } from '../wait.js';
 
 /**
- * A process that does to a scheduler what one client may do: it is given one job by its parent and answers with one report.
+ * A process that acts as one client of a scheduler: its parent gives it one job, and it answers with one
+ * report.
  */
 export type ClientJob = BodiesJob | ReadJob;
 
@@ -11,33 +12,33 @@ interface Target {
   readonly key: string;
 }
 
-/** So many submissions at once, each with a standard input of so many bytes. */
+/** `count` concurrent submissions, each with a standard input of `bytes` bytes. */
 export interface BodiesJob extends Target {
   readonly kind: 'bodies';
   readonly count: number;
   readonly bytes: number;
 }
 
-/** Reads all results of a batch, line by line, no faster than that, again and again. */
+/** Reads all results of a batch, line by line, at most at this rate, repeatedly. */
 export interface ReadJob extends Target {
   readonly kind: 'read';
   readonly batch: string;
   readonly runs: number;
-  /** Each line holds at least so many bytes. */
+  /** Each line holds at least this many bytes. */
   readonly bytes: number;
   readonly times: number;
   readonly bytesPerSecond: number;
 }
 
 export interface ClientReport {
-  /** How each request was answered, counted by status; 0: not at all. */
+  /** Answers counted by status; 0: no answer. */
   readonly statuses: Record<string, number>;
-  /** What was wrong with what came. */
+  /** What was wrong with the answers. */
   readonly faults: string[];
 }
 
-/** A stream that breaks off is gone on with from where it was, so often in a row without a line. */
-const MOST_BREAKS = 20;
+/** A broken stream is resumed from its position, at most this often in a row without a line. */
+const MAX_BREAKS = 20;
 
 class Report implements ClientReport {
   readonly statuses: Record<string, number> = {};
@@ -62,7 +63,7 @@ async function sendBodies({ url, key, count, bytes }: BodiesJob): Promise<Client
           'Idempotency-Key': `body-${index}`,
         },
       });
-      // A server that refuses need not read the rest: the answer counts, and not what becomes of the body.
+      // A server that refuses need not read the rest: the answer counts, not the body's fate.
       finish(call, (status, error) => {
         report.count(status);
         if (error !== null) report.faults.push(`body ${index}: ${error}`);
@@ -74,7 +75,7 @@ async function sendBodies({ url, key, count, bytes }: BodiesJob): Promise<Client
   return report;
 }
 
-/** @param done told once: the status, or 0 and why there is none */
+/** @param done called once: the status, or 0 and why there is none */
 function finish(call: ClientRequest, done: (status: number, error: string | null) => void): void {
   let told = false;
   const tell = (status: number, error: string | null = null): void => {
@@ -89,7 +90,7 @@ function finish(call: ClientRequest, done: (status: number, error: string | null
     response.once('close', () => tell(status));
     response.once('error', () => tell(status));
   });
-  // The connection may break while the rest of a body that was refused is still being sent.
+  // The connection may break while the rest of a refused body is still being sent.
   call.on('error', ({ message }) => (status === 0 ? tell(0, message) : tell(status)));
 }
 
@@ -104,7 +105,7 @@ async function readOnce(job: ReadJob, report: Report): Promise<void> {
   const seen = new Set<number>();
   let position = 0;
   for (let breaks = 0; position < job.runs; breaks++) {
-    if (breaks === MOST_BREAKS) {
+    if (breaks === MAX_BREAKS) {
       report.faults.push(`${job.runs - position} results never came`);
       return;
     }
@@ -147,7 +148,7 @@ interface Line {
 
 const HEAD_BYTES = 2_000;
 
-/** Whole lines that are not empty, read no faster than that. Ends early where the connection breaks. */
+/** Complete, non-empty lines, read at most at this rate. Ends early where the connection breaks. */
 async function eachLine(
   body: IncomingMessage,
   bytesPerSecond: number,
@@ -171,7 +172,7 @@ async function eachLine(
       if (early > 5) await sleep(early);
     }
   } catch {
-    // What is missing is asked for again.
+    // Missing lines are requested again.
   }
 
   function add(chunk: Buffer, start: number, end: number): void {

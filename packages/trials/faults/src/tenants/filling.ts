@@ -2,7 +2,7 @@ import { bytesOf } from '@sandpiper/contracts';
 import { Refusal } from '../api.js';
 import type { Tenant } from './house.js';
 
-/** One tenant who fills Redis with results, and who removes them. */
+/** A tenant that fills Redis with results, and removes them. */
 
 export interface Filled {
   readonly ids: readonly string[];
@@ -20,7 +20,7 @@ export interface Filling {
 
 const CHUNK = 65_536;
 
-/** Two runs at once; a refusal with 429 or 413 is an answer, and 503 is none. */
+/** Two concurrent runs; a refusal with 429 or 413 is an answer, 503 is a fault. */
 export async function fill({ api }: Tenant, name: string, { runs, bytes }: Filling): Promise<Filled> {
   const source = `import os\nfor _ in range(${bytes / CHUNK}): os.write(1, b"x" * ${CHUNK})\n`;
   const ids: string[] = [];
@@ -48,16 +48,16 @@ export async function fill({ api }: Tenant, name: string, { runs, bytes }: Filli
         const isWhole = result !== null && bytesOf(result, 'stdout').length === bytes;
         return isWhole ? result.status : `${result?.status}, cut short`;
       }
-      return 'no end after 60 s';
+      return 'no result after 60 s';
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      // Its own oldest leave: an end that is gone again before it is read.
+      // Its own oldest results are evicted: an end that is gone before it is read.
       return error.status === 404 ? 'thrown out' : String(error.status);
     }
   }
 }
 
-/** Removes them; what is gone already is no fault. */
+/** Removes them; missing ones are no fault. */
 export async function purge({ api }: Tenant, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     await api.call(`/v1/runs/${id}?purge=true`, { method: 'DELETE' }).catch((error: unknown) => {

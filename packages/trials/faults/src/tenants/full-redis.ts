@@ -1,5 +1,5 @@
 import type { TenantSettings } from '@sandpiper/contracts';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Neighbour } from '../neighbour.js';
 import type { Stage } from '../stage.js';
 import { fill, purge } from './filling.js';
@@ -8,20 +8,23 @@ import { mebibytes, rightAnswers, stillAlive, withHouse } from './house.js';
 const MIB = 1024 * 1024;
 const OUTPUT_BYTES = 8 * MIB;
 
-/** Bytes that Redis gets in all; what services may keep in it is bounded below. */
+/** Bytes that Redis gets in total; what services may keep in it is bounded below. */
 const REDIS_BYTES = 384 * MIB;
 
-/** What may wait is small here: the bytes are in the results. */
+/** Few runs wait here: the bytes are in the results. */
 const QUEUE_BYTES = 64 * MIB;
 
 export interface FullRedisOptions {
-  /** How many bytes the tenant sends, as multiples of what it may keep. */
+  /** How many bytes the tenant sends, as multiples of its quota. */
   readonly rounds: number;
   readonly quotaBytes: number;
   readonly ceilingBytes: number;
 }
 
-/** One tenant fills Redis, to its own quota and to the ceiling of all; the others go on, and after a purge it does too. */
+/**
+ * One tenant fills Redis, to its own quota and to the global ceiling; the others continue, and after a purge
+ * it does too.
+ */
 export function fullRedis(stage: Stage, options: FullRedisOptions): Promise<Finding[]> {
   const { ceilingBytes, quotaBytes } = options;
   const keep = {
@@ -35,7 +38,7 @@ export function fullRedis(stage: Stage, options: FullRedisOptions): Promise<Find
     const findings: Finding[] = [];
     const trials: [string, Partial<TenantSettings>, number][] = [
       ['quota', { maxKeptBytes: quotaBytes }, quotaBytes],
-      // It may keep more than all may together: the ceiling holds it.
+      // Its quota exceeds the global ceiling: the ceiling limits it.
       ['ceiling', { maxKeptBytes: 2 * ceilingBytes }, ceilingBytes],
     ];
     for (const [what, settings, bytes] of trials) {
@@ -51,8 +54,8 @@ export function fullRedis(stage: Stage, options: FullRedisOptions): Promise<Find
       const after = await fill(heavy, `after-${what}`, { runs: 2, bytes: OUTPUT_BYTES });
       findings.push(
         figure(`answers to the tenant that fills Redis to its ${what}`, filled.answers),
-        none(`of which no end and no refusal`, filled.faults.length, filled.faults),
-        demand(
+        none(`of which neither a result nor a refusal`, filled.faults.length, filled.faults),
+        requirement(
           `memory of Redis, filled to the ${what}`,
           mebibytes(used),
           `below ${mebibytes(REDIS_BYTES)}`,

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { NewKey, TenantSettings } from '@sandpiper/contracts';
 import type { Api } from '../api.js';
 import type { Cluster } from '../cluster.js';
-import { demand, type Finding, none } from '../finding.js';
+import { requirement, type Finding, none } from '../finding.js';
 import type { Hellos } from '../neighbour.js';
 import { peakResidentBytes } from '../processes.js';
 import type { Service } from '../service.js';
@@ -19,7 +19,7 @@ const MIB = 1024 * 1024;
 export interface HouseOptions {
   readonly scheduler?: Readonly<Record<string, string>>;
   readonly node?: Readonly<Record<string, string>>;
-  /** Of Node.js itself, for both. */
+  /** Options of Node.js itself, for both. */
   readonly nodeOptions?: readonly string[];
 }
 
@@ -29,7 +29,7 @@ export interface House {
   readonly scheduler: Service;
   readonly node: Service;
   readonly admin: Api;
-  /** Makes a tenant and a key for it. */
+  /** Makes a tenant with a key. */
   tenant(name: string, settings?: Partial<TenantSettings>): Promise<Tenant>;
 }
 
@@ -38,7 +38,7 @@ export interface Tenant {
   readonly key: string;
 }
 
-/** The house is gone afterwards, whatever happens. */
+/** The house is removed afterwards, whatever happens. */
 export function withHouse(
   stage: Stage,
   options: HouseOptions,
@@ -71,11 +71,11 @@ export async function openHouse(cluster: Cluster, anyone: Api, options: HouseOpt
 }
 
 /**
- * Does it in a process of its own, as a client elsewhere would: what a flood costs its sender is not to be measured here.
- * It gives way to the service, with which a real client does not share the CPUs.
+ * Runs it in a separate process, like a client elsewhere: a flood's cost to its sender is not measured here.
+ * It yields to the service, because a real client does not share the CPUs with it.
  */
 export async function inClient(job: ClientJob): Promise<ClientReport> {
-  // What was built, also where this file is run from its source.
+  // The built file, even where this file is run from its source.
   const child = fork(fileURLToPath(new URL('../../dist/tenants/client.js', import.meta.url)));
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
@@ -107,17 +107,17 @@ export function rightAnswers(seen: Hellos): Finding[] {
   ];
 }
 
-/** @param most in ms; null where nothing is demanded of a clock */
+/** @param most in ms; null where no clock is judged */
 export function within(what: string, ms: number, most: number | null): Finding {
   const measured = `${Math.round(ms)} ms`;
-  if (most === null) return { what, measured, demanded: '', met: null };
-  return demand(what, measured, `at most ${most} ms`, ms <= most);
+  if (most === null) return { what, measured, required: '', met: null };
+  return requirement(what, measured, `at most ${most} ms`, ms <= most);
 }
 
-/** The most that its memory has ever been, against a bound in MiB. */
+/** The peak of its memory, against a bound in MiB. */
 export function memoryBelow(service: Service, most: number): Finding {
   const peak = peakResidentBytes(service.pid);
-  return demand(
+  return requirement(
     'most resident memory of the scheduler',
     mebibytes(peak),
     `below ${most} MiB`,
@@ -125,7 +125,7 @@ export function memoryBelow(service: Service, most: number): Finding {
   );
 }
 
-/** Nothing was restarted: the processes are those that were started. */
+/** Nothing was restarted: the processes are the original ones. */
 export function stillAlive(house: House): Finding {
   const gone = [house.scheduler, house.node].filter(({ isAlive }) => !isAlive).map(({ name }) => name);
   return none('services that ended', gone.length, gone);

@@ -8,11 +8,11 @@ import { streamFlood } from './stream-flood.js';
 
 const MIB = 1024 * 1024;
 
-/** What one tenant does, and what the others see of it; in the order in which they are played. */
+/** What one tenant does, and how it affects the others; in the order in which they are played. */
 export const TENANT_SCENARIOS: readonly Scenario[] = [
   {
     name: 'large-batch',
-    title: 'a batch of results of 8 MiB, read by two slow readers again and again',
+    title: 'a batch of results of 8 MiB, read repeatedly by two slow readers',
     play: (stage, quick) =>
       largeBatch(
         stage,
@@ -28,7 +28,7 @@ export const TENANT_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'full-redis',
-    title: 'one tenant fills Redis, to its quota and to the ceiling',
+    title: 'one tenant fills Redis, to its quota and to the global ceiling',
     play: (stage, quick) =>
       fullRedis(stage, {
         rounds: quick ? 1.5 : 4,
@@ -38,7 +38,7 @@ export const TENANT_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'small-redis',
-    title: 'a Redis of 60 MB is filled, and has no memory left until something is purged',
+    title: 'a Redis of 60 MB is filled, and out of memory until a purge',
     play: (stage) => smallRedis(stage),
   },
   {

@@ -15,7 +15,7 @@ import {
 
 const MIB = 1024 * 1024;
 
-/** Two readers take so much a second each, bytes: less than the scheduler could give. */
+/** Rate of each of two readers, bytes per second: less than the scheduler could send. */
 const READER_BYTES_PER_SECOND = 64 * MIB;
 
 export interface LargeBatchOptions {
@@ -24,11 +24,11 @@ export interface LargeBatchOptions {
   readonly bytes: number;
   /** How often the whole batch is read, by both readers together. */
   readonly times: number;
-  /** Whether times are judged: only where the machine has nothing else to do. */
+  /** Whether times are judged: only on an otherwise idle machine. */
   readonly clocks: boolean;
 }
 
-/** A batch of large results is read by two slow readers, again and again, while another tenant works. */
+/** Two slow readers repeatedly read a batch of large results, while another tenant works. */
 export function largeBatch(stage: Stage, options: LargeBatchOptions): Promise<Finding[]> {
   const { runs, bytes, times, clocks } = options;
   return withHouse(stage, {}, async (house) => {

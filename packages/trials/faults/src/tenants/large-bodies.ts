@@ -7,17 +7,20 @@ import { inClient, memoryBelow, rightAnswers, stillAlive, withHouse, within } fr
 
 const HEALTH_EVERY_MS = 50;
 
-/** An answer to /healthz that takes longer is none, milliseconds: a probe has given up by then. */
+/** A probe of /healthz gives up after this time, milliseconds: a later answer counts as none. */
 const HEALTH_TIMEOUT_MS = 30_000;
 
 export interface LargeBodiesOptions {
   readonly count: number;
   readonly bytes: number;
-  /** Whether times are judged: only where the machine has nothing else to do. */
+  /** Whether times are judged: only on an otherwise idle machine. */
   readonly clocks: boolean;
 }
 
-/** One tenant sends many large bodies at once; the scheduler answers its probes and the others meanwhile. */
+/**
+ * One tenant sends many large bodies at once; the scheduler meanwhile answers its probes and the other
+ * tenants.
+ */
 export function largeBodies(stage: Stage, { count, bytes, clocks }: LargeBodiesOptions): Promise<Finding[]> {
   return withHouse(stage, {}, async (house) => {
     const [heavy, other] = await Promise.all([house.tenant('heavy'), house.tenant('other')]);
@@ -43,7 +46,7 @@ export function largeBodies(stage: Stage, { count, bytes, clocks }: LargeBodiesO
   });
 }
 
-/** Asks whether a service is alive, again and again. */
+/** Repeatedly asks whether a service is alive. */
 class Probe {
   private readonly latencies: number[] = [];
   private readonly faults: string[] = [];

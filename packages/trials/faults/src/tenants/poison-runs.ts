@@ -1,6 +1,6 @@
 import type { RunState } from '@sandpiper/contracts';
 import { Refusal } from '../api.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Neighbour } from '../neighbour.js';
 import { descendantsOf, parentOf, residentBytes } from '../processes.js';
 import type { Stage } from '../stage.js';
@@ -9,11 +9,11 @@ import { rightAnswers, stillAlive, withHouse } from './house.js';
 
 const MIB = 1024 * 1024;
 
-/** What marks a poison guest, by its memory: no hello takes as much. */
+/** Memory that marks a poison guest: no hello takes as much. */
 const POISON_BYTES = 120 * MIB;
 const POISON = `kept = bytearray(${POISON_BYTES})\nfor i in range(0, len(kept), 4096): kept[i] = 1\nimport time\ntime.sleep(20)\n`;
 
-/** Requests that would not fit into what a keeper is told (6 MB of arguments), and runs that take their cell with them. */
+/** Requests that would not fit into a keeper's frame (6 MB of arguments), and runs that kill their cell. */
 export function poisonRuns(stage: Stage, count: number): Promise<Finding[]> {
   return withHouse(stage, {}, async (house) => {
     const [heavy, other] = await Promise.all([house.tenant('heavy'), house.tenant('other')]);
@@ -46,7 +46,7 @@ export function poisonRuns(stage: Stage, count: number): Promise<Finding[]> {
     }
     const kills = executioner.stop();
     stage.say(`${count} runs whose cell dies have ended; ${kills} cells were killed`);
-    // A cell that was killed comes back, and then the hellos are answered by two again.
+    // A killed cell returns, and then two cells answer the hellos again.
     await until(
       'the node is ready',
       60_000,
@@ -55,13 +55,13 @@ export function poisonRuns(stage: Stage, count: number): Promise<Finding[]> {
     const seen = await neighbour.stop();
     const unjust = ends.filter(({ result }) => result?.status !== 'internal-error');
     return [
-      none('requests with 6 MB of arguments that were taken', accepted.length, accepted),
+      none('requests with 6 MB of arguments that were accepted', accepted.length, accepted),
       none(
         'runs that killed their cell and ended as anything but internal-error',
         unjust.length,
         unjust.map(({ id, result }) => `${id} ${result?.status}`),
       ),
-      demand('cells that died', kills, `at most ${3 * count}: three for each run`, kills <= 3 * count),
+      requirement('cells that died', kills, `at most ${3 * count}: three per run`, kills <= 3 * count),
       ...rightAnswers(seen),
       figure('the hellos', seen.described()),
       stillAlive(house),
@@ -69,7 +69,7 @@ export function poisonRuns(stage: Stage, count: number): Promise<Finding[]> {
   });
 }
 
-/** Kills the keeper of each guest that is marked, as a fault of ours in its cell would. */
+/** Kills the keeper of each marked guest, as a fault of ours in its cell would. */
 class Executioner {
   private kills = 0;
   private stopped = false;

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { Refusal } from '../api.js';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Neighbour } from '../neighbour.js';
 import type { Stage } from '../stage.js';
 import { until } from '../wait.js';
@@ -9,20 +9,20 @@ import { mebibytes, rightAnswers, stillAlive, type Tenant, withHouse } from './h
 
 const MIB = 1024 * 1024;
 
-/** All that Redis gets; what may wait and be kept follows from it, as nothing else is said. */
+/** Redis's total memory; the bounds of waiting and kept data follow from it, by default. */
 const REDIS_BYTES = 60 * MIB;
 const OUTPUT_BYTES = MIB / 2;
 const BODY_BYTES = MIB / 2;
 
 /**
- * A Redis of 60 MB and the settings as they are: one tenant fills its share of what is kept, then of what may wait, then all
- * that is kept; and once Redis has no memory left to give, which bounds alone do not prevent, purges make room.
+ * A Redis of 60 MB with default settings: one tenant fills its share of kept data, then of waiting data, then
+ * all kept data; and once Redis is out of memory, which bounds alone do not prevent, purges make room.
  */
 export function smallRedis(stage: Stage): Promise<Finding[]> {
   return withHouse(stage, {}, async (house) => {
     const redis = house.cluster.connect();
     await redis.config('SET', 'maxmemory', String(REDIS_BYTES));
-    // The scheduler looks at the memory of Redis when it connects: it is to see the new bound.
+    // The scheduler reads the memory of Redis when it connects: it must see the new bound.
     await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     const other = await untilServed(() => house.tenant('other'));
     const neighbour = new Neighbour(other.api, 'beside');
@@ -49,12 +49,17 @@ export function smallRedis(stage: Stage): Promise<Finding[]> {
     const faults = [...share.faults, ...all.faults, ...flood.odd];
     return [
       figure('answers, filled to the share and to the ceiling', `${share.answers}; ${all.answers}`),
-      none('of which no end and no refusal', faults.length, faults),
-      demand('bodies above its share of what may wait', flood.described, '429 among it', flood.refused > 0),
-      demand('memory of Redis', mebibytes(most), `below ${mebibytes(REDIS_BYTES)}`, most < REDIS_BYTES),
+      none('of which neither a result nor a refusal', faults.length, faults),
+      requirement(
+        'bodies above its share of the waiting data',
+        flood.described,
+        '429 among them',
+        flood.refused > 0,
+      ),
+      requirement('memory of Redis', mebibytes(most), `below ${mebibytes(REDIS_BYTES)}`, most < REDIS_BYTES),
       ...rightAnswers(seen),
-      demand('a submission while Redis is full', full.submitted, '503', full.submitted === '503'),
-      demand('purges while Redis is full', full.purged, 'at least 1', full.purged > 0),
+      requirement('a submission while Redis is full', full.submitted, '503', full.submitted === '503'),
+      requirement('purges while Redis is full', full.purged, 'at least 1', full.purged > 0),
       none(
         'runs after the purge that are not ok, of three tenants',
         6 - after.reduce((sum, { ok }) => sum + ok, 0),
@@ -68,9 +73,9 @@ export function smallRedis(stage: Stage): Promise<Finding[]> {
 const used = async (redis: Redis): Promise<number> =>
   Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
 
-/** The first answer that is no 503: connections that were broken off are made again. */
+/** The first answer other than 503: broken connections are retried. */
 const untilServed = <T>(ask: () => Promise<T>): Promise<T & object> =>
-  until('the service is there again', 30_000, async () => {
+  until('the service is available again', 30_000, async () => {
     try {
       return (await ask()) as T & object;
     } catch (error) {
@@ -79,7 +84,7 @@ const untilServed = <T>(ask: () => Promise<T>): Promise<T & object> =>
     }
   });
 
-/** Large bodies at once, each of a run that takes a second. */
+/** Concurrent large bodies, each of a run that takes a second. */
 async function floodQueue(
   { api }: Tenant,
   count: number,
@@ -104,7 +109,7 @@ async function floodQueue(
   };
 }
 
-/** Redis is given less than it holds: all that writes is refused, and what is purged makes room. */
+/** Redis gets less memory than it holds: all writes are refused, and purges make room. */
 async function whileFull(
   redis: Redis,
   heavy: Tenant,
@@ -123,7 +128,7 @@ async function whileFull(
     );
   const submitted = await submit('while-full');
   await purge(greedy, ids);
-  await until('a submission is taken again', 30_000, async () =>
+  await until('a submission is accepted again', 30_000, async () =>
     (await submit('afterwards')) === 'accepted' ? true : null,
   );
   return { submitted, purged: ids.length };

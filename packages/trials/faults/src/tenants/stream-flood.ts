@@ -1,19 +1,19 @@
 import { request } from 'node:http';
-import { demand, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Finding, none } from '../finding.js';
 import { Neighbour } from '../neighbour.js';
 import type { Stage } from '../stage.js';
 import { until } from '../wait.js';
 import { type House, rightAnswers, stillAlive, type Tenant, withHouse } from './house.js';
 
-/** A run of a batch that has not ended keeps the streams of the batch open. */
+/** An unfinished run of a batch keeps the batch's streams open. */
 const LONG = 'import time; time.sleep(60)';
 
 export interface StreamFloodOptions {
-  /** Streams that the scheduler holds in all; a tenant gets half of them. */
+  /** The scheduler's streams in total; a tenant gets half of them. */
   readonly most: number;
 }
 
-/** One tenant follows a batch as often as it can, and more; another one still gets a stream. */
+/** One tenant follows a batch as often as it can, and more; another tenant still gets a stream. */
 export function streamFlood(stage: Stage, { most }: StreamFloodOptions): Promise<Finding[]> {
   return withHouse(stage, { scheduler: { SANDPIPER_MAX_STREAMS: String(most) } }, async (house) => {
     const [heavy, other] = await Promise.all([house.tenant('heavy'), house.tenant('other')]);
@@ -41,14 +41,14 @@ export function streamFlood(stage: Stage, { most }: StreamFloodOptions): Promise
       return status === 200;
     });
     return [
-      demand(
+      requirement(
         'streams of one tenant at once',
         open,
         `at most ${most / 2}: half of ${most}`,
         open <= most / 2 && open > 0,
       ),
       none('refusals that are not 429', odd.length, odd.map(String)),
-      demand(
+      requirement(
         'a stream of another tenant meanwhile',
         `${await small.status}, ${text.includes('followed') ? 'with its result' : 'without a result'}`,
         '200, with its result',
@@ -67,9 +67,9 @@ async function batchOf({ api }: Tenant, source: string): Promise<string> {
     .id;
 }
 
-/** One request whose answer goes on. */
+/** One request with a streaming answer. */
 class Stream {
-  /** 0 where there was no answer. */
+  /** 0 without an answer. */
   readonly status: Promise<number>;
   private readonly body: Promise<string>;
   private readonly call: ReturnType<typeof request>;
@@ -95,7 +95,7 @@ class Stream {
     this.call.end();
   }
 
-  /** All of it, when it has come to its end. */
+  /** The whole body, once it has ended. */
   text(): Promise<string> {
     return this.body;
   }

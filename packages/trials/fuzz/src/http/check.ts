@@ -10,7 +10,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** Answers against the document: status, kind of content, and every byte of the JSON. */
+/** Compares answers with the document: status, content type, and every byte of the JSON. */
 export class AnswerChecker {
   readonly #ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: false });
   readonly #validators = new Map<Schema, ReturnType<Ajv2020['compile']>>();
@@ -29,16 +29,16 @@ export class AnswerChecker {
     if (operation === null) return null;
     const response = operation.responses[String(status)];
     if (response === undefined)
-      return `status ${status} stands nowhere in the document: ${answer.body.slice(0, 200)}`;
+      return `status ${status} is not in the document: ${answer.body.slice(0, 200)}`;
     const schema = response.content?.['application/json']?.schema;
     if (schema === undefined) return null;
-    if (status === 204) return answer.body === '' ? null : 'an answer without content that has some';
+    if (status === 204) return answer.body === '' ? null : 'an answer with unexpected content';
     const parsed = jsonOf(answer.body);
     if (parsed === undefined)
-      return `status ${status} without JSON, of ${JSON.stringify(schema)}: ${answer.body.slice(0, 200)}`;
+      return `status ${status} without JSON, schema ${JSON.stringify(schema)}: ${answer.body.slice(0, 200)}`;
     const validate = this.#validator(schema);
     if (validate(parsed)) return null;
-    return `status ${status}, an answer that is not as documented: ${this.#ajv.errorsText(validate.errors)}: ${answer.body.slice(0, 300)}`;
+    return `status ${status}, an undocumented answer: ${this.#ajv.errorsText(validate.errors)}: ${answer.body.slice(0, 300)}`;
   }
 
   #validator(schema: Schema) {
@@ -56,7 +56,7 @@ export class AnswerChecker {
       return `status ${status} without JSON: ${body.slice(0, 200)}`;
     const error = (parsed as { error?: { code?: unknown; message?: unknown } }).error;
     const shaped = typeof error?.code === 'string' && typeof error.message === 'string';
-    if (!shaped) return `status ${status} in another shape: ${body.slice(0, 200)}`;
+    if (!shaped) return `status ${status} in an undocumented shape: ${body.slice(0, 200)}`;
     if (String(error.message).includes('\n')) return `an error of more than one line: ${body.slice(0, 200)}`;
     if (/\bat .*\.js:\d+|node_modules/.test(body)) return `an error with a stack: ${body.slice(0, 200)}`;
     return null;

@@ -1,6 +1,6 @@
 import type { Random } from '../random.js';
 
-/** Names of a host that is not this one, some of them written to look like it. */
+/** Names of other hosts, some of them written to look like this one. */
 const FOREIGN_HOSTS = [
   'evil.example',
   'evil.example:80',
@@ -14,7 +14,7 @@ const FOREIGN_HOSTS = [
   '127.0.0.1, evil.example',
 ];
 
-/** Names of this one, as a client may write them. */
+/** Names of this host, as a client may write them. */
 const OWN_HOSTS = ['localhost', 'LOCALHOST:80', '127.0.0.1', '127.0.0.1:1', '[::1]:8080'];
 
 const FOREIGN_ORIGINS = [
@@ -25,7 +25,7 @@ const FOREIGN_ORIGINS = [
   'file://',
 ];
 
-/** What a proxy adds: then not only this host can reach the server. */
+/** Headers that a proxy adds: then clients other than this host can reach the server. */
 const FORWARDED: readonly [string, string][] = [
   ['forwarded', 'for=192.0.2.43;proto=http;host=evil.example'],
   ['forwarded', 'for="[2001:db8::17]:4711"'],
@@ -38,13 +38,13 @@ const FORWARDED: readonly [string, string][] = [
 
 export interface ForeignHeaders {
   readonly headers: Record<string, string>;
-  /** Whether they say that the request comes from elsewhere, as far as a server is bound to see it. */
+  /** Whether they show that the request comes from elsewhere, as far as a server must notice. */
   readonly isForeign: boolean;
 }
 
 const oneOf = <T>(random: Random, values: readonly T[]): T => values[random.below(values.length)] as T;
 
-/** Headers that say for whom a request is, and where it comes from. */
+/** Headers that name the target and the origin of a request. */
 export function foreignHeaders(random: Random): ForeignHeaders {
   switch (random.below(5)) {
     case 0:

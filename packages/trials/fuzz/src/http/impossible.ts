@@ -2,17 +2,17 @@ import type { Random } from '../random.js';
 
 export interface ImpossibleRun {
   readonly run: object;
-  /** Why nobody may take it; null where it may be taken, and must then be run as what it says. */
+  /** Why it must be refused; null where it may be accepted, and must then run as it says. */
   readonly why: string | null;
 }
 
-/** More bytes than execve(2) takes of arguments and variables together: a quarter of the stack's 8 MiB. */
+/** More bytes than execve(2) allows for arguments and variables together: a quarter of the stack's 8 MiB. */
 const TOO_MANY_BYTES = 2 * 1024 * 1024 + 64 * 1024;
 const WORDS = 256;
 
 const PARTS = ['a', 'main.py', 'é', 'x y', '__proto__', 'lib'];
 
-/** A run whose fields are right, each of them alone, and that no node could start as it is. */
+/** A run whose fields are all valid alone, but which no node could start. */
 export function impossibleRun(random: Random): ImpossibleRun {
   switch (random.below(4)) {
     case 0:
@@ -20,13 +20,16 @@ export function impossibleRun(random: Random): ImpossibleRun {
     case 1:
       return contradictingFiles(random);
     case 2:
-      return { run: { source: 'print(1)', files: files(random, 'main.py/x') }, why: 'a file is in a file' };
+      return {
+        run: { source: 'print(1)', files: files(random, 'main.py/x') },
+        why: 'a file lies below a file',
+      };
     default:
       return optionForEntry(random);
   }
 }
 
-/** Each word is short enough, and all of them are too much. */
+/** Each word is short enough, but all together are too long. */
 function largeWords(random: Random): ImpossibleRun {
   const inVariables = random.below(TOO_MANY_BYTES);
   const words = (bytes: number): string[] => {
@@ -35,10 +38,10 @@ function largeWords(random: Random): ImpossibleRun {
   };
   const env = Object.fromEntries(words(inVariables).map((word, i) => [`V${i}`, word]));
   const run = { source: 'print(1)', args: words(TOO_MANY_BYTES - inVariables), env };
-  return { run, why: 'its arguments and variables are more than execve takes' };
+  return { run, why: 'its arguments and variables exceed the limit of execve' };
 }
 
-/** A name that is a file and a folder at once. */
+/** A name that is both a file and a folder. */
 function contradictingFiles(random: Random): ImpossibleRun {
   const depth = 1 + random.below(3);
   const folder = Array.from({ length: depth }, () => PARTS[random.below(PARTS.length)]).join('/');
@@ -48,10 +51,10 @@ function contradictingFiles(random: Random): ImpossibleRun {
     files: [...names.flatMap((name) => files(random, name)), ...files(random, 'entry.py')],
     entry: 'entry.py',
   };
-  return { run, why: 'a file is in a file' };
+  return { run, why: 'a file lies below a file' };
 }
 
-/** What an interpreter would take for an option. */
+/** A name that an interpreter would take for an option. */
 function optionForEntry(random: Random): ImpossibleRun {
   const options = ['-c', '-', '-i', '-m', '--help', '-X', '-cprint(1)', '-W/../x.py'];
   const entry = options[random.below(options.length)] as string;

@@ -4,32 +4,32 @@ import { foreignHeaders } from './foreign.js';
 import { impossibleRun } from './impossible.js';
 import { brokenJson, hostileText, spoil } from './sample.js';
 
-/** As it goes over the wire; kept as one line of JSON to be sent again. */
+/** A request as sent; kept as one line of JSON for a replay. */
 export interface WireRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: Record<string, string>;
   /** latin1 */
   readonly body: string | null;
-  /** `whole`; or in two pieces, or with its end left out. */
+  /** `whole`; or in two pieces, or without its end. */
   readonly manner: 'whole' | 'slow' | 'half' | 'chunked';
-  /** Why no server may accept it; not there where one may. */
+  /** Why the server must refuse it; absent where it may accept. */
   readonly refused?: string;
 }
 
 export interface Maker {
   readonly random: Random;
   readonly sample: (schema: Schema) => unknown;
-  /** Ids that the server has given, by the path that they belong to. */
+  /** Ids from the server, by the path that they belong to. */
   readonly ids: ReadonlyMap<string, readonly string[]>;
-  /** Of all operations: what a request without a documented body may be sent instead. */
+  /** Of all operations: what a request without a documented body may carry instead. */
   readonly bodies: readonly Schema[];
   /**
-   * Bodies that were accepted, by the schema they were made from: rules that no schema tells (this field or that) are found
-   * once by chance, and kept to then.
+   * Accepted bodies, by the schema that they were made from: rules that a schema cannot express (this field
+   * or that) are met by chance once, and remembered.
    */
   readonly accepted: ReadonlyMap<Schema, readonly unknown[]>;
-  /** What a key is needed for; empty where the server asks for none. */
+  /** API keys; empty where the server asks for none. */
   readonly keys: readonly string[];
   readonly bodyLimit: number;
 }
@@ -43,7 +43,7 @@ const CONTENT_TYPES = [
   'x',
 ];
 
-/** A value that a parameter's schema may allow, as text; or one that a client should not send. */
+/** A value that a parameter's schema may allow, as text; or an invalid one. */
 function parameterText(maker: Maker, parameter: Parameter, base = ''): string {
   const { random } = maker;
   const ids = maker.ids.get(base) ?? [];
@@ -62,7 +62,7 @@ export function baseOf(path: string): string {
 }
 
 function encodePath(text: string, random: Random): string {
-  // Now and then as it is: a space ends the line, which the server's parser has to refuse.
+  // Sometimes unescaped: a space ends the request line, which the server's parser has to refuse.
   if (random.below(20) === 0)
     return Buffer.from(text)
       .toString('latin1')
@@ -103,7 +103,7 @@ function headersOf(maker: Maker, operation: Operation): Record<string, string> {
   return headers;
 }
 
-/** What the schema allows; every other time with something wrong in it. */
+/** What the schema allows; every other time with an error in it. */
 function jsonLike(maker: Maker, schema: Schema): string {
   const { random } = maker;
   const accepted = maker.accepted.get(schema) ?? [];
@@ -113,7 +113,10 @@ function jsonLike(maker: Maker, schema: Schema): string {
   return JSON.stringify(value) ?? '';
 }
 
-/** A stream of lines has no schema in the document, and other operations want no body: they get one of somebody else. */
+/**
+ * A line stream has no schema in the document, and other operations take no body: they get another
+ * operation's.
+ */
 function undocumentedBody(maker: Maker, operation: Operation): { type: string; bytes: Buffer } | null {
   const { random, bodies } = maker;
   if (bodies.length === 0 || random.below(operation.method === 'POST' ? 4 : 20) === 0) return null;
@@ -123,7 +126,7 @@ function undocumentedBody(maker: Maker, operation: Operation): { type: string; b
   );
   const type = random.below(5) === 0 ? 'application/json' : 'application/x-ndjson';
   const one = lines[0] ?? '';
-  // Most of the time all of the same kind.
+  // Mostly all of the same kind.
   const text = random.below(4) === 0 ? lines.join('\n') : lines.map(() => one).join('\n');
   return { type, bytes: Buffer.from(text) };
 }
@@ -140,7 +143,7 @@ function bodyOf(maker: Maker, operation: Operation): { type: string; bytes: Buff
   return { type, bytes: random.below(8) === 0 ? brokenJson(text, random) : Buffer.from(text) };
 }
 
-/** A request for an operation of the document: mostly one that it allows, or nearly. */
+/** A request for a documented operation: mostly valid, or nearly. */
 export function makeRequest(maker: Maker, operation: Operation): WireRequest {
   const { random } = maker;
   if (operation.method === 'POST' && operation.path === '/v1/runs' && random.below(6) === 0) {
@@ -149,7 +152,7 @@ export function makeRequest(maker: Maker, operation: Operation): WireRequest {
   const request = ordinaryRequest(maker, operation);
   if (random.below(12) > 0) return request;
   const { headers, isForeign } = foreignHeaders(random);
-  // Without keys whoever reaches the server may do everything: so a page of another origin must not reach it.
+  // Without keys every client may do everything: so a page of another origin must not reach the server.
   const refused =
     isForeign && maker.keys.length === 0 ? { refused: 'it comes from elsewhere, without a key' } : {};
   return { ...request, headers: { ...request.headers, ...headers }, ...refused };

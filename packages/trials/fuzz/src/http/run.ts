@@ -9,23 +9,23 @@ import { send, type WireAnswer } from './wire.js';
 export interface HttpOptions {
   readonly seconds: number;
   readonly seed: number;
-  /** Requests that made a fault before, sent first. */
+  /** Requests that caused a fault before, sent first. */
   readonly known: readonly WireRequest[];
   readonly onProgress: (line: string) => void;
 }
 
 export interface HttpResult {
   readonly requests: number;
-  /** How often each operation was answered with each status. */
+  /** Answers per operation and status. */
   readonly statuses: ReadonlyMap<string, number>;
   readonly finding: { readonly message: string; readonly requests: readonly WireRequest[] } | null;
 }
 
-/** Beyond what it takes with every body at its limit. Bytes. */
-const MOST_MEMORY = 700 * 1024 * 1024;
-const MOST_IDS = 200;
-const MOST_KEPT = 50;
-/** As many at once, one of them a question whether others are served. */
+/** Beyond its need with every body at its limit. Bytes. */
+const MAX_MEMORY = 700 * 1024 * 1024;
+const MAX_IDS = 200;
+const MAX_KEPT = 50;
+/** Concurrent requests, one of which checks that others are served. */
 const AT_ONCE = 6;
 const FLUSH_EVERY = 2000;
 
@@ -64,7 +64,7 @@ class Session {
     };
   }
 
-  /** @returns what is wrong with the answer to one made-up request */
+  /** @returns what is wrong with the answer to one generated request */
   one(): Promise<string | null> {
     const operation = this.operations[this.random.below(this.operations.length)] as Operation;
     return this.ask(makeRequest(this.#maker, operation), operation);
@@ -81,7 +81,7 @@ class Session {
       return `${request.method} ${request.path.slice(0, 200)}: ${(error as Error).message}`;
     }
     if (this.server.dead) return `the server has ended: ${this.server.log}`;
-    if (answer === null) return null; // closed: what was half sent, or no request at all
+    if (answer === null) return null; // closed: an incomplete request, or an invalid one
     const asMade =
       operation !== null && request.method === operation.method && this.#reaches(request, operation);
     const key = `${asMade ? `${operation.method} ${operation.path}` : 'other'} ${answer.status}`;
@@ -97,7 +97,7 @@ class Session {
       : `${request.method} ${request.path.slice(0, 200)}: ${problem}; log: ${this.server.log}`;
   }
 
-  /** Whether a path with odd ids in it still is one of that operation. */
+  /** Whether a path with odd ids still belongs to that operation. */
   #reaches(request: WireRequest, operation: Operation): boolean {
     const pattern = operation.path
       .replaceAll(/[.*+?^$()|[\]\\]/g, '\\$&')
@@ -111,16 +111,16 @@ class Session {
     if (schema === undefined || request.body === null || request.body.length > 20_000) return;
     const kept = this.#accepted.get(schema) ?? [];
     this.#accepted.set(schema, kept);
-    if (kept.length >= MOST_KEPT) kept.splice(this.random.below(MOST_KEPT), 1);
+    if (kept.length >= MAX_KEPT) kept.splice(this.random.below(MAX_KEPT), 1);
     kept.push(JSON.parse(Buffer.from(request.body, 'latin1').toString()) as unknown);
   }
 
-  /** Ids and names that the server gave, wherever they stand. */
+  /** Ids and names from the server's answers. */
   #harvest(answer: WireAnswer, base: string): void {
     const ids = this.#ids.get(base) ?? [];
     this.#ids.set(base, ids);
     for (const match of answer.body.matchAll(/"(?:id|name)":"([^"\\]{1,80})"/g)) {
-      if (ids.length >= MOST_IDS) ids.splice(this.random.below(MOST_IDS), 1);
+      if (ids.length >= MAX_IDS) ids.splice(this.random.below(MAX_IDS), 1);
       ids.push(match[1] as string);
     }
   }
@@ -136,7 +136,7 @@ class Session {
     const answer = await send(this.server.port, request).catch((error: unknown) => String(error));
     if (answer === null || typeof answer === 'string' || answer.status !== 200)
       return `others are not served: ${JSON.stringify(answer)}`;
-    return this.server.memory > MOST_MEMORY ? `the server holds ${this.server.memory} bytes` : null;
+    return this.server.memory > MAX_MEMORY ? `the server holds ${this.server.memory} bytes` : null;
   }
 }
 
@@ -172,7 +172,7 @@ async function live(session: Session, options: HttpOptions): Promise<string | nu
   return null;
 }
 
-/** The API of a real scheduler with a real Redis, by requests made from its own document. Keys are asked for with odd seeds. */
+/** Fuzzes the API of a real scheduler and Redis, with requests from its own document. Odd seeds use keys. */
 export async function fuzzHttp(options: HttpOptions): Promise<HttpResult> {
   const auth = options.seed % 2 === 1;
   const server = await FuzzedServer.start(auth);

@@ -2,7 +2,7 @@ import { createGeneratorSync } from 'json-schema-faker';
 import type { Random } from '../random.js';
 import type { ApiDocument, Schema } from './document.js';
 
-/** The sampler takes what may be long for what is long: requests at their limits are made on purpose, not each time. */
+/** The sampler maximises lengths: requests at their limits are made on purpose, not every time. */
 const MOST = { maxLength: 300, maxItems: 6, maxProperties: 6 } as const;
 
 function clamp(value: unknown): unknown {
@@ -16,12 +16,12 @@ function clamp(value: unknown): unknown {
   );
 }
 
-/** What a schema allows, at random; null where the sampler does not understand it. */
+/** A random value that a schema allows; null where the sampler does not understand it. */
 export function sampler(document: ApiDocument, random: Random): (schema: Schema) => unknown {
   const components = clamp(document.components);
   return (schema) => {
     try {
-      // Fields that must agree with each other do so the less, the more of them there are.
+      // The more fields there are, the less often interdependent ones agree.
       const optionalsProbability = [0, 0, 0.1, 0.4][random.below(4)] as number;
       const generator = createGeneratorSync({ seed: random.next() >>> 0, optionalsProbability, maxItems: 4 });
       return generator.generate({ ...(clamp(schema) as Schema), components });
@@ -61,7 +61,7 @@ const NAMES = [
   'x'.repeat(2000),
 ];
 
-/** Something else than was asked for. */
+/** Anything but the requested type. */
 function otherValue(random: Random): unknown {
   const values = [null, true, [], {}, [[[]]], [null], { a: 1 }];
   switch (random.below(4)) {
@@ -76,7 +76,7 @@ function otherValue(random: Random): unknown {
   }
 }
 
-/** A value with one part of it changed, left out, or added. */
+/** A value with one part changed, left out, or added. */
 export function spoil(value: unknown, random: Random): unknown {
   if (typeof value !== 'object' || value === null || random.below(8) === 0) return otherValue(random);
   if (Array.isArray(value)) {
@@ -91,14 +91,14 @@ export function spoil(value: unknown, random: Random): unknown {
   else if (kind === 1 || entries.length === 0)
     entries.push([NAMES[random.below(NAMES.length)] as string, otherValue(random)]);
   else entries[at] = [entries[at]?.[0] as string, spoil(entries[at]?.[1], random)];
-  // By definition of a property, so that `__proto__` is a name like any other, and is sent.
+  // By defineProperty, so that `__proto__` is a name like any other, and is sent.
   const spoilt = {};
   for (const [name, member] of entries)
     Object.defineProperty(spoilt, name, { value: member, enumerable: true, configurable: true });
   return spoilt;
 }
 
-/** JSON that is none, or too much of it. */
+/** Invalid or excessive JSON. */
 export function brokenJson(text: string, random: Random): Buffer {
   const bytes = Buffer.from(text);
   switch (random.below(6)) {

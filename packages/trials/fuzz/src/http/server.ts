@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type RedisServer, startRedis } from '@sandpiper/testkit';
 
-/** Larger than what the arguments of a run may take together, so that more than that can be sent. */
+/** Larger than the arguments of a run may be together, so that longer ones can be sent. */
 export const BODY_LIMIT = 3 * 1024 * 1024;
 export const ADMIN_KEY = 'f'.repeat(64);
 const START_MS = 60_000;
 
-/** A scheduler and a Redis of its own; nobody takes the runs. */
+/** A scheduler with its own Redis; no node takes the runs. */
 export class FuzzedServer {
   private constructor(
     private readonly redis: RedisServer,
@@ -33,7 +33,7 @@ export class FuzzedServer {
         SANDPIPER_BODY_LIMIT: String(BODY_LIMIT),
         SANDPIPER_BATCH_LIMIT: String(2 * BODY_LIMIT),
         SANDPIPER_MAX_QUEUE: '3000',
-        // A busy machine must not look like a Redis that is away.
+        // A busy machine must not look like an unreachable Redis.
         SANDPIPER_REDIS_TIMEOUT_MS: '60000',
         SANDPIPER_LOG_LEVEL: 'error',
       },
@@ -57,7 +57,7 @@ export class FuzzedServer {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
-  /** The last lines of its log: at level `error` there is nothing but failures. */
+  /** The last lines of its log: at level `error` these are failures only. */
   get log(): string {
     return this.said.join('').slice(-3000);
   }
@@ -68,7 +68,7 @@ export class FuzzedServer {
     return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024;
   }
 
-  /** What was submitted is thrown away, so that a long run does not fill the queue and see nothing but refusals. */
+  /** Discards submitted runs, so that a long run does not fill the queue and see refusals only. */
   async empty(): Promise<void> {
     await this.redis.flush();
   }
@@ -86,7 +86,7 @@ export class FuzzedServer {
 function portOf(child: ChildProcess, said: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
-      () => reject(new Error(`the scheduler does not start: ${said.join('')}`)),
+      () => reject(new Error(`the scheduler did not start: ${said.join('')}`)),
       START_MS,
     );
     let port = 0;

@@ -5,13 +5,13 @@ export interface WireAnswer {
   readonly status: number;
   readonly headers: Record<string, string>;
   readonly body: string;
-  /** The answer came to its end; a stream or a wait that we did not wait for has none. */
+  /** Whether the answer ended; an abandoned stream or wait has no end. */
   readonly whole: boolean;
 }
 
-/** What nobody waits for longer: streams and waits are cut here. Milliseconds. */
+/** The limit of a wait: streams and waits are cut here. Milliseconds. */
 const PATIENCE_MS = 700;
-/** An answer to anything else takes no longer, on a machine as busy as can be. Milliseconds. */
+/** Any other answer takes less, however busy the machine. Milliseconds. */
 const DEADLINE_MS = 30_000;
 
 function head(request: WireRequest): string {
@@ -43,12 +43,14 @@ function pieces(request: WireRequest): Buffer[] {
   return [whole.subarray(0, cut), whole.subarray(cut)];
 }
 
-/** Sends a request byte by byte as it says, which no HTTP client would do. null where the connection was closed without an answer. */
+/**
+ * Sends a request byte by byte, as no HTTP client would. Null where the connection closed without an answer.
+ */
 export function send(port: number, request: WireRequest): Promise<WireAnswer | null> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     const received: Buffer[] = [];
-    // A request that never ends, or a wait and a stream, are left; everything else must be answered.
+    // Endless requests, waits and streams are abandoned; everything else must be answered.
     const mayTakeLong = request.manner === 'half' || /[?&]wait=|\/(results|events)(\?|$)/.test(request.path);
     const timer = setTimeout(
       () => {

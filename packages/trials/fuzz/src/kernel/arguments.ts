@@ -3,7 +3,7 @@ import type { FuzzedCall } from './calls.js';
 import type { HostileMemory } from './memory.js';
 import { TEMPLATES } from './templates.js';
 
-/** Names that a walk meets again, so that sequences hang together; and those that have bitten others. */
+/** Names that recur, so that sequences interact; and known troublemakers. */
 const NAMES = ['a', 'b', 'c', 'd', '.', '..', '', '__proto__', 'constructor', 'toString', 'x'.repeat(255)];
 const HOSTILE_NAMES = ['x'.repeat(256), '\xff\xfe', 'e\u0301', '%s%n', '\n\x1b[2J', '-1', '0', ' '];
 const PLACES = [
@@ -20,7 +20,7 @@ const PLACES = [
   '/box/given',
 ];
 
-/** Few, so that calls meet. */
+/** Few, so that calls interact. */
 const USUAL = ['a', 'b', 'c'];
 
 function usualPath(source: Source): string {
@@ -42,10 +42,10 @@ function path(source: Source): string {
   return kind < 95 ? `${text}/` : kind < 100 ? `/tmp/${text}` : text;
 }
 
-/** Reading, writing, making, folders, places, files without a name, and odd mixtures. */
+/** Reading, writing, creating, folders, places, unnamed files, and odd mixtures. */
 const OPEN_FLAGS = [0, 1, 2, 0o100, 0o102, 0o1102, 0o302, 0o2002, 0o200000, 0o10000000, 0o20200002, 0o4000];
 
-/** Bytes that a structure may be: little numbers and hostile ones, eight each. */
+/** Bytes of a structure: small and hostile numbers, eight each. */
 function structure(source: Source, memory: HostileMemory): Buffer {
   const bytes = Buffer.alloc(8 * (1 + source.below(8)));
   for (let at = 0; at < bytes.length; at += 8) {
@@ -88,7 +88,7 @@ function text(memory: HostileMemory, value: string): number {
   return memory.place(Buffer.from(`${value}\0`, 'latin1'));
 }
 
-/** The first of those that the guest opens itself, mostly: the others are its streams, or not open. */
+/** Mostly the first descriptors that the guest opens itself; else its streams, or closed ones. */
 function descriptor(source: Source): number {
   const kind = source.byte();
   return kind < 180 ? 3 + (kind % 5) : kind % 13;
@@ -143,7 +143,7 @@ function ofClass(letter: string, source: Source, memory: HostileMemory): number 
   }
 }
 
-/** What no register holds, or what is taken for something else. */
+/** A value that no register holds, or that is taken for another. */
 export const ODD_NUMBERS: readonly number[] = [
   Number.NaN,
   Infinity,
@@ -160,7 +160,7 @@ export const ODD_NUMBERS: readonly number[] = [
   -(2 ** 64),
 ];
 
-/** Whether a call may be asked that with so many arguments. */
+/** Whether a call with this many arguments is well-formed. */
 export function isWellFormed(args: readonly number[], arity: number): boolean {
   return (
     args.length === arity &&
@@ -168,7 +168,7 @@ export function isWellFormed(args: readonly number[], arity: number): boolean {
   );
 }
 
-/** One argument more or less, or one that is no number of 64 bits, or is one at its very end. */
+/** One argument more or less, or one beyond 64 bits, or at the very edge. */
 export function spoiled(args: readonly number[], source: Source): number[] {
   const at = source.below(args.length + 1);
   switch (source.below(4)) {
@@ -181,7 +181,7 @@ export function spoiled(args: readonly number[], source: Source): number[] {
   }
 }
 
-/** Arguments for a call, put into the guest's memory where they are addresses: one in ten is anything. */
+/** Arguments for a call, placed into the guest's memory where they are addresses: one in ten is arbitrary. */
 export function argumentsFor(call: FuzzedCall, source: Source, memory: HostileMemory): number[] {
   const [name = ''] = call.key.split('(', 1);
   const template = TEMPLATES[name] ?? '';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { libcSurface, linuxSurface } from '@sandpiper/kernel';
 import type { Source } from '../source.js';
 
-/** A call that a guest can make, and of what kinds its arguments are: `i`, `p` or `f` each. */
+/** A call that a guest can make, with the kinds of its arguments: `i`, `p` or `f` each. */
 export interface FuzzedCall {
   readonly key: string;
   readonly kinds: string;
@@ -21,9 +21,9 @@ function linuxKinds(): Map<string, string> {
   return new Map(rows);
 }
 
-/** Those that end a run: rarely, or a sequence would be short. */
+/** Calls that end a run: rarely, or sequences would be short. */
 const LAST = /^(exit|exit_group|_exit|kill|tkill|tgkill|killpg)\b/;
-/** Those that change files and descriptors, on which all the rest depends: more often than the others. */
+/** Calls that change files and descriptors, on which the others depend: more often. */
 const MAKERS =
   /^(open|openat|creat|mkdir|mkdirat|rmdir|unlink|unlinkat|rename|renameat|renameat2|link|linkat|symlink|dup|dup2|dup3|close|write|pwrite64|pwrite|ftruncate|truncate|mmap|munmap|pipe|pipe2|socketpair|memfd_create|mknod|mkfifo|epoll_ctl|epoll_create1|setxattr|fsetxattr|opendir|fdopendir|closedir|putenv|unsetenv|fcntl|chdir|fchdir)\b/;
 
@@ -44,8 +44,8 @@ const FEW_MAKERS = 7;
 const FEW_OTHERS = 4;
 
 /**
- * The calls that one life makes: three lives in four know a few only, and so meet what wants the same ones again and again
- * (swarm testing: Groce and others, ISSTA 2012).
+ * The calls of one life: three lives in four use only a few, and so meet bugs that need repeated calls (swarm
+ * testing: Groce and others, ISSTA 2012).
  */
 export function someCalls({ all, makers }: CallSet, source: Source): readonly FuzzedCall[] {
   if (source.chance(64)) return all;

@@ -7,8 +7,8 @@ const BYTES = 256 * 1024;
 const MMAP = 9;
 
 /**
- * Memory of a guest that lies where it can: reads give what it likes, blocks and mappings are wherever it says. One buffer
- * lies behind it, so that an address outside is bad as it is under the shim.
+ * A lying guest's memory: reads return what it likes, blocks and mappings are wherever it says. It is backed
+ * by one buffer, so that an address outside is bad, as under the shim.
  */
 export class HostileMemory implements GuestMemory {
   readonly bytes = Buffer.alloc(BYTES);
@@ -55,7 +55,7 @@ export class HostileMemory implements GuestMemory {
     this.seen.push(value);
   }
 
-  /** Puts bytes somewhere, and says where. */
+  /** Stores bytes, and returns their address. */
   place(data: Uint8Array): number {
     if (this.#next + data.length > BASE + BYTES) this.#next = BASE;
     const at = this.#next;

@@ -11,7 +11,7 @@ const LIMITS = {
   syscalls: MAX_CALLS - 5,
 };
 
-/** Ten microseconds a call; a wait is over at once. */
+/** Ten microseconds per call; a wait ends at once. */
 class FuzzClock implements GuestClock {
   #ns = 0n;
   realtimeNs = () => 1_700_000_000_000_000_000n + this.#ns;
@@ -24,7 +24,7 @@ class FuzzClock implements GuestClock {
   }
 }
 
-/** Of a small guest: limits that are met soon, a clock that does not wait. */
+/** For a small guest: limits that are met soon, a clock that does not wait. */
 export function kernelOptions(source: Source): KernelOptions {
   let input = Buffer.from('one line\nand another\n');
   return {
@@ -54,7 +54,7 @@ export function kernelOptions(source: Source): KernelOptions {
     shouldStop: () => source.chance(128),
     trace: (line) => {
       if (/[^\x20-\x7e]/.test(line))
-        throw new Finding(`a line of a trace that a terminal would obey: ${line}`);
+        throw new Finding(`a line of a trace with terminal control characters: ${line}`);
     },
     onOwnFound: () => undefined,
   };

@@ -6,9 +6,9 @@ import { LIBC_CALLS, LINUX_CALLS, someCalls } from './calls.js';
 import { HostileMemory } from './memory.js';
 import { kernelOptions, MAX_CALLS } from './options.js';
 
-/** CPU time of one call beyond which it is a finding; milliseconds. What a call may take by design is below 100. */
+/** CPU time beyond which a call is a finding; milliseconds. By design a call takes less than 100. */
 const DEAR_MS = 3000;
-/** What would not fit in the reply's 64 bits, or is no number at all. */
+/** A result that does not fit the reply's 64 bits, or is not a number. */
 function checkOutcome(key: string, outcome: Outcome): void {
   if (outcome.kind !== 'return') return;
   const { value } = outcome;
@@ -22,8 +22,8 @@ function cpuMs(since: NodeJS.CpuUsage): number {
 }
 
 /**
- * One life of a guest: any calls with any arguments, on either surface. Throws a {@link Finding} where the kernel throws,
- * takes too long, or its books do not add up. `log` gets a line a call.
+ * One life of a guest: any calls with any arguments, on either surface. Throws a {@link Finding} where the
+ * kernel throws, takes too long, or its books do not balance. `log` gets a line per call.
  */
 export function runKernel(bytes: Uint8Array, log?: (line: string) => void): void {
   const source = new Source(bytes);
@@ -45,7 +45,7 @@ export function runKernel(bytes: Uint8Array, log?: (line: string) => void): void
       throw new Finding(`${call.key}(${args.join(', ')}) threw ${(error as Error).stack}`);
     }
     log?.(`${call.key}(${args.join(', ')}) -> ${JSON.stringify(outcome)}`);
-    // Asking for CPU time is dear, so the clock is asked first.
+    // Asking for CPU time is expensive, so the clock is checked first.
     const ms = performance.now() - began > DEAR_MS ? cpuMs(born) : 0;
     if (ms > DEAR_MS) throw new Finding(`${call.key}(${args.join(', ')}) took ${Math.round(ms)} ms of CPU`);
     checkOutcome(call.key, outcome);

@@ -1,7 +1,8 @@
 /**
- * What the arguments of a call mostly are, a letter each (see `ofClass` in arguments.ts), so that calls hang together: who
- * makes any number of a register makes no folder, no link and no mapping that the next call could meet. Names as on either
- * surface, without their signature. Calls that are not here get numbers and addresses of any kind.
+ * What the arguments of a call mostly are, a letter each (see `ofClass` in arguments.ts), so that calls hang
+ * together: who makes any number of a register makes no folder, no link and no mapping that the next call
+ * could meet. Names as on either surface, without their signature. Calls that are not here get numbers and
+ * addresses of any kind.
  *
  *   d descriptor   D descriptor to start a path from   P path   o flags of open   m mode   b buffer   s structure
  *   n small size   h any number   c 0 to 7   a address that was given before   g pages   z 0   X attribute   E variable

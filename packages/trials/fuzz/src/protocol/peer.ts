@@ -2,8 +2,8 @@ import { type Dialect, GuestGoneError, type Transport } from '@sandpiper/protoco
 import { Finding } from '../finding.js';
 import type { Source } from '../source.js';
 
-/** Bytes that a controller may send in one life before the guest goes. */
-const MOST_SENT = 256 * 1024 * 1024;
+/** Bytes that a controller may send in one life before the guest gives up. */
+const MAX_SENT = 256 * 1024 * 1024;
 const FIXED: Readonly<Record<string, number>> = {
   R: 17,
   Z: 17,
@@ -21,20 +21,20 @@ const FIXED: Readonly<Record<string, number>> = {
 const RESULTS = 'vipf';
 
 /**
- * The guest's side of the wire: takes the controller's operations apart and answers them, truly or as a liar would. What the
- * controller sends must be operations, one result a request, and nothing between; else it is a finding.
+ * The guest's side of the wire: parses the controller's operations and answers them, truthfully or not. The
+ * controller must send only operations and one result per request; anything else is a finding.
  */
 export class HostilePeer implements Transport {
   #outgoing: Buffer = Buffer.alloc(0);
-  /** Of an operation that has not come whole: its data may be long, and is only counted. */
+  /** Of an incomplete operation: its data may be long, and is only counted. */
   #header: Buffer = Buffer.alloc(0);
   #dataLeft = 0;
   #sent = 0;
   #owesResult = false;
   #gone = false;
-  /** What it said that was not what it was asked, so that nothing it says afterwards can be held against the controller. */
+  /** Whether it has lied, so that nothing afterwards can be blamed on the controller. */
   lied = false;
-  /** The last answers, for who looks whether they arrived. */
+  /** The last answers, to check that they arrive. */
   answered: Buffer = Buffer.alloc(0);
 
   constructor(
@@ -59,7 +59,7 @@ export class HostilePeer implements Transport {
   read(into: Uint8Array, offset: number, length: number): number {
     if (length <= 0 || offset < 0 || offset + length > into.length)
       throw new Finding(`a read of ${length} bytes at ${offset} of ${into.length}`);
-    if (this.#outgoing.length === 0) return 0; // it would wait: whoever kills the guest ends that
+    if (this.#outgoing.length === 0) return 0; // it would wait until the guest is killed
     const whole = Math.min(length, this.#outgoing.length);
     const count = this.source.chance(40) ? 1 + this.source.below(whole > 256 ? 256 : whole) : whole;
     into.set(this.#outgoing.subarray(0, count), offset);
@@ -70,7 +70,7 @@ export class HostilePeer implements Transport {
   write(bytes: Uint8Array): void {
     if (this.#gone) throw new GuestGoneError();
     this.#sent += bytes.length;
-    if (this.#sent > MOST_SENT) throw new Finding('the controller sends without end');
+    if (this.#sent > MAX_SENT) throw new Finding('the controller sends without end');
     let at = 0;
     while (at < bytes.length) {
       if (this.#dataLeft > 0) {
@@ -94,7 +94,7 @@ export class HostilePeer implements Transport {
     if (this.#header.length < size) return;
     if (letter === 'W' || letter === 'M') {
       this.#dataLeft = Number(this.#header.readBigUInt64LE(letter === 'W' ? 9 : 1));
-      if (this.#dataLeft > MOST_SENT) throw new Finding(`${this.#dataLeft} bytes are announced`);
+      if (this.#dataLeft > MAX_SENT) throw new Finding(`${this.#dataLeft} bytes were announced`);
       if (this.#dataLeft > 0) return;
     }
     this.#answer();
@@ -105,7 +105,7 @@ export class HostilePeer implements Transport {
     this.#header = Buffer.alloc(0);
     const letter = String.fromCharCode(header[0] ?? 0);
     if (RESULTS.includes(letter) || letter === 'P') {
-      if (!this.#owesResult) throw new Finding('a result that no request wants');
+      if (!this.#owesResult) throw new Finding('a result without a request');
       this.#owesResult = false;
       return;
     }
@@ -124,7 +124,7 @@ export class HostilePeer implements Transport {
     }
     if (letter === 'R') {
       const size = Number(header.readBigUInt64LE(9));
-      // No memory is as large as what may be asked for: who has less is one that goes.
+      // No memory is as large as a request may be: a guest with less ends.
       if (size > 2 ** 20) return this.#goes();
       const data = Buffer.alloc(size, this.source.byte());
       return this.dialect === 'linux' ? Buffer.concat([data, word]) : data;

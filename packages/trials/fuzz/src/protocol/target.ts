@@ -16,16 +16,19 @@ import { Source } from '../source.js';
 import { HostilePeer } from './peer.js';
 
 const MAX_REQUESTS = 60;
-/** What a run may end by: the guest broke the protocol, is gone, or a call has failed. */
+/** The permitted ends of a run: the guest broke the protocol, is gone, or a call failed. */
 const EXPECTED = [GuestProtocolError, GuestGoneError, SyscallError];
 
 interface FuzzedRequest {
   readonly bytes: Buffer;
-  /** It is what it says: no byte is missing, none stands behind it, which would be taken for the begin of an answer. */
+  /**
+   * A true answer: no byte is missing, and none follows, which would be taken for the start of another
+   * answer.
+   */
   readonly honest: boolean;
 }
 
-/** A signature that is not the call's: doubles, more arguments or fewer, another kind of result. */
+/** A wrong signature for the call: doubles, more or fewer arguments, another kind of result. */
 function otherSignature(source: Source, text: string): string {
   const [, name = '', kinds = '', result = 'i'] = /^(.*)\((.*)\)(.)$/.exec(text) ?? [];
   const at = source.below(kinds.length + 1);
@@ -66,7 +69,7 @@ function requestBytes(source: Source, linux: boolean): FuzzedRequest {
   return { bytes: kind < 8 ? Buffer.concat([bytes, source.take(1 + source.below(8))]) : bytes, honest };
 }
 
-/** Whatever a handler might do with the guest's memory while it answers. */
+/** Anything a handler might do with the guest's memory while it answers. */
 function someOperations(source: Source, channel: Channel, peer: HostilePeer): void {
   for (let n = source.below(5); n > 0; n--) {
     const address = source.chance(200) ? 0x10000 + source.number(2) : source.hostile();
@@ -76,7 +79,7 @@ function someOperations(source: Source, channel: Channel, peer: HostilePeer): vo
         const data = channel.read(address, size);
         if (data.length !== size) throw new Finding(`${data.length} bytes where ${size} were asked for`);
         if (!peer.lied && !peer.answered.subarray(0, size).equals(data) && size > 0)
-          throw new Finding('other bytes than were sent');
+          throw new Finding('received bytes differ from the sent ones');
         break;
       }
       case 1: {
@@ -143,7 +146,7 @@ function answer(kernel: GuestKernel, channel: Channel, request: Request): 'goes 
 function checkRequest(request: Request, dialect: Channel['dialect']): void {
   const { args, signature } = request;
   if (dialect === 'linux' && !/\([ip]{0,7}\)i$/.test(signature.text))
-    throw new Finding(`${signature.text} is none of the shim's`);
+    throw new Finding(`${signature.text} is not a signature of the shim`);
   if (args.length !== signature.args.length || args.length > MAX_ARGUMENTS)
     throw new Finding(`${args.length} arguments of ${signature.text}`);
   for (const [i, value] of args.entries())
@@ -166,7 +169,7 @@ function oneRequest(
   try {
     someOperations(source, channel, peer);
   } catch (error) {
-    // A call that has failed: its result says so, and the stream is in step.
+    // A failed call: its result says so, and the stream is in step.
     if (!(error instanceof SyscallError)) throw error;
   }
   giveResult(source, channel, request);
@@ -174,7 +177,7 @@ function oneRequest(
   return true;
 }
 
-/** What an interpreter says of itself. */
+/** An interpreter's dump. */
 function oneDump(source: Source): void {
   const signatures = Array.from({ length: source.below(20) }, () =>
     requestBytes(source, false).bytes.toString('latin1'),
@@ -190,7 +193,7 @@ function oneDump(source: Source): void {
   }
 }
 
-/** One life of a guest on the wire: any bytes, before the channel alone or with a kernel behind it. */
+/** One life of a guest on the wire: any bytes, to the channel alone or with a kernel behind it. */
 export function runProtocol(bytes: Uint8Array, log?: (line: string) => void): void {
   const source = new Source(bytes);
   const knobs = source.byte();

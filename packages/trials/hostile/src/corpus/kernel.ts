@@ -60,14 +60,24 @@ export const KERNEL: readonly Behaviour[] = [
     title: 'one look at sets of sets of descriptors',
     seccomp: [sets('poll', 256), sets('poll', 4096), sets('select', 1024), sets('epoll', 4096)],
     rpython: NOT_BY_THE_C_LIBRARY,
-    elsewhere: [{ file: 'packages/sandbox/kernel/test/readiness.test.ts', title: 'a look at sets of sets' }],
+    elsewhere: [
+      {
+        file: 'packages/sandbox/kernel/test/readiness.test.ts',
+        title: 'a readiness check of nested epoll sets',
+      },
+    ],
   },
   {
     number: 86,
     title: 'arguments of a call that are doubles',
     seccomp: doubles,
     rpython: 'a signature with doubles has no row of its table, and gets ENOSYS',
-    elsewhere: [{ file: 'packages/sandbox/kernel/test/arguments.test.ts', title: 'the arguments of a call' }],
+    elsewhere: [
+      {
+        file: 'packages/sandbox/kernel/test/arguments.test.ts',
+        title: 'the number of arguments of a system call',
+      },
+    ],
   },
   {
     number: 87,
@@ -86,7 +96,7 @@ export const KERNEL: readonly Behaviour[] = [
     ],
     rpython: SAME_KERNEL,
     elsewhere: [
-      { file: 'packages/sandbox/kernel/test/held.test.ts', title: 'what is charged is what is held' },
+      { file: 'packages/sandbox/kernel/test/held.test.ts', title: 'the charge covers what is held' },
     ],
   },
   {

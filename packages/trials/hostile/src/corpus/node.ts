@@ -35,7 +35,7 @@ export const NODE: readonly Behaviour[] = [
   shownBy(
     100,
     'a heap of the controller that overflows',
-    controller('watchdog.guest.test.ts', 'a thread whose heap overflows costs its cell, and no other'),
+    controller('watchdog.guest.test.ts', 'a heap overflow in one cell thread costs only that cell'),
   ),
   shownBy(
     101,

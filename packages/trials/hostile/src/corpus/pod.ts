@@ -33,7 +33,7 @@ export const POD: readonly Behaviour[] = [
     elsewhere: [
       {
         file: 'packages/sandbox/controller/test/pod-memory.guest.test.ts',
-        title: 'a guest that the kernel ends for want of the memory of its pod',
+        title: 'a guest that the kernel ends when its pod is out of memory',
       },
     ],
   },

@@ -76,11 +76,11 @@ export const START: readonly Behaviour[] = [
     elsewhere: [
       {
         file: 'packages/sandbox/controller/test/rpython-start.guest.test.ts',
-        title: 'the stock interpreter is refused where it',
+        title: 'the stock interpreter is refused if it',
       },
       {
         file: 'packages/sandbox/guest/test/keeper.guest.test.ts',
-        title: 'a guest is not executed when its program',
+        title: 'a guest is not executed if its program',
       },
     ],
   },
@@ -100,11 +100,11 @@ export const START: readonly Behaviour[] = [
       },
       {
         file: 'packages/sandbox/controller/test/bounds.guest.test.ts',
-        title: 'a request at the bounds of the schema runs to an end',
+        title: 'a request at the bounds of the schema ends normally',
       },
       {
         file: 'packages/sandbox/guest/test/keeper.guest.test.ts',
-        title: 'the keeper lives, whatever stands in a frame',
+        title: 'the keeper survives any frame',
       },
     ],
   },

@@ -16,7 +16,7 @@ export const TENANTS: readonly Behaviour[] = [
     title: 'bodies of 60 MiB, all at once',
     seccomp: NOT_OF_A_GUEST,
     rpython: NOT_OF_A_GUEST,
-    elsewhere: [tenants('while large bodies come all at once')],
+    elsewhere: [tenants('while large bodies arrive all at once')],
   },
   {
     number: 105,
@@ -58,7 +58,7 @@ export const TENANTS: readonly Behaviour[] = [
     title: 'more streams than the scheduler has',
     seccomp: NOT_OF_A_GUEST,
     rpython: NOT_OF_A_GUEST,
-    elsewhere: [tenants('while one follows a batch more often than there are streams')],
+    elsewhere: [tenants('while one tenant follows a batch more often than there are streams')],
   },
   {
     number: 110,
@@ -68,7 +68,7 @@ export const TENANTS: readonly Behaviour[] = [
     elsewhere: [
       {
         file: 'packages/trials/faults/test/faults.redis.test.ts',
-        title: 'when a run kills its nodes, which is given up',
+        title: 'when a run that kills its nodes is given up',
       },
     ],
   },

@@ -6,21 +6,21 @@ import type { Attack, Behaviour } from '../behaviour.js';
 import { attacksOn } from '../plan.js';
 import { Readiness } from './readiness.js';
 
-/** The other tenant may wait so many times as long as in quiet times, or as long as this, milliseconds. */
+/** The other tenant may wait this multiple of the quiet time, or this long, milliseconds. */
 const TIMES_QUIET = 5;
-const LEAST_ALLOWED_MS = 500;
+const MIN_ALLOWED_MS = 500;
 
-/** A run that attacks has ended so long after its limit, milliseconds; a busy machine needs it. */
+/** Slack for an attack's end after its limit, milliseconds; a busy machine needs it. */
 const LATE_MS = 60_000;
 
 export interface BesideOptions {
-  /** An attack goes on, again and again, until so many hellos have been answered. */
+  /** An attack is repeated until this many hellos have been answered. */
   readonly hellos: number;
   /** The first attack of a behaviour alone. */
   readonly first: boolean;
 }
 
-/** What another tenant saw while a behaviour went on. */
+/** What another tenant observed during a behaviour. */
 export interface Beside {
   /** All that was not as it must be, but for the time that answers took; in lines. */
   readonly faults: readonly string[];
@@ -54,7 +54,7 @@ export class Street {
       await quietHellos(other.api, 'warm-up', 2);
       const quiet = await quietHellos(other.api, 'quiet', quietSeconds);
       if (quiet.faults.length > 0) throw new Error(`without an attack: ${quiet.faults[0]}`);
-      const allowedMs = Math.max(TIMES_QUIET * quiet.resultP99, LEAST_ALLOWED_MS);
+      const allowedMs = Math.max(TIMES_QUIET * quiet.resultP99, MIN_ALLOWED_MS);
       const neighbour = new Neighbour(other.api, 'beside');
       return new Street(cluster, attacker.api, neighbour, new Readiness(house.node.url), allowedMs);
     } catch (error) {

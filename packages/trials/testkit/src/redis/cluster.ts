@@ -11,7 +11,7 @@ import { ADMIN } from './rights.js';
 const SLOTS = 16_384;
 const MASTERS = 3;
 
-/** How soon a node is believed dead, milliseconds: short, for tests wait for it. */
+/** How soon a node is considered dead, milliseconds: short, because tests wait for it. */
 const NODE_TIMEOUT_MS = 1_000;
 
 /** How long the nodes may take to find each other, milliseconds. */
@@ -45,7 +45,7 @@ export class ClusterRedis {
     await Promise.all(masters.map(giveSlots));
     await meet(masters);
     const ours = masters[await ownerOfOurSlot(masters)];
-    if (ours === undefined) throw new Error('nobody holds our slot');
+    if (ours === undefined) throw new Error('no node holds our slot');
     const replica = await start();
     await meet([ours, replica]);
     await follow(replica, ours);
@@ -56,13 +56,13 @@ export class ClusterRedis {
     });
   }
 
-  /** SIGSTOP for the replica of our slot: it acknowledges nothing any more. */
+  /** SIGSTOP for the replica of our slot: it no longer acknowledges anything. */
   freezeReplica(): Promise<void> {
     this.replica.freeze();
     return Promise.resolve();
   }
 
-  /** It goes on. */
+  /** SIGCONT for it. */
   thawReplica(): Promise<void> {
     this.replica.thaw();
     return Promise.resolve();
@@ -109,14 +109,14 @@ export class ClusterRedis {
     if (failed !== undefined) throw failed.reason;
   }
 
-  /** Who holds our slot now: one of the two. */
+  /** The present holder of our slot: one of the two. */
   private async master(): Promise<RedisNode> {
     for (const node of [this.ours, this.replica]) {
       if (node.serves && (await node.admin((redis) => redis.info('replication'))).includes('role:master')) {
         return node;
       }
     }
-    throw new Error('nobody is the master of our slot');
+    throw new Error('no node is the master of our slot');
   }
 
   private everyone(): RedisNode[] {
@@ -137,7 +137,7 @@ async function startNode(program: string, certificates: Certificates | undefined
   return RedisNode.start({ program, listen: 'tls', certificates, settings: secure });
 }
 
-/** Each a third of the slots, and an epoch of its own, so that they need not argue about it. */
+/** A third of the slots each, with distinct epochs, so that they need not negotiate. */
 async function giveSlots(node: RedisNode, index: number): Promise<void> {
   const first = Math.floor((index * SLOTS) / MASTERS);
   const last = Math.floor(((index + 1) * SLOTS) / MASTERS) - 1;
@@ -147,7 +147,7 @@ async function giveSlots(node: RedisNode, index: number): Promise<void> {
   });
 }
 
-/** Introduces everybody to the first, and waits until each of them knows all and finds the cluster whole. */
+/** Introduces all nodes to the first, and waits until each knows all and considers the cluster complete. */
 async function meet(nodes: readonly RedisNode[]): Promise<void> {
   const [first, ...others] = nodes;
   if (first === undefined) return;

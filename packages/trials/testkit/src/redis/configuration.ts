@@ -1,6 +1,6 @@
 import { userLines } from './rights.js';
 
-/** As docs/redis.md asks for, but that every write is synced. */
+/** As docs/redis.md requires, except that every write is synced. */
 const SETTINGS = {
   save: '""',
   appendonly: 'yes',

@@ -9,8 +9,8 @@ const PORT = 6379;
 const CONFIGURATION = '/tmp/sandpiper-redis.conf';
 
 /**
- * A container of an image that has `redis-server` and a volume at /data, as the official ones have. It is killed,
- * frozen and started again as the container that it is, so its volume stays.
+ * A container of an image that has `redis-server` and a volume at /data, as the official ones have. It is
+ * killed, frozen and restarted as the same container, so its volume stays.
  */
 export class ContainerRedis implements RedisServer {
   readonly variables: RedisVariables;
@@ -25,9 +25,9 @@ export class ContainerRedis implements RedisServer {
   }
 
   static async start(image: string): Promise<ContainerRedis> {
-    // Not before it is needed: it brings a whole client of Docker along.
+    // Loaded on demand: it brings a whole Docker client along.
     const { GenericContainer, Wait } = await import('testcontainers');
-    // A port that we choose is still the same when the container is started again.
+    // A port that we choose stays the same when the container is restarted.
     const port = await freePort();
     const container = await new GenericContainer(image)
       .withCopyContentToContainer([{ content: configurationText(), target: CONFIGURATION, mode: 0o644 }])
@@ -46,7 +46,7 @@ export class ContainerRedis implements RedisServer {
 
   async freeze(): Promise<void> {
     this.serves = false;
-    // SIGSTOP for its first process, not the engine's own pause: a paused container could not be killed.
+    // SIGSTOP for its first process, not the engine's pause: a paused container could not be killed.
     await (await this.handle()).kill({ signal: 'SIGSTOP' });
   }
 

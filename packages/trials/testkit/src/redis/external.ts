@@ -2,8 +2,8 @@ import { Redis } from 'ioredis';
 import type { RedisServer, RedisVariables } from './redis-server.js';
 
 /**
- * A server that somebody else has started, by TEST_REDIS_URL (one that ioredis takes as it is). It is emptied, so it
- * must have been empty; it is not ours to kill.
+ * An externally started server, given by TEST_REDIS_URL (any URL that ioredis accepts). It is emptied, so it
+ * must have been empty; tests must not kill it.
  */
 export class ExternalRedis implements RedisServer {
   readonly variables: RedisVariables;
@@ -12,7 +12,7 @@ export class ExternalRedis implements RedisServer {
     this.variables = { SANDPIPER_REDIS_URL: url };
   }
 
-  /** @throws Error when something is in it. */
+  /** @throws Error when it is not empty. */
   static async start(url: string): Promise<ExternalRedis> {
     const redis = new ExternalRedis(url);
     const keys = await redis.admin((connection) => connection.dbsize());
@@ -52,4 +52,4 @@ export class ExternalRedis implements RedisServer {
 }
 
 const notOurs = (): Error =>
-  new Error('the server of TEST_REDIS_URL is not ours to kill: ask for startRedis({ own: true })');
+  new Error('the server of TEST_REDIS_URL must not be killed: use startRedis({ own: true })');

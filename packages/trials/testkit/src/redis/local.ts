@@ -4,7 +4,7 @@ import { RedisNode, type RedisNodeOptions } from './node.js';
 import type { RedisServer, RedisVariables } from './redis-server.js';
 import { userVariables } from './rights.js';
 
-/** A server program of this machine, by default on a Unix socket without a port. */
+/** A local server program, by default on a Unix socket without a port. */
 export class LocalRedis implements RedisServer {
   private constructor(
     private readonly node: RedisNode,

@@ -5,18 +5,18 @@ import type { Redis } from 'ioredis';
 
 const DOCUMENT = new URL('../../../../../docs/redis.md', import.meta.url);
 
-/** Whom the tests' own administration is done as: the services' user may not do it. */
+/** The user for the tests' own administration, which the services' user may not do. */
 export const ADMIN = { username: 'admin', password: 'for-tests-alone' } as const;
 
 const ADMIN_LINE = `user ${ADMIN.username} on >${ADMIN.password} ~* &* +@all`;
 
-/** Who the services are to Sentinels. */
+/** The services' user at Sentinels. */
 export const SENTINEL_CLIENT = { username: 'sandpiper-sentinel', password: 'asked-by-sentinels' } as const;
 
-/** Who the services are where a test wants a user with a name. */
+/** The services' user where a test wants a named one. */
 const SERVICE = { username: 'sandpiper', password: 'also-for-tests' } as const;
 
-/** The rules that docs/redis.md gives a user, from the very line that it shows. */
+/** The rules that docs/redis.md gives a user, from the line that it shows. */
 function documentedRights(user: 'sandpiper' | 'sandpiper-sentinel'): string {
   const line = new RegExp(`^ACL SETUSER ${user} reset on >PASSWORD (.+)$`, 'm');
   const rules = line.exec(readFileSync(DOCUMENT, 'utf8'))?.[1];
@@ -24,7 +24,7 @@ function documentedRights(user: 'sandpiper' | 'sandpiper-sentinel'): string {
   return rules;
 }
 
-/** The variables of a service that connects as the user with a name; the file goes into the folder. */
+/** The environment variables of a service that connects as the named user; the file goes into the folder. */
 export async function userVariables(folder: string) {
   const passwordFile = join(folder, 'password');
   await writeFile(passwordFile, `${SERVICE.password}\n`, { mode: 0o600 });
@@ -32,8 +32,8 @@ export async function userVariables(folder: string) {
 }
 
 /**
- * Lines of a redis.conf: the services' user (by name and password, or whoever connects) may do what is documented,
- * so that a command which is not shows in the test that needs it.
+ * Lines of a redis.conf: the services' user (named with a password, or the default user) may do what is
+ * documented, so that an undocumented command shows in the test that needs it.
  */
 export function userLines(named: boolean): string[] {
   const rights = documentedRights('sandpiper');
@@ -51,7 +51,7 @@ export function sentinelUserLines(): string[] {
   return ['user default off', `user ${username} on >${password} ${documentedRights(username)}`, ADMIN_LINE];
 }
 
-/** @throws Error that names what was tried and not allowed since the server began. */
+/** @throws Error that names what was tried without permission since the server began. */
 export async function checkRights(admin: Redis): Promise<void> {
   const log = (await admin.acl('LOG', 100)) as string[][];
   const refused = log
@@ -63,8 +63,8 @@ export async function checkRights(admin: Redis): Promise<void> {
 }
 
 /**
- * ioredis tells Sentinels its own name, whatever it is told, and goes on when that is refused. It cannot be granted in a
- * line that servers before 7.2, which do not know the command, accept too.
+ * ioredis always tells Sentinels its own name, and carries on when that is refused. It cannot be granted in a
+ * line that servers before 7.2, which lack the command, accept too.
  */
 const GREETING = 'client|setinfo';
 

@@ -17,7 +17,7 @@ import { ADMIN, checkRights, SENTINEL_CLIENT, sentinelUserLines, userVariables }
 
 const MASTER = 'sandpiper-test';
 
-/** How soon a master is believed dead, milliseconds: short, for tests wait for it. */
+/** How soon a master is considered dead, milliseconds: short, because tests wait for it. */
 const DOWN_AFTER_MS = 500;
 const FAILOVER_TIMEOUT_MS = 3_000;
 
@@ -32,7 +32,7 @@ export interface SentinelOptions {
   readonly program?: string;
 }
 
-/** A master, its replica, and the Sentinels that put the one in the other's place; all with passwords of their own. */
+/** A master, its replica, and the Sentinels that fail over between them; all with their own passwords. */
 export class SentinelRedis {
   private constructor(
     private readonly folder: string,
@@ -71,19 +71,19 @@ export class SentinelRedis {
   async replicated(): Promise<void> {
     const master = await this.master();
     const replicas = await master.admin(async (redis) => {
-      // WAIT looks at what this very connection wrote last.
+      // WAIT covers the last writes of its own connection.
       await redis.set('{sandpiper}:test:replicated', Date.now());
       return redis.wait(1, GATHER_MS);
     });
     if (replicas < 1) throw new Error('the replica did not follow its master');
   }
 
-  /** SIGSTOP for what is not the present master: it acknowledges nothing any more. */
+  /** SIGSTOP for the present replica: it no longer acknowledges anything. */
   async freezeReplica(): Promise<void> {
     (await this.replica()).freeze();
   }
 
-  /** It goes on. */
+  /** SIGCONT for it. */
   async thawReplica(): Promise<void> {
     (await this.replica()).thaw();
   }
@@ -125,12 +125,11 @@ export class SentinelRedis {
       redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER),
     )) as [string, string];
     const node = this.nodes.find((candidate) => candidate.port === Number(port));
-    if (node === undefined)
-      throw new Error(`the Sentinels name a master at port ${port}, which is none of ours`);
+    if (node === undefined) throw new Error(`the Sentinels name a master at port ${port}, which is not ours`);
     return node;
   }
 
-  /** Every Sentinel knows the replica and the other Sentinels: before that nobody could take over. */
+  /** Every Sentinel knows the replica and the other Sentinels: before that, no failover is possible. */
   private async gathered(): Promise<void> {
     const deadline = Date.now() + GATHER_MS;
     for (const sentinel of this.sentinels) {
@@ -158,7 +157,7 @@ async function startSentinel(where: {
   const { program, folder, index, master, quorum } = where;
   const { certificates } = master;
   const port = await freePort();
-  // A Sentinel writes what it learns into its configuration, so each has a file of its own.
+  // A Sentinel writes what it learns into its configuration, so each has its own file.
   const file = join(folder, `sentinel-${index}.conf`);
   const lines = [
     ...Object.entries(portSettings(port, certificates)).map(([name, value]) => `${name} ${value}`),

@@ -2,12 +2,12 @@ import { engineAnswers } from '../container-engine.js';
 import { ContainerRedis } from './container.js';
 
 /**
- * Where the servers come from that tests start for themselves: containers where an engine answers and has the image,
- * else this machine's own redis-server. TEST_REDIS_SOURCE (`container` or `local`) leaves no choice.
+ * The source of servers that tests start themselves: containers where an engine answers and has the image,
+ * else the local redis-server. TEST_REDIS_SOURCE (`container` or `local`) forces one.
  */
 export interface RedisSource {
   readonly kind: 'container' | 'local';
-  /** For people. */
+  /** A human-readable reason. */
   readonly why: string;
 }
 
@@ -15,7 +15,7 @@ export const redisImage = (): string => process.env['TEST_REDIS_IMAGE'] ?? 'redi
 
 let found: Promise<RedisSource> | null = null;
 
-/** Looks once in a process. */
+/** Determined once per process. */
 export function findRedisSource(): Promise<RedisSource> {
   found ??= look();
   return found;
@@ -41,7 +41,10 @@ const container = (): RedisSource => ({
   why: `containers of the image ${redisImage()}, by testcontainers`,
 });
 
-/** Starts one, for an engine that answers need not have the image or be able to fetch it. @returns null if it can. */
+/**
+ * Starts one, as an engine that answers may lack the image and be unable to fetch it. @returns null if it
+ * works
+ */
 async function reasonAgainstContainers(): Promise<string | null> {
   try {
     await (await ContainerRedis.start(redisImage())).stop();

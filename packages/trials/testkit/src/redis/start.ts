@@ -10,8 +10,8 @@ export interface StartOptions {
 }
 
 /**
- * An empty Redis with AOF, synced at every write, and without eviction: as the documentation asks for. Where it
- * comes from: TEST_REDIS_URL, else {@link findRedisSource}.
+ * An empty Redis with AOF, synced at every write, and without eviction, as the documentation requires. Its
+ * source: TEST_REDIS_URL, else {@link findRedisSource}.
  */
 export async function startRedis(options: StartOptions = {}): Promise<RedisServer> {
   const url = process.env['TEST_REDIS_URL'];

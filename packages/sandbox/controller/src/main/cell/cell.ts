@@ -21,51 +21,60 @@ export interface CellOptions {
   readonly node: string | null;
   /** The translated interpreter of this node, if it has one. */
   readonly rpython: TranslatedInterpreter | null;
-  /** How many cells share the memory of their node; by default there is this one. */
+  /** How many cells share the node's memory; by default one. */
   readonly cells?: number;
-  /** The memory that the node plans with, bytes; by default all that its control groups leave it. */
+  /** The memory that the node plans with, bytes; by default all that its control groups allow. */
   readonly memoryBytes?: number | null;
-  /** Where control groups are made, if not where this host lends them. */
+  /** Where control groups are made, if not where this host delegates them. */
   readonly groups?: CgroupPlace;
-  /** What the parent of the fork server imports; null or nothing: nothing is kept ready, every run starts an interpreter. */
+  /**
+   * The modules that the parent of the fork server imports; null or empty: no parent, every run starts cold.
+   */
   readonly profile?: readonly string[] | null;
-  /** Of the thread, MiB; the usual {@link HEAP_MIB}. */
+  /** Heap of the thread, MiB; by default {@link HEAP_MIB}. */
   readonly heapMiB?: number;
-  /** Told what is wrong with the profile: a parent without some of its modules, or none, and then runs start cold. */
+  /**
+   * Called when some modules of the profile could not be imported, or there is no parent and runs start cold.
+   */
   readonly onUnprepared?: (why: string) => void;
-  /** Told how the sandbox itself failed in a run, which ended as `internal-error`: for the log, of several lines. */
+  /**
+   * Called with a text for the log, of several lines, when the sandbox itself failed and a run ended
+   * `internal-error`.
+   */
   readonly onFault?: (runId: string, report: string) => void;
 }
 
-/** How long a thread may take to load its modules, milliseconds; only how long {@link Cell.close} waits hangs on it. */
+/**
+ * How long a thread may take to load its modules, milliseconds; only bounds the wait of {@link Cell.close}.
+ */
 const LOADS_WITHIN_MS = 30_000;
 
 /**
- * What a thread may have of heap, MiB: 256 for itself, three times the output of 64 MiB as strings of two bytes a character,
- * 1.5 KiB for each of 250 000 files. What lies outside of the heap (contents of files, buffers) is bounded by the limits of
- * the run: `diskBytes`, `outputBytes`, and what the virtual kernel charges.
+ * Heap of a thread, MiB: 256 for itself, three times the output of 64 MiB as strings of two bytes a
+ * character, 1.5 KiB for each of 250 000 files. What lies outside the heap (contents of files, buffers) is
+ * bounded by the limits of the run: `diskBytes`, `outputBytes`, and what the virtual kernel charges.
  */
 const HEAP_MIB = 1024;
 
-/** The cell cannot run anything any more; its run, if it had one, is to be tried elsewhere. */
+/** The cell can run nothing any more; retry its run, if it had one, elsewhere. */
 export class CellDiedError extends Error {
   override readonly name = 'CellDiedError';
 }
 
 /**
- * One CPU: a thread for the controller, a keeper, at most one running guest. Belongs to the main thread, which alone
- * can end a guest while the thread waits for it.
+ * One CPU: a thread for the controller, a keeper, at most one running guest. Belongs to the main thread,
+ * which alone can end a guest while the thread waits for it.
  */
 export class Cell {
   readonly #shared = new Int32Array(new SharedArrayBuffer(12));
   #running: string | null = null;
   #closing = false;
   #died: Error | null = null;
-  /** Fails what the run in progress waits for. See {@link Cell.#unlessDead}. */
+  /** Rejects what the current run waits for. See {@link Cell.#unlessDead}. */
   #onDeath: ((why: Error) => void) | null = null;
   /**
-   * What the thread was given last. A pool keeps no order among tasks that come while its thread starts, and a run is to
-   * find the parent that was asked for before it.
+   * The task given to the thread last. A pool does not order tasks that arrive while its thread starts, and a
+   * run must find the parent that was requested before it.
    */
   #turn: Promise<unknown>;
 
@@ -75,7 +84,7 @@ export class Cell {
     private readonly pool: Piscina,
     /** Resolves when the thread has loaded its modules, or has ended. */
     private readonly loaded: Promise<void>,
-    /** Resolves when the cell is no more: with null after `close()`, else with what killed it. */
+    /** Resolves when the cell has ended: with null after `close()`, else with what killed it. */
     readonly closed: Promise<Error | null>,
   ) {
     this.#turn = loaded;
@@ -93,17 +102,17 @@ export class Cell {
       // whose thread has died is at its end.
       minThreads: 0,
       maxThreads: 1,
-      // Else a task that finds the thread busy goes behind those that came after it.
+      // Else a task that finds the thread busy is queued behind later ones.
       stricterFIFO: true,
       idleTimeout: Number.POSITIVE_INFINITY,
-      // An idle thread that waits in Atomics.wait would freeze its own event loop, and with it its orderly end.
+      // An idle thread in Atomics.wait would freeze its own event loop, and with it its orderly end.
       atomics: 'disabled',
-      // A heap that overflows ends this thread (ERR_WORKER_OUT_OF_MEMORY), and not the process with every cell.
+      // A heap overflow ends this thread (ERR_WORKER_OUT_OF_MEMORY), not the process with every cell.
       resourceLimits: { maxOldGenerationSizeMb: options.heapMiB ?? HEAP_MIB },
     });
     const first = pool.run(null) as Promise<ThreadAnswer>;
     const threadEnded = endOfThread(pool);
-    // A task whose thread ends before it has loaded waits for ever.
+    // A task whose thread ends before it has loaded would wait for ever.
     const loaded = Promise.race([first, threadEnded]).then(
       () => {},
       () => {},
@@ -116,7 +125,7 @@ export class Cell {
     return cell;
   }
 
-  /** Runs a request. Rejects only for what is not the program's doing: the run may be tried elsewhere. */
+  /** Runs a request. Rejects only for what is not the program's doing: the run may be retried elsewhere. */
   async run(
     run: { id: string; request: AdmittedRequest; attempt: number },
     streams: LiveStreams | null = null,
@@ -124,11 +133,11 @@ export class Cell {
     return this.runJob(jobOfRequest(run, this.options.rpython, streams !== null), streams);
   }
 
-  /** Like {@link run}, for a job that was put together by hand. */
+  /** Like {@link run}, for a job that the caller put together. */
   async runJob(job: GuestJob, streams: LiveStreams | null = null): Promise<RunResult> {
     if (this.#died !== null) throw this.#died;
-    if (this.#running !== null) throw new Error(`the cell runs ${this.#running} already`);
-    demandEnforceable(job, this.options.groups ?? cgroupPlace(), this.#largestMemoryLimit());
+    if (this.#running !== null) throw new Error(`the cell already runs ${this.#running}`);
+    assertEnforceable(job, this.options.groups ?? cgroupPlace(), this.#largestMemoryLimit());
     this.#running = job.id;
     Atomics.store(this.#shared, SHARED_CANCELLED, 0);
     Atomics.store(this.#shared, SHARED_PID, 0);
@@ -152,7 +161,7 @@ export class Cell {
       const answer = await this.#unlessDead(running);
       if ('shortOfMemory' in answer) throw new HostShortOfMemoryError();
       if ('refused' in answer) throw new RunRefusedError(answer.refused);
-      if (!('result' in answer)) throw new Error('a thread that answers what it was not asked');
+      if (!('result' in answer)) throw new Error('unexpected answer from the cell thread');
       if (answer.fault !== null) this.options.onFault?.(job.id, answer.fault);
       if (answer.wantsPreparing) this.#prepare();
       return answer.result;
@@ -162,15 +171,16 @@ export class Cell {
     } finally {
       endWatch();
       this.#running = null;
-      // The result comes another way than the output, and may be faster.
+      // The result takes another way than the output, and may overtake it.
       served?.takeRest();
       channel?.port1.close();
     }
   }
 
   /**
-   * What that comes to; rejects when the cell dies first. No race against a promise that lives as long as the cell: each
-   * race leaves a reaction there, and with it the result of its run, until the cell is closed.
+   * Settles like `answer`, but rejects when the cell dies first. Not Promise.race with a promise that lives
+   * as long as the cell: each race would leave a reaction there, which keeps its run's result until the cell
+   * is closed.
    */
   async #unlessDead<T>(work: Promise<T>): Promise<T> {
     if (this.#died !== null) throw this.#died;
@@ -184,7 +194,10 @@ export class Cell {
     }
   }
 
-  /** The guest is dead and its thread does not come back: that thread ends, and with it the cell, but the run has its end. */
+  /**
+   * The guest is dead but its thread is stuck: ends the thread, and with it the cell, but gives the run its
+   * result.
+   */
   async #endStuck(job: GuestJob, place: CellPlace, startedAt: Date): Promise<RunResult> {
     const reports = new UnreadReports(this.keeper.directory);
     // It runs a job, so it has loaded its modules.
@@ -197,14 +210,14 @@ export class Cell {
     return largestMemoryLimit(memoryOfNode(this.options.memoryBytes ?? null), this.options.cells ?? 1);
   }
 
-  /** A parent, or a guest for the next run; a run that comes before it is there waits for it. */
+  /** Prepares a parent, or a guest for the next run; a run that comes earlier waits for it. */
   #prepare(): void {
     const preparing = this.#turn.then(
       () => this.pool.run({ job: null, place: this.#place(null) }) as Promise<ThreadAnswer>,
     );
     this.#turn = preparing.then(
       (answer) => {
-        // What fails because the cell ends is no fault of the profile.
+        // A failure because the cell ends is not the profile's fault.
         if (this.#closing || this.#died !== null) return;
         if ('prepared' in answer && answer.prepared !== null) this.options.onUnprepared?.(answer.prepared);
       },
@@ -226,27 +239,27 @@ export class Cell {
     };
   }
 
-  /** Sends the guest of that run SIGINT, as a terminal's Ctrl-C would. */
+  /** Sends SIGINT to the guest of that run, as a terminal's Ctrl-C would. */
   interrupt(runId: string): void {
     if (this.#running !== runId) return;
     const pid = Atomics.load(this.#shared, SHARED_PID);
     if (pid !== 0) this.keeper.interruptGuest(pid);
   }
 
-  /** Ends that run as `cancelled`, if it is the one that runs here. */
+  /** Ends that run as `cancelled`, if it is running here. */
   cancel(runId: string): void {
     if (this.#running !== runId) return;
     Atomics.store(this.#shared, SHARED_CANCELLED, 1);
-    // A guest that is just being started is killed by its thread, which looks at the word after it.
+    // A guest that is just being started is killed by its thread, which checks the word afterwards.
     const pid = Atomics.load(this.#shared, SHARED_PID);
     if (pid !== 0) this.keeper.killGuest(pid);
   }
 
-  /** Kills what runs; when this resolves, thread, keeper and guest are gone. */
+  /** Kills the running guest; when this resolves, thread, keeper and guest are gone. */
   async close(): Promise<void> {
     this.#closing = true;
     await this.keeper.close();
-    // Node 20 ends the whole process when a thread is terminated that loads an ES module
+    // Node 20 kills the whole process when a thread is terminated while it loads an ES module
     // ("IsGraphAsync must be used on an instantiated module").
     await new Promise<void>((resolve) => {
       const late = setTimeout(resolve, LOADS_WITHIN_MS);
@@ -260,15 +273,15 @@ export class Cell {
 }
 
 /**
- * Resolves when the pool's one thread has ended, with a line that says how. What it had open towards its keeper is lost with
- * it, and so is the cell.
+ * Resolves when the pool's one thread has ended, with a one-line reason. Its descriptors to the keeper are
+ * lost with it, so the cell is too.
  */
 function endOfThread(pool: Piscina): Promise<string> {
   return new Promise((resolve) => {
     const [thread] = pool.threads;
     thread?.once('error', (error: Error) => resolve(`the thread failed: ${error.message}`));
     thread?.once('exit', (code) => resolve(`the thread ended: exit code ${code}`));
-    // Of a thread that fails while it runs nothing; unheard, it would end this process.
+    // For a thread that fails while idle: without a listener, the error would end this process.
     pool.on('error', () => {});
   });
 }

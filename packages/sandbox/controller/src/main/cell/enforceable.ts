@@ -11,7 +11,7 @@ const MIB = 1024 * 1024;
  * sends `weakerLimits: false` does not accept that as a limit.
  * @throws RunRefusedError
  */
-export function demandEnforceable(
+export function assertEnforceable(
   job: Pick<GuestJob, 'limits' | 'accept'>,
   groups: CgroupPlace,
   largest: number,
@@ -21,9 +21,9 @@ export function demandEnforceable(
   const asked = job.limits.memoryBytes;
   if (asked > largest) {
     throw new RunRefusedError(
-      `a memory limit of ${Math.ceil(asked / MIB)} MiB cannot be held: a cell of this node has ${Math.floor(largest / MIB)} MiB (accept.weakerLimits runs it all the same)`,
+      `a memory limit of ${Math.ceil(asked / MIB)} MiB cannot be enforced: a cell of this node has ${Math.floor(largest / MIB)} MiB (set accept.weakerLimits to run it anyway)`,
     );
   }
   if (weaker === false && groups.kind === 'none')
-    throw new RunRefusedError(`no control group holds the memory limit on this node: ${groups.why}`);
+    throw new RunRefusedError(`no control group enforces the memory limit on this node: ${groups.why}`);
 }

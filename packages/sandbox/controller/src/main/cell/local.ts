@@ -6,17 +6,17 @@ import { currentCpu } from '../proof/host.js';
 import type { Interpreter } from '../../crossing/engines.js';
 import type { Determinism, GuestFile, GuestJob } from '../../crossing/job.js';
 
-/** A run here and now, without a queue. */
+/** A run in this process, without a queue. */
 export interface LocalRun {
   /** Limits, arguments, environment and engine; files and input are given beside it. */
   readonly request: Pick<RunRequest, 'args' | 'env' | 'limits' | 'accept'>;
   readonly interpreter: Interpreter;
-  /** The working directory that the guest sees, absolute; in memory, whatever the host has there. */
+  /** The working directory that the guest sees, absolute; in memory, independent of the host. */
   readonly folder: string;
   /** The program as the guest's argv shows it: absolute, or relative to the folder. */
   readonly programPath: string;
   readonly program: Uint8Array;
-  /** Beside the program; relative paths are below its folder. */
+  /** Files beside the program; relative paths are below its folder. */
   readonly files: readonly GuestFile[];
   readonly stdin:
     | { readonly kind: 'buffer'; readonly data: Uint8Array }

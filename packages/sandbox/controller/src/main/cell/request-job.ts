@@ -11,8 +11,8 @@ import type { Interpreter, TranslatedInterpreter } from '../../crossing/engines.
 import { type Determinism, type GuestFile, type GuestJob, RUN_FOLDER } from '../../crossing/job.js';
 
 /**
- * The job that a request of the API stands for.
- * @param live somebody feeds and follows its streams
+ * The job for a request of the API.
+ * @param live a client feeds and follows its streams
  */
 export function jobOfRequest(
   run: { id: string; request: AdmittedRequest; attempt: number },

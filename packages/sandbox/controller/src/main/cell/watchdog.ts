@@ -5,19 +5,22 @@ import { type GuestEnd, parseGuestEnd } from '@sandpiper/guest';
 import { type CellPlace, type GuestJob, SHARED_PID, SHARED_THREAD } from '../../crossing/job.js';
 import { type Decisions, decideEnding, type Ending } from '../../crossing/status.js';
 
-/** How often the main thread looks, milliseconds. */
+/** How often the main thread checks, milliseconds. */
 const LOOK_MS = 250;
-/** A thread whose guest is dead has so long to notice, milliseconds. */
+/** How long a thread may take to notice that its guest is dead, milliseconds. */
 const PATIENCE_MS = 2_000;
-/** A busy host may keep a thread from its CPU: of the patience it must have worked so much itself, or have had far longer. */
+/**
+ * A busy host may starve a thread: within the patience it must have used this much CPU, or have had far
+ * longer.
+ */
 const WORKED_MS = 500;
-const MOST_PATIENCE_MS = 15_000;
+const MAX_PATIENCE_MS = 15_000;
 
 /**
- * Watches, from the main thread, over the thread of a run: its guest is dead, and it does not come back from the call that
- * it is in. No clock inside of that call can be relied on then.
+ * Watches the thread of a run from the main thread: its guest is dead, and the thread does not return from
+ * its current call. No clock inside that call can be relied on then.
  * @param onStuck called once
- * @returns ends the watch
+ * @returns a function that ends the watch
  */
 export function watch(shared: Int32Array, onStuck: () => void): () => void {
   let dead: { readonly pid: number; readonly at: number; readonly cpuMs: number } | null = null;
@@ -33,7 +36,7 @@ export function watch(shared: Int32Array, onStuck: () => void): () => void {
       return;
     }
     const waited = performance.now() - dead.at;
-    if (waited < PATIENCE_MS || (cpuMs - dead.cpuMs < WORKED_MS && waited < MOST_PATIENCE_MS)) return;
+    if (waited < PATIENCE_MS || (cpuMs - dead.cpuMs < WORKED_MS && waited < MAX_PATIENCE_MS)) return;
     clearInterval(timer);
     onStuck();
   }, LOOK_MS);
@@ -41,7 +44,7 @@ export function watch(shared: Int32Array, onStuck: () => void): () => void {
   return () => clearInterval(timer);
 }
 
-/** Until its keeper has reaped it. */
+/** True until its keeper has reaped it. */
 function isThere(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -51,7 +54,9 @@ function isThere(pid: number): boolean {
   }
 }
 
-/** Of this process's thread of that number; 0 where the kernel does not tell (no CONFIG_SCHED_INFO). */
+/**
+ * CPU time of this process's thread with that id; 0 where the kernel does not tell (no CONFIG_SCHED_INFO).
+ */
 function cpuOfThread(thread: number): number {
   try {
     return Number(readFileSync(`/proc/self/task/${thread}/schedstat`, 'latin1').split(' ')[0]) / 1e6;
@@ -60,7 +65,9 @@ function cpuOfThread(thread: number): number {
   }
 }
 
-/** What the keeper has said and its thread, which is stuck, has not read. Opened before the thread ends: then it closes its end. */
+/**
+ * Reports of the keeper that the stuck thread has not read. Opened before the thread ends and closes its end.
+ */
 export class UnreadReports {
   readonly #reports: number;
 
@@ -68,7 +75,7 @@ export class UnreadReports {
     this.#reports = openSync(join(directory, 'reports'), constants.O_RDONLY | constants.O_NONBLOCK);
   }
 
-  /** The end of the guest, where that is told. */
+  /** The end of the guest, where it is reported. */
   takeEnd(): GuestEnd | null {
     const bytes = Buffer.alloc(65536);
     try {
@@ -76,14 +83,17 @@ export class UnreadReports {
       const line = text.split('\n').findLast((one) => one.startsWith('ended '));
       return line === undefined ? null : parseGuestEnd(line);
     } catch {
-      return null; // nothing there, or nothing that makes sense
+      return null; // nothing there, or nothing valid
     } finally {
       closeSync(this.#reports);
     }
   }
 }
 
-/** The result of a run whose thread was stuck: what ended its guest, and nothing of its output, which went with the thread. */
+/**
+ * The result of a run whose thread was stuck: how its guest ended, without its output, which went with the
+ * thread.
+ */
 export function resultOfStuck(
   job: GuestJob,
   place: CellPlace,
@@ -133,7 +143,7 @@ const UNDECIDED: Decisions = {
   programBegan: true,
 };
 
-/** One that nothing else had ended was in a call that took more of the controller than any may. */
+/** A guest that nothing else ended was in a call that took more of the controller than any may. */
 function endingOf(cancelled: boolean, end: GuestEnd | null): Ending {
   const isLimit = end !== null && ['cpu', 'wall', 'memory'].includes(end.reason);
   if (cancelled)

@@ -5,6 +5,6 @@ export interface HostCheck {
   /** Sandpiper cannot work without it. */
   readonly required: boolean;
   readonly detail: string;
-  /** The command that mends it, where one does. */
+  /** The command that fixes it, where there is one. */
   readonly fix: string | null;
 }

@@ -20,13 +20,14 @@ export function availableCpus(): readonly number[] {
 }
 
 /**
- * The CPU that the calling thread is on, where the scheduler found room for it (proc(5): `processor` in stat); null
- * where that is not told. A cell that is pinned there answers calls in a sixth of the time.
+ * The CPU that the calling thread is on, where the scheduler found room for it (proc(5): `processor` in
+ * stat); null where it is unknown. A cell that is pinned there answers calls in a sixth of the time.
  */
 export function currentCpu(): number | null {
   try {
     const stat = readFileSync('/proc/thread-self/stat', 'latin1');
-    // The name, in parentheses, may hold anything: fields are counted from behind it, the state being the third.
+    // The name, in parentheses, may hold anything: fields are counted from behind it, the state being the
+    // third.
     const cpu = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[36]);
     return Number.isInteger(cpu) && availableCpus().includes(cpu) ? cpu : null;
   } catch {
@@ -35,12 +36,12 @@ export function currentCpu(): number | null {
 }
 
 /**
- * What this host has and lacks, and whether its sandbox holds: what a node tries of itself before it takes runs. Of a
- * translated interpreter too, where one is named.
+ * What this host has and lacks, and whether its sandbox holds: the checks of a node before it takes runs.
+ * Covers a translated interpreter too, where one is given.
  */
 export async function inspectHost(rpython: TranslatedInterpreter | null): Promise<HostReport> {
   const checks = hostChecks();
-  // Of what is not there, nothing can be tried.
+  // What is missing cannot be tried.
   return {
     checks: checks.every(({ ok, required }) => ok || !required)
       ? [...checks, await checkSelf(rpython)]
@@ -84,7 +85,7 @@ function checkPlatform(): HostCheck {
     name: 'platform',
     ok,
     required: true,
-    detail: ok ? detail : `${detail}; Linux on x86-64 is needed`,
+    detail: ok ? detail : `${detail}; Linux on x86-64 is required`,
     fix: null,
   };
 }
@@ -101,11 +102,11 @@ function checkNode(): HostCheck {
   };
 }
 
-/** It is asked for its version outside of the sandbox, so it is looked at before. */
+/** Asking for its version runs it outside the sandbox, so the file is checked first. */
 function checkInterpreter(): HostCheck {
   const fix = 'apt-get install pypy3';
   try {
-    if (existsSync(PYPY3_PATH)) demandProgram(PYPY3_PATH);
+    if (existsSync(PYPY3_PATH)) assertProgram(PYPY3_PATH);
   } catch (error) {
     return { name: 'pypy3', ok: false, required: true, detail: (error as Error).message, fix };
   }
@@ -162,7 +163,8 @@ function checkNative(): HostCheck {
 function checkSeccomp(): HostCheck {
   const path = '/proc/sys/kernel/seccomp/actions_avail';
   if (!existsSync(path)) {
-    const detail = 'the kernel does not list its actions (actions_avail): the self-test tries the filter';
+    const detail =
+      'the kernel does not list its seccomp actions (actions_avail); the self-test tries the filter';
     return { name: 'seccomp', ok: true, required: true, detail, fix: null };
   }
   const actions = readFileSync(path, 'latin1').trim();
@@ -192,7 +194,7 @@ function checkOpenFiles(): HostCheck {
 }
 
 function checkMechanisms(): HostCheck[] {
-  const held = 'CPU and elapsed time are held by the keeper: clocks, with rlimits behind them';
+  const held = 'the keeper enforces CPU and elapsed time: clocks, with rlimits behind them';
   return [
     { name: 'limits', ok: true, required: true, detail: held, fix: null },
     { name: 'memory', required: true, ...memoryHeldBy() },
@@ -207,8 +209,8 @@ function memoryHeldBy(): Pick<HostCheck, 'ok' | 'detail' | 'fix'> {
     return { ok: false, detail: (error as Error).message, fix: 'unset SANDPIPER_CGROUPS' };
   }
   if (place.kind !== 'none') {
-    return { ok: true, detail: `held by cgroup ${place.kind}, in ${place.directory}`, fix: null };
+    return { ok: true, detail: `enforced by cgroup ${place.kind}, in ${place.directory}`, fix: null };
   }
-  const detail = `held by the keeper, which looks every 4 ms; no control groups: ${place.why}`;
+  const detail = `enforced by the keeper, which checks every 4 ms; no control groups: ${place.why}`;
   return { ok: true, detail, fix: null };
 }

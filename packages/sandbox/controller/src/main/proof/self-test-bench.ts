@@ -9,28 +9,31 @@ import { RUN_FOLDER } from '../../crossing/job.js';
 
 const MIB = 1024 * 1024;
 
-/** Of what ends by itself. A machine that is busy shall not look as one that is open. */
+/** For programs that end by themselves. A busy machine shall not look like an open one. */
 export const PATIENT: LimitsRequest = { cpuMs: 10_000, wallMs: 20_000, memoryBytes: 64 * MIB };
 
-/** Memory that holders of the limit say they hold it with, by what the host lends. */
+/** How memory may be reported as enforced, by what the host delegates. */
 const HOLDERS = { v1: 'cgroup-v1', v2: 'cgroup-v2', none: 'keeper-watch' } as const;
 
-/** What is tried; null when it held, else one line. */
+/** One check: null when it held, else one line. */
 export type Check = readonly [name: string, try_: (bench: SelfTestBench) => Promise<string | null>];
 
 /** The cell that runs the programs of a self-test, and a file beside it that no program may find. */
 export class SelfTestBench {
   readonly canary: string;
-  /** Is not there, unless a program has made it. */
+  /** Does not exist, unless a program has made it. */
   readonly absent: string;
-  /** What a translation is attacked by: no native code can be brought into one, so a program of ours stands in its place. */
+  /**
+   * The attacker of a translation, which runs no native code: a C program of ours stands in for the
+   * interpreter.
+   */
   readonly attacker: Interpreter;
 
   constructor(
     private readonly cell: Cell,
     folder: string,
   ) {
-    // Nothing but the sandbox is to keep it from the guests, who are nobody when we are root.
+    // Only the sandbox shall keep the guests from it: when we are root, they run as another user.
     chmodSync(folder, 0o755);
     this.canary = join(folder, 'canary');
     writeFileSync(this.canary, randomBytes(16).toString('hex'), { mode: 0o644 });
@@ -51,7 +54,7 @@ export class SelfTestBench {
       interpreter,
       programPath: 'main.py',
       args: [this.canary, this.absent],
-      // A variable that an interpreter obeys at its start is nothing for a fork.
+      // A run with a variable that the interpreter obeys at its start cannot be forked.
       env: start === 'cold' ? { PYTHONDONTWRITEBYTECODE: '1' } : {},
       folder: RUN_FOLDER,
       files: [{ path: `${RUN_FOLDER}/main.py`, data: Buffer.from(source) }],
@@ -65,7 +68,7 @@ export class SelfTestBench {
     });
   }
 
-  /** Whether a program has made a file on the host; then it is taken away. */
+  /** Whether a program has made a file on the host; then removes it. */
   foundOnHost(): boolean {
     if (!existsSync(this.absent)) return false;
     rmSync(this.absent, { force: true });
@@ -83,13 +86,13 @@ export class SelfTestBench {
     return result.status === status ? null : `${ending(result)}, not ${status}`;
   }
 
-  /** By whom this host says that it is held. */
+  /** The mechanism that this host is expected to report. */
   async holdsMemory(source: string, interpreter?: Interpreter): Promise<string | null> {
     const result = await this.run(source, { ...PATIENT, memoryBytes: 16 * MIB }, interpreter);
     if (result.status !== 'memory-limit') return `${ending(result)}, not memory-limit`;
     const holder = HOLDERS[cgroupPlace().kind];
     const { memory } = result.enforcement;
-    return memory === holder ? null : `held by ${memory}, where it should be ${holder}`;
+    return memory === holder ? null : `enforced by ${memory} instead of ${holder}`;
   }
 }
 

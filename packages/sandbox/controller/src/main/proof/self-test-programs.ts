@@ -1,6 +1,7 @@
 /**
- * What a hostile program would try first. Of each call the answer of the virtual kernel; the real one would give another, so
- * that a call that reached it is seen: that process has other ids, may have no descriptor at all (EMFILE), and is somebody.
+ * The first calls of a hostile program, with the virtual kernel's answers. The real kernel would answer
+ * differently, which reveals a call that reached it: the process has other ids there, perhaps no descriptors
+ * at all (EMFILE), and a user.
  */
 export const HOSTILE_CALLS: readonly (readonly [name: string, call: string, answer: number])[] = [
   ['getpid', '39', 2],
@@ -18,13 +19,13 @@ export const HOSTILE_CALLS: readonly (readonly [name: string, call: string, answ
   ['clone', '56, 17, 0, 0, 0, 0', -11],
   ['clone3', '435, 0, 0', -11],
   ['fork', '57', -11],
-  // The last, as it would end what has been said before.
+  // The last, as it would end the output.
   ['execve', '59, program, 0, 0', -1],
 ];
 
 /**
- * Makes them natively, by the C library, and prints a number for each. Its arguments are a file of the host that anybody may
- * read, and one that it tries to make.
+ * Makes them natively, through the C library, and prints a number for each. Its arguments are a
+ * world-readable file of the host, and one that it tries to make.
  */
 export const HOSTILE = `
 import ctypes, os, sys
@@ -42,7 +43,7 @@ open(made, "w").close()
 for words in [${HOSTILE_CALLS.map(([, call]) => `(${call},)`).join(', ')}]: print(call(*words))
 `;
 
-/** A call of x32 (Documentation: bit 30 of the number). It has no answer. */
+/** A call of x32 (bit 30 of the number). It has no answer. */
 export const OTHER_MODE = `
 import ctypes
 print("answered", ctypes.CDLL(None).syscall(0x40000000 | 39))

@@ -2,10 +2,10 @@ import { textOf } from '@sandpiper/contracts';
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
 import { type Check, ending, PATIENT, type SelfTestBench } from './self-test-bench.js';
 
-/** What a node with a translated interpreter tries besides. Programs of the attacker are its commands. */
+/** Further checks of a node with a translated interpreter. Programs of the attacker are its commands. */
 export function translatedChecks(interpreter: TranslatedInterpreter): readonly Check[] {
   return [
-    // The one that runs will have: it starts, finds its library, and ends.
+    // The configured interpreter: it starts, finds its library, and ends.
     ['translated interpreter', (bench) => bench.endsAs('ok', '', PATIENT, interpreter)],
     ['filter of a translated guest', refusesNativeCalls],
     [
@@ -25,8 +25,9 @@ export function translatedChecks(interpreter: TranslatedInterpreter): readonly C
 }
 
 /**
- * Made natively by the attacker (packages/sandbox/guest/native/test/translated_guest.c), with what the filter answers. Where none stands
- * in the way, each has another answer, and still does nothing: what forks or kills is for the tests.
+ * Made natively by the attacker (packages/sandbox/guest/native/test/translated_guest.c), with the filter's
+ * answers. Without a filter each has another answer, and still does nothing: calls that fork or kill are left
+ * to the tests.
  */
 function calls({ canary }: SelfTestBench): readonly (readonly [call: string, errno: string])[] {
   return [
@@ -47,7 +48,7 @@ function calls({ canary }: SelfTestBench): readonly (readonly [call: string, err
   ];
 }
 
-/** The filter that stands below a translation: nothing natively but talk, computing and the end. */
+/** The filter below a translation: nothing native but communication, computing and the end. */
 async function refusesNativeCalls(bench: SelfTestBench): Promise<string | null> {
   const asked = calls(bench);
   const program = asked.map(([call]) => `native ${call}`).join('\n');

@@ -21,13 +21,13 @@ export interface SelfTestReport {
   readonly tookMs: number;
 }
 
-/** All of it takes a second or two. What holds nothing may hang: then it is ended, milliseconds. */
+/** All of it takes a second or two. A broken sandbox may hang: then the test is ended, milliseconds. */
 const DEADLINE_MS = 60_000;
 
 /**
- * Runs a small hostile set in a cell of its own, started and forked: calls that must not reach the host's kernel, and programs
- * that must end by their limits. A node with a translated interpreter tries what holds one as well. Never rejects: what cannot
- * even start has failed.
+ * Runs a small hostile set in a cell of its own, cold and forked: calls that must not reach the host's
+ * kernel, and programs that their limits must end. A node with a translated interpreter tries its filter and
+ * limits too. Never rejects: what cannot even start has failed.
  */
 export async function selfTest(
   rpython: TranslatedInterpreter | null,
@@ -69,9 +69,10 @@ const CHECKS: readonly Check[] = [
 
 async function refusesCalls(bench: SelfTestBench, start: 'forked' | 'cold'): Promise<string | null> {
   const result = await bench.run(HOSTILE, PATIENT, { engine: 'seccomp' }, start);
-  if (bench.foundOnHost()) return 'a file that a program made is on the host';
+  if (bench.foundOnHost()) return 'a program made a file on the host';
   if (result.status !== 'ok') return ending(result);
-  if (result.start !== start) return `the guest was not ${start}, but ${result.start ?? 'started somehow'}`;
+  if (result.start !== start)
+    return `the guest was expected to start ${start}, not ${result.start ?? 'unknown'}`;
   const said = textOf(result, 'stdout').trim().split('\n');
   const expected = ['host file -2', ...HOSTILE_CALLS.map(([, , answer]) => String(answer))];
   const names = ['a file of the host', ...HOSTILE_CALLS.map(([name]) => name)];

@@ -2,22 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
 import { selfTest, type SelfTestReport } from './self-test.js';
 
-/** After a failure, milliseconds; doubled each time up to the most. */
+/** Delay after a failure, milliseconds; doubled each time up to the maximum. */
 const FIRST_RETRY_MS = 1_000;
-const MOST_RETRY_MS = 60_000;
+const MAX_RETRY_MS = 60_000;
 
 export interface ProofListener {
   passed(report: SelfTestReport): void;
-  /** @param failures what is wrong, a line each */
+  /** @param failures the failed checks, a line each */
   failed(failures: readonly string[], retryMs: number): void;
 }
 
 /**
- * A node that cannot prove its filter and limits takes no runs: this tries the self-test until it passes. What is wrong may be
- * mended meanwhile, such as a control group that was not lent yet.
+ * A node that cannot prove its filter and limits takes no runs: this repeats the self-test until it passes.
+ * The cause may be fixed meanwhile, such as a control group that was not delegated yet.
  */
 export class StartUpProof {
-  /** Resolves with true when it has passed, and with false when it was stopped before. */
+  /** Resolves with true when the self-test has passed, and with false when it was stopped before. */
   readonly passed: Promise<boolean>;
   #failures: readonly string[] = [];
   #hasPassed = false;
@@ -30,10 +30,10 @@ export class StartUpProof {
     this.passed = this.#try();
   }
 
-  /** What keeps it from having passed, a line each; empty when it has. */
+  /** Why it has not passed yet, a line each; empty when it has. */
   get reasons(): readonly string[] {
     if (this.#hasPassed) return [];
-    return this.#failures.length === 0 ? ['its self-test runs'] : this.#failures;
+    return this.#failures.length === 0 ? ['the self-test is running'] : this.#failures;
   }
 
   stop(): void {
@@ -42,7 +42,7 @@ export class StartUpProof {
 
   async #try(): Promise<boolean> {
     const { signal } = this.#stopping;
-    for (let retryMs = FIRST_RETRY_MS; !signal.aborted; retryMs = Math.min(2 * retryMs, MOST_RETRY_MS)) {
+    for (let retryMs = FIRST_RETRY_MS; !signal.aborted; retryMs = Math.min(2 * retryMs, MAX_RETRY_MS)) {
       const report = await selfTest(this.rpython, signal);
       if (signal.aborted) break;
       if (report.passed) {

@@ -5,15 +5,13 @@ import { largestMemoryLimit, type MemoryShare, memoryShare } from './memory.js';
 
 const MIB = 1024 * 1024;
 
-/** Of `sandpiper doctor`: what a node would make of this host's CPUs and memory. */
+/** For `sandpiper doctor`: how a node would use this host's CPUs and memory. */
 export function shareChecks(host = ''): HostCheck[] {
   const cpus = cpuShare(host);
   const memory = memoryShare(host);
   const cells = cellsFor(cpus);
   const quota = cpus.quota === null ? 'no quota' : `a quota of ${cpus.quota}`;
-  const pin = cpus.exclusive
-    ? 'ours alone, so each cell keeps to one'
-    : 'shared with others, so no cell keeps to one';
+  const pin = cpus.exclusive ? 'exclusive, so each cell is pinned to one' : 'shared, so no cell is pinned';
   const bound = memory.boundBy === null ? 'of the host' : `by ${memory.boundBy}`;
   const trouble = endsAsWhole(memory);
   return [
@@ -28,7 +26,7 @@ export function shareChecks(host = ''): HostCheck[] {
   ];
 }
 
-/** What a node says of its part of the host in the warnings of /readyz; `bytes` is what it plans with. */
+/** The part of /readyz's warnings that concerns the host; `bytes` is the memory that the node plans with. */
 export function memoryWarnings(bytes: number, cells: number, host = ''): string[] {
   const trouble = endsAsWhole(memoryShare(host));
   const largest = largestMemoryLimit(bytes, cells);
@@ -38,7 +36,7 @@ export function memoryWarnings(bytes: number, cells: number, host = ''): string[
     ...(largest >= usual
       ? []
       : [
-          `a cell holds memory limits up to ${inMiB(largest)}, less than the default of ${inMiB(usual)}: runs above it are ` +
+          `a cell can enforce memory limits up to ${inMiB(largest)}, less than the default of ${inMiB(usual)}: runs above it are ` +
             'refused; give the node more memory, or fewer cells (SANDPIPER_CELLS)',
         ]),
   ];
@@ -47,7 +45,7 @@ export function memoryWarnings(bytes: number, cells: number, host = ''): string[
 function endsAsWhole({ endsAsWhole: group }: MemoryShare): { what: string; remedy: string } | null {
   if (group === null) return null;
   return {
-    what: `${group} has memory.oom.group: when its memory runs out the kernel ends the whole node, not one guest`,
+    what: `${group} has memory.oom.group: when its memory runs out, the kernel ends the whole node instead of one guest`,
     remedy:
       'start the kubelet with singleProcessOOMKill: true (Kubernetes 1.32 and newer), or write 0 to memory.oom.group',
   };

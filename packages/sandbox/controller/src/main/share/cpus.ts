@@ -1,20 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { figureOf, groupChain } from '../../crossing/groups.js';
 
-/** What of the host's CPUs is this process's. */
+/** This process's share of the host's CPUs. */
 export interface CpuShare {
   /** The CPUs that it may use (Cpus_allowed_list of proc(5)), which a container may have narrowed. */
   readonly allowed: readonly number[];
-  /** How many CPUs it gets at most by the quotas of its control groups, e.g. 1.5; null without one. */
+  /** How many CPUs the quotas of its control groups allow, e.g. 1.5; null without one. */
   readonly quota: number | null;
   /**
-   * The CPUs are ours alone, as far as can be told: fewer than are online are allowed, and no quota is below that. So it is
-   * with Kubernetes' static CPU manager; the pods that share the rest have a quota, which is for fewer CPUs than they may use.
+   * Whether the CPUs are exclusive, as far as can be told: fewer than the online ones are allowed, and no
+   * quota is below that. So it is with Kubernetes' static CPU manager; pods that share the rest have a quota
+   * below their allowed CPUs.
    */
   readonly exclusive: boolean;
 }
 
-/** @param host the folder that /proc and /sys are below; tests give one of their own */
+/** @param host the folder that holds /proc and /sys; for tests */
 export function cpuShare(host = ''): CpuShare {
   const status = readFileSync(`${host}/proc/self/status`, 'latin1');
   const allowed = parseCpus(/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '0');
@@ -23,7 +24,7 @@ export function cpuShare(host = ''): CpuShare {
   return { allowed, quota, exclusive };
 }
 
-/** As many cells as can work at the same time: one for each CPU allowed, and no more than the quota pays for. */
+/** As many cells as can work at the same time: one per allowed CPU, and no more than the quota pays for. */
 export function cellsFor({ allowed, quota }: CpuShare): number {
   return Math.max(1, Math.min(allowed.length, quota === null ? Infinity : Math.ceil(quota)));
 }
@@ -36,7 +37,9 @@ function parseCpus(list: string): number[] {
   });
 }
 
-/** The least of all quotas from its own group upwards: cpu.max of version 2, cpu.cfs_quota_us of version 1. */
+/**
+ * The least of all quotas from its own group upwards: cpu.max of version 2, cpu.cfs_quota_us of version 1.
+ */
 function cpuQuota(host: string): number | null {
   const chain = groupChain('cpu', host);
   const quotas = (chain?.directories ?? []).flatMap((directory) => {
@@ -52,6 +55,6 @@ function cpuQuota(host: string): number | null {
 
 function onlineCpus(host: string): number {
   const online = figureOf(`${host}/sys/devices/system/cpu`, 'online');
-  // Where /sys is hidden nothing says that the CPUs are ours alone.
+  // Where /sys is hidden, nothing shows that the CPUs are exclusive.
   return online === null ? 0 : parseCpus(online).length;
 }

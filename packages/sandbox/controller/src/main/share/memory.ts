@@ -3,28 +3,31 @@ import { figureOf, groupChain } from '../../crossing/groups.js';
 
 const MIB = 1024 * 1024;
 
-/** What a node takes for itself: its main thread, and what is on its way between queue and cells. Measured: 70 to 100 MiB. */
+/**
+ * What a node needs itself: its main thread, and data in transit between queue and cells. Measured: 70 to 100
+ * MiB.
+ */
 const NODE_BYTES = 128 * MIB;
 /**
- * What a cell takes beside its run: its thread, keeper, the parent of its guests and the interpreter of a guest. Measured:
- * 27 MiB at rest; a run's files, input and output come to it.
+ * What a cell needs beside its run: its thread, keeper, the parent of its guests and a guest's interpreter.
+ * Measured: 27 MiB at rest; a run's files, input and output add to it.
  */
 const CELL_BYTES = 64 * MIB;
 
-/** What of the host's memory is this process's. */
+/** This process's share of the host's memory. */
 export interface MemoryShare {
-  /** Bytes: the least limit of its control groups, or what the host has. */
+  /** Bytes: the lowest limit of its control groups, or the host's memory. */
   readonly bytes: number;
-  /** Null where nothing but the host bounds it; else the folder of the group that does. */
+  /** The folder of the group that bounds it; null where only the host does. */
   readonly boundBy: string | null;
   /**
-   * The group that the kernel ends as a whole when memory runs out in it (memory.oom.group of version 2), node and all;
-   * null where there is none.
+   * The group that the kernel ends as a whole when its memory runs out (memory.oom.group of version 2), node
+   * included; null where there is none.
    */
   readonly endsAsWhole: string | null;
 }
 
-/** @param host the folder that /proc and /sys are below; tests give one of their own */
+/** @param host the folder that holds /proc and /sys; for tests */
 export function memoryShare(host = ''): MemoryShare {
   const chain = groupChain('memory', host);
   let bytes = totalMemory(host);
@@ -35,7 +38,7 @@ export function memoryShare(host = ''): MemoryShare {
         ? (figureOf(directory, 'memory.max') ?? 'max')
         : (figureOf(directory, 'memory.limit_in_bytes') ?? 'none'),
     );
-    // No limit is `max` there, and more than any host has here.
+    // No limit is `max` in version 2, and more than any host has in version 1.
     if (limit < bytes) [bytes, boundBy] = [limit, directory];
   }
   const endsAsWhole =
@@ -46,19 +49,20 @@ export function memoryShare(host = ''): MemoryShare {
 }
 
 /**
- * The largest memory limit that each of so many cells can hold at the same time: what is left of the node's memory when it
- * has taken what it needs itself, in equal parts. At least 0. This is the one place with the formula.
+ * The largest memory limit that each of `cells` cells can hold at the same time: the node's memory minus its
+ * own needs, in equal parts. At least 0. This is the one place with the formula.
  */
 export function largestMemoryLimit(bytes: number, cells: number): number {
   return Math.max(0, Math.floor((bytes - NODE_BYTES) / cells - CELL_BYTES));
 }
 
-/** How long a look at the groups is good for, milliseconds: the limit of a pod may be changed while it runs. */
+/** How long a reading of the groups is valid, milliseconds: a pod's limit may change while it runs. */
 const LOOK_AGAIN_MS = 5_000;
 let looked: { readonly at: number; readonly bytes: number } | null = null;
 
 /**
- * The memory that this process may plan with. `planned` is what the operator gives it, where several nodes share one host.
+ * The memory that this process may plan with. `planned` is the operator's setting, where several nodes share
+ * one host.
  */
 export function memoryOfNode(planned: number | null): number {
   const now = performance.now();

@@ -1,4 +1,4 @@
-/** What a guest's program finds in its environment. */
+/** The environment of a guest's program. */
 export function environmentOf(
   folder: string,
   more: Readonly<Record<string, string>> = {},
@@ -15,8 +15,8 @@ export function hasEarlyVariable(env: Readonly<Record<string, string>>): boolean
 }
 
 /**
- * Those of them that leave the start as long as it is, or make it look at files alone: of one that is the run's own, the
- * first look is noticed. Any other, such as PYPY_GC_NURSERY, may make the start itself long or large.
+ * Those that leave the start's duration unchanged, or make it only look for files: the first look at a file
+ * of the run is noticed. Any other, such as PYPY_GC_NURSERY, may make the start itself long or large.
  */
 const HARMLESS = new RegExp(
   `^(PYTHON(${[
@@ -24,14 +24,14 @@ const HARMLESS = new RegExp(
     'PATH|USERBASE|STARTUP|INSPECT|BREAKPOINT|FAULTHANDLER|ASYNCIODEBUG|PYCACHEPREFIX|WARNINGS',
   ].join('|')})|LC_[A-Z]+|LANG|LANGUAGE|TZ)$`,
 );
-/** Longer ones are work by their length. Characters. */
+/** Longer values are work by their length. Characters. */
 const HARMLESS_LENGTH = 1024;
 
-/** Whether variables of a run make an interpreter's start another than it is without them: then it is the run's. */
+/** Whether variables of a run change an interpreter's start: then the start is charged to the run. */
 export function changesStart(env: Readonly<Record<string, string>>): boolean {
   return Object.entries(env).some(([name, value]) => {
     if (!EARLY_VARIABLES.test(name)) return false;
-    // A warning's category with a dot is imported.
+    // A warning category with a dot is imported.
     if (name === 'PYTHONWARNINGS' && value.includes('.')) return true;
     return !HARMLESS.test(name) || value.length > HARMLESS_LENGTH;
   });

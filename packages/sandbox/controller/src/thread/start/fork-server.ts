@@ -13,25 +13,28 @@ import { type GuestJob, RUN_FOLDER, wordsOfProgram } from '../../crossing/job.js
 import { environmentOf, hasEarlyVariable } from './environment.js';
 import { CaptureOutput } from '../streams/streams.js';
 
-/** No descriptor of the virtual kernel: its table ends at 4096. */
+/** Not a descriptor of the virtual kernel: its table ends at 4096. */
 const CALL_FD = 5000;
-/** What a child asks for at first; most orders are shorter. One of more than the other wants a guest of its own. */
+/** What a child reads at first; most orders are shorter. Orders above {@link MAX_BYTES} start cold. */
 const FIRST_BYTES = 4096;
-const MOST_BYTES = 1024 * 1024;
-/** Where parked.py lies in the parent's name space; no child sees it. */
+const MAX_BYTES = 1024 * 1024;
+/** The path of parked.py in the parent's name space; no child sees it. */
 const FOLDER = '/sandpiper';
-/** A parent is replaced after so many children or so long: nothing in it may grow old, its addresses neither. */
-const MOST_CHILDREN = 1000;
+/**
+ * A parent is replaced after this many children or this time: nothing in it may age, least of all its
+ * addresses.
+ */
+const MAX_CHILDREN = 1000;
 export const OLDEST_MS = 10 * 60_000;
-/** The keeper ends a child that has had no order for so long; before that it is exchanged. */
+/** The keeper ends a child that has waited this long for its order; it is replaced before. */
 export const SPARE_LIVES_MS = OLDEST_MS + 60_000;
-/** A parent that has not parked by then is killed; meanwhile the runs of its cell wait. Usually it takes 0.2 s. */
+/** A parent that has not parked by then is killed; the cell's runs wait meanwhile. Usually it takes 0.2 s. */
 const PARKS_WITHIN_MS = 10_000;
-/** After one that never got to park, the next is tried so much later; after so many in a row there is none any more. */
+/** Retry delay after a parent that never parked; after MAX_FAILURES in a row, no further one is started. */
 const RETRY_MS = 60_000;
-const MOST_FAILURES = 3;
+const MAX_FAILURES = 3;
 
-/** Of the last record of a zip archive (APPNOTE 4.3.16), which Python would import the program from. */
+/** From the last record of a zip archive (APPNOTE 4.3.16), from which Python would import the program. */
 const END_OF_ARCHIVE = 'PK\x05\x06';
 
 const PARKED = readFileSync(new URL('../../../guest/parked.py', import.meta.url), 'utf8');
@@ -40,7 +43,7 @@ const PARKED = readFileSync(new URL('../../../guest/parked.py', import.meta.url)
 interface Spare {
   readonly guest: StartedGuest;
   readonly channel: Channel;
-  /** Its question for the order. */
+  /** Its request for the order. */
   readonly asked: Request;
   readonly since: number;
 }
@@ -49,15 +52,15 @@ interface Parent {
   readonly inheritance: Inheritance;
   /** All modules that it has loaded. */
   readonly modules: ReadonlySet<string>;
-  /** Of modules of the profile that could not be imported. */
+  /** Errors of profile modules that could not be imported. */
   readonly complaint: string | null;
   readonly since: number;
-  /** Of the interpreter's file, when the parent was started. */
+  /** Stamp of the interpreter's file when the parent was started. */
   readonly stamp: string | null;
   children: number;
 }
 
-/** A guest that was forked and waits for its order, and what its kernel begins with. */
+/** A forked guest that waits for its order, and the initial state of its kernel. */
 export interface ForkedGuest {
   readonly guest: StartedGuest;
   readonly channel: Channel;
@@ -67,8 +70,8 @@ export interface ForkedGuest {
 }
 
 /**
- * The parked parent of one cell's guests (packages/sandbox/guest/native/shim/fork.c). Whoever finds none starts a guest the long
- * way: nothing fails for want of a parent.
+ * The parked parent of one cell's guests (packages/sandbox/guest/native/shim/fork.c). Without a parent, a run
+ * starts cold: nothing fails for lack of a parent.
  */
 export class ForkServer {
   #parent: Parent | null = null;
@@ -84,13 +87,13 @@ export class ForkServer {
 
   /** Whether {@link prepare} has something to do. */
   get wanting(): boolean {
-    if (this.#failures >= MOST_FAILURES || Date.now() < this.#notBefore) return false;
+    if (this.#failures >= MAX_FAILURES || Date.now() < this.#notBefore) return false;
     return this.#parent === null || this.#isOld(this.#parent) || this.#spare === null;
   }
 
   /**
-   * Makes a parent where there is none or an old one, and forks a child. Returns null, or what is wrong: why there is no
-   * parent, or what a new one could not import.
+   * Makes a parent where there is none or an old one, and forks a child. Returns null, or the problem: why
+   * there is no parent, or what a new one could not import.
    */
   prepare(): string | null {
     if (!this.wanting) return null;
@@ -104,7 +107,7 @@ export class ForkServer {
         complaint = this.#parent.complaint;
       }
       this.#spare ??= this.#forkOne(this.#parent);
-      // One that has forked before may just have died. One that never could is not made again and again.
+      // A parent that has forked before may just have died. One that never could is not retried.
       if (this.#spare === null && isNew)
         throw new Error(`no guest can be forked: ${this.keeper.whyNotForked}`);
       this.#failures = 0;
@@ -116,11 +119,11 @@ export class ForkServer {
     }
   }
 
-  /** Null when the job wants an interpreter of its own, or there is no parent. */
+  /** Null when the job needs its own interpreter, or there is no parent. */
   fork(job: GuestJob): ForkedGuest | null {
     const parent = this.#parent;
     const order = parent !== null && suits(job, parent) ? orderOf(job) : null;
-    if (parent !== null && order !== null && order.length <= MOST_BYTES) {
+    if (parent !== null && order !== null && order.length <= MAX_BYTES) {
       if (this.#spare !== null && !isFresh(this.#spare)) this.#discardSpare();
       const child = this.#spare ?? this.#forkOne(parent);
       this.#spare = null;
@@ -131,7 +134,7 @@ export class ForkServer {
     return null;
   }
 
-  /** Null when the parent is no more. */
+  /** Null when the parent is gone. */
   #forkOne(parent: Parent): Spare | null {
     const guest = this.keeper.fork(SPARE_LIVES_MS);
     if (guest === null) {
@@ -144,13 +147,13 @@ export class ForkServer {
       const began = channel.nextRequest();
       if (began !== null && isCall(began, 'read')) {
         channel.returnInt(0);
-        // Until it asks, what it does is not its program's.
+        // Until it asks, its actions are not its program's.
         const asked = channel.nextRequest();
         if (asked !== null && isCall(asked, 'read')) return { guest, channel, asked, since: Date.now() };
       }
-      throw new Error('a child does not ask for its order');
+      throw new Error('a forked child did not ask for its order');
     } catch (error) {
-      // The keeper has one guest at a time: one that nobody knows of would be in the way of every run to come.
+      // The keeper has one guest at a time: a forgotten one would block every later run.
       this.#discard(guest);
       throw error;
     }
@@ -169,11 +172,11 @@ export class ForkServer {
 
   #isOld(parent: Parent): boolean {
     const { children, since, stamp } = parent;
-    return children >= MOST_CHILDREN || Date.now() - since > OLDEST_MS || stamp !== stampOfInterpreter();
+    return children >= MAX_CHILDREN || Date.now() - since > OLDEST_MS || stamp !== stampOfInterpreter();
   }
 
   #start(): Parent {
-    demandInterpreterFiles(INTERPRETER);
+    assertInterpreterFiles(INTERPRETER);
     const engine = engineOf(INTERPRETER);
     const stamp = stampOfInterpreter();
     const guest = this.keeper.start({
@@ -192,7 +195,8 @@ export class ForkServer {
         engine,
         this.profile,
       );
-      if (parked === null || !this.keeper.park()) throw new RunRefusedError('the parent did not get to park');
+      if (parked === null || !this.keeper.park())
+        throw new RunRefusedError('the parent of the fork server did not park');
       return { ...parked, since: Date.now(), stamp, children: 0 };
     } catch (error) {
       this.keeper.kill();
@@ -215,12 +219,12 @@ function stampOfInterpreter(): string | null {
   }
 }
 
-/** Somebody may have killed it meanwhile. */
+/** It may have been killed meanwhile. */
 function isFresh({ guest, since }: Spare): boolean {
   return Date.now() - since <= OLDEST_MS && guest.figures.isAlive;
 }
 
-/** Answers the calls of a parent until it asks for its program. */
+/** Answers a parent's calls until it asks for its program. */
 function serveUntilParked(channel: Channel, engine: Engine, profile: readonly string[]) {
   if (!greet(channel)) return null;
   const names = profile.map((name) => JSON.stringify(name)).join(', ');
@@ -251,9 +255,9 @@ function serveUntilParked(channel: Channel, engine: Engine, profile: readonly st
       channel.returnInt(size);
     } else if (isCall(request, 'read')) {
       const inheritance = kernel.inheritance();
-      if (inheritance === null) throw new Error('the parent holds what a child would not have');
+      if (inheritance === null) throw new Error('the parent holds state that a child would not inherit');
       channel.park();
-      // Its modules are what it tells last.
+      // The last thing it reports is its modules.
       const modules: ReadonlySet<string> = new Set(told.pop()?.split('\0'));
       return { inheritance, modules, complaint: told.pop() ?? null };
     } else {
@@ -273,15 +277,15 @@ function lastLine(said: CaptureOutput): string {
   return said.bytes().toString('utf8').trimEnd().split('\n').at(-1) ?? '';
 }
 
-/** Answers a child that waits for its order. False when it has ended meanwhile. */
+/** Answers a child that waits for its order. Returns false when it has ended meanwhile. */
 export function sendOrder({ channel, asked, order }: ForkedGuest): boolean {
   let request: Request | null = asked;
   for (let sent = 0; sent < order.length; ) {
     request ??= channel.nextRequest();
     if (request === null) return false;
-    // No program has run yet: it would be our mistake.
+    // No program has run yet, so it would be our mistake.
     if (!isCall(request, 'read'))
-      throw new Error(`a child asks for ${request.signature.text}, and not for its order`);
+      throw new Error(`a forked child asked for ${request.signature.text} instead of its order`);
     const part = order.subarray(sent, sent + (request.args[2] ?? 0));
     channel.write(request.args[1] ?? 0, part);
     channel.returnInt(part.length);
@@ -291,7 +295,9 @@ export function sendOrder({ channel, asked, order }: ForkedGuest): boolean {
   return true;
 }
 
-/** Arguments, variables and program of a run, and something for its generator of numbers, as parked.py reads them. */
+/**
+ * Arguments, variables and program of a run, and entropy for its random generator, as parked.py reads them.
+ */
 function orderOf(job: GuestJob): Buffer | null {
   const program = programOf(job);
   if (program === null) return null;
@@ -309,7 +315,9 @@ function orderOf(job: GuestJob): Buffer | null {
   return Buffer.concat([Buffer.from(`${order.length}\0`), order]);
 }
 
-/** The text of a program that is a file of the run; null where it is none, or may be an archive or compiled. */
+/**
+ * The text of a program that is a file of the run; null where it is none, or may be an archive or compiled.
+ */
 function programOf(job: GuestJob): Buffer | null {
   if (job.programPath === null || /\.py[co]$/.test(job.programPath)) return null;
   const path = posix.resolve(job.folder, job.programPath);
@@ -317,7 +325,7 @@ function programOf(job: GuestJob): Buffer | null {
   return data === null || Buffer.from(data).includes(END_OF_ARCHIVE) ? null : Buffer.from(data);
 }
 
-/** Whether a child would be what an interpreter of its own would be to this job. */
+/** Whether a child is equivalent to a separate interpreter for this job. */
 function suits(job: GuestJob, parent: Parent): boolean {
   return (
     job.interpreter.engine === 'seccomp' &&
@@ -333,7 +341,10 @@ function suits(job: GuestJob, parent: Parent): boolean {
   );
 }
 
-/** The name that the first part of a path below the folder could be imported by: it would stand before the library's. */
+/**
+ * The name by which the first part of a path below the folder could be imported: it would shadow the
+ * library's.
+ */
 function moduleOf(path: string): string {
   const [first = ''] = posix.relative(RUN_FOLDER, path).split('/');
   return first.replace(/\.(py|pyc|.*\.so|so)$/, '');

@@ -11,7 +11,7 @@ import { RunRefusedError } from '../../crossing/refused.js';
 import type { Engine } from '../../crossing/engines.js';
 import { stampOfFile } from '../../crossing/interpreter-files.js';
 
-/** The dialect of the shim that this controller was written with (native/shim/shim.h). */
+/** The shim's dialect that this controller speaks (native/shim/shim.h). */
 const SHIM_DIALECT = 2;
 /** A dump names some 150 functions; bytes. */
 const MAX_DUMP_BYTES = 256 * 1024;
@@ -20,27 +20,28 @@ const DUMP_DEADLINE_MS = 10_000;
 export const STARTUP_MS = 20_000;
 
 /**
- * The shim's first word, which proves that the filter is on: nothing was answered before it. False when the guest ended
- * before it; throws when what comes is not the shim's. Until it is answered, nothing of the interpreter is executed.
+ * The shim's first message, which proves that the filter is on: nothing was answered before it. Returns false
+ * when the guest ended before it; throws when the message is not the shim's. The interpreter executes only
+ * after the answer.
  */
 export function greet(channel: Channel, beforeAnswer: () => void = () => {}): boolean {
   const hello = channel.nextRequest();
   if (hello === null) return false;
   const { text } = hello.signature;
   if (text !== 'sandpiper_ready(i)i' || hello.args[0] !== SHIM_DIALECT) {
-    throw new Error(`the shim is not of this version: it says ${text} ${hello.args.join(' ')}`);
+    throw new Error(`the shim has another version: it sent ${text} ${hello.args.join(' ')}`);
   }
   beforeAnswer();
   channel.returnInt(0);
   return true;
 }
 
-/** What was asked already, by path, with the time and size of the file that answered. */
+/** Interpreters that were asked already, by path, with the time and size of the file. */
 const known = new Map<string, { stamp: string; functions: readonly string[] }>();
 
 /**
- * Asks a translated interpreter for its version, platform and functions, once for each binary, and refuses one that is
- * not what this controller speaks with. Returns the functions that have no row in the table of calls.
+ * Asks a translated interpreter for its version, platform and functions, once per binary, and refuses one
+ * that this controller cannot serve. Returns the functions without a row in the table of calls.
  */
 export function inspectTranslated(engine: Engine, keeper: KeeperClient): readonly string[] {
   const stamp = stampOfFile(engine.executable);
@@ -87,7 +88,7 @@ function dumpOf(engine: Engine, keeper: KeeperClient): string {
   return text;
 }
 
-/** It has not even said that it is locked down: what its loader complains of, or how it ended. */
+/** It did not even report that it is locked down: its loader's complaint, or how it ended. */
 function whyNotStarted(end: GuestEnd, said: string): string {
   const [complaint = ''] = said.split('\n', 1);
   if (complaint !== '') return `does not start: ${complaint.slice(0, 300)}`;

@@ -5,10 +5,10 @@ import { inspectTranslated, STARTUP_MS } from './handshake.js';
 import { stampOfFile } from '../../crossing/interpreter-files.js';
 import { argvOf, type GuestJob } from '../../crossing/job.js';
 
-/** The words of nearly every run: only the binary's own name and these are known before there is a job. */
+/** The arguments of nearly every run: only the binary's name and these are known before there is a job. */
 const ARGV = ['main.py'];
 
-/** A guest that was started, and which functions its binary has that no row of the table answers. */
+/** A started guest, and the functions of its binary that have no row in the table. */
 export interface StartedAhead {
   readonly guest: StartedGuest;
   readonly unanswered: readonly string[];
@@ -21,8 +21,8 @@ interface Waiting extends StartedAhead {
 }
 
 /**
- * A translated interpreter cannot be forked by our shim, which is no party to its calls; so one is started while nobody
- * waits for it, and stays at its first word, which nobody answers until a run takes it.
+ * The shim cannot fork a translated interpreter, as it is no party to its calls. So one is started ahead of
+ * its run, and waits at its first message until a run takes it.
  */
 export class WaitingStart {
   #waiting: Waiting | null = null;
@@ -41,7 +41,7 @@ export class WaitingStart {
     this.discard();
     const engine = engineOf(interpreter);
     const stamp = stampOfFile(engine.executable);
-    // Of a file that is replaced meanwhile the stamp is another by the time that a run could take it.
+    // If the file is replaced meanwhile, its stamp differs by the time a run could take the guest.
     const unanswered = inspectTranslated(engine, this.keeper);
     const guest = this.keeper.start({
       kind: engine.kind,
@@ -55,7 +55,7 @@ export class WaitingStart {
     this.#waiting = { guest, unanswered, interpreter, stamp, since: Date.now() };
   }
 
-  /** Null when there is none, or none that is what a new one would be to this job; then none is left either. */
+  /** Null when there is none, or none equivalent to a new one for this job; then none is left either. */
   take(job: GuestJob): StartedAhead | null {
     const waiting = this.#waiting;
     if (waiting === null) return null;

@@ -4,17 +4,17 @@ import { type ForkedGuest, ForkServer } from './fork-server.js';
 import type { GuestJob } from '../../crossing/job.js';
 import { WaitingStart } from './waiting-start.js';
 
-/** A guest that was there before its run. */
+/** A guest that was started before its run. */
 export interface WarmGuest {
   readonly guest: StartedGuest;
-  /** Null for one that was started, and not forked. */
+  /** Null for a guest that was started, not forked. */
   readonly forked: ForkedGuest | null;
   readonly unanswered: readonly string[];
 }
 
 /**
- * What a cell keeps ready for its next run: a child of a parked parent, or a translated interpreter that was just started.
- * One of them, as a keeper has one guest at a time: of the kind that was wanted last.
+ * What a cell keeps ready for its next run: a child of a parked parent, or a translated interpreter that was
+ * just started. One of them, as a keeper has one guest at a time: the kind that was used last.
  */
 export class WarmGuests {
   readonly #forkServer: ForkServer;
@@ -31,7 +31,7 @@ export class WarmGuests {
     return this.#wanted.engine === 'rpython' ? !this.#waiting.isThere : this.#forkServer.wanting;
   }
 
-  /** Returns null, or what is wrong: see {@link ForkServer.prepare}. */
+  /** Returns null, or the problem: see {@link ForkServer.prepare}. */
   prepare(): string | null {
     if (this.#wanted.engine === 'seccomp') return this.#forkServer.prepare();
     try {

@@ -6,7 +6,7 @@ import { CaptureOutput } from './streams.js';
 /** Output that may be on its way before the guest has to wait for whoever takes it, bytes. */
 const MAX_IN_FLIGHT = 1024 * 1024;
 
-/** Milliseconds between two looks at whether the guest must stop waiting. */
+/** Milliseconds between two checks of whether the guest must stop waiting. */
 const SLICE_MS = 10;
 
 export class LiveInput implements InputStream {
@@ -15,7 +15,7 @@ export class LiveInput implements InputStream {
 
   constructor(
     private readonly live: LivePort,
-    /** A signal waits for the guest, or the guest is to end. */
+    /** A signal is pending for the guest, or the guest must end. */
     private readonly mustStop: () => boolean,
   ) {}
 
@@ -67,7 +67,7 @@ export class LiveOutput implements OutputStream {
   }
 }
 
-/** Told as it comes, and kept for the result. */
+/** Delivered as it comes, and kept for the result. */
 export class CapturedLiveOutput extends CaptureOutput {
   constructor(private readonly live: LiveOutput) {
     super();

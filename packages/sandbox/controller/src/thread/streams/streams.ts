@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { Errno, SyscallError } from '@sandpiper/abi';
 import type { InputStream, OutputStream } from '@sandpiper/kernel';
 
-/** Milliseconds between two looks at a descriptor that is not ready. */
+/** Milliseconds between two polls of a descriptor that is not ready. */
 const POLL_MS = 5;
 
 const never = new Int32Array(new SharedArrayBuffer(4));
@@ -24,8 +24,8 @@ export class BufferInput implements InputStream {
 }
 
 /**
- * Standard input of this process, read when the guest reads. It is opened anew without blocking, where the kernel
- * allows that, so that a guest that was killed meanwhile does not leave the thread waiting for a key.
+ * Standard input of this process, read when the guest reads. It is reopened in non-blocking mode where the
+ * kernel allows that, so that the thread does not keep waiting for a key after the guest was killed.
  */
 export class DescriptorInput implements InputStream {
   readonly #fd: number;
@@ -64,13 +64,13 @@ export class DescriptorInput implements InputStream {
   }
 }
 
-/** What output is collected in, bytes. */
+/** Initial size of the collection buffer, bytes. */
 const FIRST_PIECE = 4096;
 const MAX_PIECE = 1024 * 1024;
 
 /**
- * Collects; the virtual kernel has cut it to the output limit already. In pieces that grow, of our own making: output that
- * comes byte by byte takes no more of us than any other.
+ * Collects output; the virtual kernel has cut it to the output limit already. Buffers grow, and are our own:
+ * output that comes byte by byte costs no more than any other.
  */
 export class CaptureOutput implements OutputStream {
   readonly #full: Buffer[] = [];
@@ -91,7 +91,7 @@ export class CaptureOutput implements OutputStream {
     return Buffer.concat([...this.#full, this.#piece.subarray(0, this.#used)]);
   }
 
-  /** As {@link bytes}, once: what it was collected in is let go of. */
+  /** As {@link bytes}, once: releases the buffers. */
   take(): Buffer {
     const all = this.bytes();
     this.#full.length = 0;
@@ -108,7 +108,7 @@ export class CaptureOutput implements OutputStream {
   }
 }
 
-/** Writes through to a descriptor of this process. That its reader has gone, or its disk is full, is the guest's to see. */
+/** Writes through to a descriptor of this process. The guest sees errors such as EPIPE and ENOSPC. */
 export class DescriptorOutput implements OutputStream {
   constructor(private readonly fd: number) {}
 
