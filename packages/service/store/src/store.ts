@@ -3,7 +3,7 @@ import type { AdmittedRequest, Engine, Limits, RunRequest, RunResult, RunState }
 import type { RedisConnection } from './connection.js';
 import { type QueueBounds, roomArguments } from './bounds.js';
 import { batchPlace, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from './keys.js';
-import { demandReadable, SCHEMA } from './schema.js';
+import { assertReadable, SCHEMA } from './schema.js';
 import { byName, inOrder } from './script.js';
 import { CLAIM, CLAIM_ARGUMENTS, CLAIM_REPLY, FINISH, MARK_CANCEL, RELEASE } from './scripts/lifecycle.js';
 import { DEFER } from './scripts/quarantine.js';

@@ -2,7 +2,7 @@ import { tenantSettingsSchema, type Tenant, type TenantSettings } from '@sandpip
 import type { RedisConnection } from './connection.js';
 import { backlogKey, KEYS } from './keys.js';
 import { Script } from './script.js';
-import { demandReadable, SCHEMA } from './schema.js';
+import { assertReadable, SCHEMA } from './schema.js';
 
 const SET_TENANT = new Script('sandpiperSetTenant', 2, 'operation/set-tenant');
 

@@ -6,7 +6,7 @@ import { threadCpuNs } from './controller-time.js';
 import { RunRefusedError } from '../crossing/refused.js';
 import { type Engine, engineOf } from '../crossing/engines.js';
 import { inspectTranslated, STARTUP_MS } from './start/handshake.js';
-import { demandInterpreterFiles } from '../crossing/interpreter-files.js';
+import { assertInterpreterFiles } from '../crossing/interpreter-files.js';
 import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from '../crossing/job.js';
 import { Session } from './session.js';
 import type { WarmGuests } from './start/warm-guests.js';

@@ -3,7 +3,7 @@ import { MessageChannel } from 'node:worker_threads';
 import type { AdmittedRequest, RunResult } from '@sandpiper/contracts';
 import { type CgroupPlace, cgroupPlace, KeeperProcess } from '@sandpiper/guest';
 import { Piscina } from 'piscina';
-import { demandEnforceable } from './enforceable.js';
+import { assertEnforceable } from './enforceable.js';
 import { RunRefusedError } from '../../crossing/refused.js';
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
 import { type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from '../../crossing/job.js';

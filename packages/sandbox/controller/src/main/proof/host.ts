@@ -5,7 +5,7 @@ import { type CgroupPlace, cgroupPlace, nativePartsExist, PYPY3_PATH } from '@sa
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
 import type { HostCheck } from './host-check.js';
 import { guestChecks } from './guest-checks.js';
-import { demandProgram } from '../../crossing/interpreter-files.js';
+import { assertProgram } from '../../crossing/interpreter-files.js';
 import { selfTest } from './self-test.js';
 import { shareChecks } from '../share/checks.js';
 import { cpuShare } from '../share/cpus.js';

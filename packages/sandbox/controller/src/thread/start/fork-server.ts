@@ -8,7 +8,7 @@ import { Channel, DescriptorTransport, type Request } from '@sandpiper/protocol'
 import { RunRefusedError } from '../../crossing/refused.js';
 import { type Engine, engineOf } from '../../crossing/engines.js';
 import { greet } from './handshake.js';
-import { demandInterpreterFiles, stampOfFile } from '../../crossing/interpreter-files.js';
+import { assertInterpreterFiles, stampOfFile } from '../../crossing/interpreter-files.js';
 import { type GuestJob, RUN_FOLDER, wordsOfProgram } from '../../crossing/job.js';
 import { environmentOf, hasEarlyVariable } from './environment.js';
 import { CaptureOutput } from '../streams/streams.js';
