@@ -36,8 +36,11 @@ export function takeCensus(folder: string): Census {
   };
 }
 
-/** How much more a controller may hold after any run than before all of them; bytes. Its heap is swept when V8 likes. */
-const MORE_MEMORY = 256 * MIB;
+/**
+ * How much more a controller may hold after any run than before all of them; bytes. V8 sweeps the heaps of its threads when
+ * it likes, late on a busy host; that nothing stays is shown by collected.guest.test.ts and by the soak, after a collection.
+ */
+const MORE_MEMORY = 512 * MIB;
 const MORE_KEEPER_MEMORY = 8 * MIB;
 
 /** What is there that was not, and what has gone, in lines; empty when the censuses agree. */

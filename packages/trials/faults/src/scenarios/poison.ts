@@ -11,8 +11,8 @@ import { Witness } from '../witness.js';
 
 const LEASE = { SANDPIPER_LOCK_MS: '2000', SANDPIPER_STALLED_INTERVAL_MS: '500' };
 
-/** Long enough to be seen by GET /v1/nodes. */
-const PROGRAM = 'import time; time.sleep(4); print("survived")';
+/** Long enough to be seen by GET /v1/nodes, and its node to be killed, on a busy host as well. */
+const PROGRAM = 'import time; time.sleep(12); print("survived")';
 
 const MOST_DEATHS = 3;
 
