@@ -67,7 +67,7 @@ export interface ForkedGuest {
 }
 
 /**
- * The parked parent of one cell's guests (packages/sandbox/guest/native/shim/fork.c). Whoever finds none starts a guest the long
+ * The parked parent of one cell's guests (packages/sandbox/guest/native/shim/fork.c). A run that finds none starts a guest the long
  * way: nothing fails for want of a parent.
  */
 export class ForkServer {
