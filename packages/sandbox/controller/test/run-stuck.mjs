@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { completeLimits } from '@sandpiper/contracts';
 
 /**
  * For watchdog.guest.test.ts: runs in a copy of the checkout whose virtual kernel never answers getppid, and
@@ -13,7 +14,7 @@ const say = (what) => void process.stdout.write(`${JSON.stringify(what)}\n`);
 const start = (id) => Cell.start({ id, cpu: null, node: 'n', rpython: null });
 const [stuck, other] = await Promise.all([start(0), start(1)]);
 const run = (cell, id, source, wallMs) =>
-  cell.run({ id, attempt: 1, request: { source, limits: { wallMs } } });
+  cell.run({ id, attempt: 1, request: { source, limits: completeLimits({ wallMs }) } });
 
 const beside = run(
   other,

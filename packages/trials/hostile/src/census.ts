@@ -1,5 +1,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { cgroupPlace } from '@sandpiper/controller';
 
 /** The user of the guests of root (GUEST_NOBODY of the keeper). */
@@ -36,10 +38,12 @@ export function takeCensus(folder: string): Census {
   };
 }
 
-/**
- * How much more a controller may hold after any run than before all of them; bytes. Its heap is swept when V8
- * likes.
- */
+const HOLDS_MORE = 'the controller holds';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** How much more a controller may hold after any run than before all of them; bytes. */
 const MORE_MEMORY = 256 * MIB;
 const MORE_KEEPER_MEMORY = 8 * MIB;
 
@@ -53,7 +57,7 @@ function differences(before: Census, now: Census): string[] {
     if (gone.length > 0) lines.push(`${kind} that have gone: ${gone.slice(0, 5).join(', ')}`);
   }
   const more = now.residentBytes - before.residentBytes;
-  if (more > MORE_MEMORY) lines.push(`the controller holds ${Math.round(more / MIB)} MiB more`);
+  if (more > MORE_MEMORY) lines.push(`${HOLDS_MORE} ${Math.round(more / MIB)} MiB more`);
   const keeper = now.keeperBytes - before.keeperBytes;
   if (keeper > MORE_KEEPER_MEMORY) lines.push(`a keeper holds ${Math.round(keeper / MIB)} MiB more`);
   return lines;
@@ -65,6 +69,8 @@ export async function settle(before: Census, folder: string, deadlineMs: number)
   for (;;) {
     const left = differences(before, takeCensus(folder));
     if (left.length === 0 || Date.now() > end) return left;
+    // On a busy host V8 puts collections off; what is garbage is not held.
+    if (left.some((line) => line.startsWith(HOLDS_MORE))) collectGarbage();
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -11,8 +11,8 @@ import { Witness } from '../witness.js';
 
 const LEASE = { SANDPIPER_LOCK_MS: '2000', SANDPIPER_STALLED_INTERVAL_MS: '500' };
 
-/** Long enough to be visible in GET /v1/nodes. */
-const PROGRAM = 'import time; time.sleep(4); print("survived")';
+/** Long enough to be visible in GET /v1/nodes, and for its node to be killed, on a busy host too. */
+const PROGRAM = 'import time; time.sleep(12); print("survived")';
 
 const MAX_DEATHS = 3;
 

@@ -24,7 +24,7 @@ export function serveLiveStreams(
         Atomics.add(words, ANSWERS, 1);
         Atomics.notify(words, ANSWERS);
       };
-      // Whoever cannot give input any more has come to its end.
+      // A source that fails has no more input.
       streams.onInput().then(answer, () => answer(null));
       return;
     }
