@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expandLua, loadLua } from '../../packages/service/store/dist/lua-files.js';
+import { expandLua, loadLua } from '../../packages/service/store/dist/redis/lua-files.js';
 
 const store = fileURLToPath(new URL('../../packages/service/store/', import.meta.url));
 const shown = (file) => `packages/service/store/lua/${file}.lua`;

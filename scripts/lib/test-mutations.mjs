@@ -65,7 +65,8 @@ function patchMutants() {
         }
         const path = join(folder, file);
         const text = readFileSync(path, 'utf8');
-        if (text.split(find).length !== 2) throw new Error(`${file} does not contain this exactly once: ${find}`);
+        if (text.split(find).length !== 2)
+          throw new Error(`${file} does not contain this exactly once: ${find}`);
         writeFileSync(
           path,
           text.replace(find, () => replace),

@@ -17,15 +17,15 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fasti
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admission } from './admission.js';
-import type { BatchIntake } from './batch-intake.js';
+import type { BatchIntake } from './batches/batch-intake.js';
 import type { ParserPool } from './bodies/parser-pool.js';
-import type { ByteBudget } from './byte-budget.js';
+import type { ByteBudget } from './http/byte-budget.js';
 import type { Bounds } from './bounds.js';
 import type { Callbacks } from './callbacks/callbacks.js';
 import type { Dispatcher } from './dispatcher.js';
-import type { OpenStreams } from './open-streams.js';
-import type { RedisGate } from './redis-gate.js';
-import type { Replies } from './replies.js';
+import type { OpenStreams } from './http/open-streams.js';
+import type { RedisGate } from './redis/redis-gate.js';
+import type { Replies } from './http/replies.js';
 import type { Waiters } from './waiters.js';
 
 /** The dependencies of the routes. */

@@ -12,7 +12,7 @@ import { createLogger, startTracing, superviseProcess, tellParent, type Logger }
 import { type AppDeps, buildApp } from './app.js';
 import { authOf, ceilingsOf, readConfig, retentionOf, type Config } from './config.js';
 import type { App } from './context.js';
-import { adviseOnRedis } from './redis-advice.js';
+import { adviseOnRedis } from './redis/redis-advice.js';
 
 /** Connections for large values: results that are read, requests that are written. */
 const BULK_CONNECTIONS = 3;

@@ -13,7 +13,7 @@ import type { Bounds } from './bounds.js';
 import type { SchedulerSnapshot } from '@sandpiper/telemetry';
 import type { Callbacks } from './callbacks/callbacks.js';
 import type { Dispatcher } from './dispatcher.js';
-import type { RedisGate } from './redis-gate.js';
+import type { RedisGate } from './redis/redis-gate.js';
 
 /** The sources of a scrape. */
 export interface Measured {

@@ -1,6 +1,6 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
-import { PREPARED } from './prepared-mark.js';
+import { PREPARED } from './bodies/prepared-mark.js';
 import { notFound, Problem } from './problems.js';
 
 /**

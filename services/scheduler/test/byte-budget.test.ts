@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ByteBudget } from '../src/byte-budget.js';
+import { ByteBudget } from '../src/http/byte-budget.js';
 
 const never = new AbortController().signal;
 const LONG_MS = 60_000;

@@ -136,16 +136,13 @@ describe('a run', () => {
     ['again', ['release 7', 'lose sandbox-failure']],
     ['unblamed', ['release 7', 'lose sandbox-failure']],
     ['refused', ['finish internal-error 7', 'count internal-error']],
-  ])(
-    'is deferred or reported, and its job completed, after a sandbox failure (%s)',
-    async (how, then) => {
-      const work = new Script();
-      work.runs = () => Promise.reject(new Error(how));
-      const { outcome } = start(work);
-      expect(await outcome).toBe('completed');
-      expect(work.asked).toEqual(['claim', 'execute', ...then]);
-    },
-  );
+  ])('is deferred or reported, and its job completed, after a sandbox failure (%s)', async (how, then) => {
+    const work = new Script();
+    work.runs = () => Promise.reject(new Error(how));
+    const { outcome } = start(work);
+    expect(await outcome).toBe('completed');
+    expect(work.asked).toEqual(['claim', 'execute', ...then]);
+  });
 
   it('is not executed when it has crashed its worker too often', async () => {
     const work = new Script();

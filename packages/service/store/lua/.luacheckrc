@@ -1,4 +1,4 @@
--- What Redis gives a script, and KEY, PREFIX and CONST, which src/lua-files.ts replaces. Nothing else is global.
+-- What Redis gives a script, and KEY, PREFIX and CONST, which src/redis/lua-files.ts replaces. Nothing else is global.
 std = {
   read_globals = {
     'redis', 'KEYS', 'ARGV', 'cjson', 'cmsgpack', 'struct', 'bit', 'KEY', 'PREFIX', 'CONST',

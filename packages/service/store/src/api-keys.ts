@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { ApiKey, KeyRequest, NewKey } from '@sandpiper/contracts';
-import type { RedisConnection } from './connection.js';
+import type { RedisConnection } from './redis/connection.js';
 import { KEYS } from './keys.js';
 import { assertReadable, SCHEMA } from './schema.js';
 import { TenantStore } from './tenants.js';

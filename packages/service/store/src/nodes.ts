@@ -1,8 +1,8 @@
 import type { NodeReport, NodeView } from '@sandpiper/contracts';
-import type { RedisConnection } from './connection.js';
+import type { RedisConnection } from './redis/connection.js';
 import { EVENTS_CHANNEL, KEYS, NODES_CHANGED } from './keys.js';
-import { redisTime } from './redis-time.js';
-import { Script } from './script.js';
+import { redisTime } from './redis/time.js';
+import { Script } from './redis/script.js';
 
 /** A node that is silent for this long is removed from the list, milliseconds. */
 const FORGOTTEN_AFTER_MS = 60 * 60 * 1000;

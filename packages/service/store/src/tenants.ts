@@ -1,7 +1,7 @@
 import { tenantSettingsSchema, type Tenant, type TenantSettings } from '@sandpiper/contracts';
-import type { RedisConnection } from './connection.js';
+import type { RedisConnection } from './redis/connection.js';
 import { backlogKey, KEYS } from './keys.js';
-import { Script } from './script.js';
+import { Script } from './redis/script.js';
 import { assertReadable, SCHEMA } from './schema.js';
 
 const SET_TENANT = new Script('sandpiperSetTenant', 2, 'operation/set-tenant');

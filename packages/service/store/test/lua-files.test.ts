@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { expandLua, loadLua, type ReadLua } from '../src/lua-files.js';
+import { expandLua, loadLua, type ReadLua } from '../src/redis/lua-files.js';
 import { CLAIM_ARGUMENTS } from '../src/scripts/lifecycle.js';
 import { SUBMIT_RUN_ARGUMENTS } from '../src/scripts/submit.js';
 

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { CONTROLLER_CPU_MESSAGE, type RunResult } from '@sandpiper/contracts';
-import { escapeForTerminal } from './escape.js';
+import { escapeForTerminal } from './terminal/escape.js';
 
 export const EXIT = {
   ok: 0,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { InputError } from '@sandpiper/grading';
 import { CommanderError } from 'commander';
-import { escapeForTerminal } from './escape.js';
+import { escapeForTerminal } from './terminal/escape.js';
 import { EXIT } from './exit-codes.js';
 import { interruptForWantOfReader } from './interrupt.js';
 import { buildProgram } from './program.js';

@@ -1,6 +1,6 @@
 import { ENGINES, type Engine } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
-import { escapeForTerminal } from './escape.js';
+import { escapeForTerminal } from './terminal/escape.js';
 
 /**
  * A parser for commander: a whole number in decimal digits, within bounds. The error names the option and the

@@ -1,13 +1,13 @@
 import { SCOPES, type Scope, type TenantSettings } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
 import type { Command } from 'commander';
-import type { ServiceOptions } from './command-service.js';
+import type { ServiceOptions } from './service/commands.js';
 import { examples } from './help.js';
 import { quote, serverUrl, wholeNumber } from './options.js';
 
 /** Commands for a running service. */
 export function addServiceCommands(program: Command, onExitCode: (code: number) => void): void {
-  const load = () => import('./command-service.js');
+  const load = () => import('./service/commands.js');
 
   withServer(program.command('nodes'))
     .description('List the worker nodes of a service, their cells and current runs.')

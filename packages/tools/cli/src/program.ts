@@ -1,15 +1,15 @@
 import { ENGINES, LIMITS } from '@sandpiper/contracts';
 import { Command, Option } from 'commander';
-import type { DoctorOptions } from './command-doctor.js';
-import type { GradeOptions } from './command-grade.js';
-import type { InteractOptions } from './command-interact.js';
-import type { MapOptions } from './command-map.js';
-import type { UpOptions } from './command-up.js';
+import type { DoctorOptions } from './doctor.js';
+import type { GradeOptions } from './grade/command.js';
+import type { InteractOptions } from './run/interact.js';
+import type { MapOptions } from './map/command.js';
+import type { UpOptions } from './embedded/command.js';
 import { examples } from './help.js';
-import { outputTarget } from './output-files.js';
+import { outputTarget } from './run/output-files.js';
 import { engine, pair, serverUrl, wholeNumber } from './options.js';
 import { addServiceCommands } from './program-service.js';
-import type { RunOptions } from './run-input.js';
+import type { RunOptions } from './run/input.js';
 
 const MIB = 1024 * 1024;
 const MAX_NODES = 64;
@@ -27,13 +27,13 @@ export interface Commands {
 
 /** Each command loads only its own modules: `run` starts often and needs no HTTP client. */
 const COMMANDS: Commands = {
-  run: async (...given) => (await import('./command-run.js')).runCommand(...given),
-  interact: async (...given) => (await import('./command-interact.js')).interactCommand(...given),
-  replay: async (...given) => (await import('./command-replay.js')).replayCommand(...given),
-  up: async (...given) => (await import('./command-up.js')).upCommand(...given),
-  grade: async (...given) => (await import('./command-grade.js')).gradeCommand(...given),
-  map: async (...given) => (await import('./command-map.js')).mapCommand(...given),
-  doctor: async (...given) => (await import('./command-doctor.js')).doctorCommand(...given),
+  run: async (...given) => (await import('./run/command.js')).runCommand(...given),
+  interact: async (...given) => (await import('./run/interact.js')).interactCommand(...given),
+  replay: async (...given) => (await import('./run/replay.js')).replayCommand(...given),
+  up: async (...given) => (await import('./embedded/command.js')).upCommand(...given),
+  grade: async (...given) => (await import('./grade/command.js')).gradeCommand(...given),
+  map: async (...given) => (await import('./map/command.js')).mapCommand(...given),
+  doctor: async (...given) => (await import('./doctor.js')).doctorCommand(...given),
 };
 
 /** The command line. `onExitCode` gets the exit code of the command. */

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SandpiperClient } from '@sandpiper/client';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { startEmbedded } from '../src/embedded.js';
+import { startEmbedded } from '../src/embedded/embedded.js';
 
 let stateDir: string;
 

@@ -4,10 +4,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SupervisedChild } from '../src/embedded-child.js';
-import { lockStateDir } from '../src/embedded-lock.js';
-import { assertRedisServer, redisPlace } from '../src/embedded-redis.js';
-import { dealCpus } from '../src/embedded-services.js';
+import { SupervisedChild } from '../src/embedded/child.js';
+import { lockStateDir } from '../src/embedded/lock.js';
+import { assertRedisServer, redisPlace } from '../src/embedded/redis.js';
+import { dealCpus } from '../src/embedded/services.js';
 
 let folder: string;
 

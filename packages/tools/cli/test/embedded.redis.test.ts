@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { SandpiperClient } from '@sandpiper/client';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { startEmbedded, type Embedded, type EmbeddedOptions } from '../src/embedded.js';
+import { startEmbedded, type Embedded, type EmbeddedOptions } from '../src/embedded/embedded.js';
 
 let stateDir: string;
 let running: Embedded[] = [];

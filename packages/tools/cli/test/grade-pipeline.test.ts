@@ -7,7 +7,7 @@ import {
 } from '@sandpiper/contracts';
 import { DEFAULT_CHECKER, type GradingJob } from '@sandpiper/grading';
 import { describe, expect, it } from 'vitest';
-import { gradeAll, type GradingService } from '../src/grade-pipeline.js';
+import { gradeAll, type GradingService } from '../src/grade/pipeline.js';
 import { patient } from '../src/patience.js';
 
 /** A service that answers each run with its own standard input, two runs per look at the batch. */

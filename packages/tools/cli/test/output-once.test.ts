@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { OutputOnce } from '../src/output-once.js';
+import { OutputOnce } from '../src/run/output-once.js';
 
 /** Says a text in pieces; gives what was shown of it, and how often it was told that it differs. */
 function say(output: OutputOnce, text: string, sizes: readonly number[] = [text.length]) {

@@ -2,11 +2,11 @@ import type { RunResult } from '@sandpiper/contracts';
 import { DEFAULT_LIMITS } from '@sandpiper/contracts';
 import { gradeSubmission, type Problem, type TestOutcome } from '@sandpiper/grading';
 import { describe, expect, it } from 'vitest';
-import { renderReport as renderDoctor } from '../src/command-doctor.js';
-import { welcome } from '../src/command-up.js';
-import { escapeForTerminal } from '../src/escape.js';
+import { renderReport as renderDoctor } from '../src/doctor.js';
+import { welcome } from '../src/embedded/command.js';
+import { escapeForTerminal } from '../src/terminal/escape.js';
 import { endingLine, exitCodeOf } from '../src/exit-codes.js';
-import { buildReport, renderReport } from '../src/grade-report.js';
+import { buildReport, renderReport } from '../src/grade/report.js';
 
 describe('guest text on a terminal', () => {
   it('has no control characters', () => {

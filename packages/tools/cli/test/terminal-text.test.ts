@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TerminalText } from '../src/terminal-text.js';
+import { TerminalText } from '../src/terminal/text.js';
 
 function shown(...pieces: (string | Buffer)[]): string {
   const text = new TerminalText();

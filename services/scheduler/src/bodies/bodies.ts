@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
-import type { ByteBudget, Lease } from '../byte-budget.js';
+import type { ByteBudget, Lease } from '../http/byte-budget.js';
 import type { App } from '../context.js';
-import { PREPARED } from '../prepared-mark.js';
+import { PREPARED } from './prepared-mark.js';
 import { Problem } from '../problems.js';
 import {
   batchOf,

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Lease } from '../byte-budget.js';
+import type { Lease } from '../http/byte-budget.js';
 import { CutOffProblem, Problem } from '../problems.js';
 import { noRoom } from './bodies.js';
 import { type LimitCeilings, parseLine, type PreparedRun, runOf } from './prepared.js';

@@ -12,7 +12,7 @@ import {
 } from '@sandpiper/contracts';
 import { ID_PATTERN } from '@sandpiper/store';
 import { z } from 'zod';
-import { assertOwn, identityOf, mayRead } from '../auth.js';
+import { assertOwn, identityOf, mayRead } from '../http/auth.js';
 import { prepareRun } from '../bodies/prepared.js';
 import type { App, Context } from '../context.js';
 import { notFound, Problem } from '../problems.js';

@@ -2,15 +2,15 @@ import { Readable } from 'node:stream';
 import type { BatchFacts } from '@sandpiper/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { identityOf } from '../auth.js';
-import { type EndedHead, followBatch } from '../batch-follower.js';
+import { identityOf } from '../http/auth.js';
+import { type EndedHead, followBatch } from '../batches/batch-follower.js';
 import { leaseFor } from '../bodies/bodies.js';
 import { NDJSON_BYTES, type NdjsonBounds, runsOfNdjson } from '../bodies/ndjson.js';
 import type { App, Context } from '../context.js';
-import type { KeyCheck } from '../open-streams.js';
+import type { KeyCheck } from '../http/open-streams.js';
 import { errorBodySchema, Problem } from '../problems.js';
-import { joined, type Piece, sendPieces, textPiece } from '../reply-stream.js';
-import type { Slice } from '../replies.js';
+import { joined, type Piece, sendPieces, textPiece } from '../http/reply-stream.js';
+import type { Slice } from '../http/replies.js';
 import { accepted, ownBatch, summarize } from './batches.js';
 import {
   acceptedSchema,

@@ -8,12 +8,12 @@ import { batchRunId, type BatchFacts, type RunHead } from '@sandpiper/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Admitted } from '../admission.js';
-import { assertOwn, assertScope, identityOf, mayRead } from '../auth.js';
+import { assertOwn, assertScope, identityOf, mayRead } from '../http/auth.js';
 import { preparedBatch } from '../bodies/bodies.js';
 import { cancelBatch } from '../cancel.js';
 import type { App, Context } from '../context.js';
 import { errorBodySchema, notFound, Problem } from '../problems.js';
-import { joined, type Piece, sendPieces, textPiece } from '../reply-stream.js';
+import { joined, type Piece, sendPieces, textPiece } from '../http/reply-stream.js';
 import {
   acceptedSchema,
   idempotencyHeadersSchema,

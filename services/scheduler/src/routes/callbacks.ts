@@ -1,6 +1,6 @@
 import { callbackSecretSchema, failedCallbacksSchema } from '@sandpiper/contracts';
 import { z } from 'zod';
-import { identityOf } from '../auth.js';
+import { identityOf } from '../http/auth.js';
 import type { Callbacks } from '../callbacks/callbacks.js';
 import type { App, Context } from '../context.js';
 import { notFound, Problem } from '../problems.js';

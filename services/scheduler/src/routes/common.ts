@@ -2,9 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ID_PATTERN, type RunHead } from '@sandpiper/store';
 import { z } from 'zod';
 import type { Submitter } from '../admission.js';
-import { identityOf } from '../auth.js';
+import { identityOf } from '../http/auth.js';
 import { errorBodySchema, Problem } from '../problems.js';
-import { traceOf } from '../request-spans.js';
+import { traceOf } from '../http/request-spans.js';
 import { MAX_WAIT_SECONDS } from '../waiters.js';
 
 export const idParamsSchema = z.object({ id: z.string().regex(ID_PATTERN) });

@@ -12,12 +12,12 @@ import type { FeedVerdict } from '@sandpiper/store';
 import type { FastifyError, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
-import { assertOwn, identityOf } from '../auth.js';
+import { assertOwn, identityOf } from '../http/auth.js';
 import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
-import type { KeyCheck } from '../open-streams.js';
-import { followLive } from '../live-follower.js';
-import { CLOSE, LiveSocket } from '../live-socket.js';
+import type { KeyCheck } from '../http/open-streams.js';
+import { followLive } from '../live/live-follower.js';
+import { CLOSE, LiveSocket } from '../live/live-socket.js';
 import { errorBodySchema, explain, notFound, Problem } from '../problems.js';
 import { idParamsSchema, refusals } from './common.js';
 

@@ -2,12 +2,12 @@ import { runRequestSchema, runStateSchema } from '@sandpiper/contracts';
 import type { PurgeVerdict, ShortRun } from '@sandpiper/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { assertOwn, assertScope, identityOf, mayRead } from '../auth.js';
+import { assertOwn, assertScope, identityOf, mayRead } from '../http/auth.js';
 import { preparedRun } from '../bodies/bodies.js';
 import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
 import { errorBodySchema, notFound, Problem } from '../problems.js';
-import { type Piece, sendPieces } from '../reply-stream.js';
+import { type Piece, sendPieces } from '../http/reply-stream.js';
 import {
   acceptedSchema,
   idempotencyHeadersSchema,

@@ -1,4 +1,4 @@
-import { Script } from '../script.js';
+import { Script } from '../redis/script.js';
 
 export const DISPATCH = new Script('sandpiperDispatch', 1, 'lifecycle/dispatch');
 

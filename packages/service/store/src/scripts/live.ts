@@ -1,4 +1,4 @@
-import { Script } from '../script.js';
+import { Script } from '../redis/script.js';
 
 /** The streams of a live run: lua/README.md says what they hold. */
 export const BEGIN_LIVE = new Script('sandpiperBeginLive', 3, 'live/begin-live');

@@ -1,4 +1,4 @@
-import { Script } from '../script.js';
+import { Script } from '../redis/script.js';
 
 /** Runs that wait outside of the queue: lua/include/quarantine.lua says when. */
 export const DEFER = new Script('sandpiperDefer', 1, 'lifecycle/defer');

@@ -1,3 +1,3 @@
-import { Script } from '../script.js';
+import { Script } from '../redis/script.js';
 
 export const STAND = new Script('sandpiperStand', 1, 'operation/stand');

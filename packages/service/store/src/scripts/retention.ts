@@ -1,4 +1,4 @@
-import { Script } from '../script.js';
+import { Script } from '../redis/script.js';
 
 export const SWEEP = new Script('sandpiperSweep', 1, 'retention/sweep');
 export const PURGE_RUN = new Script('sandpiperPurgeRun', 1, 'retention/purge-run');

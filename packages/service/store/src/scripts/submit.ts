@@ -1,4 +1,4 @@
-import { Script } from '../script.js';
+import { Script } from '../redis/script.js';
 
 export const SUBMIT_RUN = new Script('sandpiperSubmitRun', 2, 'intake/submit-run');
 

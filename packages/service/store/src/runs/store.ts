@@ -1,0 +1,343 @@
+import { randomUUID } from 'node:crypto';
+import type { AdmittedRequest, Engine, Limits, RunRequest, RunResult, RunState } from '@sandpiper/contracts';
+import type { RedisConnection } from '../redis/connection.js';
+import { type QueueBounds, roomArguments } from '../bounds.js';
+import { batchPlace, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from '../keys.js';
+import { assertReadable, SCHEMA } from '../schema.js';
+import { byName, inOrder } from '../redis/script.js';
+import { CLAIM, CLAIM_ARGUMENTS, CLAIM_REPLY, FINISH, MARK_CANCEL, RELEASE } from '../scripts/lifecycle.js';
+import { DEFER } from '../scripts/quarantine.js';
+import { SUBMIT_RUN, SUBMIT_RUN_ARGUMENTS } from '../scripts/submit.js';
+
+/** A run is given up after this many crashes of its node or cell. */
+export const MAX_DEATHS = 3;
+
+/**
+ * A run is also given up after this many attempts that a living node could not finish because its lock was
+ * lost. Outages of Redis are not the run's fault, but a run that stalls its node each time looks the same.
+ */
+export const MAX_STRAYS = 10;
+
+/** Length of a dead run's message in the list, characters. */
+const MAX_DEAD_MESSAGE = 500;
+
+/** The stored data of an admitted run. */
+export interface NewRun {
+  readonly id: string;
+  readonly tenant: string;
+  readonly limits: Limits;
+  /** Its own limits count for nothing beside `limits`. */
+  readonly request: RunRequest | WrittenRequest;
+  /** W3C trace context of the submission, or ''. */
+  readonly trace: string;
+}
+
+/** A request in its stored form: its JSON, which may be long, and the fields that admission needs. */
+export interface WrittenRequest {
+  readonly json: string | Buffer;
+  readonly priority: number;
+  readonly engine: Engine;
+  /** '' without one. */
+  readonly callbackUrl: string;
+  readonly live: boolean;
+}
+
+/** @param limits complete ones, with which the request is stored: see AdmittedRequest */
+export function writtenRequest(request: RunRequest | WrittenRequest, limits: Limits): WrittenRequest {
+  if ('json' in request) return request;
+  return {
+    json: JSON.stringify({ ...request, limits } satisfies AdmittedRequest),
+    priority: request.priority ?? 50,
+    engine: request.engine ?? 'seccomp',
+    callbackUrl: request.callbackUrl ?? '',
+    live: request.live === true,
+  };
+}
+
+/** An idempotency key and the fingerprint of its request. */
+export interface Idempotency {
+  readonly key: string;
+  readonly fingerprint: string;
+}
+
+/**
+ * Why a submission is refused: `waiting` runs or bytes of this tenant or of all exceed the bound `most`. The
+ * bytes include running runs. `too-large`: the submission alone exceeds the bound.
+ */
+export interface Fullness {
+  readonly verdict: (typeof FULL)[number];
+  readonly waiting: number;
+  readonly most: number;
+}
+
+const FULL = ['queue-full', 'queue-bytes', 'tenant-full', 'tenant-bytes', 'too-large'] as const;
+
+/** The outcome of a submission. `same`: accepted before. `different`: the key belongs to another request. */
+export type Submission =
+  | { readonly verdict: 'accepted' | 'same' | 'different'; readonly id: string }
+  | Fullness;
+
+/**
+ * The fencing token of a claim; a node sends it with every change to the run. It is unique to the claim even
+ * after a failover that lost a claim, when an attempt number may be reused.
+ */
+export interface Fence {
+  readonly claim: string;
+  /** Greater than that of every earlier claim; it identifies the attempt in the output of a live run. */
+  readonly epoch: number;
+}
+
+/** The reply to a claim. `fence` is the token for {@link RunStore.finish}. */
+export type Claim =
+  | {
+      /** `poison`: it has crashed its worker too often and must be given up. */
+      readonly verdict: 'run' | 'cancel' | 'poison';
+      readonly attempt: number;
+      readonly fence: Fence;
+      /** Milliseconds since the epoch. */
+      readonly submittedAt: number;
+      /** When it was last handed to the queue, milliseconds since the epoch; null when unknown. */
+      readonly dispatchedAt: number | null;
+      /** Redis's current time. */
+      readonly claimedAt: number;
+      /** Number of crashes of its worker. */
+      readonly deaths: number;
+      readonly tenant: string;
+      readonly request: AdmittedRequest;
+      readonly trace: string;
+    }
+  | {
+      /**
+       * `deferred`: it waits outside of the queue, for a while or for another node. `newer`: the same,
+       * because this node cannot read it. `alone`: claim it again when nothing else runs on this node.
+       */
+      readonly verdict: 'done' | 'missing' | 'deferred' | 'newer' | 'alone';
+    };
+
+/** What the script CLAIM answers where the node gets the run; else only the verdict. */
+interface ClaimReply {
+  readonly verdict: Claim['verdict'];
+  readonly attempt: number;
+  readonly submitted: number;
+  readonly deaths: number;
+  readonly request: string;
+  readonly epoch: string;
+  readonly trace: string;
+  readonly dispatched: string | null;
+  readonly tenant: string;
+  readonly time: string;
+}
+
+const isGiven = (verdict: Claim['verdict']): verdict is 'run' | 'cancel' | 'poison' =>
+  verdict === 'run' || verdict === 'cancel' || verdict === 'poison';
+
+export type FinishVerdict = 'accepted' | 'done' | 'stale' | 'missing';
+
+/**
+ * Why an attempt is given back. `hand-back`: the node is leaving or has no room. `failed`: its cell died,
+ * which counts as a crash. `unblamed`: the host lacked a resource, which does not count. `lock-lost`: the
+ * node is alive but lost its lock in the queue. After `failed` and `unblamed` the run waits outside of the
+ * queue (see {@link Backlog.takeDeferred}).
+ */
+export type ReleaseReason = 'hand-back' | 'failed' | 'unblamed' | 'lock-lost';
+
+export interface RunFacts {
+  readonly state: RunState['state'];
+  readonly tenant: string;
+  readonly attempt: number;
+  readonly engine: Engine;
+  readonly limits: Limits;
+  readonly node: string | null;
+}
+
+/** A placeholder key in our slot, for scripts that need a key where there is none. */
+const NO_KEY = KEYS.sequence;
+
+/** The arguments of an optional idempotency key for the submission scripts. */
+export function idempotencyArguments(
+  tenant: string,
+  kind: IdempotencyKind,
+  idempotency: Idempotency | null,
+): { readonly redisKey: string; readonly has: '0' | '1'; readonly fingerprint: string } {
+  if (idempotency === null) return { redisKey: NO_KEY, has: '0', fingerprint: '' };
+  const redisKey = idempotencyRedisKey(tenant, kind, idempotency.key);
+  return { redisKey, has: '1', fingerprint: idempotency.fingerprint };
+}
+
+/**
+ * @returns null for any other reply. @throws NewerSchemaError when the tenant's settings are of a newer build
+ */
+export function toFullness(reply: unknown): Fullness | null {
+  const [verdict, waiting, most] = reply as [string, string, string];
+  if (verdict === 'newer') assertReadable(`tenant ${waiting}`, most);
+  const full = FULL.find((name) => name === verdict);
+  return full === undefined ? null : { verdict: full, waiting: Number(waiting), most: Number(most) };
+}
+
+export function toSubmission(reply: unknown): Submission {
+  const full = toFullness(reply);
+  if (full !== null) return full;
+  const [verdict, id] = reply as ['accepted' | 'same' | 'different', string];
+  return { verdict, id };
+}
+
+/**
+ * Runs in Redis. Independent of the queue. Every method is one round trip, and rejects with the connection's
+ * error when Redis is away.
+ */
+export class RunStore {
+  constructor(private readonly redis: RedisConnection) {}
+
+  /** A read on the node with our keys, the only one that matters in a cluster. */
+  async ping(): Promise<void> {
+    await this.redis.exists(KEYS.finished);
+  }
+
+  /** Submits a run. When this resolves with `accepted`, the run is stored and in the backlog. */
+  async submit(run: NewRun, idempotency: Idempotency | null, bounds: QueueBounds): Promise<Submission> {
+    const { redisKey, has, fingerprint } = idempotencyArguments(run.tenant, 'run', idempotency);
+    const { json, priority, engine, callbackUrl, live } = writtenRequest(run.request, run.limits);
+    const fields = inOrder(SUBMIT_RUN_ARGUMENTS, {
+      id: run.id,
+      tenant: run.tenant,
+      priority,
+      request: json,
+      engine,
+      limits: JSON.stringify(run.limits),
+      schema: SCHEMA,
+      hasKey: has,
+      fingerprint,
+      callback: callbackUrl,
+      trace: run.trace,
+      live: live ? 1 : 0,
+    });
+    const keys = [runKey(run.id), redisKey];
+    const reply = await SUBMIT_RUN.run(this.redis, ...keys, ...fields, ...roomArguments(bounds));
+    return toSubmission(reply);
+  }
+
+  /** @param alone whether nothing else runs on the node, nor will during this run */
+  async claim(id: string, node: string, cell: number, alone = false): Promise<Claim> {
+    // A connection that breaks sends a call without an answer again; the name tells the two from two claims.
+    const claim = randomUUID();
+    const fields = inOrder(CLAIM_ARGUMENTS, {
+      id,
+      node,
+      cell,
+      maxDeaths: MAX_DEATHS,
+      claim,
+      maxStrays: MAX_STRAYS,
+      newestSchema: SCHEMA,
+      alone: alone ? 1 : 0,
+    });
+    const keys = [runKey(id), KEYS.dispatched, KEYS.running];
+    const reply = byName(
+      CLAIM_REPLY,
+      await CLAIM.run(this.redis, ...keys, ...fields),
+    ) as unknown as ClaimReply;
+    const { verdict } = reply;
+    if (!isGiven(verdict)) return { verdict };
+    return {
+      verdict,
+      attempt: reply.attempt,
+      fence: { claim, epoch: Number(reply.epoch) },
+      submittedAt: reply.submitted,
+      claimedAt: Number(reply.time),
+      dispatchedAt: reply.dispatched === null ? null : Number(reply.dispatched),
+      deaths: reply.deaths,
+      tenant: reply.tenant,
+      request: JSON.parse(reply.request) as AdmittedRequest,
+      trace: reply.trace,
+    };
+  }
+
+  /**
+   * Gives a run back.
+   * @returns false when the claim was no longer the current one.
+   */
+  async release(id: string, { claim }: Fence, why: ReleaseReason = 'hand-back'): Promise<boolean> {
+    const reply = await RELEASE.run(this.redis, runKey(id), KEYS.running, claim, id, why, MAX_DEATHS);
+    return reply === 1;
+  }
+
+  /** Defers an unclaimed run. @returns false when a node has it, or it has ended */
+  async defer(id: string, ms: number): Promise<boolean> {
+    return (await DEFER.run(this.redis, runKey(id), id, ms)) === 1;
+  }
+
+  /**
+   * Ends a run. Exactly one of all calls for a run is `accepted`.
+   * @param fence fence of the claim; `'queued'` ends the run only while no node has it.
+   * @param dead makes it a dead letter: it kept crashing its worker.
+   */
+  async finish(result: RunResult, fence: Fence | 'queued', dead = false): Promise<FinishVerdict> {
+    const reply = await FINISH.run(
+      this.redis,
+      runKey(result.id),
+      fence === 'queued' ? fence : fence.claim,
+      JSON.stringify(result),
+      result.status,
+      result.id,
+      batchPlace(result.id)?.index ?? 0,
+      dead ? 1 : 0,
+      (result.message ?? '').slice(0, MAX_DEAD_MESSAGE),
+    );
+    return reply as FinishVerdict;
+  }
+
+  /**
+   * Marks an unfinished run for cancelling: a node that takes it later sees the mark, and the node that has
+   * it is notified.
+   * @returns its state; null for an unknown run.
+   */
+  async markCancelled(id: string): Promise<RunState['state'] | null> {
+    return (await MARK_CANCEL.run(this.redis, runKey(id), id)) as RunState['state'] | null;
+  }
+
+  async isCancelled(id: string): Promise<boolean> {
+    return (await this.redis.hexists(runKey(id), 'cancel')) === 1;
+  }
+
+  /** A run with its whole result, on the common connection; requests of clients use a `ResultReader`. */
+  async runState(id: string): Promise<RunState | null> {
+    const [state, result, schema] = await this.redis.hmget(runKey(id), 'state', 'result', 'schema');
+    assertReadable(`run ${id}`, schema);
+    if (state === null || state === undefined) return null;
+    const parsed = result === null || result === undefined ? null : (JSON.parse(result) as RunResult);
+    return { id, state: state as RunState['state'], result: parsed };
+  }
+
+  /** @returns null when the run is unknown, or was purged and is about to end. */
+  async tenantOf(id: string): Promise<string | null> {
+    const [tenant, purge, schema] = await this.redis.hmget(runKey(id), 'tenant', 'purge', 'schema');
+    assertReadable(`run ${id}`, schema);
+    return purge ? null : (tenant ?? null);
+  }
+
+  async runFacts(id: string): Promise<RunFacts | null> {
+    const fields = ['state', 'tenant', 'attempt', 'engine', 'limits', 'node', 'schema'] as const;
+    const [state, tenant, attempt, engine, limits, node, schema] = await this.redis.hmget(
+      runKey(id),
+      ...fields,
+    );
+    assertReadable(`run ${id}`, schema);
+    if (!state || !tenant || !engine || !limits) return null;
+    return {
+      state: state as RunState['state'],
+      tenant,
+      attempt: Number(attempt),
+      engine: engine as Engine,
+      limits: JSON.parse(limits) as Limits,
+      node: node ?? null,
+    };
+  }
+
+  /** Runs that ended, by status and engine, since this Redis began. */
+  async finishedCounts(): Promise<{ status: string; engine: string; count: number }[]> {
+    const hash = await this.redis.hgetall(KEYS.finished);
+    return Object.entries(hash).map(([field, count]) => {
+      const [status = '', engine = ''] = field.split('|');
+      return { status, engine, count: Number(count) };
+    });
+  }
+}

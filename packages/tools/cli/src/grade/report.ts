@@ -1,0 +1,103 @@
+import type { Limits } from '@sandpiper/contracts';
+import type { TestOutcome, Verdict } from '@sandpiper/grading';
+import Table from 'cli-table3';
+import { escapeForTerminal } from '../terminal/escape.js';
+import type { GradedProblem } from './pipeline.js';
+
+/** The report that `--json` writes. Times in milliseconds, memory in bytes. */
+export interface GradingReport {
+  readonly version: 1;
+  readonly problems: readonly ProblemReport[];
+}
+
+interface ProblemReport {
+  readonly name: string;
+  readonly path: string;
+  readonly limits: Partial<Limits>;
+  readonly submissions: readonly SubmissionReport[];
+}
+
+interface SubmissionReport {
+  readonly label: string;
+  readonly path: string;
+  readonly verdict: Verdict;
+  /** The verdict that `expected.json` of the class expects; null where it has none. */
+  readonly expected: string | null;
+  readonly passed: number;
+  readonly total: number;
+  readonly slowestCpuMs: number;
+  readonly peakMemoryBytes: number;
+  readonly firstFailure: TestOutcome | null;
+  readonly tests: readonly TestOutcome[];
+}
+
+/** `expectedOf` returns the expected verdict of a submission, or null. */
+export function buildReport(
+  graded: readonly GradedProblem[],
+  expectedOf: (problemPath: string, label: string) => string | null,
+): GradingReport {
+  return {
+    version: 1,
+    problems: graded.map(({ problem, submissions }) => ({
+      name: problem.name,
+      path: problem.path,
+      limits: problem.limits,
+      submissions: submissions.map(({ submission, outcome }) => ({
+        label: submission.label,
+        path: submission.path,
+        expected: expectedOf(problem.path, submission.label),
+        ...outcome,
+      })),
+    })),
+  };
+}
+
+/** The tables for the terminal. Text of a guest is always escaped. */
+export function renderReport(report: GradingReport): string {
+  const parts = report.problems.map(renderProblem);
+  const foretold = report.problems.flatMap((p) => p.submissions).filter((s) => s.expected !== null);
+  if (foretold.length > 0) {
+    const right = foretold.filter((s) => s.expected === s.verdict).length;
+    parts.push(`${right} of ${foretold.length} verdicts match expected.json.\n`);
+  }
+  return parts.join('\n');
+}
+
+function renderProblem(problem: ProblemReport): string {
+  const foretold = problem.submissions.some((submission) => submission.expected !== null);
+  const table = new Table({
+    head: [
+      'submission',
+      'verdict',
+      ...(foretold ? ['expected'] : []),
+      'passed',
+      'slowest',
+      'memory',
+      'first failure',
+    ],
+    colAligns: ['left', 'left', ...(foretold ? (['left'] as const) : []), 'right', 'right', 'right', 'left'],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const submission of problem.submissions) {
+    table.push([
+      escapeForTerminal(submission.label, 60),
+      submission.verdict,
+      ...(foretold ? [expectedCell(submission)] : []),
+      `${submission.passed}/${submission.total}`,
+      `${Math.round(submission.slowestCpuMs)} ms`,
+      `${(submission.peakMemoryBytes / (1024 * 1024)).toFixed(1)} MiB`,
+      failureCell(submission.firstFailure),
+    ]);
+  }
+  return `${escapeForTerminal(problem.name, 100)}\n${table.toString()}\n`;
+}
+
+function expectedCell({ expected, verdict }: SubmissionReport): string {
+  if (expected === null) return '';
+  return expected === verdict ? expected : `${escapeForTerminal(expected, 10)} (!)`;
+}
+
+function failureCell(failure: TestOutcome | null): string {
+  if (failure === null) return '';
+  return escapeForTerminal(`${failure.test}: ${failure.reason ?? failure.status}`, 72);
+}

@@ -1,0 +1,131 @@
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import {
+  fileNameSchema,
+  runRequestSchema,
+  type Engine,
+  type Limits,
+  type RunRequest,
+  type RunResult,
+} from '@sandpiper/contracts';
+import { InputError, readBounded } from '@sandpiper/grading';
+import { escapeForTerminal } from '../terminal/escape.js';
+import { endingLine } from '../exit-codes.js';
+import { quote, type Pair } from '../options.js';
+import type { OutputTarget } from './output-files.js';
+
+/** The command line options of one run, local or remote, and the request built from them. */
+
+const MIB = 1024 * 1024;
+
+export interface RunOptions {
+  json?: boolean;
+  cpuMs?: number;
+  wallMs?: number;
+  memoryMb?: number;
+  outputMb?: number;
+  diskMb?: number;
+  weakerLimits?: boolean;
+  strictLimits?: boolean;
+  stdin?: string;
+  file?: Pair[];
+  env?: Pair[];
+  engine?: Engine;
+  pypy?: string;
+  lib?: string;
+  deterministic?: boolean;
+  seed?: string;
+  epoch?: number;
+  transcript?: string;
+  out?: OutputTarget[];
+  trace?: string;
+  cpu?: number;
+  server?: string;
+}
+
+/** The request without its program, which is sent as bytes: Python source need not be UTF-8. */
+export function buildRequest(
+  args: readonly string[],
+  limits: Partial<Limits>,
+  options: RunOptions,
+): RunRequest {
+  return parseRequest({
+    source: '',
+    args: [...args],
+    ...(options.env === undefined
+      ? {}
+      : { env: Object.fromEntries(options.env.map((e) => [e.name, e.value])) }),
+    limits,
+    ...(options.weakerLimits === true ? { accept: { weakerLimits: true } } : {}),
+    ...(options.strictLimits === true ? { accept: { weakerLimits: false } } : {}),
+  });
+}
+
+/** @throws InputError that names the field that no service accepts */
+export function parseRequest(request: unknown): RunRequest {
+  const parsed = runRequestSchema.safeParse(request);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new InputError(escapeForTerminal(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is wrong'}`));
+}
+
+export function limitsOf(
+  options: Pick<RunOptions, 'cpuMs' | 'wallMs' | 'memoryMb' | 'outputMb' | 'diskMb'>,
+): Partial<Limits> {
+  const { cpuMs, wallMs, memoryMb, outputMb, diskMb } = options;
+  return {
+    ...(cpuMs === undefined ? {} : { cpuMs }),
+    ...(wallMs === undefined ? {} : { wallMs }),
+    ...(memoryMb === undefined ? {} : { memoryBytes: memoryMb * MIB }),
+    ...(outputMb === undefined ? {} : { outputBytes: outputMb * MIB }),
+    ...(diskMb === undefined ? {} : { diskBytes: diskMb * MIB }),
+  };
+}
+
+export async function readFiles(
+  pairs: readonly Pair[],
+  maxBytes: number,
+): Promise<{ path: string; data: Buffer }[]> {
+  const files: { path: string; data: Buffer }[] = [];
+  let total = 0;
+  for (const { name, value } of pairs) {
+    const checked = fileNameSchema.safeParse(name);
+    if (!checked.success)
+      throw new InputError(`--file ${quote(name)}: ${checked.error.issues[0]?.message ?? 'is wrong'}`);
+    if (files.some((file) => file.path === name))
+      throw new InputError(`--file ${quote(name)}: is given twice`);
+    const data = await readBounded(value, maxBytes - total);
+    total += data.length;
+    files.push({ path: name, data });
+  }
+  return files;
+}
+
+/** Reads all input up front: the way it arrives in pieces depends on timing. */
+export function readAll(fd: number): { kind: 'buffer'; data: Buffer } {
+  try {
+    return { kind: 'buffer', data: readFileSync(fd) };
+  } catch (cause) {
+    throw new InputError('the standard input cannot be read', { cause });
+  }
+}
+
+export function openStdin(path: string): number {
+  if (!existsSync(path)) throw new InputError(`--stdin: ${path}: no such file`);
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (cause) {
+    throw new InputError(`--stdin: ${path}: cannot be read`, { cause });
+  }
+  if (!fstatSync(fd).isDirectory()) return fd;
+  closeSync(fd);
+  throw new InputError(`--stdin: ${path}: is a folder, not a file`);
+}
+
+export async function report(result: RunResult, json: boolean): Promise<void> {
+  const line = endingLine(result);
+  if (line !== null) process.stderr.write(`sandpiper: ${line}\n`);
+  if (!json) return;
+  const text = `${JSON.stringify(result, null, 2)}\n`;
+  await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));
+}

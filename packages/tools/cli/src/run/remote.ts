@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { basename, relative, resolve } from 'node:path';
+import type { Writable } from 'node:stream';
+import type { RunStream, SandpiperClient } from '@sandpiper/client';
+import { fileNameSchema, REQUEST_BOUNDS, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import { InputError, readBounded } from '@sandpiper/grading';
+import { EXIT, exitCodeOf } from '../exit-codes.js';
+import { catchInterrupts } from '../interrupt.js';
+import { writeOutputs } from './output-files.js';
+import { OutputOnce } from './output-once.js';
+import { Patience } from '../patience.js';
+import {
+  buildRequest,
+  parseRequest,
+  limitsOf,
+  openStdin,
+  readAll,
+  readFiles,
+  report,
+  type RunOptions,
+} from './input.js';
+import { clientOf } from '../service/address.js';
+
+/** Options that concern this host and have no meaning on another. */
+const LOCAL_ONLY = ['trace', 'transcript', 'cpu', 'pypy', 'lib'] as const;
+
+/**
+ * `sandpiper run --server URL`: one program on a node of a service, attached to this terminal. When its
+ * worker is lost, the program restarts with the input from the beginning, and output that was already
+ * shown is not shown again.
+ */
+export async function runRemotely(
+  server: string,
+  program: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<number> {
+  for (const name of LOCAL_ONLY) {
+    if (options[name] !== undefined) throw new InputError(`--${name} does not go with --server`);
+  }
+  const request = await requestOf(program, args, options);
+  const client = clientOf(server);
+  const interrupt = catchInterrupts();
+  try {
+    const { signal } = interrupt;
+    request.idempotencyKey = randomUUID();
+    const id = await new Patience(signal).retry(() => client.submitRun(request, { signal }));
+    const result = await follow(client, id, options, signal);
+    const allThere = writeOutputs(result, options.out ?? []);
+    await report(result, options.json === true);
+    return allThere || result.status !== 'ok' ? exitCodeOf(result) : EXIT.failed;
+  } catch (error) {
+    if (interrupt.signal.aborted) return EXIT.interrupted;
+    throw error;
+  } finally {
+    interrupt.release();
+  }
+}
+
+async function requestOf(program: string, args: readonly string[], options: RunOptions): Promise<RunRequest> {
+  const entry = entryOf(program);
+  const checked = fileNameSchema.safeParse(entry);
+  if (!checked.success) throw new InputError(`${program}: ${checked.error.issues[0]?.message ?? 'is wrong'}`);
+  const programBytes = await readBounded(program, REQUEST_BOUNDS.sourceBytes);
+  const others = await readFiles(options.file ?? [], REQUEST_BOUNDS.sourceBytes);
+  if (others.some(({ path }) => path === entry)) {
+    throw new InputError(`--file ${entry}: has the same name as the program`);
+  }
+  const { source: _none, ...base } = buildRequest(args, limitsOf(options), options);
+  const outputs = [...new Set((options.out ?? []).map(({ name }) => name))];
+  return parseRequest({
+    ...base,
+    files: [{ path: entry, data: programBytes }, ...others].map(({ path, data }) => ({
+      name: path,
+      contentBase64: data.toString('base64'),
+    })),
+    entry,
+    ...(options.engine === undefined ? {} : { engine: options.engine }),
+    ...(outputs.length === 0 ? {} : { outputs }),
+    ...inputOf(options),
+  });
+}
+
+/** The path that a local run would show: a program below this folder keeps it in tracebacks and in argv. */
+function entryOf(program: string): string {
+  const path = relative(process.cwd(), resolve(program));
+  return path.startsWith('../../') ? basename(path) : path;
+}
+
+/** A deterministic run needs all of its input up front; any other run is fed while it runs. */
+function inputOf(options: RunOptions): Partial<RunRequest> {
+  const { deterministic, seed, epoch } = options;
+  if (deterministic !== true) {
+    if (seed !== undefined || epoch !== undefined) {
+      throw new InputError(`--${seed === undefined ? 'epoch' : 'seed'} needs --deterministic`);
+    }
+    return { live: true };
+  }
+  const input = readAll(options.stdin === undefined ? 0 : openStdin(options.stdin));
+  return {
+    deterministic: { ...(seed === undefined ? {} : { seed }), ...(epoch === undefined ? {} : { epoch }) },
+    stdinBase64: input.data.toString('base64'),
+  };
+}
+
+/**
+ * Passes the run's streams through until it ends. The first Ctrl-C cancels it, and so does a closed output
+ * pipe.
+ */
+async function follow(
+  client: SandpiperClient,
+  id: string,
+  options: RunOptions,
+  interrupted: AbortSignal,
+): Promise<RunResult> {
+  const stream =
+    options.deterministic === true ? client.followRun(id) : client.feedRun(id, sourceOf(options));
+  const cancel = (): void => stream.cancel();
+  interrupted.addEventListener('abort', cancel);
+  if (interrupted.aborted) cancel();
+  try {
+    await passThrough(stream, options.json === true);
+  } catch (error) {
+    // Without a reader the run has no purpose.
+    await client.cancelRun(id).catch(() => undefined);
+    throw error;
+  } finally {
+    interrupted.removeEventListener('abort', cancel);
+  }
+  // The result of the stream leaves out the output, which was shown already, and the files.
+  return client.waitRun(id);
+}
+
+/** Standard input, or a file in its place. A folder or a missing file fails before the run is sent. */
+function sourceOf(options: RunOptions): AsyncIterable<Uint8Array> {
+  if (options.stdin === undefined) return process.stdin;
+  return createReadStream('', { fd: openStdin(options.stdin) });
+}
+
+async function passThrough(stream: RunStream, capture: boolean): Promise<void> {
+  const said = { stdout: new OutputOnce(), stderr: new OutputOnce() };
+  for await (const event of stream) {
+    if (event.type === 'restart') {
+      process.stderr.write('sandpiper: the worker was lost; restarting the program\n');
+      for (const output of Object.values(said)) output.restart();
+    } else if (event.type === 'output' && !capture) {
+      const { fresh, differs } = said[event.stream].take(event.data);
+      if (differs)
+        process.stderr.write(
+          `sandpiper: ${event.stream} differs from the previous attempt from this point\n`,
+        );
+      await write(process[event.stream], fresh);
+    }
+  }
+}
+
+async function write(to: Writable, data: Buffer): Promise<void> {
+  if (to.writable && !to.write(data)) await once(to, 'drain');
+}

@@ -1,0 +1,153 @@
+import type { KeyRequest, NodeView, Scope, TenantSettings } from '@sandpiper/contracts';
+import Table from 'cli-table3';
+import { escapeForTerminal } from '../terminal/escape.js';
+import { EXIT } from '../exit-codes.js';
+import { duration } from '../map/progress.js';
+import { findService } from './address.js';
+
+/** Commands that inspect a running service, or change who may use it and how. */
+
+export interface ServiceOptions {
+  server?: string;
+  json?: boolean;
+}
+
+/** `sandpiper nodes`. */
+export async function nodesCommand(options: ServiceOptions): Promise<number> {
+  const nodes = await (await findService(options.server)).listNodes();
+  print(options, nodes, () => renderNodes(nodes));
+  return EXIT.ok;
+}
+
+export function renderNodes(nodes: readonly NodeView[]): string {
+  if (nodes.length === 0) return 'No nodes.\n';
+  const rows = nodes.map((node) => [
+    node.name,
+    node.state === 'lost' ? `lost (silent for ${duration(node.silentMs / 1000)})` : node.state,
+    node.cells.map(({ id, state, run }) => `${id}: ${state}${run === null ? '' : ` ${run}`}`).join('\n'),
+    duration((Date.now() - Date.parse(node.startedAt)) / 1000),
+    node.engines.join(', '),
+    node.warnings.join('\n'),
+  ]);
+  return table(['node', 'state', 'cells', 'up for', 'engines', 'does without'], rows);
+}
+
+/** `sandpiper keys`. */
+export async function keysCommand(options: ServiceOptions): Promise<number> {
+  const keys = await (await findService(options.server)).listKeys();
+  print(options, keys, () =>
+    keys.length === 0
+      ? 'No keys.\n'
+      : table(
+          ['id', 'tenant', 'scopes', 'name', 'made'],
+          keys.map((key) => [key.id, key.tenant, key.scopes.join(', '), key.name ?? '', key.createdAt]),
+        ),
+  );
+  return EXIT.ok;
+}
+
+/**
+ * `sandpiper keys create TENANT`. Only the key goes to standard output, so that it can be redirected to a
+ * file.
+ */
+export async function createKeyCommand(
+  tenant: string,
+  options: ServiceOptions & { scope?: Scope[]; name?: string },
+): Promise<number> {
+  const request: Partial<KeyRequest> = {
+    tenant,
+    ...(options.scope === undefined ? {} : { scopes: options.scope }),
+    ...(options.name === undefined ? {} : { name: options.name }),
+  };
+  const made = await (await findService(options.server)).createKey(request);
+  print(options, made, () => `${made.key}\n`);
+  process.stderr.write(`sandpiper: key ${made.id} of ${made.tenant}; it is shown only once\n`);
+  return EXIT.ok;
+}
+
+/** `sandpiper keys revoke ID`. */
+export async function revokeKeyCommand(id: string, options: ServiceOptions): Promise<number> {
+  await (await findService(options.server)).revokeKey(id);
+  return EXIT.ok;
+}
+
+/** `sandpiper tenants`. */
+export async function tenantsCommand(options: ServiceOptions): Promise<number> {
+  const tenants = await (await findService(options.server)).listTenants();
+  const orShare = (value: number): string => (value === 0 ? 'its share' : String(value));
+  const orNone = (value: number): string => (value === 0 ? 'no limit' : String(value));
+  print(options, tenants, () =>
+    tenants.length === 0
+      ? 'No tenants; all runs belong to "default".\n'
+      : table(
+          ['tenant', 'weight', 'max queued', 'max running', 'bytes queued', 'bytes kept'],
+          tenants.map((t) => [
+            t.name,
+            String(t.weight),
+            orShare(t.maxQueued),
+            orNone(t.maxRunning),
+            orShare(t.maxQueuedBytes),
+            orShare(t.maxKeptBytes),
+          ]),
+        ),
+  );
+  return EXIT.ok;
+}
+
+/** `sandpiper tenants set NAME`. */
+export async function setTenantCommand(
+  name: string,
+  options: ServiceOptions & Partial<TenantSettings>,
+): Promise<number> {
+  const { weight, maxQueued, maxRunning, maxQueuedBytes, maxKeptBytes } = options;
+  const settings = {
+    ...(weight === undefined ? {} : { weight }),
+    ...(maxQueued === undefined ? {} : { maxQueued }),
+    ...(maxRunning === undefined ? {} : { maxRunning }),
+    ...(maxQueuedBytes === undefined ? {} : { maxQueuedBytes }),
+    ...(maxKeptBytes === undefined ? {} : { maxKeptBytes }),
+  };
+  const tenant = await (await findService(options.server)).setTenant(name, settings);
+  print(options, tenant, () => `${tenant.name}: weight ${tenant.weight}\n`);
+  return EXIT.ok;
+}
+
+/** `sandpiper dead-letters`. */
+export async function deadLettersCommand(options: ServiceOptions): Promise<number> {
+  const dead = await (await findService(options.server)).listDeadLetters();
+  print(options, dead, () =>
+    dead.length === 0
+      ? 'No dead letters.\n'
+      : table(
+          ['run', 'tenant', 'gave up', 'reason', 'requeued as'],
+          dead.map((d) => [d.id, d.tenant, d.diedAt, d.message, d.requeuedAs ?? '']),
+        ),
+  );
+  return EXIT.ok;
+}
+
+/** `sandpiper dead-letters requeue ID`. */
+export async function requeueCommand(id: string, options: ServiceOptions): Promise<number> {
+  const again = await (await findService(options.server)).requeueDeadLetter(id);
+  print(options, { id: again }, () => `${again}\n`);
+  return EXIT.ok;
+}
+
+function print(options: ServiceOptions, value: unknown, render: () => string): void {
+  process.stdout.write(options.json === true ? `${JSON.stringify(value, null, 2)}\n` : render());
+}
+
+function table(head: string[], rows: readonly string[][]): string {
+  const made = new Table({ head, style: { head: [], border: [] } });
+  made.push(
+    ...rows.map((row) =>
+      row.map((cell) =>
+        cell
+          .split('\n')
+          .map((line) => escapeForTerminal(line, 200))
+          .join('\n'),
+      ),
+    ),
+  );
+  return `${made.toString()}\n`;
+}
