@@ -34,13 +34,13 @@ import {
 } from '@sandpiper/telemetry';
 import { WaitingError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { Attempts } from './attempt/attempts.js';
 import type { CellFactory } from './cell-like.js';
 import { CELL_STATES, Cells } from './cells.js';
 import { inspectNode } from './inspect-node.js';
 import { LiveRuns } from './live-run.js';
 import { NodeReporter } from './node-reporter.js';
 import { nodeLifecycle, type NodeEffect, type NodeEvent, type NodeState } from './lifecycles/node.js';
-import { RunProcessor } from './run-processor.js';
 
 export interface NodeOptions extends Partial<RestartPolicy> {
   readonly name: string;
@@ -100,7 +100,7 @@ export class WorkerNode {
   };
   private readonly replication: Replication;
   private readonly cells: Cells;
-  private readonly processor: RunProcessor;
+  private readonly attempts: Attempts;
   private readonly consumer: Worker<RunJob>;
   private readonly reporter: NodeReporter;
   private readonly actor: LifecycleActor<NodeState, NodeEvent, NodeEffect>;
@@ -137,7 +137,7 @@ export class WorkerNode {
       log,
       ...(options.orphanMs === undefined ? {} : { orphanMs: options.orphanMs }),
     });
-    this.processor = new RunProcessor({
+    this.attempts = new Attempts({
       ...{ node: name, store, cells: this.cells, live, metrics, log, clock, inspect },
       tracing: options.tracing ?? NO_TRACING,
       replication: this.replication,
@@ -163,8 +163,8 @@ export class WorkerNode {
     });
     subscribeCancel(
       this.connections.subscriber,
-      (id) => this.processor.cancel(id),
-      () => void this.processor.rereadCancels().catch(() => undefined),
+      (id) => this.attempts.cancel(id),
+      () => void this.attempts.rereadCancels().catch(() => undefined),
     );
   }
 
@@ -260,9 +260,9 @@ export class WorkerNode {
         void this.consumer.pause(true);
         return;
       case 'hand-back-waiting':
-        return this.processor.handBackWaiting();
+        return this.attempts.handBackWaiting();
       case 'resume':
-        this.processor.accept();
+        this.attempts.accept();
         void this.consumer.resume();
         return;
       case 'stop-consuming':
@@ -272,8 +272,8 @@ export class WorkerNode {
       case 'await-grace':
         return self.timer('grace', graceMs, { type: 'grace-over' });
       case 'hand-back':
-        log.warn({ runs: this.processor.activeIds }, 'grace period over: handing back runs');
-        return this.processor.handBackAll();
+        log.warn({ runs: this.attempts.runIds }, 'grace period over: handing back runs');
+        return this.attempts.handBackAll();
       case 'await-hand-back':
         return self.timer('hand-back', HAND_BACK_MS, { type: 'hand-back-over' });
       case 'close-cells':
@@ -309,15 +309,15 @@ export class WorkerNode {
     });
     consumer.on('error', (error) => log.debug({ reason: error.message }, 'consumer'));
     consumer.on('lockRenewalFailed', (ids) => {
-      for (const id of ids) this.processor.lockLost(id);
+      for (const id of ids) this.attempts.lockLost(id);
     });
     consumer.on('stalled', (id) => log.warn({ runId: id }, 'took a run back from a silent node'));
     return consumer;
   }
 
   private async process(job: Job<RunJob>, token: string | undefined): Promise<void> {
-    if (!(job.data.version <= JOB_VERSION)) return this.processor.leaveToNewer(job.data.id);
-    const outcome = await this.processor.process(job.data.id).catch(async (error: unknown) => {
+    if (!(job.data.version <= JOB_VERSION)) return this.attempts.leaveToNewer(job.data.id);
+    const outcome = await this.attempts.process(job.data.id).catch(async (error: unknown) => {
       await sleep(RETRY_MS);
       throw error;
     });

@@ -8,7 +8,7 @@ import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Cells } from '../src/cells.js';
 import { operationsServer, WorkerNode, type CellFactory, type NodeOptions } from '../src/index.js';
-import type { RunProcessor } from '../src/run-processor.js';
+import type { Attempts } from '../src/attempt/attempts.js';
 import { Processes, type Service } from './processes.js';
 
 /**
@@ -236,18 +236,18 @@ describe('a node whose only cell cannot be rebuilt', () => {
       },
     });
     const { node, clock } = alone;
-    const processor = Reflect.get(node, 'processor') as RunProcessor;
+    const attempts = Reflect.get(node, 'attempts') as Attempts;
     const first = await submit('import time; time.sleep(1); print(1)');
     await cellWith(alone, first);
     broken = true;
     process.kill(keeperOf(latest(alone, 0)), 'SIGKILL');
     await vi.waitFor(async () => expect(await restartsOf(alone)).toBe(1), patience);
     // It takes the run again, and waits with it for its cell.
-    const isWaiting = (): boolean => processor.activeIds.includes(first) && cellsOf(alone).alive === 0;
+    const isWaiting = (): boolean => attempts.runIds.includes(first) && cellsOf(alone).alive === 0;
     await vi.waitFor(() => expect(isWaiting()).toBe(true), patience);
     expect(node.notReadyBecause).toEqual(['no cell is up']);
     await clock.advance(policy.maxBackOffMs);
-    await vi.waitFor(() => expect(processor.activeIds).toEqual([]), patience);
+    await vi.waitFor(() => expect(attempts.runIds).toEqual([]), patience);
     expect(node.notReadyBecause).toEqual([
       'no cell is up',
       'cell-0 died 3 times within 5 s and is restarted every 0.4 s; last: no space left on the device',

@@ -3,9 +3,9 @@ import type { Claim, FinishVerdict } from '@sandpiper/store';
 import type { NodeMetrics, Span, Tracing } from '@sandpiper/telemetry';
 
 /** A claim that returned a run. */
-type GivenClaim = Extract<Claim, { readonly attempt: number }>;
+export type GivenClaim = Extract<Claim, { readonly attempt: number }>;
 
-export interface RunRecordOptions {
+export interface AttemptRecordOptions {
   readonly metrics: NodeMetrics;
   readonly tracing: Tracing;
   readonly runId: string;
@@ -28,7 +28,7 @@ const seconds = (ms: number): number => Math.max(0, ms) / 1000;
  * Metrics and traces of one attempt: the duration of its stages and its outcome. Durations between machines
  * use wall clocks, and a negative one counts as zero; durations within one stage use this process's clock.
  */
-export class RunRecord {
+export class AttemptRecord {
   private readonly claimedAt = now();
   /**
    * Offset of `performance.now()` to Redis's time, which stamps submission and dispatch. Sampled per run:
@@ -39,7 +39,7 @@ export class RunRecord {
   private readonly span: Span;
 
   /** Records the claim. */
-  constructor(private readonly options: RunRecordOptions) {
+  constructor(private readonly options: AttemptRecordOptions) {
     const { metrics, tracing, runId, node, cell, claim, askedAt } = options;
     const { submittedAt, dispatchedAt, tenant, attempt } = claim;
     this.offset = claim.claimedAt - this.claimedAt;

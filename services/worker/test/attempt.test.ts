@@ -1,0 +1,271 @@
+import { Writable } from 'node:stream';
+import { FakeClock, settled, type Inspection } from '@sandpiper/actor';
+import { completeLimits, type RunStatus } from '@sandpiper/contracts';
+import { HostShortOfMemoryError, RunRefusedError } from '@sandpiper/controller';
+import { type Claim, NO_REPLICATION } from '@sandpiper/store';
+import { createLogger, createNodeMetrics, type NodeMetrics, NO_TRACING } from '@sandpiper/telemetry';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Attempt, type AttemptTools } from '../src/attempt/attempt.js';
+import { Cells } from '../src/cells.js';
+import { fakeCells } from './fake-cell.js';
+
+const FENCE = { claim: 'c7', epoch: 7 };
+
+function claimOf(id: string, verdict: 'run' | 'cancel' | 'poison' = 'run'): Claim {
+  const times = { submittedAt: 1, dispatchedAt: 2, claimedAt: 3 };
+  const request = { source: id, limits: completeLimits(undefined) };
+  return { verdict, attempt: 7, fence: FENCE, ...times, deaths: 3, tenant: 't', request, trace: '' };
+}
+
+/** What the store and the cell say to one run, as each test wants it. `asked`: what it did, in order. */
+class Script {
+  readonly asked: string[] = [];
+  claims = (): Promise<Claim> => Promise.resolve(claimOf(this.id));
+  runs = (): Promise<RunStatus> => Promise.resolve('ok');
+  finishes = (): Promise<'accepted' | 'stale'> => Promise.resolve('accepted');
+  releases = (): Promise<boolean> => Promise.resolve(true);
+
+  constructor(readonly id: string) {}
+}
+
+interface Gate<T> {
+  readonly promise: Promise<T>;
+  open(value: T): void;
+}
+
+function gate<T>(): Gate<T> {
+  let open = (_: T): void => {};
+  const promise = new Promise<T>((resolve) => {
+    open = resolve;
+  });
+  return { promise, open };
+}
+
+const clock = new FakeClock();
+let scripts: Map<string, Script>;
+let seen: Inspection[];
+let cells: Cells;
+let metrics: NodeMetrics;
+
+const scriptOf = (id: string): Script => {
+  const script = scripts.get(id);
+  if (script === undefined) throw new Error(`no script for ${id}`);
+  return script;
+};
+
+const store: AttemptTools['store'] = {
+  claim: (id) => {
+    scriptOf(id).asked.push('claim');
+    return scriptOf(id).claims();
+  },
+  finish: (result, fence, dead) => {
+    expect(fence).toBe(FENCE);
+    scriptOf(result.id).asked.push(
+      `finish ${result.status} ${result.attempt}${dead === true ? ' dead' : ''}`,
+    );
+    return scriptOf(result.id).finishes();
+  },
+  release: (id, fence, why) => {
+    expect(fence).toBe(FENCE);
+    scriptOf(id).asked.push(`release ${why}`);
+    return scriptOf(id).releases();
+  },
+  defer: (id) => {
+    scriptOf(id).asked.push('defer');
+    return Promise.resolve(true);
+  },
+};
+
+/** Takes note of the line that a counted run leaves in the log. */
+const log = createLogger({
+  service: 'test',
+  destination: new Writable({
+    write(line: Buffer, _encoding, done) {
+      const { msg, runId, status } = JSON.parse(String(line)) as Record<string, string>;
+      if (msg === 'a run ended') scriptOf(runId ?? '').asked.push(`count ${status}`);
+      done();
+    },
+  }),
+});
+
+async function startCells(count: number, maxWaiting: number): Promise<void> {
+  const { factory } = fakeCells((source) => {
+    scriptOf(source).asked.push('execute');
+    return scriptOf(source).runs();
+  });
+  const policy = { firstBackOffMs: 1, maxBackOffMs: 1, maxFailures: 9, windowMs: 1 };
+  const cpus = Array.from({ length: count }, () => null);
+  const inspect = (event: Inspection): void => void seen.push(event);
+  cells = new Cells({ node: 'n1', cpus, factory, clock, policy, inspect, maxWaiting });
+  await cells.start();
+  await settled();
+}
+
+beforeEach(async () => {
+  scripts = new Map();
+  seen = [];
+  metrics = createNodeMetrics('n1');
+  await startCells(1, 1);
+});
+
+afterEach(() => cells.close());
+
+let count = 0;
+
+function script(how: Partial<Script> = {}): Script {
+  count += 1;
+  const made = Object.assign(new Script(`r${count}`), how);
+  scripts.set(made.id, made);
+  return made;
+}
+
+function start({ id }: Script, more: Partial<AttemptTools> = {}): Attempt {
+  return new Attempt(id, `run-${id}`, {
+    ...{ node: 'n1', store, cells, metrics, log, clock },
+    live: { begin: () => expect.unreachable('no run here is live') },
+    tracing: NO_TRACING,
+    replication: NO_REPLICATION,
+    inspect: (event) => seen.push(event),
+    ...more,
+  });
+}
+
+/** The reasons of attempts that did not count. */
+async function lost(): Promise<(string | number | undefined)[]> {
+  const { values } = await metrics.lostAttempts.get();
+  return values.filter(({ value }) => value > 0).map(({ labels }) => labels['reason']);
+}
+
+describe('an attempt', () => {
+  it('is claimed, executed, written and counted, and releases its cell', async () => {
+    const work = script();
+    expect(await start(work).outcome).toBe('completed');
+    expect(work.asked).toEqual(['claim', 'execute', 'finish ok 7', 'count ok']);
+    await settled();
+    expect(cells.count('idle')).toBe(1);
+    expect(await lost()).toEqual([]);
+  });
+
+  it('goes back to the queue when too many wait, without a call to the store', async () => {
+    const running = gate<RunStatus>();
+    const [first, second, third] = [script({ runs: () => running.promise }), script(), script()];
+    const outcomes = [start(first).outcome];
+    await settled();
+    outcomes.push(start(second).outcome);
+    await settled();
+    expect(await start(third).outcome).toBe('hand-back');
+    expect([second.asked, third.asked]).toEqual([[], []]);
+    running.open('ok');
+    expect(await Promise.all(outcomes)).toEqual(['completed', 'completed']);
+  });
+
+  it.each<[string, Partial<Script>]>([
+    ['claimed', { claims: () => Promise.reject(new Error('Redis is away')) }],
+    ['written', { finishes: () => Promise.reject(new Error('Redis is away')) }],
+    [
+      'released',
+      {
+        runs: () => Promise.reject(new Error('the keeper died')),
+        releases: () => Promise.reject(new Error('Redis is away')),
+      },
+    ],
+  ])('goes back to the queue and frees its cell when it cannot be %s', async (_what, how) => {
+    await expect(start(script(how)).outcome).rejects.toThrow('Redis is away');
+    await settled();
+    expect(cells.count('idle')).toBe(1);
+  });
+
+  it.each([
+    [new Error('the keeper died'), ['release failed'], ['sandbox-failure']],
+    [new HostShortOfMemoryError('no memory'), ['release unblamed'], ['sandbox-failure']],
+    [new RunRefusedError('no such engine'), ['finish internal-error 7', 'count internal-error'], []],
+  ])('is deferred or reported, and its job completed, after %s', async (error, then, reasons) => {
+    const work = script({ runs: () => Promise.reject(error) });
+    expect(await start(work).outcome).toBe('completed');
+    expect(work.asked).toEqual(['claim', 'execute', ...then]);
+    expect(await lost()).toEqual(reasons);
+  });
+
+  it('is not executed when the run has crashed its worker too often', async () => {
+    const work = script();
+    work.claims = () => Promise.resolve(claimOf(work.id, 'poison'));
+    expect(await start(work).outcome).toBe('completed');
+    expect(work.asked).toEqual(['claim', 'finish internal-error 7 dead', 'count internal-error']);
+  });
+
+  it('is not executed when it is cancelled during its claim', async () => {
+    const claimed = gate<Claim>();
+    const work = script({ claims: () => claimed.promise });
+    const attempt = start(work);
+    await settled();
+    attempt.interrupt('cancel');
+    attempt.interrupt('cancel');
+    claimed.open(claimOf(work.id));
+    expect(await attempt.outcome).toBe('completed');
+    expect(work.asked).toEqual(['claim', 'finish cancelled 7', 'count cancelled']);
+  });
+
+  it('does not count after losing its lock, whatever its result', async () => {
+    const running = gate<RunStatus>();
+    const work = script({ runs: () => running.promise });
+    const attempt = start(work);
+    await settled();
+    attempt.interrupt('cancel');
+    attempt.interrupt('lock-lost');
+    await settled();
+    running.open('cancelled');
+    expect(await attempt.outcome).toBe('lock-lost');
+    expect(work.asked).toEqual(['claim', 'execute', 'release lock-lost']);
+    expect(await lost()).toEqual(['lock-lost']);
+  });
+
+  it('does not count a result that the store refuses', async () => {
+    const work = script({ finishes: () => Promise.resolve('stale') });
+    expect(await start(work).outcome).toBe('completed');
+    expect(work.asked).toEqual(['claim', 'execute', 'finish ok 7']);
+    expect(await lost()).toEqual(['result-refused']);
+  });
+
+  it('has the node for itself where the store says so, and gives it back at its end', async () => {
+    const work = script();
+    const told: (boolean | undefined)[] = [];
+    const asksToBeAlone: AttemptTools['store'] = {
+      ...store,
+      claim: (id, _node, _cell, alone) => {
+        told.push(alone);
+        return Promise.resolve(alone === true ? claimOf(id) : { verdict: 'alone' });
+      },
+    };
+    expect(await start(work, { store: asksToBeAlone }).outcome).toBe('completed');
+    expect(told).toEqual([false, true]);
+    const next = script();
+    expect(await start(next).outcome).toBe('completed');
+  });
+
+  it('leaves a cell to the next run when it no longer waits', async () => {
+    const running = gate<RunStatus>();
+    const [first, second, third] = [script({ runs: () => running.promise }), script(), script()];
+    const one = start(first);
+    await settled();
+    const two = start(second);
+    await settled();
+    // At the same moment the cell becomes free, and the run is not to be here any more.
+    running.open('ok');
+    two.interrupt('hand-back');
+    expect([await one.outcome, await two.outcome]).toEqual(['completed', 'hand-back']);
+    expect(await start(third).outcome).toBe('completed');
+    expect(second.asked).toEqual([]);
+  });
+
+  it('releases its cell when one of its dependencies throws', async () => {
+    const broken = createNodeMetrics('n1');
+    broken.lostAttempts.inc = () => {
+      throw new Error('no such metric');
+    };
+    const work = script({ finishes: () => Promise.resolve('stale') });
+    await expect(start(work, { metrics: broken }).outcome).rejects.toThrow('no such metric');
+    await settled();
+    expect(cells.count('idle')).toBe(1);
+    expect(seen.filter(({ type }) => type === 'failed')).toHaveLength(1);
+  });
+});
