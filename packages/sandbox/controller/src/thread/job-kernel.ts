@@ -25,18 +25,18 @@ import { BufferInput, CaptureOutput, DescriptorInput, DescriptorOutput } from '.
 import { RecordingMemory, Transcript } from './transcript.js';
 
 /**
- * Bytes that are kept of a translated guest's own descriptor 2. Half of what the pipe holds (pipe(7)): a pipe that was ever
- * full, and lost something, still holds more than this, whatever the sizes of the writes were.
+ * Bytes kept of a translated guest's real descriptor 2: half the capacity of the pipe (pipe(7)). A pipe that was full
+ * and lost data still holds more than this, whatever the sizes of the writes.
  */
 const MAX_ERROR_BYTES = 32 * 1024;
 
-/** What the kernel of a job asks of the run that it serves. */
+/** What the kernel of a job needs from its session. */
 export interface RunHooks {
   /** Whether a wait inside the kernel must end. */
   mustStop(): boolean;
   /** Called within a long call. @throws when the run is over */
   look(): void;
-  /** The guest has found something of the run's own: its program begins. Called again and again. */
+  /** The guest reached a file or a byte of the run, so its program begins. Called at each such call. */
   onOwnFound(): void;
   /** CPU time of the guest, nanoseconds. */
   guestCpuNs(): bigint;
@@ -54,7 +54,7 @@ export class JobKernel {
   readonly env: Readonly<Record<string, string>>;
   #errorsCut = false;
 
-  /** @param forked the child of the fork server that runs the job; null where its interpreter is started */
+  /** @param forked the child of the fork server that runs the job; null when an interpreter starts for it */
   constructor(
     private readonly job: GuestJob,
     private readonly place: CellPlace,
@@ -114,7 +114,7 @@ export class JobKernel {
     return outcome;
   }
 
-  /** What was written to the streams that are kept for the result. Can be taken once. */
+  /** The captured output. Can be taken once. */
   takeStreams(
     encoder: ByteEncoder,
   ): Pick<
@@ -129,24 +129,24 @@ export class JobKernel {
     };
   }
 
-  /** The files that the job asks back. @throws as {@link call} */
+  /** The files that the job wants back. @throws as {@link call} */
   takeFiles(encoder: ByteEncoder): Partial<Pick<RunResult, 'outputs' | 'missingOutputs'>> {
     if (this.job.outputs.length === 0) return {};
     return answering('the outputs', () => collectOutputs(this.#kernel, this.job, encoder));
   }
 
-  /** Calls that the table denied, with how often. */
+  /** Number of refused calls, by name. */
   get deniedCalls(): Record<string, number> {
     return Object.fromEntries(this.#kernel.deniedCalls);
   }
 
-  /** What a translated guest wrote to its real descriptor 2: fatal messages of RPython. */
+  /** Keeps what a translated guest wrote to its real descriptor 2: fatal messages of RPython. */
   takeErrors(bytes: Buffer): void {
     this.#kernel.appendStderr(bytes.subarray(0, MAX_ERROR_BYTES));
     this.#errorsCut = bytes.length > MAX_ERROR_BYTES;
   }
 
-  /** Functions that the interpreter may call and that no row of the table answers: told at the head of a trace. */
+  /** Writes the functions that the interpreter may call and no row of the table answers to the head of the trace. */
   noteUnanswered(functions: readonly string[]): void {
     if (this.#trace === null || functions.length === 0) return;
     writeSync(this.#trace, `# not in the table of calls: ${functions.join(' ')}\n`);
@@ -158,7 +158,7 @@ export class JobKernel {
   }
 
   #read(max: number): Buffer | null {
-    // A prompt has no program that could be found: it begins where it first asks.
+    // An interactive session has no program file: it begins with its first read.
     this.hooks.onOwnFound();
     return this.#stdin.read(max);
   }
@@ -201,14 +201,14 @@ function sourcesOf({ deterministic }: GuestJob, keeper: KeeperClient, hooks: Run
   };
 }
 
-/** Where something of the run lies besides its folder and /tmp: the first that the guest finds of it begins the run. */
+/** Paths of the run outside its folder and /tmp. The program begins when the guest first reaches one. */
 function ownPathsOf({ folder, files, mounts }: GuestJob): string[] {
   const outside = files.map(({ path }) => path).filter((path) => !path.startsWith(`${folder}/`));
   const folders = outside.map((path) => posix.dirname(path)).filter((path) => path !== '/');
   return [...new Set([...outside, ...folders]), ...mounts.map(({ path }) => path)];
 }
 
-/** What the guest's program finds in its environment. */
+/** The environment of the guest's program. */
 function variablesOf(job: GuestJob): Readonly<Record<string, string>> {
   const { deterministic } = job;
   return environmentOf(job.folder, {
@@ -218,7 +218,7 @@ function variablesOf(job: GuestJob): Readonly<Record<string, string>> {
   });
 }
 
-/** What was written to a stream that is kept for the result. */
+/** The bytes of a captured stream; empty for other streams. */
 function takeOutput(stream: OutputStream): Buffer {
   return stream instanceof CaptureOutput ? stream.take() : Buffer.alloc(0);
 }

@@ -6,7 +6,7 @@ import { type Decisions, decideEnding } from '../crossing/status.js';
 import type { JobKernel } from './job-kernel.js';
 import { type HostPressure, hostPressure, unreliability, wasShortOfMemory } from './pressure.js';
 
-/** What is known of a run when its guest has ended. */
+/** The facts about a run whose guest has ended. */
 export interface EndedRun {
   readonly job: GuestJob;
   readonly place: CellPlace;
@@ -15,16 +15,16 @@ export interface EndedRun {
   readonly end: GuestEnd;
   readonly start: NonNullable<RunResult['start']>;
   readonly startedAt: Date;
-  /** From the cell's taking the run to the begin of its program, milliseconds; null where it never began. */
+  /** From when the cell took the run to the start of its program, milliseconds; null when it never started. */
   readonly startupMs: number | null;
   readonly controllerCpuMs: number;
   readonly pressureBefore: HostPressure;
 }
 
 /**
- * The result of a run. Files are collected before the status is decided, for that may fail as a call may.
- * @param collect takes the files that the job asks back, and notes in the decisions how that failed
- * @throws HostShortOfMemoryError when the kernel has ended the guest for want of memory that others had
+ * The result of a run. Files are collected before the status is decided, because collecting can fail like a call.
+ * @param collect takes the files that the job wants back, and notes a failure in the decisions
+ * @throws HostShortOfMemoryError when the kernel killed the guest because other processes had taken the memory
  */
 export function resultOf(
   run: EndedRun,

@@ -16,7 +16,7 @@ import { type ForkedGuest, sendOrder } from './start/fork-server.js';
 import { greet } from './start/handshake.js';
 import type { WarmGuest } from './start/warm-guests.js';
 
-/** Between two looks at whether the guest of a long call still lives, milliseconds. */
+/** Interval between checks that the guest of a long call is still alive, milliseconds. */
 const LOOK_MS = 10;
 
 /** One run from its first call to its result: answers the guest, and decides what ends it. */
@@ -34,14 +34,14 @@ export class Session {
     programBegan: false,
   };
   readonly #forked: ForkedGuest | null;
-  /** The guest is locked down, and its interpreter begins. */
+  /** The guest is locked down and its interpreter starts. */
   #greeted = false;
   #figures: GuestFigures | null = null;
   #marked = false;
   /** When the program began, as `performance.now()`. */
   #beganAt: number | null = null;
   #fault: OperationFault | null = null;
-  /** The guest is no more, and what it left is looked at. */
+  /** The guest has ended and its files are being collected. */
   #ended = false;
   #nextLookMs = 0;
   readonly #pressureBefore = hostPressure();
@@ -75,7 +75,7 @@ export class Session {
         const request = channel.nextRequest();
         if (request === null) return;
         const { signature } = request;
-        // Nobody but the shim says so, which is no party to the calls of a translated guest.
+        // Only the shim sends this, and a translated guest has no shim.
         if (signature.text === 'sandpiper_nomem(ii)i' && this.engine.dialect === 'linux') {
           this.#decisions.memoryRefused = true;
           return;
@@ -93,7 +93,7 @@ export class Session {
     }
   }
 
-  /** What the interpreter takes to begin is its own; what the run's variables make of that is the run's. */
+  /** The start of the interpreter is charged to the cell, unless variables of the run change it. */
   #greet(channel: Channel): boolean {
     this.#time.beginStart();
     return greet(channel, () => {
@@ -102,7 +102,7 @@ export class Session {
     });
   }
 
-  /** The program of a child begins with its order, which holds its text. */
+  /** A forked guest begins its program with the order, which holds the text of the program. */
   #order(forked: ForkedGuest): boolean {
     this.#begin();
     return sendOrder(forked);
@@ -119,8 +119,8 @@ export class Session {
   }
 
   /**
-   * In the middle of a long call: whether the run goes on. It is dead at its limits, and cancelled, without a byte of its
-   * that would tell us.
+   * Called within a long call: throws when the run is over. A guest that was killed at a limit or cancelled sends
+   * nothing that would say so.
    */
   #look(): void {
     this.#time.check();
@@ -143,7 +143,7 @@ export class Session {
     }
   }
 
-  /** The guest has called exit, and waits. */
+  /** The guest has called exit and waits. */
   get askedToEnd(): boolean {
     return this.#decisions.exitCode !== null;
   }
@@ -151,14 +151,14 @@ export class Session {
   /**
    * Called once, when the guest has ended.
    * @param takenAt when the cell took the run, as `performance.now()`
-   * @throws HostShortOfMemoryError when the kernel has ended the guest for want of memory that others had
+   * @throws HostShortOfMemoryError when the kernel killed the guest because other processes had taken the memory
    */
   result(end: GuestEnd, startedAt: Date, takenAt: number, controllerCpuMs: number): RunResult {
     const { job, place, kernel } = this;
     const decisions = this.#decisions;
     decisions.cancelled = this.#isCancelled();
     decisions.diskFull = kernel.diskLimitHit;
-    // Variables that keep an interpreter from starting are the run's as well.
+    // A variable that keeps the interpreter from starting is the run's doing too.
     decisions.programBegan = this.#marked || (this.#greeted && hasEarlyVariable(job.env));
     this.#ended = true;
     const start = this.warm === null ? 'cold' : this.#forked === null ? 'waiting' : 'forked';
@@ -187,18 +187,18 @@ export class Session {
     this.#marked = this.keeper.mark(this.job.limits);
     this.#beganAt = performance.now();
     this.#time.begin();
-    // Without its limits the program does not begin: the guest is dead already, or dies of this.
+    // A program never begins without its limits: the guest is dead already, or the error ends it.
     if (!this.#marked) throw new GuestGoneError();
   }
 
-  /** The guest has started: what the kernel tells of it is at hand, until it is null again. */
+  /** Sets where to read what the host's kernel says of the guest; null when it has ended. */
   watch(figures: GuestFigures | null): void {
     this.#figures = figures;
   }
 
   /**
-   * A wait inside the virtual kernel ends when the run is cancelled, when the keeper has killed the guest, and when a
-   * signal waits for the guest: Python's handler is called as soon as its call returns.
+   * A wait inside the virtual kernel ends when the run is cancelled, when the keeper has killed the guest, or when a
+   * signal is pending: Python calls its handler as soon as the call returns.
    */
   #mustStop(): boolean {
     return this.#isCancelled() || this.#figures?.goesOn !== true;

@@ -6,7 +6,7 @@ const MIB = 1024 * 1024;
 
 /**
  * Refuses a run whose limits would not be held here. `largest` is the largest memory limit that this cell can hold beside
- * its neighbours (share/memory.ts): above it the kernel would end guests for want of memory, its neighbours' first perhaps.
+ * its neighbours (share/memory.ts): above it the kernel would kill guests, perhaps a neighbour's first.
  * Without a control group the keeper holds the limit, with a bound on what it can miss (docs/decisions/0015): a client that
  * sends `weakerLimits: false` does not accept that as a limit.
  * @throws RunRefusedError

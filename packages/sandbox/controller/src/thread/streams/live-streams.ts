@@ -3,7 +3,7 @@ import type { InputStream, OutputStream } from '@sandpiper/kernel';
 import { ANSWERS, costOf, IN_FLIGHT, type LivePort, type ToMain } from '../../crossing/live-port.js';
 import { CaptureOutput } from './streams.js';
 
-/** Output that may be on its way before the guest has to wait for whoever takes it, bytes. */
+/** Output that may be in flight before the guest waits for its reader, bytes. */
 const MAX_IN_FLIGHT = 1024 * 1024;
 
 /** Milliseconds between two checks of whether the guest must stop waiting. */
