@@ -1,5 +1,12 @@
 import type { Logger } from './logger.js';
 
+/**
+ * Variables that a service is started with, because only glibc reads them (mallopt(3)). By default freeing an
+ * 8 MiB result teaches malloc to take the next ones from its arenas, and each thread's arena then keeps tens of
+ * megabytes of holes. With a fixed threshold large blocks are mapped, and go back when they are freed.
+ */
+export const ALLOCATOR_ENV = { MALLOC_MMAP_THRESHOLD_: '262144' } as const;
+
 /** Messages of a service to its parent process, over the IPC channel of `fork` or `spawn`. */
 export type ServiceMessage =
   | { readonly type: 'listening'; readonly url: string }

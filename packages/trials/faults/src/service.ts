@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync, closeSync, readFileSync } from 'node:fs';
-import type { ServiceMessage } from '@sandpiper/telemetry';
+import { ALLOCATOR_ENV, type ServiceMessage } from '@sandpiper/telemetry';
 
 /** How long a service may take to become ready on a busy machine, milliseconds. */
 const START_MS = 120_000;
@@ -53,7 +53,7 @@ export class Service {
     const log = openSync(logFile, 'a');
     try {
       const child = spawn(moved[0] ?? '', moved.slice(1), {
-        env: { ...process.env, ...env },
+        env: { ...ALLOCATOR_ENV, ...process.env, ...env },
         stdio: ['ignore', log, log, 'ipc'],
       });
       return new Service(name, logFile, child);

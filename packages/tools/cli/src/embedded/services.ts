@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ServiceMessage } from '@sandpiper/telemetry';
+import { ALLOCATOR_ENV, type ServiceMessage } from '@sandpiper/telemetry';
 import { EmbeddedError } from './child.js';
 
 /** Log files above this size are rotated at the next start; one older file is kept. */
@@ -25,7 +25,7 @@ export function spawnService(
   logFd: number,
 ): ChildProcess {
   return spawn(process.execPath, [serviceEntry(service)], {
-    env: { ...environmentOfOurs(), ...env },
+    env: { ...ALLOCATOR_ENV, ...environmentOfOurs(), ...env },
     detached: true,
     stdio: ['ignore', logFd, logFd, 'ipc'],
   });
