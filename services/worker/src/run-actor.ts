@@ -3,22 +3,22 @@ import type { RunResult } from '@sandpiper/contracts';
 import type { Assignment, Lease } from './cell-actor.js';
 import type { Cells } from './cells.js';
 import {
-  runLifecycle,
+  attemptLifecycle,
   type Breakage,
   type Interruption,
-  type Outcome,
+  type JobOutcome,
   type Released,
-  type RunEffect,
-  type RunEvent,
-  type RunState,
+  type AttemptEffect,
+  type AttemptEvent,
+  type AttemptState,
 } from './lifecycles/run.js';
 
-type Written = Extract<RunEffect, { type: 'write' }>['what'];
-type Lost = Extract<RunEffect, { type: 'lose' }>['reason'];
+type Written = Extract<AttemptEffect, { type: 'write' }>['what'];
+type Lost = Extract<AttemptEffect, { type: 'lose' }>['reason'];
 
 /** The dependencies of one run. Calls to the store may reject: the queue then retries the run later. */
 export interface RunWork {
-  claim(lease: Lease): Promise<Extract<RunEvent, { type: 'claimed' | 'not-claimed' }>>;
+  claim(lease: Lease): Promise<Extract<AttemptEvent, { type: 'claimed' | 'not-claimed' }>>;
   /** Rejects for a fault that is not the program's. */
   execute(lease: Lease, attempt: number): Promise<RunResult>;
   breakageOf(error: Error): Breakage;
@@ -48,10 +48,10 @@ export interface RunActorOptions {
  */
 export class RunActor {
   /** What the queue does next. Rejects with the error to report when the queue must retry later. */
-  readonly outcome: Promise<Exclude<Outcome, 'failed'>>;
-  readonly #actor: LifecycleActor<RunState, RunEvent, RunEffect>;
-  readonly #interruptions: Readonly<Record<Interruption, (event: RunEvent) => void>>;
-  #settle: (effect: { outcome: Outcome; error: Error | null }) => void = () => {};
+  readonly outcome: Promise<Exclude<JobOutcome, 'failed'>>;
+  readonly #actor: LifecycleActor<AttemptState, AttemptEvent, AttemptEffect>;
+  readonly #interruptions: Readonly<Record<Interruption, (event: AttemptEvent) => void>>;
+  #settle: (effect: { outcome: JobOutcome; error: Error | null }) => void = () => {};
   #settled = false;
   #lease: Lease | null = null;
   #result: RunResult | null = null;
@@ -67,19 +67,19 @@ export class RunActor {
         else resolve(outcome);
       };
     });
-    this.#actor = new LifecycleActor<RunState, RunEvent, RunEffect>({
+    this.#actor = new LifecycleActor<AttemptState, AttemptEvent, AttemptEffect>({
       name: options.name,
       capacity: 1,
       clock: options.clock,
       inspect: options.inspect,
-      lifecycle: runLifecycle,
+      lifecycle: attemptLifecycle,
       perform: (effect, self) => this.#perform(effect, self),
     });
     // Each kind only once: a repetition adds nothing.
     this.#interruptions = {
-      'lock-lost': this.#actor.place(),
-      cancel: this.#actor.place(),
-      'hand-back': this.#actor.place(),
+      'lock-lost': this.#actor.slot(),
+      cancel: this.#actor.slot(),
+      'hand-back': this.#actor.slot(),
     };
     void this.#actor.ended.then((error) => {
       if (!this.#settled) this.#settle({ outcome: 'failed', error });
@@ -94,7 +94,7 @@ export class RunActor {
     this.#interruptions[why]({ type: why });
   }
 
-  #perform(effect: RunEffect, self: Self<RunEvent>): void {
+  #perform(effect: AttemptEffect, self: Self<AttemptEvent>): void {
     const { name, cells, work } = this.options;
     switch (effect.type) {
       case 'ask-for-cell':
@@ -111,7 +111,9 @@ export class RunActor {
         return self.begin(this.#write(effect.what, effect.attempt));
       case 'release':
         return self.begin(
-          work.release(effect.attempt, effect.why).then((): RunEvent => ({ type: 'released' }), storeFailed),
+          work
+            .release(effect.attempt, effect.why)
+            .then((): AttemptEvent => ({ type: 'released' }), storeFailed),
         );
       case 'count':
         return this.#written === null ? undefined : work.count(...this.#written);
@@ -122,9 +124,9 @@ export class RunActor {
     }
   }
 
-  #ask(self: Self<RunEvent>): void {
-    const tellAssigned = self.place();
-    const tellNoRoom = self.place();
+  #ask(self: Self<AttemptEvent>): void {
+    const tellAssigned = self.slot();
+    const tellNoRoom = self.slot();
     const assignment: Assignment = {
       name: this.options.name,
       runId: this.options.runId,
@@ -139,7 +141,7 @@ export class RunActor {
     if (this.options.cells.ask(assignment) !== 'accepted') assignment.turnAway();
   }
 
-  async #execute(attempt: number): Promise<RunEvent> {
+  async #execute(attempt: number): Promise<AttemptEvent> {
     const { work } = this.options;
     try {
       this.#result = await work.execute(this.#held(), attempt);
@@ -151,7 +153,7 @@ export class RunActor {
     }
   }
 
-  async #write(what: Written, attempt: number): Promise<RunEvent> {
+  async #write(what: Written, attempt: number): Promise<AttemptEvent> {
     const { work } = this.options;
     const result = what === 'result' ? this.#result : work.makeUp(this.#held(), attempt, what, this.#error);
     if (result === null) throw new Error('there is no result to write');
@@ -169,7 +171,7 @@ export class RunActor {
   }
 }
 
-function storeFailed(error: unknown): RunEvent {
+function storeFailed(error: unknown): AttemptEvent {
   return { type: 'store-failed', error: toError(error) };
 }
 

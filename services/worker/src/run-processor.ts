@@ -13,7 +13,7 @@ import {
 import type { Logger, NodeMetrics, Tracing } from '@sandpiper/telemetry';
 import type { Lease } from './cell-actor.js';
 import type { Cells } from './cells.js';
-import type { Breakage, Interruption, Outcome } from './lifecycles/run.js';
+import type { Breakage, Interruption, JobOutcome } from './lifecycles/run.js';
 import type { LiveRuns } from './live-run.js';
 import { RunActor, type RunWork } from './run-actor.js';
 import { RunRecord } from './run-record.js';
@@ -76,7 +76,7 @@ export class RunProcessor {
   }
 
   /** @throws the rejection of the cell; the queue then retries later. */
-  async process(id: string): Promise<Exclude<Outcome, 'failed'>> {
+  async process(id: string): Promise<Exclude<JobOutcome, 'failed'>> {
     if (!this.accepting) return 'hand-back';
     const { cells, clock, inspect } = this.options;
     // The queue has given it to us again, so the attempt that is still here has lost its lock.
