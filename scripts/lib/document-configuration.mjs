@@ -2,8 +2,8 @@
 // by, or says whether it is what the schemas would make of it.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { configSchema as scheduler } from '../../services/scheduler/dist/config.js';
-import { configSchema as node } from '../../services/worker/dist/config.js';
+import { schedulerConfigSchema as scheduler } from '../../services/scheduler/dist/config.js';
+import { workerConfigSchema as node } from '../../services/worker/dist/config.js';
 
 // zod is no dependency of the checkout itself.
 const { z } = createRequire(new URL('../../services/scheduler/package.json', import.meta.url))('zod');

@@ -8,10 +8,10 @@ import type {
   Replication,
   RunStore,
   Sealing,
-  Submission,
+  SubmitOutcome,
 } from '@sandpiper/store';
 import type { LimitCeilings, PreparedRun } from './bodies/prepared.js';
-import { Problem } from './problems.js';
+import { ApiProblem } from './problems.js';
 
 export interface AdmissionOptions {
   /** The current bounds on what may wait. */
@@ -73,12 +73,12 @@ export class Admission {
 
   /**
    * Waits until the configured number of replicas has the submission before it is reported as accepted. A
-   * replayed submission waits too: its first answer may have been lost. @throws Problem
+   * replayed submission waits too: its first answer may have been lost. @throws ApiProblem
    */
   async replicated(what: Exclude<Change, 'end'>, admitted: Admitted): Promise<Admitted> {
     const { replication } = this;
     if (await replication.reached(what, admitted.id)) return admitted;
-    throw new Problem(
+    throw new ApiProblem(
       'unknown-outcome',
       `the ${what} is stored but not yet on ${replication.replicas} replicas of Redis, so a failover may lose it: ` +
         'try again with the same Idempotency-Key',
@@ -88,23 +88,23 @@ export class Admission {
 
   /**
    * Checks a run against the features of this service.
-   * @param prefix its path in the body, e.g. `runs.3.`; @throws Problem
+   * @param prefix its path in the body, e.g. `runs.3.`; @throws ApiProblem
    */
   assertAdmissible({ engine, callbackUrl, live }: PreparedRun, prefix: string): void {
     const { engines, callbackFault } = this.options;
     if (!engines.includes(engine)) {
       const message = `no node has the engine ${engine}; available: ${engines.join(', ')}`;
-      throw new Problem('invalid-request', message, { path: `${prefix}engine` });
+      throw new ApiProblem('invalid-request', message, { path: `${prefix}engine` });
     }
     const fault = callbackUrl === '' ? null : callbackFault(callbackUrl);
-    if (fault !== null) throw new Problem('invalid-request', fault, { path: `${prefix}callbackUrl` });
+    if (fault !== null) throw new ApiProblem('invalid-request', fault, { path: `${prefix}callbackUrl` });
     if (live && prefix !== '') {
-      throw new Problem('invalid-request', 'runs of a batch cannot be live', { path: `${prefix}live` });
+      throw new ApiProblem('invalid-request', 'runs of a batch cannot be live', { path: `${prefix}live` });
     }
   }
 
-  /** Translates a verdict of the store for the client. @throws Problem */
-  answer(verdict: Submission | BatchBeginning | Sealing, what: 'runs' | 'batch'): Admitted {
+  /** Translates a verdict of the store for the client. @throws ApiProblem */
+  answer(verdict: SubmitOutcome | BatchBeginning | Sealing, what: 'runs' | 'batch'): Admitted {
     switch (verdict.verdict) {
       case 'accepted':
         this.onAccepted();
@@ -115,7 +115,7 @@ export class Admission {
       case 'sealed':
         return { id: verdict.id, replayed: true };
       case 'different':
-        throw new Problem('idempotency-conflict', 'this idempotency key was used for another request', {
+        throw new ApiProblem('idempotency-conflict', 'this idempotency key was used for another request', {
           path: 'idempotencyKey',
         });
       case 'queue-full':
@@ -125,7 +125,7 @@ export class Admission {
       case 'too-large':
         throw fullnessProblem(verdict);
       case 'gone':
-        throw new Problem(
+        throw new ApiProblem(
           'store-unavailable',
           `the ${what} arrived too slowly; nothing was accepted, try again`,
           { retryAfterSeconds: RETRY_AFTER_SECONDS },
@@ -135,35 +135,35 @@ export class Admission {
 }
 
 /** Names the bound that is reached, and what to do. */
-export function fullnessProblem({ verdict, waiting, most }: Fullness): Problem {
+export function fullnessProblem({ verdict, waiting, most }: Fullness): ApiProblem {
   const retry = { retryAfterSeconds: RETRY_AFTER_SECONDS };
   switch (verdict) {
     case 'queue-full':
-      return new Problem(
+      return new ApiProblem(
         'queue-full',
         `the queue is full: ${waiting} runs are waiting, at most ${most} are allowed; try again later`,
         retry,
       );
     case 'queue-bytes':
-      return new Problem(
+      return new ApiProblem(
         'queue-bytes-full',
         `the queue is full: unfinished runs take ${waiting} bytes, at most ${most} are allowed; try again later`,
         retry,
       );
     case 'tenant-full':
-      return new Problem(
+      return new ApiProblem(
         'quota-exceeded',
         `${waiting} of your runs are waiting; this submission would exceed your quota of ${most}; try again later`,
         retry,
       );
     case 'tenant-bytes':
-      return new Problem(
+      return new ApiProblem(
         'bytes-quota-exceeded',
         `your unfinished runs take ${waiting} bytes; this submission would exceed your quota of ${most}; try again later`,
         retry,
       );
     case 'too-large':
-      return new Problem(
+      return new ApiProblem(
         'larger-than-quota',
         `this submission alone exceeds your quota of ${most} bytes; send less, or ask for a larger quota`,
       );

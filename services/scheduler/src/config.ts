@@ -49,7 +49,7 @@ const ceilingShape = Object.fromEntries(
 ) as Record<CeilingSetting, ReturnType<typeof ceiling>>;
 
 /** @public The environment of the scheduler (docs/configuration.md). Everything has a default that is safe on a laptop. */
-export const configSchema = z.object({
+export const schedulerConfigSchema = z.object({
   SANDPIPER_HOST: z.string().min(1).default('127.0.0.1').describe('address to listen on'),
   SANDPIPER_PORT: integer(0, 65_535).default(8080).describe('port to listen on; 0 picks a free one'),
   ...redisEnvShape,
@@ -145,16 +145,17 @@ export const configSchema = z.object({
   SANDPIPER_LOG_LEVEL: z.enum(LOG_LEVELS).default('info').describe('least severe level that is logged'),
 });
 
-export type Config = z.infer<typeof configSchema>;
+export type SchedulerConfig = z.infer<typeof schedulerConfigSchema>;
 
 /** @throws Error whose message names every variable that is wrong, one per line. */
-export const readConfig = (env: NodeJS.ProcessEnv): Config => readEnvironment(configSchema, env);
+export const readSchedulerConfig = (env: NodeJS.ProcessEnv): SchedulerConfig =>
+  readEnvironment(schedulerConfigSchema, env);
 
 /**
  * Whether keys are asked for. Off on the loopback address unless said otherwise; elsewhere always on.
  * @throws Error in one line, where it would be open to others, or no client could ever use it
  */
-export function authOf(config: Config): { on: boolean; adminKey: string | null } {
+export function authOf(config: SchedulerConfig): { on: boolean; adminKey: string | null } {
   const { SANDPIPER_AUTH: wanted, SANDPIPER_HOST: host, SANDPIPER_ADMIN_KEY: adminKey = null } = config;
   const local = isLoopbackHost(host);
   if (wanted === 'off' && !local) {
@@ -170,7 +171,7 @@ export function authOf(config: Config): { on: boolean; adminKey: string | null }
 }
 
 /** Without keys there is one tenant, and it may use everything. */
-export function retentionOf(config: Config, auth: boolean): RetentionOptions {
+export function retentionOf(config: SchedulerConfig, auth: boolean): RetentionOptions {
   const { SANDPIPER_QUEUE_BYTES: queueBytes, SANDPIPER_KEEP_BYTES: keepBytes } = config;
   return {
     retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
@@ -181,6 +182,6 @@ export function retentionOf(config: Config, auth: boolean): RetentionOptions {
   };
 }
 
-export function ceilingsOf(config: Config): LimitCeilings {
+export function ceilingsOf(config: SchedulerConfig): LimitCeilings {
   return Object.fromEntries(CEILINGS.map((name) => [name, config[LIMITS[name].ceiling.setting]]));
 }

@@ -1,2 +1,2 @@
 export { buildApp, type AppDeps } from './app.js';
-export { authOf, readConfig, type Config } from './config.js';
+export { authOf, readSchedulerConfig, type SchedulerConfig } from './config.js';

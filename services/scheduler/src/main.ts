@@ -10,7 +10,7 @@ import {
 } from '@sandpiper/store';
 import { createLogger, startTracing, superviseProcess, tellParent, type Logger } from '@sandpiper/telemetry';
 import { type AppDeps, buildApp } from './app.js';
-import { authOf, ceilingsOf, readConfig, retentionOf, type Config } from './config.js';
+import { authOf, ceilingsOf, readSchedulerConfig, retentionOf, type SchedulerConfig } from './config.js';
 import type { App } from './context.js';
 import { adviseOnRedis } from './redis/redis-advice.js';
 
@@ -21,7 +21,7 @@ const BULK_CONNECTIONS = 3;
 const BULK_TIMEOUT_MS = 30_000;
 
 async function main(): Promise<void> {
-  const config = readConfig(process.env);
+  const config = readSchedulerConfig(process.env);
   const log = createLogger({ service: 'scheduler', level: config.SANDPIPER_LOG_LEVEL });
   const auth = authOf(config);
   if (!auth.on) {
@@ -70,7 +70,7 @@ async function main(): Promise<void> {
   await listen(app, redis, config, log);
 }
 
-function callbacksOf(config: Config, settings: RedisSettings): Pick<AppDeps, 'callbacks'> {
+function callbacksOf(config: SchedulerConfig, settings: RedisSettings): Pick<AppDeps, 'callbacks'> {
   const { SANDPIPER_CALLBACK_SECRET: secret } = config;
   if (secret === undefined) return {};
   return {
@@ -85,7 +85,7 @@ function callbacksOf(config: Config, settings: RedisSettings): Pick<AppDeps, 'ca
   };
 }
 
-async function listen(app: App, redis: RedisConnection, config: Config, log: Logger): Promise<void> {
+async function listen(app: App, redis: RedisConnection, config: SchedulerConfig, log: Logger): Promise<void> {
   const url = await app.listen({ host: config.SANDPIPER_HOST, port: config.SANDPIPER_PORT });
   log.info({ url }, 'listening');
   tellParent({ type: 'listening', url });

@@ -16,7 +16,7 @@ import type { Dispatcher } from './dispatcher.js';
 import type { RedisGate } from './redis/redis-gate.js';
 
 /** The sources of a scrape. */
-export interface Measured {
+export interface ScrapeSources {
   readonly redis: RedisConnection;
   readonly gate: RedisGate;
   readonly store: RunStore;
@@ -31,7 +31,7 @@ export interface Measured {
 }
 
 /** Everything that is read from Redis, in a dozen commands. Null when Redis is unavailable. */
-export async function takeSnapshot(measured: Measured): Promise<SchedulerSnapshot | null> {
+export async function takeSnapshot(measured: ScrapeSources): Promise<SchedulerSnapshot | null> {
   try {
     return await measured.gate.run(() => readAll(measured));
   } catch {
@@ -39,7 +39,7 @@ export async function takeSnapshot(measured: Measured): Promise<SchedulerSnapsho
   }
 }
 
-async function readAll(measured: Measured): Promise<SchedulerSnapshot> {
+async function readAll(measured: ScrapeSources): Promise<SchedulerSnapshot> {
   const { redis, store, batches, backlog, nodes, deadLetters, retention, dispatcher, callbacks } = measured;
   const asked = performance.now();
   await store.ping();

@@ -46,7 +46,7 @@ const STATUS = {
 export type ProblemCode = keyof typeof STATUS;
 
 /** An error that is reported to the client as it is. */
-export class Problem extends Error {
+export class ApiProblem extends Error {
   readonly statusCode: number;
 
   constructor(
@@ -55,19 +55,19 @@ export class Problem extends Error {
     readonly details: { readonly path?: string; readonly retryAfterSeconds?: number } = {},
   ) {
     super(message);
-    this.name = 'Problem';
+    this.name = 'ApiProblem';
     this.statusCode = STATUS[code];
   }
 }
 
 /** The client went away during the body; it may send the same again. */
-export class CutOffProblem extends Problem {
+export class CutOffProblem extends ApiProblem {
   constructor() {
     super('bad-request', 'the body is incomplete; nothing was accepted');
   }
 }
 
-export const notFound = (what: string): Problem => new Problem('not-found', `no such ${what}`);
+export const notFound = (what: string): ApiProblem => new ApiProblem('not-found', `no such ${what}`);
 
 /** Errors of fastify itself, before any of our handlers. Any other 4xx of fastify is a plain bad request. */
 const FASTIFY_CODES: Readonly<Record<string, [ProblemCode, string]>> = {
@@ -79,25 +79,25 @@ const FASTIFY_CODES: Readonly<Record<string, [ProblemCode, string]>> = {
 };
 
 /** The problem to report to the client; internal errors are logged. */
-export function explain(error: FastifyError | Problem, log: Logger): Problem {
-  if (error instanceof Problem) return error;
+export function explain(error: FastifyError | ApiProblem, log: Logger): ApiProblem {
+  if (error instanceof ApiProblem) return error;
   const known = FASTIFY_CODES[error.code];
-  if (known !== undefined) return new Problem(...known);
+  if (known !== undefined) return new ApiProblem(...known);
   const status = error.statusCode ?? 500;
-  if (status >= 400 && status < 500) return new Problem('bad-request', firstLine(error.message));
+  if (status >= 400 && status < 500) return new ApiProblem('bad-request', firstLine(error.message));
   log.error({ err: error }, 'request failed');
-  return new Problem('internal-error', 'internal error; the log of the server has the details');
+  return new ApiProblem('internal-error', 'internal error; the log of the server has the details');
 }
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? text;
 
-export function bodyOf({ code, message, details: { path } }: Problem): ErrorBody {
+export function bodyOf({ code, message, details: { path } }: ApiProblem): ErrorBody {
   return { error: { code, message, ...(path === undefined ? {} : { path }) } };
 }
 
 /** Answers with the error as JSON: never a stack trace, at most one line of a library's text. */
 export function problemHandler(log: Logger) {
-  return (error: FastifyError | Problem, _request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  return (error: FastifyError | ApiProblem, _request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const problem = explain(error, log);
     const { retryAfterSeconds } = problem.details;
     if (problem.code === 'unauthenticated') void reply.header('WWW-Authenticate', 'Bearer realm="sandpiper"');

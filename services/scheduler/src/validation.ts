@@ -1,7 +1,7 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { PREPARED } from './bodies/prepared-mark.js';
-import { notFound, Problem } from './problems.js';
+import { notFound, ApiProblem } from './problems.js';
 
 /**
  * Validates a part of a request against its schema. The problem names the path of the first wrong field, and
@@ -23,20 +23,20 @@ export function toProblem(
   issue: z.core.$ZodIssue | undefined,
   httpPart: string | undefined,
   prefix: readonly PropertyKey[] = [],
-): Problem {
-  if (issue === undefined) return new Problem('invalid-request', 'the request is not valid');
+): ApiProblem {
+  if (issue === undefined) return new ApiProblem('invalid-request', 'the request is not valid');
   const inner = descend(issue);
   const deepest = { ...inner, path: [...prefix, ...inner.path] };
   if (deepest.code === 'unrecognized_keys') {
     const name = deepest.keys[0] ?? '';
-    return new Problem(
+    return new ApiProblem(
       'invalid-request',
       `unknown field "${name.slice(0, 100)}"`,
       pathOf([...deepest.path, name]),
     );
   }
   const where = deepest.path.length === 0 && httpPart === 'body' ? 'the body: ' : '';
-  return new Problem('invalid-request', `${where}${deepest.message}`, pathOf(deepest.path));
+  return new ApiProblem('invalid-request', `${where}${deepest.message}`, pathOf(deepest.path));
 }
 
 /** For a key or a member that fails inside a container, the inner issue has the reason. */

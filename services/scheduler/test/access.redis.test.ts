@@ -2,7 +2,7 @@ import type { DeadLetterSummary, NewKey, NodeView, Scope } from '@sandpiper/cont
 import { KEYS, NodeRegistry, type RedisConnection, RunStore } from '@sandpiper/store';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
-import { authOf, readConfig } from '../src/index.js';
+import { authOf, readSchedulerConfig } from '../src/index.js';
 import { endRun, refusal } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 
@@ -215,7 +215,7 @@ describe('nodes', () => {
 });
 
 describe('whether keys are required', () => {
-  const of = (env: Record<string, string>) => authOf(readConfig(env));
+  const of = (env: Record<string, string>) => authOf(readSchedulerConfig(env));
 
   it('is decided by where the service listens', () => {
     expect(of({})).toEqual({ on: false, adminKey: null });

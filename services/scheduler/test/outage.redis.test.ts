@@ -1,6 +1,6 @@
 import { startRedis } from '@sandpiper/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { readConfig } from '../src/index.js';
+import { readSchedulerConfig } from '../src/index.js';
 import { refusal } from './client-calls.js';
 import { startApp, type TestApp } from './harness.js';
 
@@ -66,8 +66,8 @@ describe('while Redis hangs', () => {
 
 describe('configuration', () => {
   it('has defaults, and names wrong settings', () => {
-    expect(readConfig({})).toMatchObject({ SANDPIPER_HOST: '127.0.0.1', SANDPIPER_PORT: 8080 });
+    expect(readSchedulerConfig({})).toMatchObject({ SANDPIPER_HOST: '127.0.0.1', SANDPIPER_PORT: 8080 });
     const wrong = { SANDPIPER_PORT: 'http', SANDPIPER_REDIS_URL: 'localhost' };
-    expect(() => readConfig(wrong)).toThrow(/SANDPIPER_PORT: .*\nSANDPIPER_REDIS_URL: must be/);
+    expect(() => readSchedulerConfig(wrong)).toThrow(/SANDPIPER_PORT: .*\nSANDPIPER_REDIS_URL: must be/);
   });
 });

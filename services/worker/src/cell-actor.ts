@@ -7,7 +7,7 @@ import {
   type Supervised,
   type Told,
 } from '@sandpiper/actor';
-import type { CellFactory, CellLike, CellPlace } from './cell-like.js';
+import type { CellFactory, CellLike, CellSpec } from './cell-like.js';
 import { cellLifecycle, type CellEffect, type CellEvent, type CellState } from './lifecycles/cell.js';
 
 /** A cell assigned to one run. */
@@ -34,7 +34,7 @@ export interface Assignment {
 
 export interface CellActorOptions {
   readonly name: string;
-  readonly place: CellPlace;
+  readonly spec: CellSpec;
   readonly factory: CellFactory;
   readonly clock: Clock;
   readonly inspect: Inspect;
@@ -74,7 +74,7 @@ export class CellActor implements Supervised {
   #tenant: string | null = null;
 
   constructor(private readonly options: CellActorOptions) {
-    this.id = options.place.id;
+    this.id = options.spec.id;
     this.#actor = new LifecycleActor<CellState, CellEvent, CellEffect>({
       name: options.name,
       capacity: CAPACITY,
@@ -88,7 +88,7 @@ export class CellActor implements Supervised {
         if (event.type === 'assign') this.options.onRefused(this.#take(event.run));
       },
     });
-    this.#tellClose = this.#actor.place();
+    this.#tellClose = this.#actor.slot();
     this.ended = this.#actor.ended;
   }
 
@@ -119,7 +119,7 @@ export class CellActor implements Supervised {
       case 'build':
         return self.begin(this.#build());
       case 'up':
-        this.#watch(self.place());
+        this.#watch(self.slot());
         return this.options.onUp();
       case 'offer':
         return this.options.onIdle(this);
@@ -138,7 +138,7 @@ export class CellActor implements Supervised {
 
   async #build(): Promise<CellEvent> {
     try {
-      this.#cell = await this.options.factory(this.options.place);
+      this.#cell = await this.options.factory(this.options.spec);
       return { type: 'started' };
     } catch (error) {
       return { type: 'not-started', error: toError(error) };
@@ -155,8 +155,8 @@ export class CellActor implements Supervised {
   }
 
   #begin(run: string, self: Self<CellEvent>): void {
-    const tellFinished = self.place();
-    const tellCancel = self.place();
+    const tellFinished = self.slot();
+    const tellCancel = self.slot();
     const assignment = this.#assignments.get(run);
     assignment?.begin({
       cellId: this.id,
@@ -174,7 +174,7 @@ export class CellActor implements Supervised {
   }
 
   #clear(self: Self<CellEvent>): void {
-    const tell = self.place();
+    const tell = self.slot();
     this.#built()
       .close()
       .then(

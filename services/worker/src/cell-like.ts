@@ -20,10 +20,10 @@ export interface CellLike {
   readonly closed: Promise<Error | null>;
 }
 
-export interface CellPlace {
+export interface CellSpec {
   readonly id: number;
   readonly cpu: number | null;
   readonly node: string | null;
 }
 
-export type CellFactory = (place: CellPlace) => Promise<CellLike>;
+export type CellFactory = (spec: CellSpec) => Promise<CellLike>;

@@ -159,7 +159,7 @@ export class Cells {
       count += 1;
       const actor = new CellActor({
         name: `${child}.${count}`,
-        place: { id, cpu, node: this.options.node },
+        spec: { id, cpu, node: this.options.node },
         factory: this.options.factory,
         clock: this.options.clock,
         inspect: this.options.inspect,

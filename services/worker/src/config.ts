@@ -5,7 +5,7 @@ import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
 
 /** @public The environment of a node (docs/configuration.md). Everything has a default. */
-export const configSchema = z
+export const workerConfigSchema = z
   .object({
     SANDPIPER_HOST: z.string().min(1).default('127.0.0.1').describe('address that serves health and metrics'),
     SANDPIPER_PORT: integer(0, 65_535)
@@ -87,24 +87,25 @@ export const configSchema = z
     path: ['SANDPIPER_RPYTHON_PYPY'],
   });
 
-export type Config = z.infer<typeof configSchema>;
+export type WorkerConfig = z.infer<typeof workerConfigSchema>;
 
 /** @throws Error whose message names every variable that is wrong, one per line. */
-export const readConfig = (env: NodeJS.ProcessEnv): Config => readEnvironment(configSchema, env);
+export const readWorkerConfig = (env: NodeJS.ProcessEnv): WorkerConfig =>
+  readEnvironment(workerConfigSchema, env);
 
-export function nodeNameOf(config: Config): string {
+export function nodeNameOf(config: WorkerConfig): string {
   return config.SANDPIPER_NODE_NAME ?? `${hostname().slice(0, 80)}-${process.pid}`;
 }
 
 /** The translated interpreter of this node, if it has one. */
-export function rpythonOf(config: Config): TranslatedInterpreter | null {
+export function rpythonOf(config: WorkerConfig): TranslatedInterpreter | null {
   const { SANDPIPER_RPYTHON_PYPY: executable, SANDPIPER_RPYTHON_LIB: library } = config;
   if (executable === undefined || library === undefined) return null;
   return { engine: 'rpython', executable, library };
 }
 
 /** The modules of the profile, or null for cold starts. */
-export function profileOf(config: Config): readonly string[] | null {
+export function profileOf(config: WorkerConfig): readonly string[] | null {
   const { SANDPIPER_PROFILE: profile } = config;
   if (profile === 'cold') return null;
   return profile === 'default' ? DEFAULT_PROFILE : profile.split(',');
@@ -118,7 +119,7 @@ export interface CellPlan {
   readonly warnings: readonly string[];
 }
 
-export function planCells(config: Config, share: CpuShare): CellPlan {
+export function planCells(config: WorkerConfig, share: CpuShare): CellPlan {
   const named = config.SANDPIPER_CELL_CPUS;
   const most = cellsFor(share);
   const cells = config.SANDPIPER_CELLS ?? (named === undefined ? most : Math.min(named.length, most));

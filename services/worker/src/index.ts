@@ -1,4 +1,4 @@
-export type { CellFactory, CellLike, CellPlace } from './cell-like.js';
-export { planCells, readConfig, type Config } from './config.js';
+export type { CellFactory, CellLike, CellSpec } from './cell-like.js';
+export { planCells, readWorkerConfig, type WorkerConfig } from './config.js';
 export { WorkerNode, type NodeOptions } from './node.js';
 export { operationsServer } from './operations-server.js';

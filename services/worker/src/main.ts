@@ -7,7 +7,7 @@ import {
   superviseProcess,
   tellParent,
 } from '@sandpiper/telemetry';
-import { nodeNameOf, planCells, readConfig, profileOf, rpythonOf } from './config.js';
+import { nodeNameOf, planCells, readWorkerConfig, profileOf, rpythonOf } from './config.js';
 import { WorkerNode } from './node.js';
 import { operationsServer } from './operations-server.js';
 
@@ -15,7 +15,7 @@ import { operationsServer } from './operations-server.js';
 const READY_CHECK_MS = 25;
 
 async function main(): Promise<void> {
-  const config = readConfig(process.env);
+  const config = readWorkerConfig(process.env);
   const redis = redisSettings(config);
   const name = nodeNameOf(config);
   const log = createLogger({ service: 'worker', level: config.SANDPIPER_LOG_LEVEL, base: { node: name } });
@@ -64,23 +64,20 @@ async function main(): Promise<void> {
       redis,
       replication: replicationOptions(config),
       cpus: plan.cpus,
-      factory: (place) => {
-        unprepared.delete(place.id);
+      factory: (spec) => {
+        unprepared.delete(spec.id);
         return Cell.start({
-          ...place,
+          ...spec,
           cells: plan.cpus.length,
           memoryBytes,
           rpython: rpythonOf(config),
           profile: profileOf(config),
           onUnprepared: (why) => {
-            unprepared.set(place.id, `profile of the fork server: ${why}`);
-            log.warn(
-              { cell: place.id, why },
-              'some modules of the fork server profile could not be imported',
-            );
+            unprepared.set(spec.id, `profile of the fork server: ${why}`);
+            log.warn({ cell: spec.id, why }, 'some modules of the fork server profile could not be imported');
           },
           onFault: (runId, report) =>
-            log.error({ cell: place.id, runId, report }, 'the sandbox failed in a run'),
+            log.error({ cell: spec.id, runId, report }, 'the sandbox failed in a run'),
         });
       },
       proven: proof.passed,

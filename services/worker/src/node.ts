@@ -171,7 +171,7 @@ export class WorkerNode {
   /** Starts the cells, then takes runs. Redis may still be unavailable. */
   static async start(options: NodeOptions): Promise<WorkerNode> {
     const node = new WorkerNode(options);
-    const tellStarted = node.actor.place();
+    const tellStarted = node.actor.slot();
     await node.cells.start();
     // A node that has not proven its filter and limits takes no runs; it retries, or is asked to leave.
     if ((await options.proven) === false) return node;
@@ -243,7 +243,7 @@ export class WorkerNode {
     if (now === this.toldCells) return;
     this.toldCells = now;
     this.reporter.changed();
-    this.actor.place()({ type: 'cells', cells });
+    this.actor.slot()({ type: 'cells', cells });
   }
 
   private perform(effect: NodeEffect, self: Self<NodeEvent>): void {
@@ -343,7 +343,7 @@ function describeTrouble({ child, failures, error }: Trouble, policy: RestartPol
 
 /** Reports the end of the work, even after a failure: a bad close is a close too. */
 function whenOver(work: Promise<unknown>, self: Self<NodeEvent>, event: NodeEvent): void {
-  const tell = self.place();
+  const tell = self.slot();
   work.then(
     () => tell(event),
     () => tell(event),

@@ -1,11 +1,11 @@
 import type { CpuShare } from '@sandpiper/controller';
 import { describe, expect, it } from 'vitest';
-import { planCells, readConfig } from '../src/config.js';
+import { planCells, readWorkerConfig } from '../src/config.js';
 
 const HOST: CpuShare = { allowed: [0, 1, 2, 3], quota: null, exclusive: false };
 
 const plan = (env: Record<string, string>, share: Partial<CpuShare> = {}) =>
-  planCells(readConfig(env), { ...HOST, ...share });
+  planCells(readWorkerConfig(env), { ...HOST, ...share });
 
 describe('the plan of cells', () => {
   it('has one cell per CPU, and pins none when the CPUs are shared', () => {

@@ -38,7 +38,7 @@ async function start(count: number, factory: CellFactory, maxWaiting?: number): 
 /** Cells that run nothing by themselves, by their number; the latest of each last. */
 function quietCells() {
   const { factory, cells: all } = fakeCells(() => 'ok');
-  return { factory, all, of: (id: number): FakeCell[] => all.filter((cell) => cell.place.id === id) };
+  return { factory, all, of: (id: number): FakeCell[] => all.filter((cell) => cell.spec.id === id) };
 }
 
 /** A run that stays where it gets to. */
@@ -191,10 +191,10 @@ describe('the cells of a node', () => {
     const door = new Promise<void>((resolve) => {
       open = resolve;
     });
-    const starting = start(2, async (place) => {
-      if (place.id === 1) throw new Error('no such cell');
+    const starting = start(2, async (spec) => {
+      if (spec.id === 1) throw new Error('no such cell');
       await door;
-      return factory(place);
+      return factory(spec);
     });
     await settled();
     let isClosed = false;

@@ -1,6 +1,6 @@
 import type { AdmittedRequest, RunResult } from '@sandpiper/contracts';
 import { syntheticResult } from '@sandpiper/store';
-import type { CellFactory, CellLike, CellPlace } from '../src/index.js';
+import type { CellFactory, CellLike, CellSpec } from '../src/index.js';
 
 type Behaviour = (source: string, cell: FakeCell) => Promise<RunResult['status']> | RunResult['status'];
 
@@ -12,7 +12,7 @@ export class FakeCell implements CellLike {
   private kill: ((why: 'cancelled' | Error) => void) | null = null;
 
   constructor(
-    readonly place: CellPlace,
+    readonly spec: CellSpec,
     private readonly behaviour: Behaviour,
   ) {
     this.closed = new Promise((resolve) => {
@@ -26,7 +26,7 @@ export class FakeCell implements CellLike {
     });
     const ended = Promise.resolve(this.behaviour(job.request.source ?? '', this));
     const status = await Promise.race([ended, killed]);
-    const facts = { id: job.id, attempt: job.attempt, node: this.place.node, cell: this.place.id };
+    const facts = { id: job.id, attempt: job.attempt, node: this.spec.node, cell: this.spec.id };
     const { limits } = job.request;
     const base = syntheticResult({ ...facts, limits, engine: 'seccomp', status: 'cancelled', message: '' });
     return { ...base, status, stdout: job.request.source ?? '' };
@@ -56,8 +56,8 @@ export class FakeCell implements CellLike {
 /** Remembers every cell that it made. */
 export function fakeCells(behaviour: Behaviour): { factory: CellFactory; cells: FakeCell[] } {
   const cells: FakeCell[] = [];
-  const factory: CellFactory = (place) => {
-    const cell = new FakeCell(place, behaviour);
+  const factory: CellFactory = (spec) => {
+    const cell = new FakeCell(spec, behaviour);
     cells.push(cell);
     return Promise.resolve(cell);
   };

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { CELL_EVENTS, LIFECYCLES, NODE_EVENTS, RUN_EVENTS } from '../src/lifecycles/catalogue.js';
 import { cellLifecycle, type CellEffect } from '../src/lifecycles/cell.js';
 import { nodeLifecycle } from '../src/lifecycles/node.js';
-import { runLifecycle, type RunEffect, type RunEvent } from '../src/lifecycles/run.js';
+import { attemptLifecycle, type AttemptEffect, type AttemptEvent } from '../src/lifecycles/run.js';
 
 /** Lives through the events. @returns what came of each, the start being the first */
 function live<S extends Tagged, E extends Message, F extends Message>(
@@ -118,7 +118,7 @@ describe('a run', () => {
   it('is settled once and last, written at most once, and never both written and released', () => {
     fc.assert(
       fc.property(anyOf(RUN_EVENTS), (events) => {
-        const history = live(runLifecycle, events);
+        const history = live(attemptLifecycle, events);
         const over = history.at(-1)?.to.kind === 'over';
         expect(count(history, 'settle')).toBe(over ? 1 : 0);
         const effects = history.flatMap((step) => step.effects.map(({ type }) => type));
@@ -132,8 +132,8 @@ describe('a run', () => {
   });
 
   /** What the world answers to an effect: each way that it can go. */
-  function answersTo(effect: RunEffect): readonly RunEvent[] {
-    const of = (...types: RunEvent['type'][]): RunEvent[] =>
+  function answersTo(effect: AttemptEffect): readonly AttemptEvent[] {
+    const of = (...types: AttemptEvent['type'][]): AttemptEvent[] =>
       RUN_EVENTS.filter((event) => types.includes(event.type));
     switch (effect.type) {
       case 'ask-for-cell':
@@ -153,9 +153,9 @@ describe('a run', () => {
 
   /** A whole run: the world answers what it is asked, and interrupts when it pleases. */
   function liveInTheWorld(choices: readonly number[]) {
-    let [state, effects] = runLifecycle.start;
+    let [state, effects] = attemptLifecycle.start;
     const done = [...effects];
-    const interruptions: RunEvent['type'][] = [];
+    const interruptions: AttemptEvent['type'][] = [];
     let open = effects.flatMap(answersTo);
     for (const choice of choices) {
       if (open.length === 0) break;
@@ -165,7 +165,7 @@ describe('a run', () => {
       const event = possible.at((choice >> 2) % possible.length);
       if (event === undefined) break;
       if (interrupts) interruptions.push(event.type);
-      [state, effects] = runLifecycle.step(state, event);
+      [state, effects] = attemptLifecycle.step(state, event);
       done.push(...effects);
       const next = effects.flatMap(answersTo);
       if (!interrupts || state.kind === 'over') open = next;
@@ -190,13 +190,13 @@ describe('a run', () => {
   });
 
   it('does not claim the attempt of another node after losing its lock', () => {
-    const history = live(runLifecycle, [{ type: 'lock-lost' }, { type: 'assigned' }]);
+    const history = live(attemptLifecycle, [{ type: 'lock-lost' }, { type: 'assigned' }]);
     expect(count(history, 'claim')).toBe(0);
     expect(history.at(-1)?.to).toMatchObject({ kind: 'over', outcome: 'lock-lost' });
   });
 
   it('does not return to the queue when it is cancelled and then handed back', () => {
-    const history = live(runLifecycle, [
+    const history = live(attemptLifecycle, [
       { type: 'assigned' },
       { type: 'claimed', attempt: 2, verdict: 'run' },
       { type: 'cancel' },

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import { FakeClock } from '@sandpiper/actor';
 import type { RunState } from '@sandpiper/contracts';
-import { Cell, cgroupPlace } from '@sandpiper/controller';
+import { Cell, cgroupFolder } from '@sandpiper/controller';
 import { createLogger, createNodeMetrics, type NodeMetrics } from '@sandpiper/telemetry';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -54,10 +54,10 @@ async function startNode(
   const clock = new FakeClock();
   const built: TestNode['built'] = [];
   const metrics = createNodeMetrics(options.name ?? 'n1');
-  const factory: CellFactory = async (place) => {
+  const factory: CellFactory = async (spec) => {
     options.before?.();
-    const cell = await Cell.start({ ...place, rpython: null, profile: options.profile ?? null });
-    built.push({ id: place.id, cell });
+    const cell = await Cell.start({ ...spec, rpython: null, profile: options.profile ?? null });
+    built.push({ id: spec.id, cell });
     return cell;
   };
   const node = await WorkerNode.start({
@@ -129,10 +129,10 @@ const keepersHere = (): number[] =>
 
 /** What a keeper leaves in the host: control groups by its number. */
 function groupsOf(keepers: readonly number[]): string[] {
-  const place = cgroupPlace();
-  if (place.kind === 'none') return [];
+  const folder = cgroupFolder();
+  if (folder.kind === 'none') return [];
   const theirs = (name: string): boolean => keepers.some((pid) => name.startsWith(`sandpiper-${pid}-`));
-  return readdirSync(place.directory).filter(theirs);
+  return readdirSync(folder.directory).filter(theirs);
 }
 
 describe('a node with two cells', () => {

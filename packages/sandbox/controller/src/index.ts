@@ -1,5 +1,5 @@
 export * from './main/cell/cell.js';
-export { cgroupPlace } from '@sandpiper/guest';
+export { cgroupFolder } from '@sandpiper/guest';
 export { RunRefusedError } from './crossing/refused.js';
 export { HostShortOfMemoryError } from './crossing/host-memory.js';
 export type { Interpreter, TranslatedInterpreter } from './crossing/engines.js';

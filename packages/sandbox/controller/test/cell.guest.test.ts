@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { Cell, cgroupPlace } from '@sandpiper/controller';
+import { Cell, cgroupFolder } from '@sandpiper/controller';
 import type { Piscina } from 'piscina';
 import { runSource } from './local.js';
 
@@ -31,9 +31,9 @@ function commandOf(pid: number): string {
 
 /** The control groups of that keeper's guests, where the host delegates some. */
 function groupsOf(keeper: number): string[] {
-  const place = cgroupPlace();
-  if (place.kind === 'none') return [];
-  return readdirSync(place.directory).filter((name) => name.startsWith(`sandpiper-${keeper}-`));
+  const folder = cgroupFolder();
+  if (folder.kind === 'none') return [];
+  return readdirSync(folder.directory).filter((name) => name.startsWith(`sandpiper-${keeper}-`));
 }
 
 const keepers = () => childrenOf(process.pid).filter((pid) => commandOf(pid).endsWith('sandpiper-keeper'));

@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
-import { cgroupPlace, type CgroupPlace } from '@sandpiper/guest';
+import { cgroupFolder, type CgroupFolder } from '@sandpiper/guest';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { childrenOf, runSource } from './local.js';
 
 const MIB = 1024 * 1024;
-const lent = cgroupPlace();
-const NONE: CgroupPlace = { kind: 'none', why: 'the test wants none' };
+const lent = cgroupFolder();
+const NONE: CgroupFolder = { kind: 'none', why: 'the test wants none' };
 
 /** The same suite for every mechanism that this host has. */
 const mechanisms = [
@@ -180,7 +180,7 @@ describe.runIf(lent.kind !== 'none')('a control group', () => {
   });
 
   it('that cannot be created keeps a cell from starting', async () => {
-    const groups: CgroupPlace = { kind: 'v1', directory: '/proc' };
+    const groups: CgroupFolder = { kind: 'v1', directory: '/proc' };
     await expect(Cell.start({ id: 0, cpu: null, node: null, rpython: null, groups })).rejects.toThrow(
       'v1:/proc',
     );

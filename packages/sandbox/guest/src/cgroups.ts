@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 const ROOT = '/sys/fs/cgroup';
 
 /** Where keepers may make a control group for each guest (cgroups(7)), or why they may not. */
-export type CgroupPlace =
+export type CgroupFolder =
   | { readonly kind: 'v1'; readonly directory: string }
   /** `cpus`: how many CPUs a guest may use at most (cpu.max), or null for no cap. */
   | { readonly kind: 'v2'; readonly directory: string; readonly cpus: number | null }
@@ -13,13 +13,13 @@ export type CgroupPlace =
 /** The values of the environment variable SANDPIPER_CGROUPS. */
 const CHOICES = ['auto', 'off', 'v1', 'v2'];
 
-let found: CgroupPlace | undefined;
+let found: CgroupFolder | undefined;
 
 /**
  * Looked up once. SANDPIPER_CGROUPS=v1 or v2 requires that version.
  * @throws Error with a one-line message when the requested version is not available
  */
-export function cgroupPlace(): CgroupPlace {
+export function cgroupFolder(): CgroupFolder {
   found ??= withCap(choose(process.env['SANDPIPER_CGROUPS'] ?? 'auto'), cpuCap());
   return found;
 }
@@ -35,32 +35,32 @@ function cpuCap(): number | null {
   return cpus;
 }
 
-function withCap(place: CgroupPlace, cpus: number | null): CgroupPlace {
-  if (cpus === null) return place;
-  if (place.kind !== 'v2') {
-    const why = place.kind === 'none' ? place.why : 'only version 1 is available';
+function withCap(folder: CgroupFolder, cpus: number | null): CgroupFolder {
+  if (cpus === null) return folder;
+  if (folder.kind !== 'v2') {
+    const why = folder.kind === 'none' ? folder.why : 'only version 1 is available';
     throw new Error(`SANDPIPER_GUEST_CPUS needs control groups of version 2: ${why}`);
   }
-  const enabled = words(join(place.directory, 'cgroup.subtree_control'));
+  const enabled = words(join(folder.directory, 'cgroup.subtree_control'));
   try {
-    if (!enabled.includes('cpu')) writeFileSync(join(place.directory, 'cgroup.subtree_control'), '+cpu');
+    if (!enabled.includes('cpu')) writeFileSync(join(folder.directory, 'cgroup.subtree_control'), '+cpu');
   } catch (error) {
     throw new Error(
-      `SANDPIPER_GUEST_CPUS: ${place.directory} has no controller for the CPU: ${(error as Error).message}`,
+      `SANDPIPER_GUEST_CPUS: ${folder.directory} has no controller for the CPU: ${(error as Error).message}`,
       { cause: error },
     );
   }
-  return { ...place, cpus };
+  return { ...folder, cpus };
 }
 
-function choose(choice: string): CgroupPlace {
+function choose(choice: string): CgroupFolder {
   if (!CHOICES.includes(choice)) {
     throw new Error(`SANDPIPER_CGROUPS must be one of ${CHOICES.join(', ')}, not ${JSON.stringify(choice)}`);
   }
   if (choice === 'off') return { kind: 'none', why: 'switched off by SANDPIPER_CGROUPS' };
-  const v2 = choice === 'v1' ? null : placeV2();
+  const v2 = choice === 'v1' ? null : folderV2();
   if (v2?.kind === 'v2') return v2;
-  const v1 = choice === 'v2' ? null : placeV1();
+  const v1 = choice === 'v2' ? null : folderV1();
   if (v1?.kind === 'v1') return v1;
   const why = [v2, v1].flatMap((place) => (place?.kind === 'none' ? [place.why] : [])).join('; ');
   if (choice !== 'auto') throw new Error(`SANDPIPER_CGROUPS=${choice}: ${why}`);
@@ -72,7 +72,7 @@ function groupOf(form: RegExp): string | null {
   return form.exec(readFileSync('/proc/self/cgroup', 'latin1'))?.[1] ?? null;
 }
 
-function placeV1(): CgroupPlace {
+function folderV1(): CgroupFolder {
   const group = groupOf(/^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(.*)$/m);
   const directory = group === null ? null : join(ROOT, 'memory', group);
   if (directory === null || !existsSync(join(directory, 'memory.limit_in_bytes'))) {
@@ -81,7 +81,7 @@ function placeV1(): CgroupPlace {
   return writable(directory) ? { kind: 'v1', directory } : notOurs(directory);
 }
 
-function placeV2(): CgroupPlace {
+function folderV2(): CgroupFolder {
   const group = groupOf(/^0::(.*)$/m);
   if (group === null || !existsSync(join(ROOT, 'cgroup.controllers'))) {
     return { kind: 'none', why: 'cgroup v2 is not mounted' };
@@ -116,7 +116,7 @@ function isDivided(directory: string): boolean {
  * A group with controllers for its children may not hold a process itself, except the root: so this process,
  * alone in its group, moves into a child. Other processes in the group are not ours to move.
  */
-function delegate(own: string): CgroupPlace {
+function delegate(own: string): CgroupFolder {
   const enabled = words(join(own, 'cgroup.subtree_control'));
   if (enabled.includes('memory') && enabled.includes('pids'))
     return { kind: 'v2', directory: own, cpus: null };
@@ -150,7 +150,7 @@ function isOurs(pid: number): boolean {
   return false;
 }
 
-function notOurs(directory: string): CgroupPlace {
+function notOurs(directory: string): CgroupFolder {
   return { kind: 'none', why: `${directory} is not writable for this process` };
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CgroupPlace, cgroupPlace } from './cgroups.js';
+import { type CgroupFolder, cgroupFolder } from './cgroups.js';
 import { KEEPER_PATH, SHIM_PATH } from './native.js';
 
 /** How long a keeper may take to report that it is ready, milliseconds. It only makes four FIFOs. */
@@ -27,19 +27,19 @@ const GROUP_DEADLINE_MS = 2_000;
 export class KeeperProcess {
   private constructor(
     private readonly child: ChildProcess,
-    private readonly place: CgroupPlace,
+    private readonly folder: CgroupFolder,
     /** The private folder with the keeper's FIFOs; the controller's thread opens them there. */
     readonly directory: string,
     /** Resolves when the process has ended, with a one-line reason. */
     readonly ended: Promise<string>,
   ) {}
 
-  /** @param place where it makes the control groups of its guests */
-  static async start(place: CgroupPlace = cgroupPlace()): Promise<KeeperProcess> {
+  /** @param folder where it makes the control groups of its guests */
+  static async start(folder: CgroupFolder = cgroupFolder()): Promise<KeeperProcess> {
     const directory = mkdtempSync(join(tmpdir(), 'sandpiper-cell-'));
-    const groups = place.kind === 'none' ? [] : ['--cgroup', `${place.kind}:${place.directory}`];
+    const groups = folder.kind === 'none' ? [] : ['--cgroup', `${folder.kind}:${folder.directory}`];
     const cap =
-      place.kind === 'v2' && place.cpus !== null ? ['--cpus', String(Math.round(place.cpus * 1000))] : [];
+      folder.kind === 'v2' && folder.cpus !== null ? ['--cpus', String(Math.round(folder.cpus * 1000))] : [];
     const range = process.env['SANDPIPER_GUEST_UIDS'] ?? '';
     const users = range === '' ? [] : ['--users', range];
     const child = spawn(KEEPER_PATH, ['--dir', directory, '--shim', SHIM_PATH, ...groups, ...cap, ...users], {
@@ -66,7 +66,7 @@ export class KeeperProcess {
         resolve(complaints === '' ? `the keeper ended: ${how}` : `the keeper ended: ${complaints.trim()}`);
       });
     });
-    const keeper = new KeeperProcess(child, place, directory, ended);
+    const keeper = new KeeperProcess(child, folder, directory, ended);
     await keeper.#untilReady();
     return keeper;
   }
@@ -92,7 +92,7 @@ export class KeeperProcess {
     await this.ended;
     clearTimeout(late);
     // A killed keeper could not do that itself.
-    if (this.place.kind !== 'none') await removeGroups(this.place.directory, this.pid);
+    if (this.folder.kind !== 'none') await removeGroups(this.folder.directory, this.pid);
   }
 
   async #untilReady(): Promise<void> {

@@ -43,7 +43,7 @@ export class WatchBudget {
 }
 
 /** What a set needs from its kernel. */
-export interface EpollPlace {
+export interface EpollContext {
   readonly fds: FdTable;
   readonly watches: WatchBudget;
   readonly work: Work;
@@ -57,7 +57,7 @@ export class Epoll extends OpenFile implements Watcher {
 
   constructor(
     ino: number,
-    private readonly place: EpollPlace,
+    private readonly context: EpollContext,
   ) {
     super(O.RDWR);
     this.#inode = new StreamInode(ino, this, 0);
@@ -85,7 +85,7 @@ export class Epoll extends OpenFile implements Watcher {
   }
 
   add(fd: number, events: number, data: bigint): void {
-    const { fds, watches } = this.place;
+    const { fds, watches } = this.context;
     const file = fds.get(fd);
     if (file === this) throw new SyscallError(Errno.EINVAL);
     // A file is always ready, and epoll does not take it (epoll_ctl(2)).
@@ -101,13 +101,13 @@ export class Epoll extends OpenFile implements Watcher {
   }
 
   modify(fd: number, events: number, data: bigint): void {
-    const file = this.place.fds.get(fd);
+    const file = this.context.fds.get(fd);
     if (!this.#watches.has(fd)) throw new SyscallError(Errno.ENOENT);
     this.#watches.set(fd, { file, events, data, silent: false });
   }
 
   remove(fd: number): void {
-    this.place.fds.get(fd);
+    this.context.fds.get(fd);
     if (!this.#watches.has(fd)) throw new SyscallError(Errno.ENOENT);
     this.forget(fd);
   }
@@ -117,7 +117,7 @@ export class Epoll extends OpenFile implements Watcher {
     if (watch === undefined) return;
     this.#watches.delete(fd);
     watch.file.watched(this, -1);
-    this.place.watches.give(1);
+    this.context.watches.give(1);
   }
 
   override released(): void {
@@ -144,7 +144,7 @@ export class Epoll extends OpenFile implements Watcher {
   }
 
   #eventsOf(watch: Watch, readiness: Readiness): number {
-    this.place.work.step();
+    this.context.work.step();
     if (watch.silent) return 0;
     return readiness.of(watch.file) & (watch.events | POLL.ERR | POLL.HUP);
   }
@@ -152,7 +152,7 @@ export class Epoll extends OpenFile implements Watcher {
   #sets(): Epoll[] {
     const found: Epoll[] = [];
     for (const { file } of this.#watches.values()) {
-      this.place.work.step();
+      this.context.work.step();
       if (file instanceof Epoll) found.push(file);
     }
     return found;

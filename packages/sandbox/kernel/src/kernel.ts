@@ -6,7 +6,13 @@ import { ARGUMENT_PATHS, placeProc } from './proc.js';
 import { KernelState } from './state.js';
 import type { Surface } from './surfaces/surface.js';
 import { traceLine } from './trace.js';
-import { type GuestMemory, type Inheritance, type KernelOptions, type Outcome, RunEnds } from './types.js';
+import {
+  type GuestMemory,
+  type Inheritance,
+  type KernelOptions,
+  type CallOutcome,
+  RunEnds,
+} from './types.js';
 
 /** How many names a result lists; the rest are counted together. */
 const MAX_DENIED_NAMES = 31;
@@ -106,7 +112,7 @@ export class GuestKernel {
   }
 
   /** `key` is what the surface's table is indexed by: a name or a signature. */
-  call(key: string, args: readonly number[], memory: GuestMemory): Outcome {
+  call(key: string, args: readonly number[], memory: GuestMemory): CallOutcome {
     const call = new Call(this.#state, memory, key, args);
     this.options.clock.tick();
     const outcome = this.#answer(call);
@@ -114,7 +120,7 @@ export class GuestKernel {
     return outcome;
   }
 
-  #answer(call: Call): Outcome {
+  #answer(call: Call): CallOutcome {
     const { usage, options } = this.#state;
     if (++usage.syscalls > options.limits.syscalls) return { kind: 'limit', limit: 'syscalls' };
     const row = this.surface.rows.get(call.name);

@@ -1,7 +1,7 @@
 import { GUEST_UID, type Location, NameSpace } from '@sandpiper/vfs';
 import { FdTable } from './descriptors.js';
 import { WatchBudget } from './epoll.js';
-import { InputFile, OutputFile, PipeBudget } from './streams.js';
+import { StandardInput, StandardOutput, PipeBudget } from './streams.js';
 import { LibcState } from './libc-state.js';
 import { Mappings } from './mappings.js';
 import { type KernelOptions, RunEnds } from './types.js';
@@ -52,7 +52,7 @@ export class KernelState {
     this.space = new NameSpace(() => this.now(), options.limits, this.work);
     this.#outputLeft = options.limits.outputBytes;
     this.cwd = this.#layOut();
-    this.fds.add(new InputFile(options.stdin), false);
+    this.fds.add(new StandardInput(options.stdin), false);
     this.fds.add(this.#output('stdout', 4), false);
     this.fds.add(this.#output('stderr', 5), false);
   }
@@ -103,8 +103,8 @@ export class KernelState {
   }
 
   /** Both streams share one limit. What fits is kept; the first byte beyond it ends the run. */
-  #output(name: 'stdout' | 'stderr', ino: number): OutputFile {
-    return new OutputFile((data) => this.#write(name, data), ino);
+  #output(name: 'stdout' | 'stderr', ino: number): StandardOutput {
+    return new StandardOutput((data) => this.#write(name, data), ino);
   }
 
   #write(name: 'stdout' | 'stderr', data: Buffer): number {

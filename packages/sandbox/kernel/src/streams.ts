@@ -45,7 +45,7 @@ abstract class Stream extends OpenFile {
 }
 
 /** Standard input, output and error look like pipes. */
-export class InputFile extends Stream {
+export class StandardInput extends Stream {
   constructor(private readonly source: InputStream) {
     super(3, O.RDONLY);
   }
@@ -61,7 +61,7 @@ export class InputFile extends Stream {
   }
 }
 
-export class OutputFile extends Stream {
+export class StandardOutput extends Stream {
   constructor(
     private readonly sink: (data: Buffer) => number,
     ino: number,

@@ -1,9 +1,9 @@
 import { AT, errnoName } from '@sandpiper/abi';
 import type { Call } from './call.js';
-import type { Outcome } from './types.js';
+import type { CallOutcome } from './types.js';
 
 /** One call as strace(1) would show it. Shows strings only where the call read them. */
-export function traceLine(call: Call, outcome: Outcome): string {
+export function traceLine(call: Call, outcome: CallOutcome): string {
   const args = call.args.map((value) => {
     const text = call.strings.get(value);
     if (text !== undefined) return quote(text);
@@ -17,7 +17,7 @@ export function traceLine(call: Call, outcome: Outcome): string {
   return `${name}(${args.join(', ')}) = ${resultOf(outcome)}`;
 }
 
-function resultOf(outcome: Outcome): string {
+function resultOf(outcome: CallOutcome): string {
   switch (outcome.kind) {
     case 'return':
       return Math.abs(outcome.value) >= 65536 ? `0x${outcome.value.toString(16)}` : String(outcome.value);

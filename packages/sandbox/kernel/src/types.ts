@@ -20,7 +20,7 @@ export interface GuestMemory {
 export type EndingLimit = 'memoryBytes' | 'outputBytes' | 'syscalls';
 
 /** What becomes of a call. */
-export type Outcome =
+export type CallOutcome =
   /** A C function may leave an errno without failing. */
   | { readonly kind: 'return'; readonly value: number; readonly errno: Errno | null }
   | { readonly kind: 'error'; readonly errno: Errno }
@@ -108,7 +108,7 @@ export interface KernelOptions {
 
 /** Thrown by an operation that ends the run instead of answering. */
 export class RunEnds extends Error {
-  constructor(readonly outcome: Outcome) {
+  constructor(readonly outcome: CallOutcome) {
     super(outcome.kind);
   }
 }

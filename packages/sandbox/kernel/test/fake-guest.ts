@@ -6,7 +6,7 @@ import {
   HostClock,
   type KernelOptions,
   linuxSurface,
-  type Outcome,
+  type CallOutcome,
   type Surface,
 } from '../src/index.js';
 
@@ -123,7 +123,7 @@ export class FakeGuest {
   }
 
   /** The outcome of a call; each string argument is put into memory with a NUL. */
-  outcome(name: string, ...args: (number | string | Uint8Array)[]): Outcome {
+  outcome(name: string, ...args: (number | string | Uint8Array)[]): CallOutcome {
     const placed = args.map((arg) => (typeof arg === 'number' ? arg : this.#place(arg)));
     // As the shim does: exactly this many registers, whatever they hold.
     const arity = this.surface.rows.get(name)?.arity ?? placed.length;

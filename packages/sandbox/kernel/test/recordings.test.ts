@@ -6,7 +6,7 @@ import {
   readRecording,
   readSignatures,
 } from '../../protocol/test/real-guests.js';
-import { type GuestMemory, libcSurface, type Outcome } from '../src/index.js';
+import { type GuestMemory, libcSurface, type CallOutcome } from '../src/index.js';
 import { FakeGuest } from './fake-guest.js';
 
 interface Op {
@@ -161,7 +161,7 @@ interface Shape {
   readonly freed: readonly number[];
 }
 
-function shapeOf(outcome: Outcome, memory: RecordedMemory): Shape {
+function shapeOf(outcome: CallOutcome, memory: RecordedMemory): Shape {
   const failed = outcome.kind === 'error';
   return {
     result: outcome.kind === 'return' ? outcome.value : -1,

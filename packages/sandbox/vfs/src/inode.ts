@@ -1,7 +1,7 @@
 import { S_IF, type StatFields } from '@sandpiper/abi';
 
 /** Nanoseconds since the epoch. */
-export type Clock = () => bigint;
+export type EpochClock = () => bigint;
 
 /** User and group of the guest. */
 export const GUEST_UID = 1000;

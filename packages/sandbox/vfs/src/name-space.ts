@@ -1,5 +1,12 @@
 import { Errno, NAME_MAX, PATH_MAX, S_IF, SyscallError } from '@sandpiper/abi';
-import { type Clock, DeviceInode, DirectoryInode, type Inode, MagicLink, SymlinkInode } from './inode.js';
+import {
+  type EpochClock,
+  DeviceInode,
+  DirectoryInode,
+  type Inode,
+  MagicLink,
+  SymlinkInode,
+} from './inode.js';
 import { hostMount } from './host.js';
 import { keptText } from './kept.js';
 import { MemoryDirectory, MemoryFile, Quota } from './memory.js';
@@ -9,7 +16,7 @@ import { UNCOUNTED, type Work } from './work.js';
 const MAX_LINKS = 40;
 
 /** Where a path leads: the folder, the last name in it, and what is there. */
-export interface Place {
+export interface ResolvedPath {
   readonly directory: DirectoryInode;
   readonly name: string;
   readonly inode: Inode | null;
@@ -42,7 +49,7 @@ export class NameSpace {
   #watched: { readonly inodes: ReadonlySet<Inode>; readonly found: () => void } | null = null;
 
   constructor(
-    readonly clock: Clock,
+    readonly clock: EpochClock,
     limits: { diskBytes: number; files: number },
     readonly work: Work = UNCOUNTED,
   ) {
@@ -137,7 +144,11 @@ export class NameSpace {
   /**
    * path_resolution(7). The last part need not exist; `follow` says whether a link in its place is followed.
    */
-  resolve(path: string, from: Location, follow: boolean): Place & { parents: readonly DirectoryInode[] } {
+  resolve(
+    path: string,
+    from: Location,
+    follow: boolean,
+  ): ResolvedPath & { parents: readonly DirectoryInode[] } {
     if (path === '') throw new SyscallError(Errno.ENOENT);
     const walk = new Walk(this, path.startsWith('/') ? this.rootLocation : from);
     const found = walk.run(path, follow);
@@ -205,7 +216,7 @@ class Walk {
     this.#length = this.#base.length;
   }
 
-  run(path: string, follow: boolean): Place & { parents: readonly DirectoryInode[] } {
+  run(path: string, follow: boolean): ResolvedPath & { parents: readonly DirectoryInode[] } {
     let mustBeDirectory = endsAsDirectory(path);
     this.#putBefore(path);
     for (;;) {
@@ -291,7 +302,7 @@ class Walk {
   }
 
   /** The path ended in `.`, `..` or `/`: the result is the current folder. */
-  #here(): Place & { parents: readonly DirectoryInode[] } {
+  #here(): ResolvedPath & { parents: readonly DirectoryInode[] } {
     const directory = this.#directory;
     const parents = this.#trail.slice(0, -1);
     const path = once(() => (this.#length === 0 ? '/' : this.#pathOf(null)));
@@ -308,7 +319,7 @@ class Walk {
   }
 
   /** A magic link at the end of a path: its target, which may have no name. */
-  #jumped(link: MagicLink): Place & { parents: readonly DirectoryInode[] } {
+  #jumped(link: MagicLink): ResolvedPath & { parents: readonly DirectoryInode[] } {
     const { leadsTo: inode, target: path, parents } = link;
     const directory = parents.at(-1) ?? this.space.root;
     return {
@@ -332,7 +343,7 @@ class Walk {
     name: string,
     inode: Inode | null,
     mustBeDirectory: boolean,
-  ): Place & { parents: readonly DirectoryInode[] } {
+  ): ResolvedPath & { parents: readonly DirectoryInode[] } {
     if (mustBeDirectory && inode !== null && (inode.mode & S_IF.MT) !== S_IF.DIR) {
       throw new SyscallError(Errno.ENOTDIR);
     }

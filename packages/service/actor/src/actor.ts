@@ -20,7 +20,7 @@ export interface Self<M extends Message> {
    * of the actor. The returned function delivers one message; it does nothing when called again, or when the
    * actor has stopped.
    */
-  place(): (message: M) => void;
+  slot(): (message: M) => void;
   /**
    * Starts work beside the mailbox. Its outcome becomes a message, null none; it must not reject. Stopping
    * waits for it.
@@ -77,7 +77,7 @@ export class Actor<M extends Message> implements ActorRef<M> {
     this.#self = {
       name: options.name,
       clock: options.clock,
-      place: () => this.place(),
+      slot: () => this.slot(),
       begin: (work) => this.#begin(work),
       timer: (key, ms, message) => this.#setTimer(key, ms, message),
       clearTimer: (key) => this.#clearTimer(key),
@@ -97,8 +97,8 @@ export class Actor<M extends Message> implements ActorRef<M> {
     return 'accepted';
   }
 
-  /** For its owner: see {@link Self.place}. */
-  place(): (message: M) => void {
+  /** For its owner: see {@link Self.slot}. */
+  slot(): (message: M) => void {
     let free = true;
     return (message) => {
       if (!free) return;

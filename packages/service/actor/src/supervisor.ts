@@ -75,7 +75,7 @@ export class Supervisor {
           if (effect.type === 'rest') resolve();
         },
       });
-      const tellStop = actor.place();
+      const tellStop = actor.slot();
       this.#children.set(name, { actor, stop: () => tellStop({ type: 'stop' }) });
       void actor.ended.then(() => resolve());
     });
@@ -104,8 +104,8 @@ export class Supervisor {
   }
 
   #run(startChild: StartChild, self: Self<ChildEvent>, onUp: () => void): Supervised | null {
-    const tellUp = self.place();
-    const tellEnd = self.place();
+    const tellUp = self.slot();
+    const tellEnd = self.slot();
     let over = false;
     const ended = (error: Error | null): void => {
       over = true;

@@ -78,7 +78,7 @@ describe('an actor', () => {
       capacity: 1,
       onStart: (self) => {
         self.begin(work.passed.then(() => note('work')));
-        const answer = self.place();
+        const answer = self.slot();
         queueMicrotask(() => {
           answer(note('answer'));
           answer(note('a second answer'));

@@ -18,7 +18,7 @@ import type {
 } from '@sandpiper/contracts';
 import { ApiError, ConnectionError } from './errors.js';
 import { feedFrom, type FollowOptions, RunStream } from './run-stream.js';
-import { type ClientOptions, query, Transport } from './transport.js';
+import { type ClientOptions, query, HttpTransport } from './transport.js';
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
@@ -64,11 +64,11 @@ const DEAD_LETTERS_AT_ONCE = 500;
  * {@link ConnectionError} when there is no answer, and with the signal's reason when the caller aborts.
  */
 export class SandpiperClient {
-  private readonly transport: Transport;
+  private readonly transport: HttpTransport;
 
   /** @param server e.g. `http://127.0.0.1:8080` */
   constructor(server: string, options: ClientOptions = {}) {
-    this.transport = new Transport(server, options);
+    this.transport = new HttpTransport(server, options);
   }
 
   get server(): string {

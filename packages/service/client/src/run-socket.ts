@@ -12,7 +12,7 @@ const HANDSHAKE_MS = 20_000;
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
 /** How a connection ended. */
-export interface SocketEnd {
+export interface ConnectionEnd {
   /** Whether a message arrived on it. */
   readonly served: boolean;
   /** Why a retry is useless; null when it may help. */
@@ -35,7 +35,7 @@ export class RunSocket {
   private failure: { error: Error; fatal: boolean } | null = null;
   private heardAt = performance.now();
   /** Resolves when the connection has ended. */
-  readonly ended: Promise<SocketEnd>;
+  readonly ended: Promise<ConnectionEnd>;
 
   constructor(private readonly options: SocketOptions) {
     const { server, path, headers } = options;
@@ -135,7 +135,7 @@ export class RunSocket {
     this.socket.terminate();
   }
 
-  private endOf(code: number, reason: string): SocketEnd {
+  private endOf(code: number, reason: string): ConnectionEnd {
     const { served, failure } = this;
     const error =
       failure?.error ??

@@ -11,8 +11,8 @@ import {
 } from '@sandpiper/contracts';
 import { ApiError } from './errors.js';
 import { InputBuffer } from './input-buffer.js';
-import { RunSocket, type SocketEnd } from './run-socket.js';
-import type { Transport } from './transport.js';
+import { RunSocket, type ConnectionEnd } from './run-socket.js';
+import type { HttpTransport } from './transport.js';
 
 /** The events of a run, in order, each once. */
 export type RunEvent =
@@ -40,7 +40,7 @@ export interface FollowOptions {
 }
 
 interface StreamTarget {
-  readonly transport: Transport;
+  readonly transport: HttpTransport;
   readonly id: string;
 }
 
@@ -202,7 +202,7 @@ export class RunStream implements AsyncIterable<RunEvent> {
     }
   }
 
-  private connectOnce(): Promise<SocketEnd> {
+  private connectOnce(): Promise<ConnectionEnd> {
     const { transport, id } = this.target;
     const query = new URLSearchParams({ feed: String(this.options.feed === true) });
     if (this.cursor !== null) query.set('from', this.cursor);

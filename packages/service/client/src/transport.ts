@@ -9,7 +9,7 @@ export interface ClientOptions {
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 
-export interface Call {
+export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly body?: object;
@@ -20,7 +20,7 @@ export interface Call {
 }
 
 /** Sends requests to one server, with its key, and interprets the answers. */
-export class Transport {
+export class HttpTransport {
   readonly server: string;
   private readonly timeoutMs: number;
   private readonly apiKey: string | undefined;
@@ -41,7 +41,7 @@ export class Transport {
   }
 
   /** Sends a request with a JSON answer; undefined for an empty answer (204). */
-  async call<T>(call: Call): Promise<T> {
+  async call<T>(call: HttpRequest): Promise<T> {
     const stop = new Stop(call.signal);
     const late = setTimeout(
       () => stop.byTimeout('no answer'),
@@ -62,7 +62,7 @@ export class Transport {
   }
 
   /** Sends streamed text. Its length is unknown, so only the caller's signal limits the time. */
-  async upload<T>(call: Call, type: string, text: AsyncIterable<string>): Promise<T> {
+  async upload<T>(call: HttpRequest, type: string, text: AsyncIterable<string>): Promise<T> {
     return this.answered(call, async () => {
       const body = new ReadableStream<Uint8Array>({
         async pull(controller) {
@@ -91,7 +91,7 @@ export class Transport {
    * The lines of an answer as they arrive, without empty ones.
    * @param silentMs longest silence before the connection counts as dead; keep-alives come more often.
    */
-  async *lines(call: Call, silentMs: number): AsyncGenerator<string> {
+  async *lines(call: HttpRequest, silentMs: number): AsyncGenerator<string> {
     const stop = new Stop(call.signal);
     const { signal } = stop;
     const silent = setTimeout(() => stop.byTimeout('no answer from the server'), silentMs);
@@ -115,14 +115,14 @@ export class Transport {
     }
   }
 
-  private fetch(call: Call, init: RequestInit): Promise<Response> {
+  private fetch(call: HttpRequest, init: RequestInit): Promise<Response> {
     const given = init.headers as Record<string, string> | undefined;
     const headers = { ...given, ...this.authorization, ...call.headers };
     return fetch(this.server + call.path, { ...init, method: call.method, headers });
   }
 
   /** A missing answer is a ConnectionError, unless the caller has aborted. */
-  private async answered<T>(call: Call, work: () => Promise<T>): Promise<T> {
+  private async answered<T>(call: HttpRequest, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {

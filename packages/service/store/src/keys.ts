@@ -119,7 +119,7 @@ export const idempotencyRedisKey = (tenant: string, kind: IdempotencyKind, name:
 export const batchRunId = (batchId: string, index: number): string => `${batchId}-${index}`;
 
 /** Inverse of {@link batchRunId}; null for a run without a batch. */
-export function batchPlace(runId: string): { readonly batchId: string; readonly index: number } | null {
+export function batchPosition(runId: string): { readonly batchId: string; readonly index: number } | null {
   const found = /^(b[0-9a-f]+)-(\d+)$/.exec(runId);
   return found === null ? null : { batchId: found[1] ?? '', index: Number(found[2]) };
 }

@@ -12,7 +12,9 @@ export interface DoctorOptions {
 /** `sandpiper doctor`: what this host has and lacks. Returns 1 when something required is missing. */
 export async function doctorCommand(options: DoctorOptions): Promise<number> {
   const report = await inspectHost(translatedOf(options));
-  process.stdout.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report));
+  process.stdout.write(
+    options.json === true ? `${JSON.stringify(report, null, 2)}\n` : renderHostReport(report),
+  );
   return report.checks.every((check) => check.ok || !check.required) ? EXIT.ok : EXIT.failed;
 }
 
@@ -22,7 +24,7 @@ function translatedOf({ pypy, lib }: DoctorOptions): TranslatedInterpreter | nul
   return { engine: 'rpython', executable: resolve(pypy), library: resolve(lib) };
 }
 
-export function renderReport(report: HostReport): string {
+export function renderHostReport(report: HostReport): string {
   const width = Math.max(0, ...report.checks.map((check) => check.name.length));
   const lines: string[] = [];
   for (const check of report.checks) {

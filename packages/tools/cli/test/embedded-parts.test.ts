@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SupervisedChild } from '../src/embedded/child.js';
 import { lockStateDir } from '../src/embedded/lock.js';
-import { assertRedisServer, redisPlace } from '../src/embedded/redis.js';
+import { assertRedisServer, redisPaths } from '../src/embedded/redis.js';
 import { dealCpus } from '../src/embedded/services.js';
 
 let folder: string;
@@ -67,7 +67,7 @@ describe('redis-server', () => {
   });
 
   it('is refused with a socket path that is too long', () => {
-    expect(() => redisPlace(`/${'x'.repeat(200)}`)).toThrow('too long to hold a Unix socket');
+    expect(() => redisPaths(`/${'x'.repeat(200)}`)).toThrow('too long to hold a Unix socket');
   });
 });
 

@@ -2,11 +2,11 @@ import type { RunResult } from '@sandpiper/contracts';
 import { DEFAULT_LIMITS } from '@sandpiper/contracts';
 import { gradeSubmission, type Problem, type TestOutcome } from '@sandpiper/grading';
 import { describe, expect, it } from 'vitest';
-import { renderReport as renderDoctor } from '../src/doctor.js';
+import { renderHostReport as renderDoctor } from '../src/doctor.js';
 import { welcome } from '../src/embedded/command.js';
 import { escapeForTerminal } from '../src/terminal/escape.js';
 import { endingLine, exitCodeOf } from '../src/exit-codes.js';
-import { buildReport, renderReport } from '../src/grade/report.js';
+import { buildReport, renderGradingReport } from '../src/grade/report.js';
 
 describe('guest text on a terminal', () => {
   it('has no control characters', () => {
@@ -99,7 +99,7 @@ describe('the table', () => {
   ];
 
   it('has a line per submission, and escapes', () => {
-    const text = renderReport(buildReport(graded, () => null));
+    const text = renderGradingReport(buildReport(graded, () => null));
     expect(text).not.toContain('\u001b');
     expect(text).toContain('Sums');
     expect(text).toMatch(/good\.py +│ AC +│ +1\/1 │ +12 ms │ +3\.0 MiB │/);
@@ -110,7 +110,7 @@ describe('the table', () => {
   });
 
   it('compares with the expected verdicts', () => {
-    const text = renderReport(buildReport(graded, () => 'AC'));
+    const text = renderGradingReport(buildReport(graded, () => 'AC'));
     expect(text).toContain('AC (!)');
     expect(text).toContain('1 of 2 verdicts match expected.json.');
   });

@@ -1,4 +1,10 @@
-import { covers, type Difference, type Expectation, findDifferences, findStale } from './differences.js';
+import {
+  covers,
+  type Difference,
+  type ExpectedDifference,
+  findDifferences,
+  findStale,
+} from './differences.js';
 import type { SideResult } from './outcome.js';
 
 export interface ModuleReport {
@@ -12,14 +18,14 @@ export interface ModuleReport {
 export interface Report {
   readonly modules: readonly ModuleReport[];
   /** Expectations to remove from the list, or to narrow. */
-  readonly stale: readonly Expectation[];
+  readonly stale: readonly ExpectedDifference[];
 }
 
 export function compareModule(
   module: string,
   bare: SideResult,
   sandbox: SideResult,
-  expectations: readonly Expectation[],
+  expectations: readonly ExpectedDifference[],
 ): ModuleReport {
   const excepted: (Difference & { reason: string })[] = [];
   const unexpected: Difference[] = [];
@@ -33,7 +39,7 @@ export function compareModule(
 
 export function compareAll(
   modules: readonly ModuleReport[],
-  expectations: readonly Expectation[],
+  expectations: readonly ExpectedDifference[],
   everyModuleWasRun: boolean,
 ): Report {
   const passedBare = modules.flatMap(({ bare }) => idsThatPass(bare));

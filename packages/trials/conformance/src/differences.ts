@@ -8,7 +8,7 @@ export interface Difference {
 }
 
 /** A line of the list of expected differences. */
-export interface Expectation {
+export interface ExpectedDifference {
   /**
    * The id of a method, or of a class or module and `.*`: then every method of it that passes bare must
    * differ.
@@ -22,7 +22,7 @@ export class ListError extends Error {
 }
 
 /** Lines `pattern<TAB>reason`; empty lines and those that begin with # are left out. */
-export function parseExpectations(text: string): Expectation[] {
+export function parseExpectations(text: string): ExpectedDifference[] {
   const known = new Set<string>();
   return text.split('\n').flatMap((line, index) => {
     if (line.trim() === '' || line.startsWith('#')) return [];
@@ -38,7 +38,7 @@ export function parseExpectations(text: string): Expectation[] {
   });
 }
 
-export function covers(expectation: Expectation, id: string): boolean {
+export function covers(expectation: ExpectedDifference, id: string): boolean {
   const { pattern } = expectation;
   return pattern.endsWith('.*') ? id.startsWith(pattern.slice(0, -1)) : id === pattern;
 }
@@ -58,11 +58,11 @@ export function findDifferences(bare: SideResult, sandbox: SideResult): Differen
  * that no method matches any more. `ids` are the methods that passed bare.
  */
 export function findStale(
-  expectations: readonly Expectation[],
+  expectations: readonly ExpectedDifference[],
   ids: readonly string[],
   differing: ReadonlySet<string>,
   everyModuleWasRun: boolean,
-): Expectation[] {
+): ExpectedDifference[] {
   return expectations.filter((expectation) => {
     const covered = ids.filter((id) => covers(expectation, id));
     return covered.length === 0 ? everyModuleWasRun : covered.some((id) => !differing.has(id));

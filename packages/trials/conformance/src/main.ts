@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Command, HELP, parseCommand, UsageError } from './command.js';
 import { agrees, compareAll, compareModule, idsThatPass, type ModuleReport } from './compare.js';
-import { type Expectation, ListError, parseExpectations } from './differences.js';
+import { type ExpectedDifference, ListError, parseExpectations } from './differences.js';
 import { MODULES } from './modules.js';
-import { createProgress } from './progress.js';
-import { renderReport, reportAsJson } from './report.js';
+import { createModuleProgress } from './progress.js';
+import { renderConformanceReport, reportAsJson } from './report.js';
 import { runModule } from './run-module.js';
 import { bareSide, type Side, sandboxSide } from './sides.js';
 
@@ -24,7 +24,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (command.jsonPath !== null) writeJson(command.jsonPath, '{}\n');
   const expectations = parseExpectations(readFileSync(LIST, 'utf8'));
   const report = compareAll(await compareModules(command, expectations), expectations, command.everyModule);
-  process.stdout.write(renderReport(report));
+  process.stdout.write(renderConformanceReport(report));
   if (command.jsonPath !== null) writeJson(command.jsonPath, reportAsJson(report));
   return agrees(report) ? 0 : 1;
 }
@@ -39,7 +39,7 @@ function writeJson(path: string, text: string): void {
 
 async function compareModules(
   command: Command,
-  expectations: readonly Expectation[],
+  expectations: readonly ExpectedDifference[],
 ): Promise<ModuleReport[]> {
   const sides = [bareSide(), sandboxSide()];
   const [bare, sandbox] = sides as [Side, Side];
@@ -50,7 +50,7 @@ async function compareModules(
   };
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
-  const progress = createProgress(process.stderr, command.modules.length);
+  const progress = createModuleProgress(process.stderr, command.modules.length);
   const reports: ModuleReport[] = [];
   try {
     for (const module of command.modules) {

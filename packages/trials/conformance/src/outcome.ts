@@ -4,7 +4,7 @@
  */
 type OutcomeName = 'pass' | 'fail' | 'error' | 'skip' | 'expected failure' | 'unexpected success' | 'ended';
 
-export interface Outcome {
+export interface MethodOutcome {
   readonly outcome: OutcomeName;
   /** The last line of the exception and where it was raised; empty where there is none. */
   readonly reason: string;
@@ -13,7 +13,7 @@ export interface Outcome {
 /** One side's outcomes for one module. */
 export interface SideResult {
   /** By id, in the order in which they ran. */
-  readonly outcomes: ReadonlyMap<string, Outcome>;
+  readonly outcomes: ReadonlyMap<string, MethodOutcome>;
   /** What went wrong outside of any method, one line each. */
   readonly troubles: readonly string[];
   /** Calls that the virtual kernel refused, by name; empty for the bare interpreter. */

@@ -1,10 +1,10 @@
-export interface Progress {
+export interface ModuleProgress {
   update(module: string, side: string, ended: number): void;
   finish(module: string, figures: string): void;
 }
 
 /** Prints a line for each finished module; on a terminal also one that changes while a module runs. */
-export function createProgress(stream: NodeJS.WriteStream, modules: number): Progress {
+export function createModuleProgress(stream: NodeJS.WriteStream, modules: number): ModuleProgress {
   let finished = 0;
   const place = (): string => `[${finished + 1}/${modules}]`;
   const clear = stream.isTTY ? '\r\x1b[K' : '';

@@ -6,7 +6,7 @@ const MAX_LISTED = 40;
 
 const HEADINGS = ['module', 'bare passed', 'sandbox passed', 'excepted', 'unexpected', 'bare s', 'sandbox s'];
 
-export function renderReport(report: Report): string {
+export function renderConformanceReport(report: Report): string {
   const { modules, stale } = report;
   return [
     ...renderTable(modules),

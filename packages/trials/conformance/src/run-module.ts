@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { type DriverEvent, type Outcome, parseEvent, type SideResult } from './outcome.js';
+import { type DriverEvent, type MethodOutcome, parseEvent, type SideResult } from './outcome.js';
 import type { Side } from './sides.js';
 
 /** How often a module is restarted without the method that ended it. */
@@ -24,7 +24,7 @@ interface Attempt {
 
 /** A module's run on one side; restarted after each method that ends the interpreter or hangs. */
 class ModuleRun {
-  readonly outcomes = new Map<string, Outcome>();
+  readonly outcomes = new Map<string, MethodOutcome>();
   readonly troubles: string[] = [];
   readonly deniedCalls: Record<string, number> = {};
   /** The method that has begun and not ended. */

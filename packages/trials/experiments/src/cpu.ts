@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { availableCpus } from '@sandpiper/controller';
 import type { RunResult } from '@sandpiper/contracts';
 import type { Bench } from './bench.js';
-import type { Finding } from './finding.js';
+import type { Measurement } from './measurement.js';
 import { coefficientOfVariation, median } from './statistics.js';
 
 /** Works until it has used that many milliseconds of CPU time by its own clock. */
@@ -29,7 +29,7 @@ const PATIENCE = 8;
 const LIMIT_MS = 400;
 
 /** Runs that need a part of their CPU limit or more: their statuses, and how late they end. */
-export async function cpuLimit(bench: Bench, repeats: number, step: () => void): Promise<Finding[]> {
+export async function cpuLimit(bench: Bench, repeats: number, step: () => void): Promise<Measurement[]> {
   const overshoots: number[] = [];
   let wrong = 0;
   let near = 0;
@@ -66,7 +66,7 @@ export async function cpuLimit(bench: Bench, repeats: number, step: () => void):
 }
 
 /** The same program repeated: alone, with the other CPU busy, and with its own CPU shared. */
-export async function repeatability(bench: Bench, repeats: number, step: () => void): Promise<Finding[]> {
+export async function repeatability(bench: Bench, repeats: number, step: () => void): Promise<Measurement[]> {
   const series = async () => {
     const results = [];
     for (let i = 0; i < repeats; i++) {
@@ -78,7 +78,7 @@ export async function repeatability(bench: Bench, repeats: number, step: () => v
   const cpuOf = (results: Awaited<ReturnType<typeof series>>) => results.map(({ usage }) => usage.cpuMs);
   const { quiet, spreadOfBare, earlier } = await quietRepeats(bench, repeats, step);
   const spread = coefficientOfVariation(cpuOf(quiet));
-  const findings: Finding[] = [
+  const findings: Measurement[] = [
     {
       experiment: `${repeats} repeats of one program on a quiet cell (bare pypy3 in turn varies by at most ${percent(QUIET)}): coefficient of variation of cpuMs`,
       measured: `${percent(spread)} of ${median(cpuOf(quiet)).toFixed(0)} ms, bare ${percent(spreadOfBare)}, after ${earlier} repeats in noise`,

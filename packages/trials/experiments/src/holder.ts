@@ -1,5 +1,5 @@
 /** A process that holds cells with endless guests, as a node does. Usage: holder.js COUNT */
-import { Cell, cgroupPlace } from '@sandpiper/controller';
+import { Cell, cgroupFolder } from '@sandpiper/controller';
 import { jobOf } from './bench.js';
 
 const count = Number(process.argv[2]);
@@ -17,5 +17,5 @@ for (let id = 0; id < count; id++) {
   );
 }
 await Promise.all(began);
-const place = cgroupPlace();
-process.send?.({ groups: place.kind === 'none' ? null : place.directory });
+const folder = cgroupFolder();
+process.send?.({ groups: folder.kind === 'none' ? null : folder.directory });

@@ -3,7 +3,7 @@ import { release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Bench } from './bench.js';
 import { cpuLimit, repeatability } from './cpu.js';
-import type { Finding } from './finding.js';
+import type { Measurement } from './measurement.js';
 import { memoryPeak } from './memory.js';
 import { nodeDeath } from './node-death.js';
 import { wallLimit } from './wall.js';
@@ -50,7 +50,7 @@ function parse(args: readonly string[]): Options | { readonly complaint: string 
   }
 }
 
-async function measure(quick: boolean): Promise<Finding[]> {
+async function measure(quick: boolean): Promise<Measurement[]> {
   const runs = quick ? 10 : 50;
   const repeats = quick ? 6 : 30;
   const total = 4 * runs + 3 * repeats + 4 + 5 + 1;
@@ -74,7 +74,7 @@ async function measure(quick: boolean): Promise<Finding[]> {
   }
 }
 
-function pageOf(findings: readonly Finding[]): string {
+function pageOf(findings: readonly Measurement[]): string {
   const rows = findings.map(
     ({ experiment, measured, required, met }) =>
       `| ${experiment} | ${measured} | ${required} | ${met ? 'met' : '**not met**'} |`,

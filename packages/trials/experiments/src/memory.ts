@@ -1,5 +1,5 @@
 import type { Bench } from './bench.js';
-import type { Finding } from './finding.js';
+import type { Measurement } from './measurement.js';
 
 const MIB = 1024 * 1024;
 
@@ -10,8 +10,8 @@ for i in range(0, len(m), 4096): m[i] = 1
 `;
 
 /** Programs that touch a known size: their reported peak. */
-export async function memoryPeak(bench: Bench, step: () => void): Promise<Finding[]> {
-  const findings: Finding[] = [];
+export async function memoryPeak(bench: Bench, step: () => void): Promise<Measurement[]> {
+  const findings: Measurement[] = [];
   for (const size of [32, 64, 128, 256]) {
     const { status, usage, enforcement } = await bench.run(TOUCH, { memoryBytes: 512 * MIB }, [String(size)]);
     const peak = usage.peakMemoryBytes / MIB;

@@ -2,14 +2,14 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { Finding } from './finding.js';
-import { parentOf } from './wall.js';
+import type { Measurement } from './measurement.js';
+import { parentPid } from './wall.js';
 
 const GUESTS = 8;
 const HOLDER = fileURLToPath(new URL('holder.js', import.meta.url));
 
 /** A node that is killed with -9 while guests run: what is left of it after two seconds. */
-export async function nodeDeath(step: () => void): Promise<Finding[]> {
+export async function nodeDeath(step: () => void): Promise<Measurement[]> {
   const foldersBefore = new Set(cellFolders());
   const holder = fork(HOLDER, [String(GUESTS)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const groups = await untilRunning(holder);
@@ -55,7 +55,7 @@ function descendants(root: number): number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     try {
-      parents.set(Number(name), parentOf(Number(name)));
+      parents.set(Number(name), parentPid(Number(name)));
     } catch {
       // ended meanwhile
     }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Bench } from './bench.js';
-import type { Finding } from './finding.js';
+import type { Measurement } from './measurement.js';
 
 const LIMIT_MS = 500;
 
@@ -15,8 +15,8 @@ const PROGRAMS: readonly (readonly [string, string])[] = [
 ];
 
 /** Endless programs: how long after the wall limit they are gone. */
-export async function wallLimit(bench: Bench, step: () => void): Promise<Finding[]> {
-  const findings: Finding[] = [];
+export async function wallLimit(bench: Bench, step: () => void): Promise<Measurement[]> {
+  const findings: Measurement[] = [];
   const add = (what: string, status: string, wallMs: number) => {
     findings.push({
       experiment: `a program that ${what}: dead after the wall limit`,
@@ -41,8 +41,8 @@ export async function wallLimit(bench: Bench, step: () => void): Promise<Finding
 function stopGuests(): void {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
-      const parent = parentOf(Number(pid));
-      if (commandOf(Number(pid)) === 'pypy3' && parentOf(parent) === process.pid)
+      const parent = parentPid(Number(pid));
+      if (commandOf(Number(pid)) === 'pypy3' && parentPid(parent) === process.pid)
         process.kill(Number(pid), 'SIGSTOP');
     } catch {
       // ended meanwhile
@@ -50,7 +50,7 @@ function stopGuests(): void {
   }
 }
 
-export function parentOf(pid: number): number {
+export function parentPid(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
 }

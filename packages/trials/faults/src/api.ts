@@ -14,7 +14,7 @@ export class Refusal extends Error {
   }
 }
 
-export interface Call {
+export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly body?: string | ReadableStream<Uint8Array>;
   readonly type?: string;
@@ -37,7 +37,7 @@ export class Api {
   }
 
   /** @throws Refusal */
-  async call<T>(path: string, call: Call = {}): Promise<T> {
+  async call<T>(path: string, call: ApiRequest = {}): Promise<T> {
     const begun = performance.now();
     const after = (): number => Math.round(performance.now() - begun);
     let response: Response;
@@ -57,7 +57,7 @@ export class Api {
   }
 
   async submit(request: RunRequest, key: string, timeoutMs?: number): Promise<string> {
-    const call: Call = { method: 'POST', body: JSON.stringify(request), type: 'application/json', key };
+    const call: ApiRequest = { method: 'POST', body: JSON.stringify(request), type: 'application/json', key };
     return (
       await this.call<{ id: string }>('/v1/runs', timeoutMs === undefined ? call : { ...call, timeoutMs })
     ).id;
@@ -83,7 +83,7 @@ export class Api {
     return target;
   }
 
-  private init({ method = 'GET', body, type, key, timeoutMs = 20_000 }: Call): RequestInit {
+  private init({ method = 'GET', body, type, key, timeoutMs = 20_000 }: ApiRequest): RequestInit {
     const headers: Record<string, string> = {};
     if (type !== undefined) headers['Content-Type'] = type;
     if (key !== undefined) headers['Idempotency-Key'] = key;

@@ -1,7 +1,7 @@
 import { RUN_QUEUE, type RunResult } from '@sandpiper/contracts';
 import { KEYS, PREFIXES, QUEUE_PREFIX, runKey } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
-import { requirement, figure, type Finding, none } from './finding.js';
+import { requirement, figure, type Observation, none } from './observation.js';
 import type { Witness } from './witness.js';
 import { sleep } from './wait.js';
 
@@ -60,7 +60,7 @@ export interface CheckOptions {
 }
 
 export interface Checked {
-  readonly findings: Finding[];
+  readonly findings: Observation[];
   readonly ended: readonly Ended[];
 }
 
@@ -101,7 +101,7 @@ export async function check(options: CheckOptions): Promise<Checked> {
   return { findings, ended };
 }
 
-function witnessed(witness: Witness, ids: readonly string[]): Finding[] {
+function witnessed(witness: Witness, ids: readonly string[]): Observation[] {
   const { doubled } = witness;
   const missed = ids.filter((id) => !witness.ends.has(id));
   const findings = [none('runs that ended twice, as a witness saw', doubled.length, doubled)];

@@ -19,7 +19,7 @@ const ENTRIES = {
 /** How long a dying process may take on a busy machine, milliseconds. */
 const DEATH_MS = 20_000;
 
-export interface StartOptions {
+export interface ServiceProcessOptions {
   readonly env?: Environment;
   /** Options of Node.js itself, e.g. `--cpu-prof`. */
   readonly nodeOptions?: readonly string[];
@@ -66,29 +66,29 @@ export class Cluster {
   }
 
   /** Starts one without waiting; its `ready` waits. */
-  spawnScheduler(options: StartOptions = {}): Service {
+  spawnScheduler(options: ServiceProcessOptions = {}): Service {
     const service = this.spawn('scheduler', `s${++this.started}`, options);
     this.schedulers.push(service);
     return service;
   }
 
   /** Node names are unique, so a dead node's runs can be told from its successor's. */
-  spawnNode(options: StartOptions = {}, name = `n${++this.started}`): Service {
+  spawnNode(options: ServiceProcessOptions = {}, name = `n${++this.started}`): Service {
     const cells = { SANDPIPER_CELLS: '1', SANDPIPER_NODE_NAME: name };
     const service = this.spawn('node', name, { ...options, env: { ...cells, ...options.env } });
     this.nodes.push(service);
     return service;
   }
 
-  startScheduler(options: StartOptions = {}): Promise<Service> {
+  startScheduler(options: ServiceProcessOptions = {}): Promise<Service> {
     return this.spawnScheduler(options).ready();
   }
 
-  startNode(options: StartOptions = {}): Promise<Service> {
+  startNode(options: ServiceProcessOptions = {}): Promise<Service> {
     return this.spawnNode(options).ready();
   }
 
-  startNodes(count: number, options: StartOptions = {}): Promise<Service[]> {
+  startNodes(count: number, options: ServiceProcessOptions = {}): Promise<Service[]> {
     return Promise.all(Array.from({ length: count }, () => this.startNode(options)));
   }
 
@@ -157,7 +157,7 @@ export class Cluster {
     return join(this.folder, 'tmp');
   }
 
-  private spawn(kind: keyof typeof ENTRIES, name: string, options: StartOptions): Service {
+  private spawn(kind: keyof typeof ENTRIES, name: string, options: ServiceProcessOptions): Service {
     return Service.spawn({
       name,
       entry: ENTRIES[kind],

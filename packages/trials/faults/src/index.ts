@@ -1,11 +1,11 @@
 export * from './api.js';
 export * from './cluster.js';
-export * from './finding.js';
+export * from './observation.js';
 export * from './neighbour.js';
-export * from './percentile.js';
+export * from './nearest-rank.js';
 export { zombiesBelow } from './processes.js';
 export * from './service.js';
 export * from './stage.js';
-export { type House, type HouseOptions, openHouse, type Tenant } from './tenants/house.js';
+export { type House, type HouseOptions, openHouse, type TenantAccess } from './tenants/house.js';
 export * from './wait.js';
 export * from './witness.js';

@@ -1,5 +1,5 @@
 import { type Api, Refusal } from './api.js';
-import { percentile } from './percentile.js';
+import { nearestRank } from './nearest-rank.js';
 import { sleep } from './wait.js';
 
 /** Interval between runs that print a word, milliseconds. */
@@ -39,7 +39,7 @@ export class Hellos {
 
   /** 99 of 100 submissions were acknowledged within this time, milliseconds. */
   get postP99(): number {
-    return percentile(
+    return nearestRank(
       this.all.map(({ postMs }) => postMs),
       0.99,
     );
@@ -47,7 +47,7 @@ export class Hellos {
 
   /** 99 of 100 results arrived within this time, milliseconds. */
   get resultP99(): number {
-    return percentile(
+    return nearestRank(
       this.all.map(({ resultMs }) => resultMs),
       0.99,
     );

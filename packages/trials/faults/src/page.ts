@@ -1,5 +1,5 @@
 import { availableParallelism, release } from 'node:os';
-import type { Finding } from './finding.js';
+import type { Observation } from './observation.js';
 import type { Scenario } from './stage.js';
 
 export interface PageFacts {
@@ -11,7 +11,7 @@ export interface PageFacts {
 }
 
 /** The findings, as a page of Markdown. */
-export function pageOf(facts: PageFacts, played: ReadonlyMap<Scenario, readonly Finding[]>): string {
+export function pageOf(facts: PageFacts, played: ReadonlyMap<Scenario, readonly Observation[]>): string {
   const sections = [...played].map(([scenario, findings]) => sectionOf(scenario, findings));
   return `# ${facts.title}
 
@@ -21,7 +21,7 @@ ${availableParallelism()} CPUs. ${facts.about}
 ${sections.join('\n')}`;
 }
 
-function sectionOf({ name, title }: Scenario, findings: readonly Finding[]): string {
+function sectionOf({ name, title }: Scenario, findings: readonly Observation[]): string {
   const rows = findings.map(({ what, measured, required, met }) => {
     const verdict = met === null ? '' : met ? 'met' : '**not met**';
     return `| ${cell(what)} | ${cell(measured)} | ${cell(required)} | ${verdict} |`;

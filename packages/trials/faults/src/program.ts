@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { requirement, type Finding } from './finding.js';
+import { requirement, type Observation } from './observation.js';
 import { pageOf } from './page.js';
 import type { Scenario } from './stage.js';
 
 /** A command that plays scenarios. */
-export interface Program {
+export interface ScenarioCommand {
   /** The command's name, e.g. `test-faults`. */
   readonly name: string;
   /** What it does, in lines for its help text. */
@@ -20,7 +20,7 @@ const helpOf = ({
   about,
   scenarios,
   page,
-}: Program): string => `Usage: scripts/${name} [OPTION]... [SCENARIO]...
+}: ScenarioCommand): string => `Usage: scripts/${name} [OPTION]... [SCENARIO]...
 
 ${about} Without SCENARIO all of them are played, one after the other.
 
@@ -70,8 +70,8 @@ function parse(
   }
 }
 
-async function playAll({ scenarios, quick, keep }: Options): Promise<Map<Scenario, Finding[]>> {
-  const played = new Map<Scenario, Finding[]>();
+async function playAll({ scenarios, quick, keep }: Options): Promise<Map<Scenario, Observation[]>> {
+  const played = new Map<Scenario, Observation[]>();
   for (const scenario of scenarios) {
     const begun = performance.now();
     const say = (line: string): void => {
@@ -89,13 +89,13 @@ async function playAll({ scenarios, quick, keep }: Options): Promise<Map<Scenari
   return played;
 }
 
-function print({ what, measured, required, met }: Finding): void {
+function print({ what, measured, required, met }: Observation): void {
   const mark = met === null ? '      ' : met ? 'ok    ' : 'FAILED';
   process.stdout.write(`${mark} ${what}: ${measured}${met === null ? '' : ` (required: ${required})`}\n`);
 }
 
 /** Parses the arguments of the process, plays, prints and exits. */
-export async function playProgram(program: Program): Promise<void> {
+export async function playProgram(program: ScenarioCommand): Promise<void> {
   // Clusters clean up the rest when the process exits.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const options = parse(program.scenarios, process.argv.slice(2));

@@ -1,7 +1,7 @@
 import type { AdmittedRequest, RunResult } from '@sandpiper/contracts';
 import { syntheticResult } from '@sandpiper/store';
 import { createLogger, createNodeMetrics, superviseProcess, tellParent } from '@sandpiper/telemetry';
-import { type CellLike, type CellPlace, WorkerNode } from '@sandpiper/worker';
+import { type CellLike, type CellSpec, WorkerNode } from '@sandpiper/worker';
 
 /**
  * Many nodes in one process, real except for their cells: a guest costs nothing. The rest is the cost of
@@ -12,7 +12,7 @@ class FreeCell implements CellLike {
   readonly closed: Promise<Error | null>;
   private end: (why: null) => void = () => undefined;
 
-  constructor(private readonly place: CellPlace) {
+  constructor(private readonly spec: CellSpec) {
     this.closed = new Promise((resolve) => {
       this.end = resolve;
     });
@@ -27,7 +27,7 @@ class FreeCell implements CellLike {
     request: AdmittedRequest;
     attempt: number;
   }): Promise<RunResult> {
-    const { node, id: cell } = this.place;
+    const { node, id: cell } = this.spec;
     const { limits } = request;
     const facts = { id, attempt, node, cell, limits, engine: 'seccomp', message: '' } as const;
     return Promise.resolve({ ...syntheticResult({ ...facts, status: 'cancelled' }), status: 'ok' });
@@ -58,7 +58,7 @@ const nodes = await Promise.all(
       name: `${prefix}-${index}`,
       redis,
       cpus: [null],
-      factory: (place) => Promise.resolve(new FreeCell(place)),
+      factory: (spec) => Promise.resolve(new FreeCell(spec)),
       metrics,
       log,
       graceMs: 1_000,

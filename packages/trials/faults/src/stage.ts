@@ -1,6 +1,6 @@
 import { Api } from './api.js';
 import { Cluster } from './cluster.js';
-import type { Finding } from './finding.js';
+import type { Observation } from './observation.js';
 
 /** The set-up that a scenario is played on. */
 export interface Stage {
@@ -15,14 +15,14 @@ export interface Scenario {
   readonly title: string;
   /** Needs the whole machine, and is part of a quick run only when it is named. */
   readonly benchmark?: boolean;
-  play(stage: Stage, quick: boolean): Promise<Finding[]>;
+  play(stage: Stage, quick: boolean): Promise<Observation[]>;
 }
 
 /** Plays on a cluster that is removed afterwards, whatever happens. */
 export async function withCluster(
   stage: Stage,
-  play: (cluster: Cluster, api: Api) => Promise<Finding[]>,
-): Promise<Finding[]> {
+  play: (cluster: Cluster, api: Api) => Promise<Observation[]>,
+): Promise<Observation[]> {
   const cluster = await Cluster.start();
   let failed = true;
   try {

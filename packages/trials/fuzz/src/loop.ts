@@ -5,7 +5,7 @@ import { Random } from './random.js';
 
 export type Target = (bytes: Uint8Array, log?: (line: string) => void) => void;
 
-export interface Progress {
+export interface FuzzProgress {
   executions: number;
   corpus: number;
   /** Characters of fuzzed code that ran. */
@@ -19,10 +19,10 @@ export interface LoopOptions {
   readonly known: readonly Uint8Array[];
   /** Called before each execution, so that the watcher knows which input did not return. */
   readonly onInput: (bytes: Uint8Array) => void;
-  readonly onProgress: (progress: Progress) => void;
+  readonly onProgress: (progress: FuzzProgress) => void;
 }
 
-export interface LoopResult extends Progress {
+export interface LoopResult extends FuzzProgress {
   readonly corpusInputs: readonly Uint8Array[];
   readonly finding: { readonly bytes: Uint8Array; readonly message: string } | null;
 }
@@ -37,7 +37,7 @@ export function fuzz(target: Target, options: LoopOptions): LoopResult {
   const random = new Random(options.seed);
   const coverage = new Coverage();
   const corpus: Uint8Array[] = [];
-  const progress: Progress = { executions: 0, corpus: 0, covered: 0 };
+  const progress: FuzzProgress = { executions: 0, corpus: 0, covered: 0 };
   const end = Date.now() + options.seconds * 1000;
   let tell = Date.now() + 10_000;
 

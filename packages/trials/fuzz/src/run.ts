@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import type { LoopResult, Progress } from './loop.js';
-import type { Work } from './worker.js';
+import type { LoopResult, FuzzProgress } from './loop.js';
+import type { FuzzTask } from './worker.js';
 
 /** An input that takes longer than this hangs. Milliseconds; on a busy machine a second occurs. */
 const HANGS_MS = 30_000;
@@ -8,12 +8,12 @@ const INPUT_BYTES = 8192;
 /** For the thread's heap; the loop watches buffers outside it. */
 const HEAP_MB = 1024;
 
-type Message = { progress: Progress } | { result: LoopResult };
+type Message = { progress: FuzzProgress } | { result: LoopResult };
 
 /** Fuzzes in a separate thread, so that an endless loop or unbounded memory in it is a finding too. */
 export function fuzzInThread(
-  work: Omit<Work, 'current'>,
-  onProgress: (progress: Progress) => void,
+  work: Omit<FuzzTask, 'current'>,
+  onProgress: (progress: FuzzProgress) => void,
 ): Promise<LoopResult> {
   const current = new SharedArrayBuffer(8 + INPUT_BYTES);
   const length = new Int32Array(current, 0, 2);
@@ -21,7 +21,7 @@ export function fuzzInThread(
     workerData: { ...work, current },
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
   });
-  let last: Progress = { executions: 0, corpus: 0, covered: 0 };
+  let last: FuzzProgress = { executions: 0, corpus: 0, covered: 0 };
   const now = (message: string): LoopResult => ({
     ...last,
     corpusInputs: [],

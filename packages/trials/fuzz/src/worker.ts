@@ -4,7 +4,7 @@ import { fuzz } from './loop.js';
 import { TARGETS } from './targets.js';
 
 /** The main thread's order to this one. */
-export interface Work {
+export interface FuzzTask {
   readonly target: string;
   readonly seconds: number;
   readonly seed: number;
@@ -14,7 +14,7 @@ export interface Work {
   readonly current: SharedArrayBuffer;
 }
 
-const work = workerData as Work;
+const work = workerData as FuzzTask;
 const target = TARGETS[work.target];
 const tell = parentPort?.postMessage.bind(parentPort);
 if (target === undefined || tell === undefined) throw new Error(`no target ${work.target}`);

@@ -61,7 +61,7 @@ export const SHORT = { cpuMs: 200, wallMs: 20_000 } as const;
 export const SHORT_WAIT = { cpuMs: 300, wallMs: 400 } as const;
 
 /** An attack of that name that is refused whatever it asks for. */
-export function native(program: string, expect: Expectation, more: Partial<Attack> = {}): Attack {
+export function nativeAttack(program: string, expect: Expectation, more: Partial<Attack> = {}): Attack {
   return { name: more.name ?? program, program: `attack ${program}`, expect, ...more };
 }
 

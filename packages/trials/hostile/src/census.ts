@@ -2,7 +2,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from '
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { cgroupPlace } from '@sandpiper/controller';
+import { cgroupFolder } from '@sandpiper/controller';
 
 /** The user of the guests of root (GUEST_NOBODY of the keeper). */
 const NOBODY = 65_534;
@@ -164,9 +164,9 @@ function filesOfNobody(): string[] {
 }
 
 function groupsOf(keeper: number): string[] {
-  const place = cgroupPlace();
-  if (place.kind === 'none') return [];
-  return readdirSync(place.directory).filter((name) => name.startsWith(`sandpiper-${keeper}`));
+  const folder = cgroupFolder();
+  if (folder.kind === 'none') return [];
+  return readdirSync(folder.directory).filter((name) => name.startsWith(`sandpiper-${keeper}`));
 }
 
 function linesOf(path: string): string[] {

@@ -21,7 +21,7 @@ export const SUBJECTS = [
 ] as const;
 export type SubjectName = (typeof SUBJECTS)[number];
 
-export type Source = Pick<GuestJob, 'id' | 'files' | 'args' | 'env' | 'stdin' | 'limits'>;
+export type SubjectJob = Pick<GuestJob, 'id' | 'files' | 'args' | 'env' | 'stdin' | 'limits'>;
 
 /** The environment names a PyPy 3 built with `--sandbox`, and its library, here. */
 export function realTranslated(): Interpreter | null {
@@ -68,7 +68,7 @@ export class Subject {
     this.#cell = null;
   }
 
-  run(source: Source): Promise<RunResult> {
+  run(source: SubjectJob): Promise<RunResult> {
     return this.cell.runJob({
       attempt: 1,
       interpreter: this.interpreter,

@@ -5,7 +5,7 @@ import type { Expectation } from './behaviour.js';
 const LATE_DEATH_MS = 500;
 
 /** What is not as expected, in lines. */
-export function judge(result: RunResult, expected: Expectation): string[] {
+export function deviationsOf(result: RunResult, expected: Expectation): string[] {
   const faults: string[] = [];
   const wanted: readonly string[] = typeof expected.status === 'string' ? [expected.status] : expected.status;
   if (!wanted.includes(result.status)) {

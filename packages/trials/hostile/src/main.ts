@@ -1,13 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { cgroupPlace } from '@sandpiper/controller';
+import { cgroupFolder } from '@sandpiper/controller';
 import type { Behaviour } from './behaviour.js';
 import { CORPUS, LAST_NUMBER } from './corpus.js';
 import { runElsewhere } from './elsewhere.js';
 import { Ground, realTranslated, SUBJECTS } from './ground.js';
 import { Street } from './neighbour/street.js';
 import { attacksOn, ONLY_OF_MEMORY } from './plan.js';
-import { lineOf, markdownOf, NEIGHBOUR, type Row, verdictOf } from './report.js';
+import { lineOf, markdownOf, NEIGHBOUR, type ReportRow, defenceOf } from './report.js';
 import { runAttack } from './run-attack.js';
 
 const HELP = `Usage: scripts/hostile [--neighbour] [--markdown FILE] [CASE]...
@@ -27,7 +27,7 @@ const ABOUT = (held: number, gone: number) =>
 next run on the same cell, a census of processes, descriptors, files, control groups, IPC and memory, what the output shows and
 the time of death are judged. CPU and death are the keeper's own figures, of the limit; "answered" is when the result was there,
 by the clock of the test; it says how busy the machine was. Of the neighbour, another tenant of a node of two cells who sends a
-hello every 200 ms meanwhile, the answers are judged, their p99, and that the node stays ready. ${ONLY_OF_MEMORY[0]?.toUpperCase()}${ONLY_OF_MEMORY.slice(1)}. ${held} held, ${gone} do not apply and say why. Memory was held by ${cgroupPlace().kind === 'none' ? 'the keeper' : `cgroup ${cgroupPlace().kind}`}.`;
+hello every 200 ms meanwhile, the answers are judged, their p99, and that the node stays ready. ${ONLY_OF_MEMORY[0]?.toUpperCase()}${ONLY_OF_MEMORY.slice(1)}. ${held} held, ${gone} do not apply and say why. Memory was held by ${cgroupFolder().kind === 'none' ? 'the keeper' : `cgroup ${cgroupFolder().kind}`}.`;
 
 interface Options {
   readonly numbers: readonly number[];
@@ -66,7 +66,7 @@ function parse(argv: readonly string[]): Options {
   };
 }
 
-async function* rowsOf(ground: Ground, behaviour: Behaviour): AsyncGenerator<Row> {
+async function* rowsOf(ground: Ground, behaviour: Behaviour): AsyncGenerator<ReportRow> {
   for (const name of SUBJECTS) {
     const subject = ground.subjects.get(name);
     if (subject === undefined) continue;
@@ -90,7 +90,7 @@ async function* rowsOf(ground: Ground, behaviour: Behaviour): AsyncGenerator<Row
     yield { kind: 'elsewhere', behaviour, test, outcome: await runElsewhere(test) };
 }
 
-async function* alone(behaviours: readonly Behaviour[]): AsyncGenerator<Row> {
+async function* alone(behaviours: readonly Behaviour[]): AsyncGenerator<ReportRow> {
   const ground = await Ground.start();
   try {
     for (const behaviour of behaviours) yield* rowsOf(ground, behaviour);
@@ -99,7 +99,7 @@ async function* alone(behaviours: readonly Behaviour[]): AsyncGenerator<Row> {
   }
 }
 
-async function* besideOthers(behaviours: readonly Behaviour[]): AsyncGenerator<Row> {
+async function* besideOthers(behaviours: readonly Behaviour[]): AsyncGenerator<ReportRow> {
   const street = await Street.open(QUIET_SECONDS);
   try {
     for (const behaviour of behaviours) {
@@ -114,7 +114,7 @@ async function* besideOthers(behaviours: readonly Behaviour[]): AsyncGenerator<R
 }
 
 async function run({ numbers, markdown, neighbourOnly }: Options): Promise<number> {
-  const rows: Row[] = [];
+  const rows: ReportRow[] = [];
   const behaviours = CORPUS.filter(({ number }) => numbers.length === 0 || numbers.includes(number));
   for (const part of neighbourOnly ? [besideOthers] : [alone, besideOthers]) {
     for await (const row of part(behaviours)) {
@@ -128,7 +128,7 @@ async function run({ numbers, markdown, neighbourOnly }: Options): Promise<numbe
       'real rpython: left out, it needs PYPY3_SANDBOX and PYPY3_SANDBOX_LIB in the environment\n',
     );
   }
-  const count = (verdict: string) => rows.filter((row) => verdictOf(row) === verdict).length;
+  const count = (verdict: string) => rows.filter((row) => defenceOf(row) === verdict).length;
   const [held, broken, none] = [count('held'), count('broken'), count('does not apply')];
   process.stdout.write(`${held} held, ${broken} broken, ${none} do not apply\n`);
   if (markdown !== null) writeFileSync(markdown, markdownOf(rows, ABOUT(held, none)));

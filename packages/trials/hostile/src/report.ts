@@ -2,15 +2,15 @@ import type { Attack, Behaviour, TestElsewhere } from './behaviour.js';
 import type { ElsewhereOutcome } from './elsewhere.js';
 import type { SubjectName } from './ground.js';
 import type { Beside } from './neighbour/street.js';
-import type { Outcome } from './run-attack.js';
+import type { AttackOutcome } from './run-attack.js';
 
 /** One cell of the table: what came of an attack or of tests elsewhere, or why there is none. */
-export type Row = { readonly behaviour: Behaviour } & (
+export type ReportRow = { readonly behaviour: Behaviour } & (
   | {
       readonly kind: 'attack';
       readonly subject: SubjectName;
       readonly attack: Attack;
-      readonly outcome: Outcome;
+      readonly outcome: AttackOutcome;
     }
   | { readonly kind: 'elsewhere'; readonly test: TestElsewhere; readonly outcome: ElsewhereOutcome }
   | { readonly kind: 'neighbour'; readonly beside: Beside }
@@ -20,15 +20,15 @@ export type Row = { readonly behaviour: Behaviour } & (
 /** Where another tenant of the same node is watched. */
 export const NEIGHBOUR = 'the neighbour';
 
-export type Verdict = 'held' | 'broken' | 'does not apply';
+export type DefenceState = 'held' | 'broken' | 'does not apply';
 
-export function verdictOf(row: Row): Verdict {
+export function defenceOf(row: ReportRow): DefenceState {
   if (row.kind === 'none') return 'does not apply';
   if (row.kind === 'elsewhere') return row.outcome.failed > 0 ? 'broken' : 'held';
   return faultsOf(row).length > 0 ? 'broken' : 'held';
 }
 
-function faultsOf(row: Row): readonly string[] {
+function faultsOf(row: ReportRow): readonly string[] {
   if (row.kind === 'attack') return row.outcome.faults;
   if (row.kind !== 'neighbour') return [];
   const { faults, slow } = row.beside;
@@ -42,7 +42,7 @@ interface Columns {
   readonly times: string;
 }
 
-function columnsOf(row: Row): Columns {
+function columnsOf(row: ReportRow): Columns {
   const { title } = row.behaviour;
   if (row.kind === 'none') return { what: title, where: row.subject, how: row.why, times: '' };
   if (row.kind === 'neighbour') {
@@ -67,9 +67,9 @@ function columnsOf(row: Row): Columns {
 }
 
 /** One line for a terminal, and one more for each fault. */
-export function lineOf(row: Row): string {
+export function lineOf(row: ReportRow): string {
   const { what, where, how, times } = columnsOf(row);
-  const verdict = verdictOf(row);
+  const verdict = defenceOf(row);
   const head = verdict === 'does not apply' ? '-     ' : verdict === 'held' ? 'held  ' : 'BROKEN';
   const faults = faultsOf(row)
     .map((fault) => `\n         ${fault}`)
@@ -78,25 +78,25 @@ export function lineOf(row: Row): string {
   return `${line.filter(Boolean).join(' | ')}${faults}`;
 }
 
-function endOf({ status, message }: Outcome): string {
+function endOf({ status, message }: AttackOutcome): string {
   return message === null ? String(status) : `${status}: ${message}`;
 }
 
 /** When it was dead, by the keeper's clocks, and when the result was there, by ours. */
-function timeOf({ cpuMs, wallMs, limits, answeredMs }: Outcome): string {
+function timeOf({ cpuMs, wallMs, limits, answeredMs }: AttackOutcome): string {
   if (limits === null) return `nothing after ${Math.round(answeredMs)} ms`;
   const figure = (ms: number, limit: number) => `${Math.round(ms)}/${limit}`;
   return `CPU ${figure(cpuMs, limits.cpuMs)} ms, dead after ${figure(wallMs, limits.wallMs)} ms, answered after ${Math.round(answeredMs)}`;
 }
 
-const MARK: Record<Verdict, string> = { held: 'held', broken: '**broken**', 'does not apply': '–' };
+const MARK: Record<DefenceState, string> = { held: 'held', broken: '**broken**', 'does not apply': '–' };
 
 /** The table as a document: of each behaviour what came of it, and when its guests were dead. */
-export function markdownOf(rows: readonly Row[], about: string): string {
+export function markdownOf(rows: readonly ReportRow[], about: string): string {
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ').replaceAll('<', '&lt;');
   const lines = rows.map((row) => {
     const { what, where, how, times } = columnsOf(row);
-    return `| ${[String(row.behaviour.number), what, where, MARK[verdictOf(row)], how, times].map(cell).join(' | ')} |`;
+    return `| ${[String(row.behaviour.number), what, where, MARK[defenceOf(row)], how, times].map(cell).join(' | ')} |`;
   });
   return [
     '# What hostile programs do, and what comes of it',

@@ -3,8 +3,8 @@ import { completeLimits, type RunResult, type RunStatus, textOf } from '@sandpip
 import { attackFiles } from './attack-files.js';
 import type { Attack } from './behaviour.js';
 import { settle } from './census.js';
-import { type Ground, type Source, type Subject } from './ground.js';
-import { judge, judgeSize, judgeTimes, leaks } from './judge.js';
+import { type Ground, type SubjectJob, type Subject } from './ground.js';
+import { deviationsOf, judgeSize, judgeTimes, leaks } from './judge.js';
 
 /** How long a result may be late before the cell is given up, milliseconds: the cell would be lost to a node. */
 const LATE_MS = 30_000;
@@ -12,7 +12,7 @@ const LATE_MS = 30_000;
 const SETTLES_MS = 10_000;
 
 /** What came of an attack on one subject. */
-export interface Outcome {
+export interface AttackOutcome {
   /** All that was not as it must be, in lines. */
   readonly faults: readonly string[];
   readonly status: RunStatus | null;
@@ -28,10 +28,10 @@ export interface Outcome {
 const given = new Set<string>();
 
 /** Runs it, and then all that must hold after any run. */
-export async function runAttack(ground: Ground, subject: Subject, attack: Attack): Promise<Outcome> {
+export async function runAttack(ground: Ground, subject: Subject, attack: Attack): Promise<AttackOutcome> {
   await prove(ground, subject);
   const census = ground.census;
-  let outcome: Outcome | null = null;
+  let outcome: AttackOutcome | null = null;
   for (let i = attack.times ?? 1; i > 0; i--) {
     const one = await runOnce(ground, subject, attack);
     outcome = outcome === null ? one : { ...one, faults: [...outcome.faults, ...one.faults] };
@@ -51,7 +51,7 @@ async function startAnew(ground: Ground, subject: Subject): Promise<void> {
   ground.forget();
 }
 
-async function runOnce(ground: Ground, subject: Subject, attack: Attack): Promise<Outcome> {
+async function runOnce(ground: Ground, subject: Subject, attack: Attack): Promise<AttackOutcome> {
   const own = `given-${randomBytes(12).toString('hex')}`;
   const began = performance.now();
   const result = await answerOf(subject, sourceOf(subject, attack, own));
@@ -60,7 +60,7 @@ async function runOnce(ground: Ground, subject: Subject, attack: Attack): Promis
     return { faults: [result], status: null, message: null, cpuMs: 0, wallMs: 0, limits: null, answeredMs };
   }
   const faults = [
-    ...judge(result, attack.expect),
+    ...deviationsOf(result, attack.expect),
     ...judgeTimes(result),
     ...judgeSize(result),
     ...leaks(result, ground.secrets),
@@ -73,7 +73,7 @@ async function runOnce(ground: Ground, subject: Subject, attack: Attack): Promis
 }
 
 /** A result, or why there is none; then the cell is a new one. */
-async function answerOf(subject: Subject, source: Source): Promise<RunResult | string> {
+async function answerOf(subject: Subject, source: SubjectJob): Promise<RunResult | string> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<string>((resolve) => {
     const after = source.limits.wallMs + LATE_MS;
@@ -92,7 +92,7 @@ async function answerOf(subject: Subject, source: Source): Promise<RunResult | s
   }
 }
 
-function sourceOf(subject: Subject, attack: Attack, own: string): Source {
+function sourceOf(subject: Subject, attack: Attack, own: string): SubjectJob {
   const files = attackFiles(attack, subject.name.startsWith('seccomp'), own);
   return {
     id: `hostile-${randomBytes(6).toString('hex')}`,

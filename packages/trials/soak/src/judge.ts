@@ -1,4 +1,4 @@
-import { median, type Point, slopeOf } from './slope.js';
+import { medianOrZero, type Point, slopeOf } from './slope.js';
 
 const TEN_MINUTES = 600;
 
@@ -63,7 +63,7 @@ export function judge(
 ): Judgement {
   const warm = warmOf(points, soakSeconds);
   const watched = (warm.at(-1)?.at ?? 0) - (warm[0]?.at ?? 0);
-  const level = median(warm.map(({ value }) => value));
+  const level = medianOrZero(warm.map(({ value }) => value));
   const slope = slopeOf(warm);
   const growth = (slope?.perSecond ?? 0) * watched;
   const fading = Math.max(0, 1 - watched / TEN_MINUTES);

@@ -36,7 +36,7 @@ export function slopeOf(points: readonly Point[]): Slope | null {
   return { perSecond, least: below < 0 ? Number.NEGATIVE_INFINITY : (slopes[below] ?? 0) };
 }
 
-export function median(values: readonly number[]): number {
+export function medianOrZero(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length / 2;
   return ((sorted[Math.ceil(half) - 1] ?? 0) + (sorted[Math.floor(half)] ?? 0)) / 2;

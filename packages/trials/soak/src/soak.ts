@@ -7,7 +7,7 @@ import {
   type Cluster,
   requirement,
   figure,
-  type Finding,
+  type Observation,
   none,
   openHouse,
   type House,
@@ -43,7 +43,7 @@ export interface SoakOptions {
 }
 
 export interface Soaked {
-  readonly findings: readonly Finding[];
+  readonly findings: readonly Observation[];
   readonly judgements: readonly Judgement[];
   readonly series: readonly Series[];
 }

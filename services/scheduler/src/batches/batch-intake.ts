@@ -11,7 +11,7 @@ import {
   type Submitter,
 } from '../admission.js';
 import type { PreparedRun } from '../bodies/prepared.js';
-import { CutOffProblem, Problem } from '../problems.js';
+import { CutOffProblem, ApiProblem } from '../problems.js';
 
 /** Number and total size of runs written in one step: a step must not hold up other clients. */
 const RUNS_PER_STEP = 100;
@@ -41,16 +41,20 @@ export class BatchIntake {
     private readonly admission: Admission,
   ) {}
 
-  /** @param runs may throw a {@link Problem}; nothing is accepted then. */
+  /** @param runs may throw a {@link ApiProblem}; nothing is accepted then. */
   async take(
     runs: AsyncIterable<PreparedRun> | Iterable<PreparedRun>,
     head: BatchHead,
     who: Submitter,
   ): Promise<Admitted> {
     if (this.running >= MAX_INTAKES) {
-      throw new Problem('queue-full', `${this.running} batches are being received already; try again later`, {
-        retryAfterSeconds: 1,
-      });
+      throw new ApiProblem(
+        'queue-full',
+        `${this.running} batches are being received already; try again later`,
+        {
+          retryAfterSeconds: 1,
+        },
+      );
     }
     this.running += 1;
     try {
@@ -68,7 +72,7 @@ export class BatchIntake {
     const bounds = this.admission.options.bounds();
     const most = Math.min(bounds.runs, MAX_BATCH_RUNS);
     const intake = randomUUID();
-    const tooLarge = new Problem('batch-too-large', `a batch may have at most ${most} runs`, {
+    const tooLarge = new ApiProblem('batch-too-large', `a batch may have at most ${most} runs`, {
       path: 'runs',
     });
     if (head.count > most) throw tooLarge;
@@ -105,13 +109,13 @@ export class BatchIntake {
         if (step.length >= RUNS_PER_STEP || bytes >= BYTES_PER_STEP) await flush();
       }
       if (total === 0) {
-        throw new Problem('invalid-request', 'a batch needs at least one run', { path: 'runs' });
+        throw new ApiProblem('invalid-request', 'a batch needs at least one run', { path: 'runs' });
       }
       await flush();
     } catch (error) {
       // What was cut off is taken up again under its key, or swept; what is wrong will not come again as it
       // is.
-      const isFinal = error instanceof Problem && !(error instanceof CutOffProblem);
+      const isFinal = error instanceof ApiProblem && !(error instanceof CutOffProblem);
       if (sealed === null && (head.key === undefined || isFinal)) await this.drop(id);
       throw error;
     }
@@ -124,7 +128,7 @@ export class BatchIntake {
     const sealing = await this.store.seal(batch, total, idempotency, bounds);
     if ('most' in sealing) await this.drop(id);
     if (sealing.verdict === 'gone' && head.key !== undefined) {
-      throw new Problem(
+      throw new ApiProblem(
         'idempotency-conflict',
         'another request used this idempotency key meanwhile; nothing was accepted, try again',
         { path: 'idempotencyKey', retryAfterSeconds: RETRY_AFTER_SECONDS },

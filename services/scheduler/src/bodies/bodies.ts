@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
-import type { ByteBudget, Lease } from '../http/byte-budget.js';
+import type { ByteBudget, ByteReservation } from '../http/byte-budget.js';
 import type { App } from '../context.js';
 import { PREPARED } from './prepared-mark.js';
-import { Problem } from '../problems.js';
+import { ApiProblem } from '../problems.js';
 import {
   batchOf,
   type LimitCeilings,
@@ -12,7 +12,7 @@ import {
   runOf,
 } from './prepared.js';
 import { type ParserPool, THREAD_BYTES } from './parser-pool.js';
-import { Progress } from './progress.js';
+import { ProgressDeadline } from './progress-deadline.js';
 
 const MIB = 1024 * 1024;
 
@@ -35,7 +35,7 @@ declare module 'fastify' {
     /** The parsed body of a submission. */
     prepared: PreparedRun | PreparedBatch | null;
     /** The share of the budget that its body holds. */
-    lease: Lease | null;
+    lease: ByteReservation | null;
     /** The request was answered, or its client has left. */
     isOver: boolean;
   }
@@ -110,8 +110,8 @@ export function preparedBatch({ prepared }: FastifyRequest): PreparedBatch {
 /** The tenant that the bytes count for; all unauthenticated clients share one. */
 const payerOf = (request: FastifyRequest): string => request.identity?.tenant ?? '';
 
-/** Reserved until the request is answered. @throws Problem when there is no room, before a byte is read */
-export function leaseFor(request: FastifyRequest, budget: ByteBudget, bytes: number): Lease {
+/** Reserved until the request is answered. @throws ApiProblem when there is no room, before a byte is read */
+export function leaseFor(request: FastifyRequest, budget: ByteBudget, bytes: number): ByteReservation {
   const lease = budget.tryTake(payerOf(request), bytes);
   if (lease === null) throw noRoom();
   if (request.isOver) lease.release();
@@ -119,12 +119,13 @@ export function leaseFor(request: FastifyRequest, budget: ByteBudget, bytes: num
   return lease;
 }
 
-export const noRoom = (): Problem =>
-  new Problem('too-much-in-flight', 'too many bytes of requests in flight; try again soon', {
+export const noRoom = (): ApiProblem =>
+  new ApiProblem('too-much-in-flight', 'too many bytes of requests in flight; try again soon', {
     retryAfterSeconds: RETRY_AFTER_SECONDS,
   });
 
-const tooLarge = (): Problem => new Problem('body-too-large', 'the body is larger than this server accepts');
+const tooLarge = (): ApiProblem =>
+  new ApiProblem('body-too-large', 'the body is larger than this server accepts');
 
 async function readBody(
   request: FastifyRequest,
@@ -141,8 +142,8 @@ async function readBody(
   let bytes = Buffer.allocUnsafeSlow(length ?? FIRST_BYTES);
   let size = 0;
   return new Promise((resolve, reject) => {
-    const progress = new Progress(stuckMs, () =>
-      fail(new Problem('request-timeout', 'the body arrived too slowly; nothing was accepted')),
+    const progress = new ProgressDeadline(stuckMs, () =>
+      fail(new ApiProblem('request-timeout', 'the body arrived too slowly; nothing was accepted')),
     );
     const onData = (chunk: Buffer): void => {
       progress.received(chunk.length);
@@ -160,12 +161,12 @@ async function readBody(
       stop();
       resolve(bytes.subarray(0, size));
     };
-    const onClose = (): void => fail(new Problem('bad-request', 'the body is incomplete'));
+    const onClose = (): void => fail(new ApiProblem('bad-request', 'the body is incomplete'));
     const stop = (): void => {
       progress.pause();
       payload.off('data', onData).off('end', onEnd).off('error', onClose).off('close', onClose);
     };
-    const fail = (problem: Problem): void => {
+    const fail = (problem: ApiProblem): void => {
       stop();
       // The rest of the body is discarded.
       payload.on('error', () => undefined);

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
-import type { Lease } from '../http/byte-budget.js';
-import { CutOffProblem, Problem } from '../problems.js';
+import type { ByteReservation } from '../http/byte-budget.js';
+import { CutOffProblem, ApiProblem } from '../problems.js';
 import { noRoom } from './bodies.js';
 import { type LimitCeilings, parseLine, type PreparedRun, runOf } from './prepared.js';
 import { type ParserPool, THREAD_BYTES } from './parser-pool.js';
-import { Progress } from './progress.js';
+import { ProgressDeadline } from './progress-deadline.js';
 
 export interface NdjsonBounds {
   /** Longest line, bytes. */
@@ -21,13 +21,13 @@ export const NDJSON_BYTES = 4 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /**
- * The runs of a body with one JSON object per line, checked as they arrive. @throws Problem that names the
+ * The runs of a body with one JSON object per line, checked as they arrive. @throws ApiProblem that names the
  * run
  */
 export async function* runsOfNdjson(
   body: Readable,
   bounds: NdjsonBounds,
-  lease: Lease,
+  lease: ByteReservation,
   pool: ParserPool,
   ceilings: LimitCeilings,
 ): AsyncGenerator<PreparedRun> {
@@ -41,7 +41,7 @@ export async function* runsOfNdjson(
       index += 1;
     }
   } catch (error) {
-    if (error instanceof Problem) throw error;
+    if (error instanceof ApiProblem) throw error;
     throw new CutOffProblem();
   } finally {
     body.resume();
@@ -52,7 +52,7 @@ export async function* runsOfNdjson(
 async function* linesOf(
   body: Readable,
   bounds: NdjsonBounds,
-  lease: Lease,
+  lease: ByteReservation,
   index: () => number,
 ): AsyncGenerator<Buffer> {
   let pieces: Buffer[] = [];
@@ -61,7 +61,7 @@ async function* linesOf(
   let seen = 0;
   const hold = (piece: Buffer): void => {
     if (held + piece.length > bounds.line) {
-      throw new Problem('body-too-large', 'a line is longer than this server accepts', {
+      throw new ApiProblem('body-too-large', 'a line is longer than this server accepts', {
         path: `runs.${index()}`,
       });
     }
@@ -84,7 +84,8 @@ async function* linesOf(
   };
   for await (const chunk of steady(body, bounds.stuckMs)) {
     seen += chunk.length;
-    if (seen > bounds.all) throw new Problem('body-too-large', 'the body is larger than this server accepts');
+    if (seen > bounds.all)
+      throw new ApiProblem('body-too-large', 'the body is larger than this server accepts');
     let from = 0;
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, from)) {
       hold(chunk.subarray(from, end));
@@ -101,7 +102,9 @@ async function* linesOf(
 
 /** The chunks of a body, with a deadline for the sender's progress. */
 async function* steady(body: Readable, stuckMs: number): AsyncGenerator<Buffer> {
-  const progress = new Progress(stuckMs, () => body.destroy(new Error('the body arrived too slowly')));
+  const progress = new ProgressDeadline(stuckMs, () =>
+    body.destroy(new Error('the body arrived too slowly')),
+  );
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       progress.received(chunk.length);

@@ -1,5 +1,5 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { Problem } from '../problems.js';
+import { ApiProblem } from '../problems.js';
 import type { ParseAnswer, ParseTask } from './parse-task.js';
 import { batchOf, parseBody, parseLine, type PreparedBatch, runOf } from './prepared.js';
 import { scanJson } from './scan.js';
@@ -13,7 +13,7 @@ export default function parseInThread(task: ParseTask): ParseAnswer {
   try {
     return packed(prepare(task));
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
+    if (!(error instanceof ApiProblem)) throw error;
     const { code, message, details } = error;
     return { problem: { code, message, path: details.path } };
   }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import { Problem } from '../problems.js';
+import { ApiProblem } from '../problems.js';
 import type { ParseAnswer, ParseTask } from './parse-task.js';
 import type { LimitCeilings, PreparedBatch, PreparedRun } from './prepared.js';
 
@@ -55,7 +55,7 @@ export class ParserPool {
     await this.pool.destroy();
   }
 
-  /** @param bytes in their own buffer, which is transferred and unusable afterwards; @throws Problem */
+  /** @param bytes in their own buffer, which is transferred and unusable afterwards; @throws ApiProblem */
   private async parse(kind: ParseTask['kind'], bytes: Buffer, index: number): Promise<PreparedBatch> {
     const task: ParseTask = { kind, bytes, ceilings: this.ceilings, index };
     let answer: ParseAnswer;
@@ -64,11 +64,11 @@ export class ParserPool {
       answer = (await this.pool.run(task, { transferList })) as ParseAnswer;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error;
-      throw new Problem('body-too-large', 'the body needs more memory than the server allows for one');
+      throw new ApiProblem('body-too-large', 'the body needs more memory than the server allows for one');
     }
     if ('problem' in answer) {
       const { code, message, path } = answer.problem;
-      throw new Problem(code, message, path === undefined ? {} : { path });
+      throw new ApiProblem(code, message, path === undefined ? {} : { path });
     }
     return unpacked(answer);
   }

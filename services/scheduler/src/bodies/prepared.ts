@@ -10,7 +10,7 @@ import {
 } from '@sandpiper/contracts';
 import { type WrittenRequest, writtenRequest } from '@sandpiper/store';
 import { parse as parseJson } from 'secure-json-parse';
-import { Problem } from '../problems.js';
+import { ApiProblem } from '../problems.js';
 import { toProblem } from '../validation.js';
 
 /** The most of each limit that this service gives; what the controller may spend follows from `cpuMs`. */
@@ -49,17 +49,17 @@ function clampedLimits(request: RunRequest, ceilings: LimitCeilings): Limits {
   return limits;
 }
 
-/** @throws Problem for invalid JSON, or a key with a special meaning in JavaScript */
+/** @throws ApiProblem for invalid JSON, or a key with a special meaning in JavaScript */
 export function parseBody(bytes: Buffer): unknown {
-  if (bytes.length === 0) throw new Problem('bad-request', 'the body is empty');
+  if (bytes.length === 0) throw new ApiProblem('bad-request', 'the body is empty');
   try {
     return parseJson(bytes.toString()) as unknown;
   } catch {
-    throw new Problem('bad-request', 'the body is not JSON, or has a key like "__proto__"');
+    throw new ApiProblem('bad-request', 'the body is not JSON, or has a key like "__proto__"');
   }
 }
 
-/** @param prefix path of the run in the body; @throws Problem that names the wrong field */
+/** @param prefix path of the run in the body; @throws ApiProblem that names the wrong field */
 export function runOf(
   value: unknown,
   ceilings: LimitCeilings,
@@ -70,7 +70,7 @@ export function runOf(
   return prepareRun(parsed.data, ceilings);
 }
 
-/** @throws Problem that names the wrong field */
+/** @throws ApiProblem that names the wrong field */
 export function batchOf(value: unknown, ceilings: LimitCeilings): PreparedBatch {
   const parsed = batchRequestSchema.safeParse(value);
   if (!parsed.success) throw toProblem(parsed.error.issues[0], 'body');
@@ -78,11 +78,11 @@ export function batchOf(value: unknown, ceilings: LimitCeilings): PreparedBatch 
   return { runs: runs.map((run) => prepareRun(run, ceilings)), name, idempotencyKey };
 }
 
-/** @throws Problem for a line that is not a JSON object */
+/** @throws ApiProblem for a line that is not a JSON object */
 export function parseLine(line: Buffer, index: number): unknown {
   try {
     return parseJson(line.toString()) as unknown;
   } catch {
-    throw new Problem('invalid-request', 'is not one JSON object on one line', { path: `runs.${index}` });
+    throw new ApiProblem('invalid-request', 'is not one JSON object on one line', { path: `runs.${index}` });
   }
 }

@@ -1,4 +1,4 @@
-import { Problem } from '../problems.js';
+import { ApiProblem } from '../problems.js';
 
 /** Maximum number of values in a JSON body; the largest batch with fifty fields per run has fewer. */
 const MAX_VALUES = 1_000_000;
@@ -13,7 +13,7 @@ const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x
 
 /**
  * Checks the shape of a large body before it is parsed: each value costs tens of bytes of memory, however
- * short its text. Ignores invalid JSON, which the parser reports. @throws Problem for too many values or too
+ * short its text. Ignores invalid JSON, which the parser reports. @throws ApiProblem for too many values or too
  * deep nesting
  */
 export function scanJson(bytes: Buffer): void {
@@ -39,9 +39,10 @@ export function scanJson(bytes: Buffer): void {
       default:
         break;
     }
-    if (depth > MAX_DEPTH) throw new Problem('bad-request', `the body is more than ${MAX_DEPTH} levels deep`);
+    if (depth > MAX_DEPTH)
+      throw new ApiProblem('bad-request', `the body is more than ${MAX_DEPTH} levels deep`);
     if (values > MAX_VALUES) {
-      throw new Problem('body-too-large', `the body has more than ${MAX_VALUES} values`);
+      throw new ApiProblem('body-too-large', `the body has more than ${MAX_VALUES} values`);
     }
   }
 }

@@ -3,7 +3,7 @@ import { type ApiKeyStore, DEFAULT_TENANT, sameSecret } from '@sandpiper/store';
 import type { FastifyRequest } from 'fastify';
 import type { App } from '../context.js';
 import type { KeyCheck } from './open-streams.js';
-import { notFound, Problem } from '../problems.js';
+import { notFound, ApiProblem } from '../problems.js';
 import type { RedisGate } from '../redis/redis-gate.js';
 
 /** The authenticated client. */
@@ -46,7 +46,7 @@ export function authenticate(app: App, keys: ApiKeyStore, gate: RedisGate, optio
     }
     const identity = await identify(request, keys, gate, options.adminKey);
     if (!identity.scopes.includes(scope) && !identity.scopes.includes('admin')) {
-      throw new Problem('forbidden', `this key is not for that: it lacks the scope "${scope}"`);
+      throw new ApiProblem('forbidden', `this key is not for that: it lacks the scope "${scope}"`);
     }
     request.identity = identity;
   };
@@ -63,13 +63,13 @@ async function identify(
 ): Promise<Identity> {
   const header = request.headers.authorization;
   if (header === undefined) {
-    throw new Problem('unauthenticated', 'send an API key: Authorization: Bearer KEY');
+    throw new ApiProblem('unauthenticated', 'send an API key: Authorization: Bearer KEY');
   }
   const [, text] = /^Bearer ([\w-]{1,256})$/i.exec(header) ?? [];
-  if (text === undefined) throw new Problem('unauthenticated', 'send Authorization: Bearer KEY');
+  if (text === undefined) throw new ApiProblem('unauthenticated', 'send Authorization: Bearer KEY');
   if (adminKey !== null && sameSecret(text, adminKey)) return EVERYTHING;
   const key = await gate.run(() => keys.verify(text));
-  if (key === null) throw new Problem('unauthenticated', 'unknown API key');
+  if (key === null) throw new ApiProblem('unauthenticated', 'unknown API key');
   return { tenant: key.tenant, scopes: key.scopes };
 }
 
@@ -89,7 +89,7 @@ export function mayRead(request: FastifyRequest): boolean {
 export function assertScope(request: FastifyRequest, scope: Scope): void {
   const { scopes } = identityOf(request);
   if (!scopes.includes(scope) && !scopes.includes('admin')) {
-    throw new Problem('forbidden', `this key is not for that: it lacks the scope "${scope}"`);
+    throw new ApiProblem('forbidden', `this key is not for that: it lacks the scope "${scope}"`);
   }
 }
 

@@ -8,7 +8,7 @@ export interface ByteBounds {
 }
 
 /** Reserved bytes, until they are released. */
-export interface Lease {
+export interface ByteReservation {
   /** Reserves more. @returns false when there is no room; nothing changes then. */
   grow(bytes: number): boolean;
   /** Releases a part. */
@@ -20,7 +20,7 @@ export interface Lease {
 interface Waiter {
   readonly tenant: string;
   readonly bytes: number;
-  readonly admit: (lease: Lease) => void;
+  readonly admit: (lease: ByteReservation) => void;
 }
 
 /** A budget of memory used on behalf of clients: bounded in total and per tenant. */
@@ -32,16 +32,21 @@ export class ByteBudget {
   constructor(readonly bounds: ByteBounds) {}
 
   /** @returns null when there is no room now */
-  tryTake(tenant: string, bytes: number): Lease | null {
+  tryTake(tenant: string, bytes: number): ByteReservation | null {
     return this.fits(tenant, bytes, 0) ? this.lease(tenant, bytes) : null;
   }
 
   /** Waits for room, in turn. @returns null when the time is up, or the signal aborts */
-  async take(tenant: string, bytes: number, signal: AbortSignal, ms: number): Promise<Lease | null> {
+  async take(
+    tenant: string,
+    bytes: number,
+    signal: AbortSignal,
+    ms: number,
+  ): Promise<ByteReservation | null> {
     const lease = this.waiting.size === 0 ? this.tryTake(tenant, bytes) : null;
     if (lease !== null || signal.aborted) return lease;
     return new Promise((resolve) => {
-      const end = (lease: Lease | null): void => {
+      const end = (lease: ByteReservation | null): void => {
         clearTimeout(late);
         signal.removeEventListener('abort', onAbort);
         this.waiting.delete(waiter);
@@ -65,7 +70,7 @@ export class ByteBudget {
     return fitsTenant && fitsAll;
   }
 
-  private lease(tenant: string, bytes: number): Lease {
+  private lease(tenant: string, bytes: number): ByteReservation {
     let size = bytes;
     this.count(tenant, bytes);
     const give = (less: number): void => {

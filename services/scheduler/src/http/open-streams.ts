@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
-import { Problem } from '../problems.js';
+import { ApiProblem } from '../problems.js';
 
-/** Checks a request's key. @throws Problem when it is unknown, revoked, or lacks the route's scope */
+/** Checks a request's key. @throws ApiProblem when it is unknown, revoked, or lacks the route's scope */
 export type KeyCheck = (request: FastifyRequest) => Promise<void>;
 
 export interface StreamLimits {
@@ -37,11 +37,11 @@ export class OpenStreams {
    * @param onRefused called once when the key was revoked or has lost its scope
    * @returns a function that stops it
    */
-  watchKey(request: FastifyRequest, check: KeyCheck, onRefused: (problem: Problem) => void): () => void {
+  watchKey(request: FastifyRequest, check: KeyCheck, onRefused: (problem: ApiProblem) => void): () => void {
     const timer = setInterval(() => {
       check(request).catch((error: unknown) => {
         // While Redis is away the key cannot be checked, but nothing can be read with it either.
-        if (!(error instanceof Problem) || !REFUSALS.has(error.code)) return;
+        if (!(error instanceof ApiProblem) || !REFUSALS.has(error.code)) return;
         clearInterval(timer);
         onRefused(error);
       });
@@ -50,11 +50,11 @@ export class OpenStreams {
     return () => clearInterval(timer);
   }
 
-  /** @throws Problem when there is no room for another */
+  /** @throws ApiProblem when there is no room for another */
   assertRoom(tenant: string): void {
     const { all, perTenant } = this.limits;
     if (this.all < all && (this.byTenant.get(tenant) ?? 0) < perTenant) return;
-    throw new Problem('too-many-streams', 'too many connections are following runs; try again later', {
+    throw new ApiProblem('too-many-streams', 'too many connections are following runs; try again later', {
       retryAfterSeconds: RETRY_AFTER_SECONDS,
     });
   }

@@ -1,7 +1,7 @@
 import { isLoopbackHost } from '@sandpiper/contracts';
 import type { FastifyRequest } from 'fastify';
 import type { App } from '../context.js';
-import { Problem } from '../problems.js';
+import { ApiProblem } from '../problems.js';
 
 export interface OriginOptions {
   /** Whether keys are required: then clients are authenticated, and a web page has no key. */
@@ -30,7 +30,7 @@ export function guardOrigins(app: App, options: OriginOptions): void {
     const { url: route } = request.routeOptions;
     if (route !== undefined && PROBES.has(route)) return done();
     const fault = options.keys ? faultOfSocket(request, options) : faultOf(request, options);
-    done(fault === null ? undefined : new Problem('forbidden', fault));
+    done(fault === null ? undefined : new ApiProblem('forbidden', fault));
   });
 }
 

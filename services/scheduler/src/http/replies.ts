@@ -1,7 +1,7 @@
 import type { RunResult } from '@sandpiper/contracts';
 import type { ResultReader, RunHead, ShortRun } from '@sandpiper/store';
 import type { ByteBudget } from './byte-budget.js';
-import { Problem } from '../problems.js';
+import { ApiProblem } from '../problems.js';
 import type { RedisGate } from '../redis/redis-gate.js';
 
 const MIB = 1024 * 1024;
@@ -97,7 +97,7 @@ export class Replies {
     }
   }
 
-  /** The same for an answer with a deadline. @throws Problem when there is no room in time */
+  /** The same for an answer with a deadline. @throws ApiProblem when there is no room in time */
   async sliceSoon<T extends RunHead>(
     tenant: string,
     step: readonly T[],
@@ -110,7 +110,7 @@ export class Replies {
 
   /**
    * The parsed result of a run. Its holder calls `release`.
-   * @returns null where there is none; @throws Problem when there is no room in time
+   * @returns null where there is none; @throws ApiProblem when there is no room in time
    */
   async whole(
     id: string,
@@ -136,7 +136,7 @@ export class Replies {
   }
 }
 
-const tooMuchInFlight = (): Problem =>
-  new Problem('too-much-in-flight', 'too many large results are being fetched; try again later', {
+const tooMuchInFlight = (): ApiProblem =>
+  new ApiProblem('too-much-in-flight', 'too many large results are being fetched; try again later', {
     retryAfterSeconds: 5,
   });

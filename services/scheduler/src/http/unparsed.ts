@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { bodyOf, Problem } from '../problems.js';
+import { bodyOf, ApiProblem } from '../problems.js';
 
 /** Errors of Node's HTTP parser. */
 const STATUS: Readonly<Record<string, 408 | 431>> = {
@@ -18,7 +18,7 @@ export function answerUnparsed(error: NodeJS.ErrnoException, socket: Socket): vo
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const status = STATUS[error.code ?? ''] ?? 400;
   if (socket.writable) {
-    const body = JSON.stringify(bodyOf(new Problem('bad-request', MESSAGES[status])));
+    const body = JSON.stringify(bodyOf(new ApiProblem('bad-request', MESSAGES[status])));
     const head = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       'Connection: close',

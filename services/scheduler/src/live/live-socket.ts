@@ -5,9 +5,9 @@ import {
 } from '@sandpiper/contracts';
 import { parse as parseJson } from 'secure-json-parse';
 import type { WebSocket } from 'ws';
-import type { Lease } from '../http/byte-budget.js';
+import type { ByteReservation } from '../http/byte-budget.js';
 import { noRoom } from '../bodies/bodies.js';
-import { Problem } from '../problems.js';
+import { ApiProblem } from '../problems.js';
 import { toProblem } from '../validation.js';
 
 /** Close codes (RFC 6455, section 7.4.1, and the IANA registry of close codes). */
@@ -34,11 +34,11 @@ const MAX_WAITING = 8;
 export interface LiveSocketOptions {
   readonly onMessage: (message: LiveClientMessage) => Promise<void>;
   /** Reserves the bytes of a message until it is sent. @returns null when too many are in flight */
-  readonly leaseFor: (bytes: number) => Lease | null;
+  readonly leaseFor: (bytes: number) => ByteReservation | null;
   /** Called at the beginning and with each keep-alive. */
   readonly onPing: () => void;
   /** Turns an error into what the client is told. */
-  readonly explain: (error: unknown) => Problem;
+  readonly explain: (error: unknown) => ApiProblem;
   readonly stuckMs?: number;
 }
 
@@ -154,21 +154,21 @@ export class LiveSocket {
   }
 }
 
-/** @throws Problem that names the error */
+/** @throws ApiProblem that names the error */
 function parse(data: Buffer, isBinary: boolean): LiveClientMessage {
-  if (isBinary) throw new Problem('invalid-request', 'send JSON as text, bytes as dataBase64');
+  if (isBinary) throw new ApiProblem('invalid-request', 'send JSON as text, bytes as dataBase64');
   let value: unknown;
   try {
     value = parseJson(data.toString('utf8'));
   } catch {
-    throw new Problem('invalid-request', 'the message is not JSON');
+    throw new ApiProblem('invalid-request', 'the message is not JSON');
   }
   const parsed = liveClientMessageSchema.safeParse(value);
   if (!parsed.success) throw toProblem(parsed.error.issues[0], 'message');
   return parsed.data;
 }
 
-function closeCodeOf({ code }: Problem): number {
+function closeCodeOf({ code }: ApiProblem): number {
   if (code === 'store-unavailable' || code === 'unknown-outcome' || code === 'too-much-in-flight') {
     return CLOSE.tryAgain;
   }

@@ -1,6 +1,6 @@
 import { NewerSchemaError, type RedisConnection } from '@sandpiper/store';
 import type { Logger } from '@sandpiper/telemetry';
-import { Problem } from '../problems.js';
+import { ApiProblem } from '../problems.js';
 
 /** Errors of a Redis that is reachable but cannot serve: full, loading, failing over, unable to persist. */
 const UNFIT = /^(OOM|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|MISCONF|BUSY|TRYAGAIN|UNKILLABLE)\b/;
@@ -31,26 +31,26 @@ export class RedisGate {
 
   /** For reads. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    return this.attempt(work, () => new Problem('store-unavailable', UNREAD, LATER));
+    return this.attempt(work, () => new ApiProblem('store-unavailable', UNREAD, LATER));
   }
 
   /** For changes: a command that was sent and not answered may have been executed. */
   async change<T>(work: () => Promise<T>): Promise<T> {
     return this.attempt(work, (error) =>
       error === null || isRefusal(error)
-        ? new Problem('store-unavailable', UNAVAILABLE, LATER)
-        : new Problem('unknown-outcome', UNKNOWN, LATER),
+        ? new ApiProblem('store-unavailable', UNAVAILABLE, LATER)
+        : new ApiProblem('unknown-outcome', UNKNOWN, LATER),
     );
   }
 
   /** @param problem makes the problem for an error; null: no command was sent */
-  private async attempt<T>(work: () => Promise<T>, problem: (error: Error | null) => Problem): Promise<T> {
+  private async attempt<T>(work: () => Promise<T>, problem: (error: Error | null) => ApiProblem): Promise<T> {
     if (!this.up) throw problem(null);
     try {
       return await work();
     } catch (error) {
-      if (error instanceof NewerSchemaError) throw new Problem('newer-version', error.message);
-      if (error instanceof Problem || !isUnavailability(error)) throw error;
+      if (error instanceof NewerSchemaError) throw new ApiProblem('newer-version', error.message);
+      if (error instanceof ApiProblem || !isUnavailability(error)) throw error;
       this.log.warn({ reason: error.message }, 'Redis is unavailable');
       throw problem(error);
     }

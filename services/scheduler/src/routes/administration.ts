@@ -15,7 +15,7 @@ import { z } from 'zod';
 import { assertOwn, identityOf, mayRead } from '../http/auth.js';
 import { prepareRun } from '../bodies/prepared.js';
 import type { App, Context } from '../context.js';
-import { notFound, Problem } from '../problems.js';
+import { notFound, ApiProblem } from '../problems.js';
 import { acceptedSchema, idParamsSchema, refusals, submissionRefusals, submitterOf } from './common.js';
 
 const deadLettersQuerySchema = z.strictObject({
@@ -178,7 +178,7 @@ export function administrationRoutes(app: App, context: Context): void {
       const dead = await gate.run(() => deadLetters.get(id));
       if (dead === null) throw notFound('dead letter');
       if (dead.requeuedAs !== null)
-        throw new Problem(
+        throw new ApiProblem(
           'already-requeued',
           mayRead(request) ? `already requeued as ${dead.requeuedAs}` : 'already requeued',
         );

@@ -8,7 +8,7 @@ import { leaseFor } from '../bodies/bodies.js';
 import { NDJSON_BYTES, type NdjsonBounds, runsOfNdjson } from '../bodies/ndjson.js';
 import type { App, Context } from '../context.js';
 import type { KeyCheck } from '../http/open-streams.js';
-import { errorBodySchema, Problem } from '../problems.js';
+import { errorBodySchema, ApiProblem } from '../problems.js';
 import { joined, type Piece, sendPieces, textPiece } from '../http/reply-stream.js';
 import type { Slice } from '../http/replies.js';
 import { accepted, ownBatch, summarize } from './batches.js';
@@ -164,7 +164,7 @@ export function batchIntakeRoute(app: App, context: Context, bounds: NdjsonBound
     },
     async (request, reply) => {
       // A request without a body does not reach a body parser.
-      if (!(request.body instanceof Readable)) throw new Problem('bad-request', 'the body is empty');
+      if (!(request.body instanceof Readable)) throw new ApiProblem('bad-request', 'the body is empty');
       const lease = leaseFor(request, context.bodies, NDJSON_BYTES);
       const { ceilings } = context.admission.options;
       const runs = runsOfNdjson(request.body, bounds, lease, context.parsers, ceilings);

@@ -12,7 +12,7 @@ import { assertOwn, assertScope, identityOf, mayRead } from '../http/auth.js';
 import { preparedBatch } from '../bodies/bodies.js';
 import { cancelBatch } from '../cancel.js';
 import type { App, Context } from '../context.js';
-import { errorBodySchema, notFound, Problem } from '../problems.js';
+import { errorBodySchema, notFound, ApiProblem } from '../problems.js';
 import { joined, type Piece, sendPieces, textPiece } from '../http/reply-stream.js';
 import {
   acceptedSchema,
@@ -32,8 +32,8 @@ import { countRefusal, sendPurged } from './runs.js';
 /** Maximum total size of the results in one answer; larger batches are read from their stream. */
 const MAX_RESULTS_BYTES = 64 * 1024 * 1024;
 
-const tooLarge = (id: string, bytes: number): Problem =>
-  new Problem(
+const tooLarge = (id: string, bytes: number): ApiProblem =>
+  new ApiProblem(
     'reply-too-large',
     `the results of this batch have ${bytes} bytes, but one answer may have at most ${MAX_RESULTS_BYTES}: ` +
       `read /v1/batches/${id}/results, or ask with results=false`,

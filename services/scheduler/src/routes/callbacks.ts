@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { identityOf } from '../http/auth.js';
 import type { Callbacks } from '../callbacks/callbacks.js';
 import type { App, Context } from '../context.js';
-import { notFound, Problem } from '../problems.js';
+import { notFound, ApiProblem } from '../problems.js';
 import { idParamsSchema, refusals } from './common.js';
 
 const tags = ['callbacks'];
@@ -13,7 +13,7 @@ export function callbackRoutes(app: App, context: Context): void {
   const { gate } = context;
   const callbacks = (): Callbacks => {
     if (context.callbacks !== null) return context.callbacks;
-    throw new Problem(
+    throw new ApiProblem(
       'not-found',
       'callbacks are disabled on this service: SANDPIPER_CALLBACK_SECRET is not set',
     );

@@ -3,7 +3,7 @@ import { ID_PATTERN, type RunHead } from '@sandpiper/store';
 import { z } from 'zod';
 import type { Submitter } from '../admission.js';
 import { identityOf } from '../http/auth.js';
-import { errorBodySchema, Problem } from '../problems.js';
+import { errorBodySchema, ApiProblem } from '../problems.js';
 import { traceOf } from '../http/request-spans.js';
 import { MAX_WAIT_SECONDS } from '../waiters.js';
 
@@ -59,7 +59,7 @@ export const submissionRefusals = {
 /** The key from the header or the body; both may be given if they are equal. */
 export function idempotencyKeyOf(header: string | undefined, field: string | undefined): string | undefined {
   if (header !== undefined && field !== undefined && header !== field) {
-    throw new Problem('invalid-request', 'differs from the Idempotency-Key header', {
+    throw new ApiProblem('invalid-request', 'differs from the Idempotency-Key header', {
       path: 'idempotencyKey',
     });
   }

@@ -1,5 +1,5 @@
 import type { App, Context } from '../context.js';
-import { Problem } from '../problems.js';
+import { ApiProblem } from '../problems.js';
 
 /** For operators: health, readiness, metrics, the OpenAPI document. */
 export function operationRoutes(app: App, context: Context, ping: () => Promise<unknown>): void {
@@ -22,6 +22,6 @@ export function operationRoutes(app: App, context: Context, ping: () => Promise<
 
   app.setNotFoundHandler((request) => {
     const path = request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
-    throw new Problem('not-found', `no such resource: ${request.method} ${path}`);
+    throw new ApiProblem('not-found', `no such resource: ${request.method} ${path}`);
   });
 }

@@ -18,7 +18,7 @@ import type { App, Context } from '../context.js';
 import type { KeyCheck } from '../http/open-streams.js';
 import { followLive } from '../live/live-follower.js';
 import { CLOSE, LiveSocket } from '../live/live-socket.js';
-import { errorBodySchema, explain, notFound, Problem } from '../problems.js';
+import { errorBodySchema, explain, notFound, ApiProblem } from '../problems.js';
 import { idParamsSchema, refusals } from './common.js';
 
 /** Deadline for a WebSocket handshake, milliseconds. */
@@ -96,7 +96,10 @@ export function runStreamRoute(app: App, context: Context, checkKey: KeyCheck): 
       streams.assertRoom(identityOf(request).tenant);
     },
     handler() {
-      throw new Problem('upgrade-required', 'this resource is a WebSocket: connect with Upgrade: websocket');
+      throw new ApiProblem(
+        'upgrade-required',
+        'this resource is a WebSocket: connect with Upgrade: websocket',
+      );
     },
     wsHandler(socket, request) {
       const leave = streams.enter(identityOf(request).tenant);
@@ -121,7 +124,7 @@ async function serve(
     onMessage: (message) => feeder.take(message),
     leaseFor: (bytes) => context.bodies.tryTake(identityOf(request).tenant, bytes),
     onPing: () => feeder.isThere(),
-    explain: (error) => explain(error as FastifyError | Problem, context.log),
+    explain: (error) => explain(error as FastifyError | ApiProblem, context.log),
     ...(stuckMs === undefined ? {} : { stuckMs }),
   });
   const unwatch = streams.watchKey(request, checkKey, (problem) => void socket.fail(problem));
@@ -173,7 +176,8 @@ class Feeder {
   }
 
   async take(message: LiveClientMessage): Promise<void> {
-    if (!this.mayFeed) throw new Problem('forbidden', 'this key may follow the run but not feed or end it');
+    if (!this.mayFeed)
+      throw new ApiProblem('forbidden', 'this key may follow the run but not feed or end it');
     const { gate, store, live } = this.context;
     switch (message.type) {
       case 'input':
@@ -190,9 +194,9 @@ class Feeder {
 
   private async feed(at: number | undefined, data: Uint8Array, last: boolean): Promise<void> {
     if (!this.wants)
-      throw new Problem('invalid-request', 'this connection only follows the run (feed=false)');
+      throw new ApiProblem('invalid-request', 'this connection only follows the run (feed=false)');
     if (data.length > LIVE_BOUNDS.chunk) {
-      throw new Problem('body-too-large', `an input message may have at most ${LIVE_BOUNDS.chunk} bytes`);
+      throw new ApiProblem('body-too-large', `an input message may have at most ${LIVE_BOUNDS.chunk} bytes`);
     }
     const { gate, live } = this.context;
     const { verdict } = await gate.change(() => live.feed(this.id, at ?? null, data, last));
@@ -201,14 +205,17 @@ class Feeder {
   }
 }
 
-function refusalOf(verdict: Exclude<FeedVerdict, 'ok' | 'done'>): Problem {
+function refusalOf(verdict: Exclude<FeedVerdict, 'ok' | 'done'>): ApiProblem {
   switch (verdict) {
     case 'missing':
       return notFound('run');
     case 'not-live':
-      return new Problem('invalid-request', 'this run takes no input: it was not submitted with live: true');
+      return new ApiProblem(
+        'invalid-request',
+        'this run takes no input: it was not submitted with live: true',
+      );
     case 'gap':
-      return new Problem(
+      return new ApiProblem(
         'invalid-request',
         'the input leaves a gap after the received bytes: see "received"',
         {
@@ -216,13 +223,16 @@ function refusalOf(verdict: Exclude<FeedVerdict, 'ok' | 'done'>): Problem {
         },
       );
     case 'ended':
-      return new Problem('invalid-request', 'the input of this run has ended');
+      return new ApiProblem('invalid-request', 'the input of this run has ended');
     case 'too-large':
-      return new Problem('body-too-large', `the input of a run may have at most ${LIVE_BOUNDS.input} bytes`);
+      return new ApiProblem(
+        'body-too-large',
+        `the input of a run may have at most ${LIVE_BOUNDS.input} bytes`,
+      );
     case 'too-fast':
-      return new Problem('invalid-request', 'the input is too far ahead of the program: see "upTo"');
+      return new ApiProblem('invalid-request', 'the input is too far ahead of the program: see "upTo"');
     case 'full':
-      return new Problem(
+      return new ApiProblem(
         'bytes-quota-exceeded',
         'your runs have reached your quota of bytes; try again later',
       );

@@ -6,7 +6,7 @@ import { assertOwn, assertScope, identityOf, mayRead } from '../http/auth.js';
 import { preparedRun } from '../bodies/bodies.js';
 import { cancelRun } from '../cancel.js';
 import type { App, Context } from '../context.js';
-import { errorBodySchema, notFound, Problem } from '../problems.js';
+import { errorBodySchema, notFound, ApiProblem } from '../problems.js';
 import { type Piece, sendPieces } from '../http/reply-stream.js';
 import {
   acceptedSchema,
@@ -142,6 +142,6 @@ export function sendPurged(reply: FastifyReply, id: string, verdict: PurgeVerdic
 
 /** Counts a well-formed submission that was refused, and rethrows the error. */
 export function countRefusal(context: Context, error: unknown): never {
-  if (error instanceof Problem) context.metrics.refused.inc({ reason: error.code });
+  if (error instanceof ApiProblem) context.metrics.refused.inc({ reason: error.code });
   throw error;
 }

@@ -15,17 +15,17 @@ import type { Cells } from '../cells.js';
 import {
   type Breakage,
   type Interruption,
-  type Outcome,
+  type JobOutcome,
   type Released,
-  type RunEffect,
-  type RunEvent,
-  runLifecycle,
-  type RunState,
+  type AttemptEffect,
+  type AttemptEvent,
+  attemptLifecycle,
+  type AttemptState,
 } from '../lifecycles/run.js';
 import type { LiveRuns } from '../live-run.js';
 import { AttemptRecord, type GivenClaim } from './record.js';
 
-type Written = Extract<RunEffect, { type: 'write' }>['what'];
+type Written = Extract<AttemptEffect, { type: 'write' }>['what'];
 
 /** How long a run that must be alone waits for the others here to end, and when it is offered anew, milliseconds. */
 const ALONE_WITHIN_MS = 10_000;
@@ -62,10 +62,10 @@ const MESSAGES = {
  */
 export class Attempt {
   /** What the queue does next. Rejects with the error to report when the queue must retry later. */
-  readonly outcome: Promise<Exclude<Outcome, 'failed'>>;
-  readonly #actor: LifecycleActor<RunState, RunEvent, RunEffect>;
-  readonly #interruptions: Readonly<Record<Interruption, (event: RunEvent) => void>>;
-  #settle: (effect: { outcome: Outcome; error: Error | null }) => void = () => {};
+  readonly outcome: Promise<Exclude<JobOutcome, 'failed'>>;
+  readonly #actor: LifecycleActor<AttemptState, AttemptEvent, AttemptEffect>;
+  readonly #interruptions: Readonly<Record<Interruption, (event: AttemptEvent) => void>>;
+  #settle: (effect: { outcome: JobOutcome; error: Error | null }) => void = () => {};
   #settled = false;
   #lease: Lease | null = null;
   /** The cell that has the node for itself. */
@@ -89,19 +89,19 @@ export class Attempt {
         else resolve(outcome);
       };
     });
-    this.#actor = new LifecycleActor<RunState, RunEvent, RunEffect>({
+    this.#actor = new LifecycleActor<AttemptState, AttemptEvent, AttemptEffect>({
       name,
       capacity: 1,
       clock: tools.clock,
       inspect: tools.inspect,
-      lifecycle: runLifecycle,
+      lifecycle: attemptLifecycle,
       perform: (effect, self) => this.#perform(effect, self),
     });
     // Each kind only once: a repetition adds nothing.
     this.#interruptions = {
-      'lock-lost': this.#actor.place(),
-      cancel: this.#actor.place(),
-      'hand-back': this.#actor.place(),
+      'lock-lost': this.#actor.slot(),
+      cancel: this.#actor.slot(),
+      'hand-back': this.#actor.slot(),
     };
     void this.#actor.ended.then((error) => {
       if (!this.#settled) this.#settle({ outcome: 'failed', error });
@@ -116,7 +116,7 @@ export class Attempt {
     this.#interruptions[why]({ type: why });
   }
 
-  #perform(effect: RunEffect, self: Self<RunEvent>): void {
+  #perform(effect: AttemptEffect, self: Self<AttemptEvent>): void {
     switch (effect.type) {
       case 'ask-for-cell':
         return this.#askForCell(self);
@@ -141,9 +141,9 @@ export class Attempt {
     }
   }
 
-  #askForCell(self: Self<RunEvent>): void {
-    const tellAssigned = self.place();
-    const tellNoRoom = self.place();
+  #askForCell(self: Self<AttemptEvent>): void {
+    const tellAssigned = self.slot();
+    const tellNoRoom = self.slot();
     const assignment: Assignment = {
       name: this.name,
       runId: this.runId,
@@ -158,7 +158,7 @@ export class Attempt {
     if (this.tools.cells.ask(assignment) !== 'accepted') assignment.turnAway();
   }
 
-  async #claimRun(): Promise<RunEvent> {
+  async #claimRun(): Promise<AttemptEvent> {
     const { cells, store, metrics, tracing, node } = this.tools;
     const lease = this.#cell();
     const askedAt = performance.now();
@@ -190,7 +190,7 @@ export class Attempt {
     return claim;
   }
 
-  async #execute(): Promise<RunEvent> {
+  async #execute(): Promise<AttemptEvent> {
     try {
       this.#result = await this.#runInCell(this.#cell(), this.#claimed());
       this.#record?.ran(this.#result);
@@ -218,7 +218,7 @@ export class Attempt {
     }
   }
 
-  async #write(what: Written): Promise<RunEvent> {
+  async #write(what: Written): Promise<AttemptEvent> {
     const { store, log } = this.tools;
     const { runId } = this;
     const { fence, attempt } = this.#claimed();
@@ -252,7 +252,7 @@ export class Attempt {
     );
   }
 
-  async #release(why: Released): Promise<RunEvent> {
+  async #release(why: Released): Promise<AttemptEvent> {
     await this.tools.store.release(this.runId, this.#claimed().fence, why);
     return { type: 'released' };
   }
@@ -262,7 +262,7 @@ export class Attempt {
     this.tools.log.info({ runId: this.runId, attempt: this.#claimed().attempt, cell, status }, 'a run ended');
   }
 
-  #lose(reason: Extract<RunEffect, { type: 'lose' }>['reason']): void {
+  #lose(reason: Extract<AttemptEffect, { type: 'lose' }>['reason']): void {
     this.tools.metrics.lostAttempts.inc({ reason });
     this.#record?.lost(reason);
   }
@@ -294,7 +294,7 @@ function breakageOf(error: Error): Breakage {
   return error instanceof HostShortOfMemoryError ? 'unblamed' : 'again';
 }
 
-function storeFailed(error: unknown): RunEvent {
+function storeFailed(error: unknown): AttemptEvent {
   return { type: 'store-failed', error: toError(error) };
 }
 

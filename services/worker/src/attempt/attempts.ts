@@ -1,5 +1,5 @@
 import type { RunStore } from '@sandpiper/store';
-import type { Interruption, Outcome } from '../lifecycles/run.js';
+import type { Interruption, JobOutcome } from '../lifecycles/run.js';
 import { Attempt, type AttemptTools, warnNewer } from './attempt.js';
 
 /** When a job that this node cannot read is offered again, milliseconds. */
@@ -24,7 +24,7 @@ export class Attempts {
   }
 
   /** @throws the rejection of the cell; the queue then retries later. */
-  async process(runId: string): Promise<Exclude<Outcome, 'failed'>> {
+  async process(runId: string): Promise<Exclude<JobOutcome, 'failed'>> {
     if (!this.accepting) return 'hand-back';
     // The queue has given it to us again, so the attempt that is still here has lost its lock.
     if (this.active.has(runId)) this.lockLost(runId);

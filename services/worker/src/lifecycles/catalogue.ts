@@ -8,7 +8,7 @@ import {
 } from '@sandpiper/actor';
 import { cellLifecycle, type CellEvent } from './cell.js';
 import { nodeLifecycle, type NodeEvent } from './node.js';
-import { runLifecycle, type RunEvent } from './run.js';
+import { attemptLifecycle, type AttemptEvent } from './run.js';
 
 /** Every event, in each form that makes a difference, for tests and docs/lifecycles.md. */
 const error = new Error('out of order');
@@ -28,7 +28,7 @@ export const CELL_EVENTS: readonly CellEvent[] = [
   { type: 'cleared', error },
 ];
 
-export const RUN_EVENTS: readonly RunEvent[] = [
+export const RUN_EVENTS: readonly AttemptEvent[] = [
   { type: 'assigned' },
   { type: 'no-room' },
   { type: 'claimed', attempt: 1, verdict: 'run' },
@@ -93,7 +93,7 @@ export const LIFECYCLES: readonly {
   {
     name: 'run',
     source: 'services/worker/src/lifecycles/run.ts',
-    edges: () => explore(runLifecycle, RUN_EVENTS),
+    edges: () => explore(attemptLifecycle, RUN_EVENTS),
   },
   {
     name: 'supervised child',

@@ -8,7 +8,7 @@ const INTERRUPTIONS = ['lock-lost', 'cancel', 'hand-back'] as const;
 export type Interruption = (typeof INTERRUPTIONS)[number];
 
 /** What the queue does next with the job. */
-export type Outcome =
+export type JobOutcome =
   /** The run has its result, from us or from another node. */
   | 'completed'
   /** Put it back at once, without counting an attempt: we are leaving, or have no room. */
@@ -22,10 +22,10 @@ export type Outcome =
  * Why a claim is given back. After `unblamed` and `failed` the run waits outside of the queue for its next
  * attempt.
  */
-export type Released = Exclude<Outcome, 'completed'> | 'unblamed';
+export type Released = Exclude<JobOutcome, 'completed'> | 'unblamed';
 
 /** One attempt at a run, on this node. */
-export type RunState =
+export type AttemptState =
   | { readonly kind: 'waiting'; readonly wanted: 'cancel' | null }
   /** It has a cell and is claiming the run. */
   | { readonly kind: 'claiming'; readonly wanted: Interruption | null }
@@ -38,7 +38,7 @@ export type RunState =
       readonly outcome: Released;
       readonly error: Error | null;
     }
-  | { readonly kind: 'over'; readonly outcome: Outcome; readonly error: Error | null };
+  | { readonly kind: 'over'; readonly outcome: JobOutcome; readonly error: Error | null };
 
 /** What went wrong in the sandbox: this node refuses such runs; the cell died; the host lacked a resource. */
 export type Breakage = 'refused' | 'again' | 'unblamed';
@@ -49,14 +49,14 @@ export type Breakage = 'refused' | 'again' | 'unblamed';
  */
 type ClaimVerdict = 'run' | 'cancel' | 'poison';
 
-export type RunEvent =
+export type AttemptEvent =
   | { readonly type: 'assigned' }
   /** No cell can take it: too many runs wait, or the cells are closed. */
   | { readonly type: 'no-room' }
   | { readonly type: 'claimed'; readonly attempt: number; readonly verdict: ClaimVerdict }
   /** It already has a result, or is unknown. */
   | { readonly type: 'not-claimed' }
-  /** Its guest ended. `killed`: by our {@link RunEffect} `kill`, before the program ended by itself. */
+  /** Its guest ended. `killed`: by our {@link AttemptEffect} `kill`, before the program ended by itself. */
   | { readonly type: 'ended'; readonly killed: boolean }
   | { readonly type: 'broke'; readonly how: Breakage; readonly error: Error }
   /** `accepted`: the store took the result as that of the run. */
@@ -66,7 +66,7 @@ export type RunEvent =
   | { readonly type: 'store-failed'; readonly error: Error }
   | { readonly type: Interruption };
 
-export type RunEffect =
+export type AttemptEffect =
   | { readonly type: 'ask-for-cell' }
   | { readonly type: 'withdraw' }
   | { readonly type: 'claim' }
@@ -85,11 +85,11 @@ export type RunEffect =
       readonly reason: 'lock-lost' | 'hand-back' | 'sandbox-failure' | 'result-refused';
     }
   /** Tell the queue and release the cell. The last effect of every run. */
-  | { readonly type: 'settle'; readonly outcome: Outcome; readonly error: Error | null };
+  | { readonly type: 'settle'; readonly outcome: JobOutcome; readonly error: Error | null };
 
-type RunStep = Step<RunState, RunEffect>;
+type AttemptStep = Step<AttemptState, AttemptEffect>;
 
-export const runLifecycle: Lifecycle<RunState, RunEvent, RunEffect> = {
+export const attemptLifecycle: Lifecycle<AttemptState, AttemptEvent, AttemptEffect> = {
   start: [{ kind: 'waiting', wanted: null }, [{ type: 'ask-for-cell' }]],
   step(state, event) {
     switch (state.kind) {
@@ -113,7 +113,7 @@ export const runLifecycle: Lifecycle<RunState, RunEvent, RunEffect> = {
 };
 
 /** Nothing is claimed yet, so nothing has to be given back. */
-function whileWaiting(state: Extract<RunState, { kind: 'waiting' }>, event: RunEvent): RunStep {
+function whileWaiting(state: Extract<AttemptState, { kind: 'waiting' }>, event: AttemptEvent): AttemptStep {
   switch (event.type) {
     case 'assigned':
       return [{ kind: 'claiming', wanted: state.wanted }, [{ type: 'claim' }]];
@@ -131,7 +131,7 @@ function whileWaiting(state: Extract<RunState, { kind: 'waiting' }>, event: RunE
   }
 }
 
-function whileClaiming(state: Extract<RunState, { kind: 'claiming' }>, event: RunEvent): RunStep {
+function whileClaiming(state: Extract<AttemptState, { kind: 'claiming' }>, event: AttemptEvent): AttemptStep {
   switch (event.type) {
     case 'claimed': {
       const { attempt, verdict } = event;
@@ -155,7 +155,7 @@ function whileClaiming(state: Extract<RunState, { kind: 'claiming' }>, event: Ru
   }
 }
 
-function whileRunning(state: Extract<RunState, { kind: 'running' }>, event: RunEvent): RunStep {
+function whileRunning(state: Extract<AttemptState, { kind: 'running' }>, event: AttemptEvent): AttemptStep {
   const { attempt, wanted } = state;
   switch (event.type) {
     case 'ended':
@@ -179,14 +179,19 @@ function whileRunning(state: Extract<RunState, { kind: 'running' }>, event: RunE
 }
 
 /** The store decides whether the result counts; an interruption changes nothing. */
-function whileWriting(state: RunState, event: RunEvent): RunStep {
+function whileWriting(state: AttemptState, event: AttemptEvent): AttemptStep {
   if (event.type === 'store-failed') return over('failed', event.error);
   if (event.type !== 'written') return [state, []];
-  const effect: RunEffect = event.accepted ? { type: 'count' } : { type: 'lose', reason: 'result-refused' };
+  const effect: AttemptEffect = event.accepted
+    ? { type: 'count' }
+    : { type: 'lose', reason: 'result-refused' };
   return over('completed', null, [effect]);
 }
 
-function whileReleasing(state: Extract<RunState, { kind: 'releasing' }>, event: RunEvent): RunStep {
+function whileReleasing(
+  state: Extract<AttemptState, { kind: 'releasing' }>,
+  event: AttemptEvent,
+): AttemptStep {
   switch (event.type) {
     case 'released': {
       if (state.outcome === 'lock-lost' || state.outcome === 'hand-back')
@@ -203,15 +208,19 @@ function whileReleasing(state: Extract<RunState, { kind: 'releasing' }>, event: 
   }
 }
 
-function write(what: Extract<RunEffect, { type: 'write' }>['what'], attempt: number): RunStep {
+function write(what: Extract<AttemptEffect, { type: 'write' }>['what'], attempt: number): AttemptStep {
   return [{ kind: 'writing' }, [{ type: 'write', what, attempt }]];
 }
 
-function release(outcome: Released, error: Error | null, attempt: number): RunStep {
+function release(outcome: Released, error: Error | null, attempt: number): AttemptStep {
   return [{ kind: 'releasing', outcome, error }, [{ type: 'release', attempt, why: outcome }]];
 }
 
-function over(outcome: Outcome, error: Error | null = null, before: readonly RunEffect[] = []): RunStep {
+function over(
+  outcome: JobOutcome,
+  error: Error | null = null,
+  before: readonly AttemptEffect[] = [],
+): AttemptStep {
   return [{ kind: 'over', outcome, error }, [...before, { type: 'settle', outcome, error }]];
 }
 

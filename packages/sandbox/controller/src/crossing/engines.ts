@@ -23,7 +23,7 @@ export interface TranslatedInterpreter {
 }
 
 /** How the guests of one engine differ from those of another. */
-export interface Engine {
+export interface EngineTraits {
   readonly kind: GuestStart['kind'];
   /** On the host. */
   readonly executable: string;
@@ -41,7 +41,7 @@ export interface Engine {
 export const LIBRARY_FOLDERS = ['lib-python', 'lib_pypy'];
 
 /** The files of a translated interpreter must exist: see assertInterpreterFiles. */
-export function engineOf(interpreter: Interpreter): Engine {
+export function engineTraits(interpreter: Interpreter): EngineTraits {
   if (interpreter.engine === 'seccomp') {
     return {
       kind: 'stock',

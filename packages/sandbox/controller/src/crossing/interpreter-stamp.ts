@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { engineOf, type Interpreter } from './engines.js';
+import { engineTraits, type Interpreter } from './engines.js';
 
 /** Names the interpreter's file, its size and its date: differs when another file takes its place. */
 export function interpreterStamp(executable: string): string {
@@ -10,7 +10,7 @@ export function interpreterStamp(executable: string): string {
 /** The stamp of this host's interpreter; null where its files are missing. */
 export function interpreterStampOf(interpreter: Interpreter): string | null {
   try {
-    return interpreterStamp(engineOf(interpreter).executable);
+    return interpreterStamp(engineTraits(interpreter).executable);
   } catch {
     return null;
   }

@@ -66,7 +66,7 @@ export interface Determinism {
 }
 
 /** Where it runs. */
-export interface CellPlace {
+export interface CellContext {
   readonly keeperDirectory: string;
   readonly cpu: number | null;
   readonly node: string | null;

@@ -8,19 +8,19 @@ import {
   type GuestMemory,
   HostClock,
   type InputStream,
-  type Outcome,
+  type CallOutcome,
   type OutputStream,
   VirtualClock,
 } from '@sandpiper/kernel';
-import type { Engine } from '../crossing/engines.js';
-import { argvOf, type CellPlace, type GuestJob } from '../crossing/job.js';
+import type { EngineTraits } from '../crossing/engines.js';
+import { argvOf, type CellContext, type GuestJob } from '../crossing/job.js';
 import type { LivePort } from '../crossing/live-port.js';
 import { hashSeedOf, SeededBytes } from './determinism.js';
 import { answering } from './operation-fault.js';
 import { collectOutputs } from './outputs.js';
 import { environmentOf } from './start/environment.js';
 import type { ForkedGuest } from './start/fork-server.js';
-import { CapturedLiveOutput, LiveInput, LiveOutput } from './streams/live-streams.js';
+import { CapturedLiveOutput, LiveInputStream, LiveOutputStream } from './streams/live-streams.js';
 import { BufferInput, CaptureOutput, DescriptorInput, DescriptorOutput } from './streams/streams.js';
 import { RecordingMemory, Transcript } from './transcript.js';
 
@@ -57,9 +57,9 @@ export class JobKernel {
   /** @param forked the child of the fork server that runs the job; null when an interpreter starts for it */
   constructor(
     private readonly job: GuestJob,
-    private readonly place: CellPlace,
+    private readonly context: CellContext,
     keeper: KeeperClient,
-    engine: Engine,
+    traits: EngineTraits,
     forked: ForkedGuest | null,
     private readonly hooks: RunHooks,
   ) {
@@ -70,18 +70,18 @@ export class JobKernel {
     const trace = job.tracePath === null ? null : openSync(job.tracePath, 'w');
     this.#trace = trace;
     this.#transcript =
-      deterministic === null ? null : new Transcript(deterministic.transcriptPath, job, engine);
+      deterministic === null ? null : new Transcript(deterministic.transcriptPath, job, traits);
     this.env = variablesOf(job);
-    this.#kernel = new GuestKernel(engine.surface, {
+    this.#kernel = new GuestKernel(traits.surface, {
       limits: job.limits,
       stdin: { read: (max) => this.#read(max) },
       stdout: this.#stdout,
       stderr: this.#stderr,
       cwd: job.folder,
       files: job.files,
-      hostMounts: [...engine.mounts, ...job.mounts],
-      argv: [engine.argv0, ...argvOf(job)],
-      executable: engine.virtualExecutable,
+      hostMounts: [...traits.mounts, ...job.mounts],
+      argv: [traits.argv0, ...argvOf(job)],
+      executable: traits.virtualExecutable,
       env: this.env,
       ...sourcesOf(job, keeper, hooks),
       ...(forked === null ? {} : { inheritance: forked.inheritance }),
@@ -106,7 +106,7 @@ export class JobKernel {
   }
 
   /** Answers one call of the guest. @throws OperationFault, ControllerTimeError, GuestGoneError */
-  call(key: string, args: readonly number[], memory: GuestMemory): Outcome {
+  call(key: string, args: readonly number[], memory: GuestMemory): CallOutcome {
     if (this.#transcript === null) return answering(key, () => this.#kernel.call(key, args, memory));
     const recording = new RecordingMemory(memory);
     const outcome = answering(key, () => this.#kernel.call(key, args, recording));
@@ -168,19 +168,19 @@ export class JobKernel {
     if (stdin.kind === 'buffer') return new BufferInput(Buffer.from(stdin.data));
     const mustStop = () => this.hooks.mustStop();
     if (stdin.kind === 'fd') return new DescriptorInput(stdin.fd, mustStop);
-    return new LiveInput(this.#live(), mustStop);
+    return new LiveInputStream(this.#live(), mustStop);
   }
 
   #output(stream: 'stdout' | 'stderr', fd: number): OutputStream {
     if (this.job.output === 'capture') return new CaptureOutput();
     if (this.job.output === 'pass-through') return new DescriptorOutput(fd);
-    const live = new LiveOutput(stream, this.#live(), () => this.hooks.mustStop());
+    const live = new LiveOutputStream(stream, this.#live(), () => this.hooks.mustStop());
     return this.job.output === 'live' ? live : new CapturedLiveOutput(live);
   }
 
   #live(): LivePort {
-    if (this.place.live === null) throw new Error('a job with live streams has no port for them');
-    return this.place.live;
+    if (this.context.live === null) throw new Error('a job with live streams has no port for them');
+    return this.context.live;
   }
 }
 

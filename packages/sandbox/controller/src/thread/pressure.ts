@@ -37,7 +37,7 @@ const WAIT_PER_CALL_MS = 0.02;
 const CHANCE_MS = 20;
 const CHANCE_PART = 0.1;
 
-export interface Measured {
+export interface MeasuredRun {
   readonly cpuMs: number;
   readonly wallMs: number;
   readonly syscalls: number;
@@ -46,7 +46,7 @@ export interface Measured {
 }
 
 /** Why a run's times are unreliable, in one line; null when they are reliable. */
-export function unreliability(run: Measured, before: HostPressure, after: HostPressure): string | null {
+export function unreliability(run: MeasuredRun, before: HostPressure, after: HostPressure): string | null {
   const throttled = (difference(before.throttledUs, after.throttledUs) ?? 0) / 1000;
   if (throttled > 0) return `the node was throttled for ${Math.ceil(throttled)} ms`;
   const waited = (run.waitMs ?? 0) - run.syscalls * WAIT_PER_CALL_MS;

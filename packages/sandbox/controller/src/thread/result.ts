@@ -1,15 +1,15 @@
 import { ByteEncoder, oneLine, type RunResult } from '@sandpiper/contracts';
 import type { GuestEnd } from '@sandpiper/guest';
 import { isOwnFault } from '../crossing/host-memory.js';
-import type { CellPlace, GuestJob } from '../crossing/job.js';
+import type { CellContext, GuestJob } from '../crossing/job.js';
 import { type Decisions, decideEnding } from '../crossing/status.js';
 import type { JobKernel } from './job-kernel.js';
 import { type HostPressure, hostPressure, unreliability, wasShortOfMemory } from './pressure.js';
 
-/** The facts about a run whose guest has ended. */
-export interface EndedRun {
+/** The facts about a job whose guest has ended. */
+export interface EndedJob {
   readonly job: GuestJob;
-  readonly place: CellPlace;
+  readonly context: CellContext;
   readonly kernel: JobKernel;
   readonly decisions: Decisions;
   readonly end: GuestEnd;
@@ -27,17 +27,17 @@ export interface EndedRun {
  * @throws HostShortOfMemoryError when the kernel killed the guest because other processes had taken the memory
  */
 export function resultOf(
-  run: EndedRun,
+  run: EndedJob,
   collect: (encoder: ByteEncoder) => ReturnType<JobKernel['takeFiles']>,
 ): RunResult {
-  const { job, place, kernel, end } = run;
+  const { job, context, kernel, end } = run;
   const encoder = new ByteEncoder();
   const streams = kernel.takeStreams(encoder);
   const files = collect(encoder);
   const pressure = hostPressure();
   const ending = decideEnding(run.decisions, end, {
     nodeWasShort: wasShortOfMemory(run.pressureBefore, pressure),
-    ownFault: isOwnFault(end, job.limits.memoryBytes, place.largestMemoryBytes),
+    ownFault: isOwnFault(end, job.limits.memoryBytes, context.largestMemoryBytes),
   });
   kernel.transcript?.close(ending);
   const waitMs = end.waitedNs === null ? null : end.waitedNs / 1e6;
@@ -69,8 +69,8 @@ export function resultOf(
     engine: job.interpreter.engine,
     start: run.start,
     attempt: job.attempt,
-    node: place.node,
-    cell: place.cell,
+    node: context.node,
+    cell: context.cell,
     startedAt: run.startedAt.toISOString(),
     finishedAt: new Date().toISOString(),
   };

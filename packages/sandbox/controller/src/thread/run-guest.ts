@@ -4,10 +4,10 @@ import { PlacementError } from '@sandpiper/kernel';
 import { Channel, DescriptorTransport } from '@sandpiper/protocol';
 import { threadCpuNs } from './controller-time.js';
 import { RunRefusedError } from '../crossing/refused.js';
-import { type Engine, engineOf } from '../crossing/engines.js';
+import { type EngineTraits, engineTraits } from '../crossing/engines.js';
 import { inspectTranslated, STARTUP_MS } from './start/handshake.js';
 import { assertInterpreterFiles } from '../crossing/interpreter-files.js';
-import { argvOf, type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from '../crossing/job.js';
+import { argvOf, type CellContext, type GuestJob, SHARED_CANCELLED, SHARED_PID } from '../crossing/job.js';
 import { Session } from './session.js';
 import type { WarmGuests } from './start/warm-guests.js';
 
@@ -24,7 +24,7 @@ export interface GuestRun {
  */
 export function runGuest(
   job: GuestJob,
-  place: CellPlace,
+  context: CellContext,
   keeper: KeeperClient,
   warmGuests: WarmGuests | null,
 ): GuestRun {
@@ -32,13 +32,13 @@ export function runGuest(
   const takenAt = performance.now();
   const cpuBefore = threadCpuNs();
   assertInterpreterFiles(job.interpreter);
-  const engine = engineOf(job.interpreter);
+  const traits = engineTraits(job.interpreter);
   const warm = warmGuests?.take(job) ?? null;
   let session: Session;
   try {
     const unanswered =
-      warm?.unanswered ?? (engine.kind === 'translated' ? inspectTranslated(engine, keeper) : []);
-    session = new Session(job, place, keeper, engine, warm);
+      warm?.unanswered ?? (traits.kind === 'translated' ? inspectTranslated(traits, keeper) : []);
+    session = new Session(job, context, keeper, traits, warm);
     session.kernel.noteUnanswered(unanswered);
   } catch (error) {
     if (warm !== null) endOf(warm.guest, keeper);
@@ -46,19 +46,19 @@ export function runGuest(
   }
   let end: GuestEnd;
   try {
-    const guest = warm?.guest ?? startGuest(job, place, keeper, engine, session.kernel.env);
+    const guest = warm?.guest ?? startGuest(job, context, keeper, traits, session.kernel.env);
     try {
       session.watch(guest.figures);
-      Atomics.store(place.shared, SHARED_PID, guest.pid);
-      if (Atomics.load(place.shared, SHARED_CANCELLED) !== 0) keeper.kill();
+      Atomics.store(context.shared, SHARED_PID, guest.pid);
+      if (Atomics.load(context.shared, SHARED_CANCELLED) !== 0) keeper.kill();
       const transport = new DescriptorTransport(guest.requests, guest.replies);
-      session.serve(warm?.forked?.channel ?? new Channel(transport, engine.dialect));
+      session.serve(warm?.forked?.channel ?? new Channel(transport, traits.dialect));
     } finally {
       // Whatever happened above, the guest is dead and its descriptors are closed when this function ends.
       if ((warm?.forked ?? null) !== null && session.askedToEnd) keeper.finish();
       else keeper.kill();
       end = keeper.ended();
-      Atomics.store(place.shared, SHARED_PID, 0);
+      Atomics.store(context.shared, SHARED_PID, 0);
       session.kernel.takeErrors(guest.readErrors());
       session.watch(null);
       guest.close();
@@ -72,19 +72,19 @@ export function runGuest(
 
 function startGuest(
   job: GuestJob,
-  place: CellPlace,
+  context: CellContext,
   keeper: KeeperClient,
-  engine: Engine,
+  traits: EngineTraits,
   env: Readonly<Record<string, string>>,
 ): StartedGuest {
   return keeper.start({
-    kind: engine.kind,
-    executable: engine.executable,
-    argv: [engine.argv0, ...argvOf(job)],
+    kind: traits.kind,
+    executable: traits.executable,
+    argv: [traits.argv0, ...argvOf(job)],
     // A translated guest asks the controller for its variables.
-    env: engine.kind === 'stock' ? env : {},
+    env: traits.kind === 'stock' ? env : {},
     deterministic: job.deterministic !== null,
-    cpu: place.cpu,
+    cpu: context.cpu,
     startupMs: STARTUP_MS,
   });
 }

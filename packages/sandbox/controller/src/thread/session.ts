@@ -1,9 +1,9 @@
 import type { ByteEncoder, RunResult } from '@sandpiper/contracts';
 import type { GuestEnd, GuestFigures, KeeperClient } from '@sandpiper/guest';
-import type { Outcome } from '@sandpiper/kernel';
+import type { CallOutcome } from '@sandpiper/kernel';
 import { type Channel, GuestGoneError, GuestProtocolError, type Signature } from '@sandpiper/protocol';
-import type { Engine } from '../crossing/engines.js';
-import { type CellPlace, type GuestJob, SHARED_CANCELLED } from '../crossing/job.js';
+import type { EngineTraits } from '../crossing/engines.js';
+import { type CellContext, type GuestJob, SHARED_CANCELLED } from '../crossing/job.js';
 import type { Decisions } from '../crossing/status.js';
 import { ControllerTime, ControllerTimeError } from './controller-time.js';
 import { JobKernel } from './job-kernel.js';
@@ -49,16 +49,16 @@ export class Session {
 
   constructor(
     private readonly job: GuestJob,
-    private readonly place: CellPlace,
+    private readonly context: CellContext,
     private readonly keeper: KeeperClient,
-    private readonly engine: Engine,
+    private readonly traits: EngineTraits,
     /** Null where the guest is started for this run. */
     private readonly warm: WarmGuest | null,
   ) {
     assertSound(job);
     this.#forked = warm?.forked ?? null;
     this.#time = new ControllerTime(job.limits.controllerCpuMs);
-    this.kernel = new JobKernel(job, place, keeper, engine, this.#forked, {
+    this.kernel = new JobKernel(job, context, keeper, traits, this.#forked, {
       mustStop: () => this.#mustStop(),
       look: () => this.#look(),
       onOwnFound: () => this.#beginOnce(),
@@ -76,13 +76,13 @@ export class Session {
         if (request === null) return;
         const { signature } = request;
         // Only the shim sends this, and a translated guest has no shim.
-        if (signature.text === 'sandpiper_nomem(ii)i' && this.engine.dialect === 'linux') {
+        if (signature.text === 'sandpiper_nomem(ii)i' && this.traits.dialect === 'linux') {
           this.#decisions.memoryRefused = true;
           return;
         }
-        const outcome = this.kernel.call(this.engine.keyOf(signature), request.args, channel);
+        const outcome = this.kernel.call(this.traits.keyOf(signature), request.args, channel);
         if (this.#endsBy(outcome)) return;
-        if (this.engine.dialect === 'linux') answerLinux(channel, outcome);
+        if (this.traits.dialect === 'linux') answerLinux(channel, outcome);
         else answerLibc(channel, signature, outcome);
       }
     } catch (error) {
@@ -154,7 +154,7 @@ export class Session {
    * @throws HostShortOfMemoryError when the kernel killed the guest because other processes had taken the memory
    */
   result(end: GuestEnd, startedAt: Date, takenAt: number, controllerCpuMs: number): RunResult {
-    const { job, place, kernel } = this;
+    const { job, context, kernel } = this;
     const decisions = this.#decisions;
     decisions.cancelled = this.#isCancelled();
     decisions.diskFull = kernel.diskLimitHit;
@@ -165,12 +165,12 @@ export class Session {
     const startupMs = this.#beganAt === null ? null : this.#beganAt - takenAt;
     const pressureBefore = this.#pressureBefore;
     return resultOf(
-      { job, place, kernel, decisions, end, start, startedAt, startupMs, controllerCpuMs, pressureBefore },
+      { job, context, kernel, decisions, end, start, startedAt, startupMs, controllerCpuMs, pressureBefore },
       (encoder) => this.#collect(encoder),
     );
   }
 
-  #endsBy(outcome: Outcome): boolean {
+  #endsBy(outcome: CallOutcome): boolean {
     if (outcome.kind === 'exit') this.#decisions.exitCode = outcome.code;
     else if (outcome.kind === 'signal') this.#decisions.ownSignal = outcome.signal;
     else if (outcome.kind === 'limit') this.#decisions.limit = outcome.limit;
@@ -205,18 +205,18 @@ export class Session {
   }
 
   #isCancelled(): boolean {
-    return Atomics.load(this.place.shared, SHARED_CANCELLED) !== 0;
+    return Atomics.load(this.context.shared, SHARED_CANCELLED) !== 0;
   }
 }
 
 const brokenProtocol = (how: string): string => `the guest broke the protocol: ${how}`;
 
-function answerLinux(channel: Channel, outcome: Outcome): void {
+function answerLinux(channel: Channel, outcome: CallOutcome): void {
   if (outcome.kind === 'return') channel.returnInt(outcome.value);
   else if (outcome.kind === 'error') channel.returnInt(-outcome.errno);
 }
 
-function answerLibc(channel: Channel, signature: Signature, outcome: Outcome): void {
+function answerLibc(channel: Channel, signature: Signature, outcome: CallOutcome): void {
   const errno = outcome.kind === 'return' || outcome.kind === 'error' ? outcome.errno : null;
   const value = outcome.kind === 'return' ? outcome.value : null;
   if (errno !== null) channel.setErrno(errno);

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { TRANSCRIPT_VERSION, type TranscriptHeader } from '@sandpiper/contracts';
-import type { GuestMemory, Outcome } from '@sandpiper/kernel';
-import type { Engine } from '../crossing/engines.js';
+import type { GuestMemory, CallOutcome } from '@sandpiper/kernel';
+import type { EngineTraits } from '../crossing/engines.js';
 import { interpreterStamp } from '../crossing/interpreter-stamp.js';
 import type { GuestJob } from '../crossing/job.js';
 
@@ -23,9 +23,9 @@ export class Transcript {
   #calls = 0;
   #digest: string | null = null;
 
-  constructor(path: string | null, job: GuestJob, engine: Engine) {
+  constructor(path: string | null, job: GuestJob, traits: EngineTraits) {
     this.#fd = path === null ? null : openSync(path, 'w', 0o600);
-    if (path !== null) this.#write(headerOf(job, engine));
+    if (path !== null) this.#write(headerOf(job, traits));
   }
 
   /** Hexadecimal SHA-256. Nothing can be recorded afterwards. */
@@ -34,7 +34,7 @@ export class Transcript {
     return this.#digest;
   }
 
-  record(call: string, args: readonly number[], memory: RecordingMemory, outcome: Outcome): void {
+  record(call: string, args: readonly number[], memory: RecordingMemory, outcome: CallOutcome): void {
     this.#calls++;
     const line = JSON.stringify({ call, args, memory: memory.traffic, outcome });
     this.#hash.update(line).update('\n');
@@ -64,14 +64,14 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string;
 };
 
-function headerOf(job: GuestJob, engine: Engine): string {
+function headerOf(job: GuestJob, traits: EngineTraits): string {
   if (job.stdin.kind !== 'buffer' || job.deterministic === null || job.programPath === null) {
     throw new Error('only a deterministic run whose input is known beforehand has a transcript');
   }
   const base64 = (data: Uint8Array) => Buffer.from(data).toString('base64');
   const header: TranscriptHeader = {
     transcript: TRANSCRIPT_VERSION,
-    madeBy: { sandpiper: version, interpreter: interpreterStamp(engine.executable) },
+    madeBy: { sandpiper: version, interpreter: interpreterStamp(traits.executable) },
     run: {
       interpreter: job.interpreter,
       programPath: job.programPath,

@@ -8,7 +8,7 @@ import { allocate, fileOperations, makeNode, open } from './files.js';
 import { folderOperations, inodeOf, setTimes } from './folders.js';
 import { existing, lookUp } from './paths.js';
 import { ownNiceness } from './process.js';
-import { send } from './signals.js';
+import { sendSignal } from './signals.js';
 
 /**
  * sizeof(struct dirent64) of glibc; one such block is the guest's DIR, as with earlier controllers. Bytes.
@@ -248,7 +248,7 @@ export const libcOperations = {
     c.errno = Errno.ENOTTY;
     return 0;
   },
-  killpg: (c) => send(c, -c.int(0), c.int(1)),
+  killpg: (c) => sendSignal(c, -c.int(0), c.int(1)),
   nice: (c) => {
     if (c.int(0) < 0) throw new SyscallError(Errno.EPERM);
     c.state.niceness = Math.min(19, c.state.niceness + c.int(0));

@@ -1,5 +1,11 @@
 import { AT, Errno, SyscallError } from '@sandpiper/abi';
-import { DirectoryInode, type Inode, type Location, MemoryDirectory, type Place } from '@sandpiper/vfs';
+import {
+  DirectoryInode,
+  type Inode,
+  type Location,
+  MemoryDirectory,
+  type ResolvedPath,
+} from '@sandpiper/vfs';
 import { OpenDirectory, PathHandle } from '../open-files.js';
 import type { Call } from '../call.js';
 
@@ -12,7 +18,7 @@ function startOf(call: Call, dirfd: number, path: string): Location {
   return location;
 }
 
-export type Found = Place & { parents: readonly DirectoryInode[] };
+export type Found = ResolvedPath & { parents: readonly DirectoryInode[] };
 
 /** Looks up the path in argument `index`, from the descriptor in `dirfd`. */
 export function lookUp(call: Call, dirfd: number, index: number, follow: boolean): Found {

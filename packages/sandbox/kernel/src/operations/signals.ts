@@ -28,7 +28,7 @@ function sigaction(call: Call): number {
 }
 
 /** kill(2) and its kin: the guest can signal only itself. */
-export function send(call: Call, target: number, signal: number): number {
+export function sendSignal(call: Call, target: number, signal: number): number {
   if (signal < 0 || signal > LAST_SIGNAL) throw new SyscallError(Errno.EINVAL);
   const own = target === GUEST_PID || target === 0 || target === -GUEST_PID || target === -1;
   if (!own) throw new SyscallError(target === 1 ? Errno.EPERM : Errno.ESRCH);
@@ -103,10 +103,10 @@ export const signalOperations = {
     assertRealTimer(c);
     return c.put(1, encodeTimer(alarmLeft(c)));
   },
-  kill: (c) => send(c, c.int(0), c.int(1)),
-  tkill: (c) => send(c, c.int(0), c.int(1)),
+  kill: (c) => sendSignal(c, c.int(0), c.int(1)),
+  tkill: (c) => sendSignal(c, c.int(0), c.int(1)),
   tgkill: (c) => {
     if (c.int(0) !== GUEST_PID) throw new SyscallError(Errno.ESRCH);
-    return send(c, c.int(1), c.int(2));
+    return sendSignal(c, c.int(1), c.int(2));
   },
 } satisfies Record<string, Operation>;

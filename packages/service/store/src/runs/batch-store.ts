@@ -18,7 +18,7 @@ import {
   toSubmission,
   type Fullness,
   type Idempotency,
-  type Submission,
+  type SubmitOutcome,
   type WrittenRequest,
   writtenRequest,
 } from './store.js';
@@ -50,7 +50,7 @@ export type BatchBeginning =
 export type Staging = { readonly verdict: 'ok' | 'gone' } | Fullness;
 
 /** `gone`: another attempt with the same key has begun, or it took too long. */
-export type Sealing = Submission | { readonly verdict: 'gone' };
+export type Sealing = SubmitOutcome | { readonly verdict: 'gone' };
 
 export interface BatchFacts {
   readonly id: string;

@@ -11,7 +11,7 @@ const SHOWN_TENANTS = 100;
 export type PurgeVerdict = 'gone' | 'later' | 'missing';
 
 /** Usage of Redis by tenant. */
-export interface StoredFacts {
+export interface StorageUsage {
   readonly queuedBytes: number;
   readonly keptBytes: number;
   /** Number of ended runs and batches. */
@@ -70,7 +70,7 @@ export class RetentionStore {
     await this.redis.zrem(KEYS.purging, id);
   }
 
-  async facts(): Promise<StoredFacts> {
+  async facts(): Promise<StorageUsage> {
     const pipeline = this.redis.pipeline();
     for (const key of [KEYS.queuedBytes, KEYS.keptBytes, KEYS.removed]) pipeline.hgetall(key);
     pipeline.hget(KEYS.kept, ALL_TENANTS);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AdmittedRequest, Engine, Limits, RunRequest, RunResult, RunState } from '@sandpiper/contracts';
 import type { RedisConnection } from '../redis/connection.js';
 import { type QueueBounds, roomArguments } from '../bounds.js';
-import { batchPlace, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from '../keys.js';
+import { batchPosition, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from '../keys.js';
 import { assertReadable, SCHEMA } from '../schema.js';
 import { byName, inOrder } from '../redis/script.js';
 import { CLAIM, CLAIM_ARGUMENTS, CLAIM_REPLY, FINISH, MARK_CANCEL, RELEASE } from '../scripts/lifecycle.js';
@@ -73,7 +73,7 @@ export interface Fullness {
 const FULL = ['queue-full', 'queue-bytes', 'tenant-full', 'tenant-bytes', 'too-large'] as const;
 
 /** The outcome of a submission. `same`: accepted before. `different`: the key belongs to another request. */
-export type Submission =
+export type SubmitOutcome =
   | { readonly verdict: 'accepted' | 'same' | 'different'; readonly id: string }
   | Fullness;
 
@@ -174,7 +174,7 @@ export function toFullness(reply: unknown): Fullness | null {
   return full === undefined ? null : { verdict: full, waiting: Number(waiting), most: Number(most) };
 }
 
-export function toSubmission(reply: unknown): Submission {
+export function toSubmission(reply: unknown): SubmitOutcome {
   const full = toFullness(reply);
   if (full !== null) return full;
   const [verdict, id] = reply as ['accepted' | 'same' | 'different', string];
@@ -194,7 +194,7 @@ export class RunStore {
   }
 
   /** Submits a run. When this resolves with `accepted`, the run is stored and in the backlog. */
-  async submit(run: NewRun, idempotency: Idempotency | null, bounds: QueueBounds): Promise<Submission> {
+  async submit(run: NewRun, idempotency: Idempotency | null, bounds: QueueBounds): Promise<SubmitOutcome> {
     const { redisKey, has, fingerprint } = idempotencyArguments(run.tenant, 'run', idempotency);
     const { json, priority, engine, callbackUrl, live } = writtenRequest(run.request, run.limits);
     const fields = inOrder(SUBMIT_RUN_ARGUMENTS, {
@@ -278,7 +278,7 @@ export class RunStore {
       JSON.stringify(result),
       result.status,
       result.id,
-      batchPlace(result.id)?.index ?? 0,
+      batchPosition(result.id)?.index ?? 0,
       dead ? 1 : 0,
       (result.message ?? '').slice(0, MAX_DEAD_MESSAGE),
     );

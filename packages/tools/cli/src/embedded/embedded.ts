@@ -8,7 +8,7 @@ import { lockStateDir } from './lock.js';
 import {
   assertRedisServer,
   endStaleRedis,
-  redisPlace,
+  redisPaths,
   redisReady,
   spawnRedis,
   type Durability,
@@ -113,7 +113,7 @@ interface NodeShare {
 class Parts {
   private readonly children = new Map<string, SupervisedChild>();
   private readonly logs: LogFile[] = [];
-  private readonly place;
+  private readonly paths;
   private readonly onEvent: (line: string) => void;
   private url: string | null = null;
 
@@ -121,7 +121,7 @@ class Parts {
     private readonly stateDir: string,
     private readonly options: EmbeddedOptions,
   ) {
-    this.place = redisPlace(stateDir);
+    this.paths = redisPaths(stateDir);
     this.onEvent = options.quiet === true ? () => undefined : (options.onEvent ?? (() => undefined));
   }
 
@@ -135,7 +135,7 @@ class Parts {
   }
 
   get redisSocket(): string {
-    return this.place.socket;
+    return this.paths.socket;
   }
 
   pids(): Record<string, number | null> {
@@ -143,7 +143,7 @@ class Parts {
   }
 
   async start(): Promise<string> {
-    await endStaleRedis(this.place);
+    await endStaleRedis(this.paths);
     await this.addRedis().start();
     const share = cpuShare();
     const cells = cellsFor(share);
@@ -177,8 +177,8 @@ class Parts {
   private addRedis(): SupervisedChild {
     const log = this.openLog('redis');
     return this.add('redis', {
-      spawn: () => spawnRedis(this.place, this.options.durability ?? 'always', log.fd),
-      ready: (child) => redisReady(this.place, child),
+      spawn: () => spawnRedis(this.paths, this.options.durability ?? 'always', log.fd),
+      ready: (child) => redisReady(this.paths, child),
       lastWords: () => log.lastWords(),
     });
   }
@@ -225,7 +225,7 @@ class Parts {
   }
 
   private env(own: Readonly<Record<string, string>>): Record<string, string> {
-    return { SANDPIPER_REDIS_URL: this.place.socket, ...own };
+    return { SANDPIPER_REDIS_URL: this.paths.socket, ...own };
   }
 
   private add(

@@ -11,13 +11,13 @@ export type Durability = 'always' | 'everysec' | 'no';
 /** sun_path of unix(7) holds 108 bytes with the final NUL. */
 const MAX_SOCKET_PATH = 107;
 
-export interface RedisPlace {
+export interface RedisPaths {
   readonly folder: string;
   readonly socket: string;
   readonly pidFile: string;
 }
 
-export function redisPlace(stateDir: string): RedisPlace {
+export function redisPaths(stateDir: string): RedisPaths {
   const folder = join(stateDir, 'redis');
   const socket = join(folder, 'redis.sock');
   if (Buffer.byteLength(socket) > MAX_SOCKET_PATH) {
@@ -57,14 +57,14 @@ function isExecutable(path: string): boolean {
  * kernel ends it when this process dies; the signal is TERM, so that Redis still writes its data. The signal
  * is tied to the thread that spawned: call this from the main thread.
  */
-export function spawnRedis(place: RedisPlace, durability: Durability, logFd: number): ChildProcess {
-  mkdirSync(place.folder, { recursive: true, mode: 0o700 });
+export function spawnRedis(paths: RedisPaths, durability: Durability, logFd: number): ChildProcess {
+  mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
   const settings = {
     port: '0',
-    unixsocket: place.socket,
+    unixsocket: paths.socket,
     unixsocketperm: '700',
-    dir: place.folder,
-    pidfile: place.pidFile,
+    dir: paths.folder,
+    pidfile: paths.pidFile,
     appendonly: 'yes',
     appendfsync: durability,
     save: '',
@@ -80,10 +80,10 @@ export function spawnRedis(place: RedisPlace, durability: Durability, logFd: num
 }
 
 /** Resolves when Redis has loaded its data and answers. */
-export async function redisReady(place: RedisPlace, child: ChildProcess): Promise<void> {
+export async function redisReady(paths: RedisPaths, child: ChildProcess): Promise<void> {
   const retryStrategy = (): number | null =>
     child.exitCode === null && child.signalCode === null ? 20 : null;
-  const probe = new Redis({ path: place.socket, maxRetriesPerRequest: null, retryStrategy });
+  const probe = new Redis({ path: paths.socket, maxRetriesPerRequest: null, retryStrategy });
   probe.on('error', () => undefined);
   try {
     await probe.ping();
@@ -93,15 +93,15 @@ export async function redisReady(place: RedisPlace, child: ChildProcess): Promis
 }
 
 /** Ends a Redis that a killed predecessor left running on this folder. Call with the folder locked. */
-export async function endStaleRedis(place: RedisPlace): Promise<void> {
-  const pid = readPid(place.pidFile);
-  if (pid !== null && isRedisOf(pid, place)) {
+export async function endStaleRedis(paths: RedisPaths): Promise<void> {
+  const pid = readPid(paths.pidFile);
+  if (pid !== null && isRedisOf(pid, paths)) {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       signalQuietly(pid, signal);
-      for (let tries = 0; tries < 250 && isRedisOf(pid, place); tries += 1) await sleep(20);
+      for (let tries = 0; tries < 250 && isRedisOf(pid, paths); tries += 1) await sleep(20);
     }
   }
-  for (const file of [place.socket, place.pidFile]) rmSync(file, { force: true });
+  for (const file of [paths.socket, paths.pidFile]) rmSync(file, { force: true });
 }
 
 function readPid(path: string): number | null {
@@ -114,10 +114,10 @@ function readPid(path: string): number | null {
 }
 
 /** redis-server shows its socket in its process title, so a reused pid is recognised and left alone. */
-function isRedisOf(pid: number, place: RedisPlace): boolean {
+function isRedisOf(pid: number, paths: RedisPaths): boolean {
   try {
     const title = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
-    return title.includes('redis-server') && title.includes(place.socket);
+    return title.includes('redis-server') && title.includes(paths.socket);
   } catch {
     return false;
   }

@@ -12,8 +12,8 @@ import {
 import { EXIT } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
 import { gradeAll } from './pipeline.js';
-import { createProgress } from './progress.js';
-import { buildReport, renderReport } from './report.js';
+import { createGradingProgress } from './progress.js';
+import { buildReport, renderGradingReport } from './report.js';
 import { patient } from '../patience.js';
 import { withService } from '../service/address.js';
 
@@ -37,7 +37,7 @@ export async function gradeCommand(
     process.stderr.write('sandpiper: stopping (press Ctrl-C again to quit at once)\n'),
   );
   const { signal } = interrupt;
-  const progress = createProgress();
+  const progress = createGradingProgress();
   try {
     const graded = await withService(options, (client) =>
       gradeAll(patient(client, signal), jobs, progress.update, signal).finally(progress.stop),
@@ -47,7 +47,7 @@ export async function gradeCommand(
       (problem, label) => expected.get(basename(problem))?.get(label) ?? null,
     );
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
-    process.stdout.write(renderReport(report));
+    process.stdout.write(renderGradingReport(report));
     const unjudged = report.problems
       .flatMap((p) => p.submissions)
       .filter((s) => s.tests.some(isUnjudged)).length;

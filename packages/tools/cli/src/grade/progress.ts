@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
 
-export interface Progress {
+export interface GradingProgress {
   readonly update: (done: number, total: number) => void;
   readonly stop: () => void;
 }
@@ -10,11 +10,11 @@ interface ProgressStream extends NodeJS.WritableStream {
 }
 
 /** A live bar on a terminal; otherwise one line per 10 %, to keep logs short. */
-export function createProgress(stream: ProgressStream = process.stderr): Progress {
+export function createGradingProgress(stream: ProgressStream = process.stderr): GradingProgress {
   return stream.isTTY === true ? createBar(stream) : createLines(stream);
 }
 
-function createBar(stream: NodeJS.WritableStream): Progress {
+function createBar(stream: NodeJS.WritableStream): GradingProgress {
   const bar = new SingleBar({
     stream,
     format: 'grading [{bar}] {value}/{total} runs, {duration_formatted}',
@@ -34,7 +34,7 @@ function createBar(stream: NodeJS.WritableStream): Progress {
   };
 }
 
-function createLines(stream: NodeJS.WritableStream): Progress {
+function createLines(stream: NodeJS.WritableStream): GradingProgress {
   let told = -1;
   return {
     update(done, total) {

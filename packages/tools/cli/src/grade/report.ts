@@ -53,7 +53,7 @@ export function buildReport(
 }
 
 /** The tables for the terminal. Text of a guest is always escaped. */
-export function renderReport(report: GradingReport): string {
+export function renderGradingReport(report: GradingReport): string {
   const parts = report.problems.map(renderProblem);
   const foretold = report.problems.flatMap((p) => p.submissions).filter((s) => s.expected !== null);
   if (foretold.length > 0) {

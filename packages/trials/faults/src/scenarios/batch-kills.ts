@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { type Api, Refusal } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { requirement, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Observation, none } from '../observation.js';
 import { shortProgram } from '../programs.js';
 import { type Stage, withCluster } from '../stage.js';
 import { between, sleep } from '../wait.js';
@@ -22,14 +22,14 @@ type Kind = (typeof KINDS)[number];
 const PIECE = 50;
 
 /** The scheduler is killed with -9 midway through a batch; the client resends it under its key. */
-export function batchKills(stage: Stage, { runs, kills }: BatchKills): Promise<Finding[]> {
+export function batchKills(stage: Stage, { runs, kills }: BatchKills): Promise<Observation[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
     const witness = await Witness.begin(cluster.connect());
     await cluster.startScheduler();
     await cluster.startNodes(2);
     const acknowledged = new Map<number, string>();
-    const findings: Finding[] = [];
+    const findings: Observation[] = [];
     for (const kind of KINDS) {
       const struck = await strikeWhileTaken(cluster, api, redis, { kind, runs, kills });
       stage.say(`${kind}: ${kills} kills, ${struck.unsealed} of them left an incomplete batch`);

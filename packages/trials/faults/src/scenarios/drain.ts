@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Api } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { requirement, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Observation, none } from '../observation.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import type { Service } from '../service.js';
@@ -35,7 +35,7 @@ interface Departure {
 }
 
 /** Nodes and schedulers drain under load, one after the other; each has a successor. */
-export function drain(stage: Stage, { runs, drains }: Drains): Promise<Finding[]> {
+export function drain(stage: Stage, { runs, drains }: Drains): Promise<Observation[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
     const witness = await Witness.begin(cluster.connect());
@@ -148,7 +148,7 @@ async function leave(service: Service): Promise<Departure> {
   return { code: (await service.exit).code, ms: Math.round(performance.now() - begun), readiness };
 }
 
-function departed(what: string, departures: readonly Departure[], wanted: number): Finding[] {
+function departed(what: string, departures: readonly Departure[], wanted: number): Observation[] {
   const codes = departures.map(({ code }) => code);
   const slowest = Math.max(0, ...departures.map(({ ms }) => ms));
   const ready = departures.filter(({ readiness }) => readiness.includes(200)).length;
@@ -169,7 +169,7 @@ function departed(what: string, departures: readonly Departure[], wanted: number
   ];
 }
 
-async function remains(cluster: Cluster): Promise<Finding[]> {
+async function remains(cluster: Cluster): Promise<Observation[]> {
   const orphans = await cluster.orphans();
   return [none(`guests and keepers that outlived their node (${cluster.watch})`, orphans.length, orphans)];
 }

@@ -2,7 +2,7 @@ import { batchRunId } from '@sandpiper/store';
 import { randomBytes } from 'node:crypto';
 import type { Api } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
-import { requirement, figure, type Finding } from '../finding.js';
+import { requirement, figure, type Observation } from '../observation.js';
 import { shortProgram } from '../programs.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
 import { between, sleep, until } from '../wait.js';
@@ -24,7 +24,7 @@ const CELLS = 2;
 const MAX_BEFORE = 4 * CELLS;
 
 /** A tenant has thousands of runs waiting, another sends single ones. */
-export function fairness(stage: Stage, { runs, singles }: Fairness): Promise<Finding[]> {
+export function fairness(stage: Stage, { runs, singles }: Fairness): Promise<Observation[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
     const witness = await Witness.begin(cluster.connect());

@@ -1,6 +1,6 @@
 import { Api } from '../api.js';
 import { check, untilEnded } from '../checker.js';
-import { figure, type Finding, none } from '../finding.js';
+import { figure, type Observation, none } from '../observation.js';
 import { Load } from '../load.js';
 import { LossyNetwork, type Weather } from '../lossy-network.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
@@ -12,7 +12,7 @@ const TO_REDIS: Weather = { delayMs: [5, 60], resetEvery: 400, holeEvery: 200, h
 const TO_SCHEDULER: Weather = { delayMs: [20, 150], resetEvery: 12, holeEvery: 10, holeMs: [200, 3_000] };
 
 /** Clients, the scheduler and the nodes reach each other and Redis only over a slow, lossy network. */
-export function lossyNetwork(stage: Stage, runs: number): Promise<Finding[]> {
+export function lossyNetwork(stage: Stage, runs: number): Promise<Observation[]> {
   return withCluster(stage, async (cluster) => {
     const redis = cluster.connect();
     // Only the witness has a good line.

@@ -2,7 +2,7 @@ import { KEYS, runKey } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
 import { check, countEnded, type Ended, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { requirement, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Observation, none } from '../observation.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import type { Service } from '../service.js';
@@ -23,7 +23,7 @@ const LEASE = { SANDPIPER_LOCK_MS: '2000', SANDPIPER_STALLED_INTERVAL_MS: '500' 
 const MAX_DEATHS = 3;
 
 /** Nodes are killed with -9 at random moments while runs are processed; each has a successor. */
-export function nodeKills(stage: Stage, { runs, kills, nodes }: NodeKills): Promise<Finding[]> {
+export function nodeKills(stage: Stage, { runs, kills, nodes }: NodeKills): Promise<Observation[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
     const witness = await Witness.begin(cluster.connect());
@@ -125,7 +125,7 @@ class Killer {
 }
 
 /** A run that was on three dying nodes is blamed for them: allowed, if they really died. */
-function givenUp(ended: readonly Ended[], deaths: ReadonlyMap<string, number>): Finding[] {
+function givenUp(ended: readonly Ended[], deaths: ReadonlyMap<string, number>): Observation[] {
   const given = ended.filter(({ result }) => result.status === 'internal-error');
   const unjustly = given.filter(({ id }) => (deaths.get(id) ?? 0) < MAX_DEATHS);
   const most = Math.max(0, ...deaths.values());
@@ -143,7 +143,7 @@ function givenUp(ended: readonly Ended[], deaths: ReadonlyMap<string, number>): 
 }
 
 /** The remains of killed nodes; then all nodes drain, and nothing may be left. */
-async function remains(cluster: Cluster): Promise<Finding[]> {
+async function remains(cluster: Cluster): Promise<Observation[]> {
   const orphans = await cluster.orphans();
   for (const node of cluster.aliveNodes) {
     cluster.remember(node);

@@ -2,7 +2,7 @@ import type { RunState } from '@sandpiper/contracts';
 import type { Api } from '../api.js';
 import { check } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { requirement, type Finding } from '../finding.js';
+import { requirement, type Observation } from '../observation.js';
 import { type Stage, withCluster } from '../stage.js';
 import { between, sleep, until } from '../wait.js';
 import { Witness } from '../witness.js';
@@ -30,7 +30,7 @@ interface Round {
 }
 
 /** A node with a run is paused until its lease expires and another node has the run; then it resumes. */
-export function nodePauses(stage: Stage, rounds: number): Promise<Finding[]> {
+export function nodePauses(stage: Stage, rounds: number): Promise<Observation[]> {
   return withCluster(stage, async (cluster, api) => {
     const witness = await Witness.begin(cluster.connect());
     await cluster.startScheduler();
@@ -45,7 +45,7 @@ export function nodePauses(stage: Stage, rounds: number): Promise<Finding[]> {
       acknowledged: played.map(({ run }) => run.id),
     });
     const count = (is: (round: Round) => boolean): number => played.filter(is).length;
-    const all = (what: string, is: (round: Round) => boolean): Finding =>
+    const all = (what: string, is: (round: Round) => boolean): Observation =>
       requirement(what, `${count(is)} of ${rounds}`, `${rounds}`, count(is) === rounds);
     return [
       all('paused past its lease, the node is shown as lost', ({ shownAsLost }) => shownAsLost),

@@ -2,7 +2,7 @@ import { KEYS } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
 import { type Api, Refusal } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
-import { requirement, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Observation, none } from '../observation.js';
 import { residentBytes } from '../processes.js';
 import type { Service } from '../service.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
@@ -31,7 +31,7 @@ interface Seen {
 }
 
 /** More than ten times as many submissions as the nodes can serve, for a while. */
-export function overload(stage: Stage, seconds: number): Promise<Finding[]> {
+export function overload(stage: Stage, seconds: number): Promise<Observation[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
     const scheduler = await cluster.startScheduler({ env: { SANDPIPER_MAX_QUEUE: String(MAX_WAITING) } });
@@ -137,7 +137,7 @@ class Memory {
     return `scheduler, nodes, Redis: ${(this.samples.at(-1) ?? []).map(mebibytes).join(', ')}`;
   }
 
-  findings(): Finding[] {
+  findings(): Observation[] {
     const half = Math.ceil(this.samples.length / 2);
     const most = (samples: readonly number[][], which: number): number =>
       Math.max(0, ...samples.map((sample) => sample[which] ?? 0));

@@ -2,7 +2,7 @@ import type { DeadLetterSummary } from '@sandpiper/contracts';
 import type { Api } from '../api.js';
 import { check, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { requirement, type Finding, none } from '../finding.js';
+import { requirement, type Observation, none } from '../observation.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import { type Stage, withCluster } from '../stage.js';
@@ -17,7 +17,7 @@ const PROGRAM = 'import time; time.sleep(12); print("survived")';
 const MAX_DEATHS = 3;
 
 /** A run whose node dies each time, and other runs beside it. */
-export function poison(stage: Stage, others: number): Promise<Finding[]> {
+export function poison(stage: Stage, others: number): Promise<Observation[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
     const witness = await Witness.begin(cluster.connect());

@@ -2,7 +2,7 @@ import type { Api } from '../api.js';
 import { Refusal } from '../api.js';
 import { check, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { requirement, type Finding } from '../finding.js';
+import { requirement, type Observation } from '../observation.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import { type Stage, withCluster } from '../stage.js';
@@ -18,13 +18,13 @@ const SLACK_MS = 2_000;
 /**
  * Redis is away for a while, once dead and once hanging: refused at once, and everything resumes afterwards.
  */
-export function redisAway(stage: Stage, seconds: number): Promise<Finding[]> {
+export function redisAway(stage: Stage, seconds: number): Promise<Observation[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
     const witness = await Witness.begin(cluster.connect());
     await cluster.startScheduler({ env: { SANDPIPER_REDIS_TIMEOUT_MS: String(COMMAND_MS) } });
     await cluster.startNodes(2);
-    const findings: Finding[] = [];
+    const findings: Observation[] = [];
     const before = await submitMany(api, 'before', 40);
     const over = [await longRun(api, seconds, 'dead')];
     stage.say(`Redis is killed for ${seconds} s`);
@@ -85,7 +85,7 @@ const probe = (api: Api, kind: Kind): Promise<string> =>
 const probesOf = (api: Api): Promise<string[]> => Promise.all(PROBES.map((kind) => probe(api, kind)));
 
 /** Submissions while Redis is away: each is refused with 503, and soon. */
-async function refusedFor(api: Api, seconds: number, kind: Kind, mostMs: number): Promise<Finding[]> {
+async function refusedFor(api: Api, seconds: number, kind: Kind, mostMs: number): Promise<Observation[]> {
   const until = performance.now() + seconds * 1000;
   const statuses = new Map<string, number>();
   const times: number[] = [];
@@ -113,7 +113,7 @@ async function refusedFor(api: Api, seconds: number, kind: Kind, mostMs: number)
   ];
 }
 
-async function takesAgain(api: Api, kind: Kind): Promise<Finding> {
+async function takesAgain(api: Api, kind: Kind): Promise<Observation> {
   const begun = performance.now();
   await until('submissions are accepted again', 60_000, () => probe(api, kind));
   const ms = Math.round(performance.now() - begun);
@@ -125,7 +125,7 @@ async function takesAgain(api: Api, kind: Kind): Promise<Finding> {
   );
 }
 
-async function goesOn(cluster: Cluster): Promise<Finding[]> {
+async function goesOn(cluster: Cluster): Promise<Observation[]> {
   const ready = await Promise.all(
     [...cluster.schedulers, ...cluster.nodes].map(
       async (service) => (await fetch(`${service.url}/readyz`)).status,

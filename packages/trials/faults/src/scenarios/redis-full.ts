@@ -1,6 +1,6 @@
 import { Refusal } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
-import { requirement, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Observation, none } from '../observation.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
@@ -8,7 +8,7 @@ import { sleep } from '../wait.js';
 import { Witness } from '../witness.js';
 
 /** Redis is out of memory while runs wait and execute: nothing is accepted, nothing is lost. */
-export function redisFull(stage: Stage, runs: number, seconds: number): Promise<Finding[]> {
+export function redisFull(stage: Stage, runs: number, seconds: number): Promise<Observation[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
     const witness = await Witness.begin(cluster.connect());

@@ -1,5 +1,5 @@
 import { check, countEnded, untilEnded } from '../checker.js';
-import { requirement, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Observation, none } from '../observation.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
@@ -12,7 +12,7 @@ export interface RedisKills {
 }
 
 /** Redis is killed with -9 and restarted while runs are submitted and processed. */
-export function redisKills(stage: Stage, { runs, kills }: RedisKills): Promise<Finding[]> {
+export function redisKills(stage: Stage, { runs, kills }: RedisKills): Promise<Observation[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
     const witness = await Witness.begin(cluster.connect());

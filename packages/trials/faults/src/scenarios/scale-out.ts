@@ -4,7 +4,7 @@ import { batchRunId } from '@sandpiper/store';
 import type { Api } from '../api.js';
 import { check } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { requirement, figure, type Finding } from '../finding.js';
+import { requirement, figure, type Observation } from '../observation.js';
 import { shortProgram } from '../programs.js';
 import { type Stage, withCluster } from '../stage.js';
 import { until } from '../wait.js';
@@ -21,7 +21,7 @@ const DEMANDED_RATIO = 1.8;
 const PROGRAM = 'n = 0\nfor i in range(200_000_000): n += i & 3\nprint(n)';
 
 /** Four nodes on one machine; then one node with one cell and with two, in turn. */
-export function scaleOut(stage: Stage, { rounds, runs }: ScaleOut): Promise<Finding[]> {
+export function scaleOut(stage: Stage, { rounds, runs }: ScaleOut): Promise<Observation[]> {
   return withCluster(stage, async (cluster, api) => {
     await cluster.startScheduler();
     const acknowledged: string[] = [];
@@ -51,7 +51,7 @@ export function scaleOut(stage: Stage, { rounds, runs }: ScaleOut): Promise<Find
   });
 }
 
-async function fourNodes(cluster: Cluster, api: Api, acknowledged: string[]): Promise<Finding> {
+async function fourNodes(cluster: Cluster, api: Api, acknowledged: string[]): Promise<Observation> {
   const nodes = await cluster.startNodes(4);
   const batch = await run(
     api,

@@ -1,5 +1,5 @@
 import { check, countEnded, untilEnded } from '../checker.js';
-import { requirement, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Observation, none } from '../observation.js';
 import { Load } from '../load.js';
 import { LossyNetwork, type Weather } from '../lossy-network.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
@@ -24,7 +24,7 @@ const LONG_LINE: Weather = {
  * Two schedulers, one of which is repeatedly killed with -9: while it accepts runs, while it dispatches them
  * to the queue, and between these two steps.
  */
-export function schedulerKills(stage: Stage, { runs, kills }: SchedulerKills): Promise<Finding[]> {
+export function schedulerKills(stage: Stage, { runs, kills }: SchedulerKills): Promise<Observation[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
     const witness = await Witness.begin(cluster.connect());

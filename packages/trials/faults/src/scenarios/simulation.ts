@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import type { Api } from '../api.js';
 import { check, countEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
-import { requirement, figure, type Finding } from '../finding.js';
+import { requirement, figure, type Observation } from '../observation.js';
 import { cpuSeconds } from '../processes.js';
 import { Service } from '../service.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
@@ -45,7 +45,7 @@ interface Cost {
 /**
  * Guests that cost nothing: the capacity of scheduler, queue and Redis, and which of them saturates first.
  */
-export function simulation(stage: Stage, options: Simulation): Promise<Finding[]> {
+export function simulation(stage: Stage, options: Simulation): Promise<Observation[]> {
   return withCluster(stage, async (cluster, api) => {
     const redis = cluster.connect();
     const nodeOptions = PROFILES === '' ? [] : ['--cpu-prof', `--cpu-prof-dir=${PROFILES}`];
@@ -159,7 +159,7 @@ async function measure(stage: Stage, scene: Scene): Promise<Cost> {
   };
 }
 
-function costs(cost: Cost, { runs, nodes, processes, batch }: Simulation): Finding[] {
+function costs(cost: Cost, { runs, nodes, processes, batch }: Simulation): Observation[] {
   const perSecond = Math.round(runs / cost.seconds);
   const ceiling = (micros: number): string =>
     `${Math.round(micros)} µs; its own CPU is saturated at ${Math.round(1e6 / micros)} runs a second`;

@@ -1,6 +1,6 @@
 import { bytesOf } from '@sandpiper/contracts';
 import { Refusal } from '../api.js';
-import type { Tenant } from './house.js';
+import type { TenantAccess } from './house.js';
 
 /** A tenant that fills Redis with results, and removes them. */
 
@@ -21,7 +21,7 @@ export interface Filling {
 const CHUNK = 65_536;
 
 /** Two concurrent runs; a refusal with 429 or 413 is an answer, 503 is a fault. */
-export async function fill({ api }: Tenant, name: string, { runs, bytes }: Filling): Promise<Filled> {
+export async function fill({ api }: TenantAccess, name: string, { runs, bytes }: Filling): Promise<Filled> {
   const source = `import os\nfor _ in range(${bytes / CHUNK}): os.write(1, b"x" * ${CHUNK})\n`;
   const ids: string[] = [];
   const counts = new Map<string, number>();
@@ -58,7 +58,7 @@ export async function fill({ api }: Tenant, name: string, { runs, bytes }: Filli
 }
 
 /** Removes them; missing ones are no fault. */
-export async function purge({ api }: Tenant, ids: readonly string[]): Promise<void> {
+export async function purge({ api }: TenantAccess, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     await api.call(`/v1/runs/${id}?purge=true`, { method: 'DELETE' }).catch((error: unknown) => {
       if (!(error instanceof Refusal) || error.status !== 404) throw error;

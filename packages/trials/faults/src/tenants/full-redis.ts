@@ -1,5 +1,5 @@
 import type { TenantSettings } from '@sandpiper/contracts';
-import { requirement, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Observation, none } from '../observation.js';
 import { Neighbour } from '../neighbour.js';
 import type { Stage } from '../stage.js';
 import { fill, purge } from './filling.js';
@@ -25,7 +25,7 @@ export interface FullRedisOptions {
  * One tenant fills Redis, to its own quota and to the global ceiling; the others continue, and after a purge
  * it does too.
  */
-export function fullRedis(stage: Stage, options: FullRedisOptions): Promise<Finding[]> {
+export function fullRedis(stage: Stage, options: FullRedisOptions): Promise<Observation[]> {
   const { ceilingBytes, quotaBytes } = options;
   const keep = {
     SANDPIPER_KEEP_BYTES: String(ceilingBytes),
@@ -35,7 +35,7 @@ export function fullRedis(stage: Stage, options: FullRedisOptions): Promise<Find
     const redis = house.cluster.connect();
     await redis.config('SET', 'maxmemory', String(REDIS_BYTES));
     const other = await house.tenant('other');
-    const findings: Finding[] = [];
+    const findings: Observation[] = [];
     const trials: [string, Partial<TenantSettings>, number][] = [
       ['quota', { maxKeptBytes: quotaBytes }, quotaBytes],
       // Its quota exceeds the global ceiling: the ceiling limits it.

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { NewKey, TenantSettings } from '@sandpiper/contracts';
 import type { Api } from '../api.js';
 import type { Cluster } from '../cluster.js';
-import { requirement, type Finding, none } from '../finding.js';
+import { requirement, type Observation, none } from '../observation.js';
 import type { Hellos } from '../neighbour.js';
 import { peakResidentBytes } from '../processes.js';
 import type { Service } from '../service.js';
@@ -30,10 +30,10 @@ export interface House {
   readonly node: Service;
   readonly admin: Api;
   /** Makes a tenant with a key. */
-  tenant(name: string, settings?: Partial<TenantSettings>): Promise<Tenant>;
+  tenant(name: string, settings?: Partial<TenantSettings>): Promise<TenantAccess>;
 }
 
-export interface Tenant {
+export interface TenantAccess {
   readonly api: Api;
   readonly key: string;
 }
@@ -42,8 +42,8 @@ export interface Tenant {
 export function withHouse(
   stage: Stage,
   options: HouseOptions,
-  play: (house: House) => Promise<Finding[]>,
-): Promise<Finding[]> {
+  play: (house: House) => Promise<Observation[]>,
+): Promise<Observation[]> {
   return withCluster(stage, async (cluster, anyone) => play(await openHouse(cluster, anyone, options)));
 }
 
@@ -96,7 +96,7 @@ export async function inClient(job: ClientJob): Promise<ClientReport> {
 export const mebibytes = (bytes: number): string => `${Math.round(bytes / MIB)} MiB`;
 
 /** What the neighbour must see in every trial. */
-export function rightAnswers(seen: Hellos): Finding[] {
+export function rightAnswers(seen: Hellos): Observation[] {
   return [
     none(
       `hellos of another tenant without the right result, of ${seen.count}`,
@@ -108,14 +108,14 @@ export function rightAnswers(seen: Hellos): Finding[] {
 }
 
 /** @param most in ms; null where no clock is judged */
-export function within(what: string, ms: number, most: number | null): Finding {
+export function within(what: string, ms: number, most: number | null): Observation {
   const measured = `${Math.round(ms)} ms`;
   if (most === null) return { what, measured, required: '', met: null };
   return requirement(what, measured, `at most ${most} ms`, ms <= most);
 }
 
 /** The peak of its memory, against a bound in MiB. */
-export function memoryBelow(service: Service, most: number): Finding {
+export function memoryBelow(service: Service, most: number): Observation {
   const peak = peakResidentBytes(service.pid);
   return requirement(
     'most resident memory of the scheduler',
@@ -126,7 +126,7 @@ export function memoryBelow(service: Service, most: number): Finding {
 }
 
 /** Nothing was restarted: the processes are the original ones. */
-export function stillAlive(house: House): Finding {
+export function stillAlive(house: House): Observation {
   const gone = [house.scheduler, house.node].filter(({ isAlive }) => !isAlive).map(({ name }) => name);
   return none('services that ended', gone.length, gone);
 }

@@ -1,4 +1,4 @@
-import { figure, type Finding, none } from '../finding.js';
+import { figure, type Observation, none } from '../observation.js';
 import { Neighbour, quietHellos } from '../neighbour.js';
 import type { Stage } from '../stage.js';
 import { until } from '../wait.js';
@@ -8,7 +8,7 @@ import {
   memoryBelow,
   rightAnswers,
   stillAlive,
-  type Tenant,
+  type TenantAccess,
   withHouse,
   within,
 } from './house.js';
@@ -29,7 +29,7 @@ export interface LargeBatchOptions {
 }
 
 /** Two slow readers repeatedly read a batch of large results, while another tenant works. */
-export function largeBatch(stage: Stage, options: LargeBatchOptions): Promise<Finding[]> {
+export function largeBatch(stage: Stage, options: LargeBatchOptions): Promise<Observation[]> {
   const { runs, bytes, times, clocks } = options;
   return withHouse(stage, {}, async (house) => {
     const [heavy, other] = await Promise.all([house.tenant('heavy'), house.tenant('other')]);
@@ -57,7 +57,7 @@ export function largeBatch(stage: Stage, options: LargeBatchOptions): Promise<Fi
 async function makeBatch(
   stage: Stage,
   house: House,
-  { api }: Tenant,
+  { api }: TenantAccess,
   runs: number,
   bytes: number,
 ): Promise<string> {

@@ -1,6 +1,6 @@
-import { figure, type Finding, none } from '../finding.js';
+import { figure, type Observation, none } from '../observation.js';
 import { Neighbour, quietHellos } from '../neighbour.js';
-import { percentile } from '../percentile.js';
+import { nearestRank } from '../nearest-rank.js';
 import type { Stage } from '../stage.js';
 import { sleep } from '../wait.js';
 import { inClient, memoryBelow, rightAnswers, stillAlive, withHouse, within } from './house.js';
@@ -21,7 +21,10 @@ export interface LargeBodiesOptions {
  * One tenant sends many large bodies at once; the scheduler meanwhile answers its probes and the other
  * tenants.
  */
-export function largeBodies(stage: Stage, { count, bytes, clocks }: LargeBodiesOptions): Promise<Finding[]> {
+export function largeBodies(
+  stage: Stage,
+  { count, bytes, clocks }: LargeBodiesOptions,
+): Promise<Observation[]> {
   return withHouse(stage, {}, async (house) => {
     const [heavy, other] = await Promise.all([house.tenant('heavy'), house.tenant('other')]);
     const quiet = await quietHellos(other.api, 'quiet', 4);
@@ -37,7 +40,7 @@ export function largeBodies(stage: Stage, { count, bytes, clocks }: LargeBodiesO
       none('answers to the bodies that are neither 202, 413 nor 429', odd.length, [...odd, ...report.faults]),
       figure('answers to the bodies, by status', JSON.stringify(report.statuses)),
       none(`probes of /healthz without a 200, of ${latencies.length}`, faults.length, faults),
-      within('p99 of /healthz', percentile(latencies, 0.99), clocks ? 100 : null),
+      within('p99 of /healthz', nearestRank(latencies, 0.99), clocks ? 100 : null),
       ...rightAnswers(seen),
       figure('the hellos', seen.described()),
       memoryBelow(house.scheduler, 800),

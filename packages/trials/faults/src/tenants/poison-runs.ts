@@ -1,6 +1,6 @@
 import type { RunState } from '@sandpiper/contracts';
 import { Refusal } from '../api.js';
-import { requirement, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Observation, none } from '../observation.js';
 import { Neighbour } from '../neighbour.js';
 import { descendantsOf, parentOf, residentBytes } from '../processes.js';
 import type { Stage } from '../stage.js';
@@ -14,7 +14,7 @@ const POISON_BYTES = 120 * MIB;
 const POISON = `kept = bytearray(${POISON_BYTES})\nfor i in range(0, len(kept), 4096): kept[i] = 1\nimport time\ntime.sleep(20)\n`;
 
 /** Requests that would not fit into a keeper's frame (6 MB of arguments), and runs that kill their cell. */
-export function poisonRuns(stage: Stage, count: number): Promise<Finding[]> {
+export function poisonRuns(stage: Stage, count: number): Promise<Observation[]> {
   return withHouse(stage, {}, async (house) => {
     const [heavy, other] = await Promise.all([house.tenant('heavy'), house.tenant('other')]);
     const neighbour = new Neighbour(other.api, 'beside');

@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 import { Refusal } from '../api.js';
-import { requirement, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Observation, none } from '../observation.js';
 import { Neighbour } from '../neighbour.js';
 import type { Stage } from '../stage.js';
 import { until } from '../wait.js';
 import { fill, purge } from './filling.js';
-import { mebibytes, rightAnswers, stillAlive, type Tenant, withHouse } from './house.js';
+import { mebibytes, rightAnswers, stillAlive, type TenantAccess, withHouse } from './house.js';
 
 const MIB = 1024 * 1024;
 
@@ -18,7 +18,7 @@ const BODY_BYTES = MIB / 2;
  * A Redis of 60 MB with default settings: one tenant fills its share of kept data, then of waiting data, then
  * all kept data; and once Redis is out of memory, which bounds alone do not prevent, purges make room.
  */
-export function smallRedis(stage: Stage): Promise<Finding[]> {
+export function smallRedis(stage: Stage): Promise<Observation[]> {
   return withHouse(stage, {}, async (house) => {
     const redis = house.cluster.connect();
     await redis.config('SET', 'maxmemory', String(REDIS_BYTES));
@@ -86,7 +86,7 @@ const untilServed = <T>(ask: () => Promise<T>): Promise<T & object> =>
 
 /** Concurrent large bodies, each of a run that takes a second. */
 async function floodQueue(
-  { api }: Tenant,
+  { api }: TenantAccess,
   count: number,
 ): Promise<{ described: string; refused: number; odd: string[] }> {
   const request = { source: 'import time; time.sleep(1)', stdin: 'x'.repeat(BODY_BYTES) };
@@ -112,8 +112,8 @@ async function floodQueue(
 /** Redis gets less memory than it holds: all writes are refused, and purges make room. */
 async function whileFull(
   redis: Redis,
-  heavy: Tenant,
-  greedy: Tenant,
+  heavy: TenantAccess,
+  greedy: TenantAccess,
   ids: readonly string[],
 ): Promise<{ submitted: string; purged: number }> {
   const before = await used(redis);

@@ -1,9 +1,9 @@
 import { request } from 'node:http';
-import { requirement, figure, type Finding, none } from '../finding.js';
+import { requirement, figure, type Observation, none } from '../observation.js';
 import { Neighbour } from '../neighbour.js';
 import type { Stage } from '../stage.js';
 import { until } from '../wait.js';
-import { type House, rightAnswers, stillAlive, type Tenant, withHouse } from './house.js';
+import { type House, rightAnswers, stillAlive, type TenantAccess, withHouse } from './house.js';
 
 /** An unfinished run of a batch keeps the batch's streams open. */
 const LONG = 'import time; time.sleep(60)';
@@ -14,7 +14,7 @@ export interface StreamFloodOptions {
 }
 
 /** One tenant follows a batch as often as it can, and more; another tenant still gets a stream. */
-export function streamFlood(stage: Stage, { most }: StreamFloodOptions): Promise<Finding[]> {
+export function streamFlood(stage: Stage, { most }: StreamFloodOptions): Promise<Observation[]> {
   return withHouse(stage, { scheduler: { SANDPIPER_MAX_STREAMS: String(most) } }, async (house) => {
     const [heavy, other] = await Promise.all([house.tenant('heavy'), house.tenant('other')]);
     const neighbour = new Neighbour(other.api, 'beside');
@@ -61,7 +61,7 @@ export function streamFlood(stage: Stage, { most }: StreamFloodOptions): Promise
   });
 }
 
-async function batchOf({ api }: Tenant, source: string): Promise<string> {
+async function batchOf({ api }: TenantAccess, source: string): Promise<string> {
   const body = JSON.stringify({ runs: [{ source }] });
   return (await api.call<{ id: string }>('/v1/batches', { method: 'POST', type: 'application/json', body }))
     .id;
@@ -74,7 +74,7 @@ class Stream {
   private readonly body: Promise<string>;
   private readonly call: ReturnType<typeof request>;
 
-  constructor(house: House, tenant: Tenant, path: string) {
+  constructor(house: House, tenant: TenantAccess, path: string) {
     this.call = request(house.scheduler.url + path, {
       agent: false,
       headers: { Authorization: `Bearer ${tenant.key}` },

@@ -1,5 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import type { ApiDocument, Operation, Schema } from './document.js';
+import type { ApiDocument, ApiOperation, Schema } from './document.js';
 import type { WireAnswer } from './wire.js';
 
 function jsonOf(text: string): unknown {
@@ -18,7 +18,7 @@ export class AnswerChecker {
   constructor(private readonly document: ApiDocument) {}
 
   /** What is wrong with an answer; null when nothing is. */
-  problemOf(operation: Operation | null, method: string, answer: WireAnswer): string | null {
+  problemOf(operation: ApiOperation | null, method: string, answer: WireAnswer): string | null {
     const { status } = answer;
     if (!(status >= 200 && status < 500)) return `status ${status}: ${answer.body.slice(0, 300)}`;
     if (!answer.whole || method === 'HEAD') return null;

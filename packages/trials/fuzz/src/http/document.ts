@@ -12,7 +12,7 @@ export interface Parameter {
   readonly schema?: Schema;
 }
 
-export interface Operation {
+export interface ApiOperation {
   readonly method: string;
   readonly path: string;
   readonly parameters: readonly Parameter[];
@@ -27,7 +27,7 @@ export interface ApiDocument {
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch', 'head', 'options'];
 
-export function operationsOf(document: ApiDocument): Operation[] {
+export function operationsOf(document: ApiDocument): ApiOperation[] {
   return Object.entries(document.paths).flatMap(([path, item]) =>
     METHODS.filter((method) => item[method] !== undefined).map((method) => {
       const operation = item[method] ?? {};
@@ -37,7 +37,7 @@ export function operationsOf(document: ApiDocument): Operation[] {
         path,
         parameters: (operation['parameters'] ?? []) as Parameter[],
         requestBody: body?.content ?? null,
-        responses: (operation['responses'] ?? {}) as Operation['responses'],
+        responses: (operation['responses'] ?? {}) as ApiOperation['responses'],
       };
     }),
   );

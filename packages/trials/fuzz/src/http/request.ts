@@ -1,5 +1,5 @@
 import type { Random } from '../random.js';
-import type { Operation, Parameter, Schema } from './document.js';
+import type { ApiOperation, Parameter, Schema } from './document.js';
 import { foreignHeaders } from './foreign.js';
 import { impossibleRun } from './impossible.js';
 import { brokenJson, hostileText, spoil } from './sample.js';
@@ -74,7 +74,7 @@ function encodePath(text: string, random: Random): string {
   }
 }
 
-function pathOf(maker: Maker, operation: Operation): string {
+function pathOf(maker: Maker, operation: ApiOperation): string {
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => {
     const parameter = operation.parameters.find((p) => p.in === 'path' && p.name === name);
     return encodePath(
@@ -89,7 +89,7 @@ function pathOf(maker: Maker, operation: Operation): string {
   return query.length === 0 ? path : `${path}?${query.join('&')}`;
 }
 
-function headersOf(maker: Maker, operation: Operation): Record<string, string> {
+function headersOf(maker: Maker, operation: ApiOperation): Record<string, string> {
   const { random, keys } = maker;
   const headers: Record<string, string> = {};
   for (const p of operation.parameters) {
@@ -117,7 +117,7 @@ function jsonLike(maker: Maker, schema: Schema): string {
  * A line stream has no schema in the document, and other operations take no body: they get another
  * operation's.
  */
-function undocumentedBody(maker: Maker, operation: Operation): { type: string; bytes: Buffer } | null {
+function undocumentedBody(maker: Maker, operation: ApiOperation): { type: string; bytes: Buffer } | null {
   const { random, bodies } = maker;
   if (bodies.length === 0 || random.below(operation.method === 'POST' ? 4 : 20) === 0) return null;
   if (operation.method !== 'POST' && random.below(20) > 0) return null;
@@ -131,7 +131,7 @@ function undocumentedBody(maker: Maker, operation: Operation): { type: string; b
   return { type, bytes: Buffer.from(text) };
 }
 
-function bodyOf(maker: Maker, operation: Operation): { type: string; bytes: Buffer } | null {
+function bodyOf(maker: Maker, operation: ApiOperation): { type: string; bytes: Buffer } | null {
   const { random } = maker;
   if (operation.requestBody === null) return undocumentedBody(maker, operation);
   const types = Object.keys(operation.requestBody);
@@ -144,7 +144,7 @@ function bodyOf(maker: Maker, operation: Operation): { type: string; bytes: Buff
 }
 
 /** A request for a documented operation: mostly valid, or nearly. */
-export function makeRequest(maker: Maker, operation: Operation): WireRequest {
+export function makeRequest(maker: Maker, operation: ApiOperation): WireRequest {
   const { random } = maker;
   if (operation.method === 'POST' && operation.path === '/v1/runs' && random.below(6) === 0) {
     return impossibleRequest(maker, operation);
@@ -159,7 +159,7 @@ export function makeRequest(maker: Maker, operation: Operation): WireRequest {
 }
 
 /** A run that no node could start. */
-function impossibleRequest(maker: Maker, operation: Operation): WireRequest {
+function impossibleRequest(maker: Maker, operation: ApiOperation): WireRequest {
   const { run, why } = impossibleRun(maker.random);
   return {
     method: operation.method,
@@ -171,7 +171,7 @@ function impossibleRequest(maker: Maker, operation: Operation): WireRequest {
   };
 }
 
-function ordinaryRequest(maker: Maker, operation: Operation): WireRequest {
+function ordinaryRequest(maker: Maker, operation: ApiOperation): WireRequest {
   const { random } = maker;
   const headers = headersOf(maker, operation);
   const body = bodyOf(maker, operation);

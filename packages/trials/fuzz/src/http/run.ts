@@ -1,10 +1,10 @@
 import { Random } from '../random.js';
 import { AnswerChecker } from './check.js';
-import { type ApiDocument, type Operation, operationsOf, type Schema } from './document.js';
+import { type ApiDocument, type ApiOperation, operationsOf, type Schema } from './document.js';
 import { baseOf, makeRequest, type Maker, type WireRequest } from './request.js';
 import { sampler } from './sample.js';
 import { ADMIN_KEY, BODY_LIMIT, FuzzedServer } from './server.js';
-import { send, type WireAnswer } from './wire.js';
+import { sendRequest, type WireAnswer } from './wire.js';
 
 export interface HttpOptions {
   readonly seconds: number;
@@ -32,7 +32,7 @@ const FLUSH_EVERY = 2000;
 class Session {
   readonly random: Random;
   readonly #checker: AnswerChecker;
-  readonly operations: readonly Operation[];
+  readonly operations: readonly ApiOperation[];
   readonly #accepted = new Map<Schema, unknown[]>();
   readonly #ids = new Map<string, string[]>();
   readonly #maker: Maker;
@@ -66,17 +66,17 @@ class Session {
 
   /** @returns what is wrong with the answer to one generated request */
   one(): Promise<string | null> {
-    const operation = this.operations[this.random.below(this.operations.length)] as Operation;
+    const operation = this.operations[this.random.below(this.operations.length)] as ApiOperation;
     return this.ask(makeRequest(this.#maker, operation), operation);
   }
 
-  async ask(request: WireRequest, operation: Operation | null): Promise<string | null> {
+  async ask(request: WireRequest, operation: ApiOperation | null): Promise<string | null> {
     this.requests++;
     this.last.push(request);
     if (this.last.length > 4 * AT_ONCE) this.last.shift();
     let answer: WireAnswer | null;
     try {
-      answer = await send(this.server.port, request);
+      answer = await sendRequest(this.server.port, request);
     } catch (error) {
       return `${request.method} ${request.path.slice(0, 200)}: ${(error as Error).message}`;
     }
@@ -98,7 +98,7 @@ class Session {
   }
 
   /** Whether a path with odd ids still belongs to that operation. */
-  #reaches(request: WireRequest, operation: Operation): boolean {
+  #reaches(request: WireRequest, operation: ApiOperation): boolean {
     const pattern = operation.path
       .replaceAll(/[.*+?^$()|[\]\\]/g, '\\$&')
       .replaceAll(/\{\w+\}/g, '[\\w-]{1,200}');
@@ -106,7 +106,7 @@ class Session {
     return new RegExp(`^${pattern}$`).test(path) && !/[^\x21-\x7e]/.test(request.path);
   }
 
-  #keep(request: WireRequest, operation: Operation): void {
+  #keep(request: WireRequest, operation: ApiOperation): void {
     const schema = operation.requestBody?.['application/json']?.schema;
     if (schema === undefined || request.body === null || request.body.length > 20_000) return;
     const kept = this.#accepted.get(schema) ?? [];
@@ -133,7 +133,7 @@ class Session {
       body: null,
       manner: 'whole',
     };
-    const answer = await send(this.server.port, request).catch((error: unknown) => String(error));
+    const answer = await sendRequest(this.server.port, request).catch((error: unknown) => String(error));
     if (answer === null || typeof answer === 'string' || answer.status !== 200)
       return `others are not served: ${JSON.stringify(answer)}`;
     return this.server.memory > MAX_MEMORY ? `the server holds ${this.server.memory} bytes` : null;

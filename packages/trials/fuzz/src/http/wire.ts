@@ -46,7 +46,7 @@ function pieces(request: WireRequest): Buffer[] {
 /**
  * Sends a request byte by byte, as no HTTP client would. Null where the connection closed without an answer.
  */
-export function send(port: number, request: WireRequest): Promise<WireAnswer | null> {
+export function sendRequest(port: number, request: WireRequest): Promise<WireAnswer | null> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     const received: Buffer[] = [];

@@ -1,4 +1,4 @@
-import { GuestKernel, libcSurface, linuxSurface, type Outcome } from '@sandpiper/kernel';
+import { GuestKernel, libcSurface, linuxSurface, type CallOutcome } from '@sandpiper/kernel';
 import { Finding } from '../finding.js';
 import { Source } from '../source.js';
 import { argumentsFor, isWellFormed, spoiled } from './arguments.js';
@@ -9,7 +9,7 @@ import { kernelOptions, MAX_CALLS } from './options.js';
 /** CPU time beyond which a call is a finding; milliseconds. By design a call takes less than 100. */
 const DEAR_MS = 3000;
 /** A result that does not fit the reply's 64 bits, or is not a number. */
-function checkOutcome(key: string, outcome: Outcome): void {
+function checkOutcome(key: string, outcome: CallOutcome): void {
   if (outcome.kind !== 'return') return;
   const { value } = outcome;
   if (!Number.isInteger(value) || value > 2 ** 64 || value < -(2 ** 63))
@@ -37,7 +37,7 @@ export function runKernel(bytes: Uint8Array, log?: (line: string) => void): void
     const asked = argumentsFor(call, source, memory);
     const args = source.chance(3) ? spoiled(asked, source) : asked;
     const began = performance.now();
-    let outcome: Outcome;
+    let outcome: CallOutcome;
     try {
       outcome = kernel.call(call.key, args, memory);
     } catch (error) {

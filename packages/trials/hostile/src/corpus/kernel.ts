@@ -1,4 +1,4 @@
-import { type Attack, type Behaviour, native } from '../behaviour.js';
+import { type Attack, type Behaviour, nativeAttack } from '../behaviour.js';
 
 /** The program ends as it likes, or at a limit of time where the machine is busy: what counts is that it ends there. */
 const WITHIN_LIMITS = ['ok', 'time-limit', 'wall-limit', 'syscall-limit'] as const;
@@ -24,7 +24,7 @@ function request(name: string, signature: string, words: readonly number[]): Att
     else sent.writeBigInt64LE(BigInt(Math.trunc(words[i] ?? 0)), 8 * i);
   }
   const bytes = Buffer.concat([Buffer.from([text.length]), text, sent]).toString('hex');
-  return native(`bytes ${bytes}`, BROKEN_PROTOCOL, { name });
+  return nativeAttack(`bytes ${bytes}`, BROKEN_PROTOCOL, { name });
 }
 
 /** Each argument that is a double has that value; the others are 0. */

@@ -1,4 +1,4 @@
-import { type Attack, type Behaviour, MIB, native, OK } from '../behaviour.js';
+import { type Attack, type Behaviour, MIB, nativeAttack, OK } from '../behaviour.js';
 
 const SMALL = { memoryBytes: 64 * MIB, cpuMs: 5_000 };
 const TOO_MUCH = { status: 'memory-limit', exitCode: null, message: /memory limit/ } as const;
@@ -32,13 +32,13 @@ export const MEMORY: readonly Behaviour[] = [
     number: 16,
     title: 'shared anonymous mappings',
     seccomp: [{ name: '', program: '16-shared-memory.py', expect: TOO_MUCH, limits: SMALL }],
-    rpython: [native('shared', refusals(2))],
+    rpython: [nativeAttack('shared', refusals(2))],
   },
   {
     number: 17,
     title: 'NORESERVE 1 TiB',
-    seccomp: [native('reserve 0x10000000000', TOO_MUCH, { limits: SMALL })],
-    rpython: [native('reserve 0x10000000000', TOO_MUCH, { limits: SMALL })],
+    seccomp: [nativeAttack('reserve 0x10000000000', TOO_MUCH, { limits: SMALL })],
+    rpython: [nativeAttack('reserve 0x10000000000', TOO_MUCH, { limits: SMALL })],
   },
   {
     number: 18,
@@ -49,40 +49,40 @@ export const MEMORY: readonly Behaviour[] = [
   {
     number: 19,
     title: 'HUGETLB',
-    seccomp: [native('huge', refusals(4))],
-    rpython: [native('huge', refusals(4))],
+    seccomp: [nativeAttack('huge', refusals(4))],
+    rpython: [nativeAttack('huge', refusals(4))],
   },
   {
     number: 20,
     title: 'GROWSDOWN',
-    seccomp: [native('grows-down', refusals(4))],
-    rpython: [native('grows-down', refusals(4))],
+    seccomp: [nativeAttack('grows-down', refusals(4))],
+    rpython: [nativeAttack('grows-down', refusals(4))],
   },
   {
     number: 21,
     title: 'mlock',
-    seccomp: [native('locked', refusals(5))],
-    rpython: [native('locked', refusals(5))],
+    seccomp: [nativeAttack('locked', refusals(5))],
+    rpython: [nativeAttack('locked', refusals(5))],
   },
   {
     number: 22,
     title: 'mremap over vDSO or shim',
     seccomp: [
-      native('remap vdso', WITHOUT_IT('vdso was replaced: yes\n')),
-      native('remap shim', CRASHED),
-      native('move-vdso', { status: ['ok', 'runtime-error'] }),
+      nativeAttack('remap vdso', WITHOUT_IT('vdso was replaced: yes\n')),
+      nativeAttack('remap shim', CRASHED),
+      nativeAttack('move-vdso', { status: ['ok', 'runtime-error'] }),
     ],
     rpython: [
-      native('remap vdso', WITHOUT_IT('vdso was replaced: yes\n')),
+      nativeAttack('remap vdso', WITHOUT_IT('vdso was replaced: yes\n')),
       // Its own calls do not need the shim; the growth of memory does.
-      native('remap shim', CRASHED),
+      nativeAttack('remap shim', CRASHED),
     ],
   },
   {
     number: 23,
     title: 'munmap of shim, signal stack, own stack',
-    seccomp: ['shim', 'signal stack', 'own stack'].map((what) => native(`unmap ${what}`, CRASHED)),
-    rpython: [native('unmap shim', WITHOUT_IT('')), native('unmap own stack', CRASHED)],
+    seccomp: ['shim', 'signal stack', 'own stack'].map((what) => nativeAttack(`unmap ${what}`, CRASHED)),
+    rpython: [nativeAttack('unmap shim', WITHOUT_IT('')), nativeAttack('unmap own stack', CRASHED)],
   },
   {
     number: 24,
@@ -113,14 +113,14 @@ export const MEMORY: readonly Behaviour[] = [
   {
     number: 26,
     title: 'odd madvise values',
-    seccomp: [native('advices', { ...OK, stdout: 'all advices tried\n' })],
-    rpython: [native('advices', { ...OK, stdout: 'all advices tried\n' })],
+    seccomp: [nativeAttack('advices', { ...OK, stdout: 'all advices tried\n' })],
+    rpython: [nativeAttack('advices', { ...OK, stdout: 'all advices tried\n' })],
   },
   {
     number: 27,
     title: 'writable and executable pages',
-    seccomp: [native('code', { ...OK, stdout: '42\n' })],
-    rpython: [native('code', { ...OK, stdout: '42\n' })],
+    seccomp: [nativeAttack('code', { ...OK, stdout: '42\n' })],
+    rpython: [nativeAttack('code', { ...OK, stdout: '42\n' })],
   },
   {
     number: 28,
@@ -133,9 +133,9 @@ export const MEMORY: readonly Behaviour[] = [
 function mappings(): Attack[] {
   const limits = { memoryBytes: 64 * MIB, cpuMs: 5_000 };
   return [
-    native('protections 80000', { ...OK, stdout: 'refused before the last\n' }, { limits }),
+    nativeAttack('protections 80000', { ...OK, stdout: 'refused before the last\n' }, { limits }),
     // Not a page of its own, and tables for all of them: memory that a count of pages does not see.
-    native('page-tables 60000', TOO_MUCH, { limits, times: 5 }),
+    nativeAttack('page-tables 60000', TOO_MUCH, { limits, times: 5 }),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { type Attack, type Behaviour, native, OK, SHORT, SHORT_WAIT } from '../behaviour.js';
+import { type Attack, type Behaviour, nativeAttack, OK, SHORT, SHORT_WAIT } from '../behaviour.js';
 
 const REFUSED = (count: number) => ({ ...OK, stdout: `${count} tried\n` });
 const ENDED_BY_CPU = { status: 'time-limit', exitCode: null, message: /CPU time limit/ } as const;
@@ -46,8 +46,8 @@ export const PROCESSES: readonly Behaviour[] = [
   {
     number: 2,
     title: 'vfork, clone3 by ctypes',
-    seccomp: [native('processes', REFUSED(14))],
-    rpython: [native('processes', REFUSED(14))],
+    seccomp: [nativeAttack('processes', REFUSED(14))],
+    rpython: [nativeAttack('processes', REFUSED(14))],
   },
   {
     number: 3,
@@ -97,8 +97,8 @@ export const PROCESSES: readonly Behaviour[] = [
   {
     number: 8,
     title: 'native futex wait for ever',
-    seccomp: [native('wait-for-ever', ENDED_BY_WALL, { limits: SHORT_WAIT })],
-    rpython: [native('wait-for-ever', ENDED_BY_WALL, { limits: SHORT_WAIT })],
+    seccomp: [nativeAttack('wait-for-ever', ENDED_BY_WALL, { limits: SHORT_WAIT })],
+    rpython: [nativeAttack('wait-for-ever', ENDED_BY_WALL, { limits: SHORT_WAIT })],
   },
   {
     number: 9,
@@ -106,7 +106,7 @@ export const PROCESSES: readonly Behaviour[] = [
     seccomp: [
       { name: 'of Python', program: '09-sleep.py', expect: ENDED_BY_WALL, limits: SHORT_WAIT },
       { name: 'odd times', program: '09-odd-sleeps.py', expect: { ...OK, stdout: 'none accepted\n' } },
-      native('sleep', ENDED_BY_WALL, { limits: SHORT_WAIT }),
+      nativeAttack('sleep', ENDED_BY_WALL, { limits: SHORT_WAIT }),
     ],
     rpython: [{ name: '', program: 'sleep 9223372036854775807', expect: ENDED_BY_WALL, limits: SHORT_WAIT }],
   },
@@ -150,12 +150,12 @@ export const PROCESSES: readonly Behaviour[] = [
     number: 12,
     title: 'jumping into the shim with forged registers',
     seccomp: [
-      native('gate', { ...OK, stdout: 'every gate tried\n' }),
-      ...[1, 2, 3, 4].map((seed) => native(`jump ${seed}`, ANY_END, { limits: SHORT })),
+      nativeAttack('gate', { ...OK, stdout: 'every gate tried\n' }),
+      ...[1, 2, 3, 4].map((seed) => nativeAttack(`jump ${seed}`, ANY_END, { limits: SHORT })),
     ],
     rpython: [
-      native('gate', { ...OK, stdout: 'every gate tried\n' }),
-      ...[1, 2].map((seed) => native(`jump ${seed}`, ANY_END, { limits: SHORT })),
+      nativeAttack('gate', { ...OK, stdout: 'every gate tried\n' }),
+      ...[1, 2].map((seed) => nativeAttack(`jump ${seed}`, ANY_END, { limits: SHORT })),
     ],
   },
   {
@@ -176,21 +176,21 @@ export const PROCESSES: readonly Behaviour[] = [
 function forgedFrames(withoutTrap: Attack['expect']): Attack[] {
   const crashed = { status: 'runtime-error', signal: 'SIGSEGV' } as const;
   return [
-    ...['garbage', 'kernel', 'non-canonical', 'segment'].map((how) => native(`frame ${how}`, crashed)),
-    native('frame nowhere', { status: 'runtime-error' }),
-    native('frame mask', withoutTrap),
-    native('frame mode', { status: 'violation', message: /system call of another architecture/ }),
-    native('frame state', { status: ['runtime-error', 'violation'] }),
-    native('frame stack', { status: ['runtime-error', 'violation'] }),
+    ...['garbage', 'kernel', 'non-canonical', 'segment'].map((how) => nativeAttack(`frame ${how}`, crashed)),
+    nativeAttack('frame nowhere', { status: 'runtime-error' }),
+    nativeAttack('frame mask', withoutTrap),
+    nativeAttack('frame mode', { status: 'violation', message: /system call of another architecture/ }),
+    nativeAttack('frame state', { status: ['runtime-error', 'violation'] }),
+    nativeAttack('frame stack', { status: ['runtime-error', 'violation'] }),
   ];
 }
 
 /** `answers`: what getpid and stat give; a translated guest may not ask the real kernel for the second. */
 function flags(answers: string): Attack[] {
   return [
-    native('flags trap', { status: 'runtime-error', signal: 'SIGTRAP' }),
+    nativeAttack('flags trap', { status: 'runtime-error', signal: 'SIGTRAP' }),
     ...['direction', 'nested', 'iopl', 'alignment'].map((flag) =>
-      native(`flags ${flag}`, { ...OK, stdout: `${flag}: ${answers}\n` }),
+      nativeAttack(`flags ${flag}`, { ...OK, stdout: `${flag}: ${answers}\n` }),
     ),
   ];
 }

@@ -1,4 +1,4 @@
-import { type Attack, type Behaviour, native, OK, SHORT_WAIT } from '../behaviour.js';
+import { type Attack, type Behaviour, nativeAttack, OK, SHORT_WAIT } from '../behaviour.js';
 
 const BROKEN_PROTOCOL = {
   status: 'violation',
@@ -10,7 +10,10 @@ const ENDED_BY_CALLS = { status: 'syscall-limit', exitCode: null, message: /limi
 
 /** Bytes on the wire, in hexadecimal, and then silence; on both engines the same. */
 function bytes(name: string, text: string, expect: Attack['expect'] = BROKEN_PROTOCOL): Attack {
-  return native(`bytes ${text}`, expect, { name, limits: expect.status === 'wall-limit' ? SHORT_WAIT : {} });
+  return nativeAttack(`bytes ${text}`, expect, {
+    name,
+    limits: expect.status === 'wall-limit' ? SHORT_WAIT : {},
+  });
 }
 
 /** A request of that name and signature without arguments. */
@@ -22,16 +25,16 @@ function frame(signature: string): string {
 const both = (...attacks: Attack[]) => ({ seccomp: attacks, rpython: attacks });
 
 const stringLengths = (...lengths: string[]) =>
-  lengths.map((length) => native(`string-length ${length}`, BROKEN_PROTOCOL));
+  lengths.map((length) => nativeAttack(`string-length ${length}`, BROKEN_PROTOCOL));
 
 /** What a guest leaves in its pipe must not be the first words of the next, however often that is tried. */
 function afterDeath(): Pick<Behaviour, 'seccomp' | 'rpython'> {
   const own = [
-    native('after-death 0', { status: ['ok', 'violation'] }),
-    native('after-death 7', { status: ['runtime-error', 'violation'] }, { times: 20 }),
-    native('half-a-frame', { status: 'ok', exitCode: 0 }),
+    nativeAttack('after-death 0', { status: ['ok', 'violation'] }),
+    nativeAttack('after-death 7', { status: ['runtime-error', 'violation'] }, { times: 20 }),
+    nativeAttack('half-a-frame', { status: 'ok', exitCode: 0 }),
   ];
-  const lastWord = native('last-word 7', { status: ['runtime-error', 'violation'] }, { times: 20 });
+  const lastWord = nativeAttack('last-word 7', { status: ['runtime-error', 'violation'] }, { times: 20 });
   return { seccomp: [...own, lastWord], rpython: own };
 }
 
@@ -42,7 +45,7 @@ export const PROTOCOL: readonly Behaviour[] = [
     ...both(
       bytes('0', '00'),
       bytes('0, of a request and nothing else', '000000000000000000'),
-      native('repeated ff*000161*00ff', BROKEN_PROTOCOL, { name: '255, and no signature' }),
+      nativeAttack('repeated ff*000161*00ff', BROKEN_PROTOCOL, { name: '255, and no signature' }),
       bytes('255, and no more', 'ff61', ENDED_BY_WALL),
     ),
   },
@@ -65,23 +68,23 @@ export const PROTOCOL: readonly Behaviour[] = [
         'x\n(i)i',
         '\u00ff\u00fe(i)i',
       ].map((text) => bytes(JSON.stringify(text.slice(0, 12)), frame(text))),
-      native('unknown-signatures', { ...OK, stdout: '5 answered, all with an error\n' }),
+      nativeAttack('unknown-signatures', { ...OK, stdout: '5 answered, all with an error\n' }),
     ),
   },
   {
     number: 61,
     title: 'endless new signatures',
-    ...both(native('endless-signatures', ENDED_BY_CALLS, { limits: { syscalls: 20_000 } })),
+    ...both(nativeAttack('endless-signatures', ENDED_BY_CALLS, { limits: { syscalls: 20_000 } })),
   },
   {
     number: 62,
     title: 'byte-at-a-time frames',
-    ...both(native('drip 50', { ...OK, stdout: 'answered, byte by byte\n' })),
+    ...both(nativeAttack('drip 50', { ...OK, stdout: 'answered, byte by byte\n' })),
   },
   {
     number: 63,
     title: 'never answering a peek',
-    ...both(native('silence', ENDED_BY_WALL, { limits: SHORT_WAIT })),
+    ...both(nativeAttack('silence', ENDED_BY_WALL, { limits: SHORT_WAIT })),
   },
   {
     number: 64,
@@ -94,16 +97,16 @@ export const PROTOCOL: readonly Behaviour[] = [
     number: 65,
     title: 'more data than asked after `R`',
     ...both(
-      native('too-much peek', BROKEN_PROTOCOL),
-      native('too-much string', BROKEN_PROTOCOL),
-      native('too-little 30', { status: 'ok', exitCode: 0 }),
-      native('too-little 0', { status: 'ok', exitCode: 0 }),
+      nativeAttack('too-much peek', BROKEN_PROTOCOL),
+      nativeAttack('too-much string', BROKEN_PROTOCOL),
+      nativeAttack('too-little 30', { status: 'ok', exitCode: 0 }),
+      nativeAttack('too-little 0', { status: 'ok', exitCode: 0 }),
     ),
   },
   {
     number: 66,
     title: 'not reading while the controller writes',
-    ...both(native('deaf', ENDED_BY_WALL, { limits: SHORT_WAIT })),
+    ...both(nativeAttack('deaf', ENDED_BY_WALL, { limits: SHORT_WAIT })),
   },
   {
     number: 67,

@@ -1,4 +1,4 @@
-import { type Behaviour, native, OK } from '../behaviour.js';
+import { type Behaviour, nativeAttack, OK } from '../behaviour.js';
 
 const TOO_MUCH_OUTPUT = { status: 'output-limit', exitCode: null, message: /output limit/ } as const;
 const NOT_OF_A_GUEST = 'is nothing that a guest does: see the tests that are named';
@@ -188,7 +188,7 @@ export const SURROUNDINGS: readonly Behaviour[] = [
     ],
     rpython: [
       { name: '', program: 'recurse x', expect: { status: 'runtime-error', signal: 'SIGSEGV' }, times: 10 },
-      native('frame garbage', { status: 'runtime-error', signal: 'SIGSEGV' }, { times: 5 }),
+      nativeAttack('frame garbage', { status: 'runtime-error', signal: 'SIGSEGV' }, { times: 5 }),
     ],
   },
 ];

@@ -4,7 +4,7 @@ import { Api, Cluster, Neighbour, openHouse, quietHellos } from '@sandpiper/faul
 import { attackFiles } from '../attack-files.js';
 import type { Attack, Behaviour } from '../behaviour.js';
 import { attacksOn } from '../plan.js';
-import { Readiness } from './readiness.js';
+import { ReadinessProbe } from './readiness-probe.js';
 
 /** The other tenant may wait this multiple of the quiet time, or this long, milliseconds. */
 const TIMES_QUIET = 5;
@@ -39,7 +39,7 @@ export class Street {
     private readonly cluster: Cluster,
     private readonly attacker: Api,
     private readonly neighbour: Neighbour,
-    private readonly readiness: Readiness,
+    private readonly readiness: ReadinessProbe,
     /** 99 of 100 results may take as long, milliseconds. */
     readonly allowedMs: number,
   ) {}
@@ -56,7 +56,7 @@ export class Street {
       if (quiet.faults.length > 0) throw new Error(`without an attack: ${quiet.faults[0]}`);
       const allowedMs = Math.max(TIMES_QUIET * quiet.resultP99, MIN_ALLOWED_MS);
       const neighbour = new Neighbour(other.api, 'beside');
-      return new Street(cluster, attacker.api, neighbour, new Readiness(house.node.url), allowedMs);
+      return new Street(cluster, attacker.api, neighbour, new ReadinessProbe(house.node.url), allowedMs);
     } catch (error) {
       await cluster.stop();
       throw error;

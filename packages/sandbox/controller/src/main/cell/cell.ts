@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import type { AdmittedRequest, RunResult } from '@sandpiper/contracts';
-import { type CgroupPlace, cgroupPlace, KeeperProcess } from '@sandpiper/guest';
+import { type CgroupFolder, cgroupFolder, KeeperProcess } from '@sandpiper/guest';
 import { Piscina } from 'piscina';
 import { assertEnforceable } from './enforceable.js';
 import { RunRefusedError } from '../../crossing/refused.js';
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
-import { type CellPlace, type GuestJob, SHARED_CANCELLED, SHARED_PID } from '../../crossing/job.js';
+import { type CellContext, type GuestJob, SHARED_CANCELLED, SHARED_PID } from '../../crossing/job.js';
 import { type LiveStreams, serveLiveStreams } from './live-relay.js';
 import { HostShortOfMemoryError } from '../../crossing/host-memory.js';
 import { jobOfRequest } from './request-job.js';
@@ -26,7 +26,7 @@ export interface CellOptions {
   /** The memory that the node plans with, bytes; by default all that its control groups allow. */
   readonly memoryBytes?: number | null;
   /** Where control groups are made, if not where this host delegates them. */
-  readonly groups?: CgroupPlace;
+  readonly groups?: CgroupFolder;
   /**
    * The modules that the parent of the fork server imports; null or empty: no parent, every run starts cold.
    */
@@ -137,7 +137,7 @@ export class Cell {
   async runJob(job: GuestJob, streams: LiveStreams | null = null): Promise<RunResult> {
     if (this.#died !== null) throw this.#died;
     if (this.#running !== null) throw new Error(`the cell already runs ${this.#running}`);
-    assertEnforceable(job, this.options.groups ?? cgroupPlace(), this.#largestMemoryLimit());
+    assertEnforceable(job, this.options.groups ?? cgroupFolder(), this.#largestMemoryLimit());
     this.#running = job.id;
     Atomics.store(this.#shared, SHARED_CANCELLED, 0);
     Atomics.store(this.#shared, SHARED_PID, 0);
@@ -148,16 +148,16 @@ export class Cell {
       channel !== null && live !== null && streams !== null
         ? serveLiveStreams(channel.port1, live.words, streams)
         : null;
-    const place = this.#place(live);
+    const context = this.#context(live);
     const startedAt = new Date();
     const stuck: { end: Promise<RunResult> | null } = { end: null };
     const endWatch = watch(this.#shared, () => {
-      stuck.end = this.#endStuck(job, place, startedAt);
+      stuck.end = this.#endStuck(job, context, startedAt);
     });
     try {
       await this.#unlessDead(this.#turn);
       const transferList = live === null ? [] : [live.port];
-      const running = this.pool.run({ job, place }, { transferList }) as Promise<ThreadAnswer>;
+      const running = this.pool.run({ job, context }, { transferList }) as Promise<ThreadAnswer>;
       const answer = await this.#unlessDead(running);
       if ('shortOfMemory' in answer) throw new HostShortOfMemoryError();
       if ('refused' in answer) throw new RunRefusedError(answer.refused);
@@ -198,12 +198,12 @@ export class Cell {
    * The guest is dead but its thread is stuck: ends the thread, and with it the cell, but gives the run its
    * result.
    */
-  async #endStuck(job: GuestJob, place: CellPlace, startedAt: Date): Promise<RunResult> {
+  async #endStuck(job: GuestJob, context: CellContext, startedAt: Date): Promise<RunResult> {
     const reports = new UnreadReports(this.keeper.directory);
     // It runs a job, so it has loaded its modules.
     await Promise.all(this.pool.threads.map((thread) => thread.terminate()));
     const cancelled = Atomics.load(this.#shared, SHARED_CANCELLED) !== 0;
-    return resultOfStuck(job, place, cancelled, reports.takeEnd(), startedAt);
+    return resultOfStuck(job, context, cancelled, reports.takeEnd(), startedAt);
   }
 
   #largestMemoryLimit(): number {
@@ -213,7 +213,7 @@ export class Cell {
   /** Prepares a parent, or a guest for the next run; a run that comes earlier waits for it. */
   #prepare(): void {
     const preparing = this.#turn.then(
-      () => this.pool.run({ job: null, place: this.#place(null) }) as Promise<ThreadAnswer>,
+      () => this.pool.run({ job: null, context: this.#context(null) }) as Promise<ThreadAnswer>,
     );
     this.#turn = preparing.then(
       (answer) => {
@@ -225,7 +225,7 @@ export class Cell {
     );
   }
 
-  #place(live: CellPlace['live']): CellPlace {
+  #context(live: CellContext['live']): CellContext {
     return {
       keeperDirectory: this.keeper.directory,
       cpu: this.options.cpu,

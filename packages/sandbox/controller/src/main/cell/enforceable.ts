@@ -1,4 +1,4 @@
-import type { CgroupPlace } from '@sandpiper/guest';
+import type { CgroupFolder } from '@sandpiper/guest';
 import type { GuestJob } from '../../crossing/job.js';
 import { RunRefusedError } from '../../crossing/refused.js';
 
@@ -13,7 +13,7 @@ const MIB = 1024 * 1024;
  */
 export function assertEnforceable(
   job: Pick<GuestJob, 'limits' | 'accept'>,
-  groups: CgroupPlace,
+  groups: CgroupFolder,
   largest: number,
 ): void {
   const weaker = job.accept?.weakerLimits;

@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path';
 import { CONTROLLER_CPU_MESSAGE, type RunResult } from '@sandpiper/contracts';
 import { type GuestEnd, parseGuestEnd } from '@sandpiper/guest';
-import { type CellPlace, type GuestJob, SHARED_PID, SHARED_THREAD } from '../../crossing/job.js';
+import { type CellContext, type GuestJob, SHARED_PID, SHARED_THREAD } from '../../crossing/job.js';
 import { type Decisions, decideEnding, type Ending } from '../../crossing/status.js';
 
 /** How often the main thread checks, milliseconds. */
@@ -96,7 +96,7 @@ export class UnreadReports {
  */
 export function resultOfStuck(
   job: GuestJob,
-  place: CellPlace,
+  context: CellContext,
   cancelled: boolean,
   end: GuestEnd | null,
   startedAt: Date,
@@ -124,8 +124,8 @@ export function resultOfStuck(
     enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: end?.memoryHeldBy ?? 'keeper-watch' },
     engine,
     attempt: job.attempt,
-    node: place.node,
-    cell: place.cell,
+    node: context.node,
+    cell: context.cell,
     startedAt: startedAt.toISOString(),
     finishedAt: new Date().toISOString(),
   };

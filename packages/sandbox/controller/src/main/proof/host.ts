@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { type CgroupPlace, cgroupPlace, nativePartsExist, PYPY3_PATH } from '@sandpiper/guest';
+import { type CgroupFolder, cgroupFolder, nativePartsExist, PYPY3_PATH } from '@sandpiper/guest';
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
 import type { HostCheck } from './host-check.js';
 import { guestChecks } from './guest-checks.js';
@@ -202,15 +202,15 @@ function checkMechanisms(): HostCheck[] {
 }
 
 function memoryHeldBy(): Pick<HostCheck, 'ok' | 'detail' | 'fix'> {
-  let place: CgroupPlace;
+  let folder: CgroupFolder;
   try {
-    place = cgroupPlace();
+    folder = cgroupFolder();
   } catch (error) {
     return { ok: false, detail: (error as Error).message, fix: 'unset SANDPIPER_CGROUPS' };
   }
-  if (place.kind !== 'none') {
-    return { ok: true, detail: `enforced by cgroup ${place.kind}, in ${place.directory}`, fix: null };
+  if (folder.kind !== 'none') {
+    return { ok: true, detail: `enforced by cgroup ${folder.kind}, in ${folder.directory}`, fix: null };
   }
-  const detail = `enforced by the keeper, which checks every 4 ms; no control groups: ${place.why}`;
+  const detail = `enforced by the keeper, which checks every 4 ms; no control groups: ${folder.why}`;
   return { ok: true, detail, fix: null };
 }

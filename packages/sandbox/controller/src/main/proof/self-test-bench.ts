@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { completeLimits, type LimitsRequest, type RunResult, type RunStatus } from '@sandpiper/contracts';
-import { cgroupPlace, TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
+import { cgroupFolder, TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
 import type { Cell } from '../cell/cell.js';
 import { type Interpreter, LIBRARY_FOLDERS } from '../../crossing/engines.js';
 import { RUN_FOLDER } from '../../crossing/job.js';
@@ -90,7 +90,7 @@ export class SelfTestBench {
   async holdsMemory(source: string, interpreter?: Interpreter): Promise<string | null> {
     const result = await this.run(source, { ...PATIENT, memoryBytes: 16 * MIB }, interpreter);
     if (result.status !== 'memory-limit') return `${ending(result)}, not memory-limit`;
-    const holder = HOLDERS[cgroupPlace().kind];
+    const holder = HOLDERS[cgroupFolder().kind];
     const { memory } = result.enforcement;
     return memory === holder ? null : `enforced by ${memory} instead of ${holder}`;
   }

@@ -6,7 +6,7 @@ import { GuestKernel, HostClock, type Inheritance } from '@sandpiper/kernel';
 import { completeLimits } from '@sandpiper/contracts';
 import { Channel, DescriptorTransport, type Request } from '@sandpiper/protocol';
 import { RunRefusedError } from '../../crossing/refused.js';
-import { type Engine, engineOf } from '../../crossing/engines.js';
+import { type EngineTraits, engineTraits } from '../../crossing/engines.js';
 import { greet } from './handshake.js';
 import { assertInterpreterFiles, stampOfFile } from '../../crossing/interpreter-files.js';
 import { type GuestJob, RUN_FOLDER, wordsOfProgram } from '../../crossing/job.js';
@@ -27,7 +27,7 @@ const FOLDER = '/sandpiper';
 const MAX_CHILDREN = 1000;
 export const OLDEST_MS = 10 * 60_000;
 /** The keeper ends a child that has waited this long for its order; it is replaced before. */
-export const SPARE_LIVES_MS = OLDEST_MS + 60_000;
+export const CHILD_LIVES_MS = OLDEST_MS + 60_000;
 /** A parent that has not parked by then is killed; the cell's runs wait meanwhile. Usually it takes 0.2 s. */
 const PARKS_WITHIN_MS = 10_000;
 /** Retry delay after a parent that never parked; after MAX_FAILURES in a row, no further one is started. */
@@ -40,7 +40,7 @@ const END_OF_ARCHIVE = 'PK\x05\x06';
 const PARKED = readFileSync(new URL('../../../guest/parked.py', import.meta.url), 'utf8');
 
 /** A child that waits for its order. */
-interface Spare {
+interface Child {
   readonly guest: StartedGuest;
   readonly channel: Channel;
   /** Its request for the order. */
@@ -75,7 +75,7 @@ export interface ForkedGuest {
  */
 export class ForkServer {
   #parent: Parent | null = null;
-  #spare: Spare | null = null;
+  #child: Child | null = null;
   #failures = 0;
   #notBefore = 0;
 
@@ -88,7 +88,7 @@ export class ForkServer {
   /** Whether {@link prepare} has something to do. */
   get wanting(): boolean {
     if (this.#failures >= MAX_FAILURES || Date.now() < this.#notBefore) return false;
-    return this.#parent === null || this.#isOld(this.#parent) || this.#spare === null;
+    return this.#parent === null || this.#isOld(this.#parent) || this.#child === null;
   }
 
   /**
@@ -101,14 +101,14 @@ export class ForkServer {
     try {
       const isNew = this.#parent === null || this.#isOld(this.#parent);
       if (this.#parent === null || isNew) {
-        this.#discardSpare();
+        this.#discardChild();
         this.#parent = null;
         this.#parent = this.#start();
         complaint = this.#parent.complaint;
       }
-      this.#spare ??= this.#forkOne(this.#parent);
+      this.#child ??= this.#forkOne(this.#parent);
       // A parent that has forked before may just have died. One that never could is not retried.
-      if (this.#spare === null && isNew)
+      if (this.#child === null && isNew)
         throw new Error(`no guest can be forked: ${this.keeper.whyNotForked}`);
       this.#failures = 0;
       return complaint;
@@ -124,19 +124,19 @@ export class ForkServer {
     const parent = this.#parent;
     const order = parent !== null && suits(job, parent) ? orderOf(job) : null;
     if (parent !== null && order !== null && order.length <= MAX_BYTES) {
-      if (this.#spare !== null && !isFresh(this.#spare)) this.#discardSpare();
-      const child = this.#spare ?? this.#forkOne(parent);
-      this.#spare = null;
+      if (this.#child !== null && !isFresh(this.#child)) this.#discardChild();
+      const child = this.#child ?? this.#forkOne(parent);
+      this.#child = null;
       if (child !== null) return { ...child, order, inheritance: parent.inheritance };
     }
     // The keeper has one guest at a time.
-    this.#discardSpare();
+    this.#discardChild();
     return null;
   }
 
   /** Null when the parent is gone. */
-  #forkOne(parent: Parent): Spare | null {
-    const guest = this.keeper.fork(SPARE_LIVES_MS);
+  #forkOne(parent: Parent): Child | null {
+    const guest = this.keeper.fork(CHILD_LIVES_MS);
     if (guest === null) {
       this.#parent = null;
       return null;
@@ -159,9 +159,9 @@ export class ForkServer {
     }
   }
 
-  #discardSpare(): void {
-    if (this.#spare !== null) this.#discard(this.#spare.guest);
-    this.#spare = null;
+  #discardChild(): void {
+    if (this.#child !== null) this.#discard(this.#child.guest);
+    this.#child = null;
   }
 
   #discard(guest: StartedGuest): void {
@@ -177,12 +177,12 @@ export class ForkServer {
 
   #start(): Parent {
     assertInterpreterFiles(INTERPRETER);
-    const engine = engineOf(INTERPRETER);
+    const traits = engineTraits(INTERPRETER);
     const stamp = stampOfInterpreter();
     const guest = this.keeper.start({
       kind: 'parked',
-      executable: engine.executable,
-      argv: [engine.argv0, 'main.py'],
+      executable: traits.executable,
+      argv: [traits.argv0, 'main.py'],
       env: { ...environmentOf(RUN_FOLDER), PYTHONPATH: FOLDER },
       deterministic: false,
       cpu: this.cpu,
@@ -192,7 +192,7 @@ export class ForkServer {
     try {
       parked = serveUntilParked(
         new Channel(new DescriptorTransport(guest.requests, guest.replies), 'linux'),
-        engine,
+        traits,
         this.profile,
       );
       if (parked === null || !this.keeper.park())
@@ -220,26 +220,26 @@ function stampOfInterpreter(): string | null {
 }
 
 /** It may have been killed meanwhile. */
-function isFresh({ guest, since }: Spare): boolean {
+function isFresh({ guest, since }: Child): boolean {
   return Date.now() - since <= OLDEST_MS && guest.figures.isAlive;
 }
 
 /** Answers a parent's calls until it asks for its program. */
-function serveUntilParked(channel: Channel, engine: Engine, profile: readonly string[]) {
+function serveUntilParked(channel: Channel, traits: EngineTraits, profile: readonly string[]) {
   if (!greet(channel)) return null;
   const names = profile.map((name) => JSON.stringify(name)).join(', ');
   const source = `PROFILE = [${names}]\nCALL_FD = ${CALL_FD}\nFIRST_BYTES = ${FIRST_BYTES}\n${PARKED}`;
   const said = new CaptureOutput();
-  const kernel = new GuestKernel(engine.surface, {
+  const kernel = new GuestKernel(traits.surface, {
     limits: completeLimits({}),
     stdin: { read: () => Buffer.alloc(0) },
     stdout: said,
     stderr: said,
     cwd: RUN_FOLDER,
     files: [{ path: posix.join(FOLDER, 'sitecustomize.py'), data: Buffer.from(source) }],
-    hostMounts: engine.mounts,
-    argv: [engine.argv0, 'main.py'],
-    executable: engine.virtualExecutable,
+    hostMounts: traits.mounts,
+    argv: [traits.argv0, 'main.py'],
+    executable: traits.virtualExecutable,
     env: {},
     clock: new HostClock(),
     randomBytes,

@@ -8,7 +8,7 @@ import {
   type Transport,
 } from '@sandpiper/protocol';
 import { RunRefusedError } from '../../crossing/refused.js';
-import type { Engine } from '../../crossing/engines.js';
+import type { EngineTraits } from '../../crossing/engines.js';
 import { stampOfFile } from '../../crossing/interpreter-files.js';
 
 /** The shim's dialect that this controller speaks (native/shim/shim.h). */
@@ -43,28 +43,28 @@ const known = new Map<string, { stamp: string; functions: readonly string[] }>()
  * Asks a translated interpreter for its version, platform and functions, once per binary, and refuses one
  * that this controller cannot serve. Returns the functions without a row in the table of calls.
  */
-export function inspectTranslated(engine: Engine, keeper: KeeperClient): readonly string[] {
-  const stamp = stampOfFile(engine.executable);
-  const before = known.get(engine.executable);
+export function inspectTranslated(traits: EngineTraits, keeper: KeeperClient): readonly string[] {
+  const stamp = stampOfFile(traits.executable);
+  const before = known.get(traits.executable);
   if (before?.stamp === stamp) return before.functions;
-  const text = dumpOf(engine, keeper);
+  const text = dumpOf(traits, keeper);
   let functions: string[];
   try {
     functions = parseDump(text)
       .signatures.map((signature) => signature.text)
-      .filter((signature) => !engine.surface.rows.has(signature));
+      .filter((signature) => !traits.surface.rows.has(signature));
   } catch (error) {
-    throw new RunRefusedError(`${engine.executable}: ${(error as Error).message}`);
+    throw new RunRefusedError(`${traits.executable}: ${(error as Error).message}`);
   }
-  known.set(engine.executable, { stamp, functions });
+  known.set(traits.executable, { stamp, functions });
   return functions;
 }
 
-function dumpOf(engine: Engine, keeper: KeeperClient): string {
+function dumpOf(traits: EngineTraits, keeper: KeeperClient): string {
   const guest = keeper.start({
-    kind: engine.kind,
-    executable: engine.executable,
-    argv: [engine.argv0],
+    kind: traits.kind,
+    executable: traits.executable,
+    argv: [traits.argv0],
     env: { RPY_SANDBOX_DUMP: '1' },
     deterministic: false,
     cpu: null,
@@ -75,7 +75,7 @@ function dumpOf(engine: Engine, keeper: KeeperClient): string {
   let said = '';
   try {
     const transport = new DescriptorTransport(guest.requests, guest.replies);
-    if (greet(new Channel(transport, engine.dialect))) text = readToEnd(transport);
+    if (greet(new Channel(transport, traits.dialect))) text = readToEnd(transport);
   } catch (error) {
     if (!(error instanceof GuestProtocolError || error instanceof GuestGoneError)) throw error;
   } finally {
@@ -84,7 +84,7 @@ function dumpOf(engine: Engine, keeper: KeeperClient): string {
     said = guest.readErrors().toString('utf8').trim();
     guest.close();
   }
-  if (text === null) throw new RunRefusedError(`${engine.executable}: ${whyNotStarted(end, said)}`);
+  if (text === null) throw new RunRefusedError(`${traits.executable}: ${whyNotStarted(end, said)}`);
   return text;
 }
 

@@ -1,6 +1,6 @@
 import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
-import { engineOf, type TranslatedInterpreter } from '../../crossing/engines.js';
-import { OLDEST_MS, SPARE_LIVES_MS } from './fork-server.js';
+import { engineTraits, type TranslatedInterpreter } from '../../crossing/engines.js';
+import { OLDEST_MS, CHILD_LIVES_MS } from './fork-server.js';
 import { inspectTranslated, STARTUP_MS } from './handshake.js';
 import { stampOfFile } from '../../crossing/interpreter-files.js';
 import { argvOf, type GuestJob } from '../../crossing/job.js';
@@ -39,18 +39,18 @@ export class WaitingStart {
   prepare(interpreter: TranslatedInterpreter): void {
     if (this.isThere) return;
     this.discard();
-    const engine = engineOf(interpreter);
-    const stamp = stampOfFile(engine.executable);
+    const traits = engineTraits(interpreter);
+    const stamp = stampOfFile(traits.executable);
     // If the file is replaced meanwhile, its stamp differs by the time a run could take the guest.
-    const unanswered = inspectTranslated(engine, this.keeper);
+    const unanswered = inspectTranslated(traits, this.keeper);
     const guest = this.keeper.start({
-      kind: engine.kind,
-      executable: engine.executable,
-      argv: [engine.argv0, ...ARGV],
+      kind: traits.kind,
+      executable: traits.executable,
+      argv: [traits.argv0, ...ARGV],
       env: {},
       deterministic: false,
       cpu: this.cpu,
-      startupMs: SPARE_LIVES_MS,
+      startupMs: CHILD_LIVES_MS,
     });
     this.#waiting = { guest, unanswered, interpreter, stamp, since: Date.now() };
   }

@@ -9,7 +9,7 @@ const MAX_IN_FLIGHT = 1024 * 1024;
 /** Milliseconds between two checks of whether the guest must stop waiting. */
 const SLICE_MS = 10;
 
-export class LiveInput implements InputStream {
+export class LiveInputStream implements InputStream {
   #left = Buffer.alloc(0);
   #ended = false;
 
@@ -47,7 +47,7 @@ export class LiveInput implements InputStream {
   }
 }
 
-export class LiveOutput implements OutputStream {
+export class LiveOutputStream implements OutputStream {
   constructor(
     private readonly stream: 'stdout' | 'stderr',
     private readonly live: LivePort,
@@ -69,7 +69,7 @@ export class LiveOutput implements OutputStream {
 
 /** Delivered as it comes, and kept for the result. */
 export class CapturedLiveOutput extends CaptureOutput {
-  constructor(private readonly live: LiveOutput) {
+  constructor(private readonly live: LiveOutputStream) {
     super();
   }
 

@@ -5,7 +5,7 @@ const EVERY_MS = 250;
 const TIMEOUT_MS = 20_000;
 
 /** Asks a node again and again whether it is ready. */
-export class Readiness {
+export class ReadinessProbe {
   private faults: string[] = [];
   private stopped = false;
   private readonly asking: Promise<void>;

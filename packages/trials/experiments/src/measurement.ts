@@ -1,5 +1,5 @@
 /** One requirement, and its measurement. */
-export interface Finding {
+export interface Measurement {
   readonly experiment: string;
   readonly measured: string;
   readonly required: string;

@@ -2,7 +2,7 @@
 const STEP_BYTES = 64 * 1024;
 
 /** Enforces progress of a sender: others wait for its share of the budget. */
-export class Progress {
+export class ProgressDeadline {
   private timer: NodeJS.Timeout | null = null;
   private left: number;
   private startedAt = 0;

@@ -1,5 +1,5 @@
 /** One requirement, and what was observed. */
-export interface Finding {
+export interface Observation {
   readonly what: string;
   readonly measured: string;
   readonly required: string;
@@ -8,14 +8,14 @@ export interface Finding {
 }
 
 /** The most common requirement: a number is zero. */
-export const none = (what: string, count: number, examples: readonly string[] = []): Finding => ({
+export const none = (what: string, count: number, examples: readonly string[] = []): Observation => ({
   what,
   measured: examples.length === 0 ? String(count) : `${count}, e.g. ${examples.slice(0, 3).join('; ')}`,
   required: '0',
   met: count === 0,
 });
 
-export const figure = (what: string, measured: string): Finding => ({
+export const figure = (what: string, measured: string): Observation => ({
   what,
   measured,
   required: '',
@@ -27,7 +27,7 @@ export const requirement = (
   measured: string | number,
   required: string,
   met: boolean,
-): Finding => ({
+): Observation => ({
   what,
   measured: String(measured),
   required,
