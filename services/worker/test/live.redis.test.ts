@@ -7,6 +7,8 @@ import { Processes } from './processes.js';
 
 /** Live runs with real processes: a client, a scheduler, Redis, a node, sandboxed PyPy. */
 
+const ORPHAN_MS = 400;
+
 let redis: RedisServer;
 let processes: Processes;
 let client: SandpiperClient;
@@ -16,7 +18,7 @@ beforeAll(async () => {
   processes = new Processes(redis);
   const [scheduler] = await Promise.all([
     processes.scheduler(),
-    processes.node('n1', { SANDPIPER_ORPHAN_MS: '400' }),
+    processes.node('n1', { SANDPIPER_ORPHAN_MS: String(ORPHAN_MS) }),
   ]);
   client = new SandpiperClient(scheduler.url);
 });
@@ -185,7 +187,8 @@ describe('a live run', () => {
   it('waits for a slow feeder that stays connected', async () => {
     const run = follow(await submit('print(repr(input()))'), { feed: true });
     await run.stream.wanted();
-    await sleep(1_000);
+    // What is tested: more than the time after which the input of a run without a feeder ends.
+    await sleep(2.5 * ORPHAN_MS);
     await run.stream.write(Buffer.from('here\n'));
     expect((await run.ended).status).toBe('ok');
     expect(run.text()).toBe("'here'\n");

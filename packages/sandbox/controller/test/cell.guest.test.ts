@@ -1,25 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Cell, cgroupFolder } from '@sandpiper/controller';
 import type { Piscina } from 'piscina';
-import { runSource } from './local.js';
-
-/** Processes whose parent is `pid`, by /proc/PID/stat (proc(5)); the name may hold spaces and parentheses. */
-function childrenOf(pid: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => {
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === pid;
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
+import { childrenOf, PATIENCE, runSource } from './local.js';
 
 function commandOf(pid: number): string {
   try {
@@ -38,10 +23,6 @@ function groupsOf(keeper: number): string[] {
 
 const keepers = () => childrenOf(process.pid).filter((pid) => commandOf(pid).endsWith('sandpiper-keeper'));
 const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('sandpiper-cell-'));
-
-async function until(what: () => boolean): Promise<void> {
-  while (!what()) await new Promise((resolve) => setTimeout(resolve, 10));
-}
 
 const FOREVER = 'import time\nprint("up", flush=True)\nwhile True: time.sleep(1)';
 
@@ -63,7 +44,7 @@ describe('a sandbox cell', () => {
     try {
       const running = runSource(cell, FOREVER, { id: 'this' });
       const keeper = keepers().at(-1) as number;
-      await until(() => childrenOf(keeper).length > 0);
+      await vi.waitUntil(() => childrenOf(keeper).length > 0, PATIENCE);
       cell.cancel('another');
       cell.cancel('this');
       expect(await running).toMatchObject({ status: 'cancelled', exitCode: null });
@@ -82,12 +63,12 @@ describe('a sandbox cell', () => {
         (error: Error) => error,
       );
       const keeper = keepers().at(-1) as number;
-      await until(() => childrenOf(keeper).length > 0);
+      await vi.waitUntil(() => childrenOf(keeper).length > 0, PATIENCE);
       const [guest] = childrenOf(keeper) as [number];
       process.kill(keeper, 'SIGKILL');
       expect(await failed).toBeInstanceOf(Error);
       expect(await cell.closed).toBeInstanceOf(Error);
-      await until(() => !existsSync(`/proc/${guest}`));
+      await vi.waitUntil(() => !existsSync(`/proc/${guest}`), PATIENCE);
       await expect(runSource(cell, 'print(1)')).rejects.toThrow();
       await cell.close();
       expect(groupsOf(keeper)).toEqual([]);
@@ -99,8 +80,10 @@ describe('a sandbox cell', () => {
   it('can be closed while its thread loads', async () => {
     for (let ms = 0; ms < 100; ms += 10) {
       const cell = await Cell.start({ id: 1, cpu: null, node: null, rpython: null });
+      // No event tells how far it is: each round meets another moment of its loading.
       await sleep(ms);
       await cell.close();
+      expect(await cell.closed).toBeNull();
     }
   });
 
@@ -125,7 +108,7 @@ describe('a sandbox cell', () => {
       try {
         const busy = when === 'while it runs something';
         const failed = busy ? runSource(cell, FOREVER).catch((error: unknown) => error) : null;
-        if (busy) await until(() => childrenOf(keeper).length > 0);
+        if (busy) await vi.waitUntil(() => childrenOf(keeper).length > 0, PATIENCE);
         else await runSource(cell, 'print(1)');
         const [thread] = (Reflect.get(cell, 'pool') as Piscina).threads;
         // As a thread that runs out of memory, or that a fault of ours ends.

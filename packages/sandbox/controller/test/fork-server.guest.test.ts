@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
 import { SHIM_PATH } from '@sandpiper/guest';
 import { textOf } from '@sandpiper/contracts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { childrenOf, runSource, type SourceRun } from './local.js';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { childrenOf, PATIENCE, runSource, type SourceRun } from './local.js';
 
 const PROGRAMS = new URL('../../../../examples/programs/', import.meta.url);
 
@@ -187,8 +187,8 @@ print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.to
     });
     // As a module that never returns: it makes no call any more.
     const keeper = childrenOf(process.pid).find((pid) => !others.has(pid)) ?? 0;
-    while (childrenOf(keeper).length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
-    const [parent = 0] = childrenOf(keeper);
+    // It parks within milliseconds, so it is looked for often.
+    const parent = await vi.waitUntil(() => childrenOf(keeper)[0], { ...PATIENCE, interval: 1 });
     process.kill(parent, 'SIGSTOP');
     expect(await heard).toMatch(/the parent (has ended|of the fork server did not park)/);
     expect(existsSync(`/proc/${parent}`)).toBe(false);

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
 import { cgroupFolder, type CgroupFolder } from '@sandpiper/guest';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { childrenOf, runSource } from './local.js';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { childrenOf, PATIENCE, runSource } from './local.js';
 
 const MIB = 1024 * 1024;
 const lent = cgroupFolder();
@@ -188,12 +188,11 @@ describe.runIf(lent.kind !== 'none')('a control group', () => {
 });
 
 /** Waits until a guest is in its group. */
-async function untilGroup(): Promise<string[]> {
-  for (;;) {
+function untilGroup(): Promise<string[]> {
+  return vi.waitUntil(() => {
     const names = groupsLeft();
-    if (names.length > 0 && pids(names[0] ?? '').length > 0) return names;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+    return names[0] !== undefined && pids(names[0]).length > 0 ? names : null;
+  }, PATIENCE);
 }
 
 function directory(): string {

@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { DEFAULT_LIMITS, type LimitsRequest, type RunResult } from '@sandpiper/contracts';
 import type { Cell, Determinism, Interpreter, LiveStreams } from '@sandpiper/controller';
 
+/** For vi.waitUntil: how long a test waits for something that takes milliseconds on an idle host. */
+export const PATIENCE = { timeout: 30_000, interval: 10 };
+
 let count = 0;
 
 /** Process ids (proc(5), task/TID/children). */

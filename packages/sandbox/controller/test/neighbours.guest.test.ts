@@ -1,10 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Cell } from '@sandpiper/controller';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { childrenOf, runSource } from './local.js';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { childrenOf, PATIENCE, runSource } from './local.js';
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) process.stderr.write('skipped: guests have users of their own only where the node is root\n');
@@ -52,9 +51,8 @@ describe.skipIf(!isRoot)('two cells of one node', () => {
       const cell = await Cell.start({ id, cpu: null, node: null, rpython: null, profile });
       const keeper = childrenOf(process.pid).find((pid) => !others.has(pid)) ?? 0;
       const ended = runSource(cell, SLEEPS, { id: `sleeps-${id}` });
-      let guest: number | undefined;
-      await until(() => (guest = childrenOf(keeper).find((pid) => isAsleep(pid))) !== undefined);
-      cells.push({ cell, keeper, guest: guest ?? 0, ended });
+      const guest = await vi.waitUntil(() => childrenOf(keeper).find((pid) => isAsleep(pid)), PATIENCE);
+      cells.push({ cell, keeper, guest, ended });
     }
   });
 
@@ -99,11 +97,6 @@ describe.skipIf(!isRoot)('two cells of one node', () => {
   });
 });
 
-/** The test's own deadline ends it. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await setTimeout(20);
-}
-
 /** Waits for its controller: a thread of a guest that is asleep in a pipe. */
 function isAsleep(pid: number): boolean {
   try {
@@ -124,7 +117,7 @@ describe('the memory of a forked guest', () => {
       const keeper = childrenOf(process.pid).find((pid) => !others.has(pid)) ?? 0;
       // The parent and the child that waits for its order.
       await runSource(cell, 'pass');
-      await until(() => childrenOf(keeper).length === 2);
+      await vi.waitUntil(() => childrenOf(keeper).length === 2, PATIENCE);
       const numbers = [keeper, ...childrenOf(keeper)];
       for (const [index, number] of numbers.entries()) {
         const bytes = Buffer.alloc(4);

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { type RunResult, type RunStatus, textOf } from '@sandpiper/contracts';
 import { Cell } from '@sandpiper/controller';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { runSource, type SourceRun } from './local.js';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { PATIENCE, runSource, type SourceRun } from './local.js';
 import { Bench } from './translated.js';
 
 /**
@@ -392,7 +392,7 @@ describe("a translated guest's own descriptor 2", () => {
 describe('a cell with translated guests', () => {
   it.each(['spin', 'sleep 20000', 'hang'])('cancels the run that it is told to: %s', async (program) => {
     const running = run(program, { id: 'this' });
-    while (guests().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await vi.waitUntil(() => guests().length > 0, PATIENCE);
     cell.cancel('this');
     expect(await running).toMatchObject({ status: 'cancelled', exitCode: null });
   });

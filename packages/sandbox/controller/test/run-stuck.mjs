@@ -24,7 +24,8 @@ const beside = run(
 );
 const running = run(stuck, 'stuck', 'import os\nos.getppid()', how === 'wall' ? 1_000 : 60_000);
 if (how === 'cancel') {
-  while (!existsSync(asked)) await sleep(10);
+  const signal = AbortSignal.timeout(30_000);
+  while (!existsSync(asked)) await sleep(10, undefined, { signal });
   stuck.cancel('stuck');
 }
 const { status, message } = await running;

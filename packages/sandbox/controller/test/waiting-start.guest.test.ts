@@ -1,8 +1,8 @@
 import { copyFileSync, readFileSync, renameSync } from 'node:fs';
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
 import { TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { childrenOf, runSource, type SourceRun } from './local.js';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { childrenOf, PATIENCE, runSource, type SourceRun } from './local.js';
 import { Bench } from './translated.js';
 
 /**
@@ -37,12 +37,9 @@ function commandOf(pid: number): string {
 }
 
 /** Process id of the waiting guest; it is started once the previous run has been answered. */
-async function untilWaiting(name: string): Promise<number> {
-  for (;;) {
-    const pid = childrenOf(keeper).find((pid) => commandOf(pid).startsWith(name));
-    if (pid !== undefined) return pid;
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+function untilWaiting(name: string): Promise<number> {
+  const waiting = () => childrenOf(keeper).find((pid) => commandOf(pid).startsWith(name));
+  return vi.waitUntil(waiting, { ...PATIENCE, interval: 1 });
 }
 
 async function ready(): Promise<void> {

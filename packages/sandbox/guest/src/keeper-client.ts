@@ -71,7 +71,7 @@ export interface GuestEnd {
   readonly throttledNs: number | null;
 }
 
-/** The meaning of these exit codes before the program began (native/keeper/guest.h). */
+/** The meaning of these exit codes before the program began (GUEST_EXIT_... of native/keeper/child.h). */
 export const NOT_EXECUTED: ReadonlyMap<number, string> = new Map([
   [
     116,

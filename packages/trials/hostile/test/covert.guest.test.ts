@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { completeLimits, type RunResult, textOf } from '@sandpiper/contracts';
+import type { LiveStreams } from '@sandpiper/controller';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { descendants } from '../src/census.js';
-import { Ground, type Subject, type SubjectName } from '../src/ground.js';
+import { Ground, type Source, type Subject, type SubjectName } from '../src/ground.js';
 
 /**
  * What two guests of one node can learn of each other, at the same time and one after the other. What is left are clocks,
@@ -34,6 +36,8 @@ interface Given {
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
+  /** Answers what the program reads, in place of `stdin`. */
+  readonly streams?: LiveStreams;
 }
 
 function run(name: SubjectName, text: string, given: Given = {}): Promise<RunResult> {
@@ -41,14 +45,18 @@ function run(name: SubjectName, text: string, given: Given = {}): Promise<RunRes
     path: `/box/${path}`,
     data: Buffer.from(data),
   }));
-  return subject(name).run({
+  const source: Source = {
     id: `covert-${randomBytes(4).toString('hex')}`,
     files: name.startsWith('seccomp') ? [...files, { path: '/box/attacks.so', data: ATTACKS }] : files,
     args: given.args ?? [],
     env: given.env ?? {},
-    stdin: { kind: 'buffer', data: Buffer.from(given.stdin ?? '') },
+    stdin:
+      given.streams === undefined
+        ? { kind: 'buffer', data: Buffer.from(given.stdin ?? '') }
+        : { kind: 'live' },
     limits: completeLimits({ wallMs: 60_000, cpuMs: 30_000 }),
-  });
+  };
+  return subject(name).run(source, given.streams);
 }
 
 async function says(name: SubjectName, text: string, given: Given = {}): Promise<string> {
@@ -77,16 +85,15 @@ describe('two guests at the same time', () => {
     ['seccomp forked', 'seccomp cold'],
   ])('have no files, processes or numbers in common: %s, %s', async (first, second) => {
     const stays = `
-import os, time
+import os
 for path in ["/tmp/shared", "/box/shared", "shared"]:
     open(path, "w").write("here")
 os.mkfifo("/tmp/fifo")
 fd = os.memfd_create("shared")
-time.sleep(1.5)
+input()
 print(sorted(os.listdir("/tmp")), sorted(os.listdir("/box")))`;
     const looks = `
-import os, signal, sys, time
-time.sleep(0.5)
+import os, signal, sys
 seen = [os.listdir("/tmp"), sorted(os.listdir("/box")), os.listdir("/proc")]
 reached = []
 for pid in map(int, sys.argv[1:]):
@@ -97,12 +104,21 @@ for pid in map(int, sys.argv[1:]):
         except OSError:
             pass
 print(seen, reached, os.getpid(), os.getppid(), os.getpgrp())`;
-    const one = run(first, stays);
+    const program = new EventEmitter();
+    const waits = once(program, 'waits');
+    const goesOn = once(program, 'goes on');
+    const onInput = async () => {
+      program.emit('waits');
+      await goesOn;
+      return Buffer.from('\n');
+    };
+    const one = run(first, stays, { streams: { onOutput: () => {}, onInput } });
+    await Promise.race([waits, one]);
     // The real ids of all guests and keepers: more than the other could ever guess.
-    await new Promise((resolve) => setTimeout(resolve, 300));
     const ids = [process.pid, ...descendants(process.pid)].map(String);
     const other = await says(second, looks, { args: ids });
     expect(other).toBe("[[], ['attacks.so', 'main.py'], ['2', 'self', 'meminfo', 'cpuinfo']] [] 2 1 2\n");
+    program.emit('goes on');
     expect((await one).stdout).toBe("['fifo', 'shared'] ['attacks.so', 'main.py', 'shared']\n");
   });
 });

@@ -70,8 +70,10 @@ static int arena_owns(uint64_t address) {
 }
 
 static uint64_t arena_address(struct source *s) {
+  /* clang-format off */
   static const uint64_t nowhere[] = {0, 1, 4095, 4096, 65535, (1ull << 47) - 4096, (1ull << 47) - 1, 1ull << 47,
                                      0x8000000000000000, 0xffffffff81000000, ~0ull - 7, ~0ull};
+  /* clang-format on */
   unsigned kind = take_choice(s, 8);
   if (kind == 0) return nowhere[take_choice(s, sizeof nowhere / sizeof *nowhere)];
   if (kind == 1) return (uintptr_t)arena + take_number(s, 3) % ARENA_SIZE;

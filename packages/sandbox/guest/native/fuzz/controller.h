@@ -320,7 +320,8 @@ static long fake_write(const unsigned char *from, size_t size) {
   if (arena_owns((uintptr_t)from)) done = copy_guest(piece, from, n, (uintptr_t)from);
   else memcpy(piece, from, n);
   /* access_ok() looks at the whole range before anything is copied */
-  if (arena_owns((uintptr_t)from) && ((uintptr_t)from + size > 1ull << 47 || (uintptr_t)from + size < (uintptr_t)from)) return -EFAULT;
+  if (arena_owns((uintptr_t)from) && ((uintptr_t)from + size > 1ull << 47 || (uintptr_t)from + size < (uintptr_t)from))
+    return -EFAULT;
   for (long i = 0; i < done; i++) {
     if (answer.kind == NOTHING && request_size == 0) answer.kind = REQUEST;
     switch (answer.kind) {

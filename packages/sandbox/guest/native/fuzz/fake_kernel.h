@@ -77,7 +77,8 @@ static int fails(int with) {
 
 /* A file of /proc or of a control group: lines of a key and a number, numbers, or anything. */
 static ssize_t made_up(char *to, size_t size) {
-  static const char *const keys[] = {"oom_kill", "throttled_usec", "oom_kill_disable", "\nVmHWM:", "0::/", "max", "", "x"};
+  static const char *const keys[] = {"oom_kill", "throttled_usec", "oom_kill_disable", "\nVmHWM:", "0::/", "max", "",
+                                     "x"};
   char text[512];
   size_t length = 0;
   unsigned kind = take_byte(&input);
@@ -87,7 +88,8 @@ static ssize_t made_up(char *to, size_t size) {
   for (unsigned i = 0; i <= lines; i++) {
     uint64_t number = kind < 128 ? take_number(&input, 1 + kind % 3) : take_hostile(&input);
     const char *form = kind % 3 == 0 ? "%s %lld\n" : kind % 3 == 1 ? "%.0s%lld " : "%s%lld\n";
-    length += (size_t)snprintf(text + length, sizeof text - length, form, keys[kind == 0 ? 0 : take_byte(&input) % 8], (long long)number);
+    length += (size_t)snprintf(text + length, sizeof text - length, form, keys[kind == 0 ? 0 : take_byte(&input) % 8],
+                               (long long)number);
   }
   if (kind > 220)
     for (size_t i = 0; i < length; i++) text[i] = (char)take_byte(&input);
@@ -284,7 +286,8 @@ static struct dirent *fake_readdir(DIR *listing) {
   (void)listing;
   unsigned choice = take_byte(&input);
   if (choice < 100) return NULL;
-  snprintf(entry.d_name, sizeof entry.d_name, "%s%lld-1", choice < 200 ? "sandpiper-" : "user", (long long)take_hostile(&input));
+  snprintf(entry.d_name, sizeof entry.d_name, "%s%lld-1", choice < 200 ? "sandpiper-" : "user",
+           (long long)take_hostile(&input));
   return &entry;
 }
 

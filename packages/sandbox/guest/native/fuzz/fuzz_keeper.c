@@ -35,13 +35,13 @@
 #include "replay.h"
 #include "source.h"
 
-#define CHECK(truth)                                                      \
-  do {                                                                    \
-    if (!(truth)) {                                                       \
+#define CHECK(truth)                                                        \
+  do {                                                                      \
+    if (!(truth)) {                                                         \
       fprintf(stdout, "FINDING: %s (%s:%d)\n", #truth, __FILE__, __LINE__); \
-      fflush(stdout);                                                     \
-      abort();                                                            \
-    }                                                                     \
+      fflush(stdout);                                                       \
+      abort();                                                              \
+    }                                                                       \
   } while (0)
 
 #include "fake_kernel.h"
@@ -51,9 +51,8 @@
 #include "../keeper/cgroup.c"
 #include "../keeper/program.c"
 #include "../keeper/user.c"
-#define limit limit_of_guest
+#include "../keeper/child.c"
 #include "../keeper/guest.c"
-#undef limit
 #define main keeper_main
 #include "../keeper/keeper.c"
 #undef main
@@ -62,9 +61,12 @@
 static size_t command_frame(unsigned char *to, size_t room) {
   static const char *const commands[] = {"start", "attached", "parked", "fork", "retire", "mark", "starts",
                                          "timer", "kill",     "finish", "pin",  "",       "kil"};
-  static const char *const words[] = {"/usr/bin/pypy3", "stock", "translated", "parked", "0", "1", "-1", "2", "20000", "1000",
-                                      "", "9223372036854775807", "9223372036854775", "-9223372036854775808",
-                                      "99999999999999999999", "0x10", " 7", "+3", "1e9", "pypy3", "A=B", "4294967296", "1025"};
+  /* clang-format off */
+  static const char *const words[] = {"/usr/bin/pypy3", "stock", "translated", "parked", "0", "1", "-1", "2", "20000",
+                                      "1000", "", "9223372036854775807", "9223372036854775", "-9223372036854775808",
+                                      "99999999999999999999", "0x10", " 7", "+3", "1e9", "pypy3", "A=B", "4294967296",
+                                      "1025"};
+  /* clang-format on */
   size_t size = 4;
   const char *command = commands[take_byte(&input) % (sizeof commands / sizeof *commands)];
   memcpy(to + size, command, strlen(command) + 1);
@@ -99,7 +101,8 @@ static size_t command_frame(unsigned char *to, size_t room) {
 static void send_commands(void) {
   static unsigned char frames[4096];
   size_t size = 0;
-  for (unsigned n = 1 + take_byte(&input) % 3; n > 0; n--) size += command_frame(frames + size, sizeof frames - size - 512);
+  for (unsigned n = 1 + take_byte(&input) % 3; n > 0; n--)
+    size += command_frame(frames + size, sizeof frames - size - 512);
   give(frames, size);
   while (given_left > 0) read_control();
 }
@@ -118,7 +121,8 @@ static void send_line(void) {
   size_t size;
   unsigned kind = take_byte(&input);
   if (kind < 200)
-    size = (size_t)snprintf(text, sizeof text, "%s %lld\n", orders[kind % 6], kind % 2 == 0 ? (long long)guest.pid : (long long)take_hostile(&input));
+    size = (size_t)snprintf(text, sizeof text, "%s %lld\n", orders[kind % 6],
+                            kind % 2 == 0 ? (long long)guest.pid : (long long)take_hostile(&input));
   else
     for (size = 0; size < 100; size++) text[size] = (char)take_byte(&input);
   give(text, size);

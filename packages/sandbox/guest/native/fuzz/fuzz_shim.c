@@ -20,12 +20,12 @@
 #include "replay.h"
 #include "source.h"
 
-#define CHECK(truth)                                                      \
-  do {                                                                    \
-    if (!(truth)) {                                                       \
+#define CHECK(truth)                                                        \
+  do {                                                                      \
+    if (!(truth)) {                                                         \
       fprintf(stderr, "FINDING: %s (%s:%d)\n", #truth, __FILE__, __LINE__); \
-      abort();                                                            \
-    }                                                                     \
+      abort();                                                              \
+    }                                                                       \
   } while (0)
 
 static int checked_copy(void *to, const void *from, size_t size);
@@ -89,10 +89,12 @@ static void on_real_fault(int signal, siginfo_t *info, void *data) {
 
 /* The numbers that the shim itself handles, dangerous ones, and any. */
 static long call_number(struct source *s) {
+  /* clang-format off */
   static const long known[] = {__NR_rt_sigprocmask, __NR_rt_sigaction, __NR_kill,   __NR_tgkill, __NR_tkill,
                                __NR_mmap,           __NR_mremap,       __NR_munmap, __NR_brk,    __NR_exit_group,
                                __NR_openat,         __NR_read,         __NR_write,  __NR_getpid, -1,
                                -512,                -513,              -516,        1023,        0x40000000};
+  /* clang-format on */
   unsigned kind = take_byte(s);
   if (kind < 200) return known[kind % (sizeof known / sizeof *known)];
   return (int)take_hostile(s);

@@ -33,9 +33,11 @@ static inline unsigned take_choice(struct source *s, unsigned count) { return ta
 
 /* A 64-bit number as an attacker would choose it: an edge plus or minus a little, a small one, any. */
 static inline uint64_t take_hostile(struct source *s) {
+  /* clang-format off */
   static const uint64_t edges[] = {
       0, 1, 8, 4095, 4096, 65528, 65536, 1u << 20, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, (1ull << 47) - 1,
       1ull << 47, 0x7fffffffffffffff, 0x8000000000000000, 0xffffffff80000000, ~0ull};
+  /* clang-format on */
   switch (take_choice(s, 4)) {
     case 0:
       return take_byte(s);

@@ -14,6 +14,7 @@
 
 #include "die.h"
 #include "number.h"
+#include "units.h"
 
 /* A guest is one process with one thread; a few more are allowed for starting and ending ones. */
 #define MAX_PROCESSES "16"
@@ -23,7 +24,7 @@
 
 static enum { NONE, V1, V2 } kind;
 static int place = -1; /* the directory that the groups are made in */
-static pid_t mover; /* see cgroup_take_aside; 0: there is none */
+static pid_t mover;    /* see cgroup_take_aside; 0: there is none */
 static int group = -1; /* the group of the guest that runs, or of the next */
 static char name[64];
 static unsigned count;
@@ -82,7 +83,8 @@ static void remove_stale(void) {
   for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
     if (strncmp(entry->d_name, PREFIX, sizeof PREFIX - 1) != 0) continue;
     int64_t keeper = number_in(entry->d_name + sizeof PREFIX - 1, NULL, INT64_MAX);
-    if (keeper > 0 && keeper <= INT32_MAX && kill((pid_t)keeper, 0) != 0 && errno == ESRCH) unlinkat(place, entry->d_name, AT_REMOVEDIR);
+    if (keeper > 0 && keeper <= INT32_MAX && kill((pid_t)keeper, 0) != 0 && errno == ESRCH)
+      unlinkat(place, entry->d_name, AT_REMOVEDIR);
   }
   closedir(listing);
 }
@@ -269,11 +271,12 @@ int cgroup_read(struct cgroup_usage *usage) {
   if (kind == NONE || group < 0) return 0;
   if (cgroup_check() != 0) return -1;
   int64_t peak = peak_of_group();
-  /* -1 for the peak: the kernel does not report it, and the keeper's own figure stands. */
-  *usage = (struct cgroup_usage){.peak = peak < 0 ? -1 : peak > baseline ? peak - baseline : 0, .killed = kills() > kills_before, .full = is_full(), .throttled = -1};
+  /* -1: the kernel does not report it, and the keeper's own figure stands. */
+  if (peak >= 0) peak = peak > baseline ? peak - baseline : 0;
+  *usage = (struct cgroup_usage){.peak = peak, .killed = kills() > kills_before, .full = is_full(), .throttled = -1};
   if (kind == V2 && cpu_thousandths > 0) {
     int64_t microseconds = get("cpu.stat", "throttled_usec");
-    usage->throttled = microseconds < 0 || microseconds > INT64_MAX / 1000 ? -1 : microseconds * 1000;
+    usage->throttled = microseconds < 0 || microseconds > INT64_MAX / MICROSECOND ? -1 : microseconds * MICROSECOND;
   }
   return 1;
 }
@@ -288,6 +291,6 @@ void cgroup_remove(void) {
   close(group);
   group = peak_file = -1;
   /* The last of its processes was reaped; the kernel may take a moment more to see it empty. */
-  const struct timespec moment = {0, 1000000};
+  const struct timespec moment = {0, MILLISECOND};
   for (int i = 0; i < 200 && unlinkat(place, name, AT_REMOVEDIR) != 0 && errno == EBUSY; i++) nanosleep(&moment, NULL);
 }

@@ -48,9 +48,9 @@ int cgroup_limit(int64_t memory);
 
 /* The state of a group. */
 struct cgroup_usage {
-  int64_t peak; /* above what there was at cgroup_limit */
-  int killed;   /* the kernel killed a process in it when it, a group above, or the host was out of memory */
-  int full;     /* its own limit was reached since cgroup_limit */
+  int64_t peak;      /* above what there was at cgroup_limit */
+  int killed;        /* the kernel killed a process in it when it, a group above, or the host was out of memory */
+  int full;          /* its own limit was reached since cgroup_limit */
   int64_t throttled; /* nanoseconds that cpu.max has kept it waiting; -1 where it has none */
 };
 

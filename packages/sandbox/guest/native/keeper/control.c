@@ -68,9 +68,7 @@ void words_free(struct words *words) {
   *words = (struct words){0};
 }
 
-const char *words_take(struct words *words) {
-  return words->next < words->count ? words->word[words->next++] : NULL;
-}
+const char *words_take(struct words *words) { return words->next < words->count ? words->word[words->next++] : NULL; }
 
 int words_take_number(struct words *words, int64_t low, int64_t high, int64_t *number) {
   const char *word = words_take(words);

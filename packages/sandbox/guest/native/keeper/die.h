@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define die(...)                        \
-  do {                                  \
+#define die(...)                         \
+  do {                                   \
     fputs("sandpiper-keeper: ", stderr); \
-    fprintf(stderr, __VA_ARGS__);       \
-    fputc('\n', stderr);                \
-    exit(1);                            \
+    fprintf(stderr, __VA_ARGS__);        \
+    fputc('\n', stderr);                 \
+    exit(1);                             \
   } while (0)
 
 #define die_errno(what) die("%s: %s", what, strerror(errno))

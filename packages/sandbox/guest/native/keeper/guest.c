@@ -2,41 +2,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <dirent.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/personality.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../shim/shim.h"
 #include "cgroup.h"
+#include "child.h"
 #include "number.h"
-#include "program.h"
+#include "units.h"
 #include "user.h"
 
-#define SECOND 1000000000ll
-#define MILLISECOND 1000000ll
-#define MIB (1ll << 20)
 /* How often the memory of a running guest is checked. The address-space limit holds between two checks. */
 #define WATCH_NS (4 * MILLISECOND)
 /* How often its control group is checked to exist. */
 #define CHECK_GROUP_NS (100 * MILLISECOND)
 
-/*
- * What an interpreter may take until its program begins, many times what it needs (0.1 s, 16 MiB, 70 MiB of address
- * space): nothing of the run executes before the mark, but the run's variables may make the start longer.
- */
-#define START_CPU (3 * SECOND)
-#define START_MEMORY (256 * MIB)
-#define START_SPACE (512 * MIB)
 /* What counts as the interpreter's own at the mark, not the program's. */
 #define EMPTY_START (48 * MIB)
 #define EMPTY_TABLES (2 * MIB)
@@ -70,7 +55,9 @@ static int memory_of(struct guest *guest, int64_t *space, int64_t *own) {
   char *rest;
   int64_t page = sysconf(_SC_PAGESIZE);
   int64_t most = MAX_BYTES / page;
-  int64_t total = number_in(text, &rest, most), resident = number_in(rest, &rest, most), of_files = number_in(rest, NULL, most);
+  int64_t total = number_in(text, &rest, most);
+  int64_t resident = number_in(rest, &rest, most);
+  int64_t of_files = number_in(rest, NULL, most);
   if (total < 0 || resident <= 0 || of_files < 0) return -1; /* it has ended */
   *space = total * page;
   guest->of_files = of_files * page;
@@ -99,7 +86,7 @@ static int64_t status_figure(const struct guest *guest, const char *key) {
   if (n <= 0) return -1;
   text[n] = 0;
   const char *line = strstr(text, key);
-  return line == NULL ? -1 : number_in(line + strlen(key), NULL, MAX_BYTES / 1024) * 1024;
+  return line == NULL ? -1 : number_in(line + strlen(key), NULL, MAX_BYTES / KIB) * KIB;
 }
 
 /*
@@ -110,128 +97,6 @@ static int64_t tables_of(const struct guest *guest) {
   if (cgroup_counts()) return 0;
   int64_t tables = status_figure(guest, "\nVmPTE:"), swapped = status_figure(guest, "\nVmSwap:");
   return (tables < 0 ? 0 : tables) + (swapped < 0 ? 0 : swapped);
-}
-
-static void limit(int resource, rlim_t value) {
-  struct rlimit l = {value, value};
-  if (setrlimit(resource, &l) != 0) _exit(120);
-}
-
-/* While the guest starts: the mark sets another limit, which may be higher. */
-static void limit_start(int resource, rlim_t value) {
-  struct rlimit l;
-  if (getrlimit(resource, &l) != 0) _exit(120);
-  if (l.rlim_cur > value) l.rlim_cur = value;
-  if (setrlimit(resource, &l) != 0) _exit(120);
-}
-
-/*
- * Linux before 5.9 has no close_range(2), and older container filters refuse unknown calls. A limit of open files says
- * nothing of higher descriptors that are already open, so they are looked up.
- */
-static void close_from(int first) {
-  if (close_range((unsigned)first, ~0u, 0) == 0) return;
-  DIR *listing = opendir("/proc/self/fd");
-  if (listing == NULL) _exit(121);
-  const int own = dirfd(listing);
-  for (struct dirent *entry; (errno = 0, entry = readdir(listing)) != NULL;) {
-    int64_t fd = number_in(entry->d_name, NULL, INT32_MAX);
-    if (fd >= first && fd != own && close((int)fd) != 0) _exit(121);
-  }
-  if (errno != 0 || closedir(listing) != 0) _exit(121);
-}
-
-/* Pipes and shim go to fixed numbers: first above them, so that none overwrites another. */
-static void place_descriptors(const struct guest_files *files, int translated) {
-  const struct {
-    int from, to;
-  } moves[] = {{files->in, translated ? STDIN_FILENO : KEEPER_FD_IN},
-               {files->out, translated ? STDOUT_FILENO : KEEPER_FD_OUT},
-               {files->shim, KEEPER_FD_SHIM},
-               {translated ? files->errors : files->socket, translated ? STDERR_FILENO : KEEPER_FD_SOCKET}};
-  const int parked = !translated && files->socket >= 0;
-  const int count = translated || parked ? 4 : 3;
-  int high[4];
-  for (int i = 0; i < count; i++)
-    if ((high[i] = fcntl(moves[i].from, F_DUPFD, 16)) < 0) _exit(121);
-  for (int i = 0; i < count; i++)
-    if (dup2(high[i], moves[i].to) < 0) _exit(121);
-  if (translated) {
-    close(KEEPER_FD_IN);
-    close(KEEPER_FD_OUT);
-  }
-  close_from((parked ? KEEPER_FD_SOCKET : KEEPER_FD_SHIM) + 1);
-}
-
-/*
- * The loader carries on without a preload that it cannot load, and the guest would run unlocked. So its steps are tried
- * here first, as the same user: the file may be unreadable, or lie on a file system mounted noexec.
- */
-static void require_shim(void) {
-  char path[32];
-  snprintf(path, sizeof path, "/proc/self/fd/%d", KEEPER_FD_SHIM);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) _exit(GUEST_EXIT_NO_SHIM);
-  const void *begin = mmap(NULL, 4, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
-  if (begin == MAP_FAILED || memcmp(begin, "\177ELF", 4) != 0) _exit(GUEST_EXIT_NO_SHIM);
-  close(fd);
-}
-
-/*
- * When its group or the host is out of memory, the kernel shall end the guest, not the parent in the same group
- * (proc(5), oom_score_adj). Where we may not write that, the parent may die with it, and is replaced.
- */
-static void die_first(pid_t pid) {
-  char path[64] = "/proc/self/oom_score_adj";
-  if (pid != 0) snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  if (write(fd, "1000", 4) != 4) errno = 0;
-  close(fd);
-}
-
-static _Noreturn void become_guest(const struct guest_spec *spec, const struct guest_files *files, pid_t keeper, int go) {
-  char byte;
-  if (read(go, &byte, 1) != 1) _exit(120);
-  setsid();
-  if (spec->cpu >= 0) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET((size_t)spec->cpu, &set);
-    if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(123);
-  }
-  /* Before the descriptors are placed: the group's descriptor is one of those that are closed. */
-  if (!spec->parked && !cgroup_is_kept() && cgroup_enter() != 0) _exit(GUEST_EXIT_NO_GROUP);
-  if (!spec->parked) die_first(0);
-  /* As the user who may read it, and right before it is executed: it may have been replaced. */
-  if (!program_takes_preload(spec->executable)) _exit(GUEST_EXIT_NO_PRELOAD);
-  place_descriptors(files, spec->translated);
-  limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_FSIZE, 0);
-  limit(RLIMIT_MEMLOCK, 0);
-  limit(RLIMIT_STACK, 8 * MIB);
-  /* The parent runs no program of a run, and imports only its profile. */
-  if (!spec->parked) {
-    limit_start(RLIMIT_AS, START_SPACE);
-    limit_start(RLIMIT_CPU, START_CPU / SECOND + 2);
-  }
-  struct rlimit open_files;
-  if (getrlimit(RLIMIT_NOFILE, &open_files) != 0) _exit(120);
-  if (open_files.rlim_max != RLIM_INFINITY && open_files.rlim_max < SHIM_FD_OUT + 1) _exit(124);
-  limit(RLIMIT_NOFILE, SHIM_FD_OUT + 1);
-  if (user_become() != 0) _exit(122);
-  /* Set after the change of user, which would clear it; the parent may be gone already. */
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != keeper) _exit(120);
-  /* For a set-user-ID program the loader would ignore the preload: it would run unlocked, as another user. */
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) _exit(120);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  signal(SIGPIPE, SIG_DFL);
-  if (spec->fixed_addresses && personality(ADDR_NO_RANDOMIZE) < 0) _exit(125);
-  require_shim();
-  execve(spec->executable, spec->argv, spec->environment);
-  _exit(errno == E2BIG ? GUEST_EXIT_TOO_LONG : GUEST_EXIT_NOT_EXECUTED);
 }
 
 /* Returns 0, or a negative errno. */
@@ -274,7 +139,7 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
   }
   if (pid == 0) {
     close(go[0]);
-    become_guest(spec, files, keeper, go[1]);
+    child_become_guest(spec, files, keeper, go[1]);
   }
   close(go[1]);
   /*
@@ -299,7 +164,7 @@ int guest_adopt(struct guest *guest, pid_t pid, int64_t startup_ns) {
   int error = cgroup_make();
   if (error != 0) return error;
   if (cgroup_take(pid) != 0) error = -errno;
-  die_first(pid);
+  child_die_first(pid);
   if (error == 0) error = watch_from_now(guest, pid, startup_ns);
   if (error != 0) {
     kill(pid, SIGKILL);
@@ -515,8 +380,8 @@ int guest_reap(struct guest *guest, struct guest_report *report) {
   cgroup_end_aside(0);
   if (wait4(guest->pid, &status, 0, &usage) != guest->pid) return 0;
   int64_t cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * SECOND +
-                (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ll;
-  fill_report(guest, report, status, cpu, usage.ru_maxrss * 1024ll, waited_in_all);
+                (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * MICROSECOND;
+  fill_report(guest, report, status, cpu, usage.ru_maxrss * KIB, waited_in_all);
   cgroup_release();
   guest_forget(guest);
   return 1;

@@ -6,16 +6,6 @@
 #include <sys/types.h>
 #include <time.h>
 
-/*
- * Why a guest was not executed: it would run without the shim (program.h), its arguments and variables are too long, it
- * is outside its control group, the shim is missing, and execve(2) failed.
- */
-#define GUEST_EXIT_NO_PRELOAD 116
-#define GUEST_EXIT_TOO_LONG 117
-#define GUEST_EXIT_NO_GROUP 118
-#define GUEST_EXIT_NO_SHIM 119
-#define GUEST_EXIT_NOT_EXECUTED 127
-
 struct guest_spec {
   char *const *argv; /* argv[0] is what the guest sees; `executable` is what is executed */
   char *const *environment;
@@ -23,9 +13,9 @@ struct guest_spec {
   int64_t startup_ns; /* wall time until the program begins */
   int64_t cpu_ns, wall_ns;
   int64_t memory;
-  int cpu; /* pinned there, or -1 */
-  int translated; /* its protocol is on descriptors 0 and 1, and `errors` is its 2 */
-  int parked; /* a parent of the fork server */
+  int cpu;             /* pinned there, or -1 */
+  int translated;      /* its protocol is on descriptors 0 and 1, and `errors` is its 2 */
+  int parked;          /* a parent of the fork server */
   int fixed_addresses; /* the same in every run (personality(2), ADDR_NO_RANDOMIZE) */
 };
 
@@ -38,32 +28,32 @@ enum guest_end { GUEST_RUNS, END_EXIT, END_CPU, END_WALL, END_MEMORY, END_STARTU
 struct guest {
   pid_t pid; /* 0: there is none */
   clockid_t clock;
-  int statm; /* /proc/PID/statm */
+  int statm;        /* /proc/PID/statm */
   int64_t of_files; /* resident pages of files, at the last check */
-  int schedstat; /* /proc/PID/schedstat, or -1 where the kernel has none */
-  int status; /* /proc/PID/status */
+  int schedstat;    /* /proc/PID/schedstat, or -1 where the kernel has none */
+  int status;       /* /proc/PID/status */
   int64_t waited_at_mark;
   int64_t started, deadline;
-  int64_t cpu_limit;   /* absolute, on the guest's clock; 0 until the program begins */
+  int64_t cpu_limit; /* absolute, on the guest's clock; 0 until the program begins */
   int64_t memory, tables_at_mark;
   int64_t cpu_spent, wall_spent; /* the limits, kept for the report of which was crossed */
   int marked;
-  int parks; /* it becomes a parent of the fork server */
+  int parks;                    /* it becomes a parent of the fork server */
   int64_t look_ns, cpu_at_look; /* until the mark */
-  int forked; /* forked from a parked parent */
+  int forked;                   /* forked from a parked parent */
   int64_t marked_at, startup_cpu, baseline;
   int64_t excess; /* memory of its start that is charged to the run */
   enum guest_end why;
   int64_t group_checked_at;
   int64_t alarm_at, alarm_interval; /* monotonic, 0: none */
-  int64_t killed_at; /* monotonic; 0 when it was not */
+  int64_t killed_at;                /* monotonic; 0 when it was not */
 };
 
 struct guest_report {
   int status; /* as of wait4(2) */
   int64_t startup_cpu, cpu, wall, baseline, peak;
   int64_t throttled; /* by cpu.max, since the start; -1 where there is none */
-  int64_t waited; /* could have run but had no CPU, since the mark; -1 where unknown */
+  int64_t waited;    /* could have run but had no CPU, since the mark; -1 where unknown */
 };
 
 int64_t now_ns(void);

@@ -1,7 +1,8 @@
 /*
  * The parent of the guests of one cell: starts them, holds them to their limits, kills, reaps and reports.
  *
- *   sandpiper-keeper --dir DIR --shim FILE [--cgroup v2:DIR [--cpus THOUSANDTHS] | --cgroup v1:DIR] [--users FIRST-LAST]
+ *   sandpiper-keeper --dir DIR --shim FILE [--users FIRST-LAST]
+ *                    [--cgroup v2:DIR [--cpus THOUSANDTHS] | --cgroup v1:DIR]
  *
  * Theory of operation. The node's main thread started this process and holds its standard input: a line `kill PID`
  * there ends the running guest, `interrupt PID` sends it SIGINT, and end of file means that the node is gone: this
@@ -26,7 +27,8 @@
  *   kill                                            -
  *   finish                                          -
  *   pin TID CPU                                     pinned | failed WHY
- *                                                   ended WHY STATUS STARTUP_CPU CPU WALL BASELINE PEAK WAITED THROTTLED GROUP
+ *                                                   ended WHY STATUS STARTUP_CPU CPU WALL BASELINE PEAK WAITED
+ *                                                         THROTTLED GROUP
  * KIND is `stock`, `translated` or `parked`, which is a stock guest that becomes the parent of the fork server: at
  * `parked` it is the guest no more, and `fork` makes one of it (shim/fork.c), until it is told to `retire` or dies.
  * FIXED is 1 for the same addresses in every run. The content of a frame may come from a request, and never ends this
@@ -52,6 +54,7 @@
 #include "die.h"
 #include "guest.h"
 #include "number.h"
+#include "units.h"
 #include "user.h"
 
 /* A fork takes about a millisecond. */
@@ -86,7 +89,8 @@ __attribute__((format(printf, 1, 2))) static void report(const char *format, ...
   int n = vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
   /* Never blocks: the pipe holds far more than the few reports that a controller can leave unread. */
-  if (n > 0 && (size_t)n < sizeof text && write(reports, text, (size_t)n) != n) die("the reader of the reports is gone");
+  if (n > 0 && (size_t)n < sizeof text && write(reports, text, (size_t)n) != n)
+    die("the reader of the reports is gone");
 }
 
 static void close_pipes(void) {
@@ -146,7 +150,7 @@ static void start(struct words *words) {
     return;
   }
   spec.cpu = (int)cpu;
-  spec.startup_ns = startup_ms * 1000000;
+  spec.startup_ns = startup_ms * MILLISECOND;
   spec.translated = strcmp(kind, "translated") == 0;
   spec.parked = strcmp(kind, "parked") == 0;
   spec.fixed_addresses = fixed != 0;
@@ -172,7 +176,8 @@ static void start(struct words *words) {
       parent_socket = ends[0];
     }
     open_pipes();
-    const struct guest_files files = {.in = replies, .out = requests, .errors = errors, .shim = shim, .socket = ends[1]};
+    const struct guest_files files = {
+        .in = replies, .out = requests, .errors = errors, .shim = shim, .socket = ends[1]};
     int error = guest_start(&guest, &spec, &files);
     if (error == 0) {
       started();
@@ -205,13 +210,16 @@ static pid_t ask_parent(void) {
     struct cmsghdr header;
     char bytes[CMSG_SPACE(2 * sizeof(int))];
   } rights = {0};
-  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights};
-  rights.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  struct msghdr message = {
+      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights};
+  rights.header =
+      (struct cmsghdr){.cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
   memcpy(CMSG_DATA(&rights.header), (int[]){replies, requests}, 2 * sizeof(int));
   if (sendmsg(parent_socket, &message, MSG_NOSIGNAL) != 1) return 0;
   struct pollfd answer = {parent_socket, POLLIN, 0};
   int64_t pid;
-  if (poll(&answer, 1, PARENT_ANSWERS_MS) != 1 || recv(parent_socket, &pid, sizeof pid, MSG_DONTWAIT) != sizeof pid) return 0;
+  if (poll(&answer, 1, PARENT_ANSWERS_MS) != 1 || recv(parent_socket, &pid, sizeof pid, MSG_DONTWAIT) != sizeof pid)
+    return 0;
   /* It becomes a pid_t, of which -1 would mean every process (kill(2)). */
   return pid > 1 && pid <= INT32_MAX ? (pid_t)pid : 0;
 }
@@ -228,7 +236,7 @@ static void fork_guest(struct words *words) {
   }
   open_pipes();
   pid_t pid = ask_parent();
-  int error = pid == 0 ? -ECHILD : guest_adopt(&guest, pid, startup_ms * 1000000);
+  int error = pid == 0 ? -ECHILD : guest_adopt(&guest, pid, startup_ms * MILLISECOND);
   if (error == 0) {
     started();
     return;
@@ -236,7 +244,8 @@ static void fork_guest(struct words *words) {
   close_pipes();
   /* Whatever that process is doing: a new parent replaces this one. */
   retire();
-  report("failed fork: %s\n", error == -ENOENT ? "/proc hides the child (hidepid), so nothing could watch it" : strerror(-error));
+  report("failed fork: %s\n",
+         error == -ENOENT ? "/proc hides the child (hidepid), so nothing could watch it" : strerror(-error));
 }
 
 static void mark(struct words *words) {
@@ -244,20 +253,21 @@ static void mark(struct words *words) {
   if (words_take_number(words, 1, MAX_MS, &cpu_ms) != 0 || words_take_number(words, 1, MAX_MS, &wall_ms) != 0 ||
       words_take_number(words, 1, MAX_BYTES, &memory) != 0)
     report("failed the limits make no sense\n");
-  else if (guest_mark(&guest, cpu_ms * 1000000, wall_ms * 1000000, memory) == 0) report("marked\n");
+  else if (guest_mark(&guest, cpu_ms * MILLISECOND, wall_ms * MILLISECOND, memory) == 0) report("marked\n");
   else if (errno == ESRCH) report("failed the guest has ended\n");
   else report("failed the limits cannot be set: %s\n", strerror(errno));
 }
 
 static void starts(struct words *words) {
   int64_t startup_ms;
-  if (words_take_number(words, 1, MAX_MS, &startup_ms) == 0) guest_starts_now(&guest, startup_ms * 1000000);
+  if (words_take_number(words, 1, MAX_MS, &startup_ms) == 0) guest_starts_now(&guest, startup_ms * MILLISECOND);
   else guest_kill(&guest, END_KILLED);
 }
 
 static void timer(struct words *words) {
   int64_t first, interval;
-  if (words_take_number(words, 0, MAX_TIMER_NS, &first) != 0 || words_take_number(words, 0, MAX_TIMER_NS, &interval) != 0)
+  if (words_take_number(words, 0, MAX_TIMER_NS, &first) != 0 ||
+      words_take_number(words, 0, MAX_TIMER_NS, &interval) != 0)
     guest_kill(&guest, END_KILLED);
   else guest_timer(&guest, first, interval);
 }
@@ -389,7 +399,9 @@ static int watch_children(void) {
 
 static void read_options(int argc, char **argv) {
   static const struct option options[] = {
-      {"dir", required_argument, NULL, 'd'}, {"shim", required_argument, NULL, 's'}, {"cgroup", required_argument, NULL, 'c'}, {"cpus", required_argument, NULL, 'p'}, {"users", required_argument, NULL, 'u'}, {0}};
+      {"dir", required_argument, NULL, 'd'},    {"shim", required_argument, NULL, 's'},
+      {"cgroup", required_argument, NULL, 'c'}, {"cpus", required_argument, NULL, 'p'},
+      {"users", required_argument, NULL, 'u'},  {0}};
   int option;
   while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
     if (option == 'd') {
@@ -427,7 +439,7 @@ int main(int argc, char **argv) {
   int clear = 0;
   for (;;) {
     int64_t wait = guest.pid != 0 ? guest_watch(&guest) : -1;
-    struct timespec timeout = {wait / 1000000000, wait % 1000000000};
+    struct timespec timeout = {wait / SECOND, wait % SECOND};
     if (ppoll(fds, 3, wait < 0 ? NULL : &timeout, NULL) < 0 && errno != EINTR) die_errno("poll");
     if (fds[2].revents) {
       struct signalfd_siginfo info;

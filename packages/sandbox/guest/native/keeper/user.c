@@ -38,7 +38,8 @@ static int claim(uid_t user) {
   int length = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "sandpiper-guest-user-%u", user);
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) die_errno("socket");
-  if (bind(fd, (const struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) == 0)
+  if (bind(fd, (const struct sockaddr *)&address,
+           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) == 0)
     return 1; /* it stays open as long as this process lives */
   if (errno != EADDRINUSE) die_errno("bind");
   close(fd);
@@ -64,10 +65,12 @@ static void try_to_become(void) {
   int status;
   if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status)) die("the user of the guests could not be tried");
   if (WEXITSTATUS(status) == 2)
-    die("user %u is not mapped in this user namespace: choose a mapped range with SANDPIPER_GUEST_UIDS, or run as an ordinary user",
+    die("user %u is not mapped in this user namespace: choose a mapped range with SANDPIPER_GUEST_UIDS, or run as an "
+        "ordinary user",
         guest_user);
   if (WEXITSTATUS(status) != 0)
-    die("root without CAP_SETUID and CAP_SETGID cannot give guests a user of their own: add both, or run as an ordinary user");
+    die("root without CAP_SETUID and CAP_SETGID cannot give guests a user of their own: add both, or run as an "
+        "ordinary user");
 }
 
 void user_use(const char *range) {
@@ -82,8 +85,8 @@ void user_use(const char *range) {
   for (int64_t user = first; user <= last && guest_user == 0; user++)
     if (user != NOBODY && claim((uid_t)user)) guest_user = (uid_t)user;
   if (guest_user == 0)
-    die("all users from %lld to %lld are taken, one for each cell: choose a wider range with SANDPIPER_GUEST_UIDS", (long long)first,
-        (long long)last);
+    die("all users from %lld to %lld are taken, one for each cell: choose a wider range with SANDPIPER_GUEST_UIDS",
+        (long long)first, (long long)last);
   try_to_become();
   /*
    * Without CAP_KILL only the guests' user may kill them, also when this process dies (PR_SET_PDEATHSIG is a signal

@@ -131,6 +131,7 @@ int filter_install(enum policy_filter filter) {
   long error = shim_gate(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
   if (error == 0) error = shim_gate(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, (long)&fprog, 0, 0, 0);
   /* It holds this process's number, which the guest must not learn. */
-  for (volatile uint32_t *k = &program[0].k; k <= &program[MAX_INSTRUCTIONS - 1].k; k += sizeof *program / sizeof *k) *k = 0;
+  for (volatile uint32_t *k = &program[0].k; k <= &program[MAX_INSTRUCTIONS - 1].k; k += sizeof *program / sizeof *k)
+    *k = 0;
   return (int)error;
 }

@@ -39,7 +39,8 @@ static int receive_pipes(int pipes[2]) {
   char byte;
   struct iovec vector = {&byte, 1};
   _Alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(2 * sizeof(int))];
-  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct msghdr message = {
+      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
   long n;
   do n = gate(__NR_recvmsg, SHIM_FD_KEEPER, (long)&message, 0);
   while (n == -EINTR);

@@ -12,9 +12,7 @@
 #include "shim.h"
 
 /* Shared mappings of files, whose writes the controller fetches: see its mappings.ts. */
-static struct {
-  uint64_t start, size;
-} shared[SHIM_SHARED_MAPPINGS];
+static struct { uint64_t start, size; } shared[SHIM_SHARED_MAPPINGS];
 static unsigned shared_count;
 
 static int overlaps_shared(uint64_t start, uint64_t size) {
@@ -37,7 +35,8 @@ void memory_note_call(long nr, const uint64_t a[6], long result) {
   } else if (nr == __NR_munmap && result == 0) {
     /* A mapping that is partly left is kept whole: that costs a request and no more. */
     for (unsigned i = 0; i < shared_count;) {
-      if (shared[i].start >= a[0] && shared[i].start + shared[i].size <= a[0] + a[1]) shared[i] = shared[--shared_count];
+      if (shared[i].start >= a[0] && shared[i].start + shared[i].size <= a[0] + a[1])
+        shared[i] = shared[--shared_count];
       else i++;
     }
   }

@@ -44,6 +44,8 @@
 enum { FD = 0, PROT = 2, MAP_FLAGS = 3, REMAP_FLAGS = 3, ADVICE = 2, OPERATION = 1, CLOCK = 0 };
 enum { CLONE_FLAGS = 0, CLONE_STACK = 1, GROUP = 0, THREAD = 1, SIGNAL = 2 };
 
+/* clang-format takes the braces for blocks. */
+/* clang-format off */
 #define VALUES(where, bits, said, bits_said, ...)                                                              \
   {.test = POLICY_VALUES, .argument = where, .free = bits, .values = {__VA_ARGS__},                           \
    .count = sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), .name = #where, .text = said, .free_text = bits_said}
@@ -54,16 +56,18 @@ enum { CLONE_FLAGS = 0, CLONE_STACK = 1, GROUP = 0, THREAD = 1, SIGNAL = 2 };
 #define BY_GATE {.test = POLICY_GATE}
 #define BY_VSYSCALL {.test = POLICY_VSYSCALL}
 
-#define ROW(name, ...) {.first = __NR_##name, .last = __NR_##name, .call = #name, __VA_ARGS__}
+#define RANGE(number, end, name, ...) {.first = number, .last = end, .call = name, __VA_ARGS__}
+#define ROW(name, ...) RANGE(__NR_##name, __NR_##name, #name, __VA_ARGS__)
 #define IF(...) .conditions = {__VA_ARGS__}
+/* clang-format on */
 
 static const struct policy_row rows[] = {
-    {.first = SHIM_X32_BIT, .last = SHIM_X32_LAST, .call = "x32", .filters = EVERY, .action = KILL,
-     .why = "calls of another ABI"},
+    RANGE(SHIM_X32_BIT, SHIM_X32_LAST, "x32", .filters = EVERY, .action = KILL, .why = "calls of another ABI"),
 
     ROW(read, .filters = STOCK, IF(IS(FD, SHIM_FD_IN)), .action = ALLOW, .why = "messages from the controller"),
     ROW(write, .filters = STOCK, IF(IS(FD, SHIM_FD_OUT)), .action = ALLOW, .why = "messages to the controller"),
-    ROW(read, .filters = FILTER_TRANSLATED, IF(IS(FD, STDIN_FILENO)), .action = ALLOW, .why = "messages from the controller"),
+    ROW(read, .filters = FILTER_TRANSLATED, IF(IS(FD, STDIN_FILENO)), .action = ALLOW,
+        .why = "messages from the controller"),
     ROW(write, .filters = FILTER_TRANSLATED, IF(IS(FD, STDOUT_FILENO, STDERR_FILENO)), .action = ALLOW,
         .why = "messages to the controller, and fatal errors"),
 
@@ -74,7 +78,8 @@ static const struct policy_row rows[] = {
     ROW(mremap, .filters = EVERY, IF(BY_GATE, ONLY_BITS(REMAP_FLAGS, MREMAP_MAYMOVE | MREMAP_FIXED)), .action = ALLOW,
         .otherwise = TRAP, .why = "growth of memory"),
     ROW(brk, .filters = EVERY, IF(BY_GATE), .action = ALLOW, .otherwise = TRAP, .why = "growth of the heap"),
-    ROW(munmap, .filters = STOCK, IF(BY_GATE), .action = ALLOW, .why = "after the controller has copied shared mappings"),
+    ROW(munmap, .filters = STOCK, IF(BY_GATE), .action = ALLOW,
+        .why = "after the controller has copied shared mappings"),
     ROW(munmap, .filters = FILTER_TRANSLATED, .action = ALLOW, .why = "this guest has no shared mappings"),
     ROW(mprotect, .filters = EVERY, IF(ONLY_BITS(PROT, PROT_READ | PROT_WRITE | PROT_EXEC)), .action = ALLOW,
         .why = "the JIT's pages"),
@@ -83,7 +88,7 @@ static const struct policy_row rows[] = {
               MADV_NOHUGEPAGE)),
         .action = ALLOW, .why = "return of memory, and hints about it"),
 
-    /* A futex that is not private is shared by all processes that have mapped a file, and guests map the same libraries. */
+    /* A futex that is not private is shared by all processes that map a file, and guests map the same libraries. */
     ROW(futex, .filters = EVERY,
         IF(MASKED(OPERATION, FUTEX_CLOCK_REALTIME, FUTEX_WAIT_PRIVATE, FUTEX_WAKE_PRIVATE, FUTEX_WAIT_BITSET_PRIVATE,
                   FUTEX_WAKE_BITSET_PRIVATE)),
@@ -97,9 +102,8 @@ static const struct policy_row rows[] = {
         IF(IS(CLOCK, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID)), .action = ALLOW,
         .why = "its own CPU time, which the JIT reads often"),
 
-    ROW(clone, .filters = FILTER_PARENT,
-        IF(BY_GATE, IS(CLONE_FLAGS, CLONE_PARENT | SIGCHLD), IS(CLONE_STACK, 0)), .action = ALLOW,
-        .otherwise = FAIL(EAGAIN), .why = "a child, whose parent is the keeper"),
+    ROW(clone, .filters = FILTER_PARENT, IF(BY_GATE, IS(CLONE_FLAGS, CLONE_PARENT | SIGCHLD), IS(CLONE_STACK, 0)),
+        .action = ALLOW, .otherwise = FAIL(EAGAIN), .why = "a child, whose parent is the keeper"),
     ROW(recvmsg, .filters = FILTER_PARENT, IF(BY_GATE, IS(FD, SHIM_FD_KEEPER)), .action = ALLOW,
         .why = "the pipes of a child"),
     ROW(sendto, .filters = FILTER_PARENT, IF(BY_GATE, IS(FD, SHIM_FD_KEEPER)), .action = ALLOW,
@@ -108,9 +112,11 @@ static const struct policy_row rows[] = {
     ROW(close, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "closes the pipes of the parent"),
     ROW(prctl, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "the filter of the child"),
     ROW(getppid, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "is the keeper alive?"),
-    ROW(setrlimit, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "no further descriptors for the child"),
+    ROW(setrlimit, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW,
+        .why = "no further descriptors for the child"),
 
-    ROW(clone, .filters = GUESTS, .action = FAIL(EAGAIN), .why = "no processes or threads: the error of a system with too many"),
+    ROW(clone, .filters = GUESTS, .action = FAIL(EAGAIN),
+        .why = "no processes or threads: the error of a system with too many"),
     ROW(clone3, .filters = STOCK, .action = FAIL(EAGAIN), .why = "as clone"),
     ROW(fork, .filters = STOCK, .action = FAIL(EAGAIN), .why = "as clone"),
     ROW(vfork, .filters = STOCK, .action = FAIL(EAGAIN), .why = "as clone"),

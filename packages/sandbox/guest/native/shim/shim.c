@@ -85,8 +85,8 @@ static _Noreturn void refuse(const char *why) {
   static const char prefix[] = "sandpiper-shim: ";
   if (write(STDERR_FILENO, prefix, sizeof prefix - 1) < 0 || write(STDERR_FILENO, why, strlen(why)) < 0 ||
       write(STDERR_FILENO, "\n", 1) < 0)
-    _exit(126);
-  _exit(126);
+    _exit(SHIM_EXIT_REFUSED);
+  _exit(SHIM_EXIT_REFUSED);
 }
 
 /*
@@ -111,7 +111,8 @@ static void require_one_thread(void) {
   ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
   if (fd >= 0) close(fd);
   text[n < 0 ? 0 : n] = 0;
-  if (strstr(text, "\nThreads:\t1\n") == NULL) refuse("the interpreter has started a thread, which no filter would bind");
+  if (strstr(text, "\nThreads:\t1\n") == NULL)
+    refuse("the interpreter has started a thread, which no filter would bind");
 }
 
 static void take_descriptors(void) {

@@ -43,6 +43,10 @@
 /* The signal that kills a translated guest when memory is refused: the controller may be midway through a call. */
 #define SHIM_SIGNAL_NO_MEMORY SIGSTKFLT
 
+/* Exit code when a pipe to the controller fails in the middle of a call. */
+#define SHIM_EXIT_CHANNEL_BROKEN 125
+/* Exit code when the constructor refuses to start; it has said why on the standard error. */
+#define SHIM_EXIT_REFUSED 126
 /* Exit code when the kernel refuses the filter: there is no descriptor left to report it on. */
 #define SHIM_EXIT_NO_FILTER 127
 

@@ -63,7 +63,7 @@ void find_shim(const unsigned char **start, const unsigned char **end) {
 
 int attack(const char *name, const char *argument) {
   const struct attack_entry *const tables[] = {call_attacks, processor_attacks, memory_attacks, wire_attacks,
-      search_attacks};
+                                               search_attacks};
   for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
     for (const struct attack_entry *entry = tables[t]; entry->name != NULL; entry++)
       if (strcmp(entry->name, name) == 0) {

@@ -25,7 +25,8 @@ struct attack_entry {
 };
 
 /* Each table ends with an entry without a name. */
-extern const struct attack_entry call_attacks[], processor_attacks[], memory_attacks[], wire_attacks[], search_attacks[];
+extern const struct attack_entry call_attacks[], processor_attacks[], memory_attacks[], wire_attacks[],
+    search_attacks[];
 
 extern int attack_in, attack_out;
 

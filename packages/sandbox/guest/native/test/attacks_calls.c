@@ -31,10 +31,10 @@ static void try_all(const struct call *calls, size_t count) {
   }
   tell("%zu tried", count);
 }
-#define TRY(...)                                            \
-  do {                                                      \
-    const struct call calls[] = {__VA_ARGS__};              \
-    try_all(calls, sizeof calls / sizeof *calls);           \
+#define TRY(...)                                  \
+  do {                                            \
+    const struct call calls[] = {__VA_ARGS__};    \
+    try_all(calls, sizeof calls / sizeof *calls); \
   } while (0)
 
 static void processes(const char *argument) {
@@ -43,14 +43,13 @@ static void processes(const char *argument) {
   static uint64_t plain[8] = {0, 0, 0, 0, SIGCHLD}, thread[8] = {CLONE_VM | CLONE_SIGHAND | CLONE_THREAD};
   const long here = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
   TRY({"fork", SYS_fork, {0}}, {"vfork", SYS_vfork, {0}}, {"clone", SYS_clone, {SIGCHLD}},
-      {"clone thread", SYS_clone, {here, BUFFER + 4000}},
-      {"clone beside", SYS_clone, {CLONE_PARENT | SIGCHLD}},
+      {"clone thread", SYS_clone, {here, BUFFER + 4000}}, {"clone beside", SYS_clone, {CLONE_PARENT | SIGCHLD}},
       {"clone vfork", SYS_clone, {CLONE_VFORK | CLONE_VM | SIGCHLD}},
       {"clone in a name space", SYS_clone, {CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD}},
       {"clone untraced", SYS_clone, {CLONE_UNTRACED | SIGCHLD}},
-      {"clone with high bits", SYS_clone, {(1l << 32) | SIGCHLD}},
-      {"clone3", SYS_clone3, {(long)plain, sizeof plain}}, {"clone3 thread", SYS_clone3, {(long)thread, sizeof thread}},
-      {"clone3 nowhere", SYS_clone3, {8, 64}}, {"unshare", SYS_unshare, {CLONE_NEWUSER}}, {"setns", SYS_setns, {0, 0}});
+      {"clone with high bits", SYS_clone, {(1l << 32) | SIGCHLD}}, {"clone3", SYS_clone3, {(long)plain, sizeof plain}},
+      {"clone3 thread", SYS_clone3, {(long)thread, sizeof thread}}, {"clone3 nowhere", SYS_clone3, {8, 64}},
+      {"unshare", SYS_unshare, {CLONE_NEWUSER}}, {"setns", SYS_setns, {0, 0}});
 }
 
 static void tracing(const char *argument) {
@@ -65,9 +64,8 @@ static void tracing(const char *argument) {
       {"process_vm_writev", SYS_process_vm_writev, {1, at, 1, at, 1}},
       {"of the parent", SYS_process_vm_readv, {getppid(), at, 1, at, 1}}, {"kcmp", SYS_kcmp, {1, 1, 0, 0, 0}},
       {"pidfd_open", SYS_pidfd_open, {1}}, {"pidfd_getfd", SYS_pidfd_getfd, {0, 0}},
-      {"process_madvise", SYS_process_madvise, {0, at, 1, 8}},
-      {"kill init", SYS_kill, {1, 0}}, {"tgkill init", SYS_tgkill, {1, 1, 0}},
-      {"rt_sigqueueinfo", SYS_rt_sigqueueinfo, {1, SIGUSR1, BUFFER}},
+      {"process_madvise", SYS_process_madvise, {0, at, 1, 8}}, {"kill init", SYS_kill, {1, 0}},
+      {"tgkill init", SYS_tgkill, {1, 1, 0}}, {"rt_sigqueueinfo", SYS_rt_sigqueueinfo, {1, SIGUSR1, BUFFER}},
       {"rt_tgsigqueueinfo", SYS_rt_tgsigqueueinfo, {1, 1, SIGUSR1, BUFFER}}, {"process_mrelease", 448, {0}});
 }
 
@@ -83,26 +81,22 @@ static void kernel_features(const char *argument) {
   (void)argument;
   memset(buffer, 0, sizeof buffer);
   TRY({"userfaultfd", SYS_userfaultfd, {0}}, {"userfaultfd of user mode", SYS_userfaultfd, {1}},
-      {"bpf", SYS_bpf, {0, BUFFER, 72}},
-      {"perf_event_open", SYS_perf_event_open, {BUFFER, 0, -1, -1}}, {"keyctl", SYS_keyctl, {0, -3}},
-      {"add_key", SYS_add_key, {BUFFER, BUFFER, 0, 0, -3}},
-      {"request_key", SYS_request_key, {BUFFER, BUFFER, 0, -3}},
-      {"init_module", SYS_init_module, {BUFFER, 1, BUFFER}}, {"finit_module", SYS_finit_module, {0, BUFFER}},
-      {"kexec_load", SYS_kexec_load, {0}}, {"mount", SYS_mount, {BUFFER, BUFFER, BUFFER}},
-      {"umount2", SYS_umount2, {BUFFER}}, {"pivot_root", SYS_pivot_root, {BUFFER, BUFFER}},
-      {"chroot", SYS_chroot, {(long)"/"}}, {"fsopen", SYS_fsopen, {(long)"tmpfs"}},
-      {"open_tree", SYS_open_tree, {-100, (long)"/"}}, {"swapon", SYS_swapon, {BUFFER}},
-      {"reboot", SYS_reboot, {0}}, {"sethostname", SYS_sethostname, {BUFFER, 1}},
+      {"bpf", SYS_bpf, {0, BUFFER, 72}}, {"perf_event_open", SYS_perf_event_open, {BUFFER, 0, -1, -1}},
+      {"keyctl", SYS_keyctl, {0, -3}}, {"add_key", SYS_add_key, {BUFFER, BUFFER, 0, 0, -3}},
+      {"request_key", SYS_request_key, {BUFFER, BUFFER, 0, -3}}, {"init_module", SYS_init_module, {BUFFER, 1, BUFFER}},
+      {"finit_module", SYS_finit_module, {0, BUFFER}}, {"kexec_load", SYS_kexec_load, {0}},
+      {"mount", SYS_mount, {BUFFER, BUFFER, BUFFER}}, {"umount2", SYS_umount2, {BUFFER}},
+      {"pivot_root", SYS_pivot_root, {BUFFER, BUFFER}}, {"chroot", SYS_chroot, {(long)"/"}},
+      {"fsopen", SYS_fsopen, {(long)"tmpfs"}}, {"open_tree", SYS_open_tree, {-100, (long)"/"}},
+      {"swapon", SYS_swapon, {BUFFER}}, {"reboot", SYS_reboot, {0}}, {"sethostname", SYS_sethostname, {BUFFER, 1}},
       {"settimeofday", SYS_settimeofday, {BUFFER, 0}}, {"clock_settime", SYS_clock_settime, {0, BUFFER}},
       {"adjtimex", SYS_adjtimex, {BUFFER}}, {"iopl", SYS_iopl, {3}}, {"ioperm", SYS_ioperm, {0x80, 1, 1}},
-      {"modify_ldt", SYS_modify_ldt, {1, BUFFER, 16}},
-      {"quotactl", SYS_quotactl, {0}}, {"acct", SYS_acct, {0}}, {"syslog", SYS_syslog, {3, BUFFER, 100}},
-      {"open_by_handle_at", SYS_open_by_handle_at, {-100, BUFFER}},
+      {"modify_ldt", SYS_modify_ldt, {1, BUFFER, 16}}, {"quotactl", SYS_quotactl, {0}}, {"acct", SYS_acct, {0}},
+      {"syslog", SYS_syslog, {3, BUFFER, 100}}, {"open_by_handle_at", SYS_open_by_handle_at, {-100, BUFFER}},
       {"name_to_handle_at", SYS_name_to_handle_at, {-100, (long)"/", BUFFER, BUFFER}},
-      {"fanotify_init", SYS_fanotify_init, {0}}, {"lookup_dcookie", 212, {0}},
-      {"move_pages", SYS_move_pages, {0}}, {"migrate_pages", SYS_migrate_pages, {1}},
-      {"mbind", SYS_mbind, {BUFFER & ~4095l, 4096, 1}}, {"landlock", 444, {0, 0, 1}},
-      {"shmget", SYS_shmget, {0x1234, 4096, 01666}}, {"shmat", SYS_shmat, {0}},
+      {"fanotify_init", SYS_fanotify_init, {0}}, {"lookup_dcookie", 212, {0}}, {"move_pages", SYS_move_pages, {0}},
+      {"migrate_pages", SYS_migrate_pages, {1}}, {"mbind", SYS_mbind, {BUFFER & ~4095l, 4096, 1}},
+      {"landlock", 444, {0, 0, 1}}, {"shmget", SYS_shmget, {0x1234, 4096, 01666}}, {"shmat", SYS_shmat, {0}},
       {"semget", SYS_semget, {0x1234, 1, 01666}}, {"msgget", SYS_msgget, {0x1234, 01666}},
       {"mq_open", SYS_mq_open, {(long)"/q", O_RDWR | O_CREAT, 0666}}, {"personality", SYS_personality, {0x0040000}},
       {"vhangup", SYS_vhangup, {0}});
@@ -117,8 +111,7 @@ static void execution(const char *argument) {
   TRY({"execve", SYS_execve, {(long)"/bin/true", list, list}},
       {"execve of oneself", SYS_execve, {(long)"/proc/self/exe", list, list}},
       {"execveat", SYS_execveat, {fd, (long)"", list, list, 0x1000}},
-      {"uselib", SYS_uselib, {(long)"/lib/x86_64-linux-gnu/libc.so.6"}},
-      {"memfd_secret", 447, {0}});
+      {"uselib", SYS_uselib, {(long)"/lib/x86_64-linux-gnu/libc.so.6"}}, {"memfd_secret", 447, {0}});
 }
 
 static void sockets(const char *argument) {
@@ -127,30 +120,27 @@ static void sockets(const char *argument) {
   const int families[] = {2, 10, 1, 16, 17, 40, 38, 44, 31}, types[] = {1, 2, 3, 5};
   for (size_t f = 0; f < sizeof families / sizeof *families; f++)
     for (size_t t = 0; t < sizeof types / sizeof *types; t++)
-      if (invoke(SYS_socket, families[f], types[t], 0, 0, 0, 0) >= 0) tell("socket(%d, %d) was granted", families[f],
-          types[t]);
+      if (invoke(SYS_socket, families[f], types[t], 0, 0, 0, 0) >= 0)
+        tell("socket(%d, %d) was granted", families[f], types[t]);
   TRY({"socketcall pair of INET", SYS_socketpair, {2, 1, 0, BUFFER}}, {"connect", SYS_connect, {0, BUFFER, 16}},
-      {"bind", SYS_bind, {0, BUFFER, 16}},
-      {"listen", SYS_listen, {0, 1}}, {"accept", SYS_accept, {0}}, {"accept4", SYS_accept4, {0}},
-      {"sendmsg", SYS_sendmsg, {1, BUFFER}},
+      {"bind", SYS_bind, {0, BUFFER, 16}}, {"listen", SYS_listen, {0, 1}}, {"accept", SYS_accept, {0}},
+      {"accept4", SYS_accept4, {0}}, {"sendmsg", SYS_sendmsg, {1, BUFFER}},
       {"recvmsg of the keeper", SYS_recvmsg, {8189, BUFFER}}, {"sendto the keeper", SYS_sendto, {8189, BUFFER, 8}});
 }
 
 static void control(const char *argument) {
   (void)argument;
-  TRY({"PR_SET_DUMPABLE", SYS_prctl, {PR_SET_DUMPABLE, 1}},
-      {"PR_SET_SECCOMP", SYS_prctl, {PR_SET_SECCOMP, 2, BUFFER}}, {"PR_SET_PTRACER", SYS_prctl, {PR_SET_PTRACER, -1}},
-      {"PR_SET_MM", SYS_prctl, {PR_SET_MM, 6, BUFFER}}, {"PR_SET_PDEATHSIG", SYS_prctl, {PR_SET_PDEATHSIG, 0}},
-      {"PR_SET_KEEPCAPS", SYS_prctl, {PR_SET_KEEPCAPS, 1}},
+  TRY({"PR_SET_DUMPABLE", SYS_prctl, {PR_SET_DUMPABLE, 1}}, {"PR_SET_SECCOMP", SYS_prctl, {PR_SET_SECCOMP, 2, BUFFER}},
+      {"PR_SET_PTRACER", SYS_prctl, {PR_SET_PTRACER, -1}}, {"PR_SET_MM", SYS_prctl, {PR_SET_MM, 6, BUFFER}},
+      {"PR_SET_PDEATHSIG", SYS_prctl, {PR_SET_PDEATHSIG, 0}}, {"PR_SET_KEEPCAPS", SYS_prctl, {PR_SET_KEEPCAPS, 1}},
       {"PR_SET_TSC", SYS_prctl, {PR_SET_TSC, 1}}, {"PR_SET_CHILD_SUBREAPER", SYS_prctl, {PR_SET_CHILD_SUBREAPER, 1}},
-      {"PR_CAP_AMBIENT", SYS_prctl, {47, 2, 1}},
-      {"PR_SET_SYSCALL_USER_DISPATCH", SYS_prctl, {59, 1, 0, 0, BUFFER}}, {"PR_SCHED_CORE", SYS_prctl, {62, 1, 1}},
+      {"PR_CAP_AMBIENT", SYS_prctl, {47, 2, 1}}, {"PR_SET_SYSCALL_USER_DISPATCH", SYS_prctl, {59, 1, 0, 0, BUFFER}},
+      {"PR_SCHED_CORE", SYS_prctl, {62, 1, 1}},
       {"PR_SET_NAME with high bits", SYS_prctl, {(1l << 32) | PR_SET_DUMPABLE, 1}},
       {"seccomp strict", SYS_seccomp, {0}}, {"seccomp filter", SYS_seccomp, {1, 0, BUFFER}},
       {"seccomp listener", SYS_seccomp, {1, 8, BUFFER}}, {"capset", SYS_capset, {BUFFER, BUFFER}},
       {"setuid", SYS_setuid, {0}}, {"setresuid", SYS_setresuid, {0, 0, 0}}, {"setgroups", SYS_setgroups, {0}},
-      {"setfsuid", SYS_setfsuid, {0}},
-      {"sched_setscheduler", SYS_sched_setscheduler, {0, 1, BUFFER}},
+      {"setfsuid", SYS_setfsuid, {0}}, {"sched_setscheduler", SYS_sched_setscheduler, {0, 1, BUFFER}},
       {"sched_setaffinity", SYS_sched_setaffinity, {0, 128, BUFFER}}, {"ioprio_set", SYS_ioprio_set, {1, 0, 0}},
       {"arch_prctl", SYS_arch_prctl, {0x1002, BUFFER}}, {"rseq", SYS_rseq, {BUFFER, 32}},
       {"membarrier", SYS_membarrier, {1}});
@@ -169,8 +159,8 @@ static void futexes(const char *argument) {
       {"REQUEUE", SYS_futex, {at, FUTEX_REQUEUE, 1, 1, at}},
       {"CMP_REQUEUE", SYS_futex, {at, FUTEX_CMP_REQUEUE, 1, 1, at}},
       {"WAKE_OP", SYS_futex, {at, FUTEX_WAKE_OP, 1, 1, at}}, {"FD", SYS_futex, {at, 2}},
-      {"WAKE with high bits", SYS_futex, {at, (1l << 32) | FUTEX_WAKE, 1}},
-      {"futex_waitv", SYS_futex_waitv, {at, 1}}, {"get_robust_list", SYS_get_robust_list, {0, BUFFER, BUFFER}});
+      {"WAKE with high bits", SYS_futex, {at, (1l << 32) | FUTEX_WAKE, 1}}, {"futex_waitv", SYS_futex_waitv, {at, 1}},
+      {"get_robust_list", SYS_get_robust_list, {0, BUFFER, BUFFER}});
 }
 
 static void wait_for_ever(const char *argument) {
@@ -192,7 +182,8 @@ static void ignore_signals(const char *argument) {
   static const uint64_t ignored[4] = {(uint64_t)SIG_IGN};
   static const uint64_t all = ~0ull;
   int count = 0;
-  for (int signal = 1; signal <= 64; signal++) count += invoke(SYS_rt_sigaction, signal, (long)ignored, 0, 8, 0, 0) == 0;
+  for (int signal = 1; signal <= 64; signal++)
+    count += invoke(SYS_rt_sigaction, signal, (long)ignored, 0, 8, 0, 0) == 0;
   invoke(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, 0, 8, 0, 0);
   tell("%d ignored", count);
 }
@@ -201,9 +192,7 @@ static void ignore_signals(const char *argument) {
  * On a page of a file that other guests map as well (the C library's code) a futex would be common to all of them: a
  * waiter there can be woken by another guest, which learns of its existence.
  */
-static const uint32_t *common_word(void) {
-  return (const uint32_t *)((uintptr_t)(void *)qsort & ~(uintptr_t)4095);
-}
+static const uint32_t *common_word(void) { return (const uint32_t *)((uintptr_t)(void *)qsort & ~(uintptr_t)4095); }
 
 static void wait_in_common(const char *argument) {
   const uint32_t *word = common_word();
@@ -228,12 +217,11 @@ static void wake_in_common(const char *argument) {
 /* Whatever they may do in another guest: here they end it, never return, or unmap the code that runs. */
 static int not_for_survey(long nr) {
   static const long list[] = {SYS_mmap, SYS_mprotect, SYS_munmap, SYS_brk, SYS_rt_sigaction, SYS_rt_sigprocmask,
-      SYS_rt_sigreturn, SYS_select, SYS_mremap,
-                              SYS_pause, SYS_exit, SYS_kill, SYS_futex, SYS_exit_group, SYS_rt_sigsuspend, SYS_tkill,
-                              SYS_tgkill, SYS_rt_sigtimedwait,
+                              SYS_rt_sigreturn, SYS_select, SYS_mremap, SYS_pause, SYS_exit, SYS_kill, SYS_futex,
+                              SYS_exit_group, SYS_rt_sigsuspend, SYS_tkill, SYS_tgkill, SYS_rt_sigtimedwait,
                               SYS_nanosleep, SYS_clock_nanosleep, SYS_ppoll, SYS_poll, SYS_pselect6, SYS_setitimer,
-                              SYS_alarm, SYS_epoll_wait, SYS_epoll_pwait, SYS_madvise,
-                              SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_wait4, SYS_waitid, 441 /* epoll_pwait2 */,
+                              SYS_alarm, SYS_epoll_wait, SYS_epoll_pwait, SYS_madvise, SYS_rt_sigqueueinfo,
+                              SYS_rt_tgsigqueueinfo, SYS_wait4, SYS_waitid, 441 /* epoll_pwait2 */,
                               /*
                                * uretprobe and uprobe: the kernel asks no filter, and kills a process that calls them by
                                * hand with SIGILL
@@ -255,8 +243,23 @@ static uint64_t random_word(void) {
 }
 
 static long odd_argument(void) {
-  static const long odd[] = {0, 1, -1, 2, 3, 4096, -4096, 0x7fffffff, -0x80000000l, 0x100000000, 0x7fffffffffffffff,
-      -0x7fffffffffffffff - 1, 0x7ffffffff000, -100, 8190, 8191, 0x800000000000};
+  static const long odd[] = {0,
+                             1,
+                             -1,
+                             2,
+                             3,
+                             4096,
+                             -4096,
+                             0x7fffffff,
+                             -0x80000000l,
+                             0x100000000,
+                             0x7fffffffffffffff,
+                             -0x7fffffffffffffff - 1,
+                             0x7ffffffff000,
+                             -100,
+                             8190,
+                             8191,
+                             0x800000000000};
   uint64_t kind = random_word() % 8;
   if (kind < 4) return odd[random_word() % (sizeof odd / sizeof *odd)];
   if (kind < 6) return BUFFER + (long)(random_word() % sizeof buffer);
@@ -286,8 +289,9 @@ static void survey(const char *argument) {
 /* Numbers that look to the kernel like calls to restart, and those of other tables. */
 static void odd_numbers(const char *argument) {
   (void)argument;
-  static const long numbers[] = {-1, -2, -512, -513, -514, -515, -516, -517, -4096, 1024, 4095, 0x7fff, 0x3fffffff,
-      -0x80000000l, 0x80000000, 0xffffffff, 0x100000000};
+  static const long numbers[] = {-1,         -2,           -512,       -513,       -514,       -515,
+                                 -516,       -517,         -4096,      1024,       4095,       0x7fff,
+                                 0x3fffffff, -0x80000000l, 0x80000000, 0xffffffff, 0x100000000};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
     long result = invoke(numbers[i], 0, 0, 0, 0, 0, 0);
     /* the kernel takes the lower half: that of the last is 0, which is read(0, NULL, 0) */
@@ -301,14 +305,13 @@ static void high_halves(const char *argument) {
   (void)argument;
   const long high = 0x100000000;
   TRY({"read", SYS_read, {high | attack_in, BUFFER, 1}}, {"write", SYS_write, {high | attack_out, BUFFER, 1}},
-      {"read the other", SYS_read, {attack_out, BUFFER, 1}},
-      {"read of minus", SYS_read, {attack_in - high, BUFFER, 1}}, {"pread64", SYS_pread64, {attack_in, BUFFER, 1}},
-      {"readv", SYS_readv, {attack_in, BUFFER, 1}},
+      {"read the other", SYS_read, {attack_out, BUFFER, 1}}, {"read of minus", SYS_read, {attack_in - high, BUFFER, 1}},
+      {"pread64", SYS_pread64, {attack_in, BUFFER, 1}}, {"readv", SYS_readv, {attack_in, BUFFER, 1}},
       {"fcntl", SYS_fcntl, {attack_in, F_DUPFD, 0}}, {"dup", SYS_dup, {attack_out}},
       {"dup2", SYS_dup2, {attack_out, 5}}, {"close", SYS_close, {attack_in}},
       {"ioctl", SYS_ioctl, {attack_in, 0x541b, BUFFER}}, {"splice", SYS_splice, {attack_in, 0, attack_out, 0, 1}},
-      {"tee", SYS_tee, {attack_in, attack_out, 1}},
-      {"vmsplice", SYS_vmsplice, {attack_out, BUFFER, 1}}, {"sendfile", SYS_sendfile, {attack_out, attack_in, 0, 1}},
+      {"tee", SYS_tee, {attack_in, attack_out, 1}}, {"vmsplice", SYS_vmsplice, {attack_out, BUFFER, 1}},
+      {"sendfile", SYS_sendfile, {attack_out, attack_in, 0, 1}},
       {"close_range with high bits", SYS_close_range, {high, high | 9000, 0}});
 }
 
@@ -317,11 +320,21 @@ static void x32(const char *argument) {
   tell("granted: %ld", invoke(0x40000000 | SYS_getpid, 0, 0, 0, 0, 0, 0));
 }
 
-const struct attack_entry call_attacks[] = {
-    {"processes", processes},   {"tracing", tracing},         {"rings", rings},
-    {"kernel", kernel_features}, {"execution", execution},    {"sockets", sockets},
-    {"control", control}, {"futexes", futexes}, {"wait-for-ever", wait_for_ever}, {"sleep", sleep_for_ever},
-    {"ignore-signals", ignore_signals},
-    {"wait-in-common", wait_in_common}, {"wake-in-common", wake_in_common},
-    {"survey", survey},         {"odd-numbers", odd_numbers}, {"high-halves", high_halves},
-    {"x32", x32},               {NULL, NULL}};
+const struct attack_entry call_attacks[] = {{"processes", processes},
+                                            {"tracing", tracing},
+                                            {"rings", rings},
+                                            {"kernel", kernel_features},
+                                            {"execution", execution},
+                                            {"sockets", sockets},
+                                            {"control", control},
+                                            {"futexes", futexes},
+                                            {"wait-for-ever", wait_for_ever},
+                                            {"sleep", sleep_for_ever},
+                                            {"ignore-signals", ignore_signals},
+                                            {"wait-in-common", wait_in_common},
+                                            {"wake-in-common", wake_in_common},
+                                            {"survey", survey},
+                                            {"odd-numbers", odd_numbers},
+                                            {"high-halves", high_halves},
+                                            {"x32", x32},
+                                            {NULL, NULL}};

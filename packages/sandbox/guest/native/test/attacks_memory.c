@@ -18,8 +18,9 @@ static long map(unsigned long address, unsigned long size, long protection, long
   return (long)mmap((void *)address, size, (int)protection, (int)flags, -1, 0);
 }
 
-static void say_outcome(const char *what, long result) { tell("%s: %s", what, result < 0 && result > -4096
-    ? strerrorname_np((int)-result) : "granted"); }
+static void say_outcome(const char *what, long result) {
+  tell("%s: %s", what, result < 0 && result > -4096 ? strerrorname_np((int)-result) : "granted");
+}
 
 /* Every other page of a mapping with a protection of its own: as many mappings as pages. */
 static void protections(const char *argument) {
@@ -51,8 +52,8 @@ static void page_tables(const char *argument) {
 static void huge(const char *argument) {
   (void)argument;
   say_outcome("HUGETLB", invoke(SYS_mmap, 0, 2 * MIB, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0));
-  say_outcome("HUGETLB of 1 GiB", invoke(SYS_mmap, 0, GIB, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | (30 << 26),
-      -1, 0));
+  say_outcome("HUGETLB of 1 GiB",
+              invoke(SYS_mmap, 0, GIB, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | (30 << 26), -1, 0));
   say_outcome("memfd of huge pages", invoke(SYS_memfd_create, (long)"x", 4, 0, 0, 0, 0));
   say_outcome("shared HUGETLB", invoke(SYS_mmap, 0, 2 * MIB, 3, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0));
 }
@@ -60,12 +61,12 @@ static void huge(const char *argument) {
 static void grows_down(const char *argument) {
   (void)argument;
   say_outcome("GROWSDOWN", invoke(SYS_mmap, 0, MIB, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0));
-  say_outcome("fixed GROWSDOWN", invoke(SYS_mmap, 0x20000000, MIB, 3,
-      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0));
+  say_outcome("fixed GROWSDOWN",
+              invoke(SYS_mmap, 0x20000000, MIB, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0));
   say_outcome("PROT_GROWSDOWN", invoke(SYS_mprotect, (long)((uintptr_t)&argument & ~(PAGE - 1)), PAGE,
-      PROT_READ | PROT_WRITE | PROT_GROWSDOWN, 0, 0, 0));
+                                       PROT_READ | PROT_WRITE | PROT_GROWSDOWN, 0, 0, 0));
   say_outcome("PROT_GROWSUP", invoke(SYS_mprotect, (long)((uintptr_t)&argument & ~(PAGE - 1)), PAGE,
-      PROT_READ | PROT_WRITE | PROT_GROWSUP, 0, 0, 0));
+                                     PROT_READ | PROT_WRITE | PROT_GROWSUP, 0, 0, 0));
 }
 
 static void shared(const char *argument) {
@@ -87,15 +88,16 @@ static void locked(const char *argument) {
 static const struct {
   const char *name;
   int number;
-} allowed_advices[] = {{"NORMAL", 0}, {"RANDOM", 1}, {"SEQUENTIAL", 2}, {"WILLNEED", 3}, {"DONTNEED", 4}, {"FREE", 8},
-    {"HUGEPAGE", 14}, {"NOHUGEPAGE", 15}};
+} allowed_advices[] = {{"NORMAL", 0},   {"RANDOM", 1}, {"SEQUENTIAL", 2}, {"WILLNEED", 3},
+                       {"DONTNEED", 4}, {"FREE", 8},   {"HUGEPAGE", 14},  {"NOHUGEPAGE", 15}};
 
 static void advices(const char *argument) {
   (void)argument;
   const long at = map(0, MIB, 3, MAP_PRIVATE | MAP_ANONYMOUS);
   for (long advice = -2; advice < 256; advice++) {
     int known = 0;
-    for (size_t i = 0; i < sizeof allowed_advices / sizeof *allowed_advices; i++) known |= allowed_advices[i].number == advice;
+    for (size_t i = 0; i < sizeof allowed_advices / sizeof *allowed_advices; i++)
+      known |= allowed_advices[i].number == advice;
     long result = invoke(SYS_madvise, at, MIB, advice, 0, 0, 0);
     if (result >= 0 && !known) tell("advice %ld was granted", advice);
   }
@@ -165,7 +167,16 @@ static void reserve(const char *argument) {
   tell("%s", at == -1 ? "refused" : "granted");
 }
 
-const struct attack_entry memory_attacks[] = {
-    {"protections", protections}, {"page-tables", page_tables}, {"huge", huge},           {"grows-down", grows_down},
-    {"locked", locked}, {"shared", shared}, {"advices", advices}, {"remap", remap}, {"move-vdso", move_vdso},
-    {"unmap", unmap},             {"code", writable_code},      {"reserve", reserve},     {NULL, NULL}};
+const struct attack_entry memory_attacks[] = {{"protections", protections},
+                                              {"page-tables", page_tables},
+                                              {"huge", huge},
+                                              {"grows-down", grows_down},
+                                              {"locked", locked},
+                                              {"shared", shared},
+                                              {"advices", advices},
+                                              {"remap", remap},
+                                              {"move-vdso", move_vdso},
+                                              {"unmap", unmap},
+                                              {"code", writable_code},
+                                              {"reserve", reserve},
+                                              {NULL, NULL}};

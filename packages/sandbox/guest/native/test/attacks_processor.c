@@ -27,7 +27,7 @@ static const unsigned char call_by_syscall[] = {0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0
 /* Below 4 GiB, where code of 32 bits can lie. */
 static void *low_code(const unsigned char *code, size_t size) {
   void *page = mmap((void *)0x10000000, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   if (page == MAP_FAILED) {
     tell("no memory for code");
     _exit(9);
@@ -48,8 +48,10 @@ static void far_jump(const char *argument) {
   void *code = strcmp(argument, "sysenter") == 0  ? low_code(call_by_sysenter, sizeof call_by_sysenter)
                : strcmp(argument, "syscall") == 0 ? low_code(call_by_syscall, sizeof call_by_syscall)
                                                   : low_code(call_of_32_bits, sizeof call_of_32_bits);
-  __asm__ volatile("mov %1, %%rsp\n pushq $0x23\n pushq %0\n lretq" : : "r"((long)code),
-      "r"((long)code + 4096) : "memory");
+  __asm__ volatile("mov %1, %%rsp\n pushq $0x23\n pushq %0\n lretq"
+                   :
+                   : "r"((long)code), "r"((long)code + 4096)
+                   : "memory");
 }
 
 static void vsyscall(const char *argument) {
@@ -59,9 +61,12 @@ static void vsyscall(const char *argument) {
   tell("%s", page(now, NULL) == 0 ? "granted" : "refused");
 }
 
-static void set_flags(long flags) { __asm__ volatile("pushfq\n or %0, (%%rsp)\n popfq" : : "r"(flags) : "memory", "cc"); }
-static void clear_flags(long flags) { __asm__ volatile("pushfq\n and %0, (%%rsp)\n popfq" : : "r"(~flags) : "memory",
-    "cc"); }
+static void set_flags(long flags) {
+  __asm__ volatile("pushfq\n or %0, (%%rsp)\n popfq" : : "r"(flags) : "memory", "cc");
+}
+static void clear_flags(long flags) {
+  __asm__ volatile("pushfq\n and %0, (%%rsp)\n popfq" : : "r"(~flags) : "memory", "cc");
+}
 
 /* Calls with a flag set that the shim's handler does not expect. Its answers must still be right. */
 static void flags(const char *argument) {
@@ -185,8 +190,9 @@ static void gate(const char *argument) {
     places++;
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
       long result = call_with(p, &calls[i]);
-      if (result >= 0) tell("call %ld (%ld, %ld, %ld) was granted: %ld", calls[i].rax, calls[i].rdi, calls[i].rsi,
-          calls[i].rdx, result);
+      if (result >= 0)
+        tell("call %ld (%ld, %ld, %ld) was granted: %ld", calls[i].rax, calls[i].rdi, calls[i].rsi, calls[i].rdx,
+             result);
     }
   }
   tell(places > 0 ? "every gate tried" : "no gate found");
@@ -201,8 +207,8 @@ static void jump(const char *argument) {
   for (int i = 0; i < 1000; i++) {
     struct registers r;
     long *words = (long *)&r;
-    for (size_t k = 0; k < sizeof r / sizeof *words; k++) words[k] = rand() % 4 == 0
-        ? (long)scratch_stack : rand() % 4 == 0 ? attack_out : rand() % 400;
+    for (size_t k = 0; k < sizeof r / sizeof *words; k++)
+      words[k] = rand() % 4 == 0 ? (long)scratch_stack : rand() % 4 == 0 ? attack_out : rand() % 400;
     call_with(start + (size_t)rand() % (size_t)(end - start), &r);
   }
   tell("jumped");

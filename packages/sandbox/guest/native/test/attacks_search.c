@@ -70,8 +70,8 @@ static int widen_bounds(struct dl_phdr_info *info, size_t size, void *data) {
 static void search(const char *argument) {
   unsigned byte;
   int used;
-  for (; needle_size < sizeof needle && sscanf(argument, "%2x%n", &byte,
-      &used) == 1; argument += used) needle[needle_size++] = (unsigned char)byte;
+  for (; needle_size < sizeof needle && sscanf(argument, "%2x%n", &byte, &used) == 1; argument += used)
+    needle[needle_size++] = (unsigned char)byte;
   struct bounds libraries = {.low = UINTPTR_MAX};
   dl_iterate_phdr(widen_bounds, &libraries);
   const uintptr_t stack = (uintptr_t)__builtin_frame_address(0), program = (uintptr_t)getauxval(AT_PHDR);
@@ -118,4 +118,5 @@ static void thread_id(const char *argument) {
   else tell("%d", *(const int32_t *)((const char *)__builtin_thread_pointer() + field[2]));
 }
 
-const struct attack_entry search_attacks[] = {{"search", search}, {"search-shim", search_shim}, {"thread-id", thread_id}, {NULL, NULL}};
+const struct attack_entry search_attacks[] = {
+    {"search", search}, {"search-shim", search_shim}, {"thread-id", thread_id}, {NULL, NULL}};

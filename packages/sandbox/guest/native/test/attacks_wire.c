@@ -291,10 +291,20 @@ static void cut_mapping(const char *argument) {
   tell("%s", refused > 0 ? "refused" : "all cuts made");
 }
 
-const struct attack_entry wire_attacks[] = {
-    {"bytes", bytes},           {"repeated", repeated},         {"endless-signatures", endless_signatures},
-    {"unknown-signatures", unknown_signatures}, {"drip", drip}, {"silence", silence},
-    {"string-length", string_length},
-    {"too-much", too_much},     {"too-little", too_little},     {"odd-status", odd_status},
-    {"deaf", deaf}, {"after-death", after_death}, {"last-word", last_word}, {"half-a-frame", half_a_frame},
-    {"false-mapping", false_mapping}, {"cut-mapping", cut_mapping}, {NULL, NULL}};
+const struct attack_entry wire_attacks[] = {{"bytes", bytes},
+                                            {"repeated", repeated},
+                                            {"endless-signatures", endless_signatures},
+                                            {"unknown-signatures", unknown_signatures},
+                                            {"drip", drip},
+                                            {"silence", silence},
+                                            {"string-length", string_length},
+                                            {"too-much", too_much},
+                                            {"too-little", too_little},
+                                            {"odd-status", odd_status},
+                                            {"deaf", deaf},
+                                            {"after-death", after_death},
+                                            {"last-word", last_word},
+                                            {"half-a-frame", half_a_frame},
+                                            {"false-mapping", false_mapping},
+                                            {"cut-mapping", cut_mapping},
+                                            {NULL, NULL}};

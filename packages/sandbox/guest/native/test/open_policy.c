@@ -10,7 +10,8 @@ const struct policy_row *policy_rows(size_t *count);
 #define ROWS (sizeof rows / sizeof *rows)
 
 const struct policy_row *policy_rows(size_t *count) {
-  static struct policy_row all[ROWS + 1] = {{.first = LET_THROUGH, .last = LET_THROUGH, .filters = EVERY, .action = ALLOW}};
+  static struct policy_row all[ROWS + 1] = {
+      {.first = LET_THROUGH, .last = LET_THROUGH, .filters = EVERY, .action = ALLOW}};
   memcpy(all + 1, rows, sizeof rows);
   *count = ROWS + 1;
   return all;

@@ -2,7 +2,8 @@
 
 #include <linux/audit.h>
 
-static int holds(const struct policy_condition *condition, const struct seccomp_data *call, const struct caller *caller) {
+static int holds(const struct policy_condition *condition, const struct seccomp_data *call,
+                 const struct caller *caller) {
   const uint64_t argument = call->args[condition->argument];
   const uint64_t rest = argument & ~(uint64_t)condition->free;
   switch (condition->test) {
@@ -41,6 +42,7 @@ uint32_t model_decide(enum policy_filter filter, const struct seccomp_data *call
 }
 
 uint32_t model_stricter(uint32_t newer, uint32_t older) {
-  const int32_t by_newer = (int32_t)(newer & SECCOMP_RET_ACTION_FULL), by_older = (int32_t)(older & SECCOMP_RET_ACTION_FULL);
+  const int32_t by_newer = (int32_t)(newer & SECCOMP_RET_ACTION_FULL),
+                by_older = (int32_t)(older & SECCOMP_RET_ACTION_FULL);
   return by_older < by_newer ? older : newer;
 }

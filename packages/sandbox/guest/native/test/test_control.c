@@ -14,7 +14,11 @@ static size_t frame(char *to, const char *payload, uint32_t size) {
 
 static void whole_and_in_pieces(void) {
   char bytes[64];
-  size_t size = frame(bytes, "mark\0" "100\0" "-5", 12);
+  size_t size = frame(bytes,
+                      "mark\0"
+                      "100\0"
+                      "-5",
+                      12);
   for (size_t piece = 1; piece <= size; piece++) {
     struct frame_reader reader = {0};
     struct words words;

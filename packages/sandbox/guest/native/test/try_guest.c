@@ -34,7 +34,8 @@ static long call_plain(const struct probe *p) {
   }
   __asm__ volatile("syscall"
                    : "=a"(result)
-                   : "a"(p->number), "D"(p->arguments[0]), "S"(p->arguments[1]), "d"(p->arguments[2]), "r"(r10), "r"(r8), "r"(r9)
+                   : "a"(p->number), "D"(p->arguments[0]), "S"(p->arguments[1]), "d"(p->arguments[2]), "r"(r10),
+                     "r"(r8), "r"(r9)
                    : "rcx", "r11", "memory");
   return result;
 }
@@ -52,10 +53,11 @@ static long call_by(gate_call *by, const struct probe *p) {
 static unsigned char *const page_32 = (unsigned char *)0x20000000;
 
 static void prepare_32_bits(void) {
-  static const unsigned char code[] = {0xb8, 0, 0, 0, 0, /* mov $number, %eax */
-                                       0xcd, 0x80,       /* int $0x80 */
-                                       0x0f, 0x0b};      /* ud2 */
-  if (mmap(page_32, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != page_32)
+  static const unsigned char code[] = {0xb8, 0,    0, 0, 0, /* mov $number, %eax */
+                                       0xcd, 0x80,          /* int $0x80 */
+                                       0x0f, 0x0b};         /* ud2 */
+  if (mmap(page_32, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+      page_32)
     abort();
   memcpy(page_32, code, sizeof code);
 }
@@ -63,8 +65,8 @@ static void prepare_32_bits(void) {
 static gate_call *copy_of_gate(uintptr_t bit) {
   const uintptr_t page = ((uintptr_t)gate & ~4095ul) ^ bit;
   /* Two pages, as the gate may lie at the end of one. */
-  if (mmap((void *)page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
-           0) != (void *)page)
+  if (mmap((void *)page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+           -1, 0) != (void *)page)
     abort();
   gate_call *copy = (gate_call *)((uintptr_t)gate ^ bit);
   memcpy((void *)(uintptr_t)copy, (const void *)(uintptr_t)gate, gate_instruction + 3 - (uintptr_t)gate);

@@ -83,7 +83,8 @@ static _Noreturn void become_guest(const struct subject *subject, int in, int ou
   close_range(KEEPER_FD_SOCKET + 1, ~0u, 0);
   const struct rlimit files = {SHIM_FD_OUT + 1, SHIM_FD_OUT + 1}, none = {0, 0};
   if (setrlimit(RLIMIT_NOFILE, &files) != 0 || setrlimit(RLIMIT_CORE, &none) != 0) _exit(120);
-  if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0))
+  if (geteuid() == 0 &&
+      (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0))
     _exit(122);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) _exit(120);
   sigset_t nothing;
@@ -93,10 +94,10 @@ static _Noreturn void become_guest(const struct subject *subject, int in, int ou
   char offset[32], kind[64];
   snprintf(offset, sizeof offset, "%llu", (unsigned long long)gate_offset);
   snprintf(kind, sizeof kind, "%s1",
-           translated                                 ? VARIABLE_TRANSLATED
-           : subject->filter == FILTER_VIRTUAL_TIME   ? VARIABLE_VIRTUAL_TIME
+           translated                                           ? VARIABLE_TRANSLATED
+           : subject->filter == FILTER_VIRTUAL_TIME             ? VARIABLE_VIRTUAL_TIME
            : subject->filter == FILTER_PARENT || subject->below ? VARIABLE_PARKED
-                                                      : "SANDPIPER_NOTHING=");
+                                                                : "SANDPIPER_NOTHING=");
   char *const argv[] = {"try-syscall", translated ? "--translated" : "--guest", offset, NULL};
   char *const environment[] = {kind, "LD_PRELOAD=/proc/self/fd/5", "LD_BIND_NOW=1", NULL};
   execve("/proc/self/exe", argv, environment);
@@ -123,7 +124,8 @@ static pid_t start(const struct subject *subject, int socket) {
   close(out);
   int status;
   /* execve of a traced process stops it */
-  if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status)) fail("the guest did not start: status %x", (unsigned)status);
+  if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+    fail("the guest did not start: status %x", (unsigned)status);
   const long options = PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE;
   if (ptrace(PTRACE_SETOPTIONS, pid, NULL, options) != 0) fail("ptrace: %s", strerror(errno));
   ptrace(PTRACE_CONT, pid, NULL, 0);
@@ -298,7 +300,9 @@ static void require_guest(const struct subject *subject) {
   }
   guest.pid = start(subject, ends[1]);
   if (ends[1] >= 0) close(ends[1]);
-  if (!serve(&first)) fail("%s: the guest does not get ready: %s %ld", subject->name, seen.end == OUTCOME_DIED ? "signal" : "exit code", seen.value);
+  if (!serve(&first))
+    fail("%s: the guest does not get ready: %s %ld", subject->name, seen.end == OUTCOME_DIED ? "signal" : "exit code",
+         seen.value);
   guest.gate = (uint64_t)first;
   if (subject->below == 0) return;
   fork_gate = guest.gate;

@@ -25,8 +25,9 @@
 #define MAX_PROBES 16384
 
 static const struct subject subjects[] = {
-    {"guest", FILTER_GUEST, 0},      {"virtual-time", FILTER_VIRTUAL_TIME, 0}, {"parent", FILTER_PARENT, 0},
-    {"child", FILTER_GUEST, FILTER_PARENT}, {"translated", FILTER_TRANSLATED, 0},
+    {"guest", FILTER_GUEST, 0},           {"virtual-time", FILTER_VIRTUAL_TIME, 0},
+    {"parent", FILTER_PARENT, 0},         {"child", FILTER_GUEST, FILTER_PARENT},
+    {"translated", FILTER_TRANSLATED, 0},
 };
 #define SUBJECTS (sizeof subjects / sizeof *subjects)
 
@@ -63,7 +64,8 @@ static void print_outcome(FILE *to, const struct outcome *o) {
   if (o->traps > 1) fprintf(to, " %u times", o->traps);
   if (o->traps > 0 && o->end == OUTCOME_RETURNED) return;
   if (o->traps > 0) fprintf(to, ", ");
-  if (o->end == OUTCOME_RETURNED && o->value < 0 && o->value >= -4095) fprintf(to, "%s", strerrorname_np((int)-o->value));
+  if (o->end == OUTCOME_RETURNED && o->value < 0 && o->value >= -4095)
+    fprintf(to, "%s", strerrorname_np((int)-o->value));
   else if (o->end == OUTCOME_RETURNED) fprintf(to, "returned %ld", o->value);
   else if (o->end == OUTCOME_EXITED) fprintf(to, "exit code %ld", o->value);
   else if (o->end == OUTCOME_DIED) fprintf(to, "SIG%s", sigabbrev_np((int)o->value));
@@ -93,7 +95,8 @@ static int is_as_expected(uint32_t action, const struct probe *probe, const stru
       return o->traps == 0 && !(o->end == OUTCOME_DIED && o->value == SIGSYS) &&
              !(o->end == OUTCOME_RETURNED && is_filter_error(o->value));
     case SECCOMP_RET_ERRNO:
-      return o->traps == 0 && o->children == 0 && o->end == OUTCOME_RETURNED && o->value == -(long)(action & SECCOMP_RET_DATA);
+      return o->traps == 0 && o->children == 0 && o->end == OUTCOME_RETURNED &&
+             o->value == -(long)(action & SECCOMP_RET_DATA);
     case SECCOMP_RET_TRAP:
       /* One trap: an answered call is not repeated. */
       return o->traps == 1 && o->trapped_number == (int)probe->number;
@@ -139,8 +142,10 @@ static size_t try_subject(const struct subject *subject) {
     if (!same && asks_first) break;
   }
   process_end();
-  printf("# %s: %zu native, %zu trapped, %zu refused, %zu killed as the policy says; %zu of the kernel's own; %zu differ\n",
-         subject->name, of_action[0], of_action[1], of_action[2], of_action[3], not_asked, differ);
+  printf(
+      "# %s: %zu native, %zu trapped, %zu refused, %zu killed as the policy says; %zu of the kernel's own; %zu "
+      "differ\n",
+      subject->name, of_action[0], of_action[1], of_action[2], of_action[3], not_asked, differ);
   fflush(stdout);
   return differ;
 }

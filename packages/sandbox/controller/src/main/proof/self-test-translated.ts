@@ -25,7 +25,7 @@ export function translatedChecks(interpreter: TranslatedInterpreter): readonly C
 }
 
 /**
- * Made natively by the attacker (packages/sandbox/guest/native/test/translated_guest.c), with the filter's
+ * Made natively by the attacker (packages/sandbox/guest/native/test/translated_hostile.c), with the filter's
  * answers. Without a filter each has another answer, and still does nothing: calls that fork or kill are left
  * to the tests.
  */
