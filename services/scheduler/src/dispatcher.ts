@@ -1,4 +1,4 @@
-import { JOB_VERSION, type RunJob } from '@sandpiper/contracts';
+import { JOB_VERSION, messageOf, Pump, type RunJob } from '@sandpiper/contracts';
 import {
   type Backlog,
   JOB_NAME,
@@ -79,17 +79,22 @@ export class Dispatcher {
   private window = MIN_WINDOW;
   /** Number of nodes that take runs. */
   private nodes = 0;
-  private timer: NodeJS.Timeout | null = null;
-  private working: Promise<void> | null = null;
-  private wanted = false;
   private nodesWanted = true;
   private sweptAt = 0;
   private boundedAt = 0;
   private readonly name = randomUUID();
   private leadsUntil = 0;
   private closed = false;
+  private readonly pump: Pump;
 
-  constructor(private readonly options: DispatcherOptions) {}
+  constructor(private readonly options: DispatcherOptions) {
+    this.pump = new Pump({
+      pass: () => this.pass(),
+      // Redis went away or is out of memory.
+      onFailure: (error) => options.log.debug({ reason: messageOf(error) }, 'could not dispatch runs'),
+      mayRun: options.up,
+    });
+  }
 
   /** Maximum number of unclaimed runs in the queue. */
   get currentWindow(): number {
@@ -97,7 +102,7 @@ export class Dispatcher {
   }
 
   start(): void {
-    this.timer = setInterval(() => this.nodesChanged(), TICK_MS);
+    this.pump.tickEvery(TICK_MS, () => (this.nodesWanted = true));
     this.wake();
   }
 
@@ -108,11 +113,7 @@ export class Dispatcher {
 
   /** There may be runs to dispatch. Cheap: many calls are merged into one pass. */
   wake(): void {
-    this.wanted = true;
-    this.working ??= this.work().finally(() => {
-      this.working = null;
-      if (this.wanted && !this.closed && this.options.up()) this.wake();
-    });
+    this.pump.wake();
   }
 
   /** The number of cells may have changed. */
@@ -123,8 +124,7 @@ export class Dispatcher {
 
   async close(): Promise<void> {
     this.closed = true;
-    if (this.timer !== null) clearInterval(this.timer);
-    await this.working;
+    await this.pump.close();
     if (this.leads && this.options.up())
       await this.options.backlog.stepDown(this.name).catch(() => undefined);
   }
@@ -133,24 +133,13 @@ export class Dispatcher {
     return performance.now() < this.leadsUntil;
   }
 
-  private async work(): Promise<void> {
-    // Calls in the same turn of the event loop share one pass.
-    await new Promise(setImmediate);
-    try {
-      while (this.wanted && !this.closed && this.options.up()) {
-        this.wanted = false;
-        if (this.nodesWanted) await this.takeLead();
-        // First, because a full Redis refuses the steps below.
-        await this.holdBounds();
-        if (this.nodesWanted) await this.measureWindow();
-        await this.fill();
-        await this.sweep();
-      }
-    } catch (error) {
-      // Redis went away or is out of memory: the next event or tick retries.
-      this.wanted = false;
-      this.options.log.debug({ reason: (error as Error).message }, 'could not dispatch runs');
-    }
+  private async pass(): Promise<void> {
+    if (this.nodesWanted) await this.takeLead();
+    // First, because a full Redis refuses the steps below.
+    await this.holdBounds();
+    if (this.nodesWanted) await this.measureWindow();
+    await this.fill();
+    await this.sweep();
   }
 
   private async takeLead(): Promise<void> {
@@ -170,7 +159,7 @@ export class Dispatcher {
     }
     // There is more: the next pass follows at once, after the waiting dispatches.
     this.boundedAt = 0;
-    this.wanted = true;
+    this.wake();
   }
 
   private async measureWindow(): Promise<void> {

@@ -1,3 +1,5 @@
+import { messageOf } from '@sandpiper/contracts';
+
 import {
   connectFailFast,
   connectPatient,
@@ -96,7 +98,6 @@ async function listen(app: App, redis: RedisConnection, config: SchedulerConfig,
 
 main().catch((error: unknown) => {
   // One line: the cause is the configuration or the port, and a stack trace would hide it.
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`sandpiper scheduler: ${message.replaceAll('\n', '; ')}\n`);
+  process.stderr.write(`sandpiper scheduler: ${messageOf(error).replaceAll('\n', '; ')}\n`);
   process.exit(1);
 });

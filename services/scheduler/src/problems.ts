@@ -1,3 +1,5 @@
+import { firstLine } from '@sandpiper/contracts';
+
 import type { Logger } from '@sandpiper/telemetry';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -88,8 +90,6 @@ export function explain(error: FastifyError | ApiProblem, log: Logger): ApiProbl
   log.error({ err: error }, 'request failed');
   return new ApiProblem('internal-error', 'internal error; the log of the server has the details');
 }
-
-const firstLine = (text: string): string => text.split('\n', 1)[0] ?? text;
 
 export function bodyOf({ code, message, details: { path } }: ApiProblem): ErrorBody {
   return { error: { code, message, ...(path === undefined ? {} : { path }) } };

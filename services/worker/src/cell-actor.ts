@@ -1,3 +1,5 @@
+import { toError } from '@sandpiper/contracts';
+
 import {
   CausedDeath,
   type Clock,
@@ -196,8 +198,4 @@ export class CellActor implements Supervised {
     if (this.#cell === null) throw new Error('the cell is not built');
     return this.#cell;
   }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

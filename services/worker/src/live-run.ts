@@ -1,4 +1,4 @@
-import { LIVE_BOUNDS } from '@sandpiper/contracts';
+import { LIVE_BOUNDS, messageOf, Pump, withDeadline } from '@sandpiper/contracts';
 import type { LiveStreams } from '@sandpiper/controller';
 import {
   type Fence,
@@ -10,6 +10,7 @@ import {
   type LiveStream,
 } from '@sandpiper/store';
 import type { Logger } from '@sandpiper/telemetry';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { OutputBacklog } from './output-backlog.js';
 
 export interface LiveRunsOptions {
@@ -73,9 +74,8 @@ export class LiveRun implements LiveStreams {
   /** Bytes of input that the guest has got. */
   private position = 0;
   private interrupts: Promise<number | null>;
-  private looking = false;
-  private lookAgain = false;
-  private readonly timer: NodeJS.Timeout;
+  /** Reads available input. */
+  private readonly looks: Pump;
   private readonly unfollow: () => void;
   /** When a feeder was last known to be connected. */
   private fedAt = performance.now();
@@ -94,9 +94,16 @@ export class LiveRun implements LiveStreams {
   ) {
     // Not awaited: commands keep their order, and entries name their attempt too.
     this.interrupts = options.store.begin(id, fence).catch(() => null);
-    const interval = Math.min(LOOK_INTERVAL_MS, this.orphanMs / 2);
-    this.timer = setInterval(() => this.look(), interval);
-    this.unfollow = options.hints.follow(liveInputKey(id), () => this.look());
+    this.looks = new Pump({
+      pass: () => this.look(),
+      onFailure: (error) => {
+        this.failed(error, 'could not read live input; retrying');
+        setTimeout(() => this.looks.wake(), RETRY_MS);
+      },
+      mayRun: () => !this.stale,
+    });
+    this.looks.tickEvery(Math.min(LOOK_INTERVAL_MS, this.orphanMs / 2));
+    this.unfollow = options.hints.follow(liveInputKey(id), () => this.looks.wake());
   }
 
   onOutput(stream: LiveStream, data: Uint8Array): void {
@@ -111,7 +118,7 @@ export class LiveRun implements LiveStreams {
       this.question = resolve;
       if (!isNew || this.answer()) return;
       this.fedAt = performance.now();
-      this.look();
+      this.looks.wake();
     });
   }
 
@@ -121,15 +128,9 @@ export class LiveRun implements LiveStreams {
     if (this.gathering !== null) clearTimeout(this.gathering);
     // The send in progress may have started before the last output arrived.
     const flushed = (this.flushing ?? Promise.resolve()).then(() => this.flush());
-    await new Promise<void>((resolve) => {
-      const late = setTimeout(resolve, LAST_WORDS_MS);
-      void flushed.then(() => {
-        clearTimeout(late);
-        resolve();
-      });
-    });
+    await withDeadline(flushed, LAST_WORDS_MS, () => undefined);
     this.closed = true;
-    clearInterval(this.timer);
+    void this.looks.close();
     this.unfollow();
     this.question = null;
   }
@@ -178,34 +179,13 @@ export class LiveRun implements LiveStreams {
         return;
       } catch (error) {
         this.failed(error, 'could not store live output; retrying');
-        await pause(RETRY_MS);
+        await sleep(RETRY_MS);
       }
     }
   }
 
   /** Reads available input; called on every hint and periodically. */
-  private look(): void {
-    if (this.closed || this.stale) return;
-    this.lookAgain = true;
-    if (!this.looking) void this.lookOn();
-  }
-
-  private async lookOn(): Promise<void> {
-    this.looking = true;
-    try {
-      while (this.lookAgain && !this.closed && !this.stale) {
-        this.lookAgain = false;
-        await this.lookOnce();
-      }
-    } catch (error) {
-      this.failed(error, 'could not read live input; retrying');
-      setTimeout(() => this.look(), RETRY_MS);
-    } finally {
-      this.looking = false;
-    }
-  }
-
-  private async lookOnce(): Promise<void> {
+  private async look(): Promise<void> {
     const { store } = this.options;
     const wanted = this.question !== null;
     const most = wanted && this.pieces.length === 0 ? TAKE_AT_ONCE : 0;
@@ -220,7 +200,7 @@ export class LiveRun implements LiveStreams {
     this.pieces.push(...view.pieces);
     if (this.answer()) return;
     if (view.ended) this.giveUp();
-    else if (await this.isOrphaned(view)) this.lookAgain = true;
+    else if (await this.isOrphaned(view)) this.looks.wake();
   }
 
   private async heedInterrupts(count: number): Promise<void> {
@@ -253,9 +233,6 @@ export class LiveRun implements LiveStreams {
   }
 
   private failed(error: unknown, what: string): void {
-    const reason = error instanceof Error ? error.message : String(error);
-    this.options.log.debug({ runId: this.id, reason }, what);
+    this.options.log.debug({ runId: this.id, reason: messageOf(error) }, what);
   }
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

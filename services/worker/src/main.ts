@@ -1,3 +1,5 @@
+import { messageOf } from '@sandpiper/contracts';
+
 import { Cell, cpuShare, memoryOfNode, memoryWarnings, StartUpProof } from '@sandpiper/controller';
 import { redisSettings, replicationOptions } from '@sandpiper/store';
 import {
@@ -104,7 +106,6 @@ function announceWhenReady(node: WorkerNode): void {
 }
 
 main().catch((error: unknown) => {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`sandpiper worker: ${message.replaceAll('\n', '; ')}\n`);
+  process.stderr.write(`sandpiper worker: ${messageOf(error).replaceAll('\n', '; ')}\n`);
   process.exit(1);
 });

@@ -7,7 +7,14 @@ import {
   systemClock,
   type Trouble,
 } from '@sandpiper/actor';
-import { type Engine, JOB_VERSION, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
+import {
+  type Engine,
+  firstLine,
+  JOB_VERSION,
+  RUN_QUEUE,
+  type RunJob,
+  withDeadline,
+} from '@sandpiper/contracts';
 import {
   connectPatient,
   connectSubscriber,
@@ -279,11 +286,17 @@ export class WorkerNode {
       case 'close-cells':
         return whenOver(this.cells.close(), self, { type: 'cells-closed' });
       case 'disconnect':
-        return self.begin(within(this.reporter.leave(), LEAVE_MS).then(() => this.disconnect()));
+        return self.begin(this.leave().then(() => this.disconnect()));
       case 'cut':
         this.reporter.stop();
         this.disconnect();
     }
+  }
+
+  /** Takes the node off the list, unless Redis is away. */
+  private async leave(): Promise<void> {
+    const left = this.reporter.leave().catch(() => undefined);
+    await withDeadline(left, LEAVE_MS, () => undefined);
   }
 
   private disconnect(): null {
@@ -336,7 +349,7 @@ function policyOf(options: Partial<RestartPolicy>): RestartPolicy {
 
 /** One short line about a cell that dies too often. */
 function describeTrouble({ child, failures, error }: Trouble, policy: RestartPolicy): string {
-  const why = error.message.split('\n', 1)[0]?.slice(0, 200);
+  const why = firstLine(error.message).slice(0, 200);
   const seconds = (ms: number): string => `${ms / 1000} s`;
   return `${child} died ${failures} times within ${seconds(policy.windowMs)} and is restarted every ${seconds(policy.maxBackOffMs)}; last: ${why}`;
 }
@@ -354,16 +367,4 @@ function whenOver(work: Promise<unknown>, self: Self<NodeEvent>, event: NodeEven
 function quiet<T extends RedisConnection>(connection: T, log: Logger): T {
   connection.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
   return connection;
-}
-
-/** @returns false on timeout. A rejection counts as an end. */
-function within(work: Promise<unknown>, ms: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), ms);
-    const over = (): void => {
-      clearTimeout(timer);
-      resolve(true);
-    };
-    work.then(over, over);
-  });
 }

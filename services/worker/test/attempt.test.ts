@@ -110,6 +110,13 @@ beforeEach(async () => {
 
 afterEach(() => cells.close());
 
+function failing(error: Error): () => Promise<RunStatus> {
+  return async () => {
+    await settled();
+    throw error;
+  };
+}
+
 let count = 0;
 
 function script(how: Partial<Script> = {}): Script {
@@ -177,10 +184,10 @@ describe('an attempt', () => {
 
   it.each([
     [new Error('the keeper died'), ['release failed'], ['sandbox-failure']],
-    [new HostShortOfMemoryError('no memory'), ['release unblamed'], ['sandbox-failure']],
+    [new HostShortOfMemoryError(), ['release unblamed'], ['sandbox-failure']],
     [new RunRefusedError('no such engine'), ['finish internal-error 7', 'count internal-error'], []],
   ])('is deferred or reported, and its job completed, after %s', async (error, then, reasons) => {
-    const work = script({ runs: () => Promise.reject(error) });
+    const work = script({ runs: failing(error) });
     expect(await start(work).outcome).toBe('completed');
     expect(work.asked).toEqual(['claim', 'execute', ...then]);
     expect(await lost()).toEqual(reasons);

@@ -1,20 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type {
-  ApiKey,
-  BatchRequest,
-  BatchState,
-  BatchSummary,
-  DeadLetters,
-  DeadLetterSummary,
-  KeyRequest,
-  NewKey,
-  NodeView,
-  RunRequest,
-  RunResult,
-  RunState,
-  Tenant,
-  TenantSettings,
+import {
+  type ApiKey,
+  backOff,
+  type BatchRequest,
+  type BatchState,
+  type BatchSummary,
+  type DeadLetters,
+  type DeadLetterSummary,
+  type KeyRequest,
+  type NewKey,
+  type NodeView,
+  type RunRequest,
+  type RunResult,
+  type RunState,
+  type Tenant,
+  type TenantSettings,
 } from '@sandpiper/contracts';
 import { ApiError, ConnectionError } from './errors.js';
 import { feedFrom, type FollowOptions, RunStream } from './run-stream.js';
@@ -46,16 +47,13 @@ const SERVER_WAIT_SECONDS = 30;
 /** The server sends a keep-alive every 15 seconds. */
 const SILENT_MS = 45_000;
 
-/** How often a broken stream is resumed before the error is thrown, and the delay before each attempt. */
+/** How often a broken stream is resumed before the error is thrown, and the delays in between. */
 const FOLLOW_TRIES = 5;
-const FOLLOW_PAUSE_MS = 500;
+const FOLLOW_BACK_OFF = { firstMs: 500, maxMs: 2_000 };
 
-/**
- * How often a submission of unknown outcome is sent before the error is thrown, and the delay before the
- * second try.
- */
+/** How often a submission of unknown outcome is sent before the error is thrown, and the delays in between. */
 const SUBMIT_TRIES = 4;
-const SUBMIT_PAUSE_MS = 500;
+const SUBMIT_BACK_OFF = { firstMs: 500, maxMs: 2_000 };
 
 const DEAD_LETTERS_AT_ONCE = 500;
 
@@ -225,7 +223,7 @@ export class SandpiperClient {
         failures += 1;
         if (!isPassing(error) || failures >= FOLLOW_TRIES) throw error;
       }
-      await pause(FOLLOW_PAUSE_MS * failures, signal);
+      if (failures > 0) await pause(backOff(failures, FOLLOW_BACK_OFF), signal);
     }
   }
 
@@ -323,7 +321,7 @@ async function untilKnown<T>(send: () => Promise<T>, signal: AbortSignal | undef
     } catch (error) {
       if (!isUnknown(error) || tries >= SUBMIT_TRIES) throw error;
     }
-    await pause(SUBMIT_PAUSE_MS * 2 ** (tries - 1), signal);
+    await pause(backOff(tries, SUBMIT_BACK_OFF), signal);
   }
 }
 

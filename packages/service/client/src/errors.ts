@@ -1,3 +1,5 @@
+import { errorCode, firstLine } from '@sandpiper/contracts';
+
 /** The server answered, and refused. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -45,7 +47,7 @@ const NEVER_SENT: ReadonlySet<string> = new Set([
 function codesOf(cause: unknown): string[] {
   const codes: string[] = [];
   for (let error = cause; error instanceof Error && codes.length < 5; error = error.cause) {
-    codes.push((error as NodeJS.ErrnoException).code ?? '');
+    codes.push(errorCode(error) ?? '');
   }
   return codes;
 }
@@ -69,10 +71,10 @@ function explain(cause: unknown): string {
     error = error.cause, depth += 1
   ) {
     if (error.name === 'TimeoutError') return 'the server does not answer';
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = errorCode(error);
     const explanation = code === undefined ? undefined : EXPLANATIONS[code];
     if (explanation !== undefined) return explanation;
-    if (error.cause === undefined) return error.message.split('\n', 1)[0] ?? 'the request failed';
+    if (error.cause === undefined) return firstLine(error.message);
   }
   return 'the request failed';
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  backOff,
   bytesOf,
   encodeBytes,
   fieldsOf,
@@ -45,8 +46,7 @@ interface StreamTarget {
 }
 
 const DEFAULT_RECONNECT_MS = 60_000;
-const FIRST_PAUSE_MS = 100;
-const MAX_PAUSE_MS = 3_000;
+const RECONNECT_BACK_OFF = { firstMs: 100, maxMs: 3_000 };
 
 /** Maximum number of unread events; above it reading from the server pauses. */
 const MAX_EVENTS = 64;
@@ -184,21 +184,20 @@ export class RunStream implements AsyncIterable<RunEvent> {
   private async connectOn(): Promise<void> {
     const { reconnectMs = DEFAULT_RECONNECT_MS } = this.options;
     let lostAt: number | null = null;
-    let pause = FIRST_PAUSE_MS;
+    let losses = 0;
     while (!this.isOver) {
       const end = await this.connectOnce();
       if (this.isOver) return;
       if (end.fatal !== null) return this.fail(end.fatal);
       if (end.served) {
         lostAt = null;
-        pause = FIRST_PAUSE_MS;
+        losses = 0;
       }
       lostAt ??= performance.now();
       if (performance.now() - lostAt >= reconnectMs) return this.fail(end.error);
-      // Jitter, so that clients do not all reconnect at the same moment.
-      const wait = pause * (0.5 + Math.random() / 2);
+      losses += 1;
+      const wait = backOff(losses, RECONNECT_BACK_OFF);
       await sleep(wait, undefined, { signal: this.stop.signal }).catch(() => undefined);
-      pause = Math.min(2 * pause, MAX_PAUSE_MS);
     }
   }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
+import { messageOf } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
 import { CommanderError } from 'commander';
 import { escapeForTerminal } from './terminal/escape.js';
@@ -17,8 +18,7 @@ function readVersion(): string {
 
 /** One line; a stack trace only when SANDPIPER_DEBUG asks for it. */
 function tell(error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`sandpiper: ${escapeForTerminal(message, 2000)}\n`);
+  process.stderr.write(`sandpiper: ${escapeForTerminal(messageOf(error), 2000)}\n`);
   if (process.env['SANDPIPER_DEBUG'] === '1' && error instanceof Error) {
     process.stderr.write(`${error.stack ?? ''}\n`);
   }

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { REQUEST_BOUNDS } from '@sandpiper/contracts';
+import { errorCode, REQUEST_BOUNDS } from '@sandpiper/contracts';
 import { InputError } from './errors.js';
 import { naturalCompare } from './natural-sort.js';
 import { parseProblemYaml, type ProblemConfig } from './problem.js';
@@ -90,14 +90,10 @@ export async function readBounded(file: string, maxBytes: number): Promise<Buffe
   try {
     return await readFile(file);
   } catch (cause) {
-    throw new InputError(`${file}: cannot be read (${errorCode(cause)})`, { cause });
+    throw new InputError(`${file}: cannot be read (${errorCode(cause) ?? 'unknown error'})`, { cause });
   }
 }
 
 function megabytes(bytes: number): string {
   return (bytes / (1024 * 1024)).toFixed(bytes % (1024 * 1024) === 0 ? 0 : 1);
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }

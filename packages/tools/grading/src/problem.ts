@@ -1,4 +1,4 @@
-import { DEFAULT_LIMITS, limitsSchema, MIN_MEMORY_BYTES, type Limits } from '@sandpiper/contracts';
+import { DEFAULT_LIMITS, firstLine, type Limits, limitsSchema, MIN_MEMORY_BYTES } from '@sandpiper/contracts';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { parseCheckerFlags, type CheckerOptions } from './checker.js';
@@ -92,14 +92,14 @@ function parseYaml(text: string, where: string): unknown {
   if (error !== undefined) {
     const line = error.linePos?.[0].line;
     const place = line === undefined ? where : `${where}:${line}`;
-    throw new InputError(`${place}: not YAML: ${firstLine(error.message)}`);
+    throw new InputError(`${place}: not YAML: ${faultOf(error.message)}`);
   }
   try {
     // The bound prevents a "billion laughs" attack with aliases.
     const value: unknown = document.toJS({ maxAliasCount: 100 });
     return value;
   } catch (cause) {
-    throw new InputError(`${where}: ${firstLine(String(cause))}`, { cause });
+    throw new InputError(`${where}: ${faultOf(String(cause))}`, { cause });
   }
 }
 
@@ -146,6 +146,5 @@ function describeIssue(error: z.ZodError): string {
   return path === '' ? 'must be a mapping with at least a name' : `${path}: ${issue.message}`;
 }
 
-function firstLine(text: string): string {
-  return (text.split('\n')[0] ?? '').replace(/:$/, '');
-}
+/** A message of the YAML parser without the excerpt that follows it. */
+const faultOf = (message: string): string => firstLine(message).replace(/:$/, '');

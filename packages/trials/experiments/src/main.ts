@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { firstLine, messageOf } from '@sandpiper/contracts';
 import { Bench } from './bench.js';
 import { cpuLimit, repeatability } from './cpu.js';
 import type { Measurement } from './measurement.js';
@@ -46,7 +47,7 @@ function parse(args: readonly string[]): Options | { readonly complaint: string 
     }
     return { quick: values.quick === true, page: values.page ?? null, json: values.json ?? null };
   } catch (error) {
-    return { complaint: (error as Error).message.split('\n')[0] ?? 'bad usage' };
+    return { complaint: firstLine(messageOf(error)) };
   }
 }
 

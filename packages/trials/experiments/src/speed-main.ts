@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { firstLine, messageOf } from '@sandpiper/contracts';
 import { availableCpus } from '@sandpiper/controller';
 import { endToEnd } from './end-to-end.js';
 import { calls, computing, type Figure, latency, memory, throughput, withSpeedBench } from './speed.js';
@@ -57,7 +58,7 @@ function parse(): { quick: boolean; page: string | null } {
     }
     return { quick: values.quick === true, page: values.page ?? null };
   } catch (error) {
-    process.stderr.write(`bench: ${(error as Error).message.split('\n')[0]}\n`);
+    process.stderr.write(`bench: ${firstLine(messageOf(error))}\n`);
     process.exit(2);
   }
 }

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { firstLine, messageOf } from '@sandpiper/contracts';
 import { requirement, type Observation } from './observation.js';
 import { pageOf } from './page.js';
 import type { Scenario } from './stage.js';
@@ -66,7 +67,7 @@ function parse(
     const scenarios = positionals.length === 0 ? usual : named;
     return { quick, keep: values.keep === true, page: values.page ?? null, scenarios };
   } catch (error) {
-    return { complaint: (error as Error).message.split('\n')[0] ?? 'bad usage' };
+    return { complaint: firstLine(messageOf(error)) };
   }
 }
 
@@ -80,8 +81,7 @@ async function playAll({ scenarios, quick, keep }: Options): Promise<Map<Scenari
     };
     process.stdout.write(`== ${scenario.name}: ${scenario.title}\n`);
     const findings = await scenario.play({ say, keep }, quick).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      return [requirement('the scenario completes', reason, 'completes', false)];
+      return [requirement('the scenario completes', messageOf(error), 'completes', false)];
     });
     for (const finding of findings) print(finding);
     played.set(scenario, findings);

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync, closeSync, readFileSync } from 'node:fs';
+import { withDeadline } from '@sandpiper/contracts';
 import { ALLOCATOR_ENV, type ServiceMessage } from '@sandpiper/telemetry';
 
 /** How long a service may take to become ready on a busy machine, milliseconds. */
@@ -75,10 +76,6 @@ export class Service {
    * instead
    */
   async ready(): Promise<this> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve('did not become ready in time'), START_MS);
-    });
     const told = new Promise<null>((resolve) => {
       const look = (): void => {
         if (!this.isReady || this.url === '') return;
@@ -89,10 +86,9 @@ export class Service {
       look();
     });
     const ended = this.exit.then(({ code, signal }) => `ended with ${signal ?? code}`);
-    // oxlint-disable-next-line sandpiper/no-long-lived-race -- once in a service's life, and the race comes
-    // to a line of text
-    const failure = await Promise.race([told, ended, late]);
-    clearTimeout(timer);
+    // oxlint-disable-next-line sandpiper/no-long-lived-race -- once in a service's life, for a line of text
+    const first = Promise.race([told, ended]);
+    const failure = await withDeadline(first, START_MS, () => 'did not become ready in time');
     if (failure === null) return this;
     throw new Error(`${this.name} ${failure}: ${this.log().slice(-1000)}`);
   }

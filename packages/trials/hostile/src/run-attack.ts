@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { completeLimits, type RunResult, type RunStatus, textOf } from '@sandpiper/contracts';
+import { completeLimits, type RunResult, type RunStatus, textOf, withDeadline } from '@sandpiper/contracts';
 import { attackFiles } from './attack-files.js';
 import type { Attack } from './behaviour.js';
 import { settle } from './census.js';
@@ -74,21 +74,16 @@ async function runOnce(ground: Ground, subject: Subject, attack: Attack): Promis
 
 /** A result, or why there is none; then the cell is a new one. */
 async function answerOf(subject: Subject, source: SubjectJob): Promise<RunResult | string> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    const after = source.limits.wallMs + LATE_MS;
-    timer = setTimeout(() => resolve(`no result after ${after / 1000} s: the cell is lost`), after);
-  });
+  const after = source.limits.wallMs + LATE_MS;
   try {
-    const result = await Promise.race([subject.run(source), late]);
+    const lost = (): string => `no result after ${after / 1000} s: the cell is lost`;
+    const result = await withDeadline(subject.run(source), after, lost);
     if (typeof result !== 'string') return result;
     await subject.stop();
     await subject.start();
     return result;
   } catch (error) {
     return `no result: ${(error as Error).message}`;
-  } finally {
-    clearTimeout(timer);
   }
 }
 

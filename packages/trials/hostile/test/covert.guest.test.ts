@@ -6,7 +6,7 @@ import { completeLimits, type RunResult, textOf } from '@sandpiper/contracts';
 import type { LiveStreams } from '@sandpiper/controller';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { descendants } from '../src/census.js';
-import { Ground, type Source, type Subject, type SubjectName } from '../src/ground.js';
+import { Ground, type SubjectJob, type Subject, type SubjectName } from '../src/ground.js';
 
 /**
  * What two guests of one node can learn of each other, at the same time and one after the other. What is left are clocks,
@@ -45,7 +45,7 @@ function run(name: SubjectName, text: string, given: Given = {}): Promise<RunRes
     path: `/box/${path}`,
     data: Buffer.from(data),
   }));
-  const source: Source = {
+  const source: SubjectJob = {
     id: `covert-${randomBytes(4).toString('hex')}`,
     files: name.startsWith('seccomp') ? [...files, { path: '/box/attacks.so', data: ATTACKS }] : files,
     args: given.args ?? [],

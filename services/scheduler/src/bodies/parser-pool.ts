@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { errorCode } from '@sandpiper/contracts';
 import { Piscina } from 'piscina';
 import { ApiProblem } from '../problems.js';
 import type { ParseAnswer, ParseTask } from './parse-task.js';
@@ -63,7 +64,7 @@ export class ParserPool {
       const transferList = [bytes.buffer as ArrayBuffer];
       answer = (await this.pool.run(task, { transferList })) as ParseAnswer;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error;
+      if (errorCode(error) !== 'ERR_WORKER_OUT_OF_MEMORY') throw error;
       throw new ApiProblem('body-too-large', 'the body needs more memory than the server allows for one');
     }
     if ('problem' in answer) {

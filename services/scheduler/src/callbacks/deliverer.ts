@@ -1,4 +1,11 @@
-import { CALLBACK_QUEUE, type CallbackJob, MAX_CALLBACK_RESULT_BYTES } from '@sandpiper/contracts';
+import {
+  backOff,
+  CALLBACK_QUEUE,
+  type CallbackJob,
+  MAX_CALLBACK_RESULT_BYTES,
+  messageOf,
+  withDeadline,
+} from '@sandpiper/contracts';
 import {
   type CallbackOutbox,
   type CallbackTarget,
@@ -17,9 +24,8 @@ import { Turns } from './turns.js';
 /** Callbacks that one scheduler sends concurrently; each may hold a body of some megabytes. */
 const PLACES = 16;
 
-/** Back-off between attempts: the initial delay, the factor, and the maximum. */
-const BACK_OFF_FACTOR = 3;
-const LONGEST_BACK_OFF_MS = 60 * 60 * 1000;
+/** Back-off between attempts, after the initial delay. docs/callbacks.md has both. */
+const BACK_OFF = { factor: 3, maxMs: 60 * 60 * 1000 };
 
 /** A callback without a turn is retried after one to two times this delay, milliseconds. */
 const TURN_LATER_MS = 2_000;
@@ -87,13 +93,10 @@ export class CallbackDeliverer {
   }
 
   async close(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), CLOSE_MS);
-    });
     const closed = this.worker.close().catch(() => undefined);
-    if ((await Promise.race([closed, late])) === 'late') void this.worker.close(true).catch(() => undefined);
-    clearTimeout(timer);
+    await withDeadline(closed, CLOSE_MS, () => {
+      void this.worker.close(true).catch(() => undefined);
+    });
   }
 
   private async process(job: Job<CallbackJob>, token: string | undefined): Promise<void> {
@@ -109,7 +112,7 @@ export class CallbackDeliverer {
       log.info({ runId: id, attempt }, 'delivered a callback');
     } catch (error) {
       if (error instanceof DelayedError) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       const final = error instanceof UnrecoverableError || attempt >= (job.opts.attempts ?? 1);
       onOutcome(final ? 'given-up' : 'retry');
       if (final) await this.settle(id);
@@ -151,7 +154,7 @@ export class CallbackDeliverer {
       await this.deliver(job.data.id, target, attempt, span);
       span.end();
     } catch (error) {
-      span.end({ error: error instanceof Error ? error.message : String(error) });
+      span.end({ error: messageOf(error) });
       reached = !(error instanceof Unreachable);
       throw error instanceof RefusedDestination ? new UnrecoverableError(error.message) : error;
     } finally {
@@ -171,7 +174,7 @@ export class CallbackDeliverer {
     const signal = AbortSignal.timeout(timeoutMs);
     const destination = await destinationOf(target.url, policy, resolve, signal).catch((error: unknown) => {
       if (error instanceof RefusedDestination) throw error;
-      throw new Unreachable(error instanceof Error ? error.message : String(error));
+      throw new Unreachable(messageOf(error));
     });
     const body = await this.bodyOf(id);
     const secret = tenantSecret(serviceSecret, target.tenant);
@@ -207,8 +210,6 @@ export class CallbackDeliverer {
   }
 }
 
-/** Jitter, between half and all of the delay: callbacks that failed together are not retried together. */
-export function backOffMs(attempt: number, firstMs: number): number {
-  const longest = Math.min(firstMs * BACK_OFF_FACTOR ** (attempt - 1), LONGEST_BACK_OFF_MS);
-  return Math.round(longest * (0.5 + Math.random() / 2));
-}
+/** The delay after an attempt, which has failed. */
+export const backOffMs = (attempt: number, firstMs: number): number =>
+  backOff(attempt, { firstMs, ...BACK_OFF });

@@ -1,5 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { errorCode } from '@sandpiper/contracts';
 import type { AddressPolicy } from './address-policy.js';
 
 /** All addresses of a name. Rejects when there are none. */
@@ -84,7 +85,7 @@ export const resolveByDns: Resolve = async (name, signal) => {
     const [v4, v6] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
     const found = [v4, v6].flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
     if (found.length > 0) return found;
-    const reason = v4.status === 'rejected' ? (v4.reason as NodeJS.ErrnoException).code : undefined;
+    const reason = v4.status === 'rejected' ? errorCode(v4.reason) : undefined;
     throw new Error(`the name was not found (${reason ?? 'no address'})`);
   } finally {
     signal.removeEventListener('abort', stop);

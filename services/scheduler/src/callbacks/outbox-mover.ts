@@ -1,5 +1,5 @@
 import { CALLBACK_JOB_NAME, callbackJobOptions, type CallbackOutbox } from '@sandpiper/store';
-import type { CallbackJob } from '@sandpiper/contracts';
+import { type CallbackJob, messageOf, Pump } from '@sandpiper/contracts';
 import type { Logger } from '@sandpiper/telemetry';
 import type { Queue } from 'bullmq';
 
@@ -29,16 +29,22 @@ export interface OutboxMoverOptions {
  * afterwards, nothing is added twice, because the queue knows their ids.
  */
 export class OutboxMover {
-  private timer: NodeJS.Timeout | null = null;
   private soon: NodeJS.Timeout | null = null;
-  private working: Promise<void> | null = null;
   private closed = false;
+  private readonly pump: Pump;
 
-  constructor(private readonly options: OutboxMoverOptions) {}
+  constructor(private readonly options: OutboxMoverOptions) {
+    this.pump = new Pump({
+      pass: () => this.moveAll(),
+      // Redis went away or is out of memory: the entries are taken again when their lease expires.
+      onFailure: (error) => options.log.debug({ reason: messageOf(error) }, 'could not move callbacks'),
+      mayRun: options.up,
+    });
+  }
 
   start(): void {
-    this.timer = setInterval(() => this.move(), TICK_MS);
-    this.move();
+    this.pump.tickEvery(TICK_MS);
+    this.pump.wake();
   }
 
   /** A run has ended and may have a callback. Many calls are merged into one pass. */
@@ -46,27 +52,14 @@ export class OutboxMover {
     if (this.closed) return;
     this.soon ??= setTimeout(() => {
       this.soon = null;
-      this.move();
+      this.pump.wake();
     }, MIN_GAP_MS);
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    if (this.timer !== null) clearInterval(this.timer);
     if (this.soon !== null) clearTimeout(this.soon);
-    await this.working;
-  }
-
-  private move(): void {
-    if (this.closed || !this.options.up()) return;
-    this.working ??= this.moveAll()
-      .catch((error: unknown) => {
-        // Redis went away or is out of memory: the entries are taken again when their lease expires.
-        this.options.log.debug({ reason: (error as Error).message }, 'could not move callbacks');
-      })
-      .finally(() => {
-        this.working = null;
-      });
+    await this.pump.close();
   }
 
   private async moveAll(): Promise<void> {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
+import { firstLine } from '@sandpiper/contracts';
 
 /**
  * The control groups that hold this process (cgroups(7)): its own first, then each parent, as far as they are
@@ -43,7 +44,7 @@ export function groupChain(controller: 'cpu' | 'memory', host = ''): GroupChain 
 /** The first line of a group's file; null where there is none, as in the topmost group. */
 export function figureOf(directory: string, file: string): string | null {
   const text = textOf(`${directory}/${file}`);
-  return text === '' ? null : (text.split('\n', 1)[0] ?? null);
+  return text === '' ? null : firstLine(text);
 }
 
 function upwards({ root, point }: Mount, group: string, host: string): string[] {

@@ -1,5 +1,6 @@
 import { type BigIntStats, closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { errorCode, messageOf } from '@sandpiper/contracts';
 import { PYPY3_PATH } from '@sandpiper/guest';
 import { RunRefusedError } from './refused.js';
 import { type Interpreter, LIBRARY_FOLDERS } from './engines.js';
@@ -64,7 +65,7 @@ function look(path: string): BigIntStats | undefined {
   try {
     return statSync(path, { bigint: true });
   } catch (error) {
-    const code = codeOf(error);
+    const code = errorCode(error) ?? messageOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new RunRefusedError(`${path}: cannot be inspected: ${code}`);
   }
@@ -121,7 +122,7 @@ function openToRead(path: string): number {
   try {
     return openSync(path, 'r');
   } catch (error) {
-    throw new RunRefusedError(`${path}: is not readable: ${codeOf(error)}`);
+    throw new RunRefusedError(`${path}: is not readable: ${errorCode(error) ?? messageOf(error)}`);
   }
 }
 
@@ -130,8 +131,4 @@ function readAt(fd: number, position: number, size: number): Buffer {
   const bytes = Buffer.alloc(size);
   if (size === 0 || !Number.isSafeInteger(position)) return bytes.subarray(0, 0);
   return bytes.subarray(0, readSync(fd, bytes, 0, size, position));
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? (error as Error).message;
 }

@@ -1,3 +1,4 @@
+import { backOff } from '@sandpiper/contracts';
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { RedisAddress } from './location.js';
 import { settingsOfUrl, type RedisSettings } from './settings.js';
@@ -12,8 +13,9 @@ export type RedisConnection = Redis | Cluster;
 /** Settings, or a URL that needs no further settings. */
 export type RedisTarget = RedisSettings | string;
 
-/** Reconnects without end: quickly at first, then every two seconds. */
-const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 2_000);
+/** Reconnects without end: quickly at first, then every one to two seconds. */
+const RECONNECT_BACK_OFF = { firstMs: 100, maxMs: 2_000 };
+const retryStrategy = (times: number): number => backOff(times, RECONNECT_BACK_OFF);
 
 const CONNECT_TIMEOUT_MS = 5_000;
 

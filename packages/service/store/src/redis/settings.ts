@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { errorCode, messageOf } from '@sandpiper/contracts';
 import { z } from 'zod';
 import { parseRedisLocation, type RedisLocation } from './location.js';
 
@@ -81,7 +82,7 @@ function reasonAgainst(url: string): string | null {
     parseRedisLocation(url);
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 
@@ -148,7 +149,7 @@ function readText(env: RedisEnv, name: FileVariable): string | undefined {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    fail(name, `${path}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`);
+    fail(name, `${path}: ${errorCode(error) ?? 'cannot be read'}`);
   }
   if (text.trim() === '') fail(name, `${path} is empty`);
   return text;

@@ -1,3 +1,4 @@
+import { backOff, messageOf, withDeadline } from '@sandpiper/contracts';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -18,8 +19,7 @@ export interface ChildSpec {
 }
 
 const READY_MS = 60_000;
-const FIRST_BACK_OFF_MS = 250;
-const MAX_BACK_OFF_MS = 30_000;
+const BACK_OFF = { firstMs: 250, maxMs: 30_000 };
 /** A process that has lived this long has started well: its back-off is reset. */
 const GOOD_LIFE_MS = 30_000;
 
@@ -63,14 +63,10 @@ export class SupervisedChild {
       const said = lastWords();
       throw new EmbeddedError(`${name} did not start: ${said === '' ? how : said}`);
     });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const error = new EmbeddedError(`${name} did not become ready within ${READY_MS / 1000} s`);
-      timer = setTimeout(() => reject(error), READY_MS);
+    // After the race keepAlive notices its end.
+    await withDeadline(Promise.race([ready(child), gone]), READY_MS, () => {
+      throw new EmbeddedError(`${name} did not become ready within ${READY_MS / 1000} s`);
     });
-    await Promise.race([ready(child), gone, late]).finally(() => clearTimeout(timer));
-    // From here on keepAlive notices its end.
-    gone.catch(() => undefined);
   }
 
   private keepAlive(child: ChildProcess): void {
@@ -78,7 +74,7 @@ export class SupervisedChild {
     void ended(child).then((how) => {
       if (this.stopping) return;
       this.failures = Date.now() - born > GOOD_LIFE_MS ? 1 : this.failures + 1;
-      const delay = Math.min(FIRST_BACK_OFF_MS * 2 ** (this.failures - 1), MAX_BACK_OFF_MS);
+      const delay = backOff(this.failures, BACK_OFF);
       this.spec.onEvent(`${this.spec.name} died (${how}); restarting it in ${delay} ms`);
       this.timer = setTimeout(() => this.restart(), delay);
     });
@@ -105,7 +101,7 @@ async function ended(child: ChildProcess): Promise<string> {
       await once(child, 'exit');
     } catch (error) {
       // `once` rejects on 'error', which is how spawn reports a program that cannot be executed.
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
     }
   }
   return child.signalCode ?? `exit code ${child.exitCode}`;

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isLoopbackHost } from '@sandpiper/contracts';
 import { cellsFor, cpuShare, memoryOfNode } from '@sandpiper/controller';
@@ -13,7 +12,7 @@ import {
   spawnRedis,
   type Durability,
 } from './redis.js';
-import { callbackSecret } from './secret.js';
+import { adminKey, callbackSecret } from './secret.js';
 import { dealCpus, LogFile, serviceReady, spawnService } from './services.js';
 import { defaultStateDir, SERVICE_FILE, type ServiceFile } from '../service/state-folder.js';
 
@@ -90,11 +89,11 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
     // The scheduler decides by the same rule (its config.ts) and the same environment.
     const authenticated =
       process.env['SANDPIPER_AUTH'] === 'on' || !isLoopbackHost(options.host ?? DEFAULT_HOST);
-    const adminKey = authenticated ? parts.adminKey : null;
-    const service: ServiceFile = { url, ...(adminKey === null ? {} : { adminKey }) };
+    const key = authenticated ? adminKey(stateDir) : null;
+    const service: ServiceFile = { url, ...(key === null ? {} : { adminKey: key }) };
     writeFileSync(file, JSON.stringify(service), { mode: 0o600 });
     const state: EmbeddedState = { stateDir, redis: parts.redisSocket, pids: () => parts.pids() };
-    return { url, adminKey, state, stop };
+    return { url, adminKey: key, state, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -123,15 +122,6 @@ class Parts {
   ) {
     this.paths = redisPaths(stateDir);
     this.onEvent = options.quiet === true ? () => undefined : (options.onEvent ?? (() => undefined));
-  }
-
-  /** Created at the first start and kept; the environment may name another. */
-  get adminKey(): string {
-    const given = process.env['SANDPIPER_ADMIN_KEY'];
-    if (given !== undefined) return given;
-    const path = join(this.stateDir, 'admin.key');
-    if (!existsSync(path)) writeFileSync(path, randomBytes(32).toString('base64url'), { mode: 0o600 });
-    return readFileSync(path, 'utf8');
   }
 
   get redisSocket(): string {
@@ -192,7 +182,7 @@ class Parts {
         const env = this.env({
           SANDPIPER_HOST: this.options.host ?? DEFAULT_HOST,
           SANDPIPER_PORT: String(port),
-          SANDPIPER_ADMIN_KEY: this.adminKey,
+          SANDPIPER_ADMIN_KEY: adminKey(this.stateDir),
           SANDPIPER_CALLBACK_SECRET: callbackSecret(this.stateDir),
         });
         return spawnService('scheduler', env, log.fd);

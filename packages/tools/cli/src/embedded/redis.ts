@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { accessSync, constants, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { programOnPath } from '@sandpiper/controller';
 import { Redis } from 'ioredis';
 import { EmbeddedError } from './child.js';
 
@@ -33,22 +34,10 @@ export function assertRedisServer(): void {
 }
 
 function assertProgram(program: string, debianPackage: string): void {
-  const found = (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .some((folder) => isExecutable(join(folder, program)));
-  if (found) return;
+  if (programOnPath(program) !== null) return;
   throw new EmbeddedError(
     `${program} is not installed; install it with: sudo apt-get install -y ${debianPackage}`,
   );
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**

@@ -1,24 +1,40 @@
+import { errorCode } from '@sandpiper/contracts';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/**
- * The secret that signs callbacks: from the environment, or created once and kept in the state folder,
- * readable only by this user. Call with the folder locked.
- */
-export function callbackSecret(stateDir: string): string {
-  const given = process.env['SANDPIPER_CALLBACK_SECRET'];
-  if (given !== undefined) return given;
-  const path = join(stateDir, 'callback-secret');
+/** The key that creates the first API keys, where keys are required. */
+export const adminKey = (stateDir: string): string =>
+  process.env['SANDPIPER_ADMIN_KEY'] ?? keptSecret(join(stateDir, 'admin.key'));
+
+/** The secret that signs callbacks. */
+export const callbackSecret = (stateDir: string): string =>
+  process.env['SANDPIPER_CALLBACK_SECRET'] ?? keptSecret(join(stateDir, 'callback-secret'));
+
+/** A secret that is made once and kept in a file that only this user can read. */
+export function keptSecret(path: string): string {
+  return readSecret(path) ?? makeSecret(path);
+}
+
+function readSecret(path: string): string | null {
   try {
-    const file = openSync(path, 'wx', 0o600);
-    try {
-      writeSync(file, `${randomBytes(32).toString('hex')}\n`);
-    } finally {
-      closeSync(file);
-    }
+    return readFileSync(path, 'utf8').trim();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (errorCode(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** The file appears with its content (link(2)); where two make one at a time, both get that of the first. */
+function makeSecret(path: string): string {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft, { force: true });
   }
   return readFileSync(path, 'utf8').trim();
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { EndedRun } from '@sandpiper/client';
-import type { RunRequest, RunState } from '@sandpiper/contracts';
+import { type RunRequest, type RunState, toError } from '@sandpiper/contracts';
 import { type MapInput, runOfInput } from './inputs.js';
 
 /** The part of a client that mapping uses. */
@@ -72,7 +72,7 @@ class Group {
     private readonly signal: AbortSignal,
   ) {
     this.working = this.work().catch((error: unknown) => {
-      this.failure = error instanceof Error ? error : new Error(String(error));
+      this.failure = toError(error);
       this.wake();
     });
   }

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import {
   completeLimits,
@@ -9,6 +9,8 @@ import {
   type RunResult,
 } from '@sandpiper/contracts';
 import {
+  allowedCpuList,
+  availableCpus,
   type Determinism,
   RunRefusedError,
   type Interpreter,
@@ -119,13 +121,8 @@ function folderOf(program: string): string {
 
 /** Checked here because pinning to a forbidden processor would fail late, with another tool's message. */
 export function requireCpu(cpu: number): number {
-  const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
-  const allowed = list.split(',').some((range) => {
-    const [first, last] = range.split('-').map(Number);
-    return first !== undefined && cpu >= first && cpu <= (last ?? first);
-  });
-  if (!allowed) throw new InputError(`--cpu ${cpu}: this process may use the processors ${list}`);
-  return cpu;
+  if (availableCpus().includes(cpu)) return cpu;
+  throw new InputError(`--cpu ${cpu}: this process may use the processors ${allowedCpuList()}`);
 }
 
 export function requireTracePath(path: string): string {

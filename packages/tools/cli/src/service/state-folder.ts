@@ -1,10 +1,13 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
-/** The default state folder of the embedded service. */
+/**
+ * The default state folder: the embedded service's, and for the history of sessions (XDG Base Directory
+ * Specification).
+ */
 export function defaultStateDir(): string {
   const given = process.env['XDG_STATE_HOME'];
-  // The XDG specification says to ignore relative paths.
+  // The specification says to ignore relative paths.
   const base = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.local', 'state');
   return join(base, 'sandpiper');
 }

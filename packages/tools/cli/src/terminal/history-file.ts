@@ -1,13 +1,10 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { defaultStateDir } from '../service/state-folder.js';
 import { HISTORY_LINES } from './prompt.js';
 
-/** The file with lines of earlier sessions (XDG Base Directory Specification: state). */
-function historyPath(): string {
-  const state = process.env['XDG_STATE_HOME'];
-  return join(state?.startsWith('/') ? state : join(homedir(), '.local/state'), 'sandpiper/interact_history');
-}
+/** The file with lines of earlier sessions. */
+const historyPath = (): string => join(defaultStateDir(), 'interact_history');
 
 /** Latest first. An unreadable history counts as empty. */
 export function readHistory(): string[] {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
-import type { AdmittedRequest, RunResult } from '@sandpiper/contracts';
+import { type AdmittedRequest, type RunResult, withDeadline } from '@sandpiper/contracts';
 import { type CgroupFolder, cgroupFolder, KeeperProcess } from '@sandpiper/guest';
 import { Piscina } from 'piscina';
 import { assertEnforceable } from './enforceable.js';
@@ -261,13 +261,7 @@ export class Cell {
     await this.keeper.close();
     // Node 20 kills the whole process when a thread is terminated while it loads an ES module
     // ("IsGraphAsync must be used on an instantiated module").
-    await new Promise<void>((resolve) => {
-      const late = setTimeout(resolve, LOADS_WITHIN_MS);
-      void this.loaded.then(() => {
-        clearTimeout(late);
-        resolve();
-      });
-    });
+    await withDeadline(this.loaded, LOADS_WITHIN_MS, () => undefined);
     await this.pool.destroy();
   }
 }

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { CONTROLLER_CPU_MESSAGE, type RunResult } from '@sandpiper/contracts';
+import { CONTROLLER_CPU_MESSAGE, errorCode, type RunResult } from '@sandpiper/contracts';
 import { type GuestEnd, parseGuestEnd } from '@sandpiper/guest';
 import { type CellContext, type GuestJob, SHARED_PID, SHARED_THREAD } from '../../crossing/job.js';
 import { type Decisions, decideEnding, type Ending } from '../../crossing/status.js';
@@ -50,7 +50,7 @@ function isThere(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+    return errorCode(error) !== 'ESRCH';
   }
 }
 

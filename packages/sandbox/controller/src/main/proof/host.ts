@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { firstLine } from '@sandpiper/contracts';
 import { type CgroupFolder, cgroupFolder, nativePartsExist, PYPY3_PATH } from '@sandpiper/guest';
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
 import type { HostCheck } from './host-check.js';
 import { guestChecks } from './guest-checks.js';
+import { programOnPath } from './program-on-path.js';
 import { assertProgram } from '../../crossing/interpreter-files.js';
 import { selfTest } from './self-test.js';
 import { shareChecks } from '../share/checks.js';
@@ -64,7 +65,7 @@ function hostChecks(): HostCheck[] {
     checkInterpreter(),
     checkProgram(
       'redis-server',
-      onPath('redis-server'),
+      programOnPath('redis-server'),
       ['--version'],
       false,
       'apt-get install redis-server',
@@ -135,23 +136,10 @@ function checkProgram(
       name,
       ok: false,
       required,
-      detail: `${path} does not run: ${(error as Error).message.split('\n')[0]}`,
+      detail: `${path} does not run: ${firstLine((error as Error).message)}`,
       fix,
     };
   }
-}
-
-function onPath(program: string): string | null {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    const path = join(folder, program);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // not in this one
-    }
-  }
-  return null;
 }
 
 function checkNative(): HostCheck {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { textOf } from '@sandpiper/contracts';
+import { firstLine, messageOf, textOf } from '@sandpiper/contracts';
 import { Cell } from '../cell/cell.js';
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
 import { type Check, ending, PATIENT, SelfTestBench } from './self-test-bench.js';
@@ -47,7 +47,7 @@ export async function selfTest(
     const all = [...CHECKS, ...(rpython === null ? [] : translatedChecks(rpython))];
     for (const [name, check] of all) checks.push({ name, failure: await settled(check(bench)) });
   } catch (error) {
-    checks.push({ name: 'a cell', failure: firstLine(error) });
+    checks.push({ name: 'a cell', failure: lineOf(error) });
   } finally {
     clearTimeout(late);
     signal?.removeEventListener('abort', stop);
@@ -85,11 +85,8 @@ async function settled(check: Promise<string | null>): Promise<string | null> {
   try {
     return await check;
   } catch (error) {
-    return firstLine(error);
+    return lineOf(error);
   }
 }
 
-function firstLine(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.split('\n', 1)[0]?.slice(0, 200) ?? '';
-}
+const lineOf = (error: unknown): string => firstLine(messageOf(error)).slice(0, 200);

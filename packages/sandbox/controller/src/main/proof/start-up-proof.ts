@@ -1,10 +1,10 @@
+import { backOff } from '@sandpiper/contracts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
 import { selfTest, type SelfTestReport } from './self-test.js';
 
-/** Delay after a failure, milliseconds; doubled each time up to the maximum. */
-const FIRST_RETRY_MS = 1_000;
-const MAX_RETRY_MS = 60_000;
+/** Delays between failed self-tests. */
+const BACK_OFF = { firstMs: 1_000, maxMs: 60_000 };
 
 export interface ProofListener {
   passed(report: SelfTestReport): void;
@@ -42,7 +42,7 @@ export class StartUpProof {
 
   async #try(): Promise<boolean> {
     const { signal } = this.#stopping;
-    for (let retryMs = FIRST_RETRY_MS; !signal.aborted; retryMs = Math.min(2 * retryMs, MAX_RETRY_MS)) {
+    for (let tries = 1; !signal.aborted; tries++) {
       const report = await selfTest(this.rpython, signal);
       if (signal.aborted) break;
       if (report.passed) {
@@ -53,6 +53,7 @@ export class StartUpProof {
       this.#failures = report.checks.flatMap(({ name, failure }) =>
         failure === null ? [] : [`self-test: ${name}: ${failure}`],
       );
+      const retryMs = backOff(tries, BACK_OFF);
       this.listener.failed(this.#failures, retryMs);
       await pause(retryMs, signal);
     }

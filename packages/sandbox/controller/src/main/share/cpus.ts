@@ -17,11 +17,16 @@ export interface CpuShare {
 
 /** @param host the folder that holds /proc and /sys; for tests */
 export function cpuShare(host = ''): CpuShare {
-  const status = readFileSync(`${host}/proc/self/status`, 'latin1');
-  const allowed = parseCpus(/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '0');
+  const allowed = parseCpus(allowedCpuList(host));
   const quota = cpuQuota(host);
   const exclusive = allowed.length < onlineCpus(host) && (quota === null || quota >= allowed.length);
   return { allowed, quota, exclusive };
+}
+
+/** The CPUs that this process may use, such as `0-3,8`, for messages. */
+export function allowedCpuList(host = ''): string {
+  const status = readFileSync(`${host}/proc/self/status`, 'latin1');
+  return /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '0';
 }
 
 /** As many cells as can work at the same time: one per allowed CPU, and no more than the quota pays for. */

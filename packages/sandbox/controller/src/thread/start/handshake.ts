@@ -1,3 +1,5 @@
+import { firstLine } from '@sandpiper/contracts';
+
 import { type GuestEnd, type KeeperClient, NOT_EXECUTED } from '@sandpiper/guest';
 import {
   Channel,
@@ -90,7 +92,7 @@ function dumpOf(traits: EngineTraits, keeper: KeeperClient): string {
 
 /** It did not even report that it is locked down: its loader's complaint, or how it ended. */
 function whyNotStarted(end: GuestEnd, said: string): string {
-  const [complaint = ''] = said.split('\n', 1);
+  const complaint = firstLine(said);
   if (complaint !== '') return `does not start: ${complaint.slice(0, 300)}`;
   const how = end.exitCode === null ? `signal ${end.signal}` : `exit code ${end.exitCode}`;
   return `does not start: ${NOT_EXECUTED.get(end.exitCode ?? 0) ?? how}`;

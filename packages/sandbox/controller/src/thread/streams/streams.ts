@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { errorCode } from '@sandpiper/contracts';
 import { Errno, SyscallError } from '@sandpiper/abi';
 import type { InputStream, OutputStream } from '@sandpiper/kernel';
 
@@ -51,8 +52,8 @@ export class DescriptorInput implements InputStream {
       try {
         return bytes.subarray(0, readSync(this.#fd, bytes, 0, bytes.length, null));
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'EOF') return bytes.subarray(0, 0);
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+        if (errorCode(error) === 'EOF') return bytes.subarray(0, 0);
+        if (errorCode(error) !== 'EAGAIN') throw error;
       }
       if (this.shouldStop()) return null;
       pause(POLL_MS);
@@ -117,7 +118,7 @@ export class DescriptorOutput implements OutputStream {
       try {
         return writeSync(this.fd, data);
       } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
+        const code = errorCode(error);
         if (code !== 'EAGAIN') throw new SyscallError(errnoOf(code));
         pause(POLL_MS);
       }
