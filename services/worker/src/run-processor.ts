@@ -155,7 +155,7 @@ export class RunProcessor {
       claim: async (lease) => {
         const askedAt = performance.now();
         let claim = await this.claim(lease, id, false);
-        if (claim.verdict === 'alone') {
+        if (claim.outcome === 'alone') {
           if (!(await cells.isolate(lease.cellId, ALONE_WITHIN_MS))) {
             await store.defer(id, ALONE_AGAIN_MS);
             return { type: 'not-claimed' };
@@ -168,7 +168,7 @@ export class RunProcessor {
         lease.charge(claim.tenant);
         const place = { runId: id, node, cell: lease.cellId };
         record = new RunRecord({ metrics, tracing, ...place, claim, askedAt });
-        return { type: 'claimed', attempt: claim.attempt, verdict: claim.verdict };
+        return { type: 'claimed', attempt: claim.attempt, outcome: claim.outcome };
       },
       execute: async (lease, attempt) => {
         const { request, fence } = held();
@@ -183,12 +183,12 @@ export class RunProcessor {
         return this.unstarted(lease, { id, request, attempt }, status, MESSAGES[what](error, deaths));
       },
       finish: async (result, attempt, dead) => {
-        const verdict = await store.finish(result, held().fence, dead);
-        record?.written(result, verdict);
-        if (verdict !== 'accepted')
-          log.warn({ runId: id, attempt, verdict }, 'the store did not accept a result');
+        const outcome = await store.finish(result, held().fence, dead);
+        record?.written(result, outcome);
+        if (outcome !== 'accepted')
+          log.warn({ runId: id, attempt, outcome }, 'the store did not accept a result');
         else await this.replicated(id);
-        return verdict === 'accepted';
+        return outcome === 'accepted';
       },
       release: async (_attempt, why) => void (await store.release(id, held().fence, why)),
       count: ({ cell, status }, attempt) => log.info({ runId: id, attempt, cell, status }, 'a run ended'),
@@ -217,9 +217,9 @@ export class RunProcessor {
   private async claim(lease: Lease, id: string, alone: boolean): Promise<Claim> {
     const { store, node, log } = this.options;
     const claim = await store.claim(id, node, lease.cellId, alone);
-    if (claim.verdict === 'newer') this.warnNewer(id);
-    if (claim.verdict === 'missing') log.warn({ runId: id }, 'dropped a job without a run');
-    if (claim.verdict === 'poison')
+    if (claim.outcome === 'newer') this.warnNewer(id);
+    if (claim.outcome === 'missing') log.warn({ runId: id }, 'dropped a job without a run');
+    if (claim.outcome === 'poison')
       log.error({ runId: id, deaths: claim.deaths }, 'gave up a run that kept crashing');
     return claim;
   }

@@ -10,7 +10,7 @@ import { fakeCells } from './fake-cell.js';
 class Script implements RunWork {
   readonly asked: string[] = [];
   claims: () => ReturnType<RunWork['claim']> = () =>
-    Promise.resolve({ type: 'claimed', attempt: 7, verdict: 'run' });
+    Promise.resolve({ type: 'claimed', attempt: 7, outcome: 'run' });
   runs: () => Promise<RunResult> = () => Promise.resolve(resultOf('ok'));
   finishes: () => Promise<boolean> = () => Promise.resolve(true);
   releases: () => Promise<void> = () => Promise.resolve();
@@ -146,7 +146,7 @@ describe('a run', () => {
 
   it('is not executed when it has crashed its worker too often', async () => {
     const work = new Script();
-    work.claims = () => Promise.resolve({ type: 'claimed', attempt: 7, verdict: 'poison' });
+    work.claims = () => Promise.resolve({ type: 'claimed', attempt: 7, outcome: 'poison' });
     expect(await start(work).outcome).toBe('completed');
     expect(work.asked).toEqual(['claim', 'finish internal-error 7', 'count internal-error']);
   });
@@ -159,7 +159,7 @@ describe('a run', () => {
     await settled();
     run.interrupt('cancel');
     run.interrupt('cancel');
-    claimed.open({ type: 'claimed', attempt: 7, verdict: 'run' });
+    claimed.open({ type: 'claimed', attempt: 7, outcome: 'run' });
     expect(await run.outcome).toBe('completed');
     expect(work.asked).toEqual(['claim', 'finish cancelled 7', 'count cancelled']);
   });
