@@ -73,7 +73,7 @@ for (const file of sourceFiles().toSorted()) {
   }
 }
 
-const twice = [...filesOf].filter(([, files]) => files.length > 1).toSorted();
+const twice = [...filesOf].filter(([, files]) => files.length > 1).toSorted(([a], [b]) => (a < b ? -1 : 1));
 for (const [name, files] of twice) console.error(`${name}: ${files.join(', ')}`);
 if (twice.length > 0) {
   console.error(`exported names that mean two things: ${twice.length}; rename one of each`);
