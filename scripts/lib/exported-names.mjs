@@ -1,6 +1,6 @@
-// exported-names.mjs [FOLDER]: fails when a name means two things: two files among the sources of the repository (FOLDER,
-// or the one that holds this script) declare and export it. A re-export is the same thing, and so are a type and a value
-// of one name in one file.
+// exported-names.mjs [FOLDER]: fails when a name means two things: two files among the sources of the repository
+// (FOLDER, or the one that holds this script) declare and export it. A re-export is the same thing, and so are a type
+// and a value of one name in one file.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

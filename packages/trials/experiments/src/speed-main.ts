@@ -92,8 +92,8 @@ if (page !== null) {
     `# How fast runs are
 
 Measured by \`scripts/bench${quick ? ' --quick' : ''} --page ${page}\` on ${today}, Linux ${release()}, all of it but the node's main thread on
-one CPU, ours and the reference in turn. A forked run is one as a node starts it, from a parked parent. A cold one starts
-an interpreter.
+one CPU, ours and the reference in turn. A forked run is one as a node starts it, from a parked parent. A cold one
+starts an interpreter.
 
 | measure | ours | reference | ratio | required | |
 | --- | --- | --- | --- | --- | --- |
