@@ -1,6 +1,6 @@
-// exported-names.mjs [FOLDER]: fails when a name means two things: two files among the sources of the repository (FOLDER,
-// or the one that holds this script) declare and export it. A re-export is the same thing, and so are a type and a value
-// of one name in one file.
+// exported-names.mjs [FOLDER]: fails when a name means two things: two files among the sources of the repository
+// (FOLDER, or the one that holds this script) declare and export it. A re-export is the same thing, and so are a type
+// and a value of one name in one file.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -73,7 +73,7 @@ for (const file of sourceFiles().toSorted()) {
   }
 }
 
-const twice = [...filesOf].filter(([, files]) => files.length > 1);
+const twice = [...filesOf].filter(([, files]) => files.length > 1).toSorted(([a], [b]) => (a < b ? -1 : 1));
 for (const [name, files] of twice) console.error(`${name}: ${files.join(', ')}`);
 if (twice.length > 0) {
   console.error(`exported names that mean two things: ${twice.length}; rename one of each`);

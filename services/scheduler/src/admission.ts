@@ -103,17 +103,17 @@ export class Admission {
     }
   }
 
-  /** Translates a verdict of the store for the client. @throws ApiProblem */
-  answer(verdict: SubmitOutcome | BatchBeginning | Sealing, what: 'runs' | 'batch'): Admitted {
-    switch (verdict.verdict) {
+  /** Translates an outcome of the store for the client. @throws ApiProblem */
+  answer(stored: SubmitOutcome | BatchBeginning | Sealing, what: 'runs' | 'batch'): Admitted {
+    switch (stored.outcome) {
       case 'accepted':
         this.onAccepted();
-        return { id: verdict.id, replayed: false };
+        return { id: stored.id, replayed: false };
       case 'ours':
-        return { id: verdict.id, replayed: false };
+        return { id: stored.id, replayed: false };
       case 'same':
       case 'sealed':
-        return { id: verdict.id, replayed: true };
+        return { id: stored.id, replayed: true };
       case 'different':
         throw new ApiProblem('idempotency-conflict', 'this idempotency key was used for another request', {
           path: 'idempotencyKey',
@@ -123,7 +123,7 @@ export class Admission {
       case 'tenant-full':
       case 'tenant-bytes':
       case 'too-large':
-        throw fullnessProblem(verdict);
+        throw fullnessProblem(stored);
       case 'gone':
         throw new ApiProblem(
           'store-unavailable',
@@ -135,9 +135,9 @@ export class Admission {
 }
 
 /** Names the bound that is reached, and what to do. */
-export function fullnessProblem({ verdict, waiting, most }: Fullness): ApiProblem {
+export function fullnessProblem({ outcome, waiting, most }: Fullness): ApiProblem {
   const retry = { retryAfterSeconds: RETRY_AFTER_SECONDS };
-  switch (verdict) {
+  switch (outcome) {
     case 'queue-full':
       return new ApiProblem(
         'queue-full',

@@ -61,7 +61,7 @@ export async function startCallbackApp(
 export async function endRun(store: RunStore, id: string, message = 'ended by the test'): Promise<void> {
   const claim = await store.claim(id, 'n', 0);
   const facts = await store.runFacts(id);
-  if (claim.verdict !== 'run' || facts === null) throw new Error(`claim: ${claim.verdict}`);
+  if (claim.outcome !== 'run' || facts === null) throw new Error(`claim: ${claim.outcome}`);
   const { limits, engine } = facts;
   const base = { id, limits, engine, attempt: claim.attempt, node: 'n', cell: 0 };
   const result = syntheticResult({ ...base, status: 'internal-error', message });

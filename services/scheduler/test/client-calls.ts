@@ -9,7 +9,7 @@ export async function endRun(
   dead = false,
 ): Promise<void> {
   const claim = await store.claim(id, 'node', 0);
-  if (claim.verdict !== 'run') throw new Error(claim.verdict);
+  if (claim.outcome !== 'run') throw new Error(claim.outcome);
   const { attempt } = claim;
   const facts = { id, attempt, limits: DEFAULT_LIMITS, engine: 'seccomp', node: 'node', cell: 0 } as const;
   const result = syntheticResult({ ...facts, status: 'internal-error', message: '' });

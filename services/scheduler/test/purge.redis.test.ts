@@ -77,7 +77,7 @@ interface Claimed {
 
 async function claim(id: string, live = false): Promise<Claimed> {
   const claimed = await store.claim(id, 'node', 0, live);
-  if (claimed.verdict !== 'run') throw new Error(claimed.verdict);
+  if (claimed.outcome !== 'run') throw new Error(claimed.outcome);
   return claimed;
 }
 

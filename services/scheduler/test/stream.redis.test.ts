@@ -77,17 +77,17 @@ async function open(id: string, key: string, query = ''): Promise<StreamClient> 
 /** A node takes the run, out of its quarantine where the one before has died. */
 async function claim(id: string): Promise<Fence> {
   let got = await store.claim(id, 'node', 0, true);
-  if (got.verdict === 'deferred') {
+  if (got.outcome === 'deferred') {
     await redis.zadd(KEYS.deferred, 0, id);
     await vi.waitFor(
       async () => {
         got = await store.claim(id, 'node', 0, true);
-        expect(got.verdict).toBe('run');
+        expect(got.outcome).toBe('run');
       },
       { timeout: 20_000, interval: 50 },
     );
   }
-  if (got.verdict !== 'run' && got.verdict !== 'cancel') throw new Error(got.verdict);
+  if (got.outcome !== 'run' && got.outcome !== 'cancel') throw new Error(got.outcome);
   await live.begin(id, got.fence);
   return got.fence;
 }

@@ -53,7 +53,7 @@ export interface CellActorOptions {
 
 /**
  * Mailbox capacity for assignments: an idle cell gets one at a time. Messages that must not be refused have
- * reserved places.
+ * reserved slots.
  */
 const CAPACITY = 2;
 

@@ -198,7 +198,7 @@ describe('a run', () => {
   it('does not return to the queue when it is cancelled and then handed back', () => {
     const history = live(attemptLifecycle, [
       { type: 'assigned' },
-      { type: 'claimed', attempt: 2, verdict: 'run' },
+      { type: 'claimed', attempt: 2, outcome: 'run' },
       { type: 'cancel' },
       { type: 'hand-back' },
       { type: 'ended', killed: true },

@@ -17,16 +17,16 @@ const ARCHIVE = Buffer.from(
 );
 
 let cold: Cell;
-let warm: Cell;
+let forking: Cell;
 
 beforeAll(async () => {
   cold = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
-  warm = await Cell.start({ id: 1, cpu: null, node: null, rpython: null, profile: DEFAULT_PROFILE });
+  forking = await Cell.start({ id: 1, cpu: null, node: null, rpython: null, profile: DEFAULT_PROFILE });
 });
 
 afterAll(async () => {
   await cold.close();
-  await warm.close();
+  await forking.close();
 });
 
 /** What a program and its caller see of one way to start it. */
@@ -38,7 +38,7 @@ async function seen(cell: Cell, source: string, more: SourceRun = {}) {
 }
 
 async function expectTheSame(source: string, more: SourceRun = {}): Promise<string> {
-  const [first, second] = [await seen(cold, source, more), await seen(warm, source, more)];
+  const [first, second] = [await seen(cold, source, more), await seen(forking, source, more)];
   expect([first.start, second.start]).toEqual(['cold', 'forked']);
   expect(second.what).toEqual(first.what);
   return first.what.stdout;
@@ -124,7 +124,7 @@ describe('the fork server', () => {
 import random, uuid, tempfile, secrets
 print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.token_hex())`;
     const drawn = [];
-    for (let i = 0; i < 3; i++) drawn.push(...(await seen(warm, source)).what.stdout.trim().split(' '));
+    for (let i = 0; i < 3; i++) drawn.push(...(await seen(forking, source)).what.stdout.trim().split(' '));
     expect(new Set(drawn).size).toBe(15);
   });
 
@@ -139,7 +139,7 @@ print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.to
     ['a folder for a program', { files: { 'app/__main__.py': 'print("began")' }, programPath: 'app' }],
     ['more than an order holds', { files: { 'main.py': `print("began")\n#${'x'.repeat(1 << 20)}` } }],
   ])('does not start a run with %s', async (_, more) => {
-    const { start, what } = await seen(warm, 'import json\nprint("began")', more);
+    const { start, what } = await seen(forking, 'import json\nprint("began")', more);
     expect([start, what.stdout]).toEqual(['cold', 'began\n']);
   });
 
@@ -228,7 +228,7 @@ for call in [(56, 0x8011, 0), (47, 8189, ctypes.addressof(text), 0), (44, 8189, 
 `;
     const tracePath = join(folder, 'trace');
     try {
-      const result = await runSource(warm, source, { tracePath });
+      const result = await runSource(forking, source, { tracePath });
       expect(result.start).toBe('forked');
       const [pid, clone, ...others] = textOf(result, 'stdout').trim().split('\n');
       expect([pid, clone]).toEqual(['2', '56 -11']); // getpid is answered: it is the gate; clone is EAGAIN

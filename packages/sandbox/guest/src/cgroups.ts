@@ -62,7 +62,7 @@ function choose(choice: string): CgroupFolder {
   if (v2?.kind === 'v2') return v2;
   const v1 = choice === 'v2' ? null : folderV1();
   if (v1?.kind === 'v1') return v1;
-  const why = [v2, v1].flatMap((place) => (place?.kind === 'none' ? [place.why] : [])).join('; ');
+  const why = [v2, v1].flatMap((folder) => (folder?.kind === 'none' ? [folder.why] : [])).join('; ');
   if (choice !== 'auto') throw new Error(`SANDPIPER_CGROUPS=${choice}: ${why}`);
   return { kind: 'none', why };
 }

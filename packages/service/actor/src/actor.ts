@@ -16,7 +16,7 @@ export interface Self<M extends Message> {
   readonly name: string;
   readonly clock: Clock;
   /**
-   * Reserves a place in the mailbox for a message that must not be refused, such as the answer to a request
+   * Reserves a slot in the mailbox for a message that must not be refused, such as the answer to a request
    * of the actor. The returned function delivers one message; it does nothing when called again, or when the
    * actor has stopped.
    */

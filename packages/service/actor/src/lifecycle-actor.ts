@@ -55,7 +55,7 @@ export class LifecycleActor<S extends Tagged, E extends Message, F extends Messa
     return this.#actor.tell(event);
   }
 
-  /** For its owner: reserves a place for an event that must not be refused ({@link Self.slot}). */
+  /** For its owner: reserves a slot for an event that must not be refused ({@link Self.slot}). */
   slot(): (event: E) => void {
     return this.#actor.slot();
   }

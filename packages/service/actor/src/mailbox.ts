@@ -1,6 +1,6 @@
 /**
- * The waiting messages of an actor. Messages from others share `capacity` places; outcomes of the actor's own
- * work, timers and requests have reserved places, because a refused outcome would be lost. Outcomes go first.
+ * The waiting messages of an actor. Messages from others share `capacity` slots; outcomes of the actor's own
+ * work, timers and requests have reserved slots, because a refused outcome would be lost. Outcomes go first.
  */
 export class Mailbox<M> {
   readonly #sent: M[] = [];
@@ -24,7 +24,7 @@ export class Mailbox<M> {
     return true;
   }
 
-  /** Adds an outcome, whose place was reserved. */
+  /** Adds an outcome, whose slot was reserved. */
   putOwn(message: M): void {
     this.#own.push(message);
   }

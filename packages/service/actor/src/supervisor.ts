@@ -44,7 +44,7 @@ interface Child {
   readonly stop: () => void;
 }
 
-/** Mailbox capacity for `healthy`, where one waiting message is enough. All others have reserved places. */
+/** Mailbox capacity for `healthy`, where one waiting message is enough. All others have reserved slots. */
 const CAPACITY = 1;
 
 /** Starts children and restarts those that die; the death of one does not affect the others. */

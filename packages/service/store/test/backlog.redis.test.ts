@@ -69,7 +69,7 @@ async function submitMany(tenant: string, count: number): Promise<void> {
 /** Ends a run as a node would. */
 async function end(id: string): Promise<void> {
   const claim = await runs.claim(id, 'n', 0);
-  if (claim.verdict !== 'run') throw new Error(claim.verdict);
+  if (claim.outcome !== 'run') throw new Error(claim.outcome);
   const facts = {
     id,
     attempt: claim.attempt,
@@ -137,13 +137,13 @@ describe('runs that wait', () => {
   it('are refused above the quota of the tenant and of the service', async () => {
     await tenants.set('a', { ...USUAL, maxQueued: 2 });
     await submitMany('a', 2);
-    expect(await submit('a', 'a2')).toEqual({ verdict: 'tenant-full', waiting: 2, most: 2 });
+    expect(await submit('a', 'a2')).toEqual({ outcome: 'tenant-full', waiting: 2, most: 2 });
     expect(await submit('b', 'b0', 50, queueBounds({ runs: 2 }))).toEqual({
-      verdict: 'queue-full',
+      outcome: 'queue-full',
       waiting: 2,
       most: 2,
     });
-    expect(await submit('b', 'b0')).toMatchObject({ verdict: 'accepted' });
+    expect(await submit('b', 'b0')).toMatchObject({ outcome: 'accepted' });
     expect(await runs.runState('a2')).toBeNull();
   });
 
@@ -185,11 +185,11 @@ describe('a batch', () => {
 
   it('is dispatched when complete, counts each run once, and ends with the last', async () => {
     const two = batch('b0');
-    expect(await batches.begin(two, null, 2, PLENTY)).toEqual({ verdict: 'ours', id: 'b0' });
-    expect(await batches.stage(two, [staged(0), staged(1)], PLENTY)).toEqual({ verdict: 'ok' });
+    expect(await batches.begin(two, null, 2, PLENTY)).toEqual({ outcome: 'ours', id: 'b0' });
+    expect(await batches.stage(two, [staged(0), staged(1)], PLENTY)).toEqual({ outcome: 'ok' });
     expect(await batches.facts('b0')).toBeNull();
     expect(await backlog.dispatch(10, 10)).toEqual([]);
-    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ verdict: 'accepted', id: 'b0' });
+    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ outcome: 'accepted', id: 'b0' });
     expect(await backlog.dispatch(10, 10)).toEqual(['b0-0', 'b0-1']);
     await end('b0-1');
     await expect(end('b0-1')).rejects.toThrow('done');
@@ -212,21 +212,21 @@ describe('a batch', () => {
     await batches.stage(first, [staged(0), staged(1), staged(2)], PLENTY);
     // Its scheduler dies here; the client sends it again, to another.
     const again = await batches.begin(batch('b2', 'second'), key(''), 0, PLENTY);
-    expect(again).toEqual({ verdict: 'ours', id: 'b1' });
+    expect(again).toEqual({ outcome: 'ours', id: 'b1' });
     expect(await runs.runState('b1-0')).toBeNull();
     const second = batch('b1', 'second');
     await batches.stage(second, [staged(0), staged(1)], PLENTY);
     // It was not dead after all: what it still adds is not mixed with that of the other.
-    expect(await batches.stage(first, [staged(3)], PLENTY)).toEqual({ verdict: 'gone' });
-    expect(await batches.seal(first, 2, key('other'), PLENTY)).toEqual({ verdict: 'gone' });
-    expect(await batches.seal(second, 2, key('print'), PLENTY)).toMatchObject({ verdict: 'accepted' });
+    expect(await batches.stage(first, [staged(3)], PLENTY)).toEqual({ outcome: 'gone' });
+    expect(await batches.seal(first, 2, key('other'), PLENTY)).toEqual({ outcome: 'gone' });
+    expect(await batches.seal(second, 2, key('print'), PLENTY)).toMatchObject({ outcome: 'accepted' });
     expect(await batches.begin(batch('b3'), key(''), 0, PLENTY)).toEqual({
-      verdict: 'sealed',
+      outcome: 'sealed',
       id: 'b1',
       fingerprint: 'print',
     });
-    expect(await batches.seal(first, 2, key('print'), PLENTY)).toMatchObject({ verdict: 'same' });
-    expect(await batches.seal(first, 2, key('other'), PLENTY)).toMatchObject({ verdict: 'different' });
+    expect(await batches.seal(first, 2, key('print'), PLENTY)).toMatchObject({ outcome: 'same' });
+    expect(await batches.seal(first, 2, key('other'), PLENTY)).toMatchObject({ outcome: 'different' });
     expect(await backlog.dispatch(10, 10)).toEqual(['b1-0', 'b1-1']);
   });
 
@@ -234,20 +234,20 @@ describe('a batch', () => {
     const two = batch('b4');
     await batches.begin(two, null, 0, PLENTY);
     await batches.stage(two, [staged(0)], PLENTY);
-    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ verdict: 'gone' });
+    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ outcome: 'gone' });
   });
 
   it('is refused as a whole above the quota, and leaves nothing when dropped', async () => {
     await tenants.set('a', { ...USUAL, maxQueued: 1 });
     const two = batch('b5');
     expect(await batches.begin(two, null, 2, PLENTY)).toEqual({
-      verdict: 'tenant-full',
+      outcome: 'tenant-full',
       waiting: 0,
       most: 1,
     });
     await batches.begin(two, null, 0, PLENTY);
     await batches.stage(two, [staged(0), staged(1)], PLENTY);
-    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ verdict: 'tenant-full', waiting: 0, most: 1 });
+    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ outcome: 'tenant-full', waiting: 0, most: 1 });
     expect(await batches.unfinished(60_000)).toEqual([]);
     expect(await batches.unfinished(-1)).toEqual(['b5']);
     await batches.drop('b5');
@@ -262,6 +262,6 @@ describe('a batch', () => {
     await batches.seal(one, 1, null, PLENTY);
     await batches.drop('b6');
     expect((await runs.runState(batchRunId('b6', 0)))?.state).toBe('queued');
-    expect(await batches.stage(one, [staged(1)], PLENTY)).toEqual({ verdict: 'gone' });
+    expect(await batches.stage(one, [staged(1)], PLENTY)).toEqual({ outcome: 'gone' });
   });
 });

@@ -46,7 +46,7 @@ async function submit(id: string, key: string | null): Promise<void> {
 
 async function end(id: string, stdout: string): Promise<void> {
   const claim = await runs.claim(id, 'n', 0);
-  if (claim.verdict !== 'run') throw new Error(claim.verdict);
+  if (claim.outcome !== 'run') throw new Error(claim.outcome);
   const { attempt } = claim;
   const facts = { id, attempt, limits: DEFAULT_LIMITS, engine: 'seccomp', message: '' } as const;
   const result = syntheticResult({ ...facts, status: 'cancelled', node: 'n', cell: 0 });

@@ -163,7 +163,7 @@ class Model {
       ...{ id, intake: `intake of ${id}`, tenant: 'c', name: 'name', trace: '' },
     };
     const begun = await batches.begin(batch, key, count, ALL);
-    if (begun.verdict !== 'ours' || begun.id !== id || count === 0) return;
+    if (begun.outcome !== 'ours' || begun.id !== id || count === 0) return;
     const rows = Array.from({ length: count }, (_, index) => ({
       ...{ index, request: { source: '' }, limits: DEFAULT_LIMITS },
     }));

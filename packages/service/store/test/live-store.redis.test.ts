@@ -64,12 +64,12 @@ const epochs: number[] = [];
 /** Claims it, out of its quarantine where the attempt before has died. */
 async function claim(id: string): Promise<Fence> {
   let got = await runs.claim(id, 'node', 0, true);
-  if (got.verdict === 'deferred') {
+  if (got.outcome === 'deferred') {
     await redis.zadd(KEYS.deferred, 0, id);
     await backlog.takeDeferred(1);
     got = await runs.claim(id, 'node', 0, true);
   }
-  if (got.verdict !== 'run') throw new Error(got.verdict);
+  if (got.outcome !== 'run') throw new Error(got.outcome);
   epochs.push(got.fence.epoch);
   return got.fence;
 }
@@ -189,11 +189,11 @@ it('output of two attempts with the same number after a failover is never mixed'
 describe('input of a live run', () => {
   it('is stored once when it is sent twice, and has no gap', async () => {
     await submit('r');
-    expect(await live.feed('r', 0, bytes('abc'), false)).toEqual({ verdict: 'ok', received: 3 });
-    expect(await live.feed('r', 0, bytes('abc'), false)).toEqual({ verdict: 'ok', received: 3 });
-    expect(await live.feed('r', 1, bytes('bcde'), false)).toEqual({ verdict: 'ok', received: 5 });
-    expect(await live.feed('r', 6, bytes('x'), false)).toEqual({ verdict: 'gap', received: 5 });
-    expect(await live.feed('r', null, bytes('f\xff'), false)).toEqual({ verdict: 'ok', received: 7 });
+    expect(await live.feed('r', 0, bytes('abc'), false)).toEqual({ outcome: 'ok', received: 3 });
+    expect(await live.feed('r', 0, bytes('abc'), false)).toEqual({ outcome: 'ok', received: 3 });
+    expect(await live.feed('r', 1, bytes('bcde'), false)).toEqual({ outcome: 'ok', received: 5 });
+    expect(await live.feed('r', 6, bytes('x'), false)).toEqual({ outcome: 'gap', received: 5 });
+    expect(await live.feed('r', null, bytes('f\xff'), false)).toEqual({ outcome: 'ok', received: 7 });
     const attempt = await claim('r');
     const view = await live.take('r', attempt, 0, true, 10);
     expect(Buffer.concat(view?.pieces ?? []).toString('latin1')).toBe('abcdef\xff');
@@ -207,12 +207,12 @@ describe('input of a live run', () => {
   it('has an end, after which no more is accepted', async () => {
     await submit('r');
     await live.feed('r', null, bytes('ab'), false);
-    expect(await live.feed('r', 3, bytes(''), true)).toMatchObject({ verdict: 'gap' });
-    expect(await live.feed('r', 2, bytes(''), true)).toMatchObject({ verdict: 'ok' });
-    expect(await live.feed('r', 2, bytes('c'), false)).toMatchObject({ verdict: 'ended' });
+    expect(await live.feed('r', 3, bytes(''), true)).toMatchObject({ outcome: 'gap' });
+    expect(await live.feed('r', 2, bytes(''), true)).toMatchObject({ outcome: 'ok' });
+    expect(await live.feed('r', 2, bytes('c'), false)).toMatchObject({ outcome: 'ended' });
     // Said again after a break.
-    expect(await live.feed('r', 1, bytes('b'), false)).toMatchObject({ verdict: 'ok' });
-    expect(await live.feed('r', 2, bytes(''), true)).toMatchObject({ verdict: 'ok' });
+    expect(await live.feed('r', 1, bytes('b'), false)).toMatchObject({ outcome: 'ok' });
+    expect(await live.feed('r', 2, bytes(''), true)).toMatchObject({ outcome: 'ok' });
   });
 
   it('is bounded in how far it is ahead of the program', async () => {
@@ -221,7 +221,7 @@ describe('input of a live run', () => {
     const chunk = Buffer.alloc(LIVE_BOUNDS.chunk);
     const full = LIVE_BOUNDS.window / LIVE_BOUNDS.chunk;
     for (let n = 0; n < full; n++) await live.feed('r', null, chunk, false);
-    expect(await live.feed('r', null, bytes('x'), false)).toMatchObject({ verdict: 'too-fast' });
+    expect(await live.feed('r', null, bytes('x'), false)).toMatchObject({ outcome: 'too-fast' });
     expect((await live.look('r', START, 1))?.input).toEqual({
       received: LIVE_BOUNDS.window,
       upTo: LIVE_BOUNDS.window,
@@ -229,7 +229,7 @@ describe('input of a live run', () => {
       ended: false,
     });
     await live.take('r', attempt, LIVE_BOUNDS.chunk, true, 0);
-    expect(await live.feed('r', null, chunk, false)).toMatchObject({ verdict: 'ok' });
+    expect(await live.feed('r', null, chunk, false)).toMatchObject({ outcome: 'ok' });
     expect((await live.look('r', START, 1))?.input).toMatchObject({
       upTo: LIVE_BOUNDS.window + LIVE_BOUNDS.chunk,
       wanted: true,
@@ -238,11 +238,11 @@ describe('input of a live run', () => {
 
   it('is refused for a run that is not live, unknown, or done', async () => {
     await submit('dead', false);
-    expect(await live.feed('dead', null, bytes('x'), false)).toMatchObject({ verdict: 'not-live' });
-    expect(await live.feed('none', null, bytes('x'), false)).toMatchObject({ verdict: 'missing' });
+    expect(await live.feed('dead', null, bytes('x'), false)).toMatchObject({ outcome: 'not-live' });
+    expect(await live.feed('none', null, bytes('x'), false)).toMatchObject({ outcome: 'missing' });
     await submit('r');
     await finish('r', await claim('r'));
-    expect(await live.feed('r', null, bytes('x'), false)).toMatchObject({ verdict: 'done' });
+    expect(await live.feed('r', null, bytes('x'), false)).toMatchObject({ outcome: 'done' });
     expect((await live.look('dead', START, 1))?.input).toBeNull();
     expect(await live.look('none', START, 1)).toBeNull();
   });

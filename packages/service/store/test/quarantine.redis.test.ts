@@ -47,12 +47,12 @@ async function submit(id: string, tenant = 't'): Promise<void> {
 
 async function claimed(id: string, node = 'n1', alone = false): Promise<Fence> {
   const claim = await store.claim(id, node, 0, alone);
-  if (claim.verdict !== 'run') throw new Error(claim.verdict);
+  if (claim.outcome !== 'run') throw new Error(claim.outcome);
   return claim.fence;
 }
 
-const verdict = async (id: string, node: string, alone = false): Promise<string> =>
-  (await store.claim(id, node, 0, alone)).verdict;
+const outcome = async (id: string, node: string, alone = false): Promise<string> =>
+  (await store.claim(id, node, 0, alone)).outcome;
 
 /** Their time has come. @returns those that are handed over */
 async function due(slots = 2): Promise<string[]> {
@@ -78,7 +78,7 @@ describe('a run whose cell has died', () => {
     await store.release('r', await claimed('r'), 'failed');
     expect(await backlog.takeDeferred(2)).toEqual([]);
     // A job that the queue still has of it is none.
-    expect(await verdict('r', 'n1')).toBe('deferred');
+    expect(await outcome('r', 'n1')).toBe('deferred');
     const first = Number(await redis.zscore(KEYS.deferred, 'r'));
     expect(await due()).toEqual(['r']);
     await store.release('r', await claimed('r'), 'failed');
@@ -87,7 +87,7 @@ describe('a run whose cell has died', () => {
     await store.release('r', await claimed('r'), 'failed');
     // Nothing is tried any more, so nothing is waited for.
     expect(await backlog.takeDeferred(2)).toEqual(['r']);
-    expect(await store.claim('r', 'n1', 0)).toMatchObject({ verdict: 'poison', deaths: MAX_DEATHS });
+    expect(await store.claim('r', 'n1', 0)).toMatchObject({ outcome: 'poison', deaths: MAX_DEATHS });
   });
 
   it('goes to another node if there is one, otherwise to the same node', async () => {
@@ -97,15 +97,15 @@ describe('a run whose cell has died', () => {
     await store.release('r', await claimed('r'), 'failed');
     await due();
     await nodes.report(report('n2'), false);
-    expect(await verdict('r', 'n1')).toBe('deferred');
+    expect(await outcome('r', 'n1')).toBe('deferred');
     await due();
-    expect(await verdict('r', 'n2')).toBe('run');
+    expect(await outcome('r', 'n2')).toBe('run');
 
     await submit('s', 'u');
     await store.release('s', await claimed('s'), 'failed');
     await due();
     await nodes.leave('n2');
-    expect(await verdict('s', 'n1')).toBe('run');
+    expect(await outcome('s', 'n1')).toBe('run');
   });
 
   it('goes to the same node in the end when the others never take it', async () => {
@@ -116,7 +116,7 @@ describe('a run whose cell has died', () => {
     let passed = 0;
     for (; ; passed += 1) {
       await due();
-      if ((await verdict('r', 'n1')) === 'run') break;
+      if ((await outcome('r', 'n1')) === 'run') break;
     }
     expect(passed).toBeGreaterThan(2);
   });
@@ -189,28 +189,28 @@ describe('runs whose node has died', () => {
     for (const id of ['poison', 'innocent']) await submit(id, id);
     await claimed('poison');
     await claimed('innocent');
-    for (const id of ['poison', 'innocent']) expect(await verdict(id, 'n2')).toBe('deferred');
+    for (const id of ['poison', 'innocent']) expect(await outcome(id, 'n2')).toBe('deferred');
     expect(await due()).toEqual(['innocent', 'poison']);
-    for (const id of ['poison', 'innocent']) expect(await verdict(id, 'n2')).toBe('alone');
+    for (const id of ['poison', 'innocent']) expect(await outcome(id, 'n2')).toBe('alone');
     // What waits to be alone is with the queue, and not lost.
     expect(await redis.zcard(KEYS.dispatched)).toBe(2);
     for (let death = 2; death <= MAX_DEATHS; death++) {
       await claimed('poison', `p${death}`, true);
       if (death < MAX_DEATHS) {
-        expect(await verdict('poison', 'n9')).toBe('deferred');
+        expect(await outcome('poison', 'n9')).toBe('deferred');
         await due();
       }
     }
-    expect(await verdict('poison', 'n9')).toBe('poison');
-    expect(await store.claim('innocent', 'n3', 0, true)).toMatchObject({ verdict: 'run', deaths: 1 });
+    expect(await outcome('poison', 'n9')).toBe('poison');
+    expect(await store.claim('innocent', 'n3', 0, true)).toMatchObject({ outcome: 'run', deaths: 1 });
   });
 
   it('are deferred again when no node is free of other runs', async () => {
     await submit('r');
     await claimed('r');
-    await verdict('r', 'n2');
+    await outcome('r', 'n2');
     await due();
-    expect(await verdict('r', 'n2')).toBe('alone');
+    expect(await outcome('r', 'n2')).toBe('alone');
     expect(await store.defer('r', 5_000)).toBe(true);
     expect([await redis.zcard(KEYS.dispatched), await backlog.takeDeferred(2)]).toEqual([0, []]);
     expect(await due()).toEqual(['r']);
@@ -223,7 +223,7 @@ describe('a run of a newer version', () => {
   it('is left to other nodes without counting a crash, and is not offered again at once', async () => {
     await submit('r');
     await redis.hset(runKey('r'), 'schema', SCHEMA + 1);
-    expect(await store.claim('r', 'n1', 0)).toEqual({ verdict: 'newer' });
+    expect(await store.claim('r', 'n1', 0)).toEqual({ outcome: 'newer' });
     expect(await backlog.takeDeferred(2)).toEqual([]);
     expect(await redis.hmget(runKey('r'), 'state', 'attempt', 'deaths')).toEqual(['queued', '0', '0']);
     expect(await due(0)).toEqual(['r']);

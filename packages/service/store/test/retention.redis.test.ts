@@ -80,7 +80,7 @@ const submit = (
 /** Ends a run as a node would. */
 async function end(id: string, stdout = '', isDead = false): Promise<void> {
   const claim = await runs.claim(id, 'n', 0);
-  if (claim.verdict !== 'run') throw new Error(claim.verdict);
+  if (claim.outcome !== 'run') throw new Error(claim.outcome);
   await runs.finish({ ...resultOf(id, claim.attempt), stdout }, claim.fence, isDead);
 }
 
@@ -108,7 +108,7 @@ async function sealed(id: string, count: number, tenant = 'a', key: string | nul
   await batches.begin(batch, idempotency, count, ALL);
   const rows = Array.from({ length: count }, (_, index) => staged(index));
   await batches.stage(batch, rows, ALL);
-  expect(await batches.seal(batch, count, idempotency, ALL)).toMatchObject({ verdict: 'accepted' });
+  expect(await batches.seal(batch, count, idempotency, ALL)).toMatchObject({ outcome: 'accepted' });
 }
 
 /** Sweeps until nothing is left to do. */
@@ -217,7 +217,7 @@ describe('the room of ended runs', () => {
     try {
       await expect(submit('b', 'refused')).rejects.toThrow(/OOM/);
       while (await retention.sweep(keepBounds({ bytes: 3_000_000 }))) continue;
-      expect(await submit('b', 'taken')).toMatchObject({ verdict: 'accepted' });
+      expect(await submit('b', 'taken')).toMatchObject({ outcome: 'accepted' });
     } finally {
       await server.admin((admin) => admin.config('SET', 'maxmemory', '0'));
     }
@@ -229,29 +229,29 @@ describe('the room of waiting runs', () => {
     const source = 'x'.repeat(100_000);
     const bounds = queueBounds({ bytes: 500_000, tenantBytes: 250_000 });
     for (const id of ['r0', 'r1']) {
-      expect(await submit('a', id, { source }, null, bounds)).toMatchObject({ verdict: 'accepted' });
+      expect(await submit('a', id, { source }, null, bounds)).toMatchObject({ outcome: 'accepted' });
     }
     expect(await submit('a', 'r2', { source }, null, bounds)).toMatchObject({
-      verdict: 'tenant-bytes',
+      outcome: 'tenant-bytes',
       most: 250_000,
     });
     for (const id of ['r3', 'r4']) {
-      expect(await submit('b', id, { source }, null, bounds)).toMatchObject({ verdict: 'accepted' });
+      expect(await submit('b', id, { source }, null, bounds)).toMatchObject({ outcome: 'accepted' });
     }
     expect(await submit('c', 'r5', { source }, null, bounds)).toMatchObject({
-      verdict: 'queue-bytes',
+      outcome: 'queue-bytes',
       most: 500_000,
     });
     expect(await submit('c', 'r5', { source: source.repeat(3) }, null, bounds)).toMatchObject({
-      verdict: 'too-large',
+      outcome: 'too-large',
       most: 250_000,
     });
     // What a node has counts until it has ended.
     await end('r0');
-    expect(await submit('a', 'r2', { source }, null, bounds)).toMatchObject({ verdict: 'accepted' });
+    expect(await submit('a', 'r2', { source }, null, bounds)).toMatchObject({ outcome: 'accepted' });
     await tenants.set('a', { ...USUAL, maxQueuedBytes: 400_000 });
     expect(await submit('a', 'r6', { source }, null, { ...bounds, bytes: 9e9 })).toMatchObject({
-      verdict: 'accepted',
+      outcome: 'accepted',
     });
     await expectExact();
   });
@@ -263,12 +263,12 @@ describe('the room of waiting runs', () => {
     const two = newBatch('b2');
     await batches.begin(one, null, 0, bounds);
     await batches.begin(two, null, 0, bounds);
-    expect(await batches.stage(one, [staged(0, request)], bounds)).toEqual({ verdict: 'ok' });
-    expect(await batches.stage(two, [staged(0, request)], bounds)).toEqual({ verdict: 'ok' });
-    expect(await batches.stage(two, [staged(1, request)], bounds)).toMatchObject({ verdict: 'tenant-bytes' });
+    expect(await batches.stage(one, [staged(0, request)], bounds)).toEqual({ outcome: 'ok' });
+    expect(await batches.stage(two, [staged(0, request)], bounds)).toEqual({ outcome: 'ok' });
+    expect(await batches.stage(two, [staged(1, request)], bounds)).toMatchObject({ outcome: 'tenant-bytes' });
     await batches.drop('b1');
-    expect(await batches.stage(two, [staged(1, request)], bounds)).toEqual({ verdict: 'ok' });
-    expect(await batches.stage(two, [staged(2, request)], bounds)).toMatchObject({ verdict: 'too-large' });
+    expect(await batches.stage(two, [staged(1, request)], bounds)).toEqual({ outcome: 'ok' });
+    expect(await batches.stage(two, [staged(2, request)], bounds)).toMatchObject({ outcome: 'too-large' });
     await expectExact();
     await batches.drop('b2');
     expect(await counters(redis)).toEqual({ queued: {}, kept: {}, records: {} });
@@ -277,9 +277,9 @@ describe('the room of waiting runs', () => {
   it('counts input of live runs, which is refused without room', async () => {
     const small = new LiveStore(redis, () => queueBounds({ tenantBytes: 50_000 }));
     await submit('a', 'r', { live: true });
-    expect(await small.feed('r', null, Buffer.alloc(20_000), false)).toMatchObject({ verdict: 'ok' });
+    expect(await small.feed('r', null, Buffer.alloc(20_000), false)).toMatchObject({ outcome: 'ok' });
     expect(await small.feed('r', null, Buffer.alloc(20_000), false)).toEqual({
-      verdict: 'full',
+      outcome: 'full',
       received: 20_000,
     });
     await expectExact();
@@ -291,13 +291,13 @@ describe('an idempotency key', () => {
     const again = () => submit('a', 'again', {}, 'k');
     await submit('a', 'r1', {}, 'k');
     await end('r1');
-    expect(await again()).toEqual({ verdict: 'same', id: 'r1' });
+    expect(await again()).toEqual({ outcome: 'same', id: 'r1' });
     await sweep({ records: 0 });
-    expect(await again()).toEqual({ verdict: 'accepted', id: 'again' });
+    expect(await again()).toEqual({ outcome: 'accepted', id: 'again' });
     await retention.purgeRun('again');
-    expect(await again()).toEqual({ verdict: 'accepted', id: 'again' });
+    expect(await again()).toEqual({ outcome: 'accepted', id: 'again' });
     await redis.del(runKey('again'));
-    expect(await submit('a', 'third', {}, 'k')).toEqual({ verdict: 'accepted', id: 'third' });
+    expect(await submit('a', 'third', {}, 'k')).toEqual({ outcome: 'accepted', id: 'third' });
   });
 
   it('of a batch ends with the batch', async () => {
@@ -305,7 +305,7 @@ describe('an idempotency key', () => {
     await retention.purgeBatch('b1');
     await sealed('b2', 1, 'a', 'k');
     const begin = batches.begin(newBatch('b3'), { key: 'k', fingerprint: 'f' }, 1, ALL);
-    expect(await begin).toEqual({ verdict: 'same', id: 'b2' });
+    expect(await begin).toEqual({ outcome: 'same', id: 'b2' });
   });
 });
 
@@ -321,16 +321,16 @@ describe('a purge', () => {
     expect(await retention.purgeRun('runs')).toBe('missing');
     expect(await runs.tenantOf('runs')).toBeNull();
     expect(await runs.isCancelled('runs')).toBe(true);
-    if (claim.verdict !== 'run') throw new Error(claim.verdict);
+    if (claim.outcome !== 'run') throw new Error(claim.outcome);
     expect(await runs.finish(resultOf('runs', claim.attempt), claim.fence)).toBe('accepted');
     expect((await keys()).filter((name) => !LASTING.test(name))).toEqual([]);
-    expect(await runs.claim('waits', 'n', 0)).toEqual({ verdict: 'missing' });
+    expect(await runs.claim('waits', 'n', 0)).toEqual({ outcome: 'missing' });
   });
 
   it('sends no callback', async () => {
     await submit('a', 'r', { callbackUrl: 'https://example.com/' });
     const claim = await runs.claim('r', 'n', 0);
-    if (claim.verdict !== 'run') throw new Error(claim.verdict);
+    if (claim.outcome !== 'run') throw new Error(claim.outcome);
     await retention.purgeRun('r');
     await runs.finish(resultOf('r', 1), claim.fence);
     expect(await outbox.count()).toBe(0);
@@ -348,7 +348,7 @@ describe('a purge', () => {
     await backlog.dispatch(20, 20);
     for (let i = 0; i < 10; i++) await end(batchRunId('b1', i));
     const claim = await runs.claim(batchRunId('b1', 10), 'n', 0);
-    if (claim.verdict !== 'run') throw new Error(claim.verdict);
+    if (claim.outcome !== 'run') throw new Error(claim.outcome);
     expect(await retention.purgeBatch('b1')).toBe('later');
     expect(await batches.facts('b1')).toBeNull();
     await expectExact();

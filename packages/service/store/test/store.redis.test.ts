@@ -68,7 +68,7 @@ const result = (id: string, attempt: number, message: string): RunResult => {
 
 async function claimed(id: string): Promise<Fence> {
   const claim = await store.claim(id, 'node', 0);
-  if (claim.verdict !== 'run') throw new Error(`claim: ${claim.verdict}`);
+  if (claim.outcome !== 'run') throw new Error(`claim: ${claim.outcome}`);
   return claim.fence;
 }
 
@@ -80,10 +80,10 @@ async function returns(id: string): Promise<void> {
 
 /** The node that has the run is dead, and another takes it when its quarantine is over. */
 async function claimedAnew(id: string): Promise<Fence> {
-  expect(await store.claim(id, 'other', 0)).toEqual({ verdict: 'deferred' });
+  expect(await store.claim(id, 'other', 0)).toEqual({ outcome: 'deferred' });
   await returns(id);
   const claim = await store.claim(id, 'other', 0, true);
-  if (claim.verdict !== 'run') throw new Error(`claim: ${claim.verdict}`);
+  if (claim.outcome !== 'run') throw new Error(`claim: ${claim.outcome}`);
   return claim.fence;
 }
 
@@ -94,11 +94,11 @@ const end = async (id: string, message = 'x') => {
 
 describe('a run', () => {
   it('is queued, running, done; its request is returned by the claim and removed at the end', async () => {
-    expect(await submit('r1')).toEqual({ verdict: 'accepted', id: 'r1' });
+    expect(await submit('r1')).toEqual({ outcome: 'accepted', id: 'r1' });
     expect(await store.runState('r1')).toEqual({ id: 'r1', state: 'queued', result: null });
     const claim = await store.claim('r1', 'node', 0);
     expect(claim).toMatchObject({
-      verdict: 'run',
+      outcome: 'run',
       attempt: 1,
       deaths: 0,
       request: { source: 'print("r1")' },
@@ -128,7 +128,7 @@ describe('a run', () => {
     await redis.del(runKey('r1'));
     await redis.hset(runKey('r1'), before);
     const second = await store.claim('r1', 'b', 0);
-    if (first.verdict !== 'run' || second.verdict !== 'run') throw new Error('not claimed');
+    if (first.outcome !== 'run' || second.outcome !== 'run') throw new Error('not claimed');
     expect([first.attempt, second.attempt]).toEqual([1, 1]);
     expect(await store.release('r1', first.fence)).toBe(false);
     expect(await store.finish(result('r1', 1, 'a'), first.fence)).toBe('stale');
@@ -139,22 +139,22 @@ describe('a run', () => {
     await submit('r1');
     const attempt = await claimed('r1');
     const tries = Array.from({ length: 20 }, (_, i) => store.finish(result('r1', 1, `${i}`), attempt));
-    const verdicts = await Promise.all(tries);
-    expect(verdicts.filter((v) => v === 'accepted')).toHaveLength(1);
+    const outcomes = await Promise.all(tries);
+    expect(outcomes.filter((v) => v === 'accepted')).toHaveLength(1);
   });
 
   it('cannot be claimed when it is done or unknown', async () => {
     await submit('r1');
     await end('r1');
-    expect(await store.claim('r1', 'n', 0)).toEqual({ verdict: 'done' });
-    expect(await store.claim('nobody', 'n', 0)).toEqual({ verdict: 'missing' });
+    expect(await store.claim('r1', 'n', 0)).toEqual({ outcome: 'done' });
+    expect(await store.claim('nobody', 'n', 0)).toEqual({ outcome: 'missing' });
     expect(await store.finish(result('nobody', 1, 'x'), { claim: 'c', epoch: 1 })).toBe('missing');
   });
 
   it('shows the mark of a cancel to the node that takes it', async () => {
     await submit('r1');
     expect(await store.markCancelled('r1')).toBe('queued');
-    expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'cancel' });
+    expect(await store.claim('r1', 'n', 0)).toMatchObject({ outcome: 'cancel' });
     expect(await store.markCancelled('nobody')).toBeNull();
   });
 
@@ -163,7 +163,7 @@ describe('a run', () => {
     await submit('r2');
     expect(await store.finish(result('r1', 0, 'x'), 'queued')).toBe('accepted');
     expect(await redis.get(KEYS.backlogs)).toBe('1');
-    expect(await store.claim('r1', 'n', 0)).toEqual({ verdict: 'done' });
+    expect(await store.claim('r1', 'n', 0)).toEqual({ outcome: 'done' });
     await claimed('r2');
     expect(await store.finish(result('r2', 0, 'x'), 'queued')).toBe('stale');
   });
@@ -180,12 +180,12 @@ describe('a run', () => {
   it('counts a crash after a failure or a silent node, not after being handed back', async () => {
     await submit('r1');
     await store.release('r1', await claimed('r1'));
-    expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'run', deaths: 0 });
+    expect(await store.claim('r1', 'n', 0)).toMatchObject({ outcome: 'run', deaths: 0 });
     const fence = await claimedAnew('r1');
     await store.release('r1', fence, 'failed');
     await returns('r1');
-    expect(await store.claim('r1', 'n', 0, true)).toMatchObject({ verdict: 'run', deaths: 2, attempt: 4 });
-    expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'poison', deaths: MAX_DEATHS });
+    expect(await store.claim('r1', 'n', 0, true)).toMatchObject({ outcome: 'run', deaths: 2, attempt: 4 });
+    expect(await store.claim('r1', 'n', 0)).toMatchObject({ outcome: 'poison', deaths: MAX_DEATHS });
   });
 
   it('is not blamed for a living node that lost its lock, up to a bound', async () => {
@@ -194,13 +194,13 @@ describe('a run', () => {
       // Told before another node has it, and after.
       expect(await store.release('r1', await claimed('r1'), 'lock-lost')).toBe(true);
       const late = await claimed('r1');
-      expect(await store.claim('r1', 'other', 0)).toEqual({ verdict: 'deferred' });
+      expect(await store.claim('r1', 'other', 0)).toEqual({ outcome: 'deferred' });
       expect(await store.release('r1', late, 'lock-lost')).toBe(false);
       expect(await store.release('r1', late, 'lock-lost')).toBe(false);
       // It need not wait any more, nor be alone.
       expect(await backlog.takeDeferred(0)).toEqual(['r1']);
     }
-    expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'poison', deaths: 0 });
+    expect(await store.claim('r1', 'n', 0)).toMatchObject({ outcome: 'poison', deaths: 0 });
   });
 
   it('is deferred without blame when its host lacks a resource, up to a bound', async () => {
@@ -210,7 +210,7 @@ describe('a run', () => {
       expect(await backlog.takeDeferred(10)).toEqual([]);
       await returns('r1');
     }
-    expect(await store.claim('r1', 'n', 0)).toMatchObject({ verdict: 'poison', deaths: 0 });
+    expect(await store.claim('r1', 'n', 0)).toMatchObject({ outcome: 'poison', deaths: 0 });
   });
 
   it('is claimed once by a claim that is resent after a lost answer', async () => {
@@ -224,7 +224,7 @@ describe('a run', () => {
     await vi.waitFor(async () => expect((await store.runState('r1'))?.state).toBe('running'));
     patient.disconnect(true);
     const got = await claim;
-    expect(got).toMatchObject({ verdict: 'run', attempt: 1, deaths: 0 });
+    expect(got).toMatchObject({ outcome: 'run', attempt: 1, deaths: 0 });
     expect(await own.finish(result('r1', 1, 'x'), 'fence' in got ? got.fence : 'queued')).toBe('accepted');
     patient.disconnect();
   });
@@ -273,9 +273,9 @@ describe('a run', () => {
 
 describe('idempotency keys', () => {
   it('belong to the first request that used them, and admit nothing twice', async () => {
-    expect(await submit('r1', {}, 'k', 'f1')).toEqual({ verdict: 'accepted', id: 'r1' });
-    expect(await submit('r2', {}, 'k', 'f1')).toEqual({ verdict: 'same', id: 'r1' });
-    expect(await submit('r3', {}, 'k', 'f2')).toEqual({ verdict: 'different', id: 'r1' });
+    expect(await submit('r1', {}, 'k', 'f1')).toEqual({ outcome: 'accepted', id: 'r1' });
+    expect(await submit('r2', {}, 'k', 'f1')).toEqual({ outcome: 'same', id: 'r1' });
+    expect(await submit('r3', {}, 'k', 'f2')).toEqual({ outcome: 'different', id: 'r1' });
     expect(await store.runState('r2')).toBeNull();
     expect(await redis.get(KEYS.backlogs)).toBe('1');
   });

@@ -19,7 +19,7 @@ Exit code: 0 when it was measured, whatever the figures are; 2 bad usage.
 `;
 
 /** Findings of profiles by perf(1) and time stamps around each call, as of 2026-11-24. */
-const WHERE_IT_GOES = `## Where a warm hello spends its time
+const WHERE_IT_GOES = `## Where a forked hello spends its time
 
 Of the CPU that runs nothing else, one behind the other (2026-11-24, by schedstat of each process, perf and time stamps):
 4.3 ms a run, of which
@@ -93,7 +93,7 @@ if (page !== null) {
     `# How fast runs are
 
 Measured by \`scripts/bench${quick ? ' --quick' : ''} --page ${page}\` on ${today}, Linux ${release()}, all of it but the node's main thread on
-one CPU, ours and the reference in turn. A warm run is one of a node's: its guest is forked of a parked parent. A cold one
+one CPU, ours and the reference in turn. A forked run is one as a node starts it, from a parked parent. A cold one
 starts an interpreter.
 
 | measure | ours | reference | ratio | required | |

@@ -24,7 +24,7 @@ export interface Figure {
 
 export interface SpeedBench {
   readonly cpu: number;
-  readonly warm: Cell;
+  readonly forked: Cell;
   readonly cold: Cell;
   readonly folder: string;
   readonly rounds: number;
@@ -37,12 +37,12 @@ export async function withSpeedBench<T>(
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'sandpiper-bench-'));
   const place = { id: 0, cpu, node: null, rpython: null };
-  const warm = await Cell.start({ ...place, profile: DEFAULT_PROFILE });
+  const forked = await Cell.start({ ...place, profile: DEFAULT_PROFILE });
   const cold = await Cell.start(place);
   try {
-    return await work({ cpu, warm, cold, folder, rounds });
+    return await work({ cpu, forked, cold, folder, rounds });
   } finally {
-    await warm.close();
+    await forked.close();
     await cold.close();
     rmSync(folder, { recursive: true, force: true });
   }
@@ -84,7 +84,7 @@ export async function latency(bench: SpeedBench): Promise<Figure[]> {
   writeFileSync(numbers, Array.from({ length: 1_300_000 }, (_, i) => String(i)).join('\n'));
   const bwrap = bubblewrap();
   // A controller that has run for a while, like a node's: its code is compiled.
-  for (let i = 0; i < 30; i++) for (const cell of [bench.warm, bench.cold]) await once(cell, HELLO);
+  for (let i = 0; i < 30; i++) for (const cell of [bench.forked, bench.cold]) await once(cell, HELLO);
   for (const [name, source, stdin, count] of [
     ['hello', HELLO, '/dev/null', 10],
     ['15 imports', IMPORTS, '/dev/null', 5],
@@ -93,11 +93,11 @@ export async function latency(bench: SpeedBench): Promise<Figure[]> {
     const program = join(bench.folder, 'program.py');
     writeFileSync(program, source);
     const data = stdin === '/dev/null' ? new Uint8Array() : readFileSync(stdin);
-    const [warm, cold, plain, wrapped]: number[][] = [[], [], [], []];
+    const [forked, cold, plain, wrapped]: number[][] = [[], [], [], []];
     for (let round = 0; round < bench.rounds; round++) {
       for (let i = 0; i < count; i++) {
         await pause(10); // the next child is forked meanwhile, as on an idle node
-        warm?.push(await once(bench.warm, source, data));
+        forked?.push(await once(bench.forked, source, data));
       }
       for (let i = 0; i < Math.min(count, 5); i++) cold?.push(await once(bench.cold, source, data));
       plain?.push(bare(bench, `pypy3 ${program}`, stdin));
@@ -114,9 +114,9 @@ export async function latency(bench: SpeedBench): Promise<Figure[]> {
       met,
     });
     const hello = name === 'hello';
-    const warmMet = median(warm ?? []) <= 3 && percentile(warm ?? [], 99) <= 8;
+    const forkedMet = median(forked ?? []) <= 3 && percentile(forked ?? [], 99) <= 8;
     figures.push(
-      line('warm', warm, hello ? 'median 3 ms, p99 8 ms' : '', hello ? warmMet : null),
+      line('forked', forked, hello ? 'median 3 ms, p99 8 ms' : '', hello ? forkedMet : null),
       line(
         'cold',
         cold,
@@ -135,7 +135,7 @@ export async function throughput(bench: SpeedBench): Promise<Figure> {
   for (let round = 0; round < bench.rounds; round++) {
     const runs = 40;
     const begun = performance.now();
-    for (let i = 0; i < runs; i++) await once(bench.warm, HELLO);
+    for (let i = 0; i < runs; i++) await once(bench.forked, HELLO);
     ours.push((1000 * runs) / (performance.now() - begun));
     plain.push(1000 / bare(bench, `pypy3 ${program}`, '/dev/null'));
   }

@@ -85,7 +85,7 @@ export class BatchIntake {
     );
     const { id } = this.admission.answer(beginning, 'batch');
     const batch = this.describe(id, intake, head, who);
-    const sealed = beginning.verdict === 'sealed' ? beginning.fingerprint : null;
+    const sealed = beginning.outcome === 'sealed' ? beginning.fingerprint : null;
     const fingerprint = createHash('sha256').update(`${head.name ?? ''}\n`);
     let total = 0;
     let step: StagedRun[] = [];
@@ -121,13 +121,13 @@ export class BatchIntake {
     }
     const print = fingerprint.digest('hex');
     if (sealed !== null) {
-      const verdict = sealed === print ? 'same' : 'different';
-      return this.admission.replicated('batch', this.admission.answer({ verdict, id }, 'batch'));
+      const outcome = sealed === print ? 'same' : 'different';
+      return this.admission.replicated('batch', this.admission.answer({ outcome, id }, 'batch'));
     }
     const idempotency = head.key === undefined ? null : { key: head.key, fingerprint: print };
     const sealing = await this.store.seal(batch, total, idempotency, bounds);
     if ('most' in sealing) await this.drop(id);
-    if (sealing.verdict === 'gone' && head.key !== undefined) {
+    if (sealing.outcome === 'gone' && head.key !== undefined) {
       throw new ApiProblem(
         'idempotency-conflict',
         'another request used this idempotency key meanwhile; nothing was accepted, try again',

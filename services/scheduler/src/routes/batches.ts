@@ -221,8 +221,8 @@ export function batchRoutes(app: App, context: Context): void {
       if (purge) assertScope(request, 'read');
       const before = await ownBatch(context, request, request.params.id);
       if (purge) {
-        const verdict = await gate.change(() => context.retention.purgeBatch(before.id));
-        return sendPurged(reply, before.id, verdict);
+        const outcome = await gate.change(() => context.retention.purgeBatch(before.id));
+        return sendPurged(reply, before.id, outcome);
       }
       await gate.change(() => cancelBatch(store, before));
       const after = (await gate.run(() => batches.facts(before.id))) ?? before;

@@ -8,7 +8,7 @@ import {
   liveCursorSchema,
   parseCursor,
 } from '@sandpiper/contracts';
-import type { FeedVerdict } from '@sandpiper/store';
+import type { FeedOutcome } from '@sandpiper/store';
 import type { FastifyError, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
@@ -199,14 +199,14 @@ class Feeder {
       throw new ApiProblem('body-too-large', `an input message may have at most ${LIVE_BOUNDS.chunk} bytes`);
     }
     const { gate, live } = this.context;
-    const { verdict } = await gate.change(() => live.feed(this.id, at ?? null, data, last));
+    const { outcome } = await gate.change(() => live.feed(this.id, at ?? null, data, last));
     // Input that arrives just after the end of the program is dropped, as at a terminal.
-    if (verdict !== 'ok' && verdict !== 'done') throw refusalOf(verdict);
+    if (outcome !== 'ok' && outcome !== 'done') throw refusalOf(outcome);
   }
 }
 
-function refusalOf(verdict: Exclude<FeedVerdict, 'ok' | 'done'>): ApiProblem {
-  switch (verdict) {
+function refusalOf(outcome: Exclude<FeedOutcome, 'ok' | 'done'>): ApiProblem {
+  switch (outcome) {
     case 'missing':
       return notFound('run');
     case 'not-live':

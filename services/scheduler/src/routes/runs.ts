@@ -1,5 +1,5 @@
 import { runRequestSchema, runStateSchema } from '@sandpiper/contracts';
-import type { PurgeVerdict, ShortRun } from '@sandpiper/store';
+import type { PurgeOutcome, ShortRun } from '@sandpiper/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { assertOwn, assertScope, identityOf, mayRead } from '../http/auth.js';
@@ -135,9 +135,9 @@ export function runRoutes(app: App, context: Context): void {
 }
 
 /** Answers whether anything is left of a purged run or batch. */
-export function sendPurged(reply: FastifyReply, id: string, verdict: PurgeVerdict): FastifyReply {
-  if (verdict === 'missing') throw notFound('run or batch');
-  return verdict === 'gone' ? reply.code(204).send() : reply.code(202).send({ id });
+export function sendPurged(reply: FastifyReply, id: string, outcome: PurgeOutcome): FastifyReply {
+  if (outcome === 'missing') throw notFound('run or batch');
+  return outcome === 'gone' ? reply.code(204).send() : reply.code(202).send({ id });
 }
 
 /** Counts a well-formed submission that was refused, and rethrows the error. */

@@ -1,5 +1,5 @@
 import type { RunResult } from '@sandpiper/contracts';
-import type { Claim, FinishVerdict } from '@sandpiper/store';
+import type { Claim, FinishOutcome } from '@sandpiper/store';
 import type { NodeMetrics, Span, Tracing } from '@sandpiper/telemetry';
 
 /** A claim that returned a run. */
@@ -77,7 +77,7 @@ export class AttemptRecord {
   }
 
   /** Records the store's answer. Refused results go to {@link lost}. */
-  written(result: RunResult, verdict: FinishVerdict): void {
+  written(result: RunResult, outcome: FinishOutcome): void {
     const { engine, status, usage, start } = result;
     this.stage('write', this.epoch(this.ranAt), this.epoch(now()));
     this.span.set({
@@ -87,7 +87,7 @@ export class AttemptRecord {
       'sandpiper.wall_ms': usage.wallMs,
       ...(start === undefined ? {} : { 'sandpiper.start': start }),
     });
-    if (verdict !== 'accepted') return;
+    if (outcome !== 'accepted') return;
     this.span.end(status === 'internal-error' ? { error: status } : {});
     this.count(result);
   }

@@ -31,9 +31,9 @@ export const CELL_EVENTS: readonly CellEvent[] = [
 export const RUN_EVENTS: readonly AttemptEvent[] = [
   { type: 'assigned' },
   { type: 'no-room' },
-  { type: 'claimed', attempt: 1, verdict: 'run' },
-  { type: 'claimed', attempt: 1, verdict: 'cancel' },
-  { type: 'claimed', attempt: 1, verdict: 'poison' },
+  { type: 'claimed', attempt: 1, outcome: 'run' },
+  { type: 'claimed', attempt: 1, outcome: 'cancel' },
+  { type: 'claimed', attempt: 1, outcome: 'poison' },
   { type: 'not-claimed' },
   { type: 'ended', killed: false },
   { type: 'ended', killed: true },

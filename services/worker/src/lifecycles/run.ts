@@ -47,13 +47,13 @@ export type Breakage = 'refused' | 'again' | 'unblamed';
  * What a claim reports about a run: it was cancelled before our claim, or it has crashed its worker too
  * often.
  */
-type ClaimVerdict = 'run' | 'cancel' | 'poison';
+type ClaimOutcome = 'run' | 'cancel' | 'poison';
 
 export type AttemptEvent =
   | { readonly type: 'assigned' }
   /** No cell can take it: too many runs wait, or the cells are closed. */
   | { readonly type: 'no-room' }
-  | { readonly type: 'claimed'; readonly attempt: number; readonly verdict: ClaimVerdict }
+  | { readonly type: 'claimed'; readonly attempt: number; readonly outcome: ClaimOutcome }
   /** It already has a result, or is unknown. */
   | { readonly type: 'not-claimed' }
   /** Its guest ended. `killed`: by our {@link AttemptEffect} `kill`, before the program ended by itself. */
@@ -134,11 +134,11 @@ function whileWaiting(state: Extract<AttemptState, { kind: 'waiting' }>, event: 
 function whileClaiming(state: Extract<AttemptState, { kind: 'claiming' }>, event: AttemptEvent): AttemptStep {
   switch (event.type) {
     case 'claimed': {
-      const { attempt, verdict } = event;
-      const wanted = verdict === 'cancel' ? first(state.wanted, 'cancel') : state.wanted;
+      const { attempt, outcome } = event;
+      const wanted = outcome === 'cancel' ? first(state.wanted, 'cancel') : state.wanted;
       if (wanted === 'lock-lost') return release('lock-lost', null, attempt);
       if (wanted === 'cancel') return write('cancelled', attempt);
-      if (verdict === 'poison') return write('given-up', attempt);
+      if (outcome === 'poison') return write('given-up', attempt);
       if (wanted === 'hand-back') return release('hand-back', null, attempt);
       return [{ kind: 'running', attempt, wanted: null }, [{ type: 'execute', attempt }]];
     }

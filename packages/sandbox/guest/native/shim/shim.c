@@ -177,7 +177,7 @@ static void forget_thread_id(void) {
 }
 
 static void say_ready(void) {
-  uint64_t hello[1] = {SHIM_DIALECT};
+  uint64_t hello[1] = {SHIM_DIALECT_VERSION};
   channel_call("sandpiper_ready(i)i", hello);
 }
 

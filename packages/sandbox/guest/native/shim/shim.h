@@ -37,8 +37,8 @@
 /* The process id that a guest sees (GUEST_PID of the kernel package). */
 #define SHIM_GUEST_PID 2
 
-/* Dialect of sandbox-2 that this shim speaks; the controller refuses another. */
-#define SHIM_DIALECT 2
+/* Version of the dialect `linux` that this shim speaks; the controller refuses any other. */
+#define SHIM_DIALECT_VERSION 2
 
 /* The signal that kills a translated guest when memory is refused: the controller may be midway through a call. */
 #define SHIM_SIGNAL_NO_MEMORY SIGSTKFLT

@@ -1,8 +1,8 @@
 -- room(tenant, runs, bytes, bounds, own): whether `runs` more runs of `bytes` bytes together may wait. `bounds` are
 --   runs
 -- and bytes of all tenants together, then runs and bytes of a tenant without a limit of its own. `own` are the bytes
--- that the same submission has here already. Returns nil when there is room, else {verdict, what is there, what may
--- be there} with the verdict too-large (there can never be room), queue-full, queue-bytes, tenant-full or
+-- that the same submission has here already. Returns nil when there is room, else {outcome, what is there, what may
+-- be there} with the outcome too-large (there can never be room), queue-full, queue-bytes, tenant-full or
 -- tenant-bytes; or {'newer', tenant, schema} when a newer build wrote the settings of the tenant, which may hold a
 -- limit that this build does not know.
 -- @include bytes
@@ -12,8 +12,8 @@
 local function room(tenant, runs, bytes, bounds, own)
   local limits = settings(tenant)
   if (limits.schema or 1) > CONST.SCHEMA then return {'newer', tenant, decimal(limits.schema)} end
-  local function check(verdict, there, more, most)
-    if there + more > most then return {verdict, decimal(there), decimal(most)} end
+  local function check(outcome, there, more, most)
+    if there + more > most then return {outcome, decimal(there), decimal(most)} end
   end
   local all_runs, all_bytes, share_runs, share_bytes = unpack(bounds)
   local most_runs = limits.maxQueued > 0 and limits.maxQueued or tonumber(share_runs)

@@ -7,8 +7,8 @@
 -- KEYS: the run; dispatched; running
 -- ARGV: id, node, cell, deaths after which the run is given up, name of this claim, losses after which it is given up,
 --   newest schema that the node reads, '1' when nothing else runs on the node
--- Reply: {verdict, attempt, submitted, deaths, request, epoch, trace, dispatched or false, tenant, now} for the
---   verdicts run, cancel and poison (give it up). Else {verdict}: done; missing; deferred (it waits outside of the
+-- Reply: {outcome, attempt, submitted, deaths, request, epoch, trace, dispatched or false, tenant, now} for the
+--   outcomes run, cancel and poison (give it up). Else {outcome}: done; missing; deferred (it waits outside of the
 --   queue, for a time or for another node); alone (claim it again when nothing else runs on the node); or {'newer',
 --   schema}: deferred, because the node cannot read it
 -- @include decimal
@@ -57,11 +57,11 @@ if state ~= 'running' or current_claim ~= claim then
   redis.call('ZADD', running_key, decimal(time), id)
 end
 
-local verdict = 'run'
+local outcome = 'run'
 if cancelled then
-  verdict = 'cancel'
+  outcome = 'cancel'
 elseif deaths >= most_deaths or tonumber(strays or '0') >= tonumber(max_strays) then
-  verdict = 'poison'
+  outcome = 'poison'
 end
-return {verdict, attempt, tonumber(submitted), deaths, request, decimal(epoch), trace, dispatched, tenant,
+return {outcome, attempt, tonumber(submitted), deaths, request, decimal(epoch), trace, dispatched, tenant,
   decimal(time)}

@@ -2,7 +2,7 @@
 --
 -- KEYS: the run; its live hash; its input stream; its output stream
 -- ARGV: position of the bytes in the input ('' for its end), the bytes, '1' when none follow, then the bounds of room()
--- Reply: {verdict, bytes of input that are stored}: ok, missing, done, not-live, gap (bytes before these are missing),
+-- Reply: {outcome, bytes of input that are stored}: ok, missing, done, not-live, gap (bytes before these are missing),
 --   ended, too-large, too-fast (too far ahead of the program) or full (no room)
 -- @include decimal
 -- @include grow
@@ -16,7 +16,7 @@ local state, live, tenant = unpack(redis.call('HMGET', run_key, 'state', 'live',
 if not state then return {'missing', '0'} end
 local stored, consumed, ended = unpack(redis.call('HMGET', live_key, 'fed', 'consumed', 'ended'))
 local fed = tonumber(stored or '0')
-local function answer(verdict) return {verdict, decimal(fed)} end
+local function answer(outcome) return {outcome, decimal(fed)} end
 if live ~= '1' then return answer('not-live') end
 if state == 'done' then return answer('done') end
 local data = bytes

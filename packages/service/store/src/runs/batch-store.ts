@@ -15,7 +15,7 @@ import { BEGIN_BATCH, DROP_BATCH, SEAL_BATCH, STAGE_RUNS } from '../scripts/subm
 import {
   idempotencyArguments,
   toFullness,
-  toSubmission,
+  toSubmitOutcome,
   type Fullness,
   type Idempotency,
   type SubmitOutcome,
@@ -43,14 +43,14 @@ export interface StagedRun {
 
 /** `ours`: continue with this id. `sealed`: accepted before; compare the fingerprint. */
 export type BatchBeginning =
-  | { readonly verdict: 'ours' | 'same' | 'different'; readonly id: string }
-  | { readonly verdict: 'sealed'; readonly id: string; readonly fingerprint: string }
+  | { readonly outcome: 'ours' | 'same' | 'different'; readonly id: string }
+  | { readonly outcome: 'sealed'; readonly id: string; readonly fingerprint: string }
   | Fullness;
 
-export type Staging = { readonly verdict: 'ok' | 'gone' } | Fullness;
+export type Staging = { readonly outcome: 'ok' | 'gone' } | Fullness;
 
 /** `gone`: another attempt with the same key has begun, or it took too long. */
-export type Sealing = SubmitOutcome | { readonly verdict: 'gone' };
+export type Sealing = SubmitOutcome | { readonly outcome: 'gone' };
 
 export interface BatchFacts {
   readonly id: string;
@@ -95,14 +95,14 @@ export class BatchStore {
       );
       const full = toFullness(reply);
       if (full !== null) return full;
-      const [verdict, id, print] = reply as [
+      const [outcome, id, print] = reply as [
         'ours' | 'same' | 'different' | 'sealed' | 'again',
         string,
         string,
       ];
-      if (verdict === 'sealed') return { verdict, id, fingerprint: print };
+      if (outcome === 'sealed') return { outcome, id, fingerprint: print };
       // The remains of a cut-off attempt may need several steps to remove.
-      if (verdict !== 'again') return { verdict, id };
+      if (outcome !== 'again') return { outcome, id };
     }
   }
 
@@ -115,7 +115,7 @@ export class BatchStore {
     const { id, tenant, trace, intake } = batch;
     const head = [id, tenant, SCHEMA, trace, intake, ...roomArguments(bounds)];
     const reply = await STAGE_RUNS.run(this.redis, batchKey(id), ...head, ...rows);
-    return toFullness(reply) ?? { verdict: (reply as ['ok' | 'gone'])[0] };
+    return toFullness(reply) ?? { outcome: (reply as ['ok' | 'gone'])[0] };
   }
 
   /** Completes the batch. When this resolves with `accepted`, all of its runs are in the backlog. */
@@ -139,8 +139,8 @@ export class BatchStore {
       intake,
       ...roomArguments(bounds),
     );
-    const [verdict] = reply as [Sealing['verdict']];
-    return verdict === 'gone' ? { verdict } : toSubmission(reply);
+    const [outcome] = reply as [Sealing['outcome']];
+    return outcome === 'gone' ? { outcome } : toSubmitOutcome(reply);
   }
 
   /** Removes an incomplete batch with its staged runs. */

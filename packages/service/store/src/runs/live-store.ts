@@ -54,7 +54,7 @@ export interface InputView {
  * `gap`: the bytes do not follow the received ones. `too-fast`: they are too far ahead of the program.
  * `full`: the tenant, or all tenants together, have used up their bytes.
  */
-export type FeedVerdict =
+export type FeedOutcome =
   | 'ok'
   | 'missing'
   | 'done'
@@ -145,8 +145,8 @@ export class LiveStore {
     at: number | null,
     data: Uint8Array,
     last: boolean,
-  ): Promise<{ verdict: FeedVerdict; received: number }> {
-    const [verdict, received] = (await FEED_INPUT.run(
+  ): Promise<{ outcome: FeedOutcome; received: number }> {
+    const [outcome, received] = (await FEED_INPUT.run(
       this.redis,
       runKey(id),
       liveKey(id),
@@ -156,8 +156,8 @@ export class LiveStore {
       Buffer.from(data.buffer, data.byteOffset, data.byteLength),
       last ? 1 : 0,
       ...roomArguments(this.bounds()),
-    )) as [FeedVerdict, string];
-    return { verdict, received: Number(received) };
+    )) as [FeedOutcome, string];
+    return { outcome, received: Number(received) };
   }
 
   /**

@@ -8,7 +8,7 @@ import { PURGE_BATCH, PURGE_RUN, SWEEP } from '../scripts/retention.js';
 const SHOWN_TENANTS = 100;
 
 /** `later`: a part still runs; it is cancelled, and the rest is removed when it has ended. */
-export type PurgeVerdict = 'gone' | 'later' | 'missing';
+export type PurgeOutcome = 'gone' | 'later' | 'missing';
 
 /** Usage of Redis by tenant. */
 export interface StorageUsage {
@@ -46,17 +46,17 @@ export class RetentionStore {
   }
 
   /** Removes a run with its result, its streams and its idempotency key. An unfinished run is cancelled. */
-  async purgeRun(id: string): Promise<PurgeVerdict> {
-    return (await PURGE_RUN.run(this.redis, runKey(id), id)) as PurgeVerdict;
+  async purgeRun(id: string): Promise<PurgeOutcome> {
+    return (await PURGE_RUN.run(this.redis, runKey(id), id)) as PurgeOutcome;
   }
 
   /**
    * Removes a batch with all of its runs. After the first step it is unknown, and {@link purging} lists it.
    */
-  async purgeBatch(id: string): Promise<PurgeVerdict> {
+  async purgeBatch(id: string): Promise<PurgeOutcome> {
     for (;;) {
-      const verdict = (await PURGE_BATCH.run(this.redis, batchKey(id), id)) as PurgeVerdict | 'more';
-      if (verdict !== 'more') return verdict;
+      const outcome = (await PURGE_BATCH.run(this.redis, batchKey(id), id)) as PurgeOutcome | 'more';
+      if (outcome !== 'more') return outcome;
     }
   }
 

@@ -65,7 +65,7 @@ export interface Idempotency {
  * bytes include running runs. `too-large`: the submission alone exceeds the bound.
  */
 export interface Fullness {
-  readonly verdict: (typeof FULL)[number];
+  readonly outcome: (typeof FULL)[number];
   readonly waiting: number;
   readonly most: number;
 }
@@ -74,7 +74,7 @@ const FULL = ['queue-full', 'queue-bytes', 'tenant-full', 'tenant-bytes', 'too-l
 
 /** The outcome of a submission. `same`: accepted before. `different`: the key belongs to another request. */
 export type SubmitOutcome =
-  | { readonly verdict: 'accepted' | 'same' | 'different'; readonly id: string }
+  | { readonly outcome: 'accepted' | 'same' | 'different'; readonly id: string }
   | Fullness;
 
 /**
@@ -91,7 +91,7 @@ export interface Fence {
 export type Claim =
   | {
       /** `poison`: it has crashed its worker too often and must be given up. */
-      readonly verdict: 'run' | 'cancel' | 'poison';
+      readonly outcome: 'run' | 'cancel' | 'poison';
       readonly attempt: number;
       readonly fence: Fence;
       /** Milliseconds since the epoch. */
@@ -111,12 +111,12 @@ export type Claim =
        * `deferred`: it waits outside of the queue, for a while or for another node. `newer`: the same,
        * because this node cannot read it. `alone`: claim it again when nothing else runs on this node.
        */
-      readonly verdict: 'done' | 'missing' | 'deferred' | 'newer' | 'alone';
+      readonly outcome: 'done' | 'missing' | 'deferred' | 'newer' | 'alone';
     };
 
-/** What the script CLAIM answers where the node gets the run; else only the verdict. */
+/** What the script CLAIM answers where the node gets the run; else only the outcome. */
 interface ClaimReply {
-  readonly verdict: Claim['verdict'];
+  readonly outcome: Claim['outcome'];
   readonly attempt: number;
   readonly submitted: number;
   readonly deaths: number;
@@ -128,10 +128,10 @@ interface ClaimReply {
   readonly time: string;
 }
 
-const isGiven = (verdict: Claim['verdict']): verdict is 'run' | 'cancel' | 'poison' =>
-  verdict === 'run' || verdict === 'cancel' || verdict === 'poison';
+const isGiven = (outcome: Claim['outcome']): outcome is 'run' | 'cancel' | 'poison' =>
+  outcome === 'run' || outcome === 'cancel' || outcome === 'poison';
 
-export type FinishVerdict = 'accepted' | 'done' | 'stale' | 'missing';
+export type FinishOutcome = 'accepted' | 'done' | 'stale' | 'missing';
 
 /**
  * Why an attempt is given back. `hand-back`: the node is leaving or has no room. `failed`: its cell died,
@@ -168,17 +168,17 @@ export function idempotencyArguments(
  * @returns null for any other reply. @throws NewerSchemaError when the tenant's settings are of a newer build
  */
 export function toFullness(reply: unknown): Fullness | null {
-  const [verdict, waiting, most] = reply as [string, string, string];
-  if (verdict === 'newer') assertReadable(`tenant ${waiting}`, most);
-  const full = FULL.find((name) => name === verdict);
-  return full === undefined ? null : { verdict: full, waiting: Number(waiting), most: Number(most) };
+  const [outcome, waiting, most] = reply as [string, string, string];
+  if (outcome === 'newer') assertReadable(`tenant ${waiting}`, most);
+  const full = FULL.find((name) => name === outcome);
+  return full === undefined ? null : { outcome: full, waiting: Number(waiting), most: Number(most) };
 }
 
-export function toSubmission(reply: unknown): SubmitOutcome {
+export function toSubmitOutcome(reply: unknown): SubmitOutcome {
   const full = toFullness(reply);
   if (full !== null) return full;
-  const [verdict, id] = reply as ['accepted' | 'same' | 'different', string];
-  return { verdict, id };
+  const [outcome, id] = reply as ['accepted' | 'same' | 'different', string];
+  return { outcome, id };
 }
 
 /**
@@ -213,7 +213,7 @@ export class RunStore {
     });
     const keys = [runKey(run.id), redisKey];
     const reply = await SUBMIT_RUN.run(this.redis, ...keys, ...fields, ...roomArguments(bounds));
-    return toSubmission(reply);
+    return toSubmitOutcome(reply);
   }
 
   /** @param alone whether nothing else runs on the node, nor will during this run */
@@ -235,10 +235,10 @@ export class RunStore {
       CLAIM_REPLY,
       await CLAIM.run(this.redis, ...keys, ...fields),
     ) as unknown as ClaimReply;
-    const { verdict } = reply;
-    if (!isGiven(verdict)) return { verdict };
+    const { outcome } = reply;
+    if (!isGiven(outcome)) return { outcome };
     return {
-      verdict,
+      outcome,
       attempt: reply.attempt,
       fence: { claim, epoch: Number(reply.epoch) },
       submittedAt: reply.submitted,
@@ -270,7 +270,7 @@ export class RunStore {
    * @param fence fence of the claim; `'queued'` ends the run only while no node has it.
    * @param dead makes it a dead letter: it kept crashing its worker.
    */
-  async finish(result: RunResult, fence: Fence | 'queued', dead = false): Promise<FinishVerdict> {
+  async finish(result: RunResult, fence: Fence | 'queued', dead = false): Promise<FinishOutcome> {
     const reply = await FINISH.run(
       this.redis,
       runKey(result.id),
@@ -282,7 +282,7 @@ export class RunStore {
       dead ? 1 : 0,
       (result.message ?? '').slice(0, MAX_DEAD_MESSAGE),
     );
-    return reply as FinishVerdict;
+    return reply as FinishOutcome;
   }
 
   /**

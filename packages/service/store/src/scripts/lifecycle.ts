@@ -17,7 +17,7 @@ export const CLAIM_ARGUMENTS = [
 
 /** The places of CLAIM's reply; all but the first only where the node gets the run. */
 export const CLAIM_REPLY = [
-  'verdict',
+  'outcome',
   'attempt',
   'submitted',
   'deaths',

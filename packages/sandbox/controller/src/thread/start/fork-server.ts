@@ -26,8 +26,8 @@ const FOLDER = '/sandpiper';
  */
 const MAX_CHILDREN = 1000;
 export const OLDEST_MS = 10 * 60_000;
-/** The keeper ends a child that has waited this long for its order; it is replaced before. */
-export const CHILD_LIVES_MS = OLDEST_MS + 60_000;
+/** The keeper ends a warm guest that has waited this long for its run; it is replaced before. */
+export const WARM_LIVES_MS = OLDEST_MS + 60_000;
 /** A parent that has not parked by then is killed; the cell's runs wait meanwhile. Usually it takes 0.2 s. */
 const PARKS_WITHIN_MS = 10_000;
 /** Retry delay after a parent that never parked; after MAX_FAILURES in a row, no further one is started. */
@@ -136,7 +136,7 @@ export class ForkServer {
 
   /** Null when the parent is gone. */
   #forkOne(parent: Parent): Child | null {
-    const guest = this.keeper.fork(CHILD_LIVES_MS);
+    const guest = this.keeper.fork(WARM_LIVES_MS);
     if (guest === null) {
       this.#parent = null;
       return null;

@@ -13,8 +13,8 @@ import { RunRefusedError } from '../../crossing/refused.js';
 import type { EngineTraits } from '../../crossing/engines.js';
 import { stampOfFile } from '../../crossing/interpreter-files.js';
 
-/** The shim's dialect that this controller speaks (native/shim/shim.h). */
-const SHIM_DIALECT = 2;
+/** Version of the dialect `linux` that this controller speaks (native/shim/shim.h). */
+const DIALECT_VERSION = 2;
 /** A dump names some 150 functions; bytes. */
 const MAX_DUMP_BYTES = 256 * 1024;
 const DUMP_DEADLINE_MS = 10_000;
@@ -30,7 +30,7 @@ export function greet(channel: Channel, beforeAnswer: () => void = () => {}): bo
   const hello = channel.nextRequest();
   if (hello === null) return false;
   const { text } = hello.signature;
-  if (text !== 'sandpiper_ready(i)i' || hello.args[0] !== SHIM_DIALECT) {
+  if (text !== 'sandpiper_ready(i)i' || hello.args[0] !== DIALECT_VERSION) {
     throw new Error(`the shim has another version: it sent ${text} ${hello.args.join(' ')}`);
   }
   beforeAnswer();

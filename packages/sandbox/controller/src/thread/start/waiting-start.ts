@@ -1,6 +1,6 @@
 import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
 import { engineTraits, type TranslatedInterpreter } from '../../crossing/engines.js';
-import { OLDEST_MS, CHILD_LIVES_MS } from './fork-server.js';
+import { OLDEST_MS, WARM_LIVES_MS } from './fork-server.js';
 import { inspectTranslated, STARTUP_MS } from './handshake.js';
 import { stampOfFile } from '../../crossing/interpreter-files.js';
 import { argvOf, type GuestJob } from '../../crossing/job.js';
@@ -8,13 +8,13 @@ import { argvOf, type GuestJob } from '../../crossing/job.js';
 /** The arguments of nearly every run: only the binary's name and these are known before there is a job. */
 const ARGV = ['main.py'];
 
-/** A started guest, and the functions of its binary that have no row in the table. */
-export interface StartedAhead {
+/** A guest that was started ahead of its run, and the functions of its binary that have no row in the table. */
+export interface WaitingGuest {
   readonly guest: StartedGuest;
   readonly unanswered: readonly string[];
 }
 
-interface Waiting extends StartedAhead {
+interface Waiting extends WaitingGuest {
   readonly interpreter: TranslatedInterpreter;
   readonly stamp: string;
   readonly since: number;
@@ -50,13 +50,13 @@ export class WaitingStart {
       env: {},
       deterministic: false,
       cpu: this.cpu,
-      startupMs: CHILD_LIVES_MS,
+      startupMs: WARM_LIVES_MS,
     });
     this.#waiting = { guest, unanswered, interpreter, stamp, since: Date.now() };
   }
 
   /** Null when there is none, or none equivalent to a new one for this job; then none is left either. */
-  take(job: GuestJob): StartedAhead | null {
+  take(job: GuestJob): WaitingGuest | null {
     const waiting = this.#waiting;
     if (waiting === null) return null;
     if (!this.isThere || !suits(job, waiting)) {

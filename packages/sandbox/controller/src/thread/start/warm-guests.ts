@@ -4,10 +4,10 @@ import { type ForkedGuest, ForkServer } from './fork-server.js';
 import type { GuestJob } from '../../crossing/job.js';
 import { WaitingStart } from './waiting-start.js';
 
-/** A guest that was started before its run. */
+/** A guest that was ready before its run: forked, or waiting. */
 export interface WarmGuest {
   readonly guest: StartedGuest;
-  /** Null for a guest that was started, not forked. */
+  /** Null for a waiting guest. */
   readonly forked: ForkedGuest | null;
   readonly unanswered: readonly string[];
 }
