@@ -103,8 +103,7 @@ export class KeeperProcess {
     const late = new Promise<string>((resolve) => {
       timer = setTimeout(() => resolve('the keeper did not become ready in time'), READY_DEADLINE_MS);
     });
-    // oxlint-disable-next-line sandpiper/no-long-lived-race -- once in a keeper's life, and the race comes to
-    // a line of text
+    // oxlint-disable-next-line sandpiper/no-long-lived-race -- once in a keeper's life, for a line of text
     const failure = await Promise.race([ready, this.ended, late]);
     clearTimeout(timer);
     if (failure === null) return;

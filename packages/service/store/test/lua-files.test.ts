@@ -90,7 +90,7 @@ describe('named arguments', () => {
     expect(namesIn(script)).toEqual([...names]);
   });
 
-  it('of each staged run have the order of the Lua file', () => {
+  test('of each staged run have the order of the Lua file', () => {
     const fields = /^ {2}local (index[\w, ]+) = unpack\(ARGV, i, i \+ FIELDS - 1\)$/m;
     expect(namesIn('intake/stage-runs', fields)).toEqual([...STAGED_RUN_FIELDS]);
   });

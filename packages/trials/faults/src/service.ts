@@ -86,8 +86,7 @@ export class Service {
       look();
     });
     const ended = this.exit.then(({ code, signal }) => `ended with ${signal ?? code}`);
-    // oxlint-disable-next-line sandpiper/no-long-lived-race -- once in a service's life, and the race comes
-    // to a line of text
+    // oxlint-disable-next-line sandpiper/no-long-lived-race -- once in a service's life, for a line of text
     const first = Promise.race([told, ended]);
     const failure = await withDeadline(first, START_MS, () => 'did not become ready in time');
     if (failure === null) return this;

@@ -4,8 +4,8 @@ import { answeredBy, operations as call, type OperationName } from './answered.j
 import { denied, type Entry, native, partial, supported, surfaceOf } from './surface.js';
 
 /** A function that takes and returns what the system call of the same name does, and falls short in the same way. */
-const same = <Name extends OperationName>(signature: `${Name}(${string}`): Entry =>
-  answeredBy(signature.slice(0, signature.indexOf('(')) as Name, signature);
+const same = (signature: `${OperationName}(${string}`): Entry =>
+  answeredBy(signature.slice(0, signature.indexOf('(')) as OperationName, signature);
 
 const files: Entry[] = [
   same('access(pi)i'),
