@@ -230,7 +230,7 @@ function makeContext(deps: AppDeps): Context {
     replies: new Replies(results, new ByteBudget(REPLIES_IN_FLIGHT), gate),
     streams: new OpenStreams(deps.streams ?? DEFAULT_STREAMS),
     admission,
-    intake: new BatchIntake(batches, new BatchStore(bulk), admission),
+    intake: new BatchIntake({ store: batches, bulk: new BatchStore(bulk), admission }),
     dispatcher,
     callbacks,
     metrics,

@@ -11,10 +11,10 @@ import { fakeCells } from './fake-cell.js';
 
 const FENCE = { claim: 'c7', epoch: 7 };
 
-function claimOf(id: string, verdict: 'run' | 'cancel' | 'poison' = 'run'): Claim {
+function claimOf(id: string, outcome: 'run' | 'cancel' | 'poison' = 'run'): Claim {
   const times = { submittedAt: 1, dispatchedAt: 2, claimedAt: 3 };
   const request = { source: id, limits: completeLimits(undefined) };
-  return { verdict, attempt: 7, fence: FENCE, ...times, deaths: 3, tenant: 't', request, trace: '' };
+  return { outcome, attempt: 7, fence: FENCE, ...times, deaths: 3, tenant: 't', request, trace: '' };
 }
 
 /** What the store and the cell say to one run, as each test wants it. `asked`: what it did, in order. */
@@ -240,7 +240,7 @@ describe('an attempt', () => {
       ...store,
       claim: (id, _node, _cell, alone) => {
         told.push(alone);
-        return Promise.resolve(alone === true ? claimOf(id) : { verdict: 'alone' });
+        return Promise.resolve(alone === true ? claimOf(id) : { outcome: 'alone' });
       },
     };
     expect(await start(work, { store: asksToBeAlone }).outcome).toBe('completed');

@@ -182,14 +182,21 @@ describe('a batch', () => {
   });
   const staged = (index: number) => ({ index, request: { source: `${index}` }, limits: DEFAULT_LIMITS });
   const key = (fingerprint: string) => ({ key: 'k', fingerprint });
+  type Key = ReturnType<typeof key> | null;
+  const begin = (batch: NewBatch, idempotency: Key, count: number) =>
+    batches.begin({ batch, idempotency, count, bounds: PLENTY });
+  const stage = (batch: NewBatch, ...indices: number[]) =>
+    batches.stage({ batch, runs: indices.map(staged), bounds: PLENTY });
+  const seal = (batch: NewBatch, idempotency: Key, total: number) =>
+    batches.seal({ batch, idempotency, total, bounds: PLENTY });
 
   it('is dispatched when complete, counts each run once, and ends with the last', async () => {
     const two = batch('b0');
-    expect(await batches.begin(two, null, 2, PLENTY)).toEqual({ outcome: 'ours', id: 'b0' });
-    expect(await batches.stage(two, [staged(0), staged(1)], PLENTY)).toEqual({ outcome: 'ok' });
+    expect(await begin(two, null, 2)).toEqual({ outcome: 'ours', id: 'b0' });
+    expect(await stage(two, 0, 1)).toEqual({ outcome: 'ok' });
     expect(await batches.facts('b0')).toBeNull();
     expect(await backlog.dispatch(10, 10)).toEqual([]);
-    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ outcome: 'accepted', id: 'b0' });
+    expect(await seal(two, null, 2)).toEqual({ outcome: 'accepted', id: 'b0' });
     expect(await backlog.dispatch(10, 10)).toEqual(['b0-0', 'b0-1']);
     await end('b0-1');
     await expect(end('b0-1')).rejects.toThrow('done');
@@ -208,46 +215,46 @@ describe('a batch', () => {
 
   it('that was cut off is resumed under its key, and is the same afterwards', async () => {
     const first = batch('b1');
-    await batches.begin(first, key(''), 0, PLENTY);
-    await batches.stage(first, [staged(0), staged(1), staged(2)], PLENTY);
+    await begin(first, key(''), 0);
+    await stage(first, 0, 1, 2);
     // Its scheduler dies here; the client sends it again, to another.
-    const again = await batches.begin(batch('b2', 'second'), key(''), 0, PLENTY);
+    const again = await begin(batch('b2', 'second'), key(''), 0);
     expect(again).toEqual({ outcome: 'ours', id: 'b1' });
     expect(await runs.runState('b1-0')).toBeNull();
     const second = batch('b1', 'second');
-    await batches.stage(second, [staged(0), staged(1)], PLENTY);
+    await stage(second, 0, 1);
     // It was not dead after all: what it still adds is not mixed with that of the other.
-    expect(await batches.stage(first, [staged(3)], PLENTY)).toEqual({ outcome: 'gone' });
-    expect(await batches.seal(first, 2, key('other'), PLENTY)).toEqual({ outcome: 'gone' });
-    expect(await batches.seal(second, 2, key('print'), PLENTY)).toMatchObject({ outcome: 'accepted' });
-    expect(await batches.begin(batch('b3'), key(''), 0, PLENTY)).toEqual({
+    expect(await stage(first, 3)).toEqual({ outcome: 'gone' });
+    expect(await seal(first, key('other'), 2)).toEqual({ outcome: 'gone' });
+    expect(await seal(second, key('print'), 2)).toMatchObject({ outcome: 'accepted' });
+    expect(await begin(batch('b3'), key(''), 0)).toEqual({
       outcome: 'sealed',
       id: 'b1',
       fingerprint: 'print',
     });
-    expect(await batches.seal(first, 2, key('print'), PLENTY)).toMatchObject({ outcome: 'same' });
-    expect(await batches.seal(first, 2, key('other'), PLENTY)).toMatchObject({ outcome: 'different' });
+    expect(await seal(first, key('print'), 2)).toMatchObject({ outcome: 'same' });
+    expect(await seal(first, key('other'), 2)).toMatchObject({ outcome: 'different' });
     expect(await backlog.dispatch(10, 10)).toEqual(['b1-0', 'b1-1']);
   });
 
   it('is not accepted when a run of the batch is missing', async () => {
     const two = batch('b4');
-    await batches.begin(two, null, 0, PLENTY);
-    await batches.stage(two, [staged(0)], PLENTY);
-    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ outcome: 'gone' });
+    await begin(two, null, 0);
+    await stage(two, 0);
+    expect(await seal(two, null, 2)).toEqual({ outcome: 'gone' });
   });
 
   it('is refused as a whole above the quota, and leaves nothing when dropped', async () => {
     await tenants.set('a', { ...USUAL, maxQueued: 1 });
     const two = batch('b5');
-    expect(await batches.begin(two, null, 2, PLENTY)).toEqual({
+    expect(await begin(two, null, 2)).toEqual({
       outcome: 'tenant-full',
       waiting: 0,
       most: 1,
     });
-    await batches.begin(two, null, 0, PLENTY);
-    await batches.stage(two, [staged(0), staged(1)], PLENTY);
-    expect(await batches.seal(two, 2, null, PLENTY)).toEqual({ outcome: 'tenant-full', waiting: 0, most: 1 });
+    await begin(two, null, 0);
+    await stage(two, 0, 1);
+    expect(await seal(two, null, 2)).toEqual({ outcome: 'tenant-full', waiting: 0, most: 1 });
     expect(await batches.unfinished(60_000)).toEqual([]);
     expect(await batches.unfinished(-1)).toEqual(['b5']);
     await batches.drop('b5');
@@ -257,11 +264,11 @@ describe('a batch', () => {
 
   it('cannot be dropped once it is complete', async () => {
     const one = batch('b6');
-    await batches.begin(one, null, 1, PLENTY);
-    await batches.stage(one, [staged(0)], PLENTY);
-    await batches.seal(one, 1, null, PLENTY);
+    await begin(one, null, 1);
+    await stage(one, 0);
+    await seal(one, null, 1);
     await batches.drop('b6');
     expect((await runs.runState(batchRunId('b6', 0)))?.state).toBe('queued');
-    expect(await batches.stage(one, [staged(1)], PLENTY)).toEqual({ outcome: 'gone' });
+    expect(await stage(one, 1)).toEqual({ outcome: 'gone' });
   });
 });

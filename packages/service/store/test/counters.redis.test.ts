@@ -162,13 +162,13 @@ class Model {
     const batch = {
       ...{ id, intake: `intake of ${id}`, tenant: 'c', name: 'name', trace: '' },
     };
-    const begun = await batches.begin(batch, key, count, ALL);
+    const begun = await batches.begin({ batch, idempotency: key, count, bounds: ALL });
     if (begun.outcome !== 'ours' || begun.id !== id || count === 0) return;
     const rows = Array.from({ length: count }, (_, index) => ({
       ...{ index, request: { source: '' }, limits: DEFAULT_LIMITS },
     }));
-    await batches.stage(batch, rows, ALL);
-    if (kind < 3) await batches.seal(batch, count, key, ALL);
+    await batches.stage({ batch, runs: rows, bounds: ALL });
+    if (kind < 3) await batches.seal({ batch, total: count, idempotency: key, bounds: ALL });
   }
 
   private async claim(id: string): Promise<void> {

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { expandLua, loadLua, type ReadLua } from '../src/redis/lua-files.js';
 import { CLAIM_ARGUMENTS } from '../src/scripts/lifecycle.js';
-import { SUBMIT_RUN_ARGUMENTS } from '../src/scripts/submit.js';
+import {
+  BEGIN_BATCH_ARGUMENTS,
+  SEAL_BATCH_ARGUMENTS,
+  STAGE_RUNS_ARGUMENTS,
+  STAGED_RUN_FIELDS,
+  SUBMIT_RUN_ARGUMENTS,
+} from '../src/scripts/submit.js';
 
 /** Scripts that are not there. */
 const from =
@@ -67,8 +73,8 @@ describe('the loader of scripts', () => {
 });
 
 describe('named arguments', () => {
-  const namesIn = (script: string): string[] => {
-    const names = /^local ([\w, ]+) = unpack\(ARGV\)$/m.exec(loadLua(script))?.[1] ?? '';
+  const namesIn = (script: string, place = /^local ([\w, ]+) = unpack\(ARGV\)$/m): string[] => {
+    const names = place.exec(loadLua(script))?.[1] ?? '';
     return names
       .split(', ')
       .map((name) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()));
@@ -76,8 +82,16 @@ describe('named arguments', () => {
 
   test.each([
     ['intake/submit-run', SUBMIT_RUN_ARGUMENTS],
+    ['intake/begin-batch', BEGIN_BATCH_ARGUMENTS],
+    ['intake/stage-runs', STAGE_RUNS_ARGUMENTS],
+    ['intake/seal-batch', SEAL_BATCH_ARGUMENTS],
     ['lifecycle/claim', CLAIM_ARGUMENTS],
   ])('of %s have the order of the Lua file', (script, names) => {
     expect(namesIn(script)).toEqual([...names]);
+  });
+
+  test('of each staged run have the order of the Lua file', () => {
+    const fields = /^ {2}local (index[\w, ]+) = unpack\(ARGV, i, i \+ FIELDS - 1\)$/m;
+    expect(namesIn('intake/stage-runs', fields)).toEqual([...STAGED_RUN_FIELDS]);
   });
 });

@@ -105,10 +105,12 @@ const staged = (index: number, request: Partial<RunRequest> = {}) => ({
 async function sealed(id: string, count: number, tenant = 'a', key: string | null = null): Promise<void> {
   const idempotency = key === null ? null : { key, fingerprint: 'f' };
   const batch = newBatch(id, tenant);
-  await batches.begin(batch, idempotency, count, ALL);
+  await batches.begin({ batch, idempotency, count, bounds: ALL });
   const rows = Array.from({ length: count }, (_, index) => staged(index));
-  await batches.stage(batch, rows, ALL);
-  expect(await batches.seal(batch, count, idempotency, ALL)).toMatchObject({ outcome: 'accepted' });
+  await batches.stage({ batch, runs: rows, bounds: ALL });
+  expect(await batches.seal({ batch, total: count, idempotency, bounds: ALL })).toMatchObject({
+    outcome: 'accepted',
+  });
 }
 
 /** Sweeps until nothing is left to do. */
@@ -261,14 +263,24 @@ describe('the room of waiting runs', () => {
     const bounds = queueBounds({ tenantBytes: 250_000 });
     const one = newBatch('b1');
     const two = newBatch('b2');
-    await batches.begin(one, null, 0, bounds);
-    await batches.begin(two, null, 0, bounds);
-    expect(await batches.stage(one, [staged(0, request)], bounds)).toEqual({ outcome: 'ok' });
-    expect(await batches.stage(two, [staged(0, request)], bounds)).toEqual({ outcome: 'ok' });
-    expect(await batches.stage(two, [staged(1, request)], bounds)).toMatchObject({ outcome: 'tenant-bytes' });
+    await batches.begin({ batch: one, idempotency: null, count: 0, bounds });
+    await batches.begin({ batch: two, idempotency: null, count: 0, bounds });
+    expect(await batches.stage({ batch: one, runs: [staged(0, request)], bounds })).toEqual({
+      outcome: 'ok',
+    });
+    expect(await batches.stage({ batch: two, runs: [staged(0, request)], bounds })).toEqual({
+      outcome: 'ok',
+    });
+    expect(await batches.stage({ batch: two, runs: [staged(1, request)], bounds })).toMatchObject({
+      outcome: 'tenant-bytes',
+    });
     await batches.drop('b1');
-    expect(await batches.stage(two, [staged(1, request)], bounds)).toEqual({ outcome: 'ok' });
-    expect(await batches.stage(two, [staged(2, request)], bounds)).toMatchObject({ outcome: 'too-large' });
+    expect(await batches.stage({ batch: two, runs: [staged(1, request)], bounds })).toEqual({
+      outcome: 'ok',
+    });
+    expect(await batches.stage({ batch: two, runs: [staged(2, request)], bounds })).toMatchObject({
+      outcome: 'too-large',
+    });
     await expectExact();
     await batches.drop('b2');
     expect(await counters(redis)).toEqual({ queued: {}, kept: {}, records: {} });
@@ -304,7 +316,12 @@ describe('an idempotency key', () => {
     await sealed('b1', 1, 'a', 'k');
     await retention.purgeBatch('b1');
     await sealed('b2', 1, 'a', 'k');
-    const begin = batches.begin(newBatch('b3'), { key: 'k', fingerprint: 'f' }, 1, ALL);
+    const begin = batches.begin({
+      batch: newBatch('b3'),
+      idempotency: { key: 'k', fingerprint: 'f' },
+      count: 1,
+      bounds: ALL,
+    });
     expect(await begin).toEqual({ outcome: 'same', id: 'b2' });
   });
 });

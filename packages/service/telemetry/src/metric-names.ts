@@ -32,6 +32,11 @@ const STATUS =
   'internal-error';
 const ENGINE = 'seccomp, rpython';
 
+/** Values of labels that the instruments count one by one; the rows below and node-metrics.ts share them. */
+export const STARTS = ['forked', 'cold', 'waiting'] as const;
+export const LOST = ['lock-lost', 'hand-back', 'sandbox-failure', 'result-refused'] as const;
+const CELL_STATES = 'starting, idle, busy, failed';
+
 /** Of a worker node. Each has the label `node` besides. */
 export const NODE_METRICS = {
   nodeRuns: {
@@ -83,7 +88,7 @@ export const NODE_METRICS = {
     name: 'sandpiper_node_starts_total',
     type: 'counter',
     help: 'Guests by how they were started',
-    labels: { start: 'forked, cold, waiting' },
+    labels: { start: STARTS.join(', ') },
   },
   nodeCalls: {
     name: 'sandpiper_node_guest_calls_total',
@@ -113,7 +118,7 @@ export const NODE_METRICS = {
     name: 'sandpiper_node_cells',
     type: 'gauge',
     help: 'Cells by state',
-    labels: { state: 'starting, idle, busy, failed' },
+    labels: { state: CELL_STATES },
   },
   nodeCellRestarts: {
     name: 'sandpiper_node_cell_restarts_total',
@@ -125,7 +130,7 @@ export const NODE_METRICS = {
     name: 'sandpiper_node_lost_attempts_total',
     type: 'counter',
     help: 'Attempts that produced no result, or whose result was refused',
-    labels: { reason: 'lock-lost, hand-back, sandbox-failure, result-refused' },
+    labels: { reason: LOST.join(', ') },
   },
   nodeUnreplicated: {
     name: 'sandpiper_node_unreplicated_results_total',
@@ -260,7 +265,7 @@ export const SCHEDULER_METRICS = {
     name: 'sandpiper_cells',
     type: 'gauge',
     help: 'Cells of the nodes that are not lost, by state (read from Redis)',
-    labels: { state: 'starting, idle, busy, failed' },
+    labels: { state: CELL_STATES },
   },
   deadLetters: {
     name: 'sandpiper_dead_letters',

@@ -1,9 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { Instruments } from './instruments.js';
-import { NODE_METRICS } from './metric-names.js';
-
-const LOST = ['lock-lost', 'hand-back', 'sandbox-failure', 'result-refused'] as const;
-const STARTS = ['forked', 'cold', 'waiting'] as const;
+import { LOST, NODE_METRICS, STARTS } from './metric-names.js';
 
 /**
  * The instruments of a worker node. The main thread owns the registry; threads send numbers. Each node has

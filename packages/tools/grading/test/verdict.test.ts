@@ -2,7 +2,7 @@ import { DEFAULT_LIMITS, RUN_STATUSES, type RunResult, type RunStatus } from '@s
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_CHECKER } from '../src/checker.js';
 import { naturalCompare } from '../src/natural-sort.js';
-import { gradeRun, gradeSubmission, type TestCase } from '../src/verdict.js';
+import { gradeRun, gradeSubmission, type TestCase, type Verdict } from '../src/verdict.js';
 
 const test: TestCase = { name: 'secret/1', input: Buffer.from(''), answer: Buffer.from('42\n') };
 
@@ -44,21 +44,30 @@ const grade = (status: RunStatus, more?: Partial<RunResult>) =>
   gradeRun(resultOf(status, more), test, DEFAULT_CHECKER);
 
 describe('the verdict of a run', () => {
-  it('is decided by the status', () => {
-    const verdicts = Object.fromEntries(RUN_STATUSES.map((status) => [status, grade(status).verdict]));
-    expect(verdicts).toEqual({
-      ok: 'AC',
-      'runtime-error': 'RTE',
-      'time-limit': 'TLE',
-      'wall-limit': 'TLE',
-      'memory-limit': 'MLE',
-      'output-limit': 'OLE',
-      'disk-limit': 'RTE',
-      'syscall-limit': 'RTE',
-      violation: 'RTE',
-      cancelled: 'JE',
-      'internal-error': 'JE',
-    });
+  const endingIn = (verdict: Verdict): RunStatus[] =>
+    RUN_STATUSES.filter((status) => grade(status).verdict === verdict);
+
+  it('is AC only for a run that ended by itself with exit code 0, whatever another one printed', () => {
+    expect(endingIn('AC')).toEqual(['ok']);
+    expect(grade('ok').reason).toBeNull();
+  });
+
+  it('names the limit of time, memory or output that was reached', () => {
+    expect(endingIn('TLE')).toEqual(['time-limit', 'wall-limit']);
+    expect(endingIn('MLE')).toEqual(['memory-limit']);
+    expect(endingIn('OLE')).toEqual(['output-limit']);
+  });
+
+  it('blames the judge only where the program was not given its chance', () => {
+    expect(endingIn('JE').sort()).toEqual(['cancelled', 'internal-error']);
+  });
+
+  it('is RTE for every other end, with a reason', () => {
+    const others = RUN_STATUSES.filter(
+      (status) => !/^(ok|cancelled|internal-error|(time|wall|memory|output)-limit)$/.test(status),
+    );
+    expect(endingIn('RTE')).toEqual(others);
+    for (const status of RUN_STATUSES) if (status !== 'ok') expect(grade(status).reason).not.toBeNull();
   });
 
   it('is WA with a reason when the output differs, in text and in base64', () => {

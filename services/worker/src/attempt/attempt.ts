@@ -163,7 +163,7 @@ export class Attempt {
     const lease = this.#cell();
     const askedAt = performance.now();
     let claim = await this.#askForClaim(lease, false);
-    if (claim.verdict === 'alone') {
+    if (claim.outcome === 'alone') {
       if (!(await cells.isolate(lease.cellId, ALONE_WITHIN_MS))) {
         await store.defer(this.runId, ALONE_AGAIN_MS);
         return { type: 'not-claimed' };
@@ -176,16 +176,16 @@ export class Attempt {
     lease.charge(claim.tenant);
     const place = { runId: this.runId, node, cell: lease.cellId };
     this.#record = new AttemptRecord({ metrics, tracing, ...place, claim, askedAt });
-    return { type: 'claimed', attempt: claim.attempt, verdict: claim.verdict };
+    return { type: 'claimed', attempt: claim.attempt, outcome: claim.outcome };
   }
 
   async #askForClaim(lease: Lease, alone: boolean): Promise<Claim> {
     const { store, node, log } = this.tools;
     const { runId } = this;
     const claim = await store.claim(runId, node, lease.cellId, alone);
-    if (claim.verdict === 'newer') warnNewer(log, runId);
-    if (claim.verdict === 'missing') log.warn({ runId }, 'dropped a job without a run');
-    if (claim.verdict === 'poison')
+    if (claim.outcome === 'newer') warnNewer(log, runId);
+    if (claim.outcome === 'missing') log.warn({ runId }, 'dropped a job without a run');
+    if (claim.outcome === 'poison')
       log.error({ runId, deaths: claim.deaths }, 'gave up a run that kept crashing');
     return claim;
   }
@@ -224,11 +224,11 @@ export class Attempt {
     const { fence, attempt } = this.#claimed();
     this.#result = what === 'result' ? this.#result : this.#synthetic(what);
     if (this.#result === null) throw new Error('there is no result to write');
-    const verdict = await store.finish(this.#result, fence, what === 'given-up');
-    this.#record?.written(this.#result, verdict);
-    if (verdict === 'accepted') await this.#replicate();
-    else log.warn({ runId, attempt, verdict }, 'the store did not accept a result');
-    return { type: 'written', accepted: verdict === 'accepted' };
+    const outcome = await store.finish(this.#result, fence, what === 'given-up');
+    this.#record?.written(this.#result, outcome);
+    if (outcome === 'accepted') await this.#replicate();
+    else log.warn({ runId, attempt, outcome }, 'the store did not accept a result');
+    return { type: 'written', accepted: outcome === 'accepted' };
   }
 
   /** The result of a run that has none of its own. */

@@ -9,9 +9,19 @@ import { type QueueBounds, roomArguments } from '../bounds.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { batchEndedKey, batchKey, batchRunId, KEYS, runKey } from '../keys.js';
 import { chunks, throwFirstError } from '../redis/pipelines.js';
+import { inOrder } from '../redis/script.js';
 import { redisTime } from '../redis/time.js';
 import { assertReadable, SCHEMA } from '../schema.js';
-import { BEGIN_BATCH, DROP_BATCH, SEAL_BATCH, STAGE_RUNS } from '../scripts/submit.js';
+import {
+  BEGIN_BATCH,
+  BEGIN_BATCH_ARGUMENTS,
+  DROP_BATCH,
+  SEAL_BATCH,
+  SEAL_BATCH_ARGUMENTS,
+  STAGE_RUNS,
+  STAGE_RUNS_ARGUMENTS,
+  STAGED_RUN_FIELDS,
+} from '../scripts/submit.js';
 import {
   idempotencyArguments,
   toFullness,
@@ -41,6 +51,29 @@ export interface StagedRun {
   readonly limits: Limits;
 }
 
+export interface BatchStart {
+  readonly batch: NewBatch;
+  /** Its fingerprint is '' if it is known only at the end. */
+  readonly idempotency: Idempotency | null;
+  /** Number of runs, or 0 when unknown. */
+  readonly count: number;
+  readonly bounds: QueueBounds;
+}
+
+export interface BatchPiece {
+  readonly batch: NewBatch;
+  readonly runs: readonly StagedRun[];
+  readonly bounds: QueueBounds;
+}
+
+export interface BatchEnd {
+  readonly batch: NewBatch;
+  readonly idempotency: Idempotency | null;
+  /** Number of staged runs. */
+  readonly total: number;
+  readonly bounds: QueueBounds;
+}
+
 /** `ours`: continue with this id. `sealed`: accepted before; compare the fingerprint. */
 export type BatchBeginning =
   | { readonly outcome: 'ours' | 'same' | 'different'; readonly id: string }
@@ -68,77 +101,57 @@ export interface BatchFacts {
 export class BatchStore {
   constructor(private readonly redis: RedisConnection) {}
 
-  /**
-   * @param count number of runs, if known; @param idempotency fingerprint '' if it is known only at the end.
-   */
-  async begin(
-    batch: NewBatch,
-    idempotency: Idempotency | null,
-    count: number,
-    bounds: QueueBounds,
-  ): Promise<BatchBeginning> {
-    const { redisKey, has, fingerprint } = idempotencyArguments(batch.tenant, 'batch', idempotency);
+  async begin({ batch, idempotency, count, bounds }: BatchStart): Promise<BatchBeginning> {
+    const { id, tenant, name, intake } = batch;
+    const { redisKey, has, fingerprint } = idempotencyArguments(tenant, 'batch', idempotency);
+    const fields = inOrder(BEGIN_BATCH_ARGUMENTS, {
+      newId: id,
+      tenant,
+      name: name ?? '',
+      hasKey: has,
+      fingerprint,
+      schema: SCHEMA,
+      runs: count,
+      intake,
+    });
     for (;;) {
-      const reply = await BEGIN_BATCH.run(
-        this.redis,
-        batchKey(batch.id),
-        redisKey,
-        batch.id,
-        batch.tenant,
-        batch.name ?? '',
-        has,
-        fingerprint,
-        SCHEMA,
-        count,
-        batch.intake,
-        ...roomArguments(bounds),
-      );
-      const full = toFullness(reply);
-      if (full !== null) return full;
-      const [outcome, id, print] = reply as [
-        'ours' | 'same' | 'different' | 'sealed' | 'again',
-        string,
-        string,
-      ];
-      if (outcome === 'sealed') return { outcome, id, fingerprint: print };
+      const keys = [batchKey(id), redisKey];
+      const reply = await BEGIN_BATCH.run(this.redis, ...keys, ...fields, ...roomArguments(bounds));
       // The remains of a cut-off attempt may need several steps to remove.
-      if (outcome !== 'again') return { outcome, id };
+      const beginning = toFullness(reply) ?? toBeginning(reply);
+      if (beginning !== 'again') return beginning;
     }
   }
 
   /** @returns `gone` when the batch is complete, removed, or taken over by another attempt. */
-  async stage(batch: NewBatch, runs: readonly StagedRun[], bounds: QueueBounds): Promise<Staging> {
-    const rows = runs.flatMap(({ index, request, limits }) => {
-      const { json, priority, engine, callbackUrl } = writtenRequest(request, limits);
-      return [index, priority, json, engine, JSON.stringify(limits), callbackUrl];
-    });
+  async stage({ batch, runs, bounds }: BatchPiece): Promise<Staging> {
     const { id, tenant, trace, intake } = batch;
-    const head = [id, tenant, SCHEMA, trace, intake, ...roomArguments(bounds)];
-    const reply = await STAGE_RUNS.run(this.redis, batchKey(id), ...head, ...rows);
+    const fields = inOrder(STAGE_RUNS_ARGUMENTS, { batch: id, tenant, schema: SCHEMA, trace, intake });
+    const rows = runs.flatMap(stagedFields);
+    const reply = await STAGE_RUNS.run(
+      this.redis,
+      batchKey(id),
+      ...fields,
+      ...roomArguments(bounds),
+      ...rows,
+    );
     return toFullness(reply) ?? { outcome: (reply as ['ok' | 'gone'])[0] };
   }
 
   /** Completes the batch. When this resolves with `accepted`, all of its runs are in the backlog. */
-  async seal(
-    batch: NewBatch,
-    total: number,
-    idempotency: Idempotency | null,
-    bounds: QueueBounds,
-  ): Promise<Sealing> {
+  async seal({ batch, idempotency, total, bounds }: BatchEnd): Promise<Sealing> {
     const { id, tenant, intake } = batch;
     const { redisKey, has, fingerprint } = idempotencyArguments(tenant, 'batch', idempotency);
-    const reply = await SEAL_BATCH.run(
-      this.redis,
-      batchKey(id),
-      redisKey,
+    const fields = inOrder(SEAL_BATCH_ARGUMENTS, {
       id,
       tenant,
-      total,
-      has,
+      runs: total,
+      hasKey: has,
       fingerprint,
       intake,
-      ...roomArguments(bounds),
-    );
+    });
+    const keys = [batchKey(id), redisKey];
+    const reply = await SEAL_BATCH.run(this.redis, ...keys, ...fields, ...roomArguments(bounds));
     const [outcome] = reply as [Sealing['outcome']];
     return outcome === 'gone' ? { outcome } : toSubmitOutcome(reply);
   }
@@ -202,4 +215,26 @@ export class BatchStore {
   async ended(id: string, from: number, most: number): Promise<number[]> {
     return (await this.redis.lrange(batchEndedKey(id), from, from + most - 1)).map(Number);
   }
+}
+
+function toBeginning(reply: unknown): BatchBeginning | 'again' {
+  const [outcome, id, fingerprint] = reply as [
+    'ours' | 'same' | 'different' | 'sealed' | 'again',
+    string,
+    string,
+  ];
+  if (outcome === 'again') return outcome;
+  return outcome === 'sealed' ? { outcome, id, fingerprint } : { outcome, id };
+}
+
+function stagedFields({ index, request, limits }: StagedRun) {
+  const { json, priority, engine, callbackUrl } = writtenRequest(request, limits);
+  return inOrder(STAGED_RUN_FIELDS, {
+    index,
+    priority,
+    request: json,
+    engine,
+    limits: JSON.stringify(limits),
+    callback: callbackUrl,
+  });
 }

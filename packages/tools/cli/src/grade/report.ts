@@ -1,5 +1,5 @@
 import type { Limits } from '@sandpiper/contracts';
-import type { TestOutcome, Verdict } from '@sandpiper/grading';
+import type { SubmissionOutcome, TestOutcome } from '@sandpiper/grading';
 import Table from 'cli-table3';
 import { escapeForTerminal } from '../terminal/escape.js';
 import type { GradedProblem } from './pipeline.js';
@@ -17,18 +17,11 @@ interface ProblemReport {
   readonly submissions: readonly SubmissionReport[];
 }
 
-interface SubmissionReport {
+interface SubmissionReport extends SubmissionOutcome {
   readonly label: string;
   readonly path: string;
-  readonly verdict: Verdict;
   /** The verdict that `expected.json` of the class expects; null where it has none. */
   readonly expected: string | null;
-  readonly passed: number;
-  readonly total: number;
-  readonly slowestCpuMs: number;
-  readonly peakMemoryBytes: number;
-  readonly firstFailure: TestOutcome | null;
-  readonly tests: readonly TestOutcome[];
 }
 
 /** `expectedOf` returns the expected verdict of a submission, or null. */
