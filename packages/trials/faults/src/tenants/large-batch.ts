@@ -31,7 +31,9 @@ export interface LargeBatchOptions {
 /** Two slow readers repeatedly read a batch of large results, while another tenant works. */
 export function largeBatch(stage: Stage, options: LargeBatchOptions): Promise<Observation[]> {
   const { runs, bytes, times, clocks } = options;
-  return withHouse(stage, {}, async (house) => {
+  // A tenant may keep a share of this; what is above it would lose its oldest results (docs/operating.md).
+  const scheduler = { SANDPIPER_KEEP_BYTES: String(8 * runs * bytes) };
+  return withHouse(stage, { scheduler }, async (house) => {
     const [heavy, other] = await Promise.all([house.tenant('heavy'), house.tenant('other')]);
     const batch = await makeBatch(stage, house, heavy, runs, bytes);
     const quiet = await quietHellos(other.api, 'quiet', 4);
