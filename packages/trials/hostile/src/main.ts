@@ -128,7 +128,7 @@ async function run({ numbers, markdown, neighbourOnly }: Options): Promise<numbe
       'real rpython: left out, it needs PYPY3_SANDBOX and PYPY3_SANDBOX_LIB in the environment\n',
     );
   }
-  const count = (verdict: string) => rows.filter((row) => defenceOf(row) === verdict).length;
+  const count = (state: string) => rows.filter((row) => defenceOf(row) === state).length;
   const [held, broken, none] = [count('held'), count('broken'), count('does not apply')];
   process.stdout.write(`${held} held, ${broken} broken, ${none} do not apply\n`);
   if (markdown !== null) writeFileSync(markdown, markdownOf(rows, ABOUT(held, none)));

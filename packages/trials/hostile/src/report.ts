@@ -69,8 +69,8 @@ function columnsOf(row: ReportRow): Columns {
 /** One line for a terminal, and one more for each fault. */
 export function lineOf(row: ReportRow): string {
   const { what, where, how, times } = columnsOf(row);
-  const verdict = defenceOf(row);
-  const head = verdict === 'does not apply' ? '-     ' : verdict === 'held' ? 'held  ' : 'BROKEN';
+  const state = defenceOf(row);
+  const head = state === 'does not apply' ? '-     ' : state === 'held' ? 'held  ' : 'BROKEN';
   const faults = faultsOf(row)
     .map((fault) => `\n         ${fault}`)
     .join('');
