@@ -25,7 +25,7 @@ function readSecret(path: string): string | null {
   }
 }
 
-/** The file appears with its content (link(2)); where two make one at a time, both get that of the first. */
+/** The file appears with its content (link(2)); of two that are made at the same time both callers get the first. */
 function makeSecret(path: string): string {
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
