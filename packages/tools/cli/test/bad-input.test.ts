@@ -8,6 +8,9 @@ import { runCommandLine } from '../src/command-line.js';
 
 const COMMAND = fileURLToPath(new URL('../../../../sandpiper', import.meta.url));
 
+/** A process takes a second, and on a busy host many. */
+const SPAWN_MS = 60_000;
+
 interface Ended {
   code: number | string | null | undefined;
   stdout: string;
@@ -16,10 +19,10 @@ interface Ended {
 
 let folder: string;
 
-/** In a process of its own, which takes a second or more. */
+/** In a process of its own. */
 function spawned(...args: string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = execFile(COMMAND, args, { cwd: folder, timeout: 30_000 }, (error, stdout, stderr) =>
+    const child = execFile(COMMAND, args, { cwd: folder, timeout: SPAWN_MS }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
     );
     child.stdin?.end();
@@ -123,13 +126,18 @@ describe('bad input ends with exit code 2 and one line that names the thing', ()
     async (words, message) => {
       expectRefusal(await spawned(...words), message);
     },
+    SPAWN_MS,
   );
 });
 
 describe('the command', () => {
-  it('prints its version', async () => {
-    expect((await spawned('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
-  });
+  it(
+    'prints its version',
+    async () => {
+      expect((await spawned('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    },
+    SPAWN_MS,
+  );
 
   it.each(['run', 'up', 'grade', 'doctor'])('prints the help of %s', async (command) => {
     const { code, stdout } = await sandpiper(command, '--help');
@@ -138,11 +146,15 @@ describe('the command', () => {
     expect(stdout).toContain('Examples:');
   });
 
-  it('reports an unreachable server in one line', async () => {
-    const { code, stderr } = await spawned('grade', 'good', 'ok.py', '--server', 'http://127.0.0.1:9');
-    expect(stderr).toContain('127.0.0.1:9');
-    expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^sandpiper: /);
-    expect(stderr).not.toContain('    at ');
-    expect(code).toBe(1);
-  });
+  it(
+    'reports an unreachable server in one line',
+    async () => {
+      const { code, stderr } = await spawned('grade', 'good', 'ok.py', '--server', 'http://127.0.0.1:9');
+      expect(stderr).toContain('127.0.0.1:9');
+      expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^sandpiper: /);
+      expect(stderr).not.toContain('    at ');
+      expect(code).toBe(1);
+    },
+    SPAWN_MS,
+  );
 });
