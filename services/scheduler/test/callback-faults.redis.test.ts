@@ -2,8 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { connectFailFast, KEYS, RunStore } from '@sandpiper/store';
-import type { ServiceMessage } from '@sandpiper/telemetry';
-import { startRedis, type RedisServer } from '@sandpiper/testkit';
+import { Processes, startRedis, type RedisServer, type Service } from '@sandpiper/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { endRun, SERVICE_SECRET, startCallbackApp, submit } from './callback-harness.js';
 import { Receiver } from './receiver.js';
@@ -12,12 +11,14 @@ const patience = { timeout: 120_000, interval: 50 };
 
 let server: RedisServer;
 let receiver: Receiver;
+let processes: Processes;
 let children: ChildProcess[] = [];
 let closing: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
   server = await startRedis();
   receiver = await Receiver.start();
+  processes = new Processes(server);
 });
 
 afterEach(async () => {
@@ -25,6 +26,7 @@ afterEach(async () => {
   closing = [];
   for (const child of children) await killed(child);
   children = [];
+  await processes.kill();
   await receiver.stop();
   await server.stop();
 });
@@ -36,12 +38,10 @@ async function killed(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-function start(script: string, args: readonly string[], env: Record<string, string> = {}): ChildProcess {
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  const child = fork(path, args, {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
+/** A process that has taken what is due, and waits. */
+function startTaker(...args: readonly string[]): ChildProcess {
+  const path = fileURLToPath(new URL('takes-callbacks.mjs', import.meta.url));
+  const child = fork(path, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   children.push(child);
   return child;
 }
@@ -54,22 +54,12 @@ async function connected() {
   return redis;
 }
 
-async function startScheduler(): Promise<{ child: ChildProcess; url: string }> {
-  const child = start('../dist/main.js', [], {
-    ...server.variables,
-    SANDPIPER_PORT: '0',
-    SANDPIPER_LOG_LEVEL: 'fatal',
+const startScheduler = (): Promise<Service> =>
+  processes.scheduler({
     SANDPIPER_CALLBACK_SECRET: SERVICE_SECRET,
     SANDPIPER_CALLBACK_ALLOW: '127.0.0.1',
     SANDPIPER_CALLBACK_BACK_OFF_MS: '50',
   });
-  let url = '';
-  for (;;) {
-    const [message] = (await once(child, 'message')) as [ServiceMessage];
-    if (message.type === 'listening') url = message.url;
-    else return { child, url };
-  }
-}
 
 describe('a scheduler that is killed', () => {
   it.each(['taken', 'queued'] as const)(
@@ -83,7 +73,7 @@ describe('a scheduler that is killed', () => {
       // No scheduler is there while the runs end: what is due waits.
       const own = await connected();
       for (const id of ids) await endRun(new RunStore(own), id);
-      const victim = start('takes-callbacks.mjs', [server.url, '500', until]);
+      const victim = startTaker(server.url, '500', until);
       const [taken] = (await once(victim, 'message')) as [string[]];
       expect([...taken].sort()).toEqual([...ids].sort());
       await killed(victim);

@@ -1,19 +1,15 @@
 import type { RunRequest } from '@sandpiper/contracts';
 import {
-  connectFailFast,
   connectPatient,
-  connectSubscriber,
   type RedisConnection,
   type RedisTarget,
   RunStore,
   syntheticResult,
 } from '@sandpiper/store';
-import { createLogger } from '@sandpiper/telemetry';
 import { parseNetworks } from '../src/callbacks/address-policy.js';
 import type { CallbackOptions } from '../src/callbacks/callbacks.js';
-import { buildApp, type AppDeps } from '../src/index.js';
-
-export type CallbackApp = Awaited<ReturnType<typeof buildApp>>;
+import type { AppDeps } from '../src/index.js';
+import { startApp, type TestApp } from './harness.js';
 
 export const SERVICE_SECRET = 'a-secret-of-the-service-for-tests-0123456789';
 
@@ -28,19 +24,10 @@ interface Options extends Partial<Omit<CallbackOptions, 'allow'>> {
 export async function startCallbackApp(
   target: RedisTarget,
   { allow = '127.0.0.0/8', auth = { on: false, adminKey: null }, ...options }: Options = {},
-): Promise<{ app: CallbackApp; redis: RedisConnection; ends: (id: string) => Promise<void> }> {
-  const redis = connectFailFast(target, 5_000);
-  const bulk = [connectFailFast(target, 5_000), connectFailFast(target, 5_000)];
-  const subscriber = connectSubscriber(target);
-  const app = await buildApp({
-    redis,
-    bulk,
-    subscriber,
-    log: createLogger({ service: 'test', level: 'silent' }),
+): Promise<{ app: TestApp; redis: RedisConnection; ends: (id: string) => Promise<void> }> {
+  const { app, redis } = await startApp(target, {
+    redisTimeoutMs: 5_000,
     bodyLimit: 16 * 1024 * 1024,
-    batchLimit: 16 * 1024 * 1024,
-    maxQueue: 1000,
-    retention: { retentionSeconds: 1000 },
     auth,
     callbacks: {
       secret: SERVICE_SECRET,
@@ -52,8 +39,6 @@ export async function startCallbackApp(
       ...options,
     },
   });
-  await app.ready();
-  if (redis.status !== 'ready') await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
   return { app, redis, ends: (id) => endRun(new RunStore(redis), id) };
 }
 
@@ -68,7 +53,7 @@ export async function endRun(store: RunStore, id: string, message = 'ended by th
   await store.finish({ ...result, status: 'ok', exitCode: 0, message: null, stdout: message }, claim.fence);
 }
 
-export async function submit(app: CallbackApp, request: Partial<RunRequest>): Promise<string> {
+export async function submit(app: TestApp, request: Partial<RunRequest>): Promise<string> {
   const reply = await app.inject({ method: 'POST', url: '/v1/runs', payload: { source: '', ...request } });
   if (reply.statusCode !== 202) throw new Error(reply.body);
   return reply.json<{ id: string }>().id;

@@ -7,13 +7,14 @@ import { callbackBodySchema, type FailedCallback } from '@sandpiper/contracts';
 import { KEYS, runKey } from '@sandpiper/store';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type CallbackApp, SERVICE_SECRET, startCallbackApp, submit } from './callback-harness.js';
+import { SERVICE_SECRET, startCallbackApp, submit } from './callback-harness.js';
+import type { TestApp } from './harness.js';
 import { Receiver } from './receiver.js';
 
 const patience = { timeout: 60_000, interval: 20 };
 
 let server: RedisServer;
-let apps: CallbackApp[] = [];
+let apps: TestApp[] = [];
 
 beforeEach(async () => {
   server = await startRedis();
@@ -37,11 +38,11 @@ async function receive(...how: Parameters<typeof Receiver.start>): Promise<Recei
   return receiver;
 }
 
-const failed = async (app: CallbackApp): Promise<FailedCallback[]> =>
+const failed = async (app: TestApp): Promise<FailedCallback[]> =>
   (await app.inject('/v1/callbacks/failed')).json<{ callbacks: FailedCallback[] }>().callbacks;
 
 /** The one that was given up. */
-const givenUp = (app: CallbackApp): Promise<FailedCallback> =>
+const givenUp = (app: TestApp): Promise<FailedCallback> =>
   vi.waitFor(async () => {
     const [first] = await failed(app);
     if (first === undefined) throw new Error('none was given up');

@@ -5,6 +5,11 @@ import { buildApp } from '../src/index.js';
 
 export type TestApp = Awaited<ReturnType<typeof buildApp>>;
 
+type Options = Partial<Omit<AppDeps, 'redis' | 'bulk' | 'subscriber' | 'log'>> & {
+  /** How long a command to Redis may take, milliseconds. */
+  readonly redisTimeoutMs?: number;
+};
+
 const becomesReady = (redis: RedisConnection): Promise<void> =>
   redis.status === 'ready'
     ? Promise.resolve()
@@ -13,22 +18,9 @@ const becomesReady = (redis: RedisConnection): Promise<void> =>
 /** The API against a Redis of the test's; ready when it resolves. */
 export async function startApp(
   target: RedisTarget,
-  options: Partial<
-    Pick<
-      AppDeps,
-      | 'maxQueue'
-      | 'bodyLimit'
-      | 'batchLimit'
-      | 'ceilings'
-      | 'auth'
-      | 'streams'
-      | 'bodies'
-      | 'allowedHosts'
-      | 'retention'
-    >
-  > = {},
+  { redisTimeoutMs = 1_000, ...options }: Options = {},
 ): Promise<{ app: TestApp; redis: RedisConnection; bulk: readonly RedisConnection[] }> {
-  const redis = connectFailFast(target, 1_000);
+  const redis = connectFailFast(target, redisTimeoutMs);
   const bulk = [connectFailFast(target, 5_000), connectFailFast(target, 5_000)];
   const subscriber = connectSubscriber(target);
   const log = createLogger({ service: 'test', level: 'silent' });

@@ -1,8 +1,7 @@
 import { SandpiperClient } from '@sandpiper/client';
-import { type RedisServer, startRedis } from '@sandpiper/testkit';
+import { Processes, type Service, type RedisServer, startRedis } from '@sandpiper/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Followed } from './followed.js';
-import { Processes, type Service } from './processes.js';
 
 /** What followers and feeders see of a live run when something dies in the middle. */
 

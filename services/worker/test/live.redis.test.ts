@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type FollowOptions, SandpiperClient } from '@sandpiper/client';
-import { type RedisServer, startRedis } from '@sandpiper/testkit';
+import { Processes, type RedisServer, startRedis } from '@sandpiper/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Followed } from './followed.js';
-import { Processes } from './processes.js';
 
 /** Live runs with real processes: a client, a scheduler, Redis, a node, sandboxed PyPy. */
 

@@ -1,6 +1,6 @@
-import { type RedisServer, startRedis } from '@sandpiper/testkit';
+import { Processes, type RedisServer, startRedis } from '@sandpiper/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { metricsOf, Processes, runAt } from './processes.js';
+import { metricsOf, runAt } from './calls.js';
 
 const patience = { timeout: 60_000, interval: 25 };
 

@@ -1,8 +1,7 @@
 import type { RunResult } from '@sandpiper/contracts';
-import { startRedis, type RedisServer } from '@sandpiper/testkit';
+import { Processes, startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesOf, SandpiperClient } from '../../../packages/service/client/src/index.js';
-import { Processes } from './processes.js';
 
 /** What a program writes, through cell, Redis, API and client. */
 

@@ -1,8 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import type { RunState } from '@sandpiper/contracts';
-import { startRedis, type RedisServer } from '@sandpiper/testkit';
+import {
+  childrenOf,
+  descendantsOf,
+  isAlive,
+  Processes,
+  type Service,
+  startRedis,
+  type RedisServer,
+} from '@sandpiper/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Processes, type Service } from './processes.js';
 
 /** The whole path with real processes: Redis, scheduler, nodes, keepers, sandboxed PyPy. */
 
@@ -44,27 +50,6 @@ async function getRun(scheduler: Service, id: string, waitSeconds = 0): Promise<
 
 const becomesRunning = (scheduler: Service, id: string): Promise<void> =>
   vi.waitFor(async () => expect((await getRun(scheduler, id)).state).toBe('running'), patience);
-
-/** State and parent of a process, of proc_pid_stat(5); null when it is gone or only waits to be reaped. */
-function parentOf(pid: number): number | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' ? null : Number(parent);
-  } catch {
-    return null;
-  }
-}
-
-const isAlive = (pid: number): boolean => parentOf(pid) !== null;
-
-function childrenOf(parent: number): number[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.map(Number).filter((pid) => parentOf(pid) === parent);
-}
-
-const descendantsOf = (pid: number): number[] =>
-  childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
 
 describe('the pipeline', () => {
   it('runs a program that prints 42', async () => {

@@ -1,9 +1,8 @@
 import { ApiError, SandpiperClient } from '@sandpiper/client';
 import { connectFailFast, type RedisConnection, RetentionStore } from '@sandpiper/store';
-import { type RedisServer, startRedis } from '@sandpiper/testkit';
+import { Processes, type RedisServer, startRedis } from '@sandpiper/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Followed } from './followed.js';
-import { Processes } from './processes.js';
 
 /** What a client purges under a real node: it is unknown at once, ends, and nothing of it stays in Redis. */
 

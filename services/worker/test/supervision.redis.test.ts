@@ -4,12 +4,11 @@ import { FakeClock } from '@sandpiper/actor';
 import type { RunState } from '@sandpiper/contracts';
 import { Cell, cgroupFolder } from '@sandpiper/controller';
 import { createLogger, createNodeMetrics, type NodeMetrics } from '@sandpiper/telemetry';
-import { startRedis, type RedisServer } from '@sandpiper/testkit';
+import { childrenOf, Processes, type Service, startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Cells } from '../src/cells.js';
 import { operationsServer, WorkerNode, type CellFactory, type NodeOptions } from '../src/index.js';
 import type { Attempts } from '../src/attempt/attempts.js';
-import { Processes, type Service } from './processes.js';
 
 /**
  * Real cells that lose their keeper, thread or parent guest under a node whose back-offs the test's clock
@@ -110,17 +109,6 @@ const cellWith = (node: TestNode, runId: string): Promise<number> =>
     if (cell === undefined) throw new Error(`${runId} is in no cell`);
     return cell.id;
   }, patience);
-
-/** Process ids (proc(5), task/TID/children); of any thread of the process. */
-function childrenOf(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1')
-      .trim()
-      .split(' ')
-      .filter(Boolean)
-      .map(Number),
-  );
-}
 
 const keepersHere = (): number[] =>
   childrenOf(process.pid).filter((pid) =>

@@ -2,11 +2,10 @@ import { EventEmitter, once } from 'node:events';
 import type { RunState } from '@sandpiper/contracts';
 import { redisSettings, type ReplicationOptions } from '@sandpiper/store';
 import { createLogger, createNodeMetrics, type NodeMetrics } from '@sandpiper/telemetry';
-import type { RedisVariables } from '@sandpiper/testkit';
+import { Processes, type RedisVariables } from '@sandpiper/testkit';
 import { expect, vi } from 'vitest';
 import { WorkerNode } from '../src/index.js';
 import { fakeCells } from './fake-cell.js';
-import { Processes } from './processes.js';
 
 export const patience = { timeout: 60_000, interval: 50 };
 

@@ -1,7 +1,7 @@
-import { type RedisServer, startRedis } from '@sandpiper/testkit';
+import { Processes, type RedisServer, startRedis } from '@sandpiper/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CollectedSpan, OtlpCollector } from './otlp-collector.js';
-import { Processes, runAt } from './processes.js';
+import { runAt } from './calls.js';
 
 const patience = { timeout: 60_000, interval: 25 };
 

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { NodeView, RunState } from '@sandpiper/contracts';
 import { KEYS, QUEUE_PREFIX, runKey, SCHEMA } from '@sandpiper/store';
-import { CheckoutCopy, type RedisServer, startRedis } from '@sandpiper/testkit';
+import { Processes, type Service, CheckoutCopy, type RedisServer, startRedis } from '@sandpiper/testkit';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { Processes, runAt, type Service } from './processes.js';
+import { runAt } from './calls.js';
 
 /** Services of this checkout, and of a copy that writes and reads a newer schema. */
 

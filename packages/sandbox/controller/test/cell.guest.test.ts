@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { childrenOf } from '@sandpiper/testkit';
 import { describe, expect, it, vi } from 'vitest';
 import { Cell, cgroupFolder } from '@sandpiper/controller';
 import type { Piscina } from 'piscina';
-import { childrenOf, PATIENCE, runSource } from './local.js';
+import { PATIENCE, runSource } from './local.js';
 
 function commandOf(pid: number): string {
   try {

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
 import { SHIM_PATH } from '@sandpiper/guest';
 import { textOf } from '@sandpiper/contracts';
+import { childrenOf } from '@sandpiper/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { childrenOf, PATIENCE, runSource, type SourceRun } from './local.js';
+import { PATIENCE, runSource, type SourceRun } from './local.js';
 
 const PROGRAMS = new URL('../../../../examples/programs/', import.meta.url);
 

@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
 import { cgroupFolder, type CgroupFolder } from '@sandpiper/guest';
+import { childrenOf } from '@sandpiper/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { childrenOf, PATIENCE, runSource } from './local.js';
+import { PATIENCE, runSource } from './local.js';
 
 const MIB = 1024 * 1024;
 const lent = cgroupFolder();

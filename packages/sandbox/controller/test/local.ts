@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { DEFAULT_LIMITS, type LimitsRequest, type RunResult } from '@sandpiper/contracts';
 import type { Cell, Determinism, Interpreter, LiveStreams } from '@sandpiper/controller';
 
@@ -6,12 +5,6 @@ import type { Cell, Determinism, Interpreter, LiveStreams } from '@sandpiper/con
 export const PATIENCE = { timeout: 30_000, interval: 10 };
 
 let count = 0;
-
-/** Process ids (proc(5), task/TID/children). */
-export function childrenOf(pid: number): number[] {
-  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
-  return list.trim().split(' ').filter(Boolean).map(Number);
-}
 
 export interface SourceRun {
   readonly limits?: LimitsRequest;

@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Cell } from '@sandpiper/controller';
+import { childrenOf } from '@sandpiper/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { childrenOf, PATIENCE, runSource } from './local.js';
+import { PATIENCE, runSource } from './local.js';
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) process.stderr.write('skipped: guests have users of their own only where the node is root\n');

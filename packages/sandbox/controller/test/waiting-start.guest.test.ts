@@ -1,8 +1,9 @@
 import { copyFileSync, readFileSync, renameSync } from 'node:fs';
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
 import { TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
+import { childrenOf } from '@sandpiper/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { childrenOf, PATIENCE, runSource, type SourceRun } from './local.js';
+import { PATIENCE, runSource, type SourceRun } from './local.js';
 import { Bench } from './translated.js';
 
 /**

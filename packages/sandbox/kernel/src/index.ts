@@ -5,5 +5,6 @@ export * from './mounts.js';
 export { libcSurface } from './surfaces/libc.js';
 export { linuxSurface } from './surfaces/linux.js';
 export type { Row, Support, Surface } from './surfaces/surface.js';
+export { BufferMemory } from './testing/buffer-memory.js';
 export * from './types.js';
 export { PlacementError } from '@sandpiper/vfs';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { Errno, SyscallError } from '@sandpiper/abi';
 import {
+  BufferMemory,
   GuestKernel,
   type GuestMemory,
   HostClock,
@@ -10,44 +10,25 @@ import {
   type Surface,
 } from '../src/index.js';
 
-const BASE = 0x10000;
+const MMAP = 9;
+const PAGE = 4096;
 
-/** A guest's memory as one buffer that begins at 0x10000; every other address is bad. */
-export class FakeMemory implements GuestMemory {
-  readonly bytes = Buffer.alloc(4 * 1024 * 1024);
+/** A guest's memory whose native calls the test answers. */
+export class FakeMemory extends BufferMemory implements GuestMemory {
   /** Results of native calls by number, where they matter. */
   readonly nativeResults = new Map<number, number>();
   readonly nativeCalls: number[][] = [];
   readonly freed: number[] = [];
-  #next = BASE;
 
-  read(address: number, size: number): Buffer {
-    return Buffer.from(this.#span(address, size));
-  }
-
-  readString(address: number, max: number): Buffer {
-    const available = Math.min(max, BASE + this.bytes.length - address);
-    const span = this.#span(address, available);
-    const end = span.indexOf(0);
-    if (end < 0) throw new SyscallError(available < max ? Errno.EFAULT : Errno.ENAMETOOLONG);
-    return Buffer.from(span.subarray(0, end));
-  }
-
-  write(address: number, data: Uint8Array): void {
-    this.#span(address, data.length).set(data);
+  constructor() {
+    super(4 * 1024 * 1024);
   }
 
   syscall(...call: number[]): number {
     this.nativeCalls.push(call);
     const given = this.nativeResults.get(call[0] ?? 0);
     if (given !== undefined) return given;
-    return call[0] === 9 ? this.#pages(call[2] ?? 0) : 0;
-  }
-
-  /** mmap(2) starts at a page boundary. */
-  #pages(size: number): number {
-    this.#next = (this.#next + 4095) & ~4095;
-    return this.room(size);
+    return call[0] === MMAP ? this.room(call[2] ?? 0, PAGE) : 0;
   }
 
   malloc(data: Uint8Array): number {
@@ -59,21 +40,6 @@ export class FakeMemory implements GuestMemory {
 
   free(address: number): void {
     this.freed.push(address);
-  }
-
-  /** An address of `size` free bytes. */
-  room(size: number): number {
-    const at = this.#next;
-    if (at + size > BASE + this.bytes.length) return -Errno.ENOMEM;
-    this.#next += (size + 15) & ~15;
-    return at;
-  }
-
-  #span(address: number, size: number): Buffer {
-    if (size === 0) return Buffer.alloc(0);
-    const at = address - BASE;
-    if (!(at >= 0 && size >= 0 && at + size <= this.bytes.length)) throw new SyscallError(Errno.EFAULT);
-    return this.bytes.subarray(at, at + size);
   }
 }
 

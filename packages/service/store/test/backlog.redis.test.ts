@@ -1,10 +1,9 @@
 import { DEFAULT_LIMITS } from '@sandpiper/contracts';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   Backlog,
   batchRunId,
   BatchStore,
-  connectFailFast,
   KEYS,
   type NewBatch,
   queueBounds,
@@ -14,7 +13,8 @@ import {
   syntheticResult,
   TenantStore,
 } from '../src/index.js';
-import { startRedis, type RedisServer } from '@sandpiper/testkit';
+import { useRedis } from './use-redis.js';
+import type { RedisServer } from '@sandpiper/testkit';
 
 let server: RedisServer;
 let redis: RedisConnection;
@@ -23,11 +23,9 @@ let batches: BatchStore;
 let backlog: Backlog;
 let tenants: TenantStore;
 
-beforeAll(async () => {
-  server = await startRedis();
-  redis = connectFailFast(server.url);
-  redis.on('error', () => undefined);
-  await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+useRedis((given, started) => {
+  redis = given;
+  server = started;
   runs = new RunStore(redis);
   batches = new BatchStore(redis);
   backlog = new Backlog(redis);
@@ -36,15 +34,6 @@ beforeAll(async () => {
 
 /** The services may not list keys; an administrator of Redis may. */
 const keys = (pattern: string): Promise<string[]> => server.admin((admin) => admin.keys(pattern));
-
-beforeEach(async () => {
-  await server.flush();
-});
-
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
 
 const USUAL = { weight: 1, maxQueued: 0, maxRunning: 0, maxQueuedBytes: 0, maxKeptBytes: 0 };
 const PLENTY = queueBounds({ runs: 1000 });

@@ -1,8 +1,7 @@
 import { DEFAULT_LIMITS } from '@sandpiper/contracts';
-import { startRedis, type RedisServer } from '@sandpiper/testkit';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RedisServer } from '@sandpiper/testkit';
+import { describe, expect, it } from 'vitest';
 import {
-  connectFailFast,
   queueBounds,
   type RedisConnection,
   RetentionStore,
@@ -10,6 +9,7 @@ import {
   RunStore,
   syntheticResult,
 } from '../src/index.js';
+import { useRedis } from './use-redis.js';
 
 /** Enough short runs that the overhead of Redis itself is a small part. */
 const MANY = 1000;
@@ -19,19 +19,15 @@ let redis: RedisConnection;
 let runs: RunStore;
 let retention: RetentionStore;
 
-beforeAll(async () => {
-  server = await startRedis({ own: true });
-  redis = connectFailFast(server.url);
-  redis.on('error', () => undefined);
-  await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
-  runs = new RunStore(redis);
-  retention = new RetentionStore(redis);
-});
-
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
+useRedis(
+  (given, started) => {
+    redis = given;
+    server = started;
+    runs = new RunStore(redis);
+    retention = new RetentionStore(redis);
+  },
+  { own: true, keep: true },
+);
 
 async function submit(id: string, key: string | null): Promise<void> {
   await runs.submit(

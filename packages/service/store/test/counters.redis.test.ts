@@ -1,11 +1,10 @@
 import { DEFAULT_LIMITS, type RunRequest } from '@sandpiper/contracts';
-import { startRedis, type RedisServer } from '@sandpiper/testkit';
+import type { RedisServer } from '@sandpiper/testkit';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   Backlog,
   BatchStore,
-  connectFailFast,
   DeadLetterStore,
   type Fence,
   keepBounds,
@@ -18,6 +17,7 @@ import {
   RunStore,
   syntheticResult,
 } from '../src/index.js';
+import { useRedis } from './use-redis.js';
 import { counters, LASTING, recompute } from './stored-bytes.js';
 
 let server: RedisServer;
@@ -28,22 +28,18 @@ let live: LiveStore;
 let retention: RetentionStore;
 let dead: DeadLetterStore;
 
-beforeAll(async () => {
-  server = await startRedis();
-  redis = connectFailFast(server.url);
-  redis.on('error', () => undefined);
-  await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
-  runs = new RunStore(redis);
-  batches = new BatchStore(redis);
-  live = new LiveStore(redis);
-  retention = new RetentionStore(redis);
-  dead = new DeadLetterStore(redis);
-});
-
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
+useRedis(
+  (given, started) => {
+    redis = given;
+    server = started;
+    runs = new RunStore(redis);
+    batches = new BatchStore(redis);
+    live = new LiveStore(redis);
+    retention = new RetentionStore(redis);
+    dead = new DeadLetterStore(redis);
+  },
+  { keep: true },
+);
 
 const ALL = queueBounds({});
 

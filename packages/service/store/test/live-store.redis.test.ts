@@ -1,10 +1,8 @@
 import { DEFAULT_LIMITS, LIVE_BOUNDS } from '@sandpiper/contracts';
-import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   Backlog,
-  connectFailFast,
   connectSubscriber,
   type Fence,
   KEYS,
@@ -21,36 +19,28 @@ import {
   queueBounds,
   RetentionStore,
 } from '../src/index.js';
+import { useRedis } from './use-redis.js';
 
-let server: RedisServer;
 let redis: RedisConnection;
 let subscriber: Redis;
 let runs: RunStore;
 let live: LiveStore;
 let backlog: Backlog;
 
-beforeAll(async () => {
-  server = await startRedis();
-  redis = connectFailFast(server.url);
-  redis.on('error', () => undefined);
-  subscriber = connectSubscriber(server.url);
+useRedis((given, started) => {
+  redis = given;
+  subscriber = connectSubscriber(started.url);
   subscriber.on('error', () => undefined);
-  await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
   runs = new RunStore(redis);
   live = new LiveStore(redis);
   backlog = new Backlog(redis);
 });
 
-beforeEach(async () => {
+beforeEach(() => {
   epochs.length = 0;
-  await server.flush();
 });
 
-afterAll(async () => {
-  redis.disconnect();
-  subscriber.disconnect();
-  await server.stop();
-});
+afterAll(() => subscriber.disconnect());
 
 async function submit(id: string, isLive = true): Promise<void> {
   const request = { source: '', ...(isLive ? { live: true } : {}) };

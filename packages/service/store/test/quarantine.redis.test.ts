@@ -1,9 +1,7 @@
 import { DEFAULT_LIMITS, type NodeReport } from '@sandpiper/contracts';
-import { startRedis, type RedisServer } from '@sandpiper/testkit';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   Backlog,
-  connectFailFast,
   type Fence,
   KEYS,
   MAX_DEATHS,
@@ -15,26 +13,16 @@ import {
   type RedisConnection,
   queueBounds,
 } from '../src/index.js';
+import { useRedis } from './use-redis.js';
 
-let server: RedisServer;
 let redis: RedisConnection;
 let store: RunStore;
 let backlog: Backlog;
 
-beforeAll(async () => {
-  server = await startRedis();
-  redis = connectFailFast(server.url);
-  redis.on('error', () => undefined);
-  await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+useRedis((given) => {
+  redis = given;
   store = new RunStore(redis);
   backlog = new Backlog(redis);
-});
-
-beforeEach(() => server.flush());
-
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
 });
 
 async function submit(id: string, tenant = 't'): Promise<void> {

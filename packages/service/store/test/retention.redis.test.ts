@@ -1,12 +1,11 @@
 import { DEFAULT_LIMITS, type RunRequest } from '@sandpiper/contracts';
-import { startRedis, type RedisServer } from '@sandpiper/testkit';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { RedisServer } from '@sandpiper/testkit';
+import { describe, expect, it } from 'vitest';
 import {
   Backlog,
   batchRunId,
   BatchStore,
   CallbackOutbox,
-  connectFailFast,
   DeadLetterStore,
   endedKey,
   keepBounds,
@@ -22,6 +21,7 @@ import {
   type QueueBounds,
   type RedisConnection,
 } from '../src/index.js';
+import { useRedis } from './use-redis.js';
 import { counters, LASTING, recompute } from './stored-bytes.js';
 
 let server: RedisServer;
@@ -33,26 +33,15 @@ let dead: DeadLetterStore;
 let outbox: CallbackOutbox;
 let tenants: TenantStore;
 
-beforeAll(async () => {
-  server = await startRedis();
-  redis = connectFailFast(server.url);
-  redis.on('error', () => undefined);
-  await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+useRedis((given, started) => {
+  redis = given;
+  server = started;
   runs = new RunStore(redis);
   batches = new BatchStore(redis);
   retention = new RetentionStore(redis);
   dead = new DeadLetterStore(redis);
   outbox = new CallbackOutbox(redis);
   tenants = new TenantStore(redis);
-});
-
-beforeEach(async () => {
-  await server.flush();
-});
-
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
 });
 
 const ALL = queueBounds({});

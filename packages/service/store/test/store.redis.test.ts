@@ -1,11 +1,10 @@
 import { DEFAULT_LIMITS, type RunRequest, type RunResult } from '@sandpiper/contracts';
-import { startRedis, type RedisServer } from '@sandpiper/testkit';
+import type { RedisServer } from '@sandpiper/testkit';
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   ApiKeyStore,
   Backlog,
-  connectFailFast,
   connectPatient,
   connectSubscriber,
   DeadLetterStore,
@@ -24,28 +23,18 @@ import {
   type FinishedEvent,
   type RedisConnection,
 } from '../src/index.js';
+import { useRedis } from './use-redis.js';
 
 let server: RedisServer;
 let redis: RedisConnection;
 let store: RunStore;
 let backlog: Backlog;
 
-beforeAll(async () => {
-  server = await startRedis();
-  redis = connectFailFast(server.url);
-  redis.on('error', () => undefined);
-  await new Promise<void>((resolve) => redis.once('ready', () => resolve()));
+useRedis((given, started) => {
+  redis = given;
+  server = started;
   store = new RunStore(redis);
   backlog = new Backlog(redis);
-});
-
-beforeEach(async () => {
-  await server.flush();
-});
-
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
 });
 
 const submit = (id: string, more: Partial<RunRequest> = {}, key: string | null = null, print = 'f') =>

@@ -1,13 +1,9 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
-import { messageOf } from '@sandpiper/contracts';
-import { InputError } from '@sandpiper/grading';
-import { CommanderError } from 'commander';
-import { escapeForTerminal } from './terminal/escape.js';
+import { runCommandLine } from './command-line.js';
 import { EXIT } from './exit-codes.js';
 import { interruptForWantOfReader } from './interrupt.js';
-import { buildProgram } from './program.js';
 
 function readVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
@@ -16,33 +12,9 @@ function readVersion(): string {
   return typeof version === 'string' ? version : 'unknown';
 }
 
-/** One line; a stack trace only when SANDPIPER_DEBUG asks for it. */
-function tell(error: unknown): void {
-  process.stderr.write(`sandpiper: ${escapeForTerminal(messageOf(error), 2000)}\n`);
-  if (process.env['SANDPIPER_DEBUG'] === '1' && error instanceof Error) {
-    process.stderr.write(`${error.stack ?? ''}\n`);
-  }
-}
-
 /** A full pipe takes the output later. */
 async function flushed(stream: Writable): Promise<void> {
   if (stream.writableLength > 0) await new Promise((resolve) => stream.write('', resolve));
-}
-
-async function main(): Promise<number> {
-  let exitCode: number = EXIT.ok;
-  const program = buildProgram(readVersion(), (code) => {
-    exitCode = code;
-  });
-  try {
-    await program.parseAsync(process.argv);
-    return exitCode;
-  } catch (error) {
-    // Commander has already printed its own line, or the help, whose exit code is 0.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    tell(error);
-    return error instanceof InputError ? EXIT.usage : EXIT.failed;
-  }
 }
 
 /**
@@ -60,7 +32,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // When stderr fails there is nowhere left to report it.
 process.stderr.on('error', () => undefined);
 
-const code = await main();
+const code = await runCommandLine(process.argv.slice(2), readVersion());
 // Setting `exitCode` is not enough: an open standard input would keep the process alive.
 await flushed(process.stdout);
 await flushed(process.stderr);

@@ -3,9 +3,13 @@ import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { runCommandLine } from '../src/command-line.js';
 
 const COMMAND = fileURLToPath(new URL('../../../../sandpiper', import.meta.url));
+
+/** A process takes a second, and on a busy host many. */
+const SPAWN_MS = 60_000;
 
 interface Ended {
   code: number | string | null | undefined;
@@ -15,14 +19,33 @@ interface Ended {
 
 let folder: string;
 
-function sandpiper(...args: string[]): Promise<Ended> {
+/** In a process of its own. */
+function spawned(...args: string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = execFile(COMMAND, args, { cwd: folder, timeout: 30_000 }, (error, stdout, stderr) =>
+    const child = execFile(COMMAND, args, { cwd: folder, timeout: SPAWN_MS }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
     );
     child.stdin?.end();
   });
 }
+
+/** In this process, which is in the folder. */
+async function sandpiper(...args: string[]): Promise<Ended> {
+  const written = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((stream) =>
+    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
+      written[stream] += String(text);
+      return true;
+    }),
+  );
+  try {
+    return { code: await runCommandLine(args, '0.0.0'), ...written };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+const before = process.cwd();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bad-input-'));
@@ -39,66 +62,99 @@ beforeAll(async () => {
   await writeFile(join(folder, 'latin.py'), Uint8Array.of(0x23, 0xe9, 0x0a));
   await writeFile(join(folder, 'huge.py'), '');
   await truncate(join(folder, 'huge.py'), 100 * 2 ** 20);
+  process.chdir(folder);
 });
 afterAll(async () => {
+  process.chdir(before);
   await rm(folder, { recursive: true, force: true });
 });
 
+/** Command lines, and how the message begins. */
+const CASES: readonly (readonly [words: readonly string[], message: string])[] = [
+  [['run'], "missing required argument 'program'"],
+  [['run', 'none.py'], 'none.py: no such file'],
+  [['run', 'a-folder'], 'a-folder: is a folder, not a file'],
+  [['run', 'huge.py'], 'huge.py: is too large (100 MiB, at most 8 MiB)'],
+  [['run', '--cpu-ms', '0', 'ok.py'], '--cpu-ms needs a whole number from 1'],
+  [['run', '--memory-mb', 'abc', 'ok.py'], '--memory-mb needs a whole number'],
+  [['run', '--engine', 'wasm', 'ok.py'], '--engine: unknown engine "wasm"'],
+  [['run', '--stdin', 'none.txt', 'ok.py'], '--stdin: none.txt: no such file'],
+  [['run', '--stdin', 'a-folder', 'ok.py'], '--stdin: a-folder: is a folder'],
+  [['run', '--file', '../x=ok.py', 'ok.py'], '--file "../x": must be a relative path'],
+  [['run', '--file', 'x=none', 'ok.py'], 'none: no such file'],
+  [['run', '--trace', 'none/t', 'ok.py'], '--trace: none: no such folder'],
+  [['run', '--cpu', '4000', 'ok.py'], '--cpu 4000: this process may use the processors'],
+  [['run', '--no-such', 'ok.py'], "unknown option '--no-such'"],
+  [['walk'], "unknown command 'walk'"],
+  [['grade', 'good'], 'good: name at least one submission'],
+  [['grade', 'none', 'ok.py'], 'none: no such problem folder'],
+  [['grade', 'ok.py', 'ok.py'], 'ok.py: is not a folder'],
+  [['grade', 'no-data', 'ok.py'], 'no-data: the problem has no test data'],
+  [['grade', 'no-input', 'ok.py'], 'no-input/data/secret/1.ans: has no input file 1.in'],
+  [['grade', 'bad-yaml', 'ok.py'], 'bad-yaml/problem.yaml: limits.time_limit: '],
+  [['grade', 'good', 'latin.py'], 'latin.py: is not UTF-8'],
+  [['grade', 'good', 'huge.py'], 'huge.py: is too large (100 MiB'],
+  [['grade', 'good', 'none.py'], 'none.py: no such submission'],
+  [['grade', 'good', 'ok.py', '--json', 'none/out.json'], '--json: none: no such folder'],
+  [['grade', 'good', 'ok.py', '--server', 'nowhere'], '--server needs an address'],
+  [['up', '--nodes', '0'], '--nodes needs a whole number from 1'],
+  [['up', '--port', 'abc'], '--port needs a whole number'],
+];
+
+/** Those that a real process is given too: one of each command, of the options and of the files. */
+const SPAWNED = new Set([
+  '["run","none.py"]',
+  '["walk"]',
+  '["grade","none","ok.py"]',
+  '["up","--nodes","0"]',
+]);
+
+function expectRefusal({ code, stdout, stderr }: Ended, message: string): void {
+  expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  expect(stderr).toContain(`sandpiper: ${message}`);
+  expect(stdout).toBe('');
+  expect(code).toBe(2);
+}
+
 describe('bad input ends with exit code 2 and one line that names the thing', () => {
-  it.each<[string[], string]>([
-    [['run'], "missing required argument 'program'"],
-    [['run', 'none.py'], 'none.py: no such file'],
-    [['run', 'a-folder'], 'a-folder: is a folder, not a file'],
-    [['run', 'huge.py'], 'huge.py: is too large (100 MiB, at most 8 MiB)'],
-    [['run', '--cpu-ms', '0', 'ok.py'], '--cpu-ms needs a whole number from 1'],
-    [['run', '--memory-mb', 'abc', 'ok.py'], '--memory-mb needs a whole number'],
-    [['run', '--engine', 'wasm', 'ok.py'], '--engine: unknown engine "wasm"'],
-    [['run', '--stdin', 'none.txt', 'ok.py'], '--stdin: none.txt: no such file'],
-    [['run', '--stdin', 'a-folder', 'ok.py'], '--stdin: a-folder: is a folder'],
-    [['run', '--file', '../x=ok.py', 'ok.py'], '--file "../x": must be a relative path'],
-    [['run', '--file', 'x=none', 'ok.py'], 'none: no such file'],
-    [['run', '--trace', 'none/t', 'ok.py'], '--trace: none: no such folder'],
-    [['run', '--cpu', '4000', 'ok.py'], '--cpu 4000: this process may use the processors'],
-    [['run', '--no-such', 'ok.py'], "unknown option '--no-such'"],
-    [['walk'], "unknown command 'walk'"],
-    [['grade', 'good'], 'good: name at least one submission'],
-    [['grade', 'none', 'ok.py'], 'none: no such problem folder'],
-    [['grade', 'ok.py', 'ok.py'], 'ok.py: is not a folder'],
-    [['grade', 'no-data', 'ok.py'], 'no-data: the problem has no test data'],
-    [['grade', 'no-input', 'ok.py'], 'no-input/data/secret/1.ans: has no input file 1.in'],
-    [['grade', 'bad-yaml', 'ok.py'], 'bad-yaml/problem.yaml: limits.time_limit: '],
-    [['grade', 'good', 'latin.py'], 'latin.py: is not UTF-8'],
-    [['grade', 'good', 'huge.py'], 'huge.py: is too large (100 MiB'],
-    [['grade', 'good', 'none.py'], 'none.py: no such submission'],
-    [['grade', 'good', 'ok.py', '--json', 'none/out.json'], '--json: none: no such folder'],
-    [['grade', 'good', 'ok.py', '--server', 'nowhere'], '--server needs an address'],
-    [['up', '--nodes', '0'], '--nodes needs a whole number from 1'],
-    [['up', '--port', 'abc'], '--port needs a whole number'],
-  ])('%j', async (args, message) => {
-    const { code, stdout, stderr } = await sandpiper(...args);
-    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
-    expect(stderr).toContain(`sandpiper: ${message}`);
-    expect(stdout).toBe('');
-    expect(code).toBe(2);
+  it.each(CASES)('%j', async (words, message) => {
+    expectRefusal(await sandpiper(...words), message);
   });
+
+  it.each(CASES.filter(([words]) => SPAWNED.has(JSON.stringify(words))))(
+    '%j, in a process of its own',
+    async (words, message) => {
+      expectRefusal(await spawned(...words), message);
+    },
+    SPAWN_MS,
+  );
 });
 
 describe('the command', () => {
-  it('prints its version and its help', async () => {
-    expect((await sandpiper('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
-    for (const command of ['run', 'up', 'grade', 'doctor']) {
-      const { code, stdout } = await sandpiper(command, '--help');
-      expect(code).toBe(0);
-      expect(stdout).toContain(`sandpiper ${command}`);
-      expect(stdout).toContain('Examples:');
-    }
+  it(
+    'prints its version',
+    async () => {
+      expect((await spawned('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    },
+    SPAWN_MS,
+  );
+
+  it.each(['run', 'up', 'grade', 'doctor'])('prints the help of %s', async (command) => {
+    const { code, stdout } = await sandpiper(command, '--help');
+    expect(code).toBe(0);
+    expect(stdout).toContain(`sandpiper ${command}`);
+    expect(stdout).toContain('Examples:');
   });
 
-  it('reports an unreachable server in one line', async () => {
-    const { code, stderr } = await sandpiper('grade', 'good', 'ok.py', '--server', 'http://127.0.0.1:9');
-    expect(stderr).toContain('127.0.0.1:9');
-    expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^sandpiper: /);
-    expect(stderr).not.toContain('    at ');
-    expect(code).toBe(1);
-  });
+  it(
+    'reports an unreachable server in one line',
+    async () => {
+      const { code, stderr } = await spawned('grade', 'good', 'ok.py', '--server', 'http://127.0.0.1:9');
+      expect(stderr).toContain('127.0.0.1:9');
+      expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^sandpiper: /);
+      expect(stderr).not.toContain('    at ');
+      expect(code).toBe(1);
+    },
+    SPAWN_MS,
+  );
 });

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { type WireRequest } from '../src/http/request.js';
 import { fuzzHttp } from '../src/http/run.js';
 
-/** Odd seeds use keys: one fixed seed of each kind, and a fresh one, which is printed. */
-const FRESH = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
+/** Odd seeds use keys: one seed of each kind. FUZZ_SEED=N replaces the second; scripts/fuzz looks for new requests. */
+const SEED = Number(process.env['FUZZ_SEED'] ?? 3);
 const SECONDS = 10;
 
 const file = new URL('../corpus/http.jsonl', import.meta.url);
@@ -13,9 +13,7 @@ const known = (existsSync(file) ? readFileSync(file, 'utf8') : '')
   .filter((line) => line.startsWith('{'))
   .map((line) => JSON.parse(line) as WireRequest);
 
-process.stdout.write(`fuzzer of the HTTP API: FUZZ_SEED=${FRESH}\n`);
-
-test.each([2, FRESH])('the fuzzed HTTP API answers as documented, seed %d', async (seed) => {
+test.each([2, SEED])('the fuzzed HTTP API answers as documented, seed %d', async (seed) => {
   const { finding, requests } = await fuzzHttp({
     seconds: SECONDS,
     seed,

@@ -1,37 +1,18 @@
-import { Errno, SyscallError } from '@sandpiper/abi';
-import type { GuestMemory } from '@sandpiper/kernel';
+import { Errno } from '@sandpiper/abi';
+import { BufferMemory, type GuestMemory } from '@sandpiper/kernel';
 import type { Source } from '../source.js';
 
-const BASE = 0x10000;
+const { BASE } = BufferMemory;
 const BYTES = 256 * 1024;
 const MMAP = 9;
 
-/**
- * A lying guest's memory: reads return what it likes, blocks and mappings are wherever it says. It is backed
- * by one buffer, so that an address outside is bad, as under the shim.
- */
-export class HostileMemory implements GuestMemory {
-  readonly bytes = Buffer.alloc(BYTES);
-  #next = BASE;
+/** A lying guest's memory: blocks and mappings are wherever it says. */
+export class HostileMemory extends BufferMemory implements GuestMemory {
   /** Addresses that calls have returned: of mappings, of streams of folders. */
   readonly seen: number[] = [];
 
-  constructor(private readonly source: Source) {}
-
-  read(address: number, size: number): Buffer {
-    return Buffer.from(this.#span(address, size));
-  }
-
-  readString(address: number, max: number): Buffer {
-    const available = Math.min(max, BASE + BYTES - address);
-    const span = this.#span(address, available);
-    const end = span.indexOf(0);
-    if (end < 0) throw new SyscallError(available < max ? Errno.EFAULT : Errno.ENAMETOOLONG);
-    return Buffer.from(span.subarray(0, end));
-  }
-
-  write(address: number, data: Uint8Array): void {
-    this.#span(address, data.length).set(data);
+  constructor(private readonly source: Source) {
+    super(BYTES);
   }
 
   syscall(number: number, ...args: number[]): number {
@@ -57,17 +38,13 @@ export class HostileMemory implements GuestMemory {
 
   /** Stores bytes, and returns their address. */
   place(data: Uint8Array): number {
-    if (this.#next + data.length > BASE + BYTES) this.#next = BASE;
-    const at = this.#next;
+    let at = this.room(data.length);
+    if (at < 0) {
+      this.reuse();
+      at = this.room(data.length);
+    }
+    // Throws for what can never have room: the kernel places nothing as large.
     this.bytes.set(data, at - BASE);
-    this.#next += (data.length + 15) & ~15;
     return at;
-  }
-
-  #span(address: number, size: number): Buffer {
-    if (size === 0) return Buffer.alloc(0);
-    const at = address - BASE;
-    if (!(at >= 0 && size >= 0 && at + size <= BYTES)) throw new SyscallError(Errno.EFAULT);
-    return this.bytes.subarray(at, at + size);
   }
 }

@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { makeCertificates, tlsVariables, type Certificates } from '../certificates.js';
 import { freePort } from '../free-port.js';
+import { awaitReplica, removeAfter, until } from './ask.js';
 import { RedisNode } from './node.js';
 import type { RedisVariables } from './redis-server.js';
 import { ADMIN } from './rights.js';
@@ -13,10 +14,6 @@ const MASTERS = 3;
 
 /** How soon a node is considered dead, milliseconds: short, because tests wait for it. */
 const NODE_TIMEOUT_MS = 1_000;
-
-/** How long the nodes may take to find each other, milliseconds. */
-const GATHER_MS = 30_000;
-const LOOK_MS = 50;
 
 /** The tag that every key of ours has (packages/service/store/src/keys.ts). */
 const TAG = '{sandpiper}';
@@ -75,11 +72,7 @@ export class ClusterRedis {
 
   /** Waits until the replica has what its master has acknowledged. */
   async replicated(): Promise<void> {
-    const replicas = await (await this.master()).admin(async (redis) => {
-      await redis.set(`${TAG}:test:replicated`, Date.now());
-      return redis.wait(1, GATHER_MS);
-    });
-    if (replicas < 1) throw new Error('the replica did not follow its master');
+    await (await this.master()).admin(awaitReplica);
   }
 
   /** kill -9 for the master of our slot; its replica takes over. */
@@ -99,14 +92,12 @@ export class ClusterRedis {
   async bootAll(): Promise<void> {
     await Promise.all(this.everyone().map((node) => node.boot()));
     for (const node of this.everyone()) await whole(node, this.everyone().length);
-    await until(this.replica, 'the replica did not find its master', followsOrLeads);
+    await untilNode(this.replica, 'the replica did not find its master', followsOrLeads);
   }
 
   async stop(): Promise<void> {
     const ended = await Promise.allSettled(this.everyone().map((node) => node.stop()));
-    await rm(this.folder, { recursive: true, force: true });
-    const failed = ended.find((end) => end.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    await removeAfter(this.folder, ended);
   }
 
   /** The present holder of our slot: one of the two. */
@@ -161,7 +152,7 @@ async function meet(nodes: readonly RedisNode[]): Promise<void> {
 }
 
 function whole(node: RedisNode, expected: number): Promise<void> {
-  return until(node, 'the nodes did not find each other', async (redis) => {
+  return untilNode(node, 'the nodes did not find each other', async (redis) => {
     const info = await redis.cluster('INFO');
     const known = Number(/cluster_known_nodes:(\d+)/.exec(info)?.[1]);
     return info.includes('cluster_state:ok') && known >= expected;
@@ -175,25 +166,21 @@ async function ownerOfOurSlot(masters: readonly RedisNode[]): Promise<number> {
 
 async function follow(replica: RedisNode, master: RedisNode): Promise<void> {
   const id = await master.admin((redis) => redis.call('CLUSTER', 'MYID'));
-  await until(replica, 'the replica was refused', async (redis) => {
+  await untilNode(replica, 'the replica was refused', async (redis) => {
     await redis.call('CLUSTER', 'REPLICATE', String(id));
     return true;
   });
-  await until(replica, 'the replica did not find its master', followsOrLeads);
+  await untilNode(replica, 'the replica did not find its master', followsOrLeads);
 }
 
 async function followsOrLeads(redis: Redis): Promise<boolean> {
   return /master_link_status:up|role:master/.test(await redis.info('replication'));
 }
 
-async function until(
+function untilNode(
   node: RedisNode,
   complaint: string,
   holds: (redis: Redis) => Promise<boolean>,
 ): Promise<void> {
-  const deadline = Date.now() + GATHER_MS;
-  while (!(await node.admin(holds).catch(() => false))) {
-    if (Date.now() > deadline) throw new Error(complaint);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  }
+  return until(complaint, () => node.admin(holds).catch(() => false));
 }

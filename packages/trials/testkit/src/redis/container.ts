@@ -1,9 +1,10 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { StartedTestContainer } from 'testcontainers';
 import { freePort } from '../free-port.js';
+import { askAsAdmin } from './ask.js';
 import { configuration } from './configuration.js';
 import type { RedisServer, RedisVariables } from './redis-server.js';
-import { ADMIN, checkRights } from './rights.js';
+import { checkRights } from './rights.js';
 
 const PORT = 6379;
 const CONFIGURATION = '/tmp/sandpiper-redis.conf';
@@ -70,21 +71,8 @@ export class ContainerRedis implements RedisServer {
     await this.admin((redis) => redis.flushall());
   }
 
-  async admin<T>(ask: (redis: Redis) => Promise<T>): Promise<T> {
-    const redis = new Redis({
-      host: this.host,
-      port: this.port,
-      ...ADMIN,
-      maxRetriesPerRequest: null,
-      disableClientInfo: true,
-      retryStrategy: () => 50,
-    });
-    redis.on('error', () => undefined);
-    try {
-      return await ask(redis);
-    } finally {
-      redis.disconnect();
-    }
+  admin<T>(what: (redis: Redis) => Promise<T>): Promise<T> {
+    return askAsAdmin({ host: this.host, port: this.port }, what);
   }
 
   async stop(): Promise<void> {

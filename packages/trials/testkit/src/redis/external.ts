@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { ask } from './ask.js';
 import type { RedisServer, RedisVariables } from './redis-server.js';
 
 /**
@@ -36,14 +37,8 @@ export class ExternalRedis implements RedisServer {
     await this.admin((redis) => redis.flushdb());
   }
 
-  async admin<T>(ask: (redis: Redis) => Promise<T>): Promise<T> {
-    const redis = new Redis(this.url, { maxRetriesPerRequest: 20 });
-    redis.on('error', () => undefined);
-    try {
-      return await ask(redis);
-    } finally {
-      redis.disconnect();
-    }
+  admin<T>(what: (redis: Redis) => Promise<T>): Promise<T> {
+    return ask(new Redis(this.url, { maxRetriesPerRequest: 20 }), what);
   }
 
   stop(): Promise<void> {

@@ -1,12 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
 import { clientTls, makeCertificates, portSettings, type Certificates } from '../certificates.js';
 import { freePort } from '../free-port.js';
 import { ServerProcess } from '../server-process.js';
+import { askAsAdmin } from './ask.js';
 import { configuration } from './configuration.js';
-import { ADMIN, checkRights } from './rights.js';
+import { checkRights } from './rights.js';
 
 export interface RedisNodeOptions {
   /** `redis-server`, or a compatible program. */
@@ -78,20 +79,8 @@ export class RedisNode {
     this.process = null;
   }
 
-  async admin<T>(ask: (redis: Redis) => Promise<T>): Promise<T> {
-    const redis = new Redis({
-      ...this.address(),
-      ...ADMIN,
-      maxRetriesPerRequest: null,
-      disableClientInfo: true,
-      retryStrategy: () => 20,
-    });
-    redis.on('error', () => undefined);
-    try {
-      return await ask(redis);
-    } finally {
-      redis.disconnect();
-    }
+  admin<T>(what: (redis: Redis) => Promise<T>): Promise<T> {
+    return askAsAdmin(this.address(), what);
   }
 
   /** @throws Error when a client tried something undocumented. */

@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import {
   clientTls,
   makeCertificates,
@@ -11,6 +11,7 @@ import {
 } from '../certificates.js';
 import { freePort } from '../free-port.js';
 import { ServerProcess } from '../server-process.js';
+import { askAsAdmin, awaitReplica, removeAfter, until } from './ask.js';
 import { RedisNode } from './node.js';
 import type { RedisVariables } from './redis-server.js';
 import { ADMIN, checkRights, SENTINEL_CLIENT, sentinelUserLines, userVariables } from './rights.js';
@@ -20,10 +21,6 @@ const MASTER = 'sandpiper-test';
 /** How soon a master is considered dead, milliseconds: short, because tests wait for it. */
 const DOWN_AFTER_MS = 500;
 const FAILOVER_TIMEOUT_MS = 3_000;
-
-/** How long the parts may take to find each other, milliseconds. */
-const GATHER_MS = 30_000;
-const LOOK_MS = 50;
 
 export interface SentinelOptions {
   readonly sentinels?: 1 | 2 | 3;
@@ -69,13 +66,7 @@ export class SentinelRedis {
 
   /** Waits until the replica has what the master has acknowledged: replication is asynchronous. */
   async replicated(): Promise<void> {
-    const master = await this.master();
-    const replicas = await master.admin(async (redis) => {
-      // WAIT covers the last writes of its own connection.
-      await redis.set('{sandpiper}:test:replicated', Date.now());
-      return redis.wait(1, GATHER_MS);
-    });
-    if (replicas < 1) throw new Error('the replica did not follow its master');
+    await this.admin(awaitReplica);
   }
 
   /** SIGSTOP for the present replica: it no longer acknowledges anything. */
@@ -107,10 +98,7 @@ export class SentinelRedis {
     const checked = await Promise.allSettled(this.sentinels.map((one) => askSentinel(one, checkRights)));
     for (const { process } of this.sentinels) await process.kill();
     const stopped = await Promise.allSettled(this.nodes.map((node) => node.stop()));
-
-    await rm(this.folder, { recursive: true, force: true });
-    const failed = [...checked, ...stopped].find((end) => end.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    await removeAfter(this.folder, [...checked, ...stopped]);
   }
 
   private async replica(): Promise<RedisNode> {
@@ -131,12 +119,10 @@ export class SentinelRedis {
 
   /** Every Sentinel knows the replica and the other Sentinels: before that, no failover is possible. */
   private async gathered(): Promise<void> {
-    const deadline = Date.now() + GATHER_MS;
     for (const sentinel of this.sentinels) {
-      while (!(await knowsAll(sentinel, this.sentinels.length - 1))) {
-        if (Date.now() > deadline) throw new Error('the Sentinels did not find each other and the replica');
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-      }
+      await until('the Sentinels did not find each other and the replica', () =>
+        knowsAll(sentinel, this.sentinels.length - 1),
+      );
     }
   }
 }
@@ -182,22 +168,9 @@ async function startSentinel(where: {
 
 async function askSentinel<T>(sentinel: Sentinel | undefined, ask: (redis: Redis) => Promise<T>): Promise<T> {
   if (sentinel === undefined) throw new Error('there is no Sentinel');
-  const redis = new Redis({
-    host: '127.0.0.1',
-    port: sentinel.port,
-    ...clientTls(sentinel.certificates),
-    ...ADMIN,
-    maxRetriesPerRequest: null,
-    enableReadyCheck: false,
-    disableClientInfo: true,
-    retryStrategy: () => 20,
-  });
-  redis.on('error', () => undefined);
-  try {
-    return await ask(redis);
-  } finally {
-    redis.disconnect();
-  }
+  const { port, certificates } = sentinel;
+  const address = { host: '127.0.0.1', port, ...clientTls(certificates), enableReadyCheck: false };
+  return askAsAdmin(address, ask);
 }
 
 async function knowsAll(sentinel: Sentinel, others: number): Promise<boolean> {

@@ -2,9 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RunRequest, RunState } from '@sandpiper/contracts';
-import type { ServiceMessage } from '@sandpiper/telemetry';
-import type { RedisServer } from '@sandpiper/testkit';
+import type { RedisServer } from './redis/redis-server.js';
+
+/** What a service tells the process that started it (ServiceMessage of @sandpiper/telemetry). */
+type Told = { readonly type: 'listening'; readonly url: string } | { readonly type: 'ready' };
 
 export interface Service {
   readonly child: ChildProcess;
@@ -19,7 +20,7 @@ export class Processes {
   /** @param checkout whose services they are; default: this one's */
   constructor(
     private readonly redis: Pick<RedisServer, 'variables'>,
-    private readonly checkout: string = fileURLToPath(new URL('../../..', import.meta.url)),
+    private readonly checkout: string = fileURLToPath(new URL('../../../..', import.meta.url)),
   ) {}
 
   scheduler(env: Record<string, string> = {}): Promise<Service> {
@@ -49,7 +50,7 @@ export class Processes {
     const url = await new Promise<string>((resolve, reject) => {
       let address = '';
       child.on('message', (message) => {
-        const told = message as ServiceMessage;
+        const told = message as Told;
         if (told.type === 'listening') address = told.url;
         else resolve(address);
       });
@@ -60,22 +61,3 @@ export class Processes {
     return service_;
   }
 }
-
-/** Submits a run and waits for its end. */
-export async function runAt(
-  scheduler: Service,
-  request: RunRequest,
-  headers: Record<string, string> = {},
-): Promise<RunState> {
-  const reply = await fetch(`${scheduler.url}/v1/runs`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(request),
-  });
-  if (reply.status !== 202) throw new Error(await reply.text());
-  const { id } = (await reply.json()) as { id: string };
-  return (await (await fetch(`${scheduler.url}/v1/runs/${id}?wait=60`)).json()) as RunState;
-}
-
-export const metricsOf = async (service: Service): Promise<string> =>
-  (await fetch(`${service.url}/metrics`)).text();
