@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { connectFailFast, KEYS, RunStore } from '@sandpiper/store';
-import { Processes, startRedis, type RedisServer, type Service } from '@sandpiper/testkit';
+import { Processes, startRedis, type RedisServer, type TestService } from '@sandpiper/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { endRun, SERVICE_SECRET, startCallbackApp, submit } from './callback-harness.js';
 import { Receiver } from './receiver.js';
@@ -54,7 +54,7 @@ async function connected() {
   return redis;
 }
 
-const startScheduler = (): Promise<Service> =>
+const startScheduler = (): Promise<TestService> =>
   processes.scheduler({
     SANDPIPER_CALLBACK_SECRET: SERVICE_SECRET,
     SANDPIPER_CALLBACK_ALLOW: '127.0.0.1',

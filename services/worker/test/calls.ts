@@ -1,9 +1,9 @@
 import type { RunRequest, RunState } from '@sandpiper/contracts';
-import type { Service } from '@sandpiper/testkit';
+import type { TestService } from '@sandpiper/testkit';
 
 /** Submits a run and waits for its end. */
 export async function runAt(
-  scheduler: Service,
+  scheduler: TestService,
   request: RunRequest,
   headers: Record<string, string> = {},
 ): Promise<RunState> {
@@ -17,5 +17,5 @@ export async function runAt(
   return (await (await fetch(`${scheduler.url}/v1/runs/${id}?wait=60`)).json()) as RunState;
 }
 
-export const metricsOf = async (service: Service): Promise<string> =>
+export const metricsOf = async (service: TestService): Promise<string> =>
   (await fetch(`${service.url}/metrics`)).text();

@@ -1,5 +1,5 @@
 import { SandpiperClient } from '@sandpiper/client';
-import { Processes, type Service, type RedisServer, startRedis } from '@sandpiper/testkit';
+import { Processes, type TestService, type RedisServer, startRedis } from '@sandpiper/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Followed } from './followed.js';
 
@@ -7,7 +7,7 @@ import { Followed } from './followed.js';
 
 let redis: RedisServer;
 let processes: Processes;
-let scheduler: Service;
+let scheduler: TestService;
 let client: SandpiperClient;
 
 /** A node that is missed soon. */

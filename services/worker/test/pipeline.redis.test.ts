@@ -1,10 +1,10 @@
 import type { RunState } from '@sandpiper/contracts';
 import {
   childrenOf,
-  descendantsOf,
-  isAlive,
+  descendantPids,
+  isLivePid,
   Processes,
-  type Service,
+  type TestService,
   startRedis,
   type RedisServer,
 } from '@sandpiper/testkit';
@@ -27,11 +27,11 @@ afterEach(async () => {
   await redis.stop();
 });
 
-const startScheduler = (): Promise<Service> => processes.scheduler();
-const startNode = (name: string, env: Record<string, string> = {}): Promise<Service> =>
+const startScheduler = (): Promise<TestService> => processes.scheduler();
+const startNode = (name: string, env: Record<string, string> = {}): Promise<TestService> =>
   processes.node(name, env);
 
-async function submit(scheduler: Service, source: string): Promise<string> {
+async function submit(scheduler: TestService, source: string): Promise<string> {
   const headers = { 'content-type': 'application/json' };
   const reply = await fetch(`${scheduler.url}/v1/runs`, {
     method: 'POST',
@@ -42,13 +42,13 @@ async function submit(scheduler: Service, source: string): Promise<string> {
   return ((await reply.json()) as { id: string }).id;
 }
 
-async function getRun(scheduler: Service, id: string, waitSeconds = 0): Promise<RunState> {
+async function getRun(scheduler: TestService, id: string, waitSeconds = 0): Promise<RunState> {
   const reply = await fetch(`${scheduler.url}/v1/runs/${id}?wait=${waitSeconds}`);
   expect(reply.status).toBe(200);
   return (await reply.json()) as RunState;
 }
 
-const becomesRunning = (scheduler: Service, id: string): Promise<void> =>
+const becomesRunning = (scheduler: TestService, id: string): Promise<void> =>
   vi.waitFor(async () => expect((await getRun(scheduler, id)).state).toBe('running'), patience);
 
 describe('the pipeline', () => {
@@ -99,10 +99,10 @@ describe('the pipeline', () => {
     const first = await startNode('n1', { SANDPIPER_GRACE_MS: '0' });
     const id = await submit(scheduler, 'import time; time.sleep(2); print("done")');
     await becomesRunning(scheduler, id);
-    const below = descendantsOf(first.child.pid ?? 0);
+    const below = descendantPids(first.child.pid ?? 0);
     first.child.kill('SIGTERM');
     expect(await first.exit).toBe(0);
-    await vi.waitFor(() => expect(below.filter(isAlive)).toEqual([]), patience);
+    await vi.waitFor(() => expect(below.filter(isLivePid)).toEqual([]), patience);
     await startNode('n2');
     expect((await getRun(scheduler, id, 60)).result).toMatchObject({ status: 'ok', node: 'n2', attempt: 2 });
   });

@@ -4,7 +4,7 @@ import { FakeClock } from '@sandpiper/actor';
 import type { RunState } from '@sandpiper/contracts';
 import { Cell, cgroupFolder } from '@sandpiper/controller';
 import { createLogger, createNodeMetrics, type NodeMetrics } from '@sandpiper/telemetry';
-import { childrenOf, Processes, type Service, startRedis, type RedisServer } from '@sandpiper/testkit';
+import { childrenOf, Processes, type TestService, startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Cells } from '../src/cells.js';
 import { operationsServer, WorkerNode, type CellFactory, type NodeOptions } from '../src/index.js';
@@ -20,7 +20,7 @@ const policy = { firstBackOffMs: 20, maxBackOffMs: 400, maxFailures: 3, windowMs
 
 let redis: RedisServer;
 let processes: Processes;
-let scheduler: Service;
+let scheduler: TestService;
 const nodes: TestNode[] = [];
 
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { NodeView, RunState } from '@sandpiper/contracts';
 import { KEYS, QUEUE_PREFIX, runKey, SCHEMA } from '@sandpiper/store';
-import { Processes, type Service, CheckoutCopy, type RedisServer, startRedis } from '@sandpiper/testkit';
+import { Processes, type TestService, CheckoutCopy, type RedisServer, startRedis } from '@sandpiper/testkit';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { runAt } from './calls.js';
 
@@ -33,7 +33,7 @@ afterAll(async () => {
   copy.remove();
 });
 
-const post = (service: Service, path: string, body: object): Promise<Response> =>
+const post = (service: TestService, path: string, body: object): Promise<Response> =>
   fetch(`${service.url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -85,7 +85,7 @@ it('an older scheduler refuses tenants, batches and keys written by a newer one'
   const [older, scheduler] = await Promise.all([present.scheduler(admin), newer.scheduler(admin)]);
   const as = (
     key: string,
-    service: Service,
+    service: TestService,
     method: string,
     path: string,
     body?: object,
@@ -96,7 +96,7 @@ it('an older scheduler refuses tenants, batches and keys written by a newer one'
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   const byAdmin = as.bind(null, admin.SANDPIPER_ADMIN_KEY);
-  const keyFrom = async (service: Service): Promise<string> => {
+  const keyFrom = async (service: TestService): Promise<string> => {
     const made = await byAdmin(service, 'POST', '/v1/keys', { tenant: 'blue', scopes: ['submit', 'read'] });
     expect(made.status).toBe(201);
     return ((await made.json()) as { key: string }).key;

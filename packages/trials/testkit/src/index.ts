@@ -1,6 +1,6 @@
 export { CheckoutCopy } from './checkout-copy.js';
-export { childrenOf, descendantsOf, isAlive } from './process-tree.js';
-export { Processes, type Service } from './processes.js';
+export { childrenOf, descendantPids, isLivePid } from './process-tree.js';
+export { Processes, type TestService } from './processes.js';
 export { ClusterRedis } from './redis/cluster.js';
 export { LocalRedis } from './redis/local.js';
 export type { RedisServer, RedisVariables } from './redis/redis-server.js';

@@ -13,11 +13,11 @@ export function childrenOf(pid: number): number[] {
 }
 
 /** All its descendants at this moment. */
-export const descendantsOf = (pid: number): number[] =>
-  childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+export const descendantPids = (pid: number): number[] =>
+  childrenOf(pid).flatMap((child) => [child, ...descendantPids(child)]);
 
 /** A process that has ended and only waits to be reaped is not. */
-export function isAlive(pid: number): boolean {
+export function isLivePid(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The program's name stands in parentheses and may hold anything (proc_pid_stat(5)).

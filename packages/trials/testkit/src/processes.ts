@@ -7,7 +7,7 @@ import type { RedisServer } from './redis/redis-server.js';
 /** What a service tells the process that started it (ServiceMessage of @sandpiper/telemetry). */
 type Told = { readonly type: 'listening'; readonly url: string } | { readonly type: 'ready' };
 
-export interface Service {
+export interface TestService {
   readonly child: ChildProcess;
   readonly url: string;
   readonly exit: Promise<number | null>;
@@ -15,7 +15,7 @@ export interface Service {
 
 /** Schedulers and nodes of a test as processes of their own, on one Redis. */
 export class Processes {
-  private readonly started: Service[] = [];
+  private readonly started: TestService[] = [];
 
   /** @param checkout whose services they are; default: this one's */
   constructor(
@@ -23,11 +23,11 @@ export class Processes {
     private readonly checkout: string = fileURLToPath(new URL('../../../..', import.meta.url)),
   ) {}
 
-  scheduler(env: Record<string, string> = {}): Promise<Service> {
+  scheduler(env: Record<string, string> = {}): Promise<TestService> {
     return this.start('scheduler', env);
   }
 
-  node(name: string, env: Record<string, string> = {}): Promise<Service> {
+  node(name: string, env: Record<string, string> = {}): Promise<TestService> {
     return this.start('worker', { SANDPIPER_NODE_NAME: name, SANDPIPER_CELLS: '1', ...env });
   }
 
@@ -39,7 +39,7 @@ export class Processes {
     }
   }
 
-  private async start(service: 'scheduler' | 'worker', env: Record<string, string>): Promise<Service> {
+  private async start(service: 'scheduler' | 'worker', env: Record<string, string>): Promise<TestService> {
     const entry = join(this.checkout, 'services', service, 'dist/main.js');
     const own = { ...this.redis.variables, SANDPIPER_PORT: '0', SANDPIPER_LOG_LEVEL: 'fatal' };
     const child = spawn(process.execPath, [entry], {

@@ -29,7 +29,7 @@ export function askAsAdmin<T>(address: RedisOptions, what: (redis: Redis) => Pro
 }
 
 /** @throws Error with the complaint when it does not hold in time */
-export async function until(complaint: string, holds: () => Promise<boolean>): Promise<void> {
+export async function untilGathered(complaint: string, holds: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + GATHER_MS;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(complaint);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { makeCertificates, tlsVariables, type Certificates } from '../certificates.js';
 import { freePort } from '../free-port.js';
-import { awaitReplica, removeAfter, until } from './ask.js';
+import { awaitReplica, removeAfter, untilGathered } from './ask.js';
 import { RedisNode } from './node.js';
 import type { RedisVariables } from './redis-server.js';
 import { ADMIN } from './rights.js';
@@ -182,5 +182,5 @@ function untilNode(
   complaint: string,
   holds: (redis: Redis) => Promise<boolean>,
 ): Promise<void> {
-  return until(complaint, () => node.admin(holds).catch(() => false));
+  return untilGathered(complaint, () => node.admin(holds).catch(() => false));
 }

@@ -11,7 +11,7 @@ import {
 } from '../certificates.js';
 import { freePort } from '../free-port.js';
 import { ServerProcess } from '../server-process.js';
-import { askAsAdmin, awaitReplica, removeAfter, until } from './ask.js';
+import { askAsAdmin, awaitReplica, removeAfter, untilGathered } from './ask.js';
 import { RedisNode } from './node.js';
 import type { RedisVariables } from './redis-server.js';
 import { ADMIN, checkRights, SENTINEL_CLIENT, sentinelUserLines, userVariables } from './rights.js';
@@ -120,7 +120,7 @@ export class SentinelRedis {
   /** Every Sentinel knows the replica and the other Sentinels: before that, no failover is possible. */
   private async gathered(): Promise<void> {
     for (const sentinel of this.sentinels) {
-      await until('the Sentinels did not find each other and the replica', () =>
+      await untilGathered('the Sentinels did not find each other and the replica', () =>
         knowsAll(sentinel, this.sentinels.length - 1),
       );
     }
