@@ -28,7 +28,7 @@ function readSecret(path: string): string | null {
 /** The file appears with its content (link(2)); of two that are made at the same time both callers get the first. */
 function makeSecret(path: string): string {
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
+  writeFileSync(draft, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
   try {
     linkSync(draft, path);
   } catch (error) {
