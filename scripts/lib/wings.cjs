@@ -26,7 +26,7 @@ const MAY_IMPORT = {
     'sandbox/protocol',
     'service/contracts',
   ],
-  'service/actor': [],
+  'service/actor': ['service/contracts'],
   'service/client': ['service/contracts'],
   'service/contracts': [],
   'service/store': ['service/contracts'],

@@ -1,3 +1,4 @@
+import { backOff } from '@sandpiper/contracts';
 import { type Lifecycle, type Step, unreachable } from './lifecycle.js';
 
 export interface RestartPolicy {
@@ -9,6 +10,9 @@ export interface RestartPolicy {
   readonly maxFailures: number;
   readonly windowMs: number;
 }
+
+/** A lifecycle is a pure function of its state and event. */
+const WITHOUT_JITTER = (): number => 1;
 
 /** The remembered deaths of a child. Times are clock times, milliseconds. */
 interface Deaths {
@@ -117,7 +121,9 @@ function endsOrStops(
   const at = (isNew ? [...before.at, event.at] : before.at).slice(-policy.maxFailures);
   const causes = (isNew ? [...before.causes, cause] : before.causes).slice(-policy.maxFailures);
   const tooMany = state.deaths.tooMany || at.length >= policy.maxFailures;
-  const ms = tooMany ? policy.maxBackOffMs : backOff(policy, inARow);
+  const ms = tooMany
+    ? policy.maxBackOffMs
+    : backOff(inARow, { firstMs: policy.firstBackOffMs, maxMs: policy.maxBackOffMs }, WITHOUT_JITTER);
   const effects: ChildEffect[] = [{ type: 'rest', ms, failures: inARow, error }];
   if (tooMany && !state.deaths.tooMany) effects.push({ type: 'escalate', failures: at.length, error });
   return [{ kind: 'resting', deaths: { inARow, at, causes, tooMany } }, effects];
@@ -143,8 +149,4 @@ function within(
 ): Pick<Deaths, 'at' | 'causes'> {
   const isRecent = (time: number): boolean => now - time < policy.windowMs;
   return { at: at.filter(isRecent), causes: causes.filter((_, i) => isRecent(at[i] ?? -Infinity)) };
-}
-
-function backOff(policy: RestartPolicy, failures: number): number {
-  return Math.min(policy.firstBackOffMs * 2 ** (failures - 1), policy.maxBackOffMs);
 }

@@ -1,6 +1,6 @@
 import { type Clock, type Inspect, LifecycleActor, type Self } from '@sandpiper/actor';
 import { HostShortOfMemoryError, RunRefusedError } from '@sandpiper/controller';
-import type { RunResult } from '@sandpiper/contracts';
+import { type RunResult, toError } from '@sandpiper/contracts';
 import {
   type Claim,
   MAX_DEATHS,
@@ -296,8 +296,4 @@ function breakageOf(error: Error): Breakage {
 
 function storeFailed(error: unknown): AttemptEvent {
   return { type: 'store-failed', error: toError(error) };
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
