@@ -138,7 +138,7 @@ describe('map', () => {
 
     const cut = readFileSync(path('out'), 'utf8');
     writeFileSync(path('out'), `${cut}{"index":`);
-    expect((await sandpiper(args, to)).stderr).toContain('--resume goes on where it ends');
+    expect((await sandpiper(args, to)).stderr).toContain('use --resume to continue it');
     writeFileSync(path('slow.py'), 'print(input())\n');
     expect(await sandpiper([...args, '--resume'], to)).toMatchObject({ code: 0 });
     const all = readFileSync(path('out'), 'utf8');
