@@ -50,7 +50,7 @@ const sets = (how: string, openFiles: number): Attack => ({
   program: '85-sets.py',
   args: [how, String(openFiles)],
   expect: { status: WITHIN_LIMITS },
-  limits: { openFiles, wallMs: 10_000 },
+  limits: { openFiles, wallMs: 10_000, controllerCpuMs: 3_000 },
 });
 
 /** What one call of the virtual kernel costs, and what a guest makes the controller hold. Numbers 85 to 94. */
