@@ -12,7 +12,7 @@ const MIB = 1024 * 1024;
 const METRICS = {
   heap: { name: 'heap after collection', unit: 'bytes', slack: 3 * MIB },
   // The allocator gives freed pages back at its own discretion.
-  rss: { name: 'resident memory', unit: 'bytes', slack: 96 * MIB },
+  rss: { name: 'resident memory of its own', unit: 'bytes', slack: 96 * MIB },
   descriptors: { name: 'descriptors', unit: 'count', slack: 4 },
   threads: { name: 'threads', unit: 'count', slack: 2 },
   zombies: { name: 'zombies', unit: 'count', slack: 1 },
@@ -115,7 +115,8 @@ export class Sampler {
   private ofProcess(owner: string, pid: number, at: number): void {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
     const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
-    this.add(owner, 'rss', at, field('VmRSS') * 1024);
+    // Pages of files, such as Node's code, are the host's: it takes them back and reads them again as it likes.
+    this.add(owner, 'rss', at, field('RssAnon') * 1024);
     this.add(owner, 'threads', at, field('Threads'));
     this.add(owner, 'descriptors', at, readdirSync(`/proc/${pid}/fd`).length);
     this.add(owner, 'zombies', at, zombiesBelow(pid));
