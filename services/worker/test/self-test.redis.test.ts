@@ -87,13 +87,16 @@ it('a node without a filter is not ready, reports why, and becomes ready with a 
         expect.stringMatching(/^self-test: filter of a translated guest: /),
       ]) as string[],
     });
-  expect(log).toMatch(/"failures":\["self-test: filter of a forked guest: .*self-test failed/);
+  // The log comes by a pipe, behind the answer.
+  await expect
+    .poll(() => log, { timeout: 10_000 })
+    .toMatch(/"failures":\["self-test: filter of a forked guest: .*self-test failed/);
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
   expect(saysReady()).toBe(false);
 
   putShim('sandpiper-shim.so');
   await expect.poll(() => readyz(url), { timeout: 60_000 }).toEqual({ status: 200, reasons: [] });
-  expect(log).toContain('self-test passed');
+  await expect.poll(() => log, { timeout: 10_000 }).toContain('self-test passed');
   await expect.poll(saysReady, { timeout: 10_000 }).toBe(true);
 });
 
