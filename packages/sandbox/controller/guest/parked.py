@@ -59,6 +59,19 @@ class Words(list):
         return sys.argv[index]
 
 
+def make_stdin_anew():
+    """As an interpreter that starts now would make it: the stream remembers that it was a file when the parent started.
+    Modules may hold these objects, so they stay the same."""
+    import io
+    import sys
+
+    stdin = sys.__stdin__
+    raw = io.FileIO(0, "rb", closefd=False)
+    raw.name = "<stdin>"
+    stdin.buffer.__init__(raw)
+    stdin.__init__(stdin.buffer, stdin.encoding, stdin.errors, "\n", stdin.line_buffering)
+
+
 def become(started_with):
     import builtins
     import gc
@@ -80,7 +93,7 @@ def become(started_with):
     size, order = order.split(b"\0", 1)
     if len(order) < int(size):
         order += posix.read(CALL_FD, int(size) - len(order))
-    entropy, count, variables, words = order.split(b"\0", 3)
+    entropy, kind, count, variables, words = order.split(b"\0", 4)
     count, variables = int(count), int(variables)
     words = words.split(b"\0", count + 2 * variables)
     program = words.pop()
@@ -94,6 +107,8 @@ def become(started_with):
     for name, value in variables.items():
         if os.environb.get(name) != value:
             os.environb[name] = value
+    if kind != b"file":
+        make_stdin_anew()
     random = sys.modules.get("random")
     if random is not None:
         # As CPython's module does after a fork: two children must not draw the same numbers.

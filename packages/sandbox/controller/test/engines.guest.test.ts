@@ -77,6 +77,18 @@ const CASES: Case[] = [
     stdin: '3\n10\n20\n12\n',
     stdout: '42\n',
   },
+  {
+    name: 'knows the size of its input, and reads it twice',
+    source: `
+import os
+size = os.fstat(0).st_size
+one = os.read(0, size)
+print("%d %d" % (size, os.lseek(0, 0, 1)))
+os.lseek(0, 0, 0)
+print(os.read(0, size) == one)`,
+    stdin: '3\n10\n',
+    stdout: '5 5\nTrue\n',
+  },
   { name: 'finds the end of its input', source: 'import sys\nprint(repr(sys.stdin.read()))', stdout: "''\n" },
   {
     name: 'ends with a code',

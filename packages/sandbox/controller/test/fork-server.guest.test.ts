@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,7 +75,7 @@ describe('a guest forked from a parked parent looks like a fresh one to its prog
     ],
     [
       'streams',
-      'import sys\nprint(sys.stdin, sys.stdout, sys.stderr, sys.stdout.line_buffering, sys.stdin.isatty())',
+      'import sys\nprint(sys.stdin, sys.stdout, sys.stderr, sys.stdout.line_buffering, sys.stdin.isatty(), sys.stdin.tell())',
     ],
     [
       'open files',
@@ -120,6 +121,48 @@ it('runs programs that are longer than one read, in a folder, and that read them
 });
 
 describe('the fork server', () => {
+  it('gives a child the pipe that a cold guest has, where its input is yet to come', async () => {
+    const source = `
+import os, stat, sys
+s = sys.stdin
+print(stat.S_ISFIFO(os.fstat(0).st_mode), s.seekable(), s.buffer.seekable(), s.buffer.raw.seekable(), s.isatty())
+print(s, s.buffer, s.buffer.raw, s is sys.__stdin__, s.line_buffering, s.newlines, s.mode, vars(s.buffer.raw))
+try: print(s.tell())
+except OSError as error: print(type(error), error)
+print(repr(s.readline()), repr(input()), repr(s.read()))`;
+    const said = [];
+    for (const cell of [cold, forking]) {
+      const pieces = ['one\r\nt', 'wo\n', 'three\n', 'four'];
+      const out: Uint8Array[] = [];
+      const streams = {
+        onOutput: (_: string, data: Uint8Array) => void out.push(data),
+        onInput: () => Promise.resolve(pieces.length === 0 ? null : Buffer.from(pieces.shift() ?? '')),
+      };
+      const { start } = await runSource(cell, source, {}, streams);
+      said.push([start, Buffer.concat(out).toString()]);
+    }
+    const [[first, bytes], [second, others]] = said as [[string, string], [string, string]];
+    expect([first, second]).toEqual(['cold', 'forked']);
+    expect(bytes.split('\n')[0]).toBe('True False False False False');
+    expect(bytes).toMatch(/ not seekable\n'one\\r\\n' 'two' 'three\\nfour'\n$/);
+    expect(others).toBe(bytes);
+  });
+
+  it('gives a child the file that a cold guest has, and whole', async () => {
+    const source = `
+import hashlib, mmap, os, sys
+data = os.read(0, os.fstat(0).st_size)
+print(len(data), hashlib.sha256(data).hexdigest(), os.lseek(0, 0, 1))
+print(hashlib.sha256(mmap.mmap(0, 0, prot=mmap.PROT_READ)).hexdigest())
+sys.stdin.seek(0)
+print(len(sys.stdin.read()), len(open("/dev/stdin").read()))`;
+    const stdin = Buffer.alloc(5_000_001, 'some bytes of it\n');
+    const digest = createHash('sha256').update(stdin).digest('hex');
+    const size = stdin.length;
+    const said = `${size} ${digest} ${size}\n${digest}\n${size} ${size}\n`;
+    expect(await expectTheSame(source, { stdin })).toBe(said);
+  });
+
   it('draws different random numbers and names in each child', async () => {
     const source = `
 import random, uuid, tempfile, secrets

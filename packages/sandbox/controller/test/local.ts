@@ -48,7 +48,7 @@ export function runSource(
       })),
       mounts: [],
       ...(more.accept === undefined ? {} : { accept: more.accept }),
-      stdin: { kind: 'buffer', data: Buffer.from(more.stdin ?? '') },
+      stdin: streams === null ? { kind: 'buffer', data: Buffer.from(more.stdin ?? '') } : { kind: 'live' },
       output: streams === null ? 'capture' : 'live',
       tracePath: more.tracePath ?? null,
       deterministic: more.deterministic ?? null,

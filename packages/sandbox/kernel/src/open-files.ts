@@ -134,6 +134,11 @@ export class Device extends OpenFile {
     return this.inode.stat();
   }
 
+  /** Its position stays 0: null(4). */
+  override get seekable(): boolean {
+    return true;
+  }
+
   override read(length: number): Buffer {
     if (this.inode.kind === 'null') return Buffer.alloc(0);
     return this.inode.kind === 'random' ? this.randomBytes(length) : Buffer.alloc(length);

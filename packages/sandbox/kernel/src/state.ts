@@ -1,14 +1,23 @@
-import { GUEST_UID, type Location, NameSpace } from '@sandpiper/vfs';
-import { FdTable } from './descriptors.js';
+import { O } from '@sandpiper/abi';
+import { DeviceInode, GUEST_UID, type Location, NameSpace } from '@sandpiper/vfs';
+import { FdTable, type OpenFile } from './descriptors.js';
 import { WatchBudget } from './epoll.js';
+import { InputInode } from './input-file.js';
+import { Device, RegularFile } from './open-files.js';
 import { StandardInput, StandardOutput, PipeBudget } from './streams.js';
 import { LibcState } from './libc-state.js';
 import { Mappings } from './mappings.js';
-import { type KernelOptions, RunEnds } from './types.js';
+import { type InputFile, type KernelOptions, RunEnds } from './types.js';
 import { CountedWork } from './work.js';
 
 /** The guest is this process, in a pid name space of its own. */
 export const GUEST_PID = 2;
+
+/**
+ * The name of standard input that is a file, so that what readlink says of /dev/stdin can be opened. No file of a run
+ * can have this path.
+ */
+const INPUT_PATH = `/proc/${GUEST_PID}/stdin`;
 
 /** How many descriptors the sets of a guest may watch together, per descriptor that it may have open. */
 const WATCHES_A_DESCRIPTOR = 4;
@@ -52,7 +61,7 @@ export class KernelState {
     this.space = new NameSpace(() => this.now(), options.limits, this.work);
     this.#outputLeft = options.limits.outputBytes;
     this.cwd = this.#layOut();
-    this.fds.add(new StandardInput(options.stdin), false);
+    this.fds.add(this.#input(), false);
     this.fds.add(this.#output('stdout', 4), false);
     this.fds.add(this.#output('stderr', 5), false);
   }
@@ -92,6 +101,24 @@ export class KernelState {
       space.placeFile(path, file.data, path.startsWith(own) || path.startsWith('/tmp/'));
     }
     return space.locate(Buffer.from(options.cwd).toString('latin1'), space.rootLocation);
+  }
+
+  #input(): OpenFile {
+    const { stdin, randomBytes } = this.options;
+    if (stdin === 'null') {
+      const { inode } = this.space.resolve('/dev/null', this.space.rootLocation, false);
+      if (!(inode instanceof DeviceInode)) throw new Error('/dev/null is no device');
+      return new Device(inode, O.RDONLY, randomBytes);
+    }
+    return 'readAt' in stdin ? this.#inputFile(stdin) : new StandardInput(stdin);
+  }
+
+  #inputFile(input: InputFile): OpenFile {
+    const inode = new InputInode(this.space.newIno(), this.now(), input);
+    this.space.place(INPUT_PATH, inode);
+    const file = new RegularFile(inode, O.RDONLY, () => this.now(), INPUT_PATH);
+    file.offset = input.begin;
+    return file;
   }
 
   appendStderr(data: Buffer): void {

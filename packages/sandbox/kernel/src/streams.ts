@@ -44,7 +44,7 @@ abstract class Stream extends OpenFile {
   }
 }
 
-/** Standard input, output and error look like pipes. */
+/** Standard input whose bytes are yet to come looks like a pipe, as output and error do. */
 export class StandardInput extends Stream {
   constructor(private readonly source: InputStream) {
     super(3, O.RDONLY);

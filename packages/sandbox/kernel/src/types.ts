@@ -35,6 +35,19 @@ export interface InputStream {
   read(max: number): Buffer | null;
 }
 
+/** Input whose bytes are all there before the guest begins: the guest sees a file that it cannot change. */
+export interface InputFile {
+  /** Bytes. A file of the host may change while the guest runs. */
+  readonly size: number;
+  /** The position of the guest's descriptor 0 at first. */
+  readonly begin: number;
+  /** At most `length` bytes from `offset`, fewer only at the end. The caller leaves them as they are. */
+  readAt(offset: number, length: number): Buffer;
+}
+
+/** What descriptor 0 is: a stream looks like a pipe; `null` is the device /dev/null. */
+export type GuestInput = InputStream | InputFile | 'null';
+
 export interface OutputStream {
   /**
    * Takes some of the bytes, at least one, and returns how many. @throws SyscallError where write(2) would
@@ -69,7 +82,7 @@ export interface Inheritance {
 
 export interface KernelOptions {
   readonly limits: KernelLimits;
-  readonly stdin: InputStream;
+  readonly stdin: GuestInput;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   /** Absolute; created in memory, writable by the guest. */

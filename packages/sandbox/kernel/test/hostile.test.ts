@@ -1,8 +1,15 @@
 import * as fc from 'fast-check';
 import { Errno, O, SyscallError } from '@sandpiper/abi';
 import { describe, expect, it } from 'vitest';
-import { libcSurface, linuxSurface } from '../src/index.js';
+import { type InputFile, type KernelOptions, libcSurface, linuxSurface } from '../src/index.js';
 import { FakeGuest, FakeMemory, limits } from './fake-guest.js';
+
+const INPUT = Buffer.from('input in a file');
+const INPUT_FILE: InputFile = {
+  size: INPUT.length,
+  begin: 3,
+  readAt: (offset, length) => INPUT.subarray(offset, offset + length),
+};
 
 describe('bad input from a guest', () => {
   it.each([0, 8, 2 ** 47, -4096])('a path at the bad address %d is EFAULT', (at) => {
@@ -165,8 +172,9 @@ describe.each([
       fc.property(
         fc.uint8Array({ minLength: 64, maxLength: 64 }),
         fc.array(step, { maxLength: 40 }),
-        (seed, steps) => {
-          const guest = new FakeGuest({ shouldStop: () => true }, 'input', surface);
+        fc.constantFrom<Partial<KernelOptions>>({}, { stdin: 'null' }, { stdin: INPUT_FILE }),
+        (seed, steps, input) => {
+          const guest = new FakeGuest({ shouldStop: () => true, ...input }, 'input', surface);
           guest.memory.write(0x10000, seed);
           guest.memory.write(0x10100, Buffer.from('/box/a\0a\0..\0/tmp/b\0'));
           for (const [name, args] of steps) {
@@ -174,6 +182,7 @@ describe.each([
             const { kind } = guest.kernel.call(name, args.slice(0, arity), guest.memory);
             expect(['return', 'error', 'exit', 'signal', 'limit']).toContain(kind);
           }
+          expect(guest.kernel.inconsistencies()).toEqual([]);
         },
       ),
       { numRuns: 300 },

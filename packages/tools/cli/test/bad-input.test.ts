@@ -80,6 +80,10 @@ const CASES: readonly (readonly [words: readonly string[], message: string])[] =
   [['run', '--engine', 'wasm', 'ok.py'], '--engine: unknown engine "wasm"'],
   [['run', '--stdin', 'none.txt', 'ok.py'], '--stdin: none.txt: no such file'],
   [['run', '--stdin', 'a-folder', 'ok.py'], '--stdin: a-folder: is a folder'],
+  [
+    ['run', '--deterministic', '--stdin', 'huge.py', 'ok.py'],
+    'the standard input is too large (at most 64 MiB with --deterministic)',
+  ],
   [['run', '--file', '../x=ok.py', 'ok.py'], '--file "../x": must be a relative path'],
   [['run', '--file', 'x=none', 'ok.py'], 'none: no such file'],
   [['run', '--trace', 'none/t', 'ok.py'], '--trace: none: no such folder'],

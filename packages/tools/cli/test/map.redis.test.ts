@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { NodeView } from '@sandpiper/contracts';
+import type { GradingReport } from '../src/grade/report.js';
 
 /** The commands that work with a running service, against one that `sandpiper up` has started. */
 
@@ -88,6 +89,30 @@ const parsed = (lines: string): { index: number; status: string; stdout: string 
     .split('\n')
     .map((line) => JSON.parse(line) as { index: number; status: string; stdout: string });
 
+describe('grade', () => {
+  it('accepts a program that asks for the size of its input', async () => {
+    const to = await known();
+    mkdirSync(path('sum/data/secret'), { recursive: true });
+    writeFileSync(path('sum/problem.yaml'), 'name: Sum\n');
+    for (const [name, input, answer] of [
+      ['1', '3\n1 2 3\n', '6\n'],
+      ['2', '1\n42\n', '42\n'],
+    ] as const) {
+      writeFileSync(path(`sum/data/secret/${name}.in`), input);
+      writeFileSync(path(`sum/data/secret/${name}.ans`), answer);
+    }
+    writeFileSync(
+      path('sum.py'),
+      'import io, os\nread = io.BytesIO(os.read(0, os.fstat(0).st_size)).readline\nn = int(read())\nprint(sum(map(int, read().split())))\n',
+    );
+    const report = path('report.json');
+    const { code, stderr } = await sandpiper(['grade', path('sum'), path('sum.py'), '--json', report], to);
+    const { problems } = JSON.parse(readFileSync(report, 'utf8')) as GradingReport;
+    expect(problems.flatMap(({ submissions }) => submissions.map(({ verdict }) => verdict))).toEqual(['AC']);
+    expect([code, stderr.includes('RTE')]).toEqual([0, false]);
+  });
+});
+
 describe('map', () => {
   it('runs the program over every line, in order, and prints a summary', async () => {
     const to = await known();
@@ -100,6 +125,18 @@ describe('map', () => {
     expect(lines[7]).toMatchObject({ status: 'runtime-error', exitCode: 1 });
     expect(stderr).toMatch(/250 runs in .* s: 249 ok, 1 runtime-error\n$/);
     expect(code).toBe(1);
+  });
+
+  it('gives each program its line as a file', async () => {
+    const to = await known();
+    writeFileSync(
+      path('fast.py'),
+      'import io, os\nline = io.BytesIO(os.read(0, os.fstat(0).st_size)).readline\nprint(sum(map(int, line().split())))\n',
+    );
+    writeFileSync(path('in'), '1 2 3\n40 2\n');
+    const { code, stdout } = await sandpiper(['map', path('fast.py'), path('in')], to);
+    expect(parsed(stdout).map((line) => line.stdout)).toEqual(['6\n', '42\n']);
+    expect(code).toBe(0);
   });
 
   it('does what the README shows', async () => {

@@ -7,7 +7,7 @@ import {
   GuestKernel,
   type GuestMemory,
   HostClock,
-  type InputStream,
+  type GuestInput,
   type CallOutcome,
   type OutputStream,
   VirtualClock,
@@ -21,7 +21,7 @@ import { collectOutputs } from './outputs.js';
 import { environmentOf } from './start/environment.js';
 import type { ForkedGuest } from './start/fork-server.js';
 import { CapturedLiveOutput, LiveInputStream, LiveOutputStream } from './streams/live-streams.js';
-import { BufferInput, CaptureOutput, DescriptorInput, DescriptorOutput } from './streams/streams.js';
+import { BufferFile, CaptureOutput, DescriptorInput, DescriptorOutput, inputOf } from './streams/streams.js';
 import { RecordingMemory, Transcript } from './transcript.js';
 
 /**
@@ -47,7 +47,7 @@ export class JobKernel {
   readonly #kernel: GuestKernel;
   readonly #stdout: OutputStream;
   readonly #stderr: OutputStream;
-  readonly #stdin: InputStream;
+  readonly #stdin: GuestInput;
   readonly #trace: number | null;
   readonly #transcript: Transcript | null;
   /** The variables that the guest's program sees. */
@@ -74,7 +74,7 @@ export class JobKernel {
     this.env = variablesOf(job);
     this.#kernel = new GuestKernel(traits.surface, {
       limits: job.limits,
-      stdin: { read: (max) => this.#read(max) },
+      stdin: beginningWith(this.#stdin, () => hooks.onOwnFound()),
       stdout: this.#stdout,
       stderr: this.#stderr,
       cwd: job.folder,
@@ -157,17 +157,11 @@ export class JobKernel {
     if (this.#stdin instanceof DescriptorInput) this.#stdin.close();
   }
 
-  #read(max: number): Buffer | null {
-    // An interactive session has no program file: it begins with its first read.
-    this.hooks.onOwnFound();
-    return this.#stdin.read(max);
-  }
-
-  #input(): InputStream {
+  #input(): GuestInput {
     const { stdin } = this.job;
-    if (stdin.kind === 'buffer') return new BufferInput(Buffer.from(stdin.data));
+    if (stdin.kind === 'buffer') return new BufferFile(stdin.data);
     const mustStop = () => this.hooks.mustStop();
-    if (stdin.kind === 'fd') return new DescriptorInput(stdin.fd, mustStop);
+    if (stdin.kind === 'fd') return inputOf(stdin.fd, mustStop);
     return new LiveInputStream(this.#live(), mustStop);
   }
 
@@ -182,6 +176,29 @@ export class JobKernel {
     if (this.context.live === null) throw new Error('a job with live streams has no port for them');
     return this.context.live;
   }
+}
+
+/** Its first byte is the run's: an interactive session has no program file, and begins with its first read. */
+function beginningWith(input: GuestInput, onFound: () => void): GuestInput {
+  if (input === 'null') return input;
+  if ('readAt' in input) {
+    return {
+      begin: input.begin,
+      get size() {
+        return input.size;
+      },
+      readAt(offset, length) {
+        onFound();
+        return input.readAt(offset, length);
+      },
+    };
+  }
+  return {
+    read(max) {
+      onFound();
+      return input.read(max);
+    },
+  };
 }
 
 /** Clock, randomness and timers: the host's, or those of a deterministic run. */

@@ -18,6 +18,8 @@ import { existing, lookUp, makeEntry, type Found } from './paths.js';
 
 /** What one read or write moves at most; the guest asks again for the rest. Bytes. */
 export const MAX_MOVE = 1024 * 1024;
+/** What one read of a file gives at most (read(2)): MAX_RW_COUNT of Linux, bytes. */
+const MAX_READ = 0x7ffff000;
 /** IOV_MAX of readv(2). */
 const IOV_MAX = 1024;
 
@@ -185,12 +187,32 @@ export function orWait<T>(call: Call, file: OpenFile, move: () => T): T {
 }
 
 function read(call: Call, file: OpenFile, address: number, size: number, at: number | null): number {
-  if (file instanceof RegularFile) call.bringUpToDate(file.inode);
+  if (file instanceof RegularFile) return readFile(call, file, address, size, at);
   const data = orWait(call, file, () => file.read(Math.min(size, MAX_MOVE), at));
   call.moved(data.length);
   call.memory.write(address, data);
   call.state.usage.bytesRead += data.length;
   return data.length;
+}
+
+/**
+ * A file gives all that is asked for, up to its end: programs count on it (`os.read(0, os.fstat(0).st_size)`). It is
+ * moved in pieces, and each piece is work, so a long read is bounded as many short ones are.
+ */
+function readFile(call: Call, file: RegularFile, address: number, size: number, at: number | null): number {
+  call.bringUpToDate(file.inode);
+  const wanted = Math.min(size, MAX_READ);
+  let done = 0;
+  while (done < wanted) {
+    const asked = Math.min(MAX_MOVE, wanted - done);
+    const data = file.read(asked, at === null ? null : at + done);
+    call.moved(data.length);
+    call.memory.write(address + done, data);
+    done += data.length;
+    if (data.length < asked) break;
+  }
+  call.state.usage.bytesRead += done;
+  return done;
 }
 
 function write(call: Call, file: OpenFile, address: number, size: number, at: number | null): number {
@@ -268,6 +290,7 @@ function seek(call: Call): number {
     return offset;
   }
   if (!file.seekable) throw new SyscallError(Errno.ESPIPE);
+  if (file instanceof Device) return seekDevice(call);
   const size = file.stat().size;
   let target: number;
   switch (call.int(2)) {
@@ -292,6 +315,13 @@ function seek(call: Call): number {
   if (target > Number.MAX_SAFE_INTEGER) throw new SyscallError(Errno.EOVERFLOW);
   file.offset = target;
   return target;
+}
+
+/** A device has no positions: wherever it goes, it stays at 0. */
+function seekDevice(call: Call): number {
+  const whence = call.int(2);
+  if (whence < 0 || whence > 4) throw new SyscallError(Errno.EINVAL);
+  return 0;
 }
 
 function truncateTo(call: Call, file: MemoryFile, size: number): number {

@@ -1,6 +1,7 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import {
   fileNameSchema,
+  REQUEST_BOUNDS,
   runRequestSchema,
   type Engine,
   type Limits,
@@ -100,10 +101,26 @@ export async function readFiles(
   return files;
 }
 
-/** Reads all input up front: the way it arrives in pieces depends on timing. */
+/**
+ * Reads all input up front: the way it arrives in pieces depends on timing.
+ * @throws InputError where it is more than a request may have
+ */
 export function readAll(fd: number): { kind: 'buffer'; data: Buffer } {
+  const most = REQUEST_BOUNDS.stdinBytes;
+  const room = Buffer.allocUnsafe(MIB);
+  const pieces: Buffer[] = [];
+  for (let total = 0; total <= most; ) {
+    const size = readPiece(fd, room);
+    if (size === 0) return { kind: 'buffer', data: Buffer.concat(pieces) };
+    pieces.push(Buffer.from(room.subarray(0, size)));
+    total += size;
+  }
+  throw new InputError(`the standard input is too large (at most ${most / MIB} MiB with --deterministic)`);
+}
+
+function readPiece(fd: number, room: Buffer): number {
   try {
-    return { kind: 'buffer', data: readFileSync(fd) };
+    return readSync(fd, room);
   } catch (cause) {
     throw new InputError('the standard input cannot be read', { cause });
   }

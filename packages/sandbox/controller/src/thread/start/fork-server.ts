@@ -11,7 +11,7 @@ import { greet } from './handshake.js';
 import { assertInterpreterFiles, stampOfFile } from '../../crossing/interpreter-files.js';
 import { type GuestJob, RUN_FOLDER, wordsOfProgram } from '../../crossing/job.js';
 import { environmentOf, hasEarlyVariable } from './environment.js';
-import { CaptureOutput } from '../streams/streams.js';
+import { BufferFile, CaptureOutput } from '../streams/streams.js';
 
 /** Not a descriptor of the virtual kernel: its table ends at 4096. */
 const CALL_FD = 5000;
@@ -232,7 +232,8 @@ function serveUntilParked(channel: Channel, traits: EngineTraits, profile: reado
   const said = new CaptureOutput();
   const kernel = new GuestKernel(traits.surface, {
     limits: completeLimits({}),
-    stdin: { read: () => Buffer.alloc(0) },
+    // A file, as that of most children; the others make their sys.stdin anew.
+    stdin: new BufferFile(Buffer.alloc(0)),
     stdout: said,
     stderr: said,
     cwd: RUN_FOLDER,
@@ -296,7 +297,8 @@ export function sendOrder({ channel, asked, order }: ForkedGuest): boolean {
 }
 
 /**
- * Arguments, variables and program of a run, and entropy for its random generator, as parked.py reads them.
+ * Arguments, variables and program of a run, entropy for its random generator and the kind of its standard input, as
+ * parked.py reads them.
  */
 function orderOf(job: GuestJob): Buffer | null {
   const program = programOf(job);
@@ -305,6 +307,7 @@ function orderOf(job: GuestJob): Buffer | null {
   const variables = Object.entries(environmentOf(job.folder, job.env)).flat();
   const words = [
     randomBytes(64).toString('hex'),
+    job.stdin.kind === 'buffer' ? 'file' : 'other',
     argv.length,
     variables.length / 2,
     ...argv,

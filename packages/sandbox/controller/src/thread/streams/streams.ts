@@ -1,7 +1,7 @@
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { errorCode } from '@sandpiper/contracts';
 import { Errno, SyscallError } from '@sandpiper/abi';
-import type { InputStream, OutputStream } from '@sandpiper/kernel';
+import type { GuestInput, InputFile, InputStream, OutputStream } from '@sandpiper/kernel';
 
 /** Milliseconds between two polls of a descriptor that is not ready. */
 const POLL_MS = 5;
@@ -12,16 +12,78 @@ function pause(ms: number): void {
   Atomics.wait(never, 0, 0, ms);
 }
 
-export class BufferInput implements InputStream {
-  #at = 0;
+/** Input that came with the run. */
+export class BufferFile implements InputFile {
+  readonly begin = 0;
+  readonly #data: Buffer;
 
-  constructor(private readonly data: Buffer) {}
-
-  read(max: number): Buffer {
-    const piece = this.data.subarray(this.#at, this.#at + max);
-    this.#at += piece.length;
-    return piece;
+  /** @param data is not copied */
+  constructor(data: Uint8Array) {
+    this.#data = Buffer.from(data.buffer, data.byteOffset, data.length);
   }
+
+  get size(): number {
+    return this.#data.length;
+  }
+
+  readAt(offset: number, length: number): Buffer {
+    return this.#data.subarray(offset, offset + length);
+  }
+}
+
+/** A file of the host as standard input: read where and when the guest reads it, so its size does not matter. */
+class DescriptorFile implements InputFile {
+  /** Whoever redirected it may have read its beginning. */
+  readonly begin: number;
+
+  constructor(private readonly fd: number) {
+    this.begin = positionOf(fd);
+  }
+
+  get size(): number {
+    return fstatSync(this.fd).size;
+  }
+
+  readAt(offset: number, length: number): Buffer {
+    if (offset > Number.MAX_SAFE_INTEGER - length) return Buffer.alloc(0);
+    const bytes = Buffer.allocUnsafe(length);
+    let have = 0;
+    // To the end, not to the size: files of /proc have none.
+    while (have < length) {
+      const more = this.#readOnce(bytes, have, offset + have);
+      if (more === 0) break;
+      have += more;
+    }
+    return bytes.subarray(0, have);
+  }
+
+  #readOnce(bytes: Buffer, from: number, position: number): number {
+    try {
+      return readSync(this.fd, bytes, from, bytes.length - from, position);
+    } catch (error) {
+      throw new SyscallError(errorCode(error) === 'EBADF' ? Errno.EBADF : Errno.EIO);
+    }
+  }
+}
+
+/** proc(5), fdinfo. */
+function positionOf(fd: number): number {
+  try {
+    return Number(/^pos:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1] ?? 0);
+  } catch {
+    return 0; // no /proc
+  }
+}
+
+/** st_rdev of /dev/null: null(4), in the encoding of makedev(3). */
+const NULL_DEVICE = 0x103;
+
+/** A descriptor of this process as the guest's standard input: a file is a file, and /dev/null is /dev/null. */
+export function inputOf(fd: number, shouldStop: () => boolean): GuestInput {
+  const found = fstatSync(fd);
+  if (found.isFile()) return new DescriptorFile(fd);
+  if (found.isCharacterDevice() && found.rdev === NULL_DEVICE) return 'null';
+  return new DescriptorInput(fd, shouldStop);
 }
 
 /**
