@@ -22,6 +22,9 @@ const INPUT_PATH = `/proc/${GUEST_PID}/stdin`;
 /** How many descriptors the sets of a guest may watch together, per descriptor that it may have open. */
 const WATCHES_A_DESCRIPTOR = 4;
 
+/** A path as the tree has it: its bytes in UTF-8, as a latin1 string. */
+const latin1Of = (path: string): string => Buffer.from(path).toString('latin1');
+
 /** Everything that the virtual kernel knows of its guest; handlers work on it. */
 export class KernelState {
   readonly fds: FdTable;
@@ -84,9 +87,11 @@ export class KernelState {
   #layOut(): Location {
     const { space, options } = this;
     space.makeDirectories('/tmp', true, 0o1777);
-    space.makeDirectories(options.cwd, true);
+    const cwd = latin1Of(options.cwd);
+    space.makeDirectories(cwd, true);
     space.placeDevices();
-    for (const mount of options.hostMounts) space.mountHost(mount.path, mount.host, mount.only ?? null);
+    for (const { path, host, only } of options.hostMounts)
+      space.mountHost(latin1Of(path), host, only ?? null);
     space.placeFile(
       '/etc/passwd',
       Buffer.from(
@@ -95,12 +100,12 @@ export class KernelState {
       false,
     );
     space.placeFile('/etc/group', Buffer.from(`root:x:0:\nuser:x:${GUEST_UID}:\n`), false);
-    const own = `${options.cwd}/`;
+    const own = `${cwd}/`;
     for (const file of options.files) {
-      const path = Buffer.from(file.path).toString('latin1');
+      const path = latin1Of(file.path);
       space.placeFile(path, file.data, path.startsWith(own) || path.startsWith('/tmp/'));
     }
-    return space.locate(Buffer.from(options.cwd).toString('latin1'), space.rootLocation);
+    return space.locate(cwd, space.rootLocation);
   }
 
   #input(): OpenFile {

@@ -22,7 +22,7 @@ export class HostFile extends FileInode {
     private readonly path: Buffer,
     info: HostInfo,
   ) {
-    super(info.ino, S_IF.REG | shownTo(info.mode), info.mtimeNs, false);
+    super(info.ino, S_IF.REG | shownTo(info), info.mtimeNs, false);
     this.uid = this.gid = 0;
     this.#size = info.size;
   }
@@ -92,7 +92,7 @@ export class HostDirectory extends DirectoryInode {
     /** For a folder that is shown only in part: the names that are shown. */
     private readonly shown: ReadonlySet<string> | null = null,
   ) {
-    super(info.ino, S_IF.DIR | shownTo(info.mode), info.mtimeNs, false);
+    super(info.ino, S_IF.DIR | shownTo(info), info.mtimeNs, false);
     this.uid = this.gid = 0;
     this.nlink = 2;
   }
@@ -138,14 +138,23 @@ export class HostDirectory extends DirectoryInode {
   }
 }
 
-/** A mount is shown on purpose: the guest may read or search what the owner may, and never write. */
-function shownTo(mode: number): number {
-  return ((mode >> 6) & 0o5) * 0o111;
+const OWN_UID = process.geteuid?.() ?? 0;
+const OWN_GROUPS: ReadonlySet<number> = new Set([process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])]);
+
+/**
+ * A mount is shown on purpose: the guest may read or search what this process may (inode(7)), and never write. Root has
+ * the rights of the owner.
+ */
+function shownTo({ mode, uid, gid }: HostInfo): number {
+  const shift = OWN_UID === 0 || uid === OWN_UID ? 6 : OWN_GROUPS.has(gid) ? 3 : 0;
+  return ((mode >> shift) & 0o5) * 0o111;
 }
 
 interface HostInfo {
   readonly ino: number;
   readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
   readonly size: number;
   readonly mtimeNs: bigint;
 }
@@ -175,7 +184,14 @@ export function hostMount(path: string, only: readonly string[] | null = null): 
 function hostInode(path: Buffer, shown: ReadonlySet<string> | null = null): Inode | null {
   try {
     const s = lstatSync(path, { bigint: true });
-    const info = { ino: Number(s.ino), mode: Number(s.mode), size: Number(s.size), mtimeNs: s.mtimeNs };
+    const info: HostInfo = {
+      ino: Number(s.ino),
+      mode: Number(s.mode),
+      uid: Number(s.uid),
+      gid: Number(s.gid),
+      size: Number(s.size),
+      mtimeNs: s.mtimeNs,
+    };
     if (s.isDirectory()) return new HostDirectory(path, info, shown);
     if (s.isFile()) return new HostFile(path, info);
     if (s.isSymbolicLink()) {

@@ -80,10 +80,11 @@ export const LIMITS = {
     description: 'Files and directories that may exist at once',
     ceiling: { setting: 'SANDPIPER_MAX_FILES', default: 100_000 },
   },
+  // The default is the soft limit of a login on Debian.
   openFiles: {
     min: MIN_OPEN_FILES,
     max: 4096,
-    default: 256,
+    default: 1024,
     description: 'Descriptors that may be open at once, the standard streams among them',
     ceiling: { setting: 'SANDPIPER_MAX_OPEN_FILES' },
   },

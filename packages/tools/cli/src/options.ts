@@ -1,5 +1,6 @@
 import { ENGINES, type Engine } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
+import { basename } from 'node:path';
 import { escapeForTerminal } from './terminal/escape.js';
 
 /**
@@ -36,6 +37,12 @@ export function pair(
     if (at < 1) throw new InputError(`${option} needs ${form}, not ${quote(text)}`);
     return [...before, { name: text.slice(0, at), value: text.slice(at + 1) }];
   };
+}
+
+/** A parser for the repeatable `--file NAME=PATH`, or `--file PATH` for a file that keeps its name. */
+export function filePair(text: string, before: readonly Pair[] | undefined): Pair[] {
+  const own = text === '' || text.includes('=') ? text : `${basename(text)}=${text}`;
+  return pair('--file', 'NAME=PATH or PATH')(own, before === undefined ? undefined : [...before]);
 }
 
 /** @throws InputError unless it is an http or https address */

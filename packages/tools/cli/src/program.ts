@@ -1,4 +1,4 @@
-import { ENGINES, LIMITS } from '@sandpiper/contracts';
+import { ENGINES } from '@sandpiper/contracts';
 import { Command, Option } from 'commander';
 import type { DoctorOptions } from './doctor.js';
 import type { GradeOptions } from './grade/command.js';
@@ -7,16 +7,18 @@ import type { MapOptions } from './map/command.js';
 import type { UpOptions } from './embedded/command.js';
 import { examples } from './help.js';
 import { outputTarget } from './run/output-files.js';
-import { engine, pair, serverUrl, wholeNumber } from './options.js';
+import { withLimitOptions } from './limit-options.js';
+import { engine, filePair, pair, serverUrl, wholeNumber } from './options.js';
 import { addServiceCommands } from './program-service.js';
 import type { RunOptions } from './run/input.js';
+import { RunCommand } from './run/start.js';
 
-const MIB = 1024 * 1024;
 const MAX_NODES = 64;
 
 /** The implementations of the commands; tests replace them. Each returns the exit code. */
 export interface Commands {
-  run(program: string, args: readonly string[], options: RunOptions): Promise<number>;
+  /** @param program null where options say what runs */
+  run(program: string | null, args: readonly string[], options: RunOptions): Promise<number>;
   interact(options: InteractOptions): Promise<number>;
   replay(transcript: string): Promise<number>;
   up(options: UpOptions): Promise<number>;
@@ -73,24 +75,18 @@ export function buildProgram(
 }
 
 function addRun(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
-  withGuestOptions(program.command('run'))
-
+  const run = new RunCommand('run').copyInheritedSettings(program);
+  program.addCommand(run);
+  withGuestOptions(run)
     .description('Run one program on this host, as pypy3 would, or with --server on a service.')
-    .argument('<program>', 'a Python file')
+    .usage('[options] <program | - | -c code | -m module> [args...]')
+    .argument('[program]', 'a Python file; "-" is the standard input')
     .argument('[args...]', 'passed to the program')
     .passThroughOptions()
+    .option('-c <code>', 'run code in place of a file; every word after it goes to the program')
+    .option('-m <module>', 'run a module of --file, --folder or the library; every word after it goes to it')
     .option('--server <url>', 'run on a remote service, attached to this terminal', serverUrl)
     .option('--json', "print the result as JSON instead of the program's output")
-    .option(
-      '--output-mb <n>',
-      'limit of stdout and stderr together, MiB',
-      wholeNumber('--output-mb', 1, LIMITS.outputBytes.max / MIB),
-    )
-    .option(
-      '--disk-mb <n>',
-      'limit of the files that the program writes, MiB',
-      wholeNumber('--disk-mb', 1, LIMITS.diskBytes.max / MIB),
-    )
     .option('--weaker-limits', 'run even where this host has less memory than the limit')
     .addOption(
       new Option('--strict-limits', 'run only where a control group holds the memory limit').conflicts(
@@ -99,10 +95,11 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
     )
     .option('--stdin <file>', 'read the standard input from a file')
     .option(
-      '--file <name=path>',
-      "put a file into the program's working folder (repeatable)",
-      pair('--file', 'NAME=PATH'),
+      '--file <[name=]path>',
+      'put a file beside the program and into its working folder (repeatable)',
+      filePair,
     )
+    .option('--folder <folder>', 'show a folder read-only, with its modules, where it lies')
     .option(
       '--out <name[=path]>',
       'fetch an output file of the run to ./NAME or PATH (repeatable)',
@@ -120,15 +117,19 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
       'after',
       examples(
         ['sandpiper run hello.py', 'like pypy3 hello.py'],
-        ['sandpiper run --stdin 1.in --cpu-ms 1000 solve.py', 'one second of CPU time'],
+        ["sandpiper run -c 'print(6 * 7)'", 'like pypy3 -c'],
+        ['sandpiper run --folder . tool.py', 'with the modules beside it'],
+        ['sandpiper run --stdin 1.in --time 1s --memory 64m solve.py', 'limits of CPU time and memory'],
         ['sandpiper run --file data.csv=/tmp/x.csv tool.py --verbose', '--verbose goes to the program'],
         ['sandpiper run --json hello.py | jq .usage', 'resources used'],
         ['sandpiper run --server http://127.0.0.1:8080 chat.py', 'the same, on a service'],
       ) +
         '\nExit code: that of the program; 124 after a time limit, 137 after the memory limit, 125 after any other limit,\n130 after Ctrl-C, 2 when the command line is wrong.\n',
     )
-    .action(async (path: string, args: string[], options: RunOptions) => {
-      onExitCode(await commands.run(path, args, options));
+    .action(async (first: string | undefined, rest: string[], options: RunOptions) => {
+      const hasFile = options.c === undefined && options.m === undefined;
+      const args = hasFile || first === undefined ? rest : [first, ...rest];
+      onExitCode(await commands.run(hasFile ? (first ?? null) : null, args, options));
     });
 }
 
@@ -169,21 +170,13 @@ function addReplay(program: Command, commands: Commands, onExitCode: (code: numb
     });
 }
 
-/** Limits that every command with a program takes. */
+/** What every command with a program takes. */
 function withLimits(command: Command): Command {
-  return command
-    .option('--cpu-ms <n>', 'limit of CPU time, milliseconds', wholeNumber('--cpu-ms', 1, LIMITS.cpuMs.max))
-    .option(
-      '--wall-ms <n>',
-      'limit of elapsed time, milliseconds',
-      wholeNumber('--wall-ms', 1, LIMITS.wallMs.max),
-    )
-    .option(
-      '--memory-mb <n>',
-      "limit of memory above the interpreter's own, MiB",
-      wholeNumber('--memory-mb', LIMITS.memoryBytes.min / MIB, LIMITS.memoryBytes.max / MIB),
-    )
-    .option('--env <key=value>', 'set an environment variable (repeatable)', pair('--env', 'KEY=VALUE'));
+  return withLimitOptions(command).option(
+    '--env <key=value>',
+    'set an environment variable (repeatable)',
+    pair('--env', 'KEY=VALUE'),
+  );
 }
 
 /** The options of every command that runs one guest on this host. */
@@ -277,11 +270,7 @@ function addMap(program: Command, commands: Commands, onExitCode: (code: number)
       'each line is a JSON object with fields of its run: stdin, args, env, files, limits',
     )
     .option('--full', 'write whole results: limits, usage, enforcement, node')
-    .option(
-      '--file <name=path>',
-      "put a file into the program's folder (repeatable)",
-      pair('--file', 'NAME=PATH'),
-    )
+    .option('--file <[name=]path>', 'put a file beside the program (repeatable)', filePair)
     .option('--server <url>', 'use a running service instead of starting one', serverUrl)
     .option(
       '--nodes <n>',

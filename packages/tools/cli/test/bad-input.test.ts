@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { symlinkSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -58,6 +59,12 @@ beforeAll(async () => {
   await problem('no-input', { 'problem.yaml': 'name: x', 'data/secret/1.ans': '' });
   await problem('bad-yaml', { 'problem.yaml': 'name: x\nlimits: {time_limit: soon}' });
   await mkdir(join(folder, 'a-folder'));
+  await mkdir(join(folder, 'crowd'));
+  // Links are made faster than files, and count as much.
+  for (let i = 0; i <= 50_000; i++) symlinkSync('x', join(folder, 'crowd', String(i)));
+  await symlink('nowhere', join(folder, 'dangling'));
+  await symlink('loop', join(folder, 'loop'));
+  await symlink('/usr', join(folder, 'to-system'));
   await writeFile(join(folder, 'ok.py'), 'print(1)\n');
   await writeFile(join(folder, 'latin.py'), Uint8Array.of(0x23, 0xe9, 0x0a));
   await writeFile(join(folder, 'huge.py'), '');
@@ -89,6 +96,40 @@ const CASES: readonly (readonly [words: readonly string[], message: string])[] =
   [['run', '--trace', 'none/t', 'ok.py'], '--trace: none: no such folder'],
   [['run', '--cpu', '4000', 'ok.py'], '--cpu 4000: this process may use the processors'],
   [['run', '--no-such', 'ok.py'], "unknown option '--no-such'"],
+  [['run', '-c'], "option '-c <code>' argument missing"],
+  [['run', '-c', 'print(1)\0'], '-c: the code must not hold a NUL'],
+  [['run', '-c', 'x'.repeat(131_072)], '-c: the code takes more than 131071 bytes; use a file'],
+  [['run', '-m', 'a\0b'], '-m: the name must not hold a NUL'],
+  [
+    ['run', '--server', 'http://127.0.0.1:9', '-c', 'x'],
+    '-c does not go with --server: a service runs files',
+  ],
+  [
+    ['run', '--server', 'http://127.0.0.1:9', '-m', 'x'],
+    '-m does not go with --server: a service runs files',
+  ],
+  [['run', '--server', 'http://127.0.0.1:9', '-'], 'a program from standard input does not go with --server'],
+  [['run', '--deterministic', '--transcript', 't', '-c', 'x'], '-c does not go with --transcript'],
+  [['run', '--engine', 'rpython', '-m', 'x'], '-m does not go with --engine rpython'],
+  [['run', '--folder', 'none', 'ok.py'], '--folder "none": no such folder'],
+  [['run', '--folder', 'dangling', 'ok.py'], '--folder "dangling": no such folder'],
+  [['run', '--folder', 'loop', 'ok.py'], '--folder "loop": cannot be read (ELOOP)'],
+  [['run', '--folder', 'ok.py', 'ok.py'], '--folder "ok.py": is not a folder'],
+  [['run', '--folder', '/', 'ok.py'], '--folder "/": is a system folder'],
+  [['run', '--folder', '/usr/share', 'ok.py'], '--folder "/usr/share": is a system folder'],
+  [['run', '--folder', 'to-system', 'ok.py'], '--folder "to-system": is a system folder'],
+  [
+    ['run', '--folder', 'crowd', 'ok.py'],
+    '--folder "crowd": holds more than 50000 files; show a smaller folder',
+  ],
+  [['run', '--folder', '\u001b[2J', 'ok.py'], '--folder "\\x1b[2J": no such folder'],
+  [
+    ['run', '--deterministic', '--transcript', 't', '--folder', '.', 'ok.py'],
+    '--folder does not go with --transcript',
+  ],
+  [['run', '--file', 'ok.py', 'ok.py'], '--file "ok.py": has the same name as the program'],
+  [['run', '--memory', 'lots', 'ok.py'], '--memory needs a size from 8m to 64g'],
+  [['run', '--memory', '1g', '--memory-mb', '64', 'ok.py'], '--memory and --memory-mb set the same limit'],
   [['walk'], "unknown command 'walk'"],
   [['grade', 'good'], 'good: name at least one submission'],
   [['grade', 'none', 'ok.py'], 'none: no such problem folder'],

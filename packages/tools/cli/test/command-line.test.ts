@@ -1,4 +1,6 @@
+import { LIMITS } from '@sandpiper/contracts';
 import { describe, expect, it } from 'vitest';
+import { limitsOf } from '../src/limit-options.js';
 import { buildProgram, type Commands } from '../src/program.js';
 
 interface Call {
@@ -42,6 +44,77 @@ describe('run', () => {
     });
   });
 
+  it.each([
+    [['-c', 'print(1)', '-x', '--json', '--', 'y'], null, ['-x', '--json', '--', 'y'], { c: 'print(1)' }],
+    [['-cprint(1)', '-c', 'x'], null, ['-c', 'x'], { c: 'print(1)' }],
+    [['--json', '-m', 'timeit', '-n', '1'], null, ['-n', '1'], { json: true, m: 'timeit' }],
+    [['--stdin', '-c', 'x.py', '-c'], 'x.py', ['-c'], { stdin: '-c' }],
+    [['-m', 'm'], null, [], { m: 'm' }],
+    [['-', '-c', 'x'], '-', ['-c', 'x'], {}],
+    [['--json'], null, [], { json: true }],
+  ])('%j names what runs as pypy3 does', async (words, program, args, options) => {
+    expect(await parse('run', ...words)).toEqual({ command: 'run', given: [program, args, options] });
+  });
+
+  it('takes limits with units, by the names of the table, and those of earlier versions', async () => {
+    const given = async (...words: string[]) => (await parse('run', ...words, 'x.py')).given[2];
+    expect(
+      await given(
+        '--memory',
+        '1.5g',
+        '--time',
+        '2s',
+        '--output',
+        '1000',
+        '--open-files',
+        '9',
+        '--disk',
+        '1MiB',
+      ),
+    ).toEqual({
+      limits: {
+        memoryBytes: 1.5 * 2 ** 30,
+        cpuMs: 2000,
+        outputBytes: 1000,
+        openFiles: 9,
+        diskBytes: 2 ** 20,
+      },
+    });
+    expect(
+      await given('--controller-cpu', '1min', '--files', '7', '--syscalls', '8', '--wall', '250'),
+    ).toEqual({
+      limits: { controllerCpuMs: 60_000, files: 7, syscalls: 8, wallMs: 250 },
+    });
+    expect(await given('--memory-mb', '1.5g', '--cpu-ms', '2s', '--wall-ms', '5')).toEqual({
+      memoryMb: 1536,
+      cpuMs: 2000,
+      wallMs: 5,
+    });
+    expect(limitsOf({ memoryMb: 1536, cpuMs: 5, limits: { files: 7 } })).toEqual({
+      memoryBytes: 1.5 * 2 ** 30,
+      cpuMs: 5,
+      files: 7,
+    });
+    expect(() => limitsOf({ memoryMb: 64, limits: { memoryBytes: 2 ** 26 } })).toThrow(
+      /^--memory and --memory-mb set the same limit; give one of them$/,
+    );
+  });
+
+  it('has an option for each limit of the table', () => {
+    const run = buildProgram('1.2.3', () => undefined).commands.find((command) => command.name() === 'run');
+    const flags = run?.options
+      .filter((option) => option.attributeName() === 'limits')
+      .map(({ long }) => long);
+    expect(new Set(flags).size).toBe(Object.keys(LIMITS).length);
+    expect(run?.helpInformation()).toContain('--open-files <n>');
+    expect(run?.helpInformation()).not.toContain('--cpu-ms');
+  });
+
+  it('takes a file under its own name', async () => {
+    const { given } = await parse('run', '--file', 'sib/helper.py', 'x.py');
+    expect(given[2]).toEqual({ file: [{ name: 'helper.py', value: 'sib/helper.py' }] });
+  });
+
   it('collects files and variables', async () => {
     const { given } = await parse(
       'run',
@@ -77,6 +150,20 @@ describe('run', () => {
     ['--output-mb', '257', /to 256,/],
     ['--disk-mb', '', /not ""$/],
     ['--cpu', '-1', /--cpu needs/],
+    ['--memory-mb', '1x', /^--memory-mb needs a whole number from 8 to 65536, not "1x"$/],
+    ['--memory-mb', '1k', /^--memory-mb needs a size from 8m to 64g, such as 512m or 1.5g, not "1k"$/],
+    ['--memory', '512', /^--memory needs a size from 8m to 64g, such as 512m or 1.5g, not "512"$/],
+    ['--memory', '1.5', /^--memory needs a size/],
+    ['--memory', '-1m', /^--memory needs a size/],
+    ['--memory', '1e3m', /^--memory needs a size/],
+    ['--memory', '65g', /^--memory needs a size/],
+    ['--memory', '9'.repeat(400), /^--memory needs a size/],
+    ['--memory', '8m\u001b[2J', /not "8m\\x1b\[2J"$/],
+    ['--time', '0.5ms', /^--time needs a time from 1ms to 1h, such as 1500ms or 2s, not "0.5ms"$/],
+    ['--time', '2m', /^--time needs a time/],
+    ['--wall', '', /^--wall needs a time from 1ms to 2h, .*not ""$/],
+    ['--open-files', '7', /^--open-files needs a whole number from 8 to 4096, not "7"$/],
+    ['--syscalls', '1k', /^--syscalls needs a whole number/],
     ['--engine', 'wasm', /^--engine: unknown engine "wasm"; use one of seccomp, rpython$/],
     ['--env', 'NOVALUE', /^--env needs KEY=VALUE, not "NOVALUE"$/],
     ['--file', '=x', /^--file needs NAME=PATH/],

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -227,12 +227,46 @@ describe('a run on a service', () => {
     expect((JSON.parse(json.out) as { transcriptDigest: string }).transcriptDigest).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it('takes a folder with it, without what links lead to outside of it', async () => {
+    for (const name of ['kit', 'kit/parts', 'kit/__pycache__']) mkdirSync(join(folder, name));
+    file('outside.txt', 'secret');
+    file('kit/helper.py', 'NAME = "helper"\n');
+    file('kit/parts/one.py', 'NAME = "one"\n');
+    file('kit/__pycache__/helper.pyc', '');
+    symlinkSync('helper.py', join(folder, 'kit/same.py'));
+    symlinkSync('../outside.txt', join(folder, 'kit/leak'));
+    file('beside.py', 'NAME = "beside"\n');
+    const program = file(
+      'kit/main.py',
+      'import os, helper, same, parts.one, beside\n' +
+        'print(helper.NAME, same.NAME, parts.one.NAME, beside.NAME)\n' +
+        'here = os.path.dirname(os.path.abspath(__file__))\n' +
+        'print(sorted(set(os.listdir(here)) - {"__pycache__"}), os.path.exists("kit/__pycache__/helper.pyc"))\n',
+    );
+    expect(await ended(remote('--folder', 'kit', '--file', 'beside.py', program))).toEqual({
+      code: 0,
+      out: "helper helper one beside\n['beside.py', 'helper.py', 'main.py', 'parts', 'same.py'] False\n",
+      err: '',
+    });
+  });
+
+  it('refuses a folder that is too much for a request', async () => {
+    mkdirSync(join(folder, 'crowd'));
+    for (let i = 0; i <= 1000; i++) file(`crowd/${i}`, '');
+    const { code, err } = await ended(remote('--folder', 'crowd', file('p.py', '')));
+    expect([code, err]).toEqual([
+      2,
+      'sandpiper: --folder "crowd": holds more than 1000 files, which is too much for a service\n',
+    ]);
+  });
+
   it.each([
     [['--trace', 't', 'p.py'], '--trace does not go with --server'],
     [['--pypy', '/x', 'p.py'], '--pypy does not go with --server'],
     [['nowhere.py'], 'nowhere.py: no such file'],
     [['--stdin', 'nowhere', 'p.py'], '--stdin: nowhere: no such file'],
     [['--file', 'p.py=p.py', 'p.py'], '--file p.py: has the same name as the program'],
+    [['-c', 'x'], '-c does not go with --server: a service runs files; write the program to a file'],
   ])('refuses %j', async (args, why) => {
     file('p.py', '');
     const { code, err } = await ended(remote(...args));

@@ -14,8 +14,10 @@ export interface GuestJob {
   readonly id: string;
   readonly attempt: number;
   readonly interpreter: Interpreter;
-  /** The program as the guest's argv names it, absolute or relative to its folder; null for a prompt. */
+  /** The program as the guest's argv names it, absolute or relative to its folder; null where it is no file. */
   readonly programPath: string | null;
+  /** Without a program: the words in its place, such as `-c CODE`, `-m MODULE` or `-`; absent for a prompt. */
+  readonly instead?: readonly string[];
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** The guest's working directory: absolute, in memory, writable. */
@@ -44,7 +46,7 @@ export interface GuestJob {
  * its name.
  */
 export function argvOf(job: GuestJob): readonly string[] {
-  if (job.programPath === null) return ['-u', '-i', ...job.args];
+  if (job.programPath === null) return [...(job.instead ?? ['-u', '-i']), ...job.args];
   const words = wordsOfProgram(job);
   return words[0]?.startsWith('-') === true ? ['--', ...words] : words;
 }

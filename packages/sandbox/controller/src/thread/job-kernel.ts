@@ -21,7 +21,14 @@ import { collectOutputs } from './outputs.js';
 import { environmentOf } from './start/environment.js';
 import type { ForkedGuest } from './start/fork-server.js';
 import { CapturedLiveOutput, LiveInputStream, LiveOutputStream } from './streams/live-streams.js';
-import { BufferFile, CaptureOutput, DescriptorInput, DescriptorOutput, inputOf } from './streams/streams.js';
+import {
+  BufferFile,
+  CaptureOutput,
+  DescriptorInput,
+  DescriptorOutput,
+  inputOf,
+  TailedOutput,
+} from './streams/streams.js';
 import { RecordingMemory, Transcript } from './transcript.js';
 
 /**
@@ -29,6 +36,8 @@ import { RecordingMemory, Transcript } from './transcript.js';
  * and lost data still holds more than this, whatever the sizes of the writes.
  */
 const MAX_ERROR_BYTES = 32 * 1024;
+
+const SIGINT = 2;
 
 /** What the kernel of a job needs from its session. */
 export interface RunHooks {
@@ -107,6 +116,7 @@ export class JobKernel {
 
   /** Answers one call of the guest. @throws OperationFault, ControllerTimeError, GuestGoneError */
   call(key: string, args: readonly number[], memory: GuestMemory): CallOutcome {
+    if (this.job.instead !== undefined && isInterruptHandler(key, args)) this.hooks.onOwnFound();
     if (this.#transcript === null) return answering(key, () => this.#kernel.call(key, args, memory));
     const recording = new RecordingMemory(memory);
     const outcome = answering(key, () => this.#kernel.call(key, args, recording));
@@ -114,7 +124,7 @@ export class JobKernel {
     return outcome;
   }
 
-  /** The captured output. Can be taken once. */
+  /** The captured output, and of stderr that passed through the end. Can be taken once. */
   takeStreams(
     encoder: ByteEncoder,
   ): Pick<
@@ -167,7 +177,8 @@ export class JobKernel {
 
   #output(stream: 'stdout' | 'stderr', fd: number): OutputStream {
     if (this.job.output === 'capture') return new CaptureOutput();
-    if (this.job.output === 'pass-through') return new DescriptorOutput(fd);
+    if (this.job.output === 'pass-through')
+      return stream === 'stderr' ? new TailedOutput(fd) : new DescriptorOutput(fd);
     const live = new LiveOutputStream(stream, this.#live(), () => this.hooks.mustStop());
     return this.job.output === 'live' ? live : new CapturedLiveOutput(live);
   }
@@ -225,17 +236,26 @@ function ownPathsOf({ folder, files, mounts }: GuestJob): string[] {
   return [...new Set([...outside, ...folders]), ...mounts.map(({ path }) => path)];
 }
 
+/**
+ * Whether the interpreter sets its handler of SIGINT: its last act before it runs what stands in place of a program
+ * file. The code of `-c` reaches no file of the run, so no lookup would say that it begins.
+ */
+function isInterruptHandler(key: string, [signal]: readonly number[]): boolean {
+  return key === 'rt_sigaction' && signal === SIGINT;
+}
+
 /** The environment of the guest's program. */
 function variablesOf(job: GuestJob): Readonly<Record<string, string>> {
   const { deterministic } = job;
   return environmentOf(job.folder, {
-    ...(job.programPath === null ? { TERM: 'vt100' } : {}),
+    ...(job.programPath === null && job.instead === undefined ? { TERM: 'vt100' } : {}),
     ...(deterministic === null ? {} : { PYTHONHASHSEED: hashSeedOf(deterministic) }),
     ...job.env,
   });
 }
 
-/** The bytes of a captured stream; empty for other streams. */
+/** The bytes of a captured stream, or the last ones of stderr that passed through; empty for other streams. */
 function takeOutput(stream: OutputStream): Buffer {
+  if (stream instanceof TailedOutput) return stream.tail();
   return stream instanceof CaptureOutput ? stream.take() : Buffer.alloc(0);
 }

@@ -9,7 +9,7 @@ import { argvOf, type GuestJob } from '../crossing/job.js';
  * @throws RunRefusedError
  */
 export function assertSound(job: GuestJob): void {
-  const words = wordsFault(job.args, job.env);
+  const words = wordsFault([...(job.instead ?? []), ...job.args], job.env);
   if (words !== null) throw new RunRefusedError(`${words.path.join('.')}: ${words.message}`);
   // The keeper would take a word with a NUL for two.
   if ([...argvOf(job), ...Object.entries(job.env).flat()].some((word) => word.includes('\0'))) {

@@ -7,12 +7,13 @@ import { countInputs, groupInputs } from './inputs.js';
 import { openOutput, outputLine } from './outputs.js';
 import { mapInputs, type MapService } from './pipeline.js';
 import { MapProgress } from './progress.js';
+import { type LimitOptions, limitsOf } from '../limit-options.js';
 import { quote, type Pair } from '../options.js';
 import { Patience } from '../patience.js';
-import { parseRequest, limitsOf } from '../run/input.js';
+import { parseRequest } from '../run/input.js';
 import { withService } from '../service/address.js';
 
-export interface MapOptions {
+export interface MapOptions extends LimitOptions {
   server?: string;
   nodes?: number;
   out?: string;
@@ -21,9 +22,6 @@ export interface MapOptions {
   requests?: boolean;
   full?: boolean;
   inFlight?: number;
-  cpuMs?: number;
-  wallMs?: number;
-  memoryMb?: number;
   file?: Pair[];
   env?: Pair[];
 }

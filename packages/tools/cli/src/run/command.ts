@@ -4,7 +4,6 @@ import {
   completeLimits,
   DEFAULT_EPOCH_S,
   DEFAULT_SEED,
-  REQUEST_BOUNDS,
   type Engine,
   type RunResult,
 } from '@sandpiper/contracts';
@@ -15,33 +14,41 @@ import {
   RunRefusedError,
   type Interpreter,
   type LocalRun,
-  RUN_FOLDER,
   runLocally,
 } from '@sandpiper/controller';
-import { InputError, readBounded } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
-import { quote } from '../options.js';
+import { limitsOf } from '../limit-options.js';
 import { writeOutputs } from './output-files.js';
-import { buildRequest, limitsOf, openStdin, readAll, readFiles, report, type RunOptions } from './input.js';
+import { buildRequest, openStdin, readAll, report, type RunOptions } from './input.js';
+import { liesIn } from './folder.js';
+import { layOut } from './layout.js';
+import { missingModuleLine } from './missing-module.js';
+import { assertGoesWithoutFile, wordsInstead } from './start.js';
 
-/** `sandpiper run`: runs one program on this host. Returns the exit code. */
+/**
+ * `sandpiper run`: runs one program on this host. Returns the exit code.
+ * @param program a file, "-" for the standard input, or null where the options say what runs
+ */
 export async function runCommand(
-  program: string,
+  program: string | null,
   args: readonly string[],
   options: RunOptions,
 ): Promise<number> {
-  if (options.server !== undefined) {
+  const instead = wordsInstead(program, options);
+  if (instead !== null) assertGoesWithoutFile(instead, options);
+  const file = instead === null ? program : null;
+  if (options.server !== undefined && file !== null) {
     const { runRemotely } = await import('./remote.js');
-    return runRemotely(options.server, program, args, options);
+    return runRemotely(options.server, file, args, options);
   }
   const limits = limitsOf(options);
   const interpreter = interpreterOf(options);
   const deterministic = determinismOf(options);
   const request = buildRequest(args, limits, options);
-  const programBytes = await readBounded(program, REQUEST_BOUNDS.sourceBytes);
-  const files = await readFiles(options.file ?? [], completeLimits(limits).diskBytes);
+  const layout = await layOut(file, options, completeLimits(limits).diskBytes);
   const cpu = options.cpu === undefined ? null : requireCpu(options.cpu);
   const outputs = options.out ?? [];
   const tracePath = options.trace === undefined ? null : requireTracePath(options.trace);
@@ -52,14 +59,9 @@ export async function runCommand(
         request,
         interpreter,
         deterministic,
-        mounts: [],
+        ...layout,
+        ...(instead === null ? {} : { instead }),
         outputs: outputs.map(({ name }) => name),
-        // The guest sees the paths that it would see without the sandbox: they appear in tracebacks and in
-        // argv.
-        folder: folderOf(program),
-        programPath: folderOf(program) === process.cwd() ? program : resolve(program),
-        program: programBytes,
-        files,
         stdin: deterministic === null ? { kind: 'fd', fd: stdinFd } : readAll(stdinFd),
         output: options.json === true ? 'capture' : 'pass-through',
         tracePath,
@@ -68,10 +70,20 @@ export async function runCommand(
     );
     const allThere = writeOutputs(result, outputs);
     await report(result, options.json === true);
+    explainMissingModule(result, file, options);
     return allThere || result.status !== 'ok' ? exitCodeOf(result) : EXIT.failed;
   } finally {
     if (stdinFd !== 0) closeSync(stdinFd);
   }
+}
+
+/** A folder that is shown has every module that lies in it. */
+function explainMissingModule(result: RunResult, file: string | null, options: RunOptions): void {
+  const { folder } = options;
+  if (folder !== undefined && (file === null || liesIn(resolve(folder), resolve(dirname(file))))) return;
+  const given = (options.file ?? []).map(({ name }) => name);
+  const line = missingModuleLine(result, file, given);
+  if (line !== null) process.stderr.write(`sandpiper: ${line}\n`);
 }
 
 /** The interpreter that the options name. @throws InputError when the options conflict */
@@ -104,19 +116,6 @@ function determinismOf(options: RunOptions): Determinism | null {
     if (options[name] !== undefined) throw new InputError(`--${name} needs --deterministic`);
   }
   return null;
-}
-
-/**
- * System folders belong to the guest's system: from there the program runs in /box, with its absolute path.
- */
-const SYSTEM = /^\/(usr|lib|lib64|bin|sbin|etc|dev|proc)(\/|$)/;
-
-function folderOf(program: string): string {
-  const folder = process.cwd();
-  if (SYSTEM.test(resolve(program))) {
-    throw new InputError(`${quote(program)}: is in a system folder; copy it elsewhere`);
-  }
-  return folder === '/' || SYSTEM.test(folder) ? RUN_FOLDER : folder;
 }
 
 /** Checked here because pinning to a forbidden processor would fail late, with another tool's message. */

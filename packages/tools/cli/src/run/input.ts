@@ -11,20 +11,19 @@ import {
 import { InputError, readBounded } from '@sandpiper/grading';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { endingLine } from '../exit-codes.js';
+import type { LimitOptions } from '../limit-options.js';
 import { quote, type Pair } from '../options.js';
 import type { OutputTarget } from './output-files.js';
 
 /** The command line options of one run, local or remote, and the request built from them. */
 
-const MIB = 1024 * 1024;
-
-export interface RunOptions {
+export interface RunOptions extends LimitOptions {
+  /** Code to run in place of a program. */
+  c?: string;
+  /** A module to run in place of a program. */
+  m?: string;
+  folder?: string;
   json?: boolean;
-  cpuMs?: number;
-  wallMs?: number;
-  memoryMb?: number;
-  outputMb?: number;
-  diskMb?: number;
   weakerLimits?: boolean;
   strictLimits?: boolean;
   stdin?: string;
@@ -69,24 +68,14 @@ export function parseRequest(request: unknown): RunRequest {
   throw new InputError(escapeForTerminal(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is wrong'}`));
 }
 
-export function limitsOf(
-  options: Pick<RunOptions, 'cpuMs' | 'wallMs' | 'memoryMb' | 'outputMb' | 'diskMb'>,
-): Partial<Limits> {
-  const { cpuMs, wallMs, memoryMb, outputMb, diskMb } = options;
-  return {
-    ...(cpuMs === undefined ? {} : { cpuMs }),
-    ...(wallMs === undefined ? {} : { wallMs }),
-    ...(memoryMb === undefined ? {} : { memoryBytes: memoryMb * MIB }),
-    ...(outputMb === undefined ? {} : { outputBytes: outputMb * MIB }),
-    ...(diskMb === undefined ? {} : { diskBytes: diskMb * MIB }),
-  };
+/** A file of the host that a run is given. */
+export interface NamedFile {
+  readonly path: string;
+  readonly data: Buffer;
 }
 
-export async function readFiles(
-  pairs: readonly Pair[],
-  maxBytes: number,
-): Promise<{ path: string; data: Buffer }[]> {
-  const files: { path: string; data: Buffer }[] = [];
+export async function readFiles(pairs: readonly Pair[], maxBytes: number): Promise<NamedFile[]> {
+  const files: NamedFile[] = [];
   let total = 0;
   for (const { name, value } of pairs) {
     const checked = fileNameSchema.safeParse(name);

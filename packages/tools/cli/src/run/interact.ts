@@ -12,7 +12,8 @@ import {
 } from '@sandpiper/controller';
 import { InputError } from '@sandpiper/grading';
 import { requireCpu, requireTracePath, interpreterOf } from './command.js';
-import { limitsOf, type RunOptions } from './input.js';
+import type { RunOptions } from './input.js';
+import { type LimitOptions, limitsOf } from '../limit-options.js';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { endingLine, exitCodeOf } from '../exit-codes.js';
 import { readHistory, writeHistory } from '../terminal/history-file.js';
@@ -21,10 +22,8 @@ import { Prompt } from '../terminal/prompt.js';
 import { TerminalText } from '../terminal/text.js';
 
 export interface InteractOptions
-  extends Pick<
-    RunOptions,
-    'engine' | 'pypy' | 'lib' | 'env' | 'trace' | 'cpu' | 'cpuMs' | 'wallMs' | 'memoryMb'
-  > {
+  extends LimitOptions,
+    Pick<RunOptions, 'engine' | 'pypy' | 'lib' | 'env' | 'trace' | 'cpu'> {
   tmp?: string;
   raw?: boolean;
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { basename, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { RunStream, SandpiperClient } from '@sandpiper/client';
 import { fileNameSchema, REQUEST_BOUNDS, type RunRequest, type RunResult } from '@sandpiper/contracts';
@@ -14,7 +14,7 @@ import { Patience } from '../patience.js';
 import {
   buildRequest,
   parseRequest,
-  limitsOf,
+  type NamedFile,
   openStdin,
   readAll,
   readFiles,
@@ -22,6 +22,8 @@ import {
   type RunOptions,
 } from './input.js';
 import { clientOf } from '../service/address.js';
+import { limitsOf } from '../limit-options.js';
+import { liesIn, openFolder, readFolder } from './folder.js';
 
 /** Options that concern this host and have no meaning on another. */
 const LOCAL_ONLY = ['trace', 'transcript', 'cpu', 'pypy', 'lib'] as const;
@@ -60,22 +62,12 @@ export async function runRemotely(
 }
 
 async function requestOf(program: string, args: readonly string[], options: RunOptions): Promise<RunRequest> {
-  const entry = entryOf(program);
-  const checked = fileNameSchema.safeParse(entry);
-  if (!checked.success) throw new InputError(`${program}: ${checked.error.issues[0]?.message ?? 'is wrong'}`);
-  const programBytes = await readBounded(program, REQUEST_BOUNDS.sourceBytes);
-  const others = await readFiles(options.file ?? [], REQUEST_BOUNDS.sourceBytes);
-  if (others.some(({ path }) => path === entry)) {
-    throw new InputError(`--file ${entry}: has the same name as the program`);
-  }
+  const { entry, files } = await filesOf(program, options);
   const { source: _none, ...base } = buildRequest(args, limitsOf(options), options);
   const outputs = [...new Set((options.out ?? []).map(({ name }) => name))];
   return parseRequest({
     ...base,
-    files: [{ path: entry, data: programBytes }, ...others].map(({ path, data }) => ({
-      name: path,
-      contentBase64: data.toString('base64'),
-    })),
+    files: files.map(({ path, data }) => ({ name: path, contentBase64: data.toString('base64') })),
     entry,
     ...(options.engine === undefined ? {} : { engine: options.engine }),
     ...(outputs.length === 0 ? {} : { outputs }),
@@ -83,10 +75,41 @@ async function requestOf(program: string, args: readonly string[], options: RunO
   });
 }
 
-/** The path that a local run would show: a program below this folder keeps it in tracebacks and in argv. */
-function entryOf(program: string): string {
-  const path = relative(process.cwd(), resolve(program));
-  return path.startsWith('../../') ? basename(path) : path;
+/** The program, the files beside it and those of the folder that is shown, by their names below the run's folder. */
+async function filesOf(
+  program: string,
+  options: RunOptions,
+): Promise<{ entry: string; files: readonly NamedFile[] }> {
+  const shown = options.folder === undefined ? null : openFolder(options.folder);
+  const base = shown === null || liesIn(process.cwd(), shown.path) ? process.cwd() : shown.path;
+  const entry = entryOf(program, base);
+  const checked = fileNameSchema.safeParse(entry);
+  if (!checked.success) throw new InputError(`${program}: ${checked.error.issues[0]?.message ?? 'is wrong'}`);
+  const programBytes = await readBounded(program, REQUEST_BOUNDS.sourceBytes);
+  const given = besideEntry(entry, await readFiles(options.file ?? [], REQUEST_BOUNDS.sourceBytes));
+  if (given.some(({ path }) => path === entry)) {
+    throw new InputError(`--file ${entry}: has the same name as the program`);
+  }
+  const files = new Map<string, Buffer>();
+  if (shown !== null) {
+    const below = relative(base, shown.path);
+    for (const { path, data } of await readFolder(shown)) files.set(join(below, path), data);
+  }
+  files.set(entry, programBytes);
+  for (const { path, data } of given) files.set(path, data);
+  return { entry, files: [...files].map(([path, data]) => ({ path, data })) };
+}
+
+/** The path that a local run would show: a program below the folder keeps it in tracebacks and in argv. */
+function entryOf(program: string, folder: string): string {
+  const path = resolve(program);
+  return liesIn(folder, path) ? relative(folder, path) : basename(path);
+}
+
+/** In the run's folder, and beside a program that lies deeper. */
+function besideEntry(entry: string, given: readonly NamedFile[]): NamedFile[] {
+  const folders = [...new Set(['.', dirname(entry)])];
+  return folders.flatMap((folder) => given.map(({ path, data }) => ({ path: join(folder, path), data })));
 }
 
 /** A deterministic run needs all of its input up front; any other run is fed while it runs. */

@@ -13,15 +13,21 @@ export interface LocalRun {
   readonly interpreter: Interpreter;
   /** The working directory that the guest sees, absolute; in memory, independent of the host. */
   readonly folder: string;
-  /** The program as the guest's argv shows it: absolute, or relative to the folder. */
-  readonly programPath: string;
-  readonly program: Uint8Array;
-  /** Files beside the program; relative paths are below its folder. */
+  /** The program as the guest's argv shows it: absolute, or relative to the folder; null where it is no file. */
+  readonly programPath: string | null;
+  /** Without a program file: the words in its place, such as `-c CODE`, `-m MODULE` or `-`. */
+  readonly instead?: readonly string[];
+  /** Its text; null where it lies in a mount. */
+  readonly program: Uint8Array | null;
+  /** Files of the run; relative paths are below the folder. */
   readonly files: readonly GuestFile[];
   readonly stdin:
     | { readonly kind: 'buffer'; readonly data: Uint8Array }
     | { readonly kind: 'fd'; readonly fd: number };
-  /** `pass-through` writes to descriptors 1 and 2 of this process as the guest does. */
+  /**
+   * `pass-through` writes to descriptors 1 and 2 of this process as the guest does; the result then has the last 4096
+   * bytes of stderr alone.
+   */
   readonly output: 'capture' | 'pass-through';
   readonly tracePath: string | null;
   readonly mounts: GuestJob['mounts'];
@@ -50,11 +56,14 @@ export async function runLocally(
       attempt: 1,
       interpreter: run.interpreter,
       programPath: run.programPath,
+      ...(run.instead === undefined ? {} : { instead: run.instead }),
       args: run.request.args ?? [],
       env: run.request.env ?? {},
       folder: run.folder,
       files: [
-        { path: posix.resolve(run.folder, run.programPath), data: run.program },
+        ...(run.programPath === null || run.program === null
+          ? []
+          : [{ path: posix.resolve(run.folder, run.programPath), data: run.program }]),
         ...run.files.map((file) => ({ path: posix.resolve(run.folder, file.path), data: file.data })),
       ],
       mounts: run.mounts,

@@ -188,6 +188,31 @@ export class DescriptorOutput implements OutputStream {
   }
 }
 
+/** What is kept of a stream that passes through, bytes: enough for the last line of a traceback. */
+const TAIL_BYTES = 4096;
+
+/** As {@link DescriptorOutput}, and remembers the last bytes. */
+export class TailedOutput extends DescriptorOutput {
+  /** Twice as long as the tail, so that most writes move no byte of it. */
+  readonly #kept = Buffer.alloc(2 * TAIL_BYTES);
+  #used = 0;
+
+  override write(data: Buffer): number {
+    const written = super.write(data);
+    const last = data.subarray(Math.max(0, written - TAIL_BYTES), written);
+    if (this.#used + last.length > this.#kept.length) {
+      this.#kept.copyWithin(0, this.#used - TAIL_BYTES, this.#used);
+      this.#used = TAIL_BYTES;
+    }
+    this.#used += last.copy(this.#kept, this.#used);
+    return written;
+  }
+
+  tail(): Buffer {
+    return Buffer.from(this.#kept.subarray(Math.max(0, this.#used - TAIL_BYTES), this.#used));
+  }
+}
+
 function errnoOf(code: string | undefined): Errno {
   return code === 'EPIPE' || code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
     ? Errno[code]
