@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { REFUSED_MEMORY_MESSAGE } from '@sandpiper/contracts';
 import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
 import { cgroupFolder, type CgroupFolder } from '@sandpiper/guest';
 import { childrenOf } from '@sandpiper/testkit';
@@ -83,10 +84,31 @@ describe.each(starts)('memory, held by $name, $start', ({ groups, enforcer, star
       'caught as MemoryError, again and again',
       'while True:\n  try: x = [bytearray(1 << 20) for _ in range(4096)]\n  except MemoryError: pass',
     ],
-    ['asked for at once', 'try: x = bytearray(1 << 40)\nexcept MemoryError: pass'],
   ])('more is a memory-limit: %s', async (_, source) => {
     const { status, message } = await runSource(cell, source, { limits });
     expect([status, message]).toEqual(['memory-limit', 'the memory limit was reached']);
+  });
+
+  it('a growth that is refused is a MemoryError, and the program may go on', async () => {
+    const source = 'try: x = bytearray(10**13)\nexcept MemoryError: print("caught")';
+    const { status, stdout, usage } = await runSource(cell, source, { limits });
+    expect([status, stdout]).toEqual(['ok', 'caught\n']);
+    expect(usage.refusedGrowth).toBeGreaterThanOrEqual(10 ** 13);
+    expect(usage.peakMemoryBytes).toBeLessThan(limits.memoryBytes);
+  });
+
+  it.each([
+    ['with a traceback', 'x = bytearray(10**13)', 1],
+    ['by a call of exit', 'try: x = bytearray(10**13)\nexcept MemoryError: raise SystemExit(7)', 7],
+  ])('a program that fails after a refusal met its memory limit: %s', async (_, source, exitCode) => {
+    const result = await runSource(cell, source, { limits });
+    expect(result).toMatchObject({ status: 'memory-limit', exitCode, message: REFUSED_MEMORY_MESSAGE });
+  });
+
+  it('that is reserved and not touched is no reason to end a run', async () => {
+    const source = 'import sys\nsys.setrecursionlimit(10**6)\nprint(6)';
+    const { status, stdout, usage } = await runSource(cell, source, { limits });
+    expect([status, stdout, usage.refusedGrowth]).toEqual(['ok', '6\n', undefined]);
   });
 
   it('is available again for the next run', async () => {

@@ -23,6 +23,9 @@ export function controllerCpuFor(cpuMs: number): number {
 export const CONTROLLER_CPU_MESSAGE =
   "the program's system calls took the controller more CPU time than its limit";
 
+/** The message of a run with the status `memory-limit` that failed without having touched more than its limit. */
+export const REFUSED_MEMORY_MESSAGE = 'the program failed after a growth of its memory was refused';
+
 /** One limit: its bounds in a request, what it is when a request does not name it, and what it counts. */
 export interface LimitRow {
   readonly min: number;

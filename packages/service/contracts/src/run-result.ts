@@ -42,6 +42,9 @@ export const usageSchema = z
       .optional()
       .describe('Time that the CPU cap kept it waiting, start-up included, where the node has a cap'),
     peakMemoryBytes: count.describe("Peak resident memory above the interpreter's own"),
+    refusedGrowth: count
+      .optional()
+      .describe('The largest growth of memory that was refused, bytes; absent when none was'),
     syscalls: count,
     bytesRead: count.describe('Bytes that the guest read'),
     bytesWritten: count.describe('Bytes that the guest wrote'),

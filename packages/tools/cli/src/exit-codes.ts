@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { CONTROLLER_CPU_MESSAGE, type RunResult } from '@sandpiper/contracts';
+import { CONTROLLER_CPU_MESSAGE, REFUSED_MEMORY_MESSAGE, type RunResult } from '@sandpiper/contracts';
 import { escapeForTerminal } from './terminal/escape.js';
 
 export const EXIT = {
@@ -47,7 +47,9 @@ export function endingLine(result: Pick<RunResult, 'status' | 'message' | 'limit
     case 'wall-limit':
       return `wall-limit: the program ran for more than ${limits.wallMs} ms`;
     case 'memory-limit':
-      return `memory-limit: the program used more than ${mebibytes(limits.memoryBytes)} of memory`;
+      return result.message === REFUSED_MEMORY_MESSAGE
+        ? `memory-limit: ${REFUSED_MEMORY_MESSAGE}`
+        : `memory-limit: the program used more than ${mebibytes(limits.memoryBytes)} of memory`;
     case 'output-limit':
       return `output-limit: the program wrote more than ${mebibytes(limits.outputBytes)} of output`;
     case 'disk-limit':

@@ -1,5 +1,5 @@
 import type { RunResult } from '@sandpiper/contracts';
-import { DEFAULT_LIMITS } from '@sandpiper/contracts';
+import { DEFAULT_LIMITS, REFUSED_MEMORY_MESSAGE } from '@sandpiper/contracts';
 import { gradeSubmission, type Problem, type TestOutcome } from '@sandpiper/grading';
 import { describe, expect, it } from 'vitest';
 import { renderHostReport as renderDoctor } from '../src/doctor.js';
@@ -45,6 +45,7 @@ describe('the exit code', () => {
     expect(line('ok')).toBeNull();
     expect(line('time-limit')).toBe('time-limit: the program used more than 10000 ms of CPU time');
     expect(line('memory-limit')).toBe('memory-limit: the program used more than 256 MiB of memory');
+    expect(line('memory-limit', REFUSED_MEMORY_MESSAGE)).toBe(`memory-limit: ${REFUSED_MEMORY_MESSAGE}`);
     expect(line('violation', 'bad\u001b[0m')).toBe('violation: bad\\x1b[0m');
   });
 });

@@ -1,4 +1,4 @@
-"""More memory than there is, and no end of asking."""
+"""More memory than there is, asked for without end: each growth is refused."""
 while True:
     try:
         bytearray(1 << 35)

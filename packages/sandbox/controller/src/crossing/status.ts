@@ -1,4 +1,4 @@
-import { CONTROLLER_CPU_MESSAGE, type RunStatus } from '@sandpiper/contracts';
+import { CONTROLLER_CPU_MESSAGE, REFUSED_MEMORY_MESSAGE, type RunStatus } from '@sandpiper/contracts';
 import { type GuestEnd, NOT_EXECUTED, REFUSED_MEMORY_SIGNAL } from '@sandpiper/guest';
 import type { EndingLimit } from '@sandpiper/kernel';
 import { constants } from 'node:os';
@@ -12,8 +12,8 @@ export interface Decisions {
   fault: string | null;
   /** A limit of the virtual kernel that ended the run. */
   limit: EndingLimit | 'controllerCpuMs' | null;
-  /** The kernel refused the guest more memory. */
-  memoryRefused: boolean;
+  /** The largest growth of memory that the kernel refused the guest, bytes; 0 when it refused none. */
+  refusedGrowth: number;
   /** The guest sent itself a signal whose default action ends it. */
   ownSignal: number | null;
   /** The guest asked to end with this code and did not end natively. */
@@ -81,7 +81,7 @@ export function decideEnding(
   }
   if (decisions.fault !== null) return ended('internal-error', decisions.fault);
   if (decisions.limit !== null) return ended(...LIMIT_ENDINGS[decisions.limit]);
-  if (decisions.memoryRefused || end.reason === 'memory' || end.signal === REFUSED_MEMORY_SIGNAL)
+  if (end.reason === 'memory' || end.signal === REFUSED_MEMORY_SIGNAL)
     return ended('memory-limit', 'the memory limit was reached');
   if (end.reason === 'cpu' || end.signal === constants.signals.SIGXCPU) {
     return ended('time-limit', 'the CPU time limit was reached');
@@ -121,6 +121,7 @@ function ofItself(decisions: Decisions, end: GuestEnd): Ending {
   if (decisions.diskFull) {
     return { ...ended('disk-limit', 'the disk limit was reached and the program failed'), exitCode };
   }
+  if (decisions.refusedGrowth > 0) return { ...ended('memory-limit', REFUSED_MEMORY_MESSAGE), exitCode };
   const message = signal === null ? `exit code ${exitCode}` : `died of ${signalName(signal)}`;
   return { status: 'runtime-error', exitCode, signal: signal === null ? null : signalName(signal), message };
 }

@@ -62,6 +62,7 @@ export function resultOf(
       ...(waitMs === null ? {} : { waitMs }),
       ...(end.throttledNs === null ? {} : { throttledMs: end.throttledNs / 1e6 }),
       peakMemoryBytes: end.peakBytes,
+      ...(run.decisions.refusedGrowth > 0 ? { refusedGrowth: run.decisions.refusedGrowth } : {}),
       ...kernel.usage,
     },
     limits: job.limits,

@@ -27,7 +27,7 @@ export class Session {
     violation: null,
     fault: null,
     limit: null,
-    memoryRefused: false,
+    refusedGrowth: 0,
     ownSignal: null,
     exitCode: null,
     diskFull: false,
@@ -77,8 +77,9 @@ export class Session {
         const { signature } = request;
         // Only the shim sends this, and a translated guest has no shim.
         if (signature.text === 'sandpiper_nomem(ii)i' && this.traits.dialect === 'linux') {
-          this.#decisions.memoryRefused = true;
-          return;
+          this.#noteRefusedGrowth(request.args[1] ?? 0);
+          channel.returnInt(0);
+          continue;
         }
         const outcome = this.kernel.call(this.traits.keyOf(signature), request.args, channel);
         if (this.#endsBy(outcome)) return;
@@ -106,6 +107,12 @@ export class Session {
   #order(forked: ForkedGuest): boolean {
     this.#begin();
     return sendOrder(forked);
+  }
+
+  /** The program may go on without the memory. @param size as a signed integer of 64 bits */
+  #noteRefusedGrowth(size: number): void {
+    const bytes = size < 0 ? Number.MAX_SAFE_INTEGER : Math.min(size, Number.MAX_SAFE_INTEGER);
+    this.#decisions.refusedGrowth = Math.max(this.#decisions.refusedGrowth, bytes);
   }
 
   #failed(fault: OperationFault): void {

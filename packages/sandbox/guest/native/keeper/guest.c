@@ -19,6 +19,8 @@
 
 /* How often the memory of a running guest is checked. The address-space limit holds between two checks. */
 #define WATCH_NS (4 * MILLISECOND)
+/* Address space beyond twice the memory limit, for what a program reserves and does not touch. */
+#define RESERVABLE (4096 * MIB)
 /* How often its control group is checked to exist. */
 #define CHECK_GROUP_NS (100 * MILLISECOND)
 
@@ -197,10 +199,10 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
     return -1;
   }
   /*
-   * The address space bounds what two checks of the watch could miss. It is twice the memory limit and 256 MiB more,
-   * because a program may reserve more than it touches; only touched memory counts.
+   * Only touched memory counts. The address space bounds what two checks of the watch could miss, far above the limit:
+   * PyPy reserves 1.25 GiB for sys.setrecursionlimit(10**6) and touches none of it.
    */
-  struct rlimit address_space = {(rlim_t)(space + 2 * memory + 256 * MIB), 0};
+  struct rlimit address_space = {(rlim_t)(space + 2 * memory + RESERVABLE), 0};
   address_space.rlim_max = address_space.rlim_cur;
   if (user_limit_guest(guest->pid, RLIMIT_AS, &address_space) != 0) return -1;
   if (!guest->forked && cgroup_is_kept() && cgroup_take(guest->pid) != 0) return -1;

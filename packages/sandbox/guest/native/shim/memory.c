@@ -50,12 +50,17 @@ static int dies_when_refused;
 
 void memory_die_when_refused(void) { dies_when_refused = 1; }
 
-/* A refused growth is the memory limit: the controller is told before the guest is. */
+/* The largest growth that the controller knows of. */
+static uint64_t largest_refused;
+
+/* The program may catch its MemoryError and go on; the controller must know, in case that it fails. */
 static void tell_refused(long nr, uint64_t size) {
   if (dies_when_refused) {
     raw3(__NR_tgkill, raw3(__NR_getpid, 0, 0, 0), raw3(__NR_gettid, 0, 0, 0), SHIM_SIGNAL_NO_MEMORY);
     return;
   }
+  if (size <= largest_refused) return;
+  largest_refused = size;
   uint64_t told[2] = {(uint64_t)nr, size};
   channel_call("sandpiper_nomem(ii)i", told);
 }

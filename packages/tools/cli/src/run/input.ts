@@ -90,6 +90,8 @@ export async function readFiles(pairs: readonly Pair[], maxBytes: number): Promi
   return files;
 }
 
+const MIB = 1024 * 1024;
+
 /**
  * Reads all input up front: the way it arrives in pieces depends on timing.
  * @throws InputError where it is more than a request may have

@@ -136,7 +136,7 @@ const UNDECIDED: Decisions = {
   violation: null,
   fault: null,
   limit: null,
-  memoryRefused: false,
+  refusedGrowth: 0,
   ownSignal: null,
   exitCode: null,
   diskFull: false,
