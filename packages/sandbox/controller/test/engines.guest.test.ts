@@ -155,7 +155,7 @@ for make in (lambda: open(os.__file__, "w"), lambda: os.unlink(os.__file__)):
   {
     name: 'sees nothing of the host',
     source:
-      'import os\nprint([p for p in ("/etc/shadow", "/etc/hostname", "/root", "/home", "/sys", "/proc/1") if os.path.exists(p)])',
+      'import os\nprint([p for p in ("/etc/shadow", "/etc/hosts", "/root", "/home", "/sys", "/proc/1") if os.path.exists(p)])',
     stdout: '[]\n',
   },
   {

@@ -48,8 +48,6 @@ const ALLOWED: RegExp[] = [
   /^mprotect\([^,]+, \d+, PROT_/,
   /^madvise\(.*MADV_/,
   /^clock_gettime\(CLOCK_(PROCESS|THREAD)_CPUTIME_ID,/,
-  // refused by the filter with an errno, so they did not happen
-  /^(clone|clone3|fork|vfork)\(.*= -1 EAGAIN/,
 ];
 
 /** Further calls of the parent of the fork server. */

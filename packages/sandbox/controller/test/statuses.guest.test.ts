@@ -147,11 +147,11 @@ const CASES: Case[] = [
   {
     name: 'looks for files of the host',
     source: `import os
-for path in "/etc/shadow", "/etc/hostname", "/root", "/home", "/proc/1", "/proc/self/environ", "/sys":
+for path in "/etc/shadow", "/etc/hosts", "/root", "/home", "/proc/1", "/proc/self/environ", "/sys":
     assert not os.path.exists(path), path
-print(open("/etc/passwd").read())`,
+print(open("/etc/passwd").read(), open("/etc/hostname").read())`,
     status: 'ok',
-    stdout: /^root:x:0:0:.*\nuser:x:1000:1000:/,
+    stdout: /^root:x:0:0:.*\nuser:x:1000:1000:.*\n sandpiper\n/,
   },
   {
     name: 'writes to its interpreter',

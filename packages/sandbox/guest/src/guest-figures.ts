@@ -77,6 +77,15 @@ export class GuestFigures {
     return BigInt(Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * NS_PER_TICK;
   }
 
+  /**
+   * Its address space and the pages of its own, KiB by names of proc_pid_status(5); empty when it has ended or is
+   * hidden.
+   */
+  get memoryKib(): ReadonlyMap<string, number> {
+    const lines = (this.#look() ?? '').matchAll(/^(VmPeak|VmSize|RssAnon):\s+(\d+) kB$/gm);
+    return new Map(Array.from(lines, ([, name = '', kib]) => [name, Number(kib)]));
+  }
+
   close(): void {
     for (const fd of [this.#status, this.#schedstat, this.#stat]) if (fd !== null) closeSync(fd);
   }

@@ -3,8 +3,10 @@ import { keptText, MemoryFile } from '@sandpiper/vfs';
 import { Call, formFault } from './call.js';
 import { inconsistencies } from './inconsistencies.js';
 import { ARGUMENT_PATHS, placeProc } from './proc.js';
+import type { Refusal } from './refusals.js';
 import { KernelState } from './state.js';
-import type { Surface } from './surfaces/surface.js';
+import { COMMON_FOLDERS } from './surroundings/layout.js';
+import type { Row, Surface } from './surfaces/surface.js';
 import { traceLine } from './trace.js';
 import {
   type GuestMemory,
@@ -37,7 +39,7 @@ export class GuestKernel {
   #watchOwn(): void {
     const { cwd, ownPaths = [], onOwnFound } = this.options;
     if (onOwnFound === undefined) return;
-    const paths = [cwd, '/tmp', ...ownPaths].map((path) => Buffer.from(path).toString('latin1'));
+    const paths = [cwd, ...COMMON_FOLDERS, ...ownPaths].map((path) => Buffer.from(path).toString('latin1'));
     this.#state.space.watch([...paths, ...ARGUMENT_PATHS], onOwnFound);
   }
 
@@ -52,6 +54,11 @@ export class GuestKernel {
 
   get deniedCalls(): ReadonlyMap<string, number> {
     return this.#denied;
+  }
+
+  /** What the guest has asked for that no guest gets. */
+  get refused(): ReadonlySet<Refusal> {
+    return this.#state.refused;
   }
 
   get stdoutTruncated(): boolean {
@@ -127,10 +134,10 @@ export class GuestKernel {
     const fault = row === undefined ? null : formFault(call.name, call.args, row.arity);
     if (fault !== null) return { kind: 'violation', why: fault };
     if (row === undefined || row.operation === null) {
-      this.#countDenied(call.name);
+      this.#noteDenied(call);
       return { kind: 'error', errno: this.surface.unknown };
     }
-    if (row.support.level === 'denied') this.#countDenied(call.name);
+    if (row.support.level === 'denied') this.#noteDenied(call, row);
     try {
       return { kind: 'return', value: row.operation(call), errno: call.errno };
     } catch (error) {
@@ -140,8 +147,10 @@ export class GuestKernel {
     }
   }
 
-  #countDenied(name: string): void {
-    const listed = name.slice(0, MAX_DENIED_NAME_LENGTH);
+  #noteDenied(call: Call, row?: Row): void {
+    const refusal = row?.refuses?.(call) ?? null;
+    if (refusal !== null) this.#state.refused.add(refusal);
+    const listed = call.name.slice(0, MAX_DENIED_NAME_LENGTH);
     const key = this.#denied.has(listed) || this.#denied.size < MAX_DENIED_NAMES ? keptText(listed) : OTHERS;
     this.#denied.set(key, (this.#denied.get(key) ?? 0) + 1);
   }

@@ -1,5 +1,7 @@
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { basename } from 'node:path';
+import { certificateMounts } from './surroundings/certificates.js';
+import { FIND_LIBRARY } from './surroundings/find-library.js';
 import type { HostMount } from './types.js';
 
 const LIBRARIES = '/usr/lib/x86_64-linux-gnu';
@@ -8,7 +10,8 @@ let mounts: readonly HostMount[] | null = null;
 
 /**
  * What Debian's `pypy3` needs of the host, read-only: its own library, the shared objects that its modules
- * load, the loader's cache and the time zones. Nothing of /etc, /home or /proc.
+ * load, the loader's cache, the time zones and the certificates of public authorities. Nothing else of /etc, nothing
+ * of /home or /proc.
  */
 export function defaultHostMounts(): readonly HostMount[] {
   mounts ??= [
@@ -20,6 +23,7 @@ export function defaultHostMounts(): readonly HostMount[] {
     same('/usr/lib/locale/C.utf8'),
     // an interactive interpreter looks up its terminal, and complains where it finds no entry
     same('/usr/lib/terminfo'),
+    ...certificateMounts(),
     // links to usr/lib and usr/lib64, which the guest's own path walk follows
     same('/lib'),
     same('/lib64'),
@@ -34,7 +38,8 @@ function same(path: string): HostMount {
 /** `pypy3` is a link to, say, `pypy3.9`, whose library has the same name. */
 function interpreter(): HostMount[] {
   const name = basename(realpathSync('/usr/bin/pypy3'));
-  return ['/usr/bin/pypy3', `/usr/bin/${name}`, `/usr/lib/${name}`].map(same);
+  const library = { ...same(`/usr/lib/${name}`), appended: { 'ctypes/util.py': FIND_LIBRARY } };
+  return [same('/usr/bin/pypy3'), same(`/usr/bin/${name}`), library];
 }
 
 /** Shared objects only, by name: the folder of libraries holds much that guests do not need. */

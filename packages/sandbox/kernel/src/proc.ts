@@ -1,13 +1,7 @@
 import { S_IF } from '@sandpiper/abi';
-import {
-  type DirectoryEntry,
-  DirectoryInode,
-  GUEST_UID,
-  type Inode,
-  MagicLink,
-  type Work,
-} from '@sandpiper/vfs';
+import { type DirectoryEntry, DirectoryInode, type Inode, MagicLink, type Work } from '@sandpiper/vfs';
 import type { FdTable } from './descriptors.js';
+import { placeFigures } from './surroundings/figures.js';
 import { GUEST_PID, type KernelState } from './state.js';
 
 /** /proc/self/fd: a link for each open descriptor. The numbers of its inodes begin here. */
@@ -50,6 +44,19 @@ class DescriptorFolder extends DirectoryInode {
   }
 }
 
+/** One processor. The interpreter sizes its nursery by `cache size`. */
+const CPUINFO = [
+  'processor\t: 0',
+  'vendor_id\t: sandpiper',
+  'model name\t: Virtual CPU',
+  'cache size\t: 1024 KB',
+  'physical id\t: 0',
+  'siblings\t: 1',
+  'core id\t\t: 0',
+  'cpu cores\t: 1',
+  '\n',
+].join('\n');
+
 /** Where the guest can read its arguments. */
 export const ARGUMENT_PATHS: readonly string[] = [`/proc/${GUEST_PID}/cmdline`];
 
@@ -60,22 +67,7 @@ export function placeProc(state: KernelState): void {
   const own = `/proc/${GUEST_PID}`;
   put(`${own}/cmdline`, options.argv.map((arg) => `${arg}\0`).join(''));
   put(`${own}/comm`, 'pypy3\n');
-  put(
-    `${own}/status`,
-    [
-      'Name:\tpypy3',
-      'State:\tR (running)',
-      `Tgid:\t${GUEST_PID}`,
-      `Pid:\t${GUEST_PID}`,
-      'PPid:\t1',
-      `Uid:\t${GUEST_UID}\t${GUEST_UID}\t${GUEST_UID}\t${GUEST_UID}`,
-      `Gid:\t${GUEST_UID}\t${GUEST_UID}\t${GUEST_UID}\t${GUEST_UID}`,
-      'Threads:\t1',
-      'NoNewPrivs:\t1',
-      'Seccomp:\t2',
-      '',
-    ].join('\n'),
-  );
+  placeFigures(state, own);
   space.placeLink(`${own}/exe`, Buffer.from(options.executable).toString('latin1'));
   space.placeLink(`${own}/cwd`, Buffer.from(options.cwd).toString('latin1'));
   space.place(`${own}/fd`, new DescriptorFolder(space.newIno(), state.fds, state.work, () => state.now()));
@@ -83,9 +75,5 @@ export function placeProc(state: KernelState): void {
   for (const [name, target] of Object.entries({ fd: '', stdin: '/0', stdout: '/1', stderr: '/2' })) {
     space.placeLink(`/dev/${name}`, `/proc/self/fd${target}`);
   }
-  put(
-    '/proc/meminfo',
-    'MemTotal:        1048576 kB\nMemFree:          524288 kB\nMemAvailable:     524288 kB\n',
-  );
-  put('/proc/cpuinfo', 'processor\t: 0\nvendor_id\t: sandpiper\ncache size\t: 1024 KB\n\n');
+  put('/proc/cpuinfo', CPUINFO);
 }

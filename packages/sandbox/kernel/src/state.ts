@@ -1,5 +1,5 @@
 import { O } from '@sandpiper/abi';
-import { DeviceInode, GUEST_UID, type Location, NameSpace } from '@sandpiper/vfs';
+import { DeviceInode, type Location, NameSpace } from '@sandpiper/vfs';
 import { FdTable, type OpenFile } from './descriptors.js';
 import { WatchBudget } from './epoll.js';
 import { InputInode } from './input-file.js';
@@ -7,6 +7,8 @@ import { Device, RegularFile } from './open-files.js';
 import { StandardInput, StandardOutput, PipeBudget } from './streams.js';
 import { LibcState } from './libc-state.js';
 import { Mappings } from './mappings.js';
+import type { Refusal } from './refusals.js';
+import { COMMON_FOLDERS, latin1Of, placeSurroundings } from './surroundings/layout.js';
 import { type InputFile, type KernelOptions, RunEnds } from './types.js';
 import { CountedWork } from './work.js';
 
@@ -18,12 +20,13 @@ export const GUEST_PID = 2;
  * can have this path.
  */
 const INPUT_PATH = `/proc/${GUEST_PID}/stdin`;
+/** Where the limits name none. */
+const DEFAULT_MEMORY_BYTES = 2 ** 30;
 
 /** How many descriptors the sets of a guest may watch together, per descriptor that it may have open. */
 const WATCHES_A_DESCRIPTOR = 4;
 
-/** A path as the tree has it: its bytes in UTF-8, as a latin1 string. */
-const latin1Of = (path: string): string => Buffer.from(path).toString('latin1');
+const isCommon = (path: string): boolean => COMMON_FOLDERS.some((folder) => path.startsWith(`${folder}/`));
 
 /** Everything that the virtual kernel knows of its guest; handlers work on it. */
 export class KernelState {
@@ -42,6 +45,10 @@ export class KernelState {
   readonly pipes = new PipeBudget();
   /** nice(2) */
   niceness = 0;
+  /** sched_setscheduler(2): remembered, not applied. */
+  schedulingPolicy = 0;
+  /** What the guest has asked for and cannot get. */
+  readonly refused = new Set<Refusal>();
   /** The timer that ends in SIGALRM, on the monotonic clock. */
   alarm: { readonly atNs: bigint; readonly interval: bigint } | null = null;
   readonly startedNs: bigint;
@@ -80,30 +87,23 @@ export class KernelState {
     return cpuNs === undefined ? clock.monotonicNs() - this.startedNs : cpuNs();
   }
 
+  /** The memory that the guest takes for its machine's. */
+  get memoryBytes(): number {
+    return this.options.limits.memoryBytes ?? DEFAULT_MEMORY_BYTES;
+  }
+
   shouldStop(): boolean {
     return this.options.shouldStop?.() === true;
   }
 
   #layOut(): Location {
     const { space, options } = this;
-    space.makeDirectories('/tmp', true, 0o1777);
+    placeSurroundings(space, options);
     const cwd = latin1Of(options.cwd);
-    space.makeDirectories(cwd, true);
-    space.placeDevices();
-    for (const { path, host, only } of options.hostMounts)
-      space.mountHost(latin1Of(path), host, only ?? null);
-    space.placeFile(
-      '/etc/passwd',
-      Buffer.from(
-        `root:x:0:0:root:/root:/bin/false\nuser:x:${GUEST_UID}:${GUEST_UID}:user:${options.cwd}:/bin/false\n`,
-      ),
-      false,
-    );
-    space.placeFile('/etc/group', Buffer.from(`root:x:0:\nuser:x:${GUEST_UID}:\n`), false);
     const own = `${cwd}/`;
     for (const file of options.files) {
       const path = latin1Of(file.path);
-      space.placeFile(path, file.data, path.startsWith(own) || path.startsWith('/tmp/'));
+      space.placeFile(path, file.data, path.startsWith(own) || isCommon(path));
     }
     return space.locate(cwd, space.rootLocation);
   }

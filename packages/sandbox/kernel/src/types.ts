@@ -1,4 +1,5 @@
 import type { Errno } from '@sandpiper/abi';
+import type { HostView } from '@sandpiper/vfs';
 import type { GuestClock } from './clock.js';
 
 /** The memory of the guest whose call is being answered. Addresses and sizes in bytes. */
@@ -57,11 +58,9 @@ export interface OutputStream {
 }
 
 /** A folder or file of the host that the guest sees, read-only. */
-export interface HostMount {
+export interface HostMount extends HostView {
   readonly host: string;
   readonly path: string;
-  /** For a folder, the names to show; all of them where there is no list. */
-  readonly only?: readonly string[];
 }
 
 export interface KernelLimits {
@@ -70,6 +69,8 @@ export interface KernelLimits {
   readonly files: number;
   readonly openFiles: number;
   readonly syscalls: number;
+  /** Shown to the guest as the memory of its machine; held by others. */
+  readonly memoryBytes?: number;
 }
 
 /** What a forked process inherits from its parent, besides memory (fork(2)); read-only. */
@@ -97,6 +98,8 @@ export interface KernelOptions {
   readonly clock: GuestClock;
   /** CPU time that the guest has used, nanoseconds; elapsed time where it cannot be measured. */
   readonly cpuNs?: () => bigint;
+  /** What the guest's memory is, KiB by names of proc_pid_status(5); invented where it cannot be measured. */
+  readonly memoryFigures?: () => ReadonlyMap<string, number>;
   readonly randomBytes: (count: number) => Buffer;
   /** Sends the guest SIGALRM after a delay and then at each interval, nanoseconds; 0 stops it. */
   readonly setAlarm?: (firstNs: bigint, intervalNs: bigint) => void;

@@ -12,6 +12,8 @@ import { Errno, S_IF, SyscallError } from '@sandpiper/abi';
 import { hostCache, PIECE_BYTES } from './host-cache.js';
 import { type DirectoryEntry, DirectoryInode, FileInode, type Inode, SymlinkInode } from './inode.js';
 
+const NOTHING = Buffer.alloc(0);
+
 /**
  * Files and folders of the host, read-only. What lies below a mount is trusted and assumed not to change
  * while this process lives, so inodes, listings and small files are kept across runs. Links are never
@@ -21,19 +23,29 @@ export class HostFile extends FileInode {
   constructor(
     private readonly path: Buffer,
     info: HostInfo,
+    /** What the guest reads behind the host's bytes. */
+    private readonly appended: Buffer = NOTHING,
   ) {
     super(info.ino, S_IF.REG | shownTo(info), info.mtimeNs, false);
     this.uid = this.gid = 0;
     this.#size = info.size;
   }
 
+  /** On the host. */
   readonly #size: number;
 
   get size(): number {
-    return this.#size;
+    return this.#size + this.appended.length;
   }
 
   read(offset: number, length: number): Buffer {
+    const own = this.#readOwn(offset, length);
+    if (this.appended.length === 0 || offset + length <= this.#size) return own;
+    const from = Math.max(0, offset - this.#size);
+    return Buffer.concat([own, this.appended.subarray(from, offset + length - this.#size)]);
+  }
+
+  #readOwn(offset: number, length: number): Buffer {
     const end = Math.min(offset + length, this.#size);
     if (offset >= end) return Buffer.alloc(0);
     if (!hostCache.takes(this.#size)) return this.#readFromHost(offset, end - offset);
@@ -89,8 +101,7 @@ export class HostDirectory extends DirectoryInode {
   constructor(
     private readonly path: Buffer,
     info: HostInfo,
-    /** For a folder that is shown only in part: the names that are shown. */
-    private readonly shown: ReadonlySet<string> | null = null,
+    private readonly view: HostView = {},
   ) {
     super(info.ino, S_IF.DIR | shownTo(info), info.mtimeNs, false);
     this.uid = this.gid = 0;
@@ -103,7 +114,8 @@ export class HostDirectory extends DirectoryInode {
     if (!this.#set.has(name)) return null;
     let child = this.#children.get(name);
     if (child === undefined) {
-      child = hostInode(Buffer.concat([this.path, Buffer.from('/'), Buffer.from(name, 'latin1')]));
+      const path = Buffer.concat([this.path, Buffer.from('/'), Buffer.from(name, 'latin1')]);
+      child = hostInode(path, viewBelow(this.view, name));
       this.#children.set(name, child);
     }
     return child;
@@ -128,7 +140,9 @@ export class HostDirectory extends DirectoryInode {
       try {
         const listed = readdirSync(this.path, { encoding: 'buffer' });
         const names = listed.map((name) => name.toString('latin1')).sort();
-        this.#names = this.shown === null ? names : names.filter((name) => this.shown?.has(name));
+        const { only } = this.view;
+        const shown = only === undefined ? null : new Set(only);
+        this.#names = shown === null ? names : names.filter((name) => shown.has(name));
       } catch {
         this.#names = []; // we cannot read it, so neither can the guest
       }
@@ -159,29 +173,41 @@ interface HostInfo {
   readonly mtimeNs: bigint;
 }
 
+/** How the guest's view of a folder or file of the host differs from the host's. */
+export interface HostView {
+  /** For a folder, the names that are shown; all of them where there is no list. */
+  readonly only?: readonly string[];
+  /** Text behind the end of files, by their paths below a folder; of a file itself under the name ''. */
+  readonly appended?: Readonly<Record<string, string>>;
+}
+
+function viewBelow({ appended }: HostView, name: string): HostView {
+  if (appended === undefined) return {};
+  const below = Object.entries(appended).flatMap(([path, text]) => {
+    if (path === name) return [['', text] as const];
+    return path.startsWith(`${name}/`) ? [[path.slice(name.length + 1), text] as const] : [];
+  });
+  return below.length === 0 ? {} : { appended: Object.fromEntries(below) };
+}
+
 const mounts = new Map<string, Inode | null>();
-const partial = new WeakMap<readonly string[], Inode | null>();
+/** Views are few objects that live as long as the process. */
+const partial = new WeakMap<object, Inode | null>();
 
 /**
  * The inode of a mount's root, or null where the host has no such file. All runs of this process share it.
  */
-export function hostMount(path: string, only: readonly string[] | null = null): Inode | null {
-  if (only !== null) {
-    const known = partial.get(only);
-    if (known !== undefined) return known;
-    const made = hostInode(Buffer.from(path), new Set(only));
-    partial.set(only, made);
-    return made;
-  }
-  let inode = mounts.get(path);
-  if (inode === undefined) {
-    inode = hostInode(Buffer.from(path));
-    mounts.set(path, inode);
-  }
+export function hostMount(path: string, view: HostView = {}): Inode | null {
+  const key = view.only ?? view.appended;
+  const known = key === undefined ? mounts.get(path) : partial.get(key);
+  if (known !== undefined) return known;
+  const inode = hostInode(Buffer.from(path), view);
+  if (key === undefined) mounts.set(path, inode);
+  else partial.set(key, inode);
   return inode;
 }
 
-function hostInode(path: Buffer, shown: ReadonlySet<string> | null = null): Inode | null {
+function hostInode(path: Buffer, view: HostView): Inode | null {
   try {
     const s = lstatSync(path, { bigint: true });
     const info: HostInfo = {
@@ -192,8 +218,8 @@ function hostInode(path: Buffer, shown: ReadonlySet<string> | null = null): Inod
       size: Number(s.size),
       mtimeNs: s.mtimeNs,
     };
-    if (s.isDirectory()) return new HostDirectory(path, info, shown);
-    if (s.isFile()) return new HostFile(path, info);
+    if (s.isDirectory()) return new HostDirectory(path, info, view);
+    if (s.isFile()) return new HostFile(path, info, Buffer.from(view.appended?.[''] ?? ''));
     if (s.isSymbolicLink()) {
       const target = readlinkSync(path, { encoding: 'buffer' }).toString('latin1');
       return new SymlinkInode(info.ino, target, info.mtimeNs, false);

@@ -152,10 +152,16 @@ export class MagicLink extends SymlinkInode {
   }
 }
 
-export type DeviceKind = 'null' | 'zero' | 'full' | 'random';
+export type DeviceKind = 'null' | 'zero' | 'full' | 'random' | 'tty';
 
-/** major(rdev) 1 and these minors: null(4), full(4), random(4). */
-const MINORS: Record<DeviceKind, number> = { null: 3, zero: 5, full: 7, random: 9 };
+/** Major and minor number of st_rdev: null(4), full(4), random(4), tty(4). */
+const NUMBERS: Record<DeviceKind, readonly [number, number]> = {
+  null: [1, 3],
+  zero: [1, 5],
+  full: [1, 7],
+  random: [1, 9],
+  tty: [5, 0],
+};
 
 export class DeviceInode extends Inode {
   constructor(
@@ -172,6 +178,7 @@ export class DeviceInode extends Inode {
   }
 
   override stat(): StatFields {
-    return { ...super.stat(), rdev: 256 + MINORS[this.kind] };
+    const [major, minor] = NUMBERS[this.kind];
+    return { ...super.stat(), rdev: 256 * major + minor };
   }
 }

@@ -2,12 +2,13 @@ import { Errno, NAME_MAX, PATH_MAX, S_IF, SyscallError } from '@sandpiper/abi';
 import {
   type EpochClock,
   DeviceInode,
+  type DeviceKind,
   DirectoryInode,
   type Inode,
   MagicLink,
   SymlinkInode,
 } from './inode.js';
-import { hostMount } from './host.js';
+import { hostMount, type HostView } from './host.js';
 import { keptText } from './kept.js';
 import { MemoryDirectory, MemoryFile, Quota } from './memory.js';
 import { UNCOUNTED, type Work } from './work.js';
@@ -32,6 +33,16 @@ export interface Location {
   readonly path: string;
   readonly parents: readonly DirectoryInode[];
 }
+
+/** The devices of /dev by name. */
+const DEVICES: readonly (readonly [string, DeviceKind])[] = [
+  ['null', 'null'],
+  ['zero', 'zero'],
+  ['full', 'full'],
+  ['random', 'random'],
+  ['urandom', 'random'],
+  ['tty', 'tty'],
+];
 
 /** The initial layout contradicts itself. The message is one line. */
 export class PlacementError extends Error {
@@ -129,15 +140,14 @@ export class NameSpace {
   }
 
   placeDevices(): void {
-    const kinds = { null: 'null', zero: 'zero', full: 'full', random: 'random', urandom: 'random' } as const;
-    for (const [name, kind] of Object.entries(kinds)) {
+    for (const [name, kind] of DEVICES) {
       this.place(`/dev/${name}`, new DeviceInode(this.newIno(), kind, this.clock()));
     }
   }
 
   /** Shows a file or folder of the host, read-only. Does nothing where the host has none. */
-  mountHost(path: string, host: string, only: readonly string[] | null = null): void {
-    const inode = hostMount(host, only);
+  mountHost(path: string, host: string, view: HostView = {}): void {
+    const inode = hostMount(host, view);
     if (inode !== null) this.place(path, inode);
   }
 

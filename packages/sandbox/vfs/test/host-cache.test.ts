@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostCache, PIECE_BYTES, PieceCache, shareHostCache } from '../src/host-cache.js';
-import { type HostFile, hostMount } from '../src/host.js';
+import { type HostDirectory, type HostFile, hostMount } from '../src/host.js';
 
 const MIB = 1024 * 1024;
 
@@ -34,6 +34,24 @@ describe('a host file', () => {
     file = hostMount(join(folder, 'large')) as HostFile;
   });
   afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('of a view ends with the text that the view appends, wherever a read begins or ends', () => {
+    const view = { appended: { large: 'added' } };
+    const folderInode = hostMount(folder, view) as HostDirectory;
+    const longer = folderInode.lookup('large') as HostFile;
+    const whole = Buffer.concat([data, Buffer.from('added')]);
+    expect(longer.size).toBe(whole.length);
+    for (const [at, length] of [
+      [0, whole.length],
+      [data.length - 3, 5],
+      [data.length, 2],
+      [data.length + 1, 100],
+      [whole.length, 1],
+      [5, 5],
+    ] as const)
+      expect(longer.read(at, length).equals(whole.subarray(at, at + length)), `${at}`).toBe(true);
+    expect(file.size).toBe(data.length);
+  });
 
   it('is read in pieces: reading one byte costs one piece at most', () => {
     const before = hostCache.held;

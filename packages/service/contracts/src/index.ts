@@ -11,6 +11,7 @@ export * from './live.js';
 export * from './node.js';
 export * from './one-line.js';
 export * from './pump.js';
+export * from './refusals.js';
 export * from './run-request.js';
 export * from './run-result.js';
 export * from './transcript.js';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { limitsSchema } from './limits.js';
 import { MAX_MESSAGE_LENGTH } from './one-line.js';
+import { REFUSED_KINDS } from './refusals.js';
 import { engineSchema } from './run-request.js';
 
 /** How an execution ended. Verdicts on the output belong to graders, not here. */
@@ -119,6 +120,12 @@ export const runResultFields = z.strictObject({
   deniedCalls: z
     .record(z.string(), count)
     .describe('Denied system calls with their counts, by name; at most 32 names of at most 64 characters'),
+  refused: z
+    .array(z.enum(REFUSED_KINDS))
+    .min(1)
+    .max(REFUSED_KINDS.length)
+    .optional()
+    .describe('What the program asked for and no program gets, where there was something'),
   usage: usageSchema,
   limits: limitsSchema,
   enforcement: enforcementSchema,

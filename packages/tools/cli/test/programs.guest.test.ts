@@ -98,6 +98,20 @@ describe('sandpiper run', () => {
     60_000,
   );
 
+  it('says in one line what the program asked for and the sandbox refuses', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sandpiper-refused-'));
+    try {
+      writeFileSync(join(folder, 'shell.py'), "import os\nprint(os.system('true'))\n");
+      expect(await run('./sandpiper', ['run', join(folder, 'shell.py')], '/dev/null')).toEqual({
+        code: 0,
+        stdout: '32512\n',
+        stderr: 'sandpiper: the program tried to start a process, which the sandbox refuses\n',
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }, 60_000);
+
   it('prints the result as JSON', async () => {
     const { code, stdout } = await run(
       './sandpiper',

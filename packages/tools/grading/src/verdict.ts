@@ -1,4 +1,4 @@
-import { bytesOf, type RunResult, type RunStatus, textOf } from '@sandpiper/contracts';
+import { bytesOf, refusalLine, type RunResult, type RunStatus, textOf } from '@sandpiper/contracts';
 import { compareOutput, type CheckerOptions } from './checker.js';
 
 /** The grader's verdict on a run. JE: the judge failed, not the program. */
@@ -58,7 +58,7 @@ export function gradeRun(result: RunResult, test: TestCase, checker: CheckerOpti
     test: test.name,
     verdict,
     status: result.status,
-    reason: verdict === 'AC' ? null : (difference ?? reasonOf(result)),
+    reason: verdict === 'AC' ? null : withRefusal(difference ?? reasonOf(result), result),
     exitCode: result.exitCode,
     signal: result.signal,
     cpuMs: result.usage.cpuMs,
@@ -90,6 +90,12 @@ function checkOutput(result: RunResult, test: TestCase, checker: CheckerOptions)
   // A server may keep less output than the limit allows: truncated output cannot be judged right.
   if (result.stdoutTruncated) return 'the output is longer than the server stores';
   return compareOutput(bytesOf(result, 'stdout'), test.answer, checker);
+}
+
+/** A program that got no thread, process or socket may fail in ways that do not say so. */
+function withRefusal(reason: string, result: RunResult): string {
+  const refusal = refusalLine(result.refused);
+  return refusal === null ? reason : `${reason} (${refusal})`;
 }
 
 /** The last line of a traceback names the exception, which helps an author most. */

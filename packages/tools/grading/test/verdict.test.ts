@@ -90,6 +90,16 @@ describe('the verdict of a run', () => {
     expect(grade('runtime-error', { signal: 'SIGSEGV' }).reason).toBe('died of SIGSEGV');
     expect(grade('runtime-error', { exitCode: 3 }).reason).toBe('exit code 3');
   });
+
+  it('says in its reason what the sandbox refused, and nothing of it where the answer is right', () => {
+    const refused = ['threads' as const];
+    const stderr = "RuntimeError: can't start new thread\n";
+    expect(grade('runtime-error', { stderr, refused }).reason).toBe(
+      "RuntimeError: can't start new thread (the program tried to start a thread, which the sandbox refuses)",
+    );
+    expect(grade('ok', { stdout: '41', refused }).reason).toMatch(/^line 1: .* \(the program tried/);
+    expect(grade('ok', { refused })).toMatchObject({ verdict: 'AC', reason: null });
+  });
 });
 
 describe('the verdict of a submission', () => {

@@ -3,12 +3,13 @@ import ctypes
 import glob
 import os
 
-for path in ["/etc/shadow", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/machine-id", "/etc/os-release", "/root", "/home", "/var", "/run", "/mnt", "/opt", "/sys", "/boot", "/work", "/usr/bin/env", "/bin/sh", "/usr/lib/python3", "/usr/share/doc", "/proc/1", "/proc/mounts", "/proc/version", "/proc/net", "/proc/loadavg", "/proc/uptime", "/proc/stat"]:
+for path in ["/etc/shadow", "/etc/hosts", "/etc/resolv.conf", "/etc/machine-id", "/etc/os-release", "/root", "/home", "/var", "/run", "/mnt", "/opt", "/sys", "/boot", "/work", "/usr/bin/env", "/bin/sh", "/usr/lib/python3", "/usr/share/doc", "/proc/1", "/proc/mounts", "/proc/version", "/proc/net", "/proc/loadavg", "/proc/uptime", "/proc/stat"]:
     assert not os.path.exists(path), path
 assert os.listdir("/tmp") == [] and sorted(os.listdir("/box")) == ["attacks.so", "given.txt", "main.py"]
 assert sorted(os.environ) == ["GIVEN", "HOME", "LANG", "PATH"], sorted(os.environ)
 assert set(os.listdir("/")) <= {"box", "tmp", "usr", "etc", "dev", "proc", "lib", "lib64"}, os.listdir("/")
-assert set(os.listdir("/etc")) <= {"passwd", "group", "ld.so.cache"}
+assert set(os.listdir("/etc")) <= {"passwd", "group", "ld.so.cache", "hostname", "localtime", "ssl"}
+assert open("/etc/hostname").read() == "sandpiper\n" and os.listdir("/etc/ssl") == ["certs"] and os.listdir("/dev/shm") == []
 for folder, folders, files in os.walk("/", followlinks=False):
     for name in files:
         if not name.endswith((".py", ".pyc", ".so", ".txt", ".h", ".pxd", ".pyi")) and "secret" in name:

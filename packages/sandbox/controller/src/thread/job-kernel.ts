@@ -1,7 +1,13 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { posix } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { type ByteEncoder, fieldsOf, type RunResult } from '@sandpiper/contracts';
+import {
+  type ByteEncoder,
+  fieldsOf,
+  REFUSED_KINDS,
+  type RefusedKind,
+  type RunResult,
+} from '@sandpiper/contracts';
 import type { KeeperClient } from '@sandpiper/guest';
 import {
   GuestKernel,
@@ -49,6 +55,8 @@ export interface RunHooks {
   onOwnFound(): void;
   /** CPU time of the guest, nanoseconds. */
   guestCpuNs(): bigint;
+  /** What the guest's memory is, KiB: see KernelOptions. */
+  guestMemoryKib(): ReadonlyMap<string, number>;
 }
 
 /** The virtual kernel of one job with its streams, its trace and its transcript. */
@@ -150,6 +158,11 @@ export class JobKernel {
     return Object.fromEntries(this.#kernel.deniedCalls);
   }
 
+  /** What the program asked for and no program gets, in the order of {@link REFUSED_KINDS}. */
+  get refused(): RefusedKind[] {
+    return REFUSED_KINDS.filter((kind) => this.#kernel.refused.has(kind));
+  }
+
   /** Keeps what a translated guest wrote to its real descriptor 2: fatal messages of RPython. */
   takeErrors(bytes: Buffer): void {
     this.#kernel.appendStderr(bytes.subarray(0, MAX_ERROR_BYTES));
@@ -219,6 +232,7 @@ function sourcesOf({ deterministic }: GuestJob, keeper: KeeperClient, hooks: Run
       clock: new HostClock(),
       randomBytes,
       cpuNs: () => hooks.guestCpuNs(),
+      memoryFigures: () => hooks.guestMemoryKib(),
       setAlarm: (first: bigint, interval: bigint) => keeper.timer(Number(first), Number(interval)),
     };
   }

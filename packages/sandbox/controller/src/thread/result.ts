@@ -42,6 +42,7 @@ export function resultOf(
   kernel.transcript?.close(ending);
   const waitMs = end.waitedNs === null ? null : end.waitedNs / 1e6;
   const { syscalls } = kernel.usage;
+  const { refused } = kernel;
   const measured = { cpuMs: end.cpuNs / 1e6, wallMs: end.wallNs / 1e6, syscalls, waitMs };
   const unreliable = unreliability(measured, run.pressureBefore, pressure);
   return {
@@ -53,6 +54,7 @@ export function resultOf(
     ...(kernel.transcript === null ? {} : { transcriptDigest: kernel.transcript.digest }),
     ...files,
     deniedCalls: kernel.deniedCalls,
+    ...(refused.length === 0 ? {} : { refused }),
     usage: {
       cpuMs: measured.cpuMs,
       startupCpuMs: end.startupCpuNs / 1e6,

@@ -63,6 +63,7 @@ export class Session {
       look: () => this.#look(),
       onOwnFound: () => this.#beginOnce(),
       guestCpuNs: () => this.#figures?.cpuNs ?? 0n,
+      guestMemoryKib: () => this.#figures?.memoryKib ?? new Map(),
     });
   }
 

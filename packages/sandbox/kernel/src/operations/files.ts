@@ -56,6 +56,8 @@ function openInode(call: Call, inode: Inode, found: Found, flags: number, create
   }
   if ((flags & O.DIRECTORY) !== 0) throw new SyscallError(Errno.ENOTDIR);
   if (inode instanceof SymlinkInode) throw new SyscallError(Errno.ELOOP);
+  // The guest has no controlling terminal (tty(4)).
+  if (inode instanceof DeviceInode && inode.kind === 'tty') throw new SyscallError(Errno.ENXIO);
   if (inode instanceof DeviceInode) return new Device(inode, flags, call.state.options.randomBytes);
   if (inode instanceof StreamInode) {
     // Referenced only by its place (O_PATH), after its last descriptor was closed: it cannot be reopened.

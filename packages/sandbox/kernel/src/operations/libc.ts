@@ -124,20 +124,12 @@ function systemLimit(call: Call): number {
     60: 1024, // _SC_IOV_MAX
     83: 1, // _SC_NPROCESSORS_CONF
     84: 1, // _SC_NPROCESSORS_ONLN
-    85: 262_144, // _SC_PHYS_PAGES: the gibibyte of sysinfo
-    86: 131_072, // _SC_AVPHYS_PAGES
+    85: Math.floor(call.state.memoryBytes / 4096), // _SC_PHYS_PAGES, as sysinfo tells
+    86: Math.floor(call.state.memoryBytes / 8192), // _SC_AVPHYS_PAGES
   };
   const value = Object.hasOwn(values, call.int(0)) ? values[call.int(0)] : undefined;
   if (value === undefined) throw new SyscallError(Errno.EINVAL);
   return value;
-}
-
-/** SCHED_FIFO and SCHED_RR have priorities, the others have none (sched_get_priority_max(2)). */
-function priority(call: Call, ofRealTime: number): number {
-  const policy = call.int(0);
-  if (policy === 1 || policy === 2) return ofRealTime;
-  if (policy === 0 || policy === 3 || policy === 5) return 0;
-  throw new SyscallError(Errno.EINVAL);
 }
 
 function errorOf(operation: () => number): number {
@@ -258,8 +250,6 @@ export const libcOperations = {
   mkfifo: (c) => makeNode(c, AT.FDCWD, 0, S_IF.IFO | (c.int(1) & 0o7777)),
   mkfifoat: (c) => makeNode(c, c.int(0), 1, S_IF.IFO | (c.int(2) & 0o7777)),
   cpuCount: () => 1,
-  priorityMax: (c) => priority(c, 99),
-  priorityMin: (c) => priority(c, 1),
   lockf: (c) => {
     c.state.fds.get(c.int(0));
     return 0;
@@ -282,6 +272,7 @@ export const libcOperations = {
   posixFallocate: (c) => errorOf(() => allocate(c, c.int(0), c.long(1), c.long(2))),
   system: (c) => {
     if (c.pointer(0) === 0) return 0; // there is no shell
+    c.state.refused.add('processes');
     throw new SyscallError(Errno.EPERM);
   },
 } satisfies Record<string, Operation>;

@@ -2,6 +2,7 @@ import { encodeRlimit, encodeUtsname, Errno, SyscallError } from '@sandpiper/abi
 import { GUEST_UID } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
 import { GUEST_PID } from '../state.js';
+import { HOST_NAME } from '../surroundings/layout.js';
 import { RunEnds } from '../types.js';
 
 function resourceLimit(call: Call, resource: number): Buffer {
@@ -77,7 +78,7 @@ export const processOperations = {
     return 1;
   },
   uname: (c) =>
-    c.putUnlessNull(0, encodeUtsname(['Linux', 'sandpiper', '6.1.0', '#1 SMP', 'x86_64', '(none)'])),
+    c.putUnlessNull(0, encodeUtsname(['Linux', HOST_NAME, '6.1.0', '#1 SMP', 'x86_64', '(none)'])),
   // The system call gives 20 to 1 for -20 to 19 (getpriority(2))
   getpriority: (c) => 20 - ownNiceness(c),
   setpriority: (c) => {
@@ -89,8 +90,9 @@ export const processOperations = {
   sysinfo: (c) => {
     const data = Buffer.alloc(112);
     data.writeBigInt64LE((c.state.options.clock.monotonicNs() - c.state.startedNs) / 1_000_000_000n, 0);
-    data.writeBigUInt64LE(1n << 30n, 32); // totalram: a made-up gibibyte, half of it free
-    data.writeBigUInt64LE(1n << 29n, 40);
+    const total = BigInt(c.state.memoryBytes);
+    data.writeBigUInt64LE(total, 32); // totalram: the limit, half of it free
+    data.writeBigUInt64LE(total / 2n, 40);
     data.writeUInt16LE(1, 80);
     data.writeUInt32LE(1, 104);
     return c.putUnlessNull(0, data);
@@ -100,14 +102,6 @@ export const processOperations = {
     const data = c.state.options.randomBytes(Math.min(c.size(1), 1024 * 1024));
     c.memory.write(c.pointer(0), data);
     return data.length;
-  },
-  sched_yield: () => 0,
-  sched_getaffinity: (c) => {
-    if (c.long(1) < 8) throw new SyscallError(Errno.EINVAL);
-    const mask = Buffer.alloc(8);
-    mask[0] = 1;
-    c.memory.write(c.pointer(2), mask);
-    return mask.length;
   },
   getcpu: (c) => {
     c.putUnlessNull(0, Buffer.alloc(4));

@@ -15,7 +15,10 @@ const MSG_DONTWAIT = 0x40;
 function socketPair(call: Call): number {
   const { fds, pipes: budget, space } = call.state;
   const status = call.int(1) & (O.NONBLOCK | O.CLOEXEC);
-  if (call.int(0) !== AF_UNIX || (call.int(1) & ~status) !== SOCK_STREAM) throw new SyscallError(Errno.EPERM);
+  if (call.int(0) !== AF_UNIX || (call.int(1) & ~status) !== SOCK_STREAM) {
+    call.state.refused.add('sockets');
+    throw new SyscallError(Errno.EPERM);
+  }
   const pipes = [new Pipe(space.newIno(), budget), new Pipe(space.newIno(), budget)] as const;
   const nonBlocking = status & O.NONBLOCK;
   const closeOnExec = (status & O.CLOEXEC) !== 0;

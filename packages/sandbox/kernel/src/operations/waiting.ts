@@ -100,7 +100,35 @@ function timespec(call: Call, index: number): bigint | null {
   return call.pointer(index) === 0 ? null : readTimespec(call, call.pointer(index));
 }
 
+/**
+ * futex(2) that is not private, as of a semaphore of sem_open(3); the filter allows private ones. No other thread or
+ * process could wake the guest, so only time passes.
+ */
+function futex(call: Call): number {
+  const [WAIT, WAKE, WAIT_BITSET, WAKE_BITSET] = [0, 1, 9, 10];
+  const [PRIVATE, BY_REALTIME] = [128, 256];
+  const operation = call.long(1);
+  const kind = operation % PRIVATE;
+  if (operation < 0 || operation >= 4 * PRIVATE || ![WAIT, WAKE, WAIT_BITSET, WAKE_BITSET].includes(kind))
+    throw new SyscallError(Errno.ENOSYS);
+  if (call.pointer(0) % 4 !== 0) throw new SyscallError(Errno.EINVAL);
+  const word = call.memory.read(call.pointer(0), 4).readInt32LE();
+  if (kind === WAKE || kind === WAKE_BITSET) return 0;
+  if (word !== call.int(2)) throw new SyscallError(Errno.EAGAIN);
+  const { clock } = call.state.options;
+  const timeout = timespec(call, 3) ?? FOREVER;
+  const isAbsolute = kind === WAIT_BITSET && timeout !== FOREVER;
+  const since = !isAbsolute
+    ? 0n
+    : Math.floor(operation / BY_REALTIME) === 1
+      ? call.state.now()
+      : clock.monotonicNs();
+  waitUntil(call, clock.monotonicNs() + timeout - since);
+  throw new SyscallError(Errno.ETIMEDOUT);
+}
+
 export const waitingOperations = {
+  futex,
   nanosleep: (c) => sleep(c, CLOCK_MONOTONIC, 0, c.pointer(0)),
   clock_nanosleep: (c) => sleep(c, c.int(0), c.int(1), c.pointer(2)),
   poll: (c) => poll(c, c.int(2) < 0 ? null : BigInt(c.int(2)) * 1_000_000n),

@@ -4,6 +4,7 @@ import { fileOperations } from '../operations/files.js';
 import { folderOperations } from '../operations/folders.js';
 import { memoryOperations } from '../operations/memory.js';
 import { processOperations } from '../operations/process.js';
+import { schedulingOperations } from '../operations/scheduling.js';
 import { signalOperations } from '../operations/signals.js';
 import { socketOperations } from '../operations/sockets.js';
 import { timeOperations } from '../operations/time.js';
@@ -19,6 +20,7 @@ export const operations = {
   ...timeOperations,
   ...waitingOperations,
   ...processOperations,
+  ...schedulingOperations,
   ...signalOperations,
   ...attributeOperations,
   ...socketOperations,
@@ -49,8 +51,14 @@ const notes: Partial<Record<OperationName, string>> = {
   lchown: 'to its own ids only',
   fchownat: 'to its own ids only',
   getrusage: 'CPU time; other figures are invented',
-  sysinfo: 'invented memory sizes',
+  sysinfo: 'the memory limit as the size of memory; other figures are invented',
   sched_getaffinity: 'one CPU',
+  sched_getscheduler: 'of the process itself only',
+  sched_setscheduler: 'remembered, not applied; policies of real time are refused',
+  sched_getparam: 'of the process itself only',
+  sched_setparam: 'to the current value only',
+  sched_rr_get_interval: 'an invented slice',
+  futex: 'WAIT and WAKE; private ones are native, of others no waiter exists',
   getpriority: 'of the process itself only',
   setpriority: 'remembered, not applied',
   mknod: 'files and pipes; an open of a pipe that would wait fails with EAGAIN',

@@ -1,5 +1,6 @@
 import { Errno } from '@sandpiper/abi';
 import { libcOperations as libc } from '../operations/libc.js';
+import { refusesProcesses } from '../refusals.js';
 import { answeredBy, operations as call, type OperationName } from './answered.js';
 import { denied, type Entry, native, partial, supported, surfaceOf } from './surface.js';
 
@@ -158,12 +159,13 @@ const processes: Entry[] = [
   same('setpriority(iii)i'),
   partial('nice(i)i', 'remembered, not applied', libc.nice),
   same('sched_yield()i'),
-  supported('sched_get_priority_max(i)i', libc.priorityMax),
-  supported('sched_get_priority_min(i)i', libc.priorityMin),
+  same('sched_get_priority_max(i)i'),
+  same('sched_get_priority_min(i)i'),
   partial('system(p)i', 'there is no shell', libc.system),
-  ...['execv(pp)i', 'execve(ppp)i', 'fexecve(ipp)i', 'openpty(ppppp)i'].map((key) =>
-    denied(key, Errno.EPERM),
+  ...['execv(pp)i', 'execve(ppp)i', 'fexecve(ipp)i'].map((key) =>
+    denied(key, Errno.EPERM, { refuses: refusesProcesses }),
   ),
+  denied('openpty(ppppp)i', Errno.EPERM),
   native('fork()i', 'the guest aborts by itself: status runtime-error, signal SIGABRT'),
   native('forkpty(pppp)i', 'the guest aborts by itself: status runtime-error, signal SIGABRT'),
 ];

@@ -6,10 +6,10 @@
 const BY_ARITY: readonly string[] = [
   `fork getegid geteuid getgid getpgrp getpid getppid gettid getuid pause rt_sigreturn sched_yield setsid vfork`,
   `alarm brk chdir chroot close dup epoll_create1 exit exit_group fchdir fdatasync fsync getpgid getsid pipe rmdir
-   set_tid_address setgid setuid sysinfo time times umask uname unlink`,
+   sched_getscheduler set_tid_address setgid setuid sysinfo time times umask uname unlink`,
   `access chmod clock_getres clock_gettime clock_settime clone3 creat dup2 fchmod flock fstat fstatfs ftruncate getcwd
    getgroups getitimer getpriority getrlimit getrusage gettimeofday kill link lstat memfd_create mkdir mlock munmap
-   nanosleep pipe2 rename rt_sigpending rt_sigsuspend set_robust_list setgroups setpgid setregid setreuid setrlimit
+   nanosleep pipe2 rename rt_sigpending rt_sigsuspend sched_getparam set_robust_list setgroups setpgid setregid setreuid setrlimit
    sigaltstack stat statfs symlink tkill truncate utime utimes`,
   `accept chown connect dup3 execve faccessat fchmodat fchown fcntl getcpu getdents64 getrandom getresgid getresuid ioctl
    lchown lseek madvise mkdirat mknod mprotect msync open poll read readlink readv sched_getaffinity sched_setaffinity

@@ -1,5 +1,6 @@
 import { type Errno, SyscallError } from '@sandpiper/abi';
 import type { Operation } from '../call.js';
+import type { RefusalOf } from '../refusals.js';
 
 /** How fully a call is supported. */
 export type Support =
@@ -16,6 +17,8 @@ export interface Entry {
   readonly key: string;
   readonly support: Support;
   readonly operation: Operation | null;
+  /** For a denied call: what it asks for, as far as a result names it. */
+  readonly refuses?: RefusalOf;
 }
 
 /** One call of a surface. */
@@ -41,11 +44,16 @@ export function partial(key: string, note: string, operation: Operation): Entry 
   return { key, support: { level: 'partial', note }, operation };
 }
 
-export function denied(key: string, errno: Errno, note?: string): Entry {
+export function denied(
+  key: string,
+  errno: Errno,
+  { note, refuses }: { readonly note?: string; readonly refuses?: RefusalOf } = {},
+): Entry {
   const support = { level: 'denied', errno, ...(note === undefined ? {} : { note }) } as const;
   return {
     key,
     support,
+    ...(refuses === undefined ? {} : { refuses }),
     operation: () => {
       throw new SyscallError(errno);
     },

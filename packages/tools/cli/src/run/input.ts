@@ -2,6 +2,7 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import {
   fileNameSchema,
   REQUEST_BOUNDS,
+  refusalLine,
   runRequestSchema,
   type Engine,
   type Limits,
@@ -133,6 +134,8 @@ export function openStdin(path: string): number {
 export async function report(result: RunResult, json: boolean): Promise<void> {
   const line = endingLine(result);
   if (line !== null) process.stderr.write(`sandpiper: ${line}\n`);
+  const refusal = refusalLine(result.refused);
+  if (refusal !== null) process.stderr.write(`sandpiper: ${refusal}\n`);
   if (!json) return;
   const text = `${JSON.stringify(result, null, 2)}\n`;
   await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));

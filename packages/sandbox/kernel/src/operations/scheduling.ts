@@ -1,0 +1,72 @@
+import { encodeTimespec, Errno, SyscallError } from '@sandpiper/abi';
+import type { Call, Operation } from '../call.js';
+import { GUEST_PID } from '../state.js';
+
+/** Policies of sched(7): those of real time have priorities, from 1 to 99; the others have none. */
+const REAL_TIME = new Set([1, 2]);
+const ORDINARY = new Set([0, 3, 5]);
+
+/** The time slice that sched_rr_get_interval(2) tells: one tick of a kernel with HZ=250. */
+const SLICE_NS = 4_000_000n;
+
+function priority(policy: number, ofRealTime: number): number {
+  if (REAL_TIME.has(policy)) return ofRealTime;
+  if (ORDINARY.has(policy)) return 0;
+  throw new SyscallError(Errno.EINVAL);
+}
+
+function assertItself(call: Call): void {
+  const pid = call.int(0);
+  if (pid < 0) throw new SyscallError(Errno.EINVAL);
+  if (pid !== 0 && pid !== GUEST_PID) throw new SyscallError(Errno.ESRCH);
+}
+
+/** struct sched_param is one int. */
+function parameter(call: Call, index: number): number {
+  if (call.pointer(index) === 0) throw new SyscallError(Errno.EINVAL);
+  return call.memory.read(call.pointer(index), 4).readInt32LE();
+}
+
+/** As for a process without privileges (sched_setscheduler(2)). */
+function assertAllowed(policy: number, wanted: number): void {
+  if (REAL_TIME.has(policy) && wanted >= 1 && wanted <= 99) throw new SyscallError(Errno.EPERM);
+  if (!ORDINARY.has(policy) || wanted !== 0) throw new SyscallError(Errno.EINVAL);
+}
+
+export const schedulingOperations = {
+  sched_yield: () => 0,
+  sched_getaffinity: (c) => {
+    if (c.long(1) < 8) throw new SyscallError(Errno.EINVAL);
+    const mask = Buffer.alloc(8);
+    mask[0] = 1;
+    c.memory.write(c.pointer(2), mask);
+    return mask.length;
+  },
+  sched_get_priority_max: (c) => priority(c.int(0), 99),
+  sched_get_priority_min: (c) => priority(c.int(0), 1),
+  sched_getscheduler: (c) => {
+    assertItself(c);
+    return c.state.schedulingPolicy;
+  },
+  sched_setscheduler: (c) => {
+    assertItself(c);
+    const policy = c.int(1);
+    assertAllowed(policy, parameter(c, 2));
+    c.state.schedulingPolicy = policy;
+    return 0;
+  },
+  sched_getparam: (c) => {
+    assertItself(c);
+    if (c.pointer(1) === 0) throw new SyscallError(Errno.EINVAL);
+    return c.put(1, Buffer.alloc(4));
+  },
+  sched_setparam: (c) => {
+    assertItself(c);
+    assertAllowed(c.state.schedulingPolicy, parameter(c, 1));
+    return 0;
+  },
+  sched_rr_get_interval: (c) => {
+    assertItself(c);
+    return c.put(1, encodeTimespec(SLICE_NS));
+  },
+} satisfies Record<string, Operation>;
