@@ -3,12 +3,12 @@ import { keptText, MemoryFile } from '@sandpiper/vfs';
 import { Call, formFault } from './call.js';
 import { inconsistencies } from './inconsistencies.js';
 import { ARGUMENT_PATHS, placeProc } from './proc.js';
-import type { Refusal } from './refusals.js';
 import { KernelState } from './state.js';
 import { COMMON_FOLDERS } from './surroundings/layout.js';
 import type { Row, Surface } from './surfaces/surface.js';
 import { traceLine } from './trace.js';
 import {
+  type DeniedKind,
   type GuestMemory,
   type Inheritance,
   type KernelOptions,
@@ -57,7 +57,7 @@ export class GuestKernel {
   }
 
   /** What the guest has asked for that no guest gets. */
-  get refused(): ReadonlySet<Refusal> {
+  get refused(): ReadonlySet<DeniedKind> {
     return this.#state.refused;
   }
 

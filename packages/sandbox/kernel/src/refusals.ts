@@ -1,16 +1,14 @@
 import { O, SyscallError } from '@sandpiper/abi';
 import type { Call } from './call.js';
-
-/** What no guest gets, as far as a result names it. */
-export type Refusal = 'processes' | 'threads' | 'sockets';
+import type { DeniedKind } from './types.js';
 
 /** What a denied call asked for; null for anything that a result does not name. */
-export type RefusalOf = (call: Call) => Refusal | null;
+export type RefusalOf = (call: Call) => DeniedKind | null;
 
 /** Of clone(2). */
 const CLONE_THREAD = 0x10000;
 
-const byFlags = (flags: number): Refusal => ((flags & CLONE_THREAD) === 0 ? 'processes' : 'threads');
+const byFlags = (flags: number): DeniedKind => ((flags & CLONE_THREAD) === 0 ? 'processes' : 'threads');
 
 export const refusesProcesses: RefusalOf = () => 'processes';
 export const refusesSockets: RefusalOf = () => 'sockets';

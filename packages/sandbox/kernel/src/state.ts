@@ -7,9 +7,8 @@ import { Device, RegularFile } from './open-files.js';
 import { StandardInput, StandardOutput, PipeBudget } from './streams.js';
 import { LibcState } from './libc-state.js';
 import { Mappings } from './mappings.js';
-import type { Refusal } from './refusals.js';
 import { COMMON_FOLDERS, latin1Of, placeSurroundings } from './surroundings/layout.js';
-import { type InputFile, type KernelOptions, RunEnds } from './types.js';
+import { type DeniedKind, type InputFile, type KernelOptions, RunEnds } from './types.js';
 import { CountedWork } from './work.js';
 
 /** The guest is this process, in a pid name space of its own. */
@@ -48,7 +47,7 @@ export class KernelState {
   /** sched_setscheduler(2): remembered, not applied. */
   schedulingPolicy = 0;
   /** What the guest has asked for and cannot get. */
-  readonly refused = new Set<Refusal>();
+  readonly refused = new Set<DeniedKind>();
   /** The timer that ends in SIGALRM, on the monotonic clock. */
   alarm: { readonly atNs: bigint; readonly interval: bigint } | null = null;
   readonly startedNs: bigint;

@@ -20,6 +20,9 @@ export interface GuestMemory {
 /** The limits that end a run in the middle of a call; at the others a call fails (ENOSPC, EMFILE), and the run goes on. */
 export type EndingLimit = 'memoryBytes' | 'outputBytes' | 'syscalls';
 
+/** What no guest gets, as far as a result names it. */
+export type DeniedKind = 'processes' | 'threads' | 'sockets';
+
 /** What becomes of a call. */
 export type CallOutcome =
   /** A C function may leave an errno without failing. */

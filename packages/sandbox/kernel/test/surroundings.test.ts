@@ -62,7 +62,7 @@ describe('/etc/localtime', () => {
     ['CET-1CEST', 'Etc/UTC'],
     ['Europe', 'Etc/UTC'],
     ['../../../etc/passwd/x', 'Etc/UTC'],
-    [`${'x'.repeat(300)}`, 'Etc/UTC'],
+    ['x'.repeat(300), 'Etc/UTC'],
   ])('for TZ=%s is %s', (zone, file) => {
     const guest = new FakeGuest({ hostMounts, env: zone === '' ? {} : { TZ: zone } });
     expect(target(guest, '/etc/localtime')).toBe(`/usr/share/zoneinfo/${file}`);
