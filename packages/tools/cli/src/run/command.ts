@@ -11,13 +11,11 @@ import {
   allowedCpuList,
   availableCpus,
   type Determinism,
-  RunRefusedError,
   type Interpreter,
   type LocalRun,
   runLocally,
 } from '@sandpiper/controller';
 import { InputError } from '@sandpiper/grading';
-import { escapeForTerminal } from '../terminal/escape.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
 import { limitsOf } from '../limit-options.js';
@@ -27,6 +25,7 @@ import { liesIn } from './folder.js';
 import { layOut } from './layout.js';
 import { missingModuleLine } from './missing-module.js';
 import { assertGoesWithoutFile, wordsInstead } from './start.js';
+import { asInputError } from './refused.js';
 
 /**
  * `sandpiper run`: runs one program on this host. Returns the exit code.
@@ -142,9 +141,7 @@ async function runInterruptibly(run: LocalRun, cpu: number | null): Promise<RunR
   try {
     return await runLocally(run, { signal: interrupt.signal, cpu });
   } catch (error) {
-    if (error instanceof RunRefusedError)
-      throw new InputError(escapeForTerminal(error.message), { cause: error });
-    throw error;
+    throw asInputError(error);
   } finally {
     interrupt.release();
   }

@@ -5,7 +5,6 @@ import { completeLimits, LIMITS, type RunResult } from '@sandpiper/contracts';
 import {
   Cell,
   currentCpu,
-  RunRefusedError,
   type GuestJob,
   type LiveStreams,
   RUN_FOLDER,
@@ -14,12 +13,12 @@ import { InputError } from '@sandpiper/grading';
 import { requireCpu, requireTracePath, interpreterOf } from './command.js';
 import type { RunOptions } from './input.js';
 import { type LimitOptions, limitsOf } from '../limit-options.js';
-import { escapeForTerminal } from '../terminal/escape.js';
 import { endingLine, exitCodeOf } from '../exit-codes.js';
 import { readHistory, writeHistory } from '../terminal/history-file.js';
 import { quote } from '../options.js';
 import { Prompt } from '../terminal/prompt.js';
 import { TerminalText } from '../terminal/text.js';
+import { asInputError } from './refused.js';
 
 export interface InteractOptions
   extends LimitOptions,
@@ -58,9 +57,7 @@ export async function interactCommand(options: InteractOptions): Promise<number>
     if (line !== null) process.stderr.write(`sandpiper: ${line}\n`);
     return exitCodeOf(result satisfies RunResult);
   } catch (error) {
-    if (error instanceof RunRefusedError)
-      throw new InputError(escapeForTerminal(error.message), { cause: error });
-    throw error;
+    throw asInputError(error);
   } finally {
     session.close();
     await cell.close();

@@ -8,11 +8,12 @@ import {
   type TranscriptHeader,
   transcriptHeaderSchema,
 } from '@sandpiper/contracts';
-import { RunRefusedError, interpreterStampOf, runLocally } from '@sandpiper/controller';
+import { interpreterStampOf, runLocally } from '@sandpiper/controller';
 import { InputError } from '@sandpiper/grading';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { EXIT } from '../exit-codes.js';
 import { quote } from '../options.js';
+import { asInputError } from './refused.js';
 
 /** Longest line of a transcript, characters: the first line holds the program's files and input. */
 const MAX_LINE = 2 * (REQUEST_BOUNDS.sourceBytes + REQUEST_BOUNDS.stdinBytes) * 2;
@@ -86,9 +87,7 @@ async function runAgain({ run, madeBy }: TranscriptHeader, transcriptPath: strin
       { signal: abort.signal },
     );
   } catch (error) {
-    if (error instanceof RunRefusedError)
-      throw new InputError(escapeForTerminal(error.message), { cause: error });
-    throw error;
+    throw asInputError(error);
   } finally {
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);

@@ -1,12 +1,13 @@
 import { KEYS, runKey } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
-import { check, countEnded, type Ended, untilEnded } from '../checker.js';
+import { check, type Ended, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
 import { requirement, figure, type Observation, none } from '../observation.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import type { Service } from '../service.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
+import { strikeBetweenEnds } from '../strikes.js';
 import { between, sleep, until } from '../wait.js';
 import { Witness } from '../witness.js';
 
@@ -34,20 +35,10 @@ export function nodeKills(stage: Stage, { runs, kills, nodes }: NodeKills): Prom
     const deaths = new Map<string, number>();
     const killer = new Killer(cluster, redis, deaths);
     const say = seldom(stage.say);
-    for (let done = 0; done < kills; ) {
-      // In step with the ends, so that the last run does not end before the last kill; at a random moment in
-      // between.
-      const ended = await countEnded(redis);
-      if (ended >= runs) break;
-      if (ended < (runs * done) / kills) {
-        say(`${ended} of ${runs} runs ended, ${done} of ${kills} kills`);
-        await sleep(20);
-        continue;
-      }
+    await strikeBetweenEnds({ redis, runs, kills, say }, async () => {
       await sleep(between(0, 400));
       await killer.strike();
-      done += 1;
-    }
+    });
     await submitting;
     await killer.successors();
     await untilEnded(redis, runs, (ended) => say(`${ended} of ${runs} runs ended, ${killer.struck} kills`));

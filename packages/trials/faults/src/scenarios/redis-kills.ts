@@ -1,8 +1,9 @@
-import { check, countEnded, untilEnded } from '../checker.js';
+import { check, untilEnded } from '../checker.js';
 import { requirement, figure, type Observation, none } from '../observation.js';
 import { Load } from '../load.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
+import { strikeBetweenEnds } from '../strikes.js';
 import { between, sleep } from '../wait.js';
 import { Witness } from '../witness.js';
 
@@ -21,21 +22,13 @@ export function redisKills(stage: Stage, { runs, kills }: RedisKills): Promise<O
     const load = new Load({ api, count: runs, request: mixedProgram, repeatEvery: 10, timeoutMs: 5_000 });
     const submitting = load.run();
     const say = seldom(stage.say);
-    let done = 0;
-    while (done < kills) {
-      const ended = await countEnded(redis);
-      if (load.acknowledged.size >= runs && ended >= runs) break;
-      if (ended < (runs * done) / kills) {
-        say(`${ended} of ${runs} runs ended, ${done} of ${kills} kills`);
-        await sleep(20);
-        continue;
-      }
+    const over = (ended: number) => load.acknowledged.size >= runs && ended >= runs;
+    const done = await strikeBetweenEnds({ redis, runs, kills, over, say }, async () => {
       await sleep(between(0, 500));
       await cluster.redis.kill();
       await sleep(between(0, 2_000));
       await cluster.redis.boot();
-      done += 1;
-    }
+    });
     await submitting;
     await untilEnded(redis, runs, (ended) => say(`${ended} of ${runs} runs ended`));
     const { findings } = await check({

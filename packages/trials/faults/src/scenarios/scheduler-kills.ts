@@ -1,9 +1,10 @@
-import { check, countEnded, untilEnded } from '../checker.js';
+import { check, untilEnded } from '../checker.js';
 import { requirement, figure, type Observation, none } from '../observation.js';
 import { Load } from '../load.js';
 import { LossyNetwork, type Weather } from '../lossy-network.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
 import { seldom, type Stage, withCluster } from '../stage.js';
+import { strikeBetweenEnds } from '../strikes.js';
 import { between, sleep } from '../wait.js';
 import { Witness } from '../witness.js';
 
@@ -35,21 +36,12 @@ export function schedulerKills(stage: Stage, { runs, kills }: SchedulerKills): P
       const load = new Load({ api, count: runs, request: mixedProgram, repeatEvery: 10, timeoutMs: 5_000 });
       const submitting = load.run();
       const say = seldom(stage.say);
-      let done = 0;
-      while (done < kills) {
-        const ended = await countEnded(redis);
-        if (ended >= runs) break;
-        if (ended < (runs * done) / kills) {
-          say(`${ended} of ${runs} runs ended, ${done} of ${kills} kills`);
-          await sleep(20);
-          continue;
-        }
+      const done = await strikeBetweenEnds({ redis, runs, kills, say }, async () => {
         await sleep(between(0, 300));
         const victims = cluster.schedulers.filter(({ isAlive, url }) => isAlive && url !== '');
         await victims[Math.floor(Math.random() * victims.length)]?.kill();
-        done += 1;
         await startScheduler();
-      }
+      });
       await submitting;
       await untilEnded(redis, runs, (ended) => say(`${ended} of ${runs} runs ended`));
       const { findings } = await check({

@@ -33,7 +33,7 @@ export class BufferFile implements InputFile {
 
 /** A file of the host as standard input: read where and when the guest reads it, so its size does not matter. */
 class DescriptorFile implements InputFile {
-  /** Whoever redirected it may have read its beginning. */
+  /** The process that redirected it may have read its beginning. */
   readonly begin: number;
 
   constructor(private readonly fd: number) {
