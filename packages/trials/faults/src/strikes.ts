@@ -10,8 +10,8 @@ export interface Strikes {
   readonly runs: number;
   readonly kills: number;
   /** Whether no further kill could hit anything; by default, when all runs have ended. */
-  over?(ended: number): boolean;
-  say(line: string): void;
+  readonly over?: (ended: number) => boolean;
+  readonly say: (line: string) => void;
 }
 
 /**
