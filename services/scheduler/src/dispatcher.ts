@@ -210,7 +210,7 @@ export class Dispatcher {
       await batches.drop(id);
     }
     if (!this.leads) return;
-    for (const id of await retention.purging(Date.now() - PURGING_MS)) {
+    for (const id of await retention.purging(PURGING_MS)) {
       if ((await retention.purgeBatch(id)) === 'missing') await retention.forgetPurging(id);
     }
   }

@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   const memoryBytes = config.SANDPIPER_MEMORY_BYTES ?? null;
   const lasting = [...plan.warnings, ...memoryWarnings(memoryOfNode(memoryBytes), plan.cpus.length)];
   for (const warning of lasting) log.warn(warning);
-  const warnings = (): string[] => [...lasting, ...new Set(unprepared.values())];
+  const warnings = (): string[] => [...lasting, ...new Set(unprepared.values()), ...(node?.warnings ?? [])];
   const proof = new StartUpProof(rpythonOf(config), {
     passed: ({ tookMs }) => log.info({ tookMs: Math.round(tookMs) }, 'self-test passed'),
     failed: (failures, retryMs) =>

@@ -20,6 +20,8 @@ export interface NodeReporterOptions {
   readonly warnings: () => readonly string[];
   /** Whether Redis is available. */
   readonly up: () => boolean;
+  /** Another living node has the same name. */
+  readonly onTwin: () => void;
 }
 
 /** Sends heartbeats of this node, and reports at once when its capacity changes. */
@@ -28,6 +30,8 @@ export class NodeReporter {
   private timer: NodeJS.Timeout | null = null;
   /** The capacity that was reported last. */
   private told = '';
+  private reports = 0;
+  private twin = false;
 
   constructor(private readonly options: NodeReporterOptions) {}
 
@@ -36,6 +40,11 @@ export class NodeReporter {
     const interval = Math.min(MAX_MS, Math.max(MIN_MS, leaseMs / SIGNS_PER_LEASE));
     this.timer = setInterval(() => void this.report(), interval);
     void this.report();
+  }
+
+  /** Whether another living node had this name at the last report. */
+  get hasTwin(): boolean {
+    return this.twin;
   }
 
   /** The node has changed: its cells, or whether it takes runs. */
@@ -72,9 +81,19 @@ export class NodeReporter {
       leaseMs,
       warnings: [...warnings()],
     };
-    await registry.report(report, announce).catch(() => {
+    try {
+      this.#meet(await registry.report(report, announce));
+    } catch {
       this.told = '';
-    });
+    }
+  }
+
+  /** The first report may replace that of a node which has just died, and whose successor this one is. */
+  #meet(another: boolean): void {
+    this.reports += 1;
+    const twin = another && this.reports > 1;
+    if (twin && !this.twin) this.options.onTwin();
+    this.twin = twin;
   }
 
   /** The node's capacity: whether it takes runs, and in how many cells. */

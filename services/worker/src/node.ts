@@ -95,6 +95,9 @@ const RETRY_MS = 500;
 /** Timeout of the last report, milliseconds. */
 const LEAVE_MS = 1_000;
 
+/** Their reports and their runs are taken for those of one node. */
+const TWIN = 'another node has the same name: give each its own SANDPIPER_NODE_NAME';
+
 /** Mailbox capacity for requests to leave: a signal or two. */
 const MAILBOX_CAPACITY = 4;
 
@@ -167,6 +170,7 @@ export class WorkerNode {
       cells: () => this.cells.facts.map(({ runId, ...cell }) => ({ ...cell, run: runId })),
       warnings: () => [...this.notReadyBecause, ...(options.warnings?.() ?? [])],
       up: () => this.redisUp,
+      onTwin: () => log.warn(TWIN),
     });
     subscribeCancel(
       this.connections.subscriber,
@@ -194,6 +198,11 @@ export class WorkerNode {
   }
 
   /** The reasons why it is not ready, a line each. */
+  /** What is wrong with a node that works. */
+  get warnings(): readonly string[] {
+    return this.reporter.hasTwin ? [TWIN] : [];
+  }
+
   get notReadyBecause(): readonly string[] {
     if (this.actor.state.kind === 'starting') return ['cells are starting'];
     if (this.isLeaving) return ['the node is leaving'];

@@ -79,6 +79,7 @@ const store: AttemptTools['store'] = {
 /** Takes note of the line that a counted run leaves in the log. */
 const log = createLogger({
   service: 'test',
+  level: 'debug',
   destination: new Writable({
     write(line: Buffer, _encoding, done) {
       const { msg, runId, status } = JSON.parse(String(line)) as Record<string, string>;

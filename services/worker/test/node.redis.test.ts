@@ -273,6 +273,15 @@ describe('a node', () => {
     await node.drain();
     expect(await registry.list()).toEqual([]);
   });
+
+  it('says that another node has its name', async () => {
+    const node = await startNode(fakeCells(() => 'ok'));
+    expect(node.warnings).toEqual([]);
+    const twin = await startNode({ ...fakeCells(() => 'ok'), name: 'n1' });
+    await vi.waitFor(() => {
+      for (const each of [node, twin]) expect(each.warnings).toEqual([expect.stringContaining('same name')]);
+    }, patience);
+  });
 });
 
 describe('a node without Redis', () => {

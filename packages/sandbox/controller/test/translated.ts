@@ -6,7 +6,7 @@ import { TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
 
 /** A folder that looks like the library of a PyPy, and room for invalid programs. */
 export class Bench {
-  // The guests of root run as the user nobody, who must be able to enter it.
+  // The guests of root run as users of their own, who must be able to enter it.
   readonly folder = mkdtempSync(join(tmpdir(), 'sandpiper-rpython-'));
   readonly library = join(this.folder, 'library');
 

@@ -58,10 +58,14 @@ async function connect(): Promise<KeeperClient> {
   return new KeeperClient(directory);
 }
 
+/** Longer than a start takes that is ended by another limit than its time. */
+const LONG_MS = 60_000;
+
 /** A program that leaves a trace on the host if it can. */
 async function start(
   executable = PYPY3_PATH,
   argv = ['pypy3', '-S', '-c', `import os; os.mkdir(${JSON.stringify(trace)})`],
+  startupMs = 1500,
 ): Promise<GuestEnd> {
   const client = await connect();
   const guest = client.start({
@@ -71,7 +75,7 @@ async function start(
     env: {},
     deterministic: false,
     cpu: null,
-    startupMs: 1500,
+    startupMs,
   });
   try {
     return client.ended();
@@ -232,39 +236,43 @@ describe('the keeper survives any frame', () => {
   });
 });
 
-describe('a guest that starts a thread before its shim', () => {
-  it('is not executed: the filter would not bind it', async () => {
+describe('a guest whose libraries run code before its shim', () => {
+  /** A program with a library whose constructor is `code`, in C; the loader runs it before that of the shim. */
+  function programWith(code: string): string {
     const program = join(folder, 'program');
+    const library = join(folder, 'libearly.so');
     writeFileSync(
       join(folder, 'early.c'),
       `#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 static void *wait_for_ever(void *data) { for (;;) pause(); return data; }
-__attribute__((constructor)) static void begin(void) { pthread_t t; pthread_create(&t, NULL, wait_for_ever, NULL); }
+__attribute__((constructor)) static void begin(void) { pthread_t t; void *m; (void)t; (void)m; (void)wait_for_ever; ${code} }
 int early(void) { return 0; }`,
     );
-    const main =
-      'int early(void); int mkdir(const char *, unsigned); int main(int n, char **words) { return early() + mkdir(words[n - 1], 0777); }';
-    writeFileSync(join(folder, 'main.c'), main);
-    execFileSync('cc', [
-      '-shared',
-      '-fPIC',
-      '-o',
-      join(folder, 'libearly.so'),
-      join(folder, 'early.c'),
-      '-lpthread',
-    ]);
-    const words = [
-      '-o',
-      program,
+    writeFileSync(
       join(folder, 'main.c'),
-      join(folder, 'libearly.so'),
-      `-Wl,-rpath,${folder}`,
-    ];
-    execFileSync('cc', words);
-    const end = await start(program, ['program', trace]);
+      'int early(void); int mkdir(const char *, unsigned); int main(int n, char **words) { return early() + mkdir(words[n - 1], 0777); }',
+    );
+    execFileSync('cc', ['-shared', '-fPIC', '-o', library, join(folder, 'early.c'), '-lpthread']);
+    execFileSync('cc', ['-o', program, join(folder, 'main.c'), library, `-Wl,-rpath,${folder}`]);
+    return program;
+  }
+
+  it('is not executed where they start a thread: the filter would not bind it', async () => {
+    const end = await start(programWith('pthread_create(&t, NULL, wait_for_ever, NULL);'), ['program', trace]);
     expect(existsSync(trace)).toBe(false);
     expect(end).toMatchObject({ reason: 'exit', exitCode: 126 });
     expect(NOT_EXECUTED.get(126)).toContain('thread');
+  });
+
+  it.each([
+    ['cpu', 'for (;;);'],
+    ['memory', 'for (;;) if ((m = malloc(1 << 20)) != NULL) memset(m, 1, 1 << 20);'],
+  ])('is ended by the limit of a start: %s', async (reason, code) => {
+    const end = await start(programWith(code), ['program', trace], LONG_MS);
+    expect(existsSync(trace)).toBe(false);
+    expect(end).toMatchObject({ reason });
   });
 });

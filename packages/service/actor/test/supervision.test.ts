@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  CausedDeath,
   childLifecycle,
   explore,
   type ChildEffect,
@@ -113,6 +114,25 @@ describe('the lifecycle of a supervised child', () => {
         }
       }),
     );
+  });
+
+  it.each([
+    ['one cause', ['a', 'a', 'a', 'a', 'a', 'a'], false],
+    ['two causes', ['a', 'b', 'a', 'b', 'a', 'b'], false],
+    ['as many causes as deaths are allowed', ['a', 'b', 'c'], true],
+    ['one cause, and two deaths without', ['a', null, 'a', null], true],
+  ])('counts the deaths of one cause once: %s', (_what, causes, escalates) => {
+    let [state] = lifecycle.start;
+    const seen: string[] = [];
+    for (const [at, cause] of causes.entries()) {
+      const died = cause === null ? error : new CausedDeath(error, cause);
+      for (const event of [{ type: 'ended', at, error: died }, toEvent('rested', at)] as const) {
+        const [to, effects] = lifecycle.step(state, event);
+        state = to;
+        seen.push(...types(effects));
+      }
+    }
+    expect(seen.includes('escalate')).toBe(escalates);
   });
 
   it('can leave every state except the terminal one', () => {

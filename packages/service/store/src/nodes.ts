@@ -13,10 +13,15 @@ const REPORT = new Script('sandpiperNodeReport', 1, 'operation/report-node');
 export class NodeRegistry {
   constructor(private readonly redis: RedisConnection) {}
 
-  /** Stores a heartbeat. @param announce tells the dispatchers to look at once. */
-  async report(report: NodeReport, announce: boolean): Promise<void> {
-    const text = JSON.stringify(report);
-    await REPORT.run(this.redis, KEYS.nodes, report.name, text, announce ? 1 : 0, EVENTS_CHANNEL);
+  /**
+   * Stores a heartbeat.
+   * @param announce tells the dispatchers to look at once
+   * @returns whether it replaces the heartbeat of another living node with the same name
+   */
+  async report(report: NodeReport, announce: boolean): Promise<boolean> {
+    const { name, startedAt } = report;
+    const rest = [JSON.stringify(report), announce ? 1 : 0, EVENTS_CHANNEL];
+    return (await REPORT.run(this.redis, KEYS.nodes, name, startedAt, ...rest)) === 1;
   }
 
   /** Removes a node that has left in order. */

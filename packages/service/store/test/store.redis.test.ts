@@ -325,6 +325,17 @@ describe('nodes', () => {
     await nodes.leave('n1');
     expect(await nodes.list()).toEqual([]);
   });
+
+  it('learn that another living one has their name', async () => {
+    const nodes = new NodeRegistry(redis);
+    const one = report(60_000);
+    const other = { ...report(1), startedAt: new Date(1).toISOString() };
+    expect(await nodes.report(one, false)).toBe(false);
+    expect(await nodes.report(one, false)).toBe(false);
+    expect(await nodes.report(other, false)).toBe(true);
+    await vi.waitFor(async () => expect(await nodes.list()).toMatchObject([{ state: 'lost' }]));
+    expect(await nodes.report(one, false)).toBe(false);
+  });
 });
 
 describe('API keys', () => {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SupervisedChild } from '../src/embedded/child.js';
 import { lockStateDir } from '../src/embedded/lock.js';
 import { assertRedisServer, redisPaths } from '../src/embedded/redis.js';
-import { dealCpus } from '../src/embedded/services.js';
+import { dealCpus, LogFile } from '../src/embedded/services.js';
 
 let folder: string;
 
@@ -25,6 +25,24 @@ describe('CPUs', () => {
     expect(dealCpus([0, 1, 2], 2)).toEqual([[0, 2], [1]]);
     expect(dealCpus([4, 5], 1)).toEqual([[4, 5]]);
     expect(dealCpus([4, 5], 3)).toEqual([[4], [5], [4]]);
+  });
+});
+
+describe('the log of a service', () => {
+  it('is moved aside above its bound while the service writes to it', async () => {
+    const log = new LogFile(folder, 'service', 20);
+    const path = join(folder, 'service.log');
+    const write = (line: string) => spawnSync('echo', [line], { stdio: ['ignore', log.fd, 'ignore'] });
+    write('begins');
+    log.rotate();
+    expect(await readFile(path, 'utf8')).toBe('begins\n');
+    write('writes until it is long');
+    log.rotate();
+    write('goes on');
+    expect(await readFile(`${path}.old`, 'utf8')).toBe('begins\nwrites until it is long\n');
+    expect(await readFile(path, 'utf8')).toBe('goes on\n');
+    expect(log.lastWords()).toBe('goes on');
+    log.close();
   });
 });
 

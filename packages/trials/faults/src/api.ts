@@ -1,4 +1,5 @@
 import type { DeadLetterSummary, NodeView, RunRequest, RunState } from '@sandpiper/contracts';
+import { sleep } from './wait.js';
 
 /** An answer that was not a success, or none at all (`status` 0). */
 export class Refusal extends Error {
@@ -93,5 +94,21 @@ export class Api {
     // A body that is a stream goes out while the answer is awaited
     // (https://fetch.spec.whatwg.org/#requestinit).
     return typeof body === 'string' ? { ...init, body } : { ...init, body, duplex: 'half' };
+  }
+}
+
+const MAX_ATTEMPTS = 20;
+const RETRY_MS = 500;
+
+/** Submits again and again under its key, as a client does that got no answer, or 503. @throws Refusal at last */
+export async function untilAccepted<T>(submit: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await submit();
+    } catch (error) {
+      const mayPass = error instanceof Refusal && (error.status === 0 || error.status === 503);
+      if (!mayPass || attempt >= MAX_ATTEMPTS) throw error;
+      await sleep(RETRY_MS);
+    }
   }
 }

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { cgroupFolder } from '@sandpiper/controller';
 
-/** The user of the guests of root (GUEST_NOBODY of the keeper). */
+/** The user of no account (nobody of passwd(5)). */
 const NOBODY = 65_534;
 const MIB = 1024 * 1024;
 
@@ -30,7 +30,7 @@ export function takeCensus(folder: string): Census {
   return {
     processes: below.map(describe).sort(),
     descriptors: [process.pid, ...keepers].flatMap(descriptorsOf).sort(),
-    files: [...listing(folder), ...filesOfNobody()],
+    files: [...listing(folder), ...filesOfGuests()],
     groups: keepers.flatMap(groupsOf).sort(),
     ipc: ['shm', 'sem', 'msg'].flatMap((kind) => linesOf(`/proc/sysvipc/${kind}`)),
     residentBytes: process.memoryUsage.rss(),
@@ -153,14 +153,24 @@ function listing(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
 }
 
-/** World-writable folders; listed only where guests run as another user. */
-function filesOfNobody(): string[] {
+/** Files in world-writable folders whose owner is neither root nor an account of this host: a guest's, of any cell. */
+function filesOfGuests(): string[] {
   if (process.getuid?.() !== 0) return [];
+  const known = accounts();
   return ['/tmp', '/var/tmp', '/dev/shm', '/dev/mqueue'].filter(existsSync).flatMap((folder) =>
     readdirSync(folder)
       .map((name) => join(folder, name))
-      .filter((path) => lstatSync(path, { throwIfNoEntry: false })?.uid === NOBODY),
+      .filter((path) => {
+        const owner = lstatSync(path, { throwIfNoEntry: false })?.uid;
+        return owner !== undefined && !known.has(owner);
+      }),
   );
+}
+
+/** passwd(5), without nobody. */
+function accounts(): ReadonlySet<number> {
+  const lines = readFileSync('/etc/passwd', 'latin1').trimEnd().split('\n');
+  return new Set(lines.map((line) => Number(line.split(':')[2])).filter((uid) => uid !== NOBODY));
 }
 
 function groupsOf(keeper: number): string[] {

@@ -112,7 +112,7 @@ export class Ground {
   static async start(names: readonly SubjectName[] = SUBJECTS): Promise<Ground> {
     const temporaryBefore = process.env['TMPDIR'];
     const folder = mkdtempSync(join(tmpdir(), 'sandpiper-hostile-'));
-    // The guests of root run as the user nobody, who must be able to reach the library.
+    // The guests of root run as users of their own, who must be able to reach the library.
     chmodSync(folder, 0o755);
     process.env['TMPDIR'] = folder;
     const library = makeLibrary(folder);

@@ -17,7 +17,7 @@ export class CheckoutCopy {
   readonly folder = mkdtempSync(join(tmpdir(), 'sandpiper-copy-'));
 
   constructor() {
-    chmodSync(this.folder, 0o755); // guests of root run as the user nobody
+    chmodSync(this.folder, 0o755); // guests of root run as users of their own
     for (const name of readdirSync(TOP)) {
       if (LEFT_OUT.has(name)) continue;
       cpSync(join(TOP, name), join(this.folder, name), { recursive: true, verbatimSymlinks: true });

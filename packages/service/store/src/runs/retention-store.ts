@@ -2,6 +2,7 @@ import type { KeepBounds } from '../bounds.js';
 import type { RedisConnection } from '../redis/connection.js';
 import { ALL_TENANTS, batchKey, KEYS, LEFT_BEHIND, runKey } from '../keys.js';
 import { throwFirstError } from '../redis/pipelines.js';
+import { redisTime } from '../redis/time.js';
 import { PURGE_BATCH, PURGE_RUN, SWEEP } from '../scripts/retention.js';
 
 /** Maximum number of tenants in a scrape, those with the most bytes first. */
@@ -60,8 +61,9 @@ export class RetentionStore {
     }
   }
 
-  /** Batches whose removal began before the given time (milliseconds since the epoch) and is unfinished. */
-  purging(before: number): Promise<string[]> {
+  /** Ids of batches whose removal began longer ago than the given time and is unfinished. */
+  async purging(olderThanMs: number): Promise<string[]> {
+    const before = (await redisTime(this.redis)) - olderThanMs;
     return this.redis.zrange(KEYS.purging, '-inf', before, 'BYSCORE', 'LIMIT', 0, 100);
   }
 

@@ -1,12 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { closeSync, copyFileSync, existsSync, fstatSync, ftruncateSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ALLOCATOR_ENV, type ServiceMessage } from '@sandpiper/telemetry';
 import { EmbeddedError } from './child.js';
 
-/** Log files above this size are rotated at the next start; one older file is kept. */
+/** A log file above this size is moved aside; one older file is kept. */
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
+/** How often the size of a log file is looked at. */
+const LOOK_MS = 10_000;
 
 /** The services lie beside the packages, in a checkout and in an image. */
 function serviceEntry(service: 'scheduler' | 'worker'): string {
@@ -50,18 +52,34 @@ export function serviceReady(child: ChildProcess, onListening: (url: string) => 
   });
 }
 
-/** A log file in the state folder, open for appending. */
+/** A log file in the state folder, open for appending, of bounded size. */
 export class LogFile {
   readonly fd: number;
   private readonly path: string;
-  private readonly start: number;
+  private readonly looks: NodeJS.Timeout;
+  private start: number;
 
-  constructor(folder: string, name: string) {
+  constructor(
+    folder: string,
+    name: string,
+    private readonly maxBytes = MAX_LOG_BYTES,
+  ) {
     this.path = join(folder, `${name}.log`);
-    if (existsSync(this.path) && statSync(this.path).size > MAX_LOG_BYTES)
-      renameSync(this.path, `${this.path}.old`);
     this.fd = openSync(this.path, 'a', 0o600);
+    this.rotate();
     this.start = fstatSync(this.fd).size;
+    this.looks = setInterval(() => this.rotate(), LOOK_MS).unref();
+  }
+
+  /**
+   * Moves what is above the bound aside, by a copy: services write to their own duplicate of the descriptor, and go on
+   * at the end of the emptied file. A line written between copy and truncation is lost.
+   */
+  rotate(): void {
+    if (fstatSync(this.fd).size <= this.maxBytes) return;
+    copyFileSync(this.path, `${this.path}.old`);
+    ftruncateSync(this.fd);
+    this.start = 0;
   }
 
   /** The last line written since the start; for a JSON line, its message. */
@@ -77,6 +95,7 @@ export class LogFile {
   }
 
   close(): void {
+    clearInterval(this.looks);
     closeSync(this.fd);
   }
 }

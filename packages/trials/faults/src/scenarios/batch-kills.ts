@@ -1,6 +1,6 @@
 import { batchRunId, KEYS } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
-import { type Api, Refusal } from '../api.js';
+import { type Api, untilAccepted } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
 import { requirement, figure, type Observation, none } from '../observation.js';
@@ -33,12 +33,12 @@ export function batchKills(stage: Stage, { runs, kills }: BatchKills): Promise<O
     for (const kind of KINDS) {
       const struck = await strikeWhileTaken(cluster, api, redis, { kind, runs, kills });
       stage.say(`${kind}: ${kills} kills, ${struck.unsealed} of them left an incomplete batch`);
-      const id = await untilTaken(api, kind, runs);
+      const id = await untilAccepted(() => send(api, kind, runs));
       stage.say(`${kind}: accepted as ${id}`);
       const offset = acknowledged.size;
       for (let i = 0; i < runs; i++) acknowledged.set(offset + i, batchRunId(id, i));
       await untilEnded(redis, offset + runs);
-      const again = await untilTaken(api, kind, runs);
+      const again = await untilAccepted(() => send(api, kind, runs));
       const summary = await api.call<{ total: number; done: number }>(`/v1/batches/${id}/summary`);
       findings.push(
         requirement(
@@ -122,19 +122,6 @@ async function strikeWhileTaken(
     struck.ran += out + (await countEnded(redis)) - endedBefore;
   }
   return struck;
-}
-
-/** As a client without an answer does: again and again under its key. */
-async function untilTaken(api: Api, kind: Kind, runs: number): Promise<string> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await send(api, kind, runs);
-    } catch (error) {
-      const gone = error instanceof Refusal && (error.status === 0 || error.status === 503);
-      if (!gone || attempt >= 20) throw error;
-      await sleep(500);
-    }
-  }
 }
 
 /** Pause between two pieces, milliseconds. */

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { batchRunId } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
-import type { Api } from '../api.js';
+import { type Api, untilAccepted } from '../api.js';
 import { check, countEnded } from '../checker.js';
 import type { Cluster } from '../cluster.js';
 import { requirement, figure, type Observation } from '../observation.js';
@@ -98,7 +98,7 @@ async function submit(api: Api, name: string, runs: number, batch: number): Prom
     while (next * batch < runs) {
       const key = `${name}-${next++}`;
       const call = { method: 'POST', type: 'application/json', timeoutMs: 120_000, body, key } as const;
-      const { id } = await api.call<{ id: string }>('/v1/batches', call);
+      const { id } = await untilAccepted(() => api.call<{ id: string }>('/v1/batches', call));
       for (let index = 0; index < batch; index++) ids.push(batchRunId(id, index));
     }
   };

@@ -5,6 +5,7 @@ import { type CgroupFolder, cgroupFolder, nativePartsExist, PYPY3_PATH } from '@
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
 import type { HostCheck } from './host-check.js';
 import { guestChecks } from './guest-checks.js';
+import { checkHashing, checkNode } from './node-version.js';
 import { programOnPath } from './program-on-path.js';
 import { assertProgram } from '../../crossing/interpreter-files.js';
 import { selfTest } from './self-test.js';
@@ -62,6 +63,7 @@ function hostChecks(): HostCheck[] {
   return [
     checkPlatform(),
     checkNode(),
+    checkHashing(),
     checkInterpreter(),
     checkProgram(
       'redis-server',
@@ -88,18 +90,6 @@ function checkPlatform(): HostCheck {
     required: true,
     detail: ok ? detail : `${detail}; Linux on x86-64 is required`,
     fix: null,
-  };
-}
-
-function checkNode(): HostCheck {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const ok = major > 20 || (major === 20 && minor >= 19);
-  return {
-    name: 'node',
-    ok,
-    required: true,
-    detail: process.version,
-    fix: ok ? null : 'install Node.js 20.19 or newer',
   };
 }
 
