@@ -261,7 +261,10 @@ int early(void) { return 0; }`,
   }
 
   it('is not executed where they start a thread: the filter would not bind it', async () => {
-    const end = await start(programWith('pthread_create(&t, NULL, wait_for_ever, NULL);'), ['program', trace]);
+    const end = await start(programWith('pthread_create(&t, NULL, wait_for_ever, NULL);'), [
+      'program',
+      trace,
+    ]);
     expect(existsSync(trace)).toBe(false);
     expect(end).toMatchObject({ reason: 'exit', exitCode: 126 });
     expect(NOT_EXECUTED.get(126)).toContain('thread');

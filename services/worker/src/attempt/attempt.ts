@@ -259,7 +259,10 @@ export class Attempt {
 
   #count(): void {
     const { cell, status } = this.#result ?? {};
-    this.tools.log.debug({ runId: this.runId, attempt: this.#claimed().attempt, cell, status }, 'a run ended');
+    this.tools.log.debug(
+      { runId: this.runId, attempt: this.#claimed().attempt, cell, status },
+      'a run ended',
+    );
   }
 
   #lose(reason: Extract<AttemptEffect, { type: 'lose' }>['reason']): void {

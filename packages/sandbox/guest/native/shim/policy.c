@@ -103,7 +103,7 @@ static const struct policy_row rows[] = {
         .why = "its own CPU time, which the JIT reads often"),
 
     ROW(clone, .filters = FILTER_PARENT, IF(BY_GATE, IS(CLONE_FLAGS, CLONE_PARENT | SIGCHLD), IS(CLONE_STACK, 0)),
-        .action = ALLOW, .otherwise = TRAP, .why = "a child, whose parent is the keeper"),
+        .action = ALLOW, .why = "a child, whose parent is the keeper"),
     ROW(recvmsg, .filters = FILTER_PARENT, IF(BY_GATE, IS(FD, SHIM_FD_KEEPER)), .action = ALLOW,
         .why = "the pipes of a child"),
     ROW(sendto, .filters = FILTER_PARENT, IF(BY_GATE, IS(FD, SHIM_FD_KEEPER)), .action = ALLOW,
@@ -114,12 +114,6 @@ static const struct policy_row rows[] = {
     ROW(getppid, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW, .why = "is the keeper alive?"),
     ROW(setrlimit, .filters = FILTER_PARENT, IF(BY_GATE), .action = ALLOW,
         .why = "no further descriptors for the child"),
-
-    ROW(clone, .filters = GUESTS, .action = TRAP,
-        .why = "no processes or threads: the controller answers EAGAIN, and the result names what was refused"),
-    ROW(clone3, .filters = STOCK, .action = TRAP, .why = "as clone"),
-    ROW(fork, .filters = STOCK, .action = TRAP, .why = "as clone"),
-    ROW(vfork, .filters = STOCK, .action = TRAP, .why = "as clone"),
 
     ROW(rt_sigprocmask, .filters = FILTER_TRANSLATED, .action = TRAP, .why = "keeps SIGSYS out of the mask"),
     ROW(tgkill, .filters = FILTER_TRANSLATED,
