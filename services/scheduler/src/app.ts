@@ -44,6 +44,7 @@ import { ParserPool } from './bodies/parser-pool.js';
 import type { LimitCeilings } from './bodies/prepared.js';
 import { Bounds, followMemory, type RetentionOptions } from './bounds.js';
 import { ByteBudget } from './http/byte-budget.js';
+import { lingerAfterRefusals } from './http/lingering-close.js';
 import { type CallbackOptions, Callbacks } from './callbacks/callbacks.js';
 import type { App, Context } from './context.js';
 import { Dispatcher } from './dispatcher.js';
@@ -127,6 +128,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   const stuckMs = deps.bodies?.stuckMs ?? DEFAULT_STUCK_MS;
   const { ceilings } = context.admission.options;
   takeBodies(app, context.bodies, context.parsers, { limit: deps.bodyLimit, ceilings, stuckMs });
+  lingerAfterRefusals(app);
   const isTaken = closePromptly(app);
   forbidGuessing(app);
   countRequests(app, context);

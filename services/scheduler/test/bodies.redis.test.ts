@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { json as readJson } from 'node:stream/consumers';
 import type { NewKey, RunRequest } from '@sandpiper/contracts';
 import { batchRunId, connectPatient, type RedisConnection, runKey } from '@sandpiper/store';
@@ -168,6 +169,26 @@ describe('bodies in flight', () => {
     expect((await post(blue, '/v1/runs', run(MIB))).status).toBe(202);
     held.destroy();
     await expect.poll(async () => (await post(blue, '/v1/runs', run(5 * MIB))).status).toBe(202);
+  });
+
+  it('that are refused do not break the connection before their client has read the answer', async () => {
+    const held = open(blue, '/v1/runs', { 'content-length': 6 * MIB });
+    held.flushHeaders();
+    await expect.poll(async () => (await post(blue, '/v1/runs', run(6 * MIB))).status).toBe(429);
+    const client = connect(port, '127.0.0.1');
+    // More than the buffers of both sides hold, and nothing is read meanwhile.
+    const body = Buffer.alloc(20 * MIB);
+    const head = `POST /v1/runs HTTP/1.1\r\nHost: localhost:${port}\r\nAuthorization: Bearer ${blue}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const failure = await new Promise((resolve) => {
+      client.once('error', resolve);
+      client.write(head);
+      client.write(body, () => resolve(null));
+    });
+    expect(failure).toBeNull();
+    const [answer] = (await once(client, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 429 /);
+    client.destroy();
+    held.destroy();
   });
 
   it('of unknown length count as they arrive', async () => {

@@ -156,6 +156,32 @@ describe('the cells of a node', () => {
     expect(cells.troubles).toEqual([]);
   });
 
+  /** The only cell dies during a run of each of these tenants, one after the other. */
+  async function dieWith(tenants: readonly string[], of: (id: number) => FakeCell[]): Promise<void> {
+    for (const [index, tenant] of tenants.entries()) {
+      const [run] = await ask(`${index}`);
+      run?.lease?.charge(tenant);
+      of(0).at(-1)?.die();
+      await settled();
+      run?.lease?.release();
+      await clock.advance(1_000);
+    }
+  }
+
+  it('are not given up for the runs of one tenant that kill them', async () => {
+    const { factory, of } = quietCells();
+    await start(1, factory);
+    await dieWith(['t', 't', 't', 't', 't', 't'], of);
+    expect(cells.troubles).toEqual([]);
+  });
+
+  it('are given up when runs of many tenants die with them', async () => {
+    const { factory, of } = quietCells();
+    await start(1, factory);
+    await dieWith(['t', 'u', 'v'], of);
+    expect(cells.troubles.map(({ child, failures }) => [child, failures])).toEqual([['cell-0', 3]]);
+  });
+
   it('rebuild a cell only after its remains are cleared away', async () => {
     const { factory, of } = quietCells();
     await start(1, factory);

@@ -54,6 +54,16 @@ describe('arguments and variables are bounded in bytes', () => {
   });
 });
 
+it('names of output files are bounded in bytes together', () => {
+  // Names of 899 bytes; with quotes, commas and brackets 72 of them are 64945 bytes of JSON, 73 are 65847.
+  const name = (i: number) => [`${i}`.padEnd(224, 'x'), ...many(3, 'y'.repeat(224))].join('/');
+  const names = (count: number) => Array.from({ length: count }, (_, i) => name(i));
+  expect(refusal({ source: '', outputs: names(72) })).toBeNull();
+  expect(refusal({ source: '', outputs: names(73) })).toMatch(
+    /^outputs: the names together take more than 65536/,
+  );
+});
+
 describe('files that contradict each other are refused', () => {
   it.each<[string, unknown, RegExp]>([
     [

@@ -85,7 +85,7 @@ describe('runs that wait', () => {
     await end('a0');
     expect(await backlog.dispatch(2, 10)).toEqual(['a2']);
     expect(await backlog.dispatch(0, 10)).toEqual([]);
-    expect(await backlog.counts()).toEqual({ waiting: 2, dispatched: 2, running: 0 });
+    expect(await backlog.counts()).toEqual({ waiting: 2, deferred: 0, dispatched: 2, running: 0 });
   });
 
   it('of one tenant do not hold up those of another', async () => {

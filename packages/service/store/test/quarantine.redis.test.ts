@@ -83,6 +83,7 @@ describe('a run whose cell has died', () => {
     await nodes.report(report('n1'), false);
     await submit('r');
     await store.release('r', await claimed('r'), 'failed');
+    expect(await backlog.counts()).toMatchObject({ deferred: 1, dispatched: 0, running: 0 });
     await due();
     await nodes.report(report('n2'), false);
     expect(await outcome('r', 'n1')).toBe('deferred');

@@ -229,7 +229,10 @@ export const SCHEDULER_METRICS = {
     name: 'sandpiper_scheduler_queue_depth',
     type: 'gauge',
     help: 'Runs that have not ended (read from Redis)',
-    labels: { state: 'waiting (in the backlogs), dispatched (in the queue, unclaimed), running' },
+    labels: {
+      state:
+        'waiting (in the backlogs), deferred (tried again later, as after a death), dispatched (in the queue, unclaimed), running',
+    },
   },
   tenantWaiting: {
     name: 'sandpiper_tenant_waiting',

@@ -2,7 +2,7 @@
 import errno
 import os
 
-for path in ["mem", "environ", "maps", "smaps", "root", "auxv", "stack", "syscall", "pagemap", "map_files", "task", "ns", "mountinfo", "mounts", "cgroup", "limits", "io", "attr/current", "setgroups", "uid_map", "oom_score_adj", "coredump_filter", "fdinfo", "personality", "timers", "wchan", "stat", "statm"]:
+for path in ["mem", "environ", "maps", "smaps", "root", "auxv", "stack", "syscall", "pagemap", "map_files", "task", "ns", "mountinfo", "mounts", "cgroup", "limits", "io", "attr/current", "setgroups", "uid_map", "oom_score_adj", "coredump_filter", "fdinfo", "personality", "timers", "wchan"]:
     for place in ["/proc/self/", "/proc/%d/" % os.getpid(), "/proc/thread-self/"]:
         assert not os.path.exists(place + path), place + path
 assert sorted(os.listdir("/proc")) == ["2", "cpuinfo", "meminfo", "self"], os.listdir("/proc")
@@ -12,7 +12,7 @@ assert all(n < 16 for n in numbers), numbers
 for fd in [8189, 8190, 8191, 5000]:
     assert not os.path.lexists("/proc/self/fd/%d" % fd)
 assert "sandpiper" not in open("/proc/self/cmdline").read() + open("/proc/self/status").read()
-for path in ["/dev/mem", "/dev/kmem", "/dev/kmsg", "/dev/sda", "/dev/tty", "/dev/ptmx", "/dev/shm", "/dev/fuse", "/dev/kvm", "/dev/net/tun", "/sys", "/proc/sys", "/proc/kcore", "/proc/kallsyms", "/proc/sysrq-trigger"]:
+for path in ["/dev/mem", "/dev/kmem", "/dev/kmsg", "/dev/sda", "/dev/ptmx", "/dev/fuse", "/dev/kvm", "/dev/net/tun", "/sys", "/proc/sys", "/proc/kcore", "/proc/kallsyms", "/proc/sysrq-trigger"]:
     assert not os.path.exists(path), path
 for size in [0, 1, 4096, 1 << 20]:
     with open("/dev/full", "wb", buffering=0) as full:

@@ -30,9 +30,12 @@ for offset in [2**31, 2**52, 10**6, 0]:
         os.listdir(folder)
     except OSError:
         pass
-try:
-    os.lseek(0, 0, 0)
-    raise AssertionError("a stream has no place")
-except OSError:
-    pass
+for stream in os.pipe() + (1,):
+    try:
+        os.lseek(stream, 0, 0)
+        raise AssertionError("a stream has no place")
+    except OSError:
+        pass
+os.lseek(0, 2**52, 0)
+assert os.read(0, 10) == b"" and os.lseek(0, 0, 1) == 2**52
 print("held")

@@ -80,10 +80,16 @@ export class Backlog {
     await this.redis.multi().zrem(KEYS.dispatched, id).zrem(KEYS.running, id).zrem(KEYS.deferred, id).exec();
   }
 
-  async counts(): Promise<{ waiting: number; dispatched: number; running: number }> {
-    const pipeline = this.redis.pipeline().get(KEYS.backlogs).zcard(KEYS.dispatched).zcard(KEYS.running);
-    const [waiting, dispatched, running] = throwFirstError(await pipeline.exec());
-    return { waiting: Number(waiting ?? 0), dispatched: Number(dispatched), running: Number(running) };
+  async counts(): Promise<Record<'waiting' | 'deferred' | 'dispatched' | 'running', number>> {
+    const pipeline = this.redis.pipeline().get(KEYS.backlogs);
+    for (const key of [KEYS.deferred, KEYS.dispatched, KEYS.running]) pipeline.zcard(key);
+    const [waiting, deferred, dispatched, running] = throwFirstError(await pipeline.exec());
+    return {
+      waiting: Number(waiting ?? 0),
+      deferred: Number(deferred),
+      dispatched: Number(dispatched),
+      running: Number(running),
+    };
   }
 
   /** Dispatched, unfinished runs per tenant; the highest count first. */
