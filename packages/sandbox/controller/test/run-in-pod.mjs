@@ -2,6 +2,8 @@
 // process takes memory from the program's first output on, so that the kernel must end something in the group
 // that both are in.
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { completeLimits } from '@sandpiper/contracts';
 import { Cell } from '@sandpiper/controller';
 
@@ -41,11 +43,20 @@ const isDying = (pid) => {
     return true;
   }
 };
-/** Takes memory until the kernel has ended a guest for it; more would end this process as well. */
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc');
+/**
+ * Takes memory until the kernel has ended a guest for it. A guest frees little, so all is given back at once: with the
+ * next page that this process needs the kernel would end it as well.
+ */
 const takeMemory = () => {
   const guests = childrenOf(process.pid).flatMap(childrenOf);
   const taken = [];
   while (!guests.some(isDying)) taken.push(Buffer.alloc(STEP_BYTES, 1));
+  taken.length = 0;
+  // The second collection waits for the first one's buffers to be freed.
+  collectGarbage();
+  collectGarbage();
 };
 const streams = {
   onOutput: (_stream, data) => {
