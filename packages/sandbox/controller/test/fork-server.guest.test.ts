@@ -8,7 +8,7 @@ import { SHIM_PATH } from '@sandpiper/guest';
 import { textOf } from '@sandpiper/contracts';
 import { childrenOf } from '@sandpiper/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { PATIENCE, runSource, type SourceRun } from './local.js';
+import { PATIENCE, runSource, type SourceRun, startBothCells } from './local.js';
 
 const PROGRAMS = new URL('../../../../examples/programs/', import.meta.url);
 
@@ -22,8 +22,7 @@ let cold: Cell;
 let forking: Cell;
 
 beforeAll(async () => {
-  cold = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
-  forking = await Cell.start({ id: 1, cpu: null, node: null, rpython: null, profile: DEFAULT_PROFILE });
+  [cold, forking] = await startBothCells();
 });
 
 afterAll(async () => {

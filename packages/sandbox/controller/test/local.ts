@@ -1,8 +1,23 @@
 import { DEFAULT_LIMITS, type LimitsRequest, type RunResult } from '@sandpiper/contracts';
-import type { Cell, Determinism, Interpreter, LiveStreams } from '@sandpiper/controller';
+import {
+  Cell,
+  DEFAULT_PROFILE,
+  type Determinism,
+  type Interpreter,
+  type LiveStreams,
+} from '@sandpiper/controller';
 
 /** For vi.waitUntil: how long a test waits for something that takes milliseconds on an idle host. */
 export const PATIENCE = { timeout: 30_000, interval: 10 };
+
+/** A cell whose guests start cold, and one that forks them. The caller closes both. */
+export async function startBothCells(): Promise<readonly [cold: Cell, forking: Cell]> {
+  const place = { cpu: null, node: null, rpython: null };
+  return [
+    await Cell.start({ ...place, id: 0 }),
+    await Cell.start({ ...place, id: 1, profile: DEFAULT_PROFILE }),
+  ];
+}
 
 let count = 0;
 

@@ -2,17 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Cell, DEFAULT_PROFILE } from '@sandpiper/controller';
+import type { Cell } from '@sandpiper/controller';
 import { textOf } from '@sandpiper/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runSource } from './local.js';
+import { runSource, startBothCells } from './local.js';
 
 let cold: Cell;
 let forking: Cell;
 
 beforeAll(async () => {
-  cold = await Cell.start({ id: 0, cpu: null, node: null, rpython: null });
-  forking = await Cell.start({ id: 1, cpu: null, node: null, rpython: null, profile: DEFAULT_PROFILE });
+  [cold, forking] = await startBothCells();
 });
 
 afterAll(async () => {
