@@ -1,6 +1,7 @@
 // count-tests.mjs REPORT...: the last line of scripts/test, from the reports of vitest's json reporter.
 // Fails when a test file did not load, and in CI when a test was skipped without need.
 import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
 
 const files = process.argv.slice(2).flatMap((report) => {
   const text = readFileSync(report, 'utf8');
@@ -31,6 +32,24 @@ const inCi = process.env.CI === 'true';
 if (inCi && missing.length > 0) {
   console.log('CI: a skipped test is a failure, for every real component is meant to be there:');
   for (const test of missing) console.log(`  ${test.fullName}`);
+}
+const MESSAGE_LINES = 12;
+const shortened = (messages) =>
+  messages
+    .join('\n')
+    .split('\n')
+    .slice(0, MESSAGE_LINES)
+    .map((line) => `  ${line}`)
+    .join('\n');
+
+// Again at the end, for a log of CI that keeps only its last part.
+for (const file of files) {
+  const name = relative(process.cwd(), file.name);
+  const failures = file.assertionResults.filter((test) => test.status === 'failed');
+  for (const test of failures) console.log(`\nfailed: ${name}: ${test.fullName}\n${shortened(test.failureMessages)}`);
+  if (file.status === 'failed' && failures.length === 0) {
+    console.log(`\nfailed: ${name}\n${shortened([file.message])}`);
+  }
 }
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(failed > 0 || passed === 0 || (inCi && missing.length > 0) ? 1 : 0);
