@@ -46,7 +46,8 @@ const shortened = (messages) =>
 for (const file of files) {
   const name = relative(process.cwd(), file.name);
   const failures = file.assertionResults.filter((test) => test.status === 'failed');
-  for (const test of failures) console.log(`\nfailed: ${name}: ${test.fullName}\n${shortened(test.failureMessages)}`);
+  for (const test of failures)
+    console.log(`\nfailed: ${name}: ${test.fullName}\n${shortened(test.failureMessages)}`);
   if (file.status === 'failed' && failures.length === 0) {
     console.log(`\nfailed: ${name}\n${shortened([file.message])}`);
   }
