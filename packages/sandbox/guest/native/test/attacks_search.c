@@ -17,10 +17,12 @@
 
 static unsigned char needle[128];
 static size_t needle_size;
+/* Where the text may begin: at multiples of it. */
+static size_t alignment = 1;
 static unsigned long found, pages;
 
 static void look_through(const unsigned char *from, size_t size) {
-  for (size_t i = 0; i + needle_size <= size; i++) {
+  for (size_t i = 0; i + needle_size <= size; i += alignment) {
     size_t k = 0;
     while (k < needle_size && (from[i + k] ^ MASK) == needle[k]) k++;
     if (k == needle_size) found++;
@@ -96,12 +98,13 @@ static int search_shim_of(struct dl_phdr_info *info, size_t size, void *data) {
 }
 
 /*
- * The shim's own memory, and the stack: a process number has four bytes, which occur in the interpreter's own memory by
- * chance.
+ * The shim's own memory, and the stack: a process number is an int, and four bytes occur in the interpreter's own memory
+ * by chance.
  */
 static void search_shim(const char *argument) {
   unsigned byte;
   int used, seen = 0;
+  alignment = _Alignof(int);
   for (; needle_size < sizeof needle && sscanf(argument, "%2x%n", &byte, &used) == 1; argument += used)
     needle[needle_size++] = (unsigned char)byte;
   dl_iterate_phdr(search_shim_of, &seen);
