@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SandpiperClient } from '@sandpiper/client';
 import {
@@ -27,6 +28,13 @@ const KEPT = 60;
  * On a slow machine it continues until there are enough samples, up to this multiple of the requested time.
  */
 const MAX_TIMES_LONGER = 3;
+
+/**
+ * In a long soak rounds begin this often at most, so that their rate does not change with what else the machine does:
+ * heaps and allocators keep more memory in reserve for a higher rate. Milliseconds; as a part of the whole in a short one.
+ */
+const ROUND_MS = 12_000;
+const ROUND_PART = 1 / 150;
 
 const TENANTS = ['first', 'second', 'third'];
 
@@ -72,11 +80,14 @@ async function soakOn(cluster: Cluster, anyone: Api, options: SoakOptions): Prom
   const enough = (): boolean => isEnough(sampler.series[0]?.points ?? [], seconds);
   const goesOn = (): boolean =>
     sampler.seconds < seconds || (!enough() && sampler.seconds < MAX_TIMES_LONGER * seconds);
+  const roundMs = Math.min(ROUND_MS, seconds * 1000 * ROUND_PART);
   while (goesOn() && !signal.aborted) {
+    const begun = performance.now();
     await rounds.play();
     if (signal.aborted) break;
     await sampler.take();
     tell(described(house, rounds, sampler));
+    await sleep(Math.max(0, begun + roundMs - performance.now()), undefined, { signal }).catch(() => undefined);
   }
   const judgements = sampler.series.map(({ name, metric, points }) => judge(name, metric, points, seconds));
   // Runs that were active at the interruption have no end yet.
