@@ -87,7 +87,9 @@ async function soakOn(cluster: Cluster, anyone: Api, options: SoakOptions): Prom
     if (signal.aborted) break;
     await sampler.take();
     tell(described(house, rounds, sampler));
-    await sleep(Math.max(0, begun + roundMs - performance.now()), undefined, { signal }).catch(() => undefined);
+    await sleep(Math.max(0, begun + roundMs - performance.now()), undefined, { signal }).catch(
+      () => undefined,
+    );
   }
   const judgements = sampler.series.map(({ name, metric, points }) => judge(name, metric, points, seconds));
   // Runs that were active at the interruption have no end yet.
