@@ -197,12 +197,12 @@ export class WorkerNode {
     return this.notReadyBecause.length === 0;
   }
 
-  /** The reasons why it is not ready, a line each. */
   /** What is wrong with a node that works. */
   get warnings(): readonly string[] {
     return this.reporter.hasTwin ? [TWIN] : [];
   }
 
+  /** The reasons why it is not ready, a line each. */
   get notReadyBecause(): readonly string[] {
     if (this.actor.state.kind === 'starting') return ['cells are starting'];
     if (this.isLeaving) return ['the node is leaving'];

@@ -63,10 +63,10 @@ const EXIT = 60;
 const RESTART_SYSCALL = 219;
 const EXIT_GROUP = 231;
 
-/** And futex, of the four private operations: none of them is 0. */
 /** Both ends included. */
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
+/** And futex, of the four private operations: none of them is 0. */
 const ANYWHERE = [MPROTECT, RT_SIGRETURN, MADVISE, EXIT, RESTART_SYSCALL];
 const AT_GATE = [MUNMAP, BRK, MREMAP, EXIT_GROUP];
 const sorted = (...numbers: number[]) => numbers.toSorted((a, b) => a - b);

@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
-/* Sends `signature` (e.g. "openat(ipii)i") with its arguments and obeys until the result, which it returns. */
 /* The action of `P`, in a guest that was started to be parked: returns in each child. NULL in any other guest. */
 void channel_park_by(void (*park)(void));
 
+/* Sends `signature` (e.g. "openat(ipii)i") with its arguments and obeys until the result, which it returns. */
 long channel_call(const char *signature, const uint64_t *arguments);
 
 /* Whether a call is being made for the controller now. */
