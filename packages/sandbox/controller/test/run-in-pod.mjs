@@ -1,13 +1,18 @@
-// run-in-pod.mjs JSON: a node in small. Runs one program in a cell and prints how it ended. With `hog` this
-// process takes memory from the program's first output on, so that the kernel must end something in the group
-// that both are in.
+// run-in-pod.mjs JSON: a node in small. Runs one program in a cell and prints how it ended. With `hog` another process
+// takes memory from the program's first output on, so that the kernel must end something in the group that all are in.
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { completeLimits } from '@sandpiper/contracts';
 import { Cell } from '@sandpiper/controller';
 
-const STEP_BYTES = 4 << 20;
+/**
+ * Not this process: the kernel may end a second one while the guest that it has chosen is still on its way out, and then
+ * takes the largest.
+ */
+const HOG =
+  'const taken = []; const take = () => { taken.push(Buffer.alloc(4 << 20, 1)); setImmediate(take); }; take();';
+/** How often a hog is looked at, milliseconds. */
+const LOOK_MS = 2;
 
 const {
   source,
@@ -29,10 +34,7 @@ let begun = false;
 let said = '';
 const childrenOf = (pid) =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
-/**
- * It has ended, or SIGKILL is on its way to it: its memory may be free before the kernel says that it is
- * dead.
- */
+/** It has ended, or SIGKILL is on its way to it. */
 const isDying = (pid) => {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
@@ -43,20 +45,15 @@ const isDying = (pid) => {
     return true;
   }
 };
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc');
-/**
- * Takes memory until the kernel has ended a guest for it. A guest frees little, so all is given back at once: with the
- * next page that this process needs the kernel would end it as well.
- */
+/** Until the kernel has ended a guest for it. */
 const takeMemory = () => {
   const guests = childrenOf(process.pid).flatMap(childrenOf);
-  const taken = [];
-  while (!guests.some(isDying)) taken.push(Buffer.alloc(STEP_BYTES, 1));
-  taken.length = 0;
-  // The second collection waits for the first one's buffers to be freed.
-  collectGarbage();
-  collectGarbage();
+  const taker = spawn(process.execPath, ['-e', HOG], { stdio: 'ignore' });
+  const looks = setInterval(() => {
+    if (!guests.some(isDying)) return;
+    clearInterval(looks);
+    taker.kill('SIGKILL');
+  }, LOOK_MS);
 };
 const streams = {
   onOutput: (_stream, data) => {
