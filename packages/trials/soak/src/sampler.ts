@@ -56,6 +56,8 @@ export class Sampler {
   async take(): Promise<void> {
     const { schedulers, nodes, redis } = this.cluster;
     await this.untilIdle();
+    // As the services collect their garbage: its allocator gives pages back when it likes (Redis: MEMORY PURGE).
+    await this.redis.memory('PURGE');
     const at = this.seconds;
     const services = [...schedulers, ...nodes];
     await Promise.all(services.map((service) => this.ofService(service, at)));
