@@ -110,6 +110,8 @@ function isAsleep(pid: number): boolean {
   }
 }
 
+const FOUND = /^found (\d+) times, in the shim and the stack\n$/;
+
 /** How often a number, as an int, stands in the shim and the stack of a forked guest. */
 async function timesFound(cell: Cell, number: number): Promise<number> {
   const bytes = Buffer.alloc(4);
@@ -118,9 +120,8 @@ async function timesFound(cell: Cell, number: number): Promise<number> {
   const text = Buffer.from(bytes.map((byte) => byte ^ 0x55)).toString('hex');
   const source = `import ctypes\nctypes.CDLL("/box/attacks.so").attack(b"search-shim", b"${text}")`;
   const { stdout, start } = await runSource(cell, source, { files: { 'attacks.so': readFileSync(ATTACKS) } });
-  expect(start).toBe('forked');
-  const [, times] = /^found (\d+) times, in the shim and the stack\n$/.exec(stdout ?? '') ?? [];
-  return Number(times);
+  expect([start, stdout]).toEqual(['forked', expect.stringMatching(FOUND)]);
+  return Number(FOUND.exec(stdout ?? '')?.[1]);
 }
 
 /** The parent and the child that waits for its order. */

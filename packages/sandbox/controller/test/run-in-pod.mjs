@@ -11,7 +11,7 @@ import { Cell } from '@sandpiper/controller';
  */
 const HOG =
   'const taken = []; const take = () => { taken.push(Buffer.alloc(4 << 20, 1)); setImmediate(take); }; take();';
-/** How often a hog is looked at, milliseconds. */
+/** How often the guests are looked at, milliseconds. */
 const LOOK_MS = 2;
 
 const {

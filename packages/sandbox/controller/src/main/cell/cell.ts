@@ -55,11 +55,6 @@ const LOADS_WITHIN_MS = 30_000;
  * bounded by the limits of the run: `diskBytes`, `outputBytes`, and what the virtual kernel charges.
  */
 const HEAP_MIB = 1024;
-/**
- * Young generation of a thread, MiB: half of V8's maximum. V8 lets it grow when much survives a collection, as on a busy
- * host, and keeps it so; a node's memory would depend on its worst minute.
- */
-const YOUNG_MIB = 24;
 
 /** The cell can run nothing any more; retry its run, if it had one, elsewhere. */
 export class CellDiedError extends Error {
@@ -113,10 +108,7 @@ export class Cell {
       // An idle thread in Atomics.wait would freeze its own event loop, and with it its orderly end.
       atomics: 'disabled',
       // A heap overflow ends this thread (ERR_WORKER_OUT_OF_MEMORY), not the process with every cell.
-      resourceLimits: {
-        maxOldGenerationSizeMb: options.heapMiB ?? HEAP_MIB,
-        maxYoungGenerationSizeMb: YOUNG_MIB,
-      },
+      resourceLimits: { maxOldGenerationSizeMb: options.heapMiB ?? HEAP_MIB },
     });
     const first = pool.run(null) as Promise<ThreadAnswer>;
     const threadEnded = endOfThread(pool);
