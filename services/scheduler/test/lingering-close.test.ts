@@ -12,7 +12,7 @@ let app: App;
 afterEach(() => app.close());
 
 async function serve(): Promise<number> {
-  app = fastify({ bodyLimit: 1024 }) as unknown as App;
+  app = fastify({ bodyLimit: 1024 });
   lingerAfterRefusals(app);
   app.post('/', () => 'taken');
   await app.listen({ port: 0, host: '127.0.0.1' });
