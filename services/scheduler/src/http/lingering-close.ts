@@ -33,20 +33,33 @@ class LingeringSockets {
   add(socket: Socket): void {
     socket.destroySoon = () => {
       socket.end();
-      const late = setTimeout(() => socket.destroy(), LINGER_MS);
+      const late = setTimeout(() => this.remove(socket), LINGER_MS);
       socket.once('close', () => {
         clearTimeout(late);
         this.turns.delete(socket);
       });
       this.turns.add(socket);
       // The server resumes a body that nobody reads right after this call.
-      setImmediate(() => this.pauseOthers());
+      setImmediate(() => {
+        if (this.first !== socket) socket.pause();
+      });
       this.timer ??= setInterval(() => this.readNext(), TURN_MS);
     };
   }
 
+  private get first(): Socket | undefined {
+    const [first] = this.turns;
+    return first;
+  }
+
+  /** It may have closed before it came here: no event tells of that. */
+  private remove(socket: Socket): void {
+    this.turns.delete(socket);
+    socket.destroy();
+  }
+
   private readNext(): void {
-    const [last] = this.turns;
+    const last = this.first;
     if (last === undefined) {
       clearInterval(this.timer);
       this.timer = undefined;
@@ -54,13 +67,7 @@ class LingeringSockets {
     }
     this.turns.delete(last);
     this.turns.add(last);
-    this.pauseOthers();
-    const [next] = this.turns;
-    next?.resume();
-  }
-
-  private pauseOthers(): void {
-    const [, ...others] = this.turns;
-    for (const socket of others) socket.pause();
+    if (this.turns.size > 1) last.pause();
+    this.first?.resume();
   }
 }
