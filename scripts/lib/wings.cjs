@@ -39,7 +39,7 @@ const MAY_IMPORT = {
     'tools/grading',
   ],
   'tools/grading': ['service/contracts'],
-  'trials/conformance': ['sandbox/controller'],
+  'trials/conformance': ['sandbox/controller', 'service/contracts'],
   'trials/experiments': ['sandbox/controller', 'service/client', 'service/contracts'],
   // The simulation makes nodes whose cells cost nothing, and that is all of the exception below.
   'trials/faults': ['service/contracts', 'service/store', 'service/telemetry', 'services/worker'],

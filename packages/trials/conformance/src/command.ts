@@ -1,6 +1,11 @@
 import { parseArgs } from 'node:util';
 import { FAST_MODULES, MODULES } from './modules.js';
 
+/** Patience with the sandbox where every module is run: many hang there for want of a thread. */
+const LEAST_SECONDS = 60;
+/** Patience with the sandbox, in longest silences of the bare interpreter. */
+export const SILENCES = 5;
+
 export const HELP = `Usage: scripts/conformance [OPTION]... [MODULE]...
 
 Runs test modules of PyPy (Debian's package pypy3-lib-testsuite) with the bare pypy3, as an ordinary user, and in the
@@ -9,10 +14,16 @@ packages/trials/conformance/expected-differences.tsv names, each with a reason.
 
 MODULE is such as test_json; without any, all ${MODULES.length} modules of the comparison are run, which takes some minutes.
 
+  --all               every module of the package, which takes hours; a difference that the list does not name has
+                      its reason by the table packages/trials/conformance/reasons.tsv, and reasons are counted
+  --results FILE      keep the outcomes of each module in FILE; modules that are in it already are not run again
+  --again             run those again that differ without a reason
   --ci                only the ${FAST_MODULES.length} modules that are fast; what continuous integration runs
   --json FILE         also write everything to FILE, as JSON
   --patience SECONDS  take an interpreter that says nothing for so long for one that hangs (default 120); the method
-                      that it hangs in differs, and the module is begun again without it
+                      that it hangs in differs, and the module is begun again without it. The sandbox has ${SILENCES} times the
+                      longest silence of the bare interpreter where that is more, and with --all no more than that
+                      or ${LEAST_SECONDS} seconds
   --list              print the names of the modules
   -h, --help          print this
 
@@ -21,10 +32,18 @@ Exit code: 0 no unexpected difference, 1 differences (or a module of which nothi
 
 export interface Command {
   readonly kind: 'compare';
-  readonly modules: readonly string[];
+  /** Null: every module that is installed. */
+  readonly modules: readonly string[] | null;
+  /** Every module of the list of expected differences is run, so lines that match nothing are stale. */
   readonly everyModule: boolean;
+  /** Differences may have their reason by the table of reasons. */
+  readonly byReasons: boolean;
+  readonly resultsPath: string | null;
+  readonly again: boolean;
   readonly jsonPath: string | null;
   readonly patienceMs: number;
+  /** The sandbox's patience where the bare interpreter was never silent for long. */
+  readonly leastPatienceMs: number;
 }
 
 export class UsageError extends Error {
@@ -39,19 +58,24 @@ export function parseCommand(args: readonly string[]): Command | { kind: 'help' 
   const odd = positionals.find((name) => !/^test_\w+$/.test(name));
   if (odd !== undefined)
     throw new UsageError(`${JSON.stringify(odd)} is not a test module: their names look like test_json`);
-  if (values.ci === true && positionals.length > 0)
-    throw new UsageError('give either --ci or names of modules');
+  const ways = [values.ci === true, values.all === true, positionals.length > 0].filter(Boolean);
+  if (ways.length > 1) throw new UsageError('give either --ci, --all or names of modules');
   const seconds = Number(values.patience ?? 120);
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > 3600) {
     throw new UsageError('--patience takes a whole number of seconds from 1 to 3600');
   }
+  const all = values.all === true;
   const chosen = values.ci === true ? FAST_MODULES : positionals;
   return {
     kind: 'compare',
-    modules: chosen.length > 0 ? [...new Set(chosen)] : MODULES,
+    modules: all ? null : chosen.length > 0 ? [...new Set(chosen)] : MODULES,
     everyModule: chosen.length === 0,
+    byReasons: all,
+    resultsPath: values.results ?? null,
+    again: values.again === true,
     jsonPath: values.json ?? null,
     patienceMs: seconds * 1000,
+    leastPatienceMs: (all ? Math.min(LEAST_SECONDS, seconds) : seconds) * 1000,
   };
 }
 
@@ -61,6 +85,9 @@ function parse(args: readonly string[]) {
       args: [...args],
       allowPositionals: true,
       options: {
+        all: { type: 'boolean' },
+        results: { type: 'string' },
+        again: { type: 'boolean' },
         ci: { type: 'boolean' },
         json: { type: 'string' },
         patience: { type: 'string' },

@@ -1,3 +1,6 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+
 /** Modules of the package `test` of pypy3-lib-testsuite that are compared. */
 export const MODULES: readonly string[] = [
   'test_json',
@@ -62,6 +65,21 @@ const SLOW: ReadonlySet<string> = new Set([
   'test_time',
   'test_zipfile',
 ]);
+
+/**
+ * Every test module of the installed package, those of the comparison first.
+ * @throws Error where the package is not installed
+ */
+export function everyModule(): string[] {
+  const { stdout } = spawnSync('pypy3', ['-c', 'import test; print(test.__path__[0])'], { encoding: 'utf8' });
+  const folder = stdout?.trim() ?? '';
+  if (folder === '') throw new Error('the package "test" was not found: is pypy3-lib-testsuite installed?');
+  const found = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => (entry.isDirectory() ? /^test_\w+$/ : /^test_\w+\.py$/).test(entry.name))
+    .map((entry) => entry.name.replace(/\.py$/, ''))
+    .sort();
+  return [...new Set([...MODULES.filter((module) => found.includes(module)), ...found])];
+}
 
 /** What runs in continuous integration: about a minute for both sides together. */
 export const FAST_MODULES: readonly string[] = MODULES.filter((module) => !SLOW.has(module));

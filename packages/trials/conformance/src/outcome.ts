@@ -19,6 +19,8 @@ export interface SideResult {
   /** Calls that the virtual kernel refused, by name; empty for the bare interpreter. */
   readonly deniedCalls: Readonly<Record<string, number>>;
   readonly seconds: number;
+  /** The longest time without a line, milliseconds. */
+  readonly silenceMs: number;
 }
 
 /** A line of the driver (driver/driver.py tells their meaning). */

@@ -1,6 +1,8 @@
 export interface ModuleProgress {
   update(module: string, side: string, ended: number): void;
   finish(module: string, figures: string): void;
+  /** A module that is not run. */
+  skip(): void;
 }
 
 /** Prints a line for each finished module; on a terminal also one that changes while a module runs. */
@@ -14,6 +16,9 @@ export function createModuleProgress(stream: NodeJS.WriteStream, modules: number
     },
     finish(module, figures) {
       stream.write(`${clear}${place()} ${module}: ${figures}\n`);
+      finished++;
+    },
+    skip() {
       finished++;
     },
   };

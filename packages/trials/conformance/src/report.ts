@@ -1,4 +1,5 @@
 import { idsThatPass, isHollow, type ModuleReport, type Report } from './compare.js';
+import { countReasons } from './reasons.js';
 import type { SideResult } from './outcome.js';
 
 /** How many differences of a module are printed; the JSON has all. */
@@ -11,6 +12,7 @@ export function renderConformanceReport(report: Report): string {
   return [
     ...renderTable(modules),
     ...modules.flatMap(renderProblems),
+    ...renderReasons(modules),
     ...stale.map(
       ({ pattern }) => `stale: ${pattern} is listed as a difference, but passes (at least in part)`,
     ),
@@ -30,6 +32,22 @@ function renderTable(modules: readonly ModuleReport[]): string[] {
       )
       .join('  '),
   );
+}
+
+/** A share and a line for each reason, where something differs. */
+function renderReasons(modules: readonly ModuleReport[]): string[] {
+  const excepted = modules.flatMap((module) => module.excepted);
+  const unexpected = modules.flatMap((module) => module.unexpected).length;
+  if (excepted.length + unexpected === 0) return [];
+  const passed = sum(modules.map(({ bare }) => idsThatPass(bare).length));
+  const share = ((100 * (passed - excepted.length - unexpected)) / passed).toFixed(2);
+  const others = Math.max(1, passed - excepted.length);
+  const apart = ((100 * (others - unexpected)) / others).toFixed(2);
+  const counts = [...countReasons(excepted.map(({ reason }) => reason)), ['no reason', unexpected] as const];
+  return [
+    `${share} % of ${passed} methods that pass bare pass, ${apart} % apart from those that have a reason:`,
+    ...counts.map(([reason, count]) => `${String(count).padStart(7)}  ${reason}`),
+  ];
 }
 
 function figuresOf({ bare, sandbox, excepted, unexpected }: ModuleReport): number[] {

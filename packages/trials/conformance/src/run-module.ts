@@ -29,6 +29,7 @@ class ModuleRun {
   readonly deniedCalls: Record<string, number> = {};
   /** The method that has begun and not ended. */
   current: string | null = null;
+  silenceMs = 0;
 
   take(event: DriverEvent): void {
     if (event.event === 'start') {
@@ -76,8 +77,8 @@ export async function runModule(
       break;
     }
   }
-  const { outcomes, troubles, deniedCalls } = run;
-  return { outcomes, troubles, deniedCalls, seconds: (Date.now() - begun) / 1000 };
+  const { outcomes, troubles, deniedCalls, silenceMs } = run;
+  return { outcomes, troubles, deniedCalls, seconds: (Date.now() - begun) / 1000, silenceMs };
 }
 
 async function attemptModule(
@@ -89,6 +90,7 @@ async function attemptModule(
 ): Promise<Attempt> {
   const child = side.start(module);
   const watch = new Watch(child, patienceMs, () => side.kill());
+  let heard = Date.now();
   const stderr = keepTail(child.stderr);
   let ending: Ending | null = null;
   let done = false;
@@ -98,6 +100,8 @@ async function attemptModule(
   child.stdout?.setEncoding('utf8');
   onLine(child.stdout, (line) => {
     watch.sawLine();
+    run.silenceMs = Math.max(run.silenceMs, Date.now() - heard);
+    heard = Date.now();
     const event = parseEvent(line);
     if (event?.event === 'done') done = true;
     if (event !== null) run.take(event);

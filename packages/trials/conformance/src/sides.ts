@@ -1,16 +1,9 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { chownSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { UserFolders } from './user-folders.js';
 
 const DRIVER = fileURLToPath(new URL('../driver/driver.py', import.meta.url));
 const SANDBOXED = fileURLToPath(new URL('../dist/sandboxed.js', import.meta.url));
-
-/**
- * Debian's user nobody. The sandbox's guest is an ordinary user too; root would pass and fail other tests.
- */
-const NOBODY = 65534;
 
 /** The same on both sides: the order of sets is not what is compared. */
 export const PYTHONHASHSEED = '0';
@@ -36,6 +29,7 @@ export function bareSide(): Side {
     } catch {
       // its group is empty
     }
+    folders.killLeftovers();
   };
   return {
     name: 'bare',
@@ -71,37 +65,4 @@ export function sandboxSide(): Side {
     kill,
     close: kill,
   };
-}
-
-/** A temporary folder owned by the user of the bare interpreter: nobody if we are root, else ourselves. */
-class UserFolders {
-  readonly #isRoot = process.getuid?.() === 0;
-  readonly #top = this.#give(mkdtempSync(join(tmpdir(), 'sandpiper-conformance-')));
-  #count = 0;
-
-  /** The prefix of a command that runs as that user. */
-  get asUser(): string[] {
-    return this.#isRoot ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : [];
-  }
-
-  make(): string {
-    const path = join(this.#top, String(++this.#count));
-    mkdirSync(path);
-    return this.#give(path);
-  }
-
-  copy(file: string): string {
-    const path = join(this.make(), 'driver.py');
-    copyFileSync(file, path);
-    return this.#give(path);
-  }
-
-  remove(): void {
-    rmSync(this.#top, { recursive: true, force: true });
-  }
-
-  #give(path: string): string {
-    if (this.#isRoot) chownSync(path, NOBODY, NOBODY);
-    return path;
-  }
 }

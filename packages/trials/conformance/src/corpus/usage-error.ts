@@ -1,0 +1,3 @@
+export class CorpusUsageError extends Error {
+  override readonly name = 'CorpusUsageError';
+}
