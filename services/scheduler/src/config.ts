@@ -34,7 +34,7 @@ const secret = z
 type CeilingName = keyof LimitCeilings;
 type CeilingSetting<Name extends CeilingName = CeilingName> = (typeof LIMITS)[Name]['ceiling']['setting'];
 
-const CEILINGS = LIMIT_NAMES.filter((name) => name !== 'controllerCpuMs');
+const CEILINGS = LIMIT_NAMES.filter((name) => name !== 'controllerCpuMs' && name !== 'stackBytes');
 
 /** A request that asks for more of a limit gets this much; by default as much as any request may ask for. */
 function ceiling(name: CeilingName) {

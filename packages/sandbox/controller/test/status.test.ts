@@ -1,3 +1,4 @@
+import { STACK_OVERFLOW_MESSAGE } from '@sandpiper/contracts';
 import type { GuestEnd } from '@sandpiper/guest';
 import { describe, expect, it } from 'vitest';
 import { HostShortOfMemoryError, isOwnFault } from '../src/crossing/host-memory.js';
@@ -10,6 +11,7 @@ const NOTHING: Decisions = {
   fault: null,
   limit: null,
   refusedGrowth: 0,
+  stackOverflow: false,
   ownSignal: null,
   exitCode: null,
   diskFull: false,
@@ -61,6 +63,15 @@ const CASES: readonly (readonly [
   ['is refused memory and exits 1', { refusedGrowth: 2 ** 40 }, { exitCode: 1 }, 'memory-limit'],
   ['is refused memory and aborts', { refusedGrowth: 2 ** 40 }, killed('exit', 6), 'memory-limit'],
   ['is refused memory and crosses the CPU limit', { refusedGrowth: 2 ** 40 }, killed('cpu'), 'time-limit'],
+  ['overflows its stack', { stackOverflow: true }, killed('exit', 11), 'runtime-error'],
+  [
+    'overflows its stack after a refusal that it survived',
+    { stackOverflow: true, refusedGrowth: 2 ** 40 },
+    killed('exit', 11),
+    'runtime-error',
+  ],
+  ['says that its stack overflows and exits 0', { stackOverflow: true }, {}, 'ok'],
+  ['says that its stack overflows and is killed', { stackOverflow: true }, killed('memory'), 'memory-limit'],
   ['writes too much and crosses the wall limit', { limit: 'outputBytes' }, killed('wall'), 'output-limit'],
   ['makes too many calls and exits 0', { limit: 'syscalls', exitCode: 0 }, {}, 'syscall-limit'],
   ['breaks the protocol and crosses the CPU limit', { violation: 'bytes' }, killed('cpu'), 'violation'],
@@ -78,6 +89,23 @@ describe('a run whose guest', () => {
     const ending = decideEnding({ ...NOTHING, ...decisions }, { ...EXIT_0, ...end });
     expect(ending.status).toBe(status);
     expect(ending.message === null).toBe(status === 'ok');
+  });
+});
+
+describe('an overflow of the stack', () => {
+  const messageOf = (decisions: Partial<Decisions>, end: Partial<GuestEnd>) =>
+    decideEnding({ ...NOTHING, stackOverflow: true, ...decisions }, { ...EXIT_0, ...end });
+
+  it('is named where a fault ended the guest, and is no reason otherwise', () => {
+    expect(messageOf({}, killed('exit', 11))).toEqual({
+      status: 'runtime-error',
+      exitCode: null,
+      signal: 'SIGSEGV',
+      message: STACK_OVERFLOW_MESSAGE,
+    });
+    expect(messageOf({}, killed('exit', 6)).message).toBe('died of SIGABRT');
+    expect(messageOf({}, { exitCode: 1 }).message).toBe('exit code 1');
+    expect(messageOf({ diskFull: true }, { exitCode: 1 }).status).toBe('disk-limit');
   });
 });
 

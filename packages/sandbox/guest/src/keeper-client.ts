@@ -195,9 +195,15 @@ export class KeeperClient {
   }
 
   /** The program begins: limits and usage count from here. Returns false when the guest is already dead. */
-  mark(limits: { cpuMs: number; wallMs: number; memoryBytes: number }): boolean {
-    this.#send('mark', limits.cpuMs, limits.wallMs, limits.memoryBytes);
+  mark(limits: { cpuMs: number; wallMs: number; memoryBytes: number; stackBytes: number }): boolean {
+    this.#send('mark', limits.cpuMs, limits.wallMs, limits.memoryBytes, limits.stackBytes);
     return this.#answerPast('marked');
+  }
+
+  /** Bounds the guest's stack from now on, at most by the limit of the mark. Returns false when it is already dead. */
+  limitStack(bytes: number): boolean {
+    this.#send('stack', bytes);
+    return this.#answerPast('stacked');
   }
 
   /** Whether the answer is that word. The guest may have died before the keeper read the command. */

@@ -168,7 +168,7 @@ describe('a guest is not executed if its program', () => {
 
   it('has longer arguments than the kernel takes, and says so', async () => {
     const client = await connect();
-    const args = Array.from({ length: 42 }, () => 'x'.repeat(60_000));
+    const args = ['x'.repeat(128 * 1024)];
     const guest = client.start({
       kind: 'stock',
       executable: PYPY3_PATH,
@@ -213,6 +213,10 @@ describe('the keeper survives any frame', () => {
       words('start', '/bin/true', '-1', '1000', 'stock', '0', '9', 'x'),
     ],
     ['a mark with invalid limits', words('mark', '1', '-1', 'NaN')],
+    ['a mark without a stack', words('mark', '1', '1', '8388608')],
+    ['a mark with a stack above all', words('mark', '1', '1', '8388608', String(2 ** 36 + 1))],
+    ['a stack of nobody', words('stack', '8388608')],
+    ['a stack that is no number', words('stack', 'x')],
     ['a fork with an invalid time', words('fork', '1e99')],
     ['a pin of nothing', words('pin', '', '')],
     ['an unknown command', words('')],

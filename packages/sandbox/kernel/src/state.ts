@@ -1,4 +1,4 @@
-import { O } from '@sandpiper/abi';
+import { encodeRlimit, O } from '@sandpiper/abi';
 import { DeviceInode, type Location, NameSpace } from '@sandpiper/vfs';
 import { FdTable, type OpenFile } from './descriptors.js';
 import { WatchBudget } from './epoll.js';
@@ -21,6 +21,7 @@ export const GUEST_PID = 2;
 const INPUT_PATH = `/proc/${GUEST_PID}/stdin`;
 /** Where the limits name none. */
 const DEFAULT_MEMORY_BYTES = 2 ** 30;
+const DEFAULT_STACK_BYTES = 8 * 2 ** 20;
 
 /** How many descriptors the sets of a guest may watch together, per descriptor that it may have open. */
 const WATCHES_A_DESCRIPTOR = 4;
@@ -46,6 +47,8 @@ export class KernelState {
   niceness = 0;
   /** sched_setscheduler(2): remembered, not applied. */
   schedulingPolicy = 0;
+  /** RLIMIT_STACK as the guest sees it, a struct rlimit. The hard limit is that of a login: none. */
+  stackLimit: Buffer;
   /** What the guest has asked for and cannot get. */
   readonly refused = new Set<DeniedKind>();
   /** The timer that ends in SIGALRM, on the monotonic clock. */
@@ -65,6 +68,7 @@ export class KernelState {
     this.work = new CountedWork(() => options.look?.());
     this.mappings = new Mappings(this.work);
     this.libc = new LibcState(options.env);
+    this.stackLimit = encodeRlimit(this.stackBytes, Number.POSITIVE_INFINITY);
     this.fds = new FdTable(options.limits.openFiles);
     this.watches = new WatchBudget(WATCHES_A_DESCRIPTOR * options.limits.openFiles);
     this.space = new NameSpace(() => this.now(), options.limits, this.work);
@@ -89,6 +93,11 @@ export class KernelState {
   /** The memory that the guest takes for its machine's. */
   get memoryBytes(): number {
     return this.options.limits.memoryBytes ?? DEFAULT_MEMORY_BYTES;
+  }
+
+  /** The most that the guest's stack may have. */
+  get stackBytes(): number {
+    return this.options.limits.stackBytes ?? DEFAULT_STACK_BYTES;
   }
 
   shouldStop(): boolean {

@@ -74,6 +74,8 @@ export interface KernelLimits {
   readonly syscalls: number;
   /** Shown to the guest as the memory of its machine; held by others. */
   readonly memoryBytes?: number;
+  /** The soft limit of RLIMIT_STACK at first, and the most that the guest gets; held by others. */
+  readonly stackBytes?: number;
 }
 
 /** What a forked process inherits from its parent, besides memory (fork(2)); read-only. */
@@ -106,6 +108,8 @@ export interface KernelOptions {
   readonly randomBytes: (count: number) => Buffer;
   /** Sends the guest SIGALRM after a delay and then at each interval, nanoseconds; 0 stops it. */
   readonly setAlarm?: (firstNs: bigint, intervalNs: bigint) => void;
+  /** Bounds the guest's stack from now on, bytes; at most the limit of the run. */
+  readonly setStack?: (bytes: number) => void;
   /** Polled while a call waits; true ends the wait. */
   readonly shouldStop?: () => boolean;
   /**

@@ -5,6 +5,11 @@ const MIB = 1024 * 1024;
 /** Minimum memory limit with which the interpreter can run a program, bytes above its own use. */
 export const MIN_MEMORY_BYTES = 8 * MIB;
 
+/** Minimum stack with which the interpreter keeps its own promise, a recursion of 1000 levels. */
+const MIN_STACK_BYTES = MIB;
+const DEFAULT_MEMORY_BYTES = 256 * MIB;
+const MAX_MEMORY_BYTES = 64 * 1024 * MIB;
+
 /** Minimum number of descriptors for a start: the standard streams, and files that the interpreter opens. */
 const MIN_OPEN_FILES = 8;
 const MAX_WALL_MS = 7_200_000;
@@ -25,6 +30,12 @@ export const CONTROLLER_CPU_MESSAGE =
 
 /** The message of a run with the status `memory-limit` that failed without having touched more than its limit. */
 export const REFUSED_MEMORY_MESSAGE = 'the program failed after a growth of its memory was refused';
+
+/**
+ * The message of a run that died because its stack could not grow. Its status is runtime-error, its signal that of any
+ * bad address.
+ */
+export const STACK_OVERFLOW_MESSAGE = 'stack overflow';
 
 /** One limit: its bounds in a request, what it is when a request does not name it, and what it counts. */
 export interface LimitRow {
@@ -57,10 +68,16 @@ export const LIMITS = {
   },
   memoryBytes: {
     min: MIN_MEMORY_BYTES,
-    max: 64 * 1024 * MIB,
-    default: 256 * MIB,
+    max: MAX_MEMORY_BYTES,
+    default: DEFAULT_MEMORY_BYTES,
     description: "Memory above the interpreter's own, bytes",
     ceiling: { setting: 'SANDPIPER_MAX_MEMORY_BYTES' },
+  },
+  stackBytes: {
+    min: MIN_STACK_BYTES,
+    max: MAX_MEMORY_BYTES,
+    default: DEFAULT_MEMORY_BYTES,
+    description: 'Stack of the program, bytes; at most memoryBytes, by default as much',
   },
   outputBytes: {
     min: 1,
@@ -138,7 +155,7 @@ export type LimitsRequest = z.infer<typeof partialLimitsSchema>;
 
 /**
  * Fills in the defaults. If only CPU time is given, wall time is three times as much plus two seconds, up to
- * its maximum, and the controller's time follows {@link controllerCpuFor}.
+ * its maximum, and the controller's time follows {@link controllerCpuFor}. The stack is as large as the memory.
  */
 export function completeLimits(given: LimitsRequest | undefined, defaults: Limits = DEFAULT_LIMITS): Limits {
   const limits: Limits = { ...defaults, ...dropUndefined(given ?? {}) };
@@ -148,7 +165,14 @@ export function completeLimits(given: LimitsRequest | undefined, defaults: Limit
   if (given?.cpuMs !== undefined && given.controllerCpuMs === undefined) {
     limits.controllerCpuMs = controllerCpuFor(given.cpuMs);
   }
+  if (given?.stackBytes === undefined) limits.stackBytes = limits.memoryBytes;
   return limits;
+}
+
+/** Whether the limits ask for more stack than memory, of which it is a part. */
+export function stackExceedsMemory(given: LimitsRequest): boolean {
+  const { memoryBytes = DEFAULT_MEMORY_BYTES, stackBytes = 0 } = given;
+  return stackBytes > memoryBytes;
 }
 
 function dropUndefined(value: LimitsRequest): Partial<Limits> {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Limits, partialLimitsSchema } from './limits.js';
+import { type Limits, partialLimitsSchema, stackExceedsMemory } from './limits.js';
 
 /** Bounds of a request, in bytes or counts; the schema and so the OpenAPI document contain them. */
 export const REQUEST_BOUNDS = {
@@ -218,6 +218,10 @@ export const runRequestSchema = z
   .superRefine((r, context) => {
     const words = wordsFault(r.args ?? [], r.env ?? {});
     if (words !== null) context.addIssue({ code: 'custom', ...words });
+    if (stackExceedsMemory(r.limits ?? {})) {
+      const message = 'is more than the memory limit; the stack is a part of the memory';
+      context.addIssue({ code: 'custom', path: ['limits', 'stackBytes'], message });
+    }
     const entry = r.source === undefined ? [] : [r.entry ?? 'main.py'];
     if (foldersOf((r.files ?? []).map(({ name }) => name)) > REQUEST_BOUNDS.folders) {
       const message = `the files lie in more than ${REQUEST_BOUNDS.folders} folders, each counted for each of its files`;

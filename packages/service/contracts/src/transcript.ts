@@ -25,7 +25,8 @@ export const transcriptHeaderSchema = z.strictObject({
     stdin: z.base64(),
     seed: z.string(),
     epochMs: z.number().int().min(0),
-    limits: limitsSchema,
+    // Without a stack in transcripts of earlier versions.
+    limits: limitsSchema.partial({ stackBytes: true }),
   }),
 });
 

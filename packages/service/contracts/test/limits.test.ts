@@ -21,6 +21,14 @@ describe('limits that a request does not name', () => {
     expect(limitsSchema.shape.controllerCpuMs.maxValue).toBe(controllerCpuFor(cpuMs));
   });
 
+  it('have a stack as large as the memory, unless one is given', () => {
+    expect(completeLimits({ memoryBytes: 2 ** 31 }).stackBytes).toBe(2 ** 31);
+    expect(completeLimits({ memoryBytes: 2 ** 31, stackBytes: 2 ** 20 }).stackBytes).toBe(2 ** 20);
+    expect(completeLimits({ stackBytes: 2 ** 20 }).memoryBytes).toBe(DEFAULT_LIMITS.memoryBytes);
+    const { stackBytes: _none, ...earlier } = completeLimits({ memoryBytes: 2 ** 25, cpuMs: 7, wallMs: 9 });
+    expect(completeLimits(earlier)).toEqual({ ...earlier, stackBytes: 2 ** 25 });
+  });
+
   // The fuzzer of the API found a run with more elapsed time than any may have, in a result that its own
   // schema refuses.
   it.each([1, 10_000, 2_399_333, 2_399_334, 3_600_000])('are limits for %d ms of CPU', (cpuMs) => {

@@ -1,5 +1,10 @@
 import { constants } from 'node:os';
-import { CONTROLLER_CPU_MESSAGE, REFUSED_MEMORY_MESSAGE, type RunResult } from '@sandpiper/contracts';
+import {
+  CONTROLLER_CPU_MESSAGE,
+  REFUSED_MEMORY_MESSAGE,
+  type RunResult,
+  STACK_OVERFLOW_MESSAGE,
+} from '@sandpiper/contracts';
 import { escapeForTerminal } from './terminal/escape.js';
 
 export const EXIT = {
@@ -35,13 +40,16 @@ export function exitCodeOf(result: Pick<RunResult, 'status' | 'exitCode' | 'sign
   }
 }
 
-/** One line that names the limit that ended a run; null when the program ended by itself. */
+/** One line that names the limit that ended a run; null when the program ended by itself and the reason is plain. */
 export function endingLine(result: Pick<RunResult, 'status' | 'message' | 'limits'>): string | null {
   const { limits } = result;
   switch (result.status) {
     case 'ok':
-    case 'runtime-error':
       return null;
+    case 'runtime-error':
+      return result.message === STACK_OVERFLOW_MESSAGE
+        ? `runtime-error: ${STACK_OVERFLOW_MESSAGE}: the program has ${mebibytes(limits.stackBytes)} of stack`
+        : null;
     case 'time-limit':
       return `time-limit: the program used more than ${limits.cpuMs} ms of CPU time`;
     case 'wall-limit':

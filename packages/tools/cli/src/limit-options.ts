@@ -1,4 +1,11 @@
-import { LIMIT_NAMES, LIMITS, type LimitName, type LimitRow, type Limits } from '@sandpiper/contracts';
+import {
+  LIMIT_NAMES,
+  LIMITS,
+  type LimitName,
+  type LimitRow,
+  type Limits,
+  stackExceedsMemory,
+} from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
 import { type Command, Option } from 'commander';
 import { quote, wholeNumber } from './options.js';
@@ -142,7 +149,7 @@ export function withLimitOptions(command: Command): Command {
   return command.addHelpText('after', HELP_ON_LIMITS);
 }
 
-/** The limits that the options set. @throws InputError where two of them set the same one */
+/** The limits that the options set. @throws InputError where two of them set the same one, or contradict each other */
 export function limitsOf(options: LimitOptions): Partial<Limits> {
   const limits: Partial<Limits> = { ...options.limits };
   for (const { attribute, limit, unit, flag } of EARLIER) {
@@ -153,5 +160,15 @@ export function limitsOf(options: LimitOptions): Partial<Limits> {
     }
     limits[limit] = given * unit;
   }
+  assertStackFits(limits);
   return limits;
+}
+
+function assertStackFits(limits: Partial<Limits>): void {
+  if (!stackExceedsMemory(limits)) return;
+  const { stackBytes = 0, memoryBytes = LIMITS.memoryBytes.default } = limits;
+  const [stack, memory] = [stackBytes, memoryBytes].map((bytes) => shownAs(bytes, SIZE));
+  throw new InputError(
+    `--stack ${stack} is more than the memory limit of ${memory}; the stack is a part of the memory, so give --memory too`,
+  );
 }

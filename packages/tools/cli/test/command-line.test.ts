@@ -100,6 +100,15 @@ describe('run', () => {
     );
   });
 
+  it('takes a stack that is a part of the memory', async () => {
+    expect((await parse('run', '--stack', '8m', 'x.py')).given[2]).toEqual({ limits: { stackBytes: 2 ** 23 } });
+    expect(limitsOf({ memoryMb: 1024, limits: { stackBytes: 2 ** 30 } }).stackBytes).toBe(2 ** 30);
+    expect(() => limitsOf({ limits: { stackBytes: 2 ** 29 } })).toThrow(
+      /^--stack 512m is more than the memory limit of 256m; the stack is a part of the memory, so give --memory too$/,
+    );
+    expect(() => limitsOf({ memoryMb: 64, limits: { stackBytes: 2 ** 27 } })).toThrow(/limit of 64m;/);
+  });
+
   it('has an option for each limit of the table', () => {
     const run = buildProgram('1.2.3', () => undefined).commands.find((command) => command.name() === 'run');
     const flags = run?.options
@@ -159,6 +168,9 @@ describe('run', () => {
     ['--memory', '65g', /^--memory needs a size/],
     ['--memory', '9'.repeat(400), /^--memory needs a size/],
     ['--memory', '8m\u001b[2J', /not "8m\\x1b\[2J"$/],
+    ['--stack', '0', /^--stack needs a size from 1m to 64g, such as 512m or 1.5g, not "0"$/],
+    ['--stack', 'abc', /^--stack needs a size .*not "abc"$/],
+    ['--stack', '65g', /^--stack needs a size/],
     ['--time', '0.5ms', /^--time needs a time from 1ms to 1h, such as 1500ms or 2s, not "0.5ms"$/],
     ['--time', '2m', /^--time needs a time/],
     ['--wall', '', /^--wall needs a time from 1ms to 2h, .*not ""$/],

@@ -1,5 +1,5 @@
 import type { RunResult } from '@sandpiper/contracts';
-import { DEFAULT_LIMITS, REFUSED_MEMORY_MESSAGE } from '@sandpiper/contracts';
+import { DEFAULT_LIMITS, REFUSED_MEMORY_MESSAGE, STACK_OVERFLOW_MESSAGE } from '@sandpiper/contracts';
 import { gradeSubmission, type Problem, type TestOutcome } from '@sandpiper/grading';
 import { describe, expect, it } from 'vitest';
 import { renderHostReport as renderDoctor } from '../src/doctor.js';
@@ -46,6 +46,10 @@ describe('the exit code', () => {
     expect(line('time-limit')).toBe('time-limit: the program used more than 10000 ms of CPU time');
     expect(line('memory-limit')).toBe('memory-limit: the program used more than 256 MiB of memory');
     expect(line('memory-limit', REFUSED_MEMORY_MESSAGE)).toBe(`memory-limit: ${REFUSED_MEMORY_MESSAGE}`);
+    expect(line('runtime-error', 'died of SIGSEGV')).toBeNull();
+    expect(line('runtime-error', STACK_OVERFLOW_MESSAGE)).toBe(
+      'runtime-error: stack overflow: the program has 256 MiB of stack',
+    );
     expect(line('violation', 'bad\u001b[0m')).toBe('violation: bad\\x1b[0m');
   });
 });

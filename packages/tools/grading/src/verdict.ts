@@ -1,4 +1,11 @@
-import { bytesOf, refusalLine, type RunResult, type RunStatus, textOf } from '@sandpiper/contracts';
+import {
+  bytesOf,
+  refusalLine,
+  type RunResult,
+  type RunStatus,
+  STACK_OVERFLOW_MESSAGE,
+  textOf,
+} from '@sandpiper/contracts';
 import { compareOutput, type CheckerOptions } from './checker.js';
 
 /** The grader's verdict on a run. JE: the judge failed, not the program. */
@@ -102,6 +109,7 @@ function withRefusal(reason: string, result: RunResult): string {
 function reasonOf(result: RunResult): string {
   const why = result.message ?? result.status;
   if (result.status !== 'runtime-error') return `${result.status}: ${why}`;
+  if (why === STACK_OVERFLOW_MESSAGE) return why;
   const lastLine = textOf(result, 'stderr').trimEnd().split('\n').at(-1)?.trim();
   if (lastLine !== undefined && lastLine !== '') return lastLine.slice(0, 500);
   if (result.signal !== null) return `died of ${result.signal}`;

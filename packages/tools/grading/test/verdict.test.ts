@@ -1,4 +1,10 @@
-import { DEFAULT_LIMITS, RUN_STATUSES, type RunResult, type RunStatus } from '@sandpiper/contracts';
+import {
+  DEFAULT_LIMITS,
+  RUN_STATUSES,
+  type RunResult,
+  type RunStatus,
+  STACK_OVERFLOW_MESSAGE,
+} from '@sandpiper/contracts';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_CHECKER } from '../src/checker.js';
 import { naturalCompare } from '../src/natural-sort.js';
@@ -88,6 +94,8 @@ describe('the verdict of a run', () => {
       'Traceback (most recent call last):\n  File "main.py", line 1\nIndexError: list index out of range\n';
     expect(grade('runtime-error', { stderr: traceback }).reason).toBe('IndexError: list index out of range');
     expect(grade('runtime-error', { signal: 'SIGSEGV' }).reason).toBe('died of SIGSEGV');
+    const overflow = { signal: 'SIGSEGV', message: STACK_OVERFLOW_MESSAGE, stderr: 'at 3\n' };
+    expect(grade('runtime-error', overflow).reason).toBe('stack overflow');
     expect(grade('runtime-error', { exitCode: 3 }).reason).toBe('exit code 3');
   });
 

@@ -13,8 +13,8 @@ import { parse as parseJson } from 'secure-json-parse';
 import { ApiProblem } from '../problems.js';
 import { toProblem } from '../validation.js';
 
-/** The most of each limit that this service gives; what the controller may spend follows from `cpuMs`. */
-export type LimitCeilings = Partial<Omit<Limits, 'controllerCpuMs'>>;
+/** The most of each limit that this service gives; the controller's time follows from `cpuMs`, the stack from the memory. */
+export type LimitCeilings = Partial<Omit<Limits, 'controllerCpuMs' | 'stackBytes'>>;
 
 /** A request that was checked, as it is to be written; of the request itself nothing is held any more. */
 export interface PreparedRun extends WrittenRequest {
@@ -44,6 +44,7 @@ export function prepareRun(request: RunRequest, ceilings: LimitCeilings): Prepar
 function clampedLimits(request: RunRequest, ceilings: LimitCeilings): Limits {
   const most: Partial<Limits> = { ...ceilings };
   if (ceilings.cpuMs !== undefined) most.controllerCpuMs = controllerCpuFor(ceilings.cpuMs);
+  if (ceilings.memoryBytes !== undefined) most.stackBytes = ceilings.memoryBytes;
   const limits = completeLimits(request.limits);
   for (const name of LIMIT_NAMES) limits[name] = Math.min(limits[name], most[name] ?? Infinity);
   return limits;

@@ -1,4 +1,9 @@
-import { CONTROLLER_CPU_MESSAGE, REFUSED_MEMORY_MESSAGE, type RunStatus } from '@sandpiper/contracts';
+import {
+  CONTROLLER_CPU_MESSAGE,
+  REFUSED_MEMORY_MESSAGE,
+  type RunStatus,
+  STACK_OVERFLOW_MESSAGE,
+} from '@sandpiper/contracts';
 import { type GuestEnd, NOT_EXECUTED, REFUSED_MEMORY_SIGNAL } from '@sandpiper/guest';
 import type { EndingLimit } from '@sandpiper/kernel';
 import { constants } from 'node:os';
@@ -14,6 +19,8 @@ export interface Decisions {
   limit: EndingLimit | 'controllerCpuMs' | null;
   /** The largest growth of memory that the kernel refused the guest, bytes; 0 when it refused none. */
   refusedGrowth: number;
+  /** The guest says that its stack cannot grow any more. */
+  stackOverflow: boolean;
   /** The guest sent itself a signal whose default action ends it. */
   ownSignal: number | null;
   /** The guest asked to end with this code and did not end natively. */
@@ -118,6 +125,10 @@ function ofItself(decisions: Decisions, end: GuestEnd): Ending {
     return ended('internal-error', 'the guest was killed from outside');
   }
   if (exitCode === 0) return { status: 'ok', exitCode, signal: null, message: null };
+  // The guest's word alone is no reason: a fault must have ended it.
+  if (decisions.stackOverflow && end.signal === constants.signals.SIGSEGV) {
+    return { ...ended('runtime-error', STACK_OVERFLOW_MESSAGE), signal: signalName(end.signal) };
+  }
   if (decisions.diskFull) {
     return { ...ended('disk-limit', 'the disk limit was reached and the program failed'), exitCode };
   }

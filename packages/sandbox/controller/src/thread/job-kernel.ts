@@ -100,6 +100,7 @@ export class JobKernel {
       argv: [traits.argv0, ...argvOf(job)],
       executable: traits.virtualExecutable,
       env: this.env,
+      setStack: (bytes) => void keeper.limitStack(bytes),
       ...sourcesOf(job, keeper, hooks),
       ...(forked === null ? {} : { inheritance: forked.inheritance }),
       shouldStop: () => hooks.mustStop(),

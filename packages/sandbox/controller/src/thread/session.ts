@@ -28,6 +28,7 @@ export class Session {
     fault: null,
     limit: null,
     refusedGrowth: 0,
+    stackOverflow: false,
     ownSignal: null,
     exitCode: null,
     diskFull: false,
@@ -76,9 +77,7 @@ export class Session {
         const request = channel.nextRequest();
         if (request === null) return;
         const { signature } = request;
-        // Only the shim sends this, and a translated guest has no shim.
-        if (signature.text === 'sandpiper_nomem(ii)i' && this.traits.dialect === 'linux') {
-          this.#noteRefusedGrowth(request.args[1] ?? 0);
+        if (this.traits.dialect === 'linux' && this.#isNote(signature.text, request.args)) {
           channel.returnInt(0);
           continue;
         }
@@ -108,6 +107,14 @@ export class Session {
   #order(forked: ForkedGuest): boolean {
     this.#begin();
     return sendOrder(forked);
+  }
+
+  /** What the shim tells of its own accord; a translated guest has no shim that could. It changes a message and no more. */
+  #isNote(signature: string, args: readonly number[]): boolean {
+    if (signature === 'sandpiper_nomem(ii)i') this.#noteRefusedGrowth(args[1] ?? 0);
+    else if (signature === 'sandpiper_overflow()i') this.#decisions.stackOverflow = true;
+    else return false;
+    return true;
   }
 
   /** The program may go on without the memory. @param size as a signed integer of 64 bits */

@@ -60,7 +60,7 @@
 /* A valid frame most of the time: an existing command with the words that it takes. */
 static size_t command_frame(unsigned char *to, size_t room) {
   static const char *const commands[] = {"start", "attached", "parked", "fork", "retire", "mark", "starts",
-                                         "timer", "kill",     "finish", "pin",  "",       "kil"};
+                                         "timer", "kill",     "finish", "pin",  "",       "stack"};
   /* clang-format off */
   static const char *const words[] = {"/usr/bin/pypy3", "stock", "translated", "parked", "0", "1", "-1", "2", "20000",
                                       "1000", "", "9223372036854775807", "9223372036854775", "-9223372036854775808",

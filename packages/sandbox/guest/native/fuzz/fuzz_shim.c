@@ -41,6 +41,7 @@ static int checked_copy(void *to, const void *from, size_t size);
 long channel_call(const char *signature, const uint64_t *arguments);
 #include "../shim/memory.c"
 #include "../shim/signals.c"
+#include "../shim/stack.c"
 #include "../shim/shim.c"
 #undef shim_copy
 

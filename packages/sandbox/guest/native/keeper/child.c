@@ -33,6 +33,14 @@ static void limit_start(int resource, rlim_t value) {
   if (setrlimit(resource, &l) != 0) _exit(GUEST_EXIT_NO_LIMITS);
 }
 
+/* Until the mark RLIMIT_AS bounds the stack too. A host that allows less gives less. */
+static void make_room_for_stack(void) {
+  struct rlimit l = {STACK_SPACE, STACK_SPACE};
+  if (setrlimit(RLIMIT_STACK, &l) == 0) return;
+  if (errno != EPERM || getrlimit(RLIMIT_STACK, &l) != 0) _exit(GUEST_EXIT_NO_LIMITS);
+  set_limit(RLIMIT_STACK, l.rlim_max);
+}
+
 /*
  * Linux before 5.9 has no close_range(2), and older container filters refuse unknown calls. A limit of open files says
  * nothing of higher descriptors that are already open, so they are looked up.
@@ -113,7 +121,7 @@ void child_become_guest(const struct guest_spec *spec, const struct guest_files 
   set_limit(RLIMIT_CORE, 0);
   set_limit(RLIMIT_FSIZE, 0);
   set_limit(RLIMIT_MEMLOCK, 0);
-  set_limit(RLIMIT_STACK, 8 * MIB);
+  make_room_for_stack();
   /* The parent runs no program of a run, and imports only its profile. */
   if (!spec->parked) {
     limit_start(RLIMIT_AS, START_SPACE);

@@ -28,6 +28,12 @@
 #define START_MEMORY (256 * MIB)
 #define START_SPACE (512 * MIB)
 
+/*
+ * The largest stack that a run may have (LIMITS of the contracts). The kernel lays out the addresses for it when it
+ * executes the guest, and the mark sets the run's own limit. `unlimited` would give another layout (mmap_is_legacy).
+ */
+#define STACK_SPACE (64 * GIB)
+
 /* Waits for a byte on `go`, then executes the guest. `keeper` is the process whose end is the guest's end. */
 _Noreturn void child_become_guest(const struct guest_spec *spec, const struct guest_files *files, pid_t keeper, int go);
 

@@ -192,7 +192,23 @@ void guest_starts_now(struct guest *guest, int64_t startup_ns) {
   guest->look_ns = WATCH_NS;
 }
 
-int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory) {
+/* The memory limit covers the touched pages of the stack; this one bounds its address space. */
+static int limit_stack(const struct guest *guest, int64_t soft) {
+  struct rlimit stack = {(rlim_t)soft, (rlim_t)guest->stack};
+  if (user_limit_guest(guest->pid, RLIMIT_STACK, &stack) == 0) return 0;
+  /* RLIMIT_AS could be set, so it is no lack of rights: the host's hard limit is lower, and the guest has that. */
+  return errno == EPERM ? 0 : -1;
+}
+
+int guest_limit_stack(struct guest *guest, int64_t stack) {
+  if (guest->pid == 0 || !guest->marked) {
+    errno = ESRCH;
+    return -1;
+  }
+  return limit_stack(guest, stack < guest->stack ? stack : guest->stack);
+}
+
+int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory, int64_t stack) {
   int64_t space, own;
   if (guest->pid == 0 || memory_of(guest, &space, &own) != 0) {
     errno = ESRCH;
@@ -205,6 +221,8 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
   struct rlimit address_space = {(rlim_t)(space + 2 * memory + RESERVABLE), 0};
   address_space.rlim_max = address_space.rlim_cur;
   if (user_limit_guest(guest->pid, RLIMIT_AS, &address_space) != 0) return -1;
+  guest->stack = stack;
+  if (limit_stack(guest, stack) != 0) return -1;
   if (!guest->forked && cgroup_is_kept() && cgroup_take(guest->pid) != 0) return -1;
   /* What its start has taken beyond any normal start is charged to the run. */
   int64_t excess = guest->forked || own <= EMPTY_START ? 0 : own - EMPTY_START;

@@ -36,6 +36,7 @@ struct guest {
   int64_t started, deadline;
   int64_t cpu_limit; /* absolute, on the guest's clock; 0 until the program begins */
   int64_t memory, tables_at_mark;
+  int64_t stack; /* the most that the run's stack may have */
   int64_t cpu_spent, wall_spent; /* the limits, kept for the report of which was crossed */
   int marked;
   int parks;                    /* it becomes a parent of the fork server */
@@ -87,7 +88,10 @@ void guest_starts_now(struct guest *guest, int64_t startup_ns);
  * The guest is about to see something of its run: usage until now is the interpreter's, as far as an interpreter needs
  * it, and the limits count from here.
  */
-int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory);
+int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory, int64_t stack);
+
+/* Bounds its stack from now on, at most by the limit of the mark. Returns 0, or -1 with errno. */
+int guest_limit_stack(struct guest *guest, int64_t stack);
 
 /* Kills it when a limit is crossed. Returns the nanoseconds until the next check. */
 int64_t guest_watch(struct guest *guest);

@@ -21,7 +21,8 @@
  *   parked                                          parked | failed WHY
  *   fork STARTUP_MS                                 started ... | failed WHY
  *   retire                                          -
- *   mark CPU_MS WALL_MS MEMORY                      marked | failed WHY
+ *   mark CPU_MS WALL_MS MEMORY STACK                marked | failed WHY
+ *   stack BYTES                                     stacked | failed WHY
  *   starts STARTUP_MS                               -
  *   timer FIRST_NS INTERVAL_NS                      -
  *   kill                                            -
@@ -50,6 +51,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "child.h"
 #include "control.h"
 #include "die.h"
 #include "guest.h"
@@ -249,11 +251,20 @@ static void fork_guest(struct words *words) {
 }
 
 static void mark(struct words *words) {
-  int64_t cpu_ms, wall_ms, memory;
+  int64_t cpu_ms, wall_ms, memory, stack;
   if (words_take_number(words, 1, MAX_MS, &cpu_ms) != 0 || words_take_number(words, 1, MAX_MS, &wall_ms) != 0 ||
-      words_take_number(words, 1, MAX_BYTES, &memory) != 0)
+      words_take_number(words, 1, MAX_BYTES, &memory) != 0 || words_take_number(words, 1, STACK_SPACE, &stack) != 0)
     report("failed the limits make no sense\n");
-  else if (guest_mark(&guest, cpu_ms * MILLISECOND, wall_ms * MILLISECOND, memory) == 0) report("marked\n");
+  else if (guest_mark(&guest, cpu_ms * MILLISECOND, wall_ms * MILLISECOND, memory, stack) == 0) report("marked\n");
+  else if (errno == ESRCH) report("failed the guest has ended\n");
+  else report("failed the limits cannot be set: %s\n", strerror(errno));
+}
+
+/* The guest has set its own limit (setrlimit(2)). */
+static void limit_stack_of_guest(struct words *words) {
+  int64_t stack;
+  if (words_take_number(words, 0, STACK_SPACE, &stack) != 0) report("failed the limits make no sense\n");
+  else if (guest_limit_stack(&guest, stack) == 0) report("stacked\n");
   else if (errno == ESRCH) report("failed the guest has ended\n");
   else report("failed the limits cannot be set: %s\n", strerror(errno));
 }
@@ -318,6 +329,7 @@ static void obey(struct words *words) {
   else if (strcmp(command, "fork") == 0) fork_guest(words);
   else if (strcmp(command, "retire") == 0) retire();
   else if (strcmp(command, "mark") == 0) mark(words);
+  else if (strcmp(command, "stack") == 0) limit_stack_of_guest(words);
   else if (strcmp(command, "starts") == 0) starts(words);
   else if (strcmp(command, "timer") == 0) timer(words);
   else if (strcmp(command, "kill") == 0) guest_kill(&guest, END_KILLED);

@@ -8,5 +8,6 @@
 
 #define KIB (1ll << 10)
 #define MIB (1ll << 20)
+#define GIB (1ll << 30)
 
 #endif

@@ -59,6 +59,10 @@ static inline int arch_recover_copy(ucontext_t *context) {
   return 1;
 }
 
+static inline uintptr_t arch_stack_pointer(const ucontext_t *context) {
+  return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+}
+
 /*
  * With PR_TSC_SIGSEGV, reading the time-stamp counter (rdtsc, rdtscp) faults. Returns 1 when that was it, which then
  * reads `counter`.

@@ -30,6 +30,7 @@
 #include "fork.h"
 #include "memory.h"
 #include "signals.h"
+#include "stack.h"
 
 static const char *const signatures[] = {
 #include "syscall_table.h"
@@ -77,6 +78,7 @@ static void on_fault(int signal, siginfo_t *info, void *data) {
   if (virtual_time && info->si_addr != (void *)context->uc_mcontext.gregs[REG_RIP] &&
       arch_read_counter(context, counter += 1000))
     return;
+  if (stack_overflowed(info, context)) channel_call("sandpiper_overflow()i", NULL);
   /* With the signal blocked, the kernel kills the process when the instruction faults again. */
   sigaddset(&context->uc_sigmask, signal);
 }
@@ -140,6 +142,7 @@ static void catch_traps(void) {
 static void catch_signals(void) {
   if (signals_catch() != 0) refuse("SIGINT and SIGALRM cannot be caught");
   struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+  signals_add_from_outside(&action.sa_mask);
   if (sigaction(SIGSEGV, &action, NULL) != 0 || sigaction(SIGBUS, &action, NULL) != 0)
     refuse("SIGSEGV cannot be caught");
   sigset_t none;
@@ -230,6 +233,7 @@ __attribute__((constructor)) static void lock_down(int argc, char **argv, char *
   (void)argc;
   (void)argv;
   take_orders(environment);
+  stack_take(environment);
   require_one_thread();
   /* The children of a parent have the host's clock. */
   if (parks && virtual_time) refuse("a parent of the fork server has no simulated clock");

@@ -1,20 +1,40 @@
 import { encodeRlimit, encodeUtsname, Errno, SyscallError } from '@sandpiper/abi';
-import { GUEST_UID } from '@sandpiper/vfs';
+import { GUEST_UID, keptBytes } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
 import { GUEST_PID } from '../state.js';
 import { HOST_NAME } from '../surroundings/layout.js';
 import { RunEnds } from '../types.js';
 
+const RLIMIT_STACK = 3;
+/** struct rlimit, bytes */
+const RLIMIT_BYTES = 16;
+
 function resourceLimit(call: Call, resource: number): Buffer {
   if (resource < 0 || resource > 15) throw new SyscallError(Errno.EINVAL);
-  const RLIMIT_STACK = 3;
   const RLIMIT_CORE = 4;
   const RLIMIT_NOFILE = 7;
   const files = call.state.options.limits.openFiles;
   if (resource === RLIMIT_NOFILE) return encodeRlimit(files, files);
-  if (resource === RLIMIT_STACK) return encodeRlimit(8 * 1024 * 1024, 8 * 1024 * 1024);
+  if (resource === RLIMIT_STACK) return call.state.stackLimit;
   if (resource === RLIMIT_CORE) return encodeRlimit(0, 0);
   return encodeRlimit(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+}
+
+/** Soft and hard limit of a struct rlimit. */
+const limitsIn = (rlimit: Buffer) => [rlimit.readBigUInt64LE(0), rlimit.readBigUInt64LE(8)] as const;
+
+/** Only that of the stack has an effect. Above the limit of the run the soft limit is remembered and no more. */
+function setResourceLimit(call: Call, resource: number, rlimit: Buffer): void {
+  if (resource !== RLIMIT_STACK) return;
+  const { state } = call;
+  const [soft, hard] = limitsIn(rlimit);
+  const [softBefore, hardBefore] = limitsIn(state.stackLimit);
+  if (soft > hard) throw new SyscallError(Errno.EINVAL);
+  if (hard > hardBefore) throw new SyscallError(Errno.EPERM);
+  const most = BigInt(state.stackBytes);
+  const bounded = (limit: bigint) => Number(limit < most ? limit : most);
+  if (bounded(soft) !== bounded(softBefore)) state.options.setStack?.(bounded(soft));
+  state.stackLimit = keptBytes(rlimit);
 }
 
 function three(call: Call): number {
@@ -110,13 +130,13 @@ export const processOperations = {
   getrlimit: (c) => c.putUnlessNull(1, resourceLimit(c, c.int(0))),
   setrlimit: (c) => {
     resourceLimit(c, c.int(0));
-    c.memory.read(c.pointer(1), 16);
+    setResourceLimit(c, c.int(0), c.memory.read(c.pointer(1), RLIMIT_BYTES));
     return 0;
   },
   prlimit64: (c) => {
     if (c.int(0) !== 0 && c.int(0) !== GUEST_PID) throw new SyscallError(Errno.ESRCH);
     const old = resourceLimit(c, c.int(1));
-    if (c.pointer(2) !== 0) c.memory.read(c.pointer(2), 16);
+    if (c.pointer(2) !== 0) setResourceLimit(c, c.int(1), c.memory.read(c.pointer(2), RLIMIT_BYTES));
     return c.putUnlessNull(3, old);
   },
   set_tid_address: () => GUEST_PID,

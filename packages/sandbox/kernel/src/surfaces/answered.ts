@@ -32,6 +32,8 @@ export type OperationName = keyof typeof operations;
 const WAITS = 'a wait that only the guest itself could end fails with EAGAIN, unless a timer runs';
 const NO_VIRTUAL_ALARM = 'a wait notices it within 10 ms; it does not fire in deterministic runs';
 
+const RLIMITS = 'RLIMIT_STACK, up to the limit of the run; others are accepted and not applied';
+
 const ATTRIBUTES = 'namespace user only';
 
 /** How an operation falls short of its manual page. */
@@ -69,8 +71,8 @@ const notes: Partial<Record<OperationName, string>> = {
   socketpair: `AF_UNIX, SOCK_STREAM; ${WAITS}`,
   setsockopt: 'accepted, not applied',
   epoll_ctl: 'always level-triggered',
-  setrlimit: 'accepted, not applied',
-  prlimit64: 'accepted, not applied',
+  setrlimit: RLIMITS,
+  prlimit64: `of the process itself only; ${RLIMITS}`,
   alarm: NO_VIRTUAL_ALARM,
   setitimer: `ITIMER_REAL; ${NO_VIRTUAL_ALARM}`,
   getitimer: 'ITIMER_REAL',

@@ -5,6 +5,8 @@ const TOO_MUCH = { status: 'memory-limit', exitCode: null, message: /memory limi
 /** It may ask again and again; the time it takes is its own. */
 const ENDLESS = { status: ['time-limit', 'output-limit', 'syscall-limit'] } as const;
 const CRASHED = { status: 'runtime-error', signal: 'SIGSEGV' } as const;
+/** The stack ends before the memory does. */
+const SMALL_STACK = { stackBytes: 8 * 2 ** 20 };
 
 /** It answers once more, and at its end misses what is gone, or not. */
 const WITHOUT_IT = (said: string) =>
@@ -102,7 +104,7 @@ export const MEMORY: readonly Behaviour[] = [
         expect: { status: ['runtime-error', 'memory-limit'] },
       },
     ],
-    rpython: [{ name: '', program: 'recurse x', expect: CRASHED }],
+    rpython: [{ name: '', program: 'recurse x', limits: SMALL_STACK, expect: CRASHED }],
   },
   {
     number: 25,

@@ -187,7 +187,13 @@ export const SURROUNDINGS: readonly Behaviour[] = [
       { name: '', program: '79-crash.py', expect: { status: 'runtime-error', signal: 'SIGSEGV' }, times: 10 },
     ],
     rpython: [
-      { name: '', program: 'recurse x', expect: { status: 'runtime-error', signal: 'SIGSEGV' }, times: 10 },
+      {
+        name: '',
+        program: 'recurse x',
+        limits: { stackBytes: 8 * 2 ** 20 },
+        expect: { status: 'runtime-error', signal: 'SIGSEGV' },
+        times: 10,
+      },
       nativeAttack('frame garbage', { status: 'runtime-error', signal: 'SIGSEGV' }, { times: 5 }),
     ],
   },

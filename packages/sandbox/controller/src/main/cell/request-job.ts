@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import {
   type AdmittedRequest,
+  completeLimits,
   DEFAULT_EPOCH_S,
   DEFAULT_SEED,
   decodeBytes,
@@ -45,7 +46,8 @@ export function jobOfRequest(
     tracePath: null,
     deterministic: determinismOf(request),
     outputs: request.outputs ?? [],
-    limits: request.limits,
+    // A scheduler of an earlier version has set no stack.
+    limits: completeLimits(request.limits),
     ...(request.accept === undefined ? {} : { accept: request.accept }),
   };
 }

@@ -137,6 +137,7 @@ const UNDECIDED: Decisions = {
   fault: null,
   limit: null,
   refusedGrowth: 0,
+  stackOverflow: false,
   ownSignal: null,
   exitCode: null,
   diskFull: false,
