@@ -69,7 +69,11 @@ describe('a stack', () => {
     ['of nothing', { stackBytes: 0 }, /^limits\.stackBytes: /],
     ['of less than the interpreter needs', { stackBytes: 2 ** 20 - 1 }, /^limits\.stackBytes: /],
     ['of a word', { stackBytes: 'abc' }, /^limits\.stackBytes: /],
-    ['above the memory', { memoryBytes: 2 ** 24, stackBytes: 2 ** 24 + 1 }, /^limits\.stackBytes: is more than/],
+    [
+      'above the memory',
+      { memoryBytes: 2 ** 24, stackBytes: 2 ** 24 + 1 },
+      /^limits\.stackBytes: is more than/,
+    ],
     ['above the memory of the defaults', { stackBytes: 2 ** 28 + 1 }, /^limits\.stackBytes: is more than/],
     ['as large as the memory', { memoryBytes: 2 ** 24, stackBytes: 2 ** 24 }, null],
     ['as large as the memory of the defaults', { stackBytes: 2 ** 28 }, null],

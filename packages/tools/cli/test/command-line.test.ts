@@ -101,7 +101,9 @@ describe('run', () => {
   });
 
   it('takes a stack that is a part of the memory', async () => {
-    expect((await parse('run', '--stack', '8m', 'x.py')).given[2]).toEqual({ limits: { stackBytes: 2 ** 23 } });
+    expect((await parse('run', '--stack', '8m', 'x.py')).given[2]).toEqual({
+      limits: { stackBytes: 2 ** 23 },
+    });
     expect(limitsOf({ memoryMb: 1024, limits: { stackBytes: 2 ** 30 } }).stackBytes).toBe(2 ** 30);
     expect(() => limitsOf({ limits: { stackBytes: 2 ** 29 } })).toThrow(
       /^--stack 512m is more than the memory limit of 256m; the stack is a part of the memory, so give --memory too$/,

@@ -109,7 +109,7 @@ export class Session {
     return sendOrder(forked);
   }
 
-  /** What the shim tells of its own accord; a translated guest has no shim that could. It changes a message and no more. */
+  /** What the shim tells of its own accord; a translated guest has no shim that could. */
   #isNote(signature: string, args: readonly number[]): boolean {
     if (signature === 'sandpiper_nomem(ii)i') this.#noteRefusedGrowth(args[1] ?? 0);
     else if (signature === 'sandpiper_overflow()i') this.#decisions.stackOverflow = true;
