@@ -200,7 +200,7 @@ export class KeeperClient {
     return this.#answerPast('marked');
   }
 
-  /** Bounds the guest's stack from now on, at most by the limit of the mark. Returns false when it is already dead. */
+  /** Bounds the guest's stack, at most by the limit of the mark. Returns false when the guest is already dead. */
   limitStack(bytes: number): boolean {
     this.#send('stack', bytes);
     return this.#answerPast('stacked');
