@@ -7,21 +7,22 @@ import { createLogger, createNodeMetrics, type NodeMetrics, NO_TRACING } from '@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Attempt, type AttemptTools } from '../src/attempt/attempt.js';
 import { Cells } from '../src/cells.js';
-import { fakeCells } from './fake-cell.js';
+import { type FakeEnd, fakeCells } from './fake-cell.js';
 
 const FENCE = { claim: 'c7', epoch: 7 };
 
 function claimOf(id: string, outcome: 'run' | 'cancel' | 'poison' = 'run'): Claim {
   const times = { submittedAt: 1, dispatchedAt: 2, claimedAt: 3 };
   const request = { source: id, limits: completeLimits(undefined) };
-  return { outcome, attempt: 7, fence: FENCE, ...times, deaths: 3, tenant: 't', request, trace: '' };
+  const counts = { attempt: 7, deaths: 3, retries: 0 };
+  return { outcome, ...counts, fence: FENCE, ...times, tenant: 't', request, trace: '' };
 }
 
 /** What the store and the cell say to one run, as each test wants it. `asked`: what it did, in order. */
 class Script {
   readonly asked: string[] = [];
   claims = (): Promise<Claim> => Promise.resolve(claimOf(this.id));
-  runs = (): Promise<RunStatus> => Promise.resolve('ok');
+  runs = (): Promise<FakeEnd> => Promise.resolve('ok');
   finishes = (): Promise<'accepted' | 'stale'> => Promise.resolve('accepted');
   releases = (): Promise<boolean> => Promise.resolve(true);
 
@@ -192,6 +193,31 @@ describe('an attempt', () => {
     expect(await start(work).outcome).toBe('completed');
     expect(work.asked).toEqual(['claim', 'execute', ...then]);
     expect(await lost()).toEqual(reasons);
+  });
+
+  it('runs again where it met its wall limit waiting for a CPU, as often as its request allows', async () => {
+    const usage = {
+      cpuMs: 10,
+      startupCpuMs: 0,
+      controllerCpuMs: 0,
+      wallMs: 100,
+      waitMs: 90,
+      peakMemoryBytes: 0,
+    };
+    const counts = { syscalls: 0, bytesRead: 0, bytesWritten: 0 };
+    const asked = async (retries: number, retryUnreliable: number): Promise<readonly string[]> => {
+      const runs = () => Promise.resolve<FakeEnd>({ status: 'wall-limit', usage: { ...usage, ...counts } });
+      const work = script({ runs });
+      const request = { source: work.id, limits: completeLimits(undefined), retryUnreliable };
+      work.claims = () => Promise.resolve({ ...claimOf(work.id), retries, request } as Claim);
+      expect(await start(work).outcome).toBe('completed');
+      return work.asked;
+    };
+    expect(await asked(1, 2)).toEqual(['claim', 'execute', 'release unreliable']);
+    expect(await lost()).toEqual(['unreliable']);
+    const last = ['claim', 'execute', 'finish wall-limit 7', 'count wall-limit'];
+    expect(await asked(2, 2)).toEqual(last);
+    expect(await asked(0, 0)).toEqual(last);
   });
 
   it('is not executed when the run has crashed its worker too often', async () => {

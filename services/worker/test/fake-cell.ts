@@ -2,7 +2,10 @@ import type { AdmittedRequest, RunResult } from '@sandpiper/contracts';
 import { syntheticResult } from '@sandpiper/store';
 import type { CellFactory, CellLike, CellSpec } from '../src/index.js';
 
-type Behaviour = (source: string, cell: FakeCell) => Promise<RunResult['status']> | RunResult['status'];
+/** How a run ends: its status, and for some tests more. */
+export type FakeEnd = RunResult['status'] | Partial<RunResult>;
+
+type Behaviour = (source: string, cell: FakeCell) => Promise<FakeEnd> | FakeEnd;
 
 /** A cell without a guest: the program's text says what it does. */
 export class FakeCell implements CellLike {
@@ -25,11 +28,15 @@ export class FakeCell implements CellLike {
       this.kill = (why) => (why === 'cancelled' ? resolve(why) : reject(why));
     });
     const ended = Promise.resolve(this.behaviour(job.request.source ?? '', this));
-    const status = await Promise.race([ended, killed]);
+    const end = await Promise.race([ended, killed]);
     const facts = { id: job.id, attempt: job.attempt, node: this.spec.node, cell: this.spec.id };
     const { limits } = job.request;
     const base = syntheticResult({ ...facts, limits, engine: 'seccomp', status: 'cancelled', message: '' });
-    return { ...base, status, stdout: job.request.source ?? '' };
+    return {
+      ...base,
+      stdout: job.request.source ?? '',
+      ...(typeof end === 'string' ? { status: end } : end),
+    };
   }
 
   interrupt(): void {}

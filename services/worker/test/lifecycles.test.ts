@@ -201,8 +201,24 @@ describe('a run', () => {
       { type: 'claimed', attempt: 2, outcome: 'run' },
       { type: 'cancel' },
       { type: 'hand-back' },
-      { type: 'ended', killed: true },
+      { type: 'ended', killed: true, again: false },
     ]);
+    expect(history.at(-1)?.effects).toEqual([{ type: 'write', what: 'result', attempt: 2 }]);
+  });
+});
+
+describe('an attempt that may run again', () => {
+  const run: AttemptEvent[] = [{ type: 'assigned' }, { type: 'claimed', attempt: 2, outcome: 'run' }];
+  const ended: AttemptEvent = { type: 'ended', killed: false, again: true };
+
+  it('gives its claim back, and completes its job', () => {
+    const history = live(attemptLifecycle, [...run, ended, { type: 'released' }]);
+    expect(history.at(-2)?.effects).toEqual([{ type: 'release', attempt: 2, why: 'unreliable' }]);
+    expect(history.at(-1)?.to).toMatchObject({ kind: 'over', outcome: 'completed' });
+  });
+
+  it.each(['cancel', 'hand-back'] as const)('does not after %s', (type) => {
+    const history = live(attemptLifecycle, [...run, { type }, ended]);
     expect(history.at(-1)?.effects).toEqual([{ type: 'write', what: 'result', attempt: 2 }]);
   });
 });

@@ -64,6 +64,22 @@ describe('a live run', () => {
     expect((await client.getRun(id)).result).toMatchObject({ stdout: 'out\n', stderr: 'err' });
   });
 
+  it('shows a combined output as standard output, in order', async () => {
+    const source = 'import os\nfor n in range(100): os.write(1 + n % 2, b"%d " % n)';
+    const id = await client.submitRun({ source, live: true, combined: true });
+    const run = follow(id);
+    const combined = Array.from({ length: 100 }, (_, n) => `${n} `).join('');
+    expect((await run.ended).status).toBe('ok');
+    expect([run.text(), run.text('stderr')]).toEqual([combined, '']);
+    expect((await client.getRun(id)).result).toMatchObject({ stdout: '', stderr: '', combined });
+    // After its end, all of it comes from the result.
+    const plain = await client.submitRun({ source, combined: true });
+    expect((await client.waitRun(plain)).combined).toBe(combined);
+    const late = follow(plain);
+    expect((await late.ended).status).toBe('ok');
+    expect(late.text()).toBe(combined);
+  });
+
   it('carries every byte, both ways', async () => {
     const source = program(
       'import sys',

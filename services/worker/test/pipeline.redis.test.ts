@@ -1,4 +1,5 @@
 import type { RunState } from '@sandpiper/contracts';
+import { availableCpus } from '@sandpiper/controller';
 import {
   childrenOf,
   descendantPids,
@@ -7,6 +8,7 @@ import {
   type TestService,
   startRedis,
   type RedisServer,
+  Spinners,
 } from '@sandpiper/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
@@ -31,12 +33,12 @@ const startScheduler = (): Promise<TestService> => processes.scheduler();
 const startNode = (name: string, env: Record<string, string> = {}): Promise<TestService> =>
   processes.node(name, env);
 
-async function submit(scheduler: TestService, source: string): Promise<string> {
+async function submit(scheduler: TestService, source: string, more: object = {}): Promise<string> {
   const headers = { 'content-type': 'application/json' };
   const reply = await fetch(`${scheduler.url}/v1/runs`, {
     method: 'POST',
     headers,
-    body: JSON.stringify({ source }),
+    body: JSON.stringify({ source, ...more }),
   });
   expect(reply.status).toBe(202);
   return ((await reply.json()) as { id: string }).id;
@@ -105,6 +107,24 @@ describe('the pipeline', () => {
     await vi.waitFor(() => expect(below.filter(isLivePid)).toEqual([]), patience);
     await startNode('n2');
     expect((await getRun(scheduler, id, 60)).result).toMatchObject({ status: 'ok', node: 'n2', attempt: 2 });
+  });
+
+  it('repeats a run that waited for a CPU until its wall limit', async () => {
+    const scheduler = await startScheduler();
+    await startNode('n1');
+    const spinning = await Promise.all(availableCpus().map((cpu) => Spinners.on(cpu, 4)));
+    try {
+      const limits = { cpuMs: 20_000, wallMs: 3_000 };
+      const id = await submit(scheduler, 'while True: pass', { limits, retryUnreliable: 1 });
+      let run = await getRun(scheduler, id, 30);
+      while (run.state !== 'done') run = await getRun(scheduler, id, 30);
+      expect(run.result).toMatchObject({
+        ...{ status: 'wall-limit', attempt: 2, retries: 1 },
+        unreliable: expect.stringMatching(/^it waited [\d.]+ s of [\d.]+ s for a CPU$/) as unknown,
+      });
+    } finally {
+      await Promise.all(spinning.map((spinners) => spinners.end()));
+    }
   });
 
   it('rebuilds a cell whose keeper is killed, and retries its run', async () => {

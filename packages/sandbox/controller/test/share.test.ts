@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { memoryWarnings, shareChecks } from '../src/main/share/checks.js';
 import { cellsFor, cpuShare } from '../src/main/share/cpus.js';
+import { idleTicks, quietestCpu } from '../src/main/share/idle-cpus.js';
 import { groupChain } from '../src/crossing/groups.js';
 import { largestMemoryLimit, memoryShare } from '../src/main/share/memory.js';
 
@@ -219,5 +220,21 @@ describe('groups', () => {
     } finally {
       for (const folder of [...inner, ...made]) rmdirSync(folder);
     }
+  });
+});
+
+describe('the CPU that was idle longest', () => {
+  const stat = (...idle: number[]): string =>
+    ['cpu  9 9 9 9 9 0', ...idle.map((ticks, cpu) => `cpu${cpu} 5 0 7 ${ticks} 10 0 0 0 0 0`)].join('\n');
+
+  it('is one that this process may use', () => {
+    const before = idleTicks(host({ 'proc/stat': stat(100, 100, 100, 100, 100) }));
+    expect(before.get(1)).toBe(110);
+    const after = host({ 'proc/stat': stat(110, 105, 190, 120, 900) });
+    expect(quietestCpu(before, after)).toBe(2);
+  });
+
+  it('is unknown where the kernel does not tell', () => {
+    expect(quietestCpu(idleTicks(host({})), host({}))).toBeNull();
   });
 });

@@ -3,6 +3,7 @@ export * from './back-off.js';
 export * from './batch.js';
 export * from './bytes.js';
 export * from './callback.js';
+export * from './cpu-wait.js';
 export * from './dead-letter.js';
 export * from './deadline.js';
 export * from './errors.js';

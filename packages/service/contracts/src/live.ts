@@ -95,6 +95,8 @@ export const liveServerMessageSchema = z
           stdoutBase64: true,
           stderr: true,
           stderrBase64: true,
+          combined: true,
+          combinedBase64: true,
           outputs: true,
         }),
         cursor: liveCursorSchema,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { retriesSchema } from './cpu-wait.js';
 import { type Limits, partialLimitsSchema, stackExceedsMemory } from './limits.js';
 
 /** Bounds of a request, in bytes or counts; the schema and so the OpenAPI document contain them. */
@@ -168,6 +169,17 @@ export const runRequestSchema = z
       })
       .optional()
       .describe('Simulated clock and seeded randomness: the same run every time'),
+    combined: z
+      .boolean()
+      .optional()
+      .describe(
+        'One output for stdout and stderr, in the order of the writes: `combined` of the result. A live run shows it as stdout',
+      ),
+    retryUnreliable: retriesSchema
+      .optional()
+      .describe(
+        'How often to run it again while it meets its wall limit because it waited for a CPU; default 0',
+      ),
     outputs: z
       .array(fileNameSchema)
       .max(REQUEST_BOUNDS.outputs)
@@ -243,6 +255,11 @@ export const runRequestSchema = z
   })
   .refine((r) => r.live !== true || (r.stdin === undefined && r.stdinBase64 === undefined), {
     message: 'a live run is fed over its stream; leave out stdin and stdinBase64',
+    path: ['live'],
+  })
+  .refine((r) => r.live !== true || (r.retryUnreliable ?? 0) === 0, {
+    message:
+      'the output of a live run is seen as it comes, so it cannot run again; leave out retryUnreliable',
     path: ['live'],
   })
   .refine((r) => r.live !== true || r.deterministic === undefined, {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { retriesSchema } from './cpu-wait.js';
 import { limitsSchema } from './limits.js';
 import { MAX_MESSAGE_LENGTH } from './one-line.js';
 import { REFUSED_KINDS } from './refusals.js';
@@ -100,9 +101,23 @@ export const runResultFields = z.strictObject({
     .describe('Replaces stdout when it is not UTF-8, or when base64 is shorter than its JSON'),
   stderr: z.string().optional(),
   stderrBase64: z.string().optional().describe('Replaces stderr, by the same rule'),
+  combined: z
+    .string()
+    .optional()
+    .describe(
+      'With `combined` in the request: what both streams got, in the order of the writes; stdout and stderr are empty then',
+    ),
+  combinedBase64: z.string().optional().describe('Replaces combined, by the same rule'),
   stdoutTruncated: z.boolean(),
   stderrTruncated: z.boolean(),
-  unreliable: z.string().optional().describe('Why the times are unreliable: a grader may repeat the run'),
+  unreliable: z
+    .string()
+    .optional()
+    .describe('Why the times are unreliable, or that the run met its wall limit because it waited for a CPU'),
+  retries: retriesSchema
+    .min(1)
+    .optional()
+    .describe('How often the run was repeated because it had met its wall limit while it waited for a CPU'),
   message: z
     .string()
     .nullable()
@@ -151,6 +166,10 @@ export const runResultFields = z.strictObject({
 export const runResultSchema = runResultFields
   .refine((result) => !bothOrNone(result, 'stdout'), notOne('stdout'))
   .refine((result) => !bothOrNone(result, 'stderr'), notOne('stderr'))
+  .refine((result) => result.combined === undefined || result.combinedBase64 === undefined, {
+    message: 'at most one of combined and combinedBase64',
+    path: ['combined'],
+  })
   .meta({ id: 'RunResult', allOf: [oneOf('stdout'), oneOf('stderr')] });
 
 export type RunResult = z.infer<typeof runResultSchema>;

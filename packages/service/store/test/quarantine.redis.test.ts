@@ -221,3 +221,39 @@ describe('a run of a newer version', () => {
     );
   });
 });
+
+describe('a run that waited for a CPU', () => {
+  it('comes back later, as another attempt and without blame, and says how often', async () => {
+    await submit('r');
+    const first = await claimed('r');
+    expect(await store.release('r', first, 'unreliable')).toBe(true);
+    expect(await store.release('r', first, 'unreliable')).toBe(false);
+    expect(await backlog.takeDeferred(0)).toEqual([]);
+    // It is in no quarantine, so none of its places is needed.
+    await redis.zadd(KEYS.deferred, 0, 'r');
+    expect(await backlog.takeDeferred(0)).toEqual(['r']);
+    const again = { outcome: 'run', attempt: 2, deaths: 0, retries: 1 };
+    expect(await store.claim('r', 'n1', 0)).toMatchObject(again);
+  });
+
+  it('goes to another node where one is ready', async () => {
+    await submit('r');
+    await store.release('r', await claimed('r', 'n1'), 'unreliable');
+    const nodes = new NodeRegistry(redis);
+    for (const name of ['n1', 'n2']) await nodes.report(report(name), false);
+    await due();
+    expect(await outcome('r', 'n1')).toBe('deferred');
+    await due();
+    expect(await outcome('r', 'n2')).toBe('run');
+  });
+
+  it('ends as cancelled where it was cancelled meanwhile', async () => {
+    await submit('r');
+    await store.release('r', await claimed('r', 'n1'), 'unreliable');
+    await store.markCancelled('r');
+    const nodes = new NodeRegistry(redis);
+    for (const name of ['n1', 'n2']) await nodes.report(report(name), false);
+    await due();
+    expect(await outcome('r', 'n1')).toBe('cancel');
+  });
+});

@@ -18,6 +18,8 @@ const PRIVATE_FIELDS = [
   'stdoutBase64',
   'stderr',
   'stderrBase64',
+  'combined',
+  'combinedBase64',
   'files',
   'content',
   'contentBase64',

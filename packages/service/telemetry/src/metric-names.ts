@@ -34,7 +34,7 @@ const ENGINE = 'seccomp, rpython';
 
 /** Values of labels that the instruments count one by one; the rows below and node-metrics.ts share them. */
 export const STARTS = ['forked', 'cold', 'waiting'] as const;
-export const LOST = ['lock-lost', 'hand-back', 'sandbox-failure', 'result-refused'] as const;
+export const LOST = ['lock-lost', 'hand-back', 'sandbox-failure', 'result-refused', 'unreliable'] as const;
 const CELL_STATES = 'starting, idle, busy, failed';
 
 /** Of a worker node. Each has the label `node` besides. */
@@ -129,7 +129,7 @@ export const NODE_METRICS = {
   nodeLostAttempts: {
     name: 'sandpiper_node_lost_attempts_total',
     type: 'counter',
-    help: 'Attempts that produced no result, or whose result was refused',
+    help: 'Attempts that produced no result, or whose result was refused or, as unreliable, replaced by another attempt',
     labels: { reason: LOST.join(', ') },
   },
   nodeUnreplicated: {

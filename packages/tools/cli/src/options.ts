@@ -1,5 +1,6 @@
-import { ENGINES, type Engine } from '@sandpiper/contracts';
+import { ENGINES, type Engine, MAX_RETRIES } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
+import type { Command } from 'commander';
 import { basename } from 'node:path';
 import { escapeForTerminal } from './terminal/escape.js';
 
@@ -13,6 +14,16 @@ export function wholeNumber(option: string, min: number, max: number): (text: st
     if (value >= min && value <= max) return value;
     throw new InputError(`${option} needs a whole number from ${min} to ${max}, not ${quote(text)}`);
   };
+}
+
+/** The option of every command that may repeat runs. @param usual the default */
+export function retryOption(command: Command, usual: number): Command {
+  const flag = '--retry-unreliable';
+  return command.option(
+    `${flag} <n>`,
+    `repeat a run that met its wall limit while it waited for a CPU, at most n times (default: ${usual})`,
+    wholeNumber(flag, 0, MAX_RETRIES),
+  );
 }
 
 export function engine(text: string): Engine {

@@ -8,12 +8,14 @@ import type { UpOptions } from './embedded/command.js';
 import { examples } from './help.js';
 import { outputTarget } from './run/output-files.js';
 import { withLimitOptions } from './limit-options.js';
-import { engine, filePair, pair, serverUrl, wholeNumber } from './options.js';
+import { engine, filePair, pair, retryOption, serverUrl, wholeNumber } from './options.js';
 import { addServiceCommands } from './program-service.js';
 import type { RunOptions } from './run/input.js';
 import { RunCommand } from './run/start.js';
 
 const MAX_NODES = 64;
+/** A verdict should not depend on what else ran on the host. */
+const GRADE_RETRIES = 1;
 
 /** The implementations of the commands; tests replace them. Each returns the exit code. */
 export interface Commands {
@@ -77,7 +79,7 @@ export function buildProgram(
 function addRun(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
   const run = new RunCommand('run').copyInheritedSettings(program);
   program.addCommand(run);
-  withGuestOptions(run)
+  retryOption(withGuestOptions(run), 0)
     .description('Run one program on this host, as pypy3 would, or with --server on a service.')
     .usage('[options] <program | - | -c code | -m module> [args...]')
     .argument('[program]', 'a Python file; "-" is the standard input')
@@ -87,6 +89,7 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
     .option('-m <module>', 'run a module of --file, --folder or the library; every word after it goes to it')
     .option('--server <url>', 'run on a remote service, attached to this terminal', serverUrl)
     .option('--json', "print the result as JSON instead of the program's output")
+    .option('--combined', 'write the standard error where the standard output goes, in order')
     .option('--weaker-limits', 'run even where this host has less memory than the limit')
     .addOption(
       new Option('--strict-limits', 'run only where a control group holds the memory limit').conflicts(
@@ -223,8 +226,7 @@ function addUp(program: Command, commands: Commands, onExitCode: (code: number) 
 }
 
 function addGrade(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
-  program
-    .command('grade')
+  retryOption(program.command('grade'), GRADE_RETRIES)
     .description('Grade submissions on the tests of a problem and print a table.')
     .argument(
       '<problem>',
@@ -249,12 +251,12 @@ function addGrade(program: Command, commands: Commands, onExitCode: (code: numbe
         '\nVerdicts: AC accepted, WA wrong answer, TLE too slow, MLE too much memory, RTE crashed or broke the rules,\nOLE too much output, JE the judge failed. The exit code is 0 when every submission could be judged.\n',
     )
     .action(async (path: string, submissions: string[], options: GradeOptions) => {
-      onExitCode(await commands.grade(path, submissions, options));
+      onExitCode(await commands.grade(path, submissions, { retryUnreliable: GRADE_RETRIES, ...options }));
     });
 }
 
 function addMap(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
-  withLimits(program.command('map'))
+  retryOption(withLimits(program.command('map')), 0)
     .description('Run one program over many inputs, one per line; outputs keep their order.')
     .argument('<program>', 'a Python file')
     .argument('<inputs>', 'a file of lines, each the standard input of one run; "-" is the standard input')

@@ -105,7 +105,11 @@ function job(tests: [input: string, answer: string][], submissions: number): Gra
   };
 }
 
-const never = new AbortController().signal;
+const options = {
+  retryUnreliable: 0,
+  onProgress: () => undefined,
+  signal: new AbortController().signal,
+};
 
 describe('grading through a service', () => {
   it('submits every submission on every test, and reports the progress', async () => {
@@ -122,19 +126,20 @@ describe('grading through a service', () => {
           150,
         ),
       ],
-      (done) => seen.push(done),
-      never,
+      { ...options, onProgress: (done) => seen.push(done), retryUnreliable: 1 },
     );
     expect(graded?.submissions).toHaveLength(150);
     expect(graded?.submissions[149]?.outcome).toMatchObject({ verdict: 'WA', passed: 1, total: 2 });
     expect(seen.at(-1)).toBe(300);
     expect([...service.batches.values()].map((batch) => batch.runs.length)).toEqual([200, 100]);
+    const requests = [...service.batches.values()].flatMap(({ runs }) => runs);
+    expect(new Set(requests.map(({ retryUnreliable }) => retryUnreliable))).toEqual(new Set([1]));
   });
 
   it('keeps batches small in bytes too', async () => {
     const service = new EchoService();
     const large = 'x'.repeat(3 * 2 ** 20);
-    await gradeAll(service, [job([[large, large]], 3)], () => undefined, never);
+    await gradeAll(service, [job([[large, large]], 3)], options);
     expect(service.batches.size).toBe(3);
   });
 
@@ -142,13 +147,17 @@ describe('grading through a service', () => {
     const service = new EchoService();
     const abort = new AbortController();
     await expect(
-      gradeAll(service, [job([['1', '1']], 10)], () => abort.abort(), abort.signal),
+      gradeAll(service, [job([['1', '1']], 10)], {
+        ...options,
+        onProgress: () => abort.abort(),
+        signal: abort.signal,
+      }),
     ).rejects.toThrow();
     expect(service.cancelled).toEqual(['b0']);
 
     const failing = new EchoService();
     failing.getRun = () => Promise.reject(new Error('gone'));
-    await expect(gradeAll(failing, [job([['1', '1']], 10)], () => undefined, never)).rejects.toThrow('gone');
+    await expect(gradeAll(failing, [job([['1', '1']], 10)], options)).rejects.toThrow('gone');
     expect(failing.cancelled).toEqual(['b0']);
   });
 });
@@ -165,12 +174,14 @@ describe('an overloaded server', () => {
       if (refusals-- > 0) throw refusal(429);
       return submit(batch);
     };
-    expect(await patient(service, never).submitBatch({ runs: [{ source: '' }] })).toBe('b0');
+    expect(await patient(service, options.signal).submitBatch({ runs: [{ source: '' }] })).toBe('b0');
   });
 
   it('is not retried after 503', async () => {
     const service = new EchoService();
     service.submitBatch = () => Promise.reject(refusal(503));
-    await expect(patient(service, never).submitBatch({ runs: [{ source: '' }] })).rejects.toThrow('refused');
+    await expect(patient(service, options.signal).submitBatch({ runs: [{ source: '' }] })).rejects.toThrow(
+      'refused',
+    );
   });
 });

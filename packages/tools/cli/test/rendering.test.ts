@@ -114,6 +114,22 @@ describe('the table', () => {
     expect(text).not.toContain('expected');
   });
 
+  it('names the runs whose verdict the load of the host may have decided, in 80 columns', () => {
+    const unreliable = 'it waited 7199.9 s of 7200 s for a CPU';
+    const tests = Array.from({ length: 7 }, (_, n) =>
+      outcome(`secret/long-name-${n}`, { verdict: 'TLE', status: 'wall-limit', unreliable }),
+    );
+    const submission = { label: 'a-very-long-name\u001b.py', path: 'a.py', source: '' };
+    const only = [{ problem, submissions: [{ submission, outcome: gradeSubmission(tests) }] }];
+    const lines = renderGradingReport(buildReport(only, () => null))
+      .split('\n')
+      .slice(-7, -1);
+    expect(lines[0]).toBe(`a-very-long-n... secret/l...: unreliable: ${unreliable}`);
+    expect(lines.at(-1)).toBe('... and 2 more unreliable; --json names them all');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(renderGradingReport(buildReport(graded, () => null))).not.toContain('unreliable');
+  });
+
   it('compares with the expected verdicts', () => {
     const text = renderGradingReport(buildReport(graded, () => 'AC'));
     expect(text).toContain('AC (!)');

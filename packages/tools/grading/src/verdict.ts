@@ -1,5 +1,6 @@
 import {
   bytesOf,
+  cpuWaitLine,
   refusalLine,
   type RunResult,
   type RunStatus,
@@ -44,6 +45,8 @@ export interface TestOutcome {
   readonly cpuMs: number;
   readonly wallMs: number;
   readonly peakMemoryBytes: number;
+  /** That it met its wall limit because it waited for a CPU: the verdict may be wrong. */
+  readonly unreliable?: string;
 }
 
 export interface SubmissionOutcome {
@@ -61,6 +64,7 @@ export interface SubmissionOutcome {
 export function gradeRun(result: RunResult, test: TestCase, checker: CheckerOptions): TestOutcome {
   const difference = result.status === 'ok' ? checkOutput(result, test, checker) : null;
   const verdict = verdictOf(result.status, difference);
+  const unreliable = cpuWaitLine(result);
   return {
     test: test.name,
     verdict,
@@ -71,6 +75,7 @@ export function gradeRun(result: RunResult, test: TestCase, checker: CheckerOpti
     cpuMs: result.usage.cpuMs,
     wallMs: result.usage.wallMs,
     peakMemoryBytes: result.usage.peakMemoryBytes,
+    ...(unreliable === null ? {} : { unreliable }),
   };
 }
 

@@ -58,6 +58,13 @@ describe('the verdict of a run', () => {
     expect(grade('ok').reason).toBeNull();
   });
 
+  it('may be wrong where the run waited for a CPU until its wall limit', () => {
+    const { usage } = resultOf('wall-limit');
+    const waiting = { usage: { ...usage, cpuMs: 200, wallMs: 2000, waitMs: 1800 } };
+    expect(grade('wall-limit', waiting).unreliable).toBe('it waited 1.8 s of 2 s for a CPU');
+    expect(grade('ok', waiting).unreliable).toBeUndefined();
+  });
+
   it('names the limit of time, memory or output that was reached', () => {
     expect(endingIn('TLE')).toEqual(['time-limit', 'wall-limit']);
     expect(endingIn('MLE')).toEqual(['memory-limit']);

@@ -5,4 +5,5 @@ export { ClusterRedis } from './redis/cluster.js';
 export { LocalRedis } from './redis/local.js';
 export type { RedisServer, RedisVariables } from './redis/redis-server.js';
 export { SentinelRedis } from './redis/sentinel.js';
+export { Spinners } from './spinners.js';
 export { startRedis } from './redis/start.js';

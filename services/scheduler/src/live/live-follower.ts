@@ -129,12 +129,15 @@ class LiveFollower {
         stdoutBase64: _ob,
         stderr: _e,
         stderrBase64: _eb,
+        combined,
+        combinedBase64,
         outputs: _files,
         ...result
       } = whole.result;
       yield* this.attempt(view.epoch, view);
       if (this.cursor.epoch === view.epoch) {
-        yield* this.rest('stdout', bytesOf(whole.result, 'stdout'));
+        const isCombined = combined !== undefined || combinedBase64 !== undefined;
+        yield* this.rest('stdout', bytesOf(whole.result, isCombined ? 'combined' : 'stdout'));
         yield* this.rest('stderr', bytesOf(whole.result, 'stderr'));
       }
       const told = result satisfies Partial<RunResult>;

@@ -1,6 +1,6 @@
 import { type Clock, type Inspect, LifecycleActor, type Self } from '@sandpiper/actor';
 import { HostShortOfMemoryError, RunRefusedError } from '@sandpiper/controller';
-import { type RunResult, toError } from '@sandpiper/contracts';
+import { cpuWaitOf, type RunResult, toError } from '@sandpiper/contracts';
 import {
   type Claim,
   MAX_DEATHS,
@@ -192,9 +192,12 @@ export class Attempt {
 
   async #execute(): Promise<AttemptEvent> {
     try {
-      this.#result = await this.#runInCell(this.#cell(), this.#claimed());
+      const claim = this.#claimed();
+      const { retries } = claim;
+      const result = await this.#runInCell(this.#cell(), claim);
+      this.#result = retries === 0 ? result : { ...result, retries };
       this.#record?.ran(this.#result);
-      return { type: 'ended', killed: this.#result.status === 'cancelled' };
+      return { type: 'ended', killed: result.status === 'cancelled', again: mayRunAgain(result, claim) };
     } catch (thrown) {
       const error = toError(thrown);
       this.#error = error;
@@ -289,6 +292,11 @@ export class Attempt {
 /** This node cannot read the run: the store or the job says so. */
 export function warnNewer(log: Logger, runId: string): void {
   log.warn({ runId }, 'left a run of a newer version of Sandpiper to other nodes: upgrade this node');
+}
+
+/** A run that met its wall limit because it waited for a CPU, as often as its request allows. */
+function mayRunAgain(result: RunResult, { request, retries }: GivenClaim): boolean {
+  return retries < (request.retryUnreliable ?? 0) && cpuWaitOf(result) !== null;
 }
 
 /** A refusal repeats at every attempt on this node, and other nodes have the same configuration. */

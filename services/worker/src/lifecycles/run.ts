@@ -19,10 +19,10 @@ export type JobOutcome =
   | 'failed';
 
 /**
- * Why a claim is given back. After `unblamed` and `failed` the run waits outside of the queue for its next
- * attempt.
+ * Why a claim is given back. After `unblamed`, `unreliable` and `failed` the run waits outside of the queue for its
+ * next attempt.
  */
-export type Released = Exclude<JobOutcome, 'completed'> | 'unblamed';
+export type Released = Exclude<JobOutcome, 'completed'> | 'unblamed' | 'unreliable';
 
 /** One attempt at a run, on this node. */
 export type AttemptState =
@@ -56,8 +56,11 @@ export type AttemptEvent =
   | { readonly type: 'claimed'; readonly attempt: number; readonly outcome: ClaimOutcome }
   /** It already has a result, or is unknown. */
   | { readonly type: 'not-claimed' }
-  /** Its guest ended. `killed`: by our {@link AttemptEffect} `kill`, before the program ended by itself. */
-  | { readonly type: 'ended'; readonly killed: boolean }
+  /**
+   * Its guest ended. `killed`: by our {@link AttemptEffect} `kill`, before the program ended by itself. `again`: at its
+   * wall limit, because it waited for a CPU, and its request allows one more try.
+   */
+  | { readonly type: 'ended'; readonly killed: boolean; readonly again: boolean }
   | { readonly type: 'broke'; readonly how: Breakage; readonly error: Error }
   /** `accepted`: the store took the result as that of the run. */
   | { readonly type: 'written'; readonly accepted: boolean }
@@ -82,7 +85,7 @@ export type AttemptEffect =
   | { readonly type: 'count' }
   | {
       readonly type: 'lose';
-      readonly reason: 'lock-lost' | 'hand-back' | 'sandbox-failure' | 'result-refused';
+      readonly reason: 'lock-lost' | 'hand-back' | 'sandbox-failure' | 'result-refused' | 'unreliable';
     }
   /** Tell the queue and release the cell. The last effect of every run. */
   | { readonly type: 'settle'; readonly outcome: JobOutcome; readonly error: Error | null };
@@ -161,6 +164,8 @@ function whileRunning(state: Extract<AttemptState, { kind: 'running' }>, event: 
     case 'ended':
       if (wanted === 'lock-lost') return release('lock-lost', null, attempt);
       if (wanted === 'hand-back' && event.killed) return release('hand-back', null, attempt);
+      // The node that the run would go back to may be gone, and a cancelled run must end: what there is counts.
+      if (event.again && wanted === null) return release('unreliable', null, attempt);
       return write('result', attempt);
     case 'broke':
       if (wanted === 'lock-lost') return release('lock-lost', null, attempt);
@@ -197,7 +202,8 @@ function whileReleasing(
       if (state.outcome === 'lock-lost' || state.outcome === 'hand-back')
         return over(state.outcome, state.error, [{ type: 'lose', reason: state.outcome }]);
       // The job is finished: the run gets a new job when its delay is over.
-      return over('completed', null, [{ type: 'lose', reason: 'sandbox-failure' }]);
+      const reason = state.outcome === 'unreliable' ? 'unreliable' : 'sandbox-failure';
+      return over('completed', null, [{ type: 'lose', reason }]);
     }
     case 'store-failed':
       return over('failed', event.error);

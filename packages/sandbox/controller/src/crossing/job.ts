@@ -31,6 +31,8 @@ export interface GuestJob {
     | { readonly kind: 'live' };
   /** `live-capture`: delivered as it comes, and in the result too. */
   readonly output: 'capture' | 'pass-through' | 'live' | 'live-capture';
+  /** Standard error goes where standard output goes, in the order of the writes. */
+  readonly combined?: boolean;
   readonly tracePath: string | null;
   /** Clock, randomness and addresses are the same in every run. */
   readonly deterministic: Determinism | null;

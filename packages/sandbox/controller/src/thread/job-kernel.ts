@@ -45,6 +45,17 @@ const MAX_ERROR_BYTES = 32 * 1024;
 
 const SIGINT = 2;
 
+const STREAM_FIELDS = [
+  'stdout',
+  'stdoutBase64',
+  'stderr',
+  'stderrBase64',
+  'combined',
+  'combinedBase64',
+  'stdoutTruncated',
+  'stderrTruncated',
+] as const;
+
 /** What the kernel of a job needs from its session. */
 export interface RunHooks {
   /** Whether a wait inside the kernel must end. */
@@ -82,7 +93,7 @@ export class JobKernel {
   ) {
     const { deterministic } = job;
     this.#stdout = this.#output('stdout', 1);
-    this.#stderr = this.#output('stderr', 2);
+    this.#stderr = job.combined === true ? this.#combinedError() : this.#output('stderr', 2);
     this.#stdin = this.#input();
     const trace = job.tracePath === null ? null : openSync(job.tracePath, 'w');
     this.#trace = trace;
@@ -133,15 +144,20 @@ export class JobKernel {
     return outcome;
   }
 
+  /** Whether the result holds one output for both streams. */
+  get #isCombined(): boolean {
+    return this.#stdout === this.#stderr;
+  }
+
   /** The captured output, and of stderr that passed through the end. Can be taken once. */
-  takeStreams(
-    encoder: ByteEncoder,
-  ): Pick<
-    RunResult,
-    'stdout' | 'stdoutBase64' | 'stderr' | 'stderrBase64' | 'stdoutTruncated' | 'stderrTruncated'
-  > {
+  takeStreams(encoder: ByteEncoder): Pick<RunResult, (typeof STREAM_FIELDS)[number]> {
+    const output = fieldsOf(
+      this.#isCombined ? 'combined' : 'stdout',
+      encoder.encode(takeOutput(this.#stdout)),
+    );
     return {
-      ...fieldsOf('stdout', encoder.encode(takeOutput(this.#stdout))),
+      ...(this.#isCombined ? { stdout: '' } : {}),
+      ...output,
       ...fieldsOf('stderr', encoder.encode(takeOutput(this.#stderr))),
       stdoutTruncated: this.#kernel.stdoutTruncated,
       stderrTruncated: this.#kernel.stderrTruncated || this.#errorsCut,
@@ -195,6 +211,11 @@ export class JobKernel {
       return stream === 'stderr' ? new TailedOutput(fd) : new DescriptorOutput(fd);
     const live = new LiveOutputStream(stream, this.#live(), () => this.hooks.mustStop());
     return this.job.output === 'live' ? live : new CapturedLiveOutput(live);
+  }
+
+  /** The same stream, or for descriptors of this process another one that writes to the same. */
+  #combinedError(): OutputStream {
+    return this.job.output === 'pass-through' ? new TailedOutput(1) : this.#stdout;
   }
 
   #live(): LivePort {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { WAIT_PER_CALL_MS } from '@sandpiper/contracts';
 import { FigureFile } from '../crossing/figure-file.js';
 import { groupChain } from '../crossing/groups.js';
 
@@ -28,11 +29,6 @@ export function hostPressure(): HostPressure {
   };
 }
 
-/**
- * With each call a guest waits for its controller, and for the CPU until the controller sleeps: no sign of
- * others.
- */
-const WAIT_PER_CALL_MS = 0.02;
 /** Tolerance for chance: milliseconds, and a share of the CPU time. */
 const CHANCE_MS = 20;
 const CHANCE_PART = 0.1;

@@ -1,4 +1,4 @@
-import { ByteEncoder, oneLine, type RunResult } from '@sandpiper/contracts';
+import { ByteEncoder, cpuWaitLine, oneLine, type RunResult } from '@sandpiper/contracts';
 import type { GuestEnd } from '@sandpiper/guest';
 import { isOwnFault } from '../crossing/host-memory.js';
 import type { CellContext, GuestJob } from '../crossing/job.js';
@@ -40,11 +40,11 @@ export function resultOf(
     ownFault: isOwnFault(end, job.limits.memoryBytes, context.largestMemoryBytes),
   });
   kernel.transcript?.close(ending);
-  const waitMs = end.waitedNs === null ? null : end.waitedNs / 1e6;
-  const { syscalls } = kernel.usage;
+  const usage = usageOf(run);
+  const unreliable =
+    cpuWaitLine({ status: ending.status, usage, limits: job.limits }) ??
+    unreliability({ ...usage, waitMs: usage.waitMs ?? null }, run.pressureBefore, pressure);
   const { refused } = kernel;
-  const measured = { cpuMs: end.cpuNs / 1e6, wallMs: end.wallNs / 1e6, syscalls, waitMs };
-  const unreliable = unreliability(measured, run.pressureBefore, pressure);
   return {
     id: job.id,
     ...ending,
@@ -55,18 +55,7 @@ export function resultOf(
     ...files,
     deniedCalls: kernel.deniedCalls,
     ...(refused.length === 0 ? {} : { refused }),
-    usage: {
-      cpuMs: measured.cpuMs,
-      startupCpuMs: end.startupCpuNs / 1e6,
-      controllerCpuMs: run.controllerCpuMs,
-      wallMs: measured.wallMs,
-      ...(run.startupMs === null ? {} : { startupMs: run.startupMs }),
-      ...(waitMs === null ? {} : { waitMs }),
-      ...(end.throttledNs === null ? {} : { throttledMs: end.throttledNs / 1e6 }),
-      peakMemoryBytes: end.peakBytes,
-      ...(run.decisions.refusedGrowth > 0 ? { refusedGrowth: run.decisions.refusedGrowth } : {}),
-      ...kernel.usage,
-    },
+    usage,
     limits: job.limits,
     enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: end.memoryHeldBy },
     engine: job.interpreter.engine,
@@ -76,5 +65,20 @@ export function resultOf(
     cell: context.cell,
     startedAt: run.startedAt.toISOString(),
     finishedAt: new Date().toISOString(),
+  };
+}
+
+function usageOf({ kernel, end, decisions, startupMs, controllerCpuMs }: EndedJob): RunResult['usage'] {
+  return {
+    cpuMs: end.cpuNs / 1e6,
+    startupCpuMs: end.startupCpuNs / 1e6,
+    controllerCpuMs,
+    wallMs: end.wallNs / 1e6,
+    ...(startupMs === null ? {} : { startupMs }),
+    ...(end.waitedNs === null ? {} : { waitMs: end.waitedNs / 1e6 }),
+    ...(end.throttledNs === null ? {} : { throttledMs: end.throttledNs / 1e6 }),
+    peakMemoryBytes: end.peakBytes,
+    ...(decisions.refusedGrowth > 0 ? { refusedGrowth: decisions.refusedGrowth } : {}),
+    ...kernel.usage,
   };
 }

@@ -1,5 +1,5 @@
--- pass(id, node, avoid): whether the run goes to another node: it died on this one, and another node is ready. After
--- CONST.MAX_PASSES passes the run stays.
+-- pass(id, node, avoid): whether the run goes to another node: it died or waited for a CPU on this one, and another
+-- node is ready. After CONST.MAX_PASSES passes the run stays.
 -- @include now
 -- @include quarantine
 

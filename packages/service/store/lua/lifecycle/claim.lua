@@ -7,10 +7,10 @@
 -- KEYS: the run; dispatched; running
 -- ARGV: id, node, cell, deaths after which the run is given up, name of this claim, losses after which it is given up,
 --   newest schema that the node reads, '1' when nothing else runs on the node
--- Reply: {outcome, attempt, submitted, deaths, request, epoch, trace, dispatched or false, tenant, now} for the
---   outcomes run, cancel and poison (give it up). Else {outcome}: done; missing; deferred (it waits outside of the
---   queue, for a time or for another node); alone (claim it again when nothing else runs on the node); or {'newer',
---   schema}: deferred, because the node cannot read it
+-- Reply: {outcome, attempt, submitted, deaths, request, epoch, trace, dispatched or false, tenant, now, how often it
+--   was repeated because it had waited for a CPU} for the outcomes run, cancel and poison (give it up). Else {outcome}:
+--   done; missing; deferred (it waits outside of the queue, for a time or for another node); alone (claim it again when
+--   nothing else runs on the node); or {'newer', schema}: deferred, because the node cannot read it
 -- @include decimal
 -- @include now
 -- @include pass
@@ -22,8 +22,9 @@ local id, node, cell, max_deaths, claim, max_strays, newest_schema, alone = unpa
 local dispatched = redis.call('ZSCORE', dispatched_key, id)
 redis.call('ZREM', dispatched_key, id)
 local state, attempt, stored_deaths, current_claim, strays, cancelled, submitted, request, stored_epoch, trace, tenant,
-  schema, quarantined, avoid, current_node = unpack(redis.call('HMGET', run_key, 'state', 'attempt', 'deaths', 'claim',
-    'strays', 'cancel', 'submitted', 'request', 'epoch', 'trace', 'tenant', 'schema', 'quarantine', 'avoid', 'node'))
+  schema, quarantined, avoid, current_node, retries = unpack(redis.call('HMGET', run_key, 'state', 'attempt', 'deaths',
+    'claim', 'strays', 'cancel', 'submitted', 'request', 'epoch', 'trace', 'tenant', 'schema', 'quarantine', 'avoid',
+    'node', 'retries'))
 if not state then return {'missing'} end
 if state == 'done' then return {'done'} end
 if tonumber(schema or '1') > tonumber(newest_schema) then
@@ -44,7 +45,7 @@ if state ~= 'running' or current_claim ~= claim then
     end
   elseif redis.call('ZSCORE', KEY.deferred, id) then
     return {'deferred'}
-  elseif quarantined and deaths < most_deaths and not cancelled then
+  elseif (quarantined or avoid) and deaths < most_deaths and not cancelled then
     if pass(id, node, avoid) then return {'deferred'} end
     if quarantined == 'node' and alone ~= '1' then
       redis.call('ZADD', dispatched_key, dispatched or decimal(time), id)
@@ -64,4 +65,4 @@ elseif deaths >= most_deaths or tonumber(strays or '0') >= tonumber(max_strays) 
   outcome = 'poison'
 end
 return {outcome, attempt, tonumber(submitted), deaths, request, decimal(epoch), trace, dispatched, tenant,
-  decimal(time)}
+  decimal(time), tonumber(retries or '0')}

@@ -1,6 +1,6 @@
--- A node gives a run back. `hand-back`: the caller returns it to the queue. `failed` counts as a death and `unblamed`
--- does not; both defer the run. `lock-lost` shows that the node of the attempt lives: if it was taken for dead, that
--- death is taken back and the run need not wait.
+-- A node gives a run back. `hand-back`: the caller returns it to the queue. `failed` counts as a death, `unblamed` and
+-- `unreliable` (it waited for a CPU, and runs again) do not; all three defer the run. `lock-lost` shows that the node
+-- of the attempt lives: if it was taken for dead, that death is taken back and the run need not wait.
 --
 -- KEYS: the run; running
 -- ARGV: claim, id, reason, deaths after which the run is given up
@@ -22,6 +22,10 @@ if state ~= 'running' or current_claim ~= claim then
 end
 if reason == 'failed' then
   quarantine(id, redis.call('HINCRBY', run_key, 'deaths', 1), tonumber(max_deaths), 'cell', node)
+elseif reason == 'unreliable' then
+  -- Later, and elsewhere where there is another node: the load that kept it waiting was there and then.
+  redis.call('HSET', run_key, 'avoid', node or '', 'passed', '0')
+  defer(id, CONST.UNRELIABLE_MS * redis.call('HINCRBY', run_key, 'retries', 1))
 elseif reason == 'unblamed' then
   defer(id, CONST.UNBLAMED_MS * redis.call('HINCRBY', run_key, 'strays', 1))
 else

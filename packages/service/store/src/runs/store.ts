@@ -102,6 +102,8 @@ export type Claim =
       readonly claimedAt: number;
       /** Number of crashes of its worker. */
       readonly deaths: number;
+      /** How often it was repeated because it had waited for a CPU. */
+      readonly retries: number;
       readonly tenant: string;
       readonly request: AdmittedRequest;
       readonly trace: string;
@@ -126,6 +128,7 @@ interface ClaimReply {
   readonly dispatched: string | null;
   readonly tenant: string;
   readonly time: string;
+  readonly retries: number;
 }
 
 const isGiven = (outcome: Claim['outcome']): outcome is 'run' | 'cancel' | 'poison' =>
@@ -136,10 +139,11 @@ export type FinishOutcome = 'accepted' | 'done' | 'stale' | 'missing';
 /**
  * Why an attempt is given back. `hand-back`: the node is leaving or has no room. `failed`: its cell died,
  * which counts as a crash. `unblamed`: the host lacked a resource, which does not count. `lock-lost`: the
- * node is alive but lost its lock in the queue. After `failed` and `unblamed` the run waits outside of the
- * queue (see {@link Backlog.takeDeferred}).
+ * node is alive but lost its lock in the queue. `unreliable`: it waited for a CPU and runs again, which does not
+ * count as a crash either. After `failed`, `unblamed` and `unreliable` the run waits outside of the queue (see
+ * {@link Backlog.takeDeferred}).
  */
-export type ReleaseReason = 'hand-back' | 'failed' | 'unblamed' | 'lock-lost';
+export type ReleaseReason = 'hand-back' | 'failed' | 'unblamed' | 'unreliable' | 'lock-lost';
 
 export interface RunFacts {
   readonly state: RunState['state'];
@@ -245,6 +249,7 @@ export class RunStore {
       claimedAt: Number(reply.time),
       dispatchedAt: reply.dispatched === null ? null : Number(reply.dispatched),
       deaths: reply.deaths,
+      retries: reply.retries,
       tenant: reply.tenant,
       request: JSON.parse(reply.request) as AdmittedRequest,
       trace: reply.trace,

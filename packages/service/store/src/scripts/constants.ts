@@ -32,6 +32,8 @@ const TIMES = {
   NEWER_MS: 5_000,
   /** Delay after an attempt that failed because its host lacked something, for each such attempt. */
   UNBLAMED_MS: 1_000,
+  /** Delay before a run that waited for a CPU runs again, for each time: load comes and goes. */
+  UNRELIABLE_MS: 250,
   /** Delay after the first death; each further death makes it four times as long. */
   FIRST_BACK_OFF_MS: 1_000,
   /** Delay before the next node may take a run that the node to avoid has passed on. */

@@ -27,6 +27,7 @@ export const CLAIM_REPLY = [
   'dispatched',
   'tenant',
   'time',
+  'retries',
 ] as const;
 
 export const RELEASE = new Script('sandpiperRelease', 2, 'lifecycle/release');

@@ -21,6 +21,7 @@ export interface GradeOptions {
   server?: string;
   json?: string;
   nodes?: number;
+  retryUnreliable?: number;
 }
 
 /** `sandpiper grade`. Returns 0 when grading worked, whatever the verdicts of the programs. */
@@ -40,7 +41,11 @@ export async function gradeCommand(
   const progress = createGradingProgress();
   try {
     const graded = await withService(options, (client) =>
-      gradeAll(patient(client, signal), jobs, progress.update, signal).finally(progress.stop),
+      gradeAll(patient(client, signal), jobs, {
+        retryUnreliable: options.retryUnreliable ?? 0,
+        onProgress: progress.update,
+        signal,
+      }).finally(progress.stop),
     );
     const report = buildReport(
       graded,

@@ -32,6 +32,13 @@ export interface GradedProblem {
   readonly submissions: readonly { readonly submission: Submission; readonly outcome: SubmissionOutcome }[];
 }
 
+export interface GradingOptions {
+  /** Of every run, as in its request. */
+  readonly retryUnreliable: number;
+  readonly onProgress: (done: number, total: number) => void;
+  readonly signal: AbortSignal;
+}
+
 /** One run: a submission on a test. `outcome` is filled in when it is done. */
 interface Task {
   readonly problem: Problem;
@@ -56,8 +63,7 @@ const WAIT_SECONDS = 1;
 export async function gradeAll(
   service: GradingService,
   jobs: readonly GradingJob[],
-  onProgress: (done: number, total: number) => void,
-  signal: AbortSignal,
+  { retryUnreliable, onProgress, signal }: GradingOptions,
 ): Promise<GradedProblem[]> {
   const tasks = jobs.flatMap(tasksOf);
   let done = 0;
@@ -67,7 +73,7 @@ export async function gradeAll(
   const either = AbortSignal.any([signal, stop.signal]);
   await eachAtOnce(batchesOf(tasks), BATCHES_AT_ONCE, async (batch) => {
     try {
-      await runBatch(service, batch, onTask, either);
+      await runBatch(service, batch, { retryUnreliable, onTask, signal: either });
     } catch (error) {
       stop.abort(error);
       throw error;
@@ -104,11 +110,15 @@ function batchesOf(tasks: readonly Task[]): Task[][] {
 async function runBatch(
   service: GradingService,
   tasks: readonly Task[],
-  onTask: () => void,
-  signal: AbortSignal,
+  {
+    retryUnreliable,
+    onTask,
+    signal,
+  }: { readonly retryUnreliable: number; readonly onTask: () => void; readonly signal: AbortSignal },
 ): Promise<void> {
   signal.throwIfAborted();
-  const id = await service.submitBatch({ runs: tasks.map(requestOf), idempotencyKey: randomUUID() });
+  const runs = tasks.map((task) => requestOf(task, retryUnreliable));
+  const id = await service.submitBatch({ runs, idempotencyKey: randomUUID() });
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -143,11 +153,13 @@ async function fetchFinished(
   });
 }
 
-function requestOf({ problem, submission, test }: Task): RunRequest {
+function requestOf({ problem, submission, test }: Task, retryUnreliable: number): RunRequest {
   return {
     source: submission.source,
     ...fieldsOf('stdin', encodeBytes(test.input)),
     limits: problem.limits,
+    // A service of an earlier version does not know the field.
+    ...(retryUnreliable === 0 ? {} : { retryUnreliable }),
   };
 }
 

@@ -4,6 +4,9 @@ import Table from 'cli-table3';
 import { escapeForTerminal } from '../terminal/escape.js';
 import type { GradedProblem } from './pipeline.js';
 
+/** Below a table. */
+const MOST_UNRELIABLE_LINES = 5;
+
 /** The report that `--json` writes. Times in milliseconds, memory in bytes. */
 export interface GradingReport {
   readonly version: 1;
@@ -82,7 +85,26 @@ function renderProblem(problem: ProblemReport): string {
       failureCell(submission.firstFailure),
     ]);
   }
-  return `${escapeForTerminal(problem.name, 100)}\n${table.toString()}\n`;
+  const lines = [escapeForTerminal(problem.name, 100), table.toString(), ...unreliableLines(problem)];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Lines of 80 columns at most. */
+function unreliableLines({ submissions }: ProblemReport): string[] {
+  const lines = submissions.flatMap(({ label, tests }) =>
+    tests.flatMap(({ test, unreliable }) => {
+      if (unreliable === undefined) return [];
+      return [`${shortened(label, 16)} ${shortened(test, 11)}: unreliable: ${unreliable}`];
+    }),
+  );
+  const rest = lines.length - MOST_UNRELIABLE_LINES;
+  if (rest <= 0) return lines;
+  return [...lines.slice(0, MOST_UNRELIABLE_LINES), `... and ${rest} more unreliable; --json names them all`];
+}
+
+/** No longer when its escapes are counted. */
+function shortened(text: string, columns: number): string {
+  return escapeForTerminal(escapeForTerminal(text), columns);
 }
 
 function expectedCell({ expected, verdict }: SubmissionReport): string {

@@ -22,6 +22,7 @@ export interface MapOptions extends LimitOptions {
   requests?: boolean;
   full?: boolean;
   inFlight?: number;
+  retryUnreliable?: number;
   file?: Pair[];
   env?: Pair[];
 }
@@ -91,6 +92,7 @@ async function baseRequest(program: string, options: MapOptions): Promise<RunReq
   return parseRequest({
     files,
     limits: limitsOf(options),
+    ...(options.retryUnreliable === undefined ? {} : { retryUnreliable: options.retryUnreliable }),
     ...(options.env === undefined
       ? {}
       : { env: Object.fromEntries(options.env.map(({ name, value }) => [name, value])) }),

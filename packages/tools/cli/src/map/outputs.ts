@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createReadStream, createWriteStream, existsSync, statSync, truncateSync } from 'node:fs';
 import type { Writable } from 'node:stream';
-import type { RunResult, RunState } from '@sandpiper/contracts';
+import { cpuWaitOf, type RunResult, type RunState } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
 
 /** The destination of the output lines. */
@@ -108,14 +108,17 @@ function compact(index: number, result: RunResult): object {
     ...(signal === null ? {} : { signal }),
     ...streamOf(result, 'stdout'),
     ...streamOf(result, 'stderr'),
+    ...streamOf(result, 'combined'),
     ...(message === null ? {} : { message }),
+    ...(cpuWaitOf(result) === null ? {} : { unreliable: result.unreliable }),
+    ...(result.retries === undefined ? {} : { retries: result.retries }),
     ...(result.outputs === undefined ? {} : { outputs: result.outputs }),
     usage: { cpuMs, wallMs, peakMemoryBytes },
   };
 }
 
 /** Whichever of the two fields the result has. */
-function streamOf(result: RunResult, name: 'stdout' | 'stderr'): object {
+function streamOf(result: RunResult, name: 'stdout' | 'stderr' | 'combined'): object {
   const { [name]: text, [`${name}Base64` as const]: base64 } = result;
   return base64 === undefined ? { [name]: text } : { [`${name}Base64`]: base64 };
 }

@@ -1,4 +1,4 @@
-import type { RunState, RunStatus } from '@sandpiper/contracts';
+import { cpuWaitOf, type RunState, type RunStatus } from '@sandpiper/contracts';
 import { SingleBar } from 'cli-progress';
 
 interface ProgressStream extends NodeJS.WritableStream {
@@ -11,6 +11,8 @@ export class MapProgress {
   readonly #byStatus = new Map<RunStatus, number>();
   readonly #bar: SingleBar | null;
   #ended = 0;
+  /** Runs that met their wall limit because they waited for a CPU. */
+  #unreliable = 0;
   #toldAt = performance.now();
 
   /** @param total null where it is unknown; @param done number of inputs done before this start */
@@ -36,6 +38,7 @@ export class MapProgress {
     const status = run.result?.status ?? 'internal-error';
     this.#byStatus.set(status, (this.#byStatus.get(status) ?? 0) + 1);
     this.#ended += 1;
+    if (run.result !== null && cpuWaitOf(run.result) !== null) this.#unreliable += 1;
     this.#bar?.update(this.done + this.#ended, this.#payload());
     if (this.#bar === null && performance.now() - this.#toldAt > LINE_EVERY_MS) {
       this.#toldAt = performance.now();
@@ -60,7 +63,8 @@ export class MapProgress {
     const seconds = ((performance.now() - this.#began) / 1000).toFixed(1);
     const counts = [...this.#byStatus].sort(([, a], [, b]) => b - a).map(([status, n]) => `${n} ${status}`);
     const what = counts.length === 0 ? '' : `: ${counts.join(', ')}`;
-    return `${this.#ended} run${this.#ended === 1 ? '' : 's'} in ${seconds} s${what}`;
+    const doubt = this.#unreliable === 0 ? '' : ` (${this.#unreliable} unreliable: waited for a CPU)`;
+    return `${this.#ended} run${this.#ended === 1 ? '' : 's'} in ${seconds} s${what}${doubt}`;
   }
 
   #payload(): { rate: string; left: string; failed: string } {

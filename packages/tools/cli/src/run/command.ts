@@ -13,6 +13,7 @@ import {
   type Determinism,
   type Interpreter,
   type LocalRun,
+  type LocalRunOptions,
   runLocally,
 } from '@sandpiper/controller';
 import { InputError } from '@sandpiper/grading';
@@ -20,7 +21,7 @@ import { EXIT, exitCodeOf } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
 import { limitsOf } from '../limit-options.js';
 import { writeOutputs } from './output-files.js';
-import { buildRequest, openStdin, readAll, report, type RunOptions } from './input.js';
+import { buildRequest, openStdin, printOutput, readAll, report, type RunOptions } from './input.js';
 import { liesIn } from './folder.js';
 import { layOut } from './layout.js';
 import { missingModuleLine } from './missing-module.js';
@@ -51,6 +52,7 @@ export async function runCommand(
   const cpu = options.cpu === undefined ? null : requireCpu(options.cpu);
   const outputs = options.out ?? [];
   const tracePath = options.trace === undefined ? null : requireTracePath(options.trace);
+  const isRepeated = (options.retryUnreliable ?? 0) > 0;
   const stdinFd = options.stdin === undefined ? 0 : openStdin(options.stdin);
   try {
     const result = await runInterruptibly(
@@ -61,12 +63,14 @@ export async function runCommand(
         ...layout,
         ...(instead === null ? {} : { instead }),
         outputs: outputs.map(({ name }) => name),
-        stdin: deterministic === null ? { kind: 'fd', fd: stdinFd } : readAll(stdinFd),
-        output: options.json === true ? 'capture' : 'pass-through',
+        stdin: stdinOf(stdinFd, deterministic !== null, isRepeated),
+        output: options.json === true || isRepeated ? 'capture' : 'pass-through',
+        ...(options.combined === true ? { combined: true } : {}),
         tracePath,
       },
-      cpu,
+      { cpu, retryUnreliable: options.retryUnreliable ?? 0 },
     );
+    if (isRepeated && options.json !== true) await printOutput(result);
     const allThere = writeOutputs(result, outputs);
     await report(result, options.json === true);
     explainMissingModule(result, file, options);
@@ -74,6 +78,12 @@ export async function runCommand(
   } finally {
     if (stdinFd !== 0) closeSync(stdinFd);
   }
+}
+
+/** Read by the guest itself, where nothing needs it as a whole. */
+function stdinOf(fd: number, isDeterministic: boolean, isRepeated: boolean): LocalRun['stdin'] {
+  if (!isDeterministic && !isRepeated) return { kind: 'fd', fd };
+  return readAll(fd, isDeterministic ? '--deterministic' : '--retry-unreliable');
 }
 
 /** A folder that is shown has every module that lies in it. */
@@ -136,10 +146,10 @@ function requireNewFile(option: string, path: string): string {
 }
 
 /** The first Ctrl-C kills the guest and still reports its result; the second quits at once. */
-async function runInterruptibly(run: LocalRun, cpu: number | null): Promise<RunResult> {
+async function runInterruptibly(run: LocalRun, options: LocalRunOptions): Promise<RunResult> {
   const interrupt = catchInterrupts();
   try {
-    return await runLocally(run, { signal: interrupt.signal, cpu });
+    return await runLocally(run, { ...options, signal: interrupt.signal });
   } catch (error) {
     throw asInputError(error);
   } finally {

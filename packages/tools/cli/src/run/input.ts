@@ -1,5 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import {
+  bytesOf,
+  cpuWaitLine,
   fileNameSchema,
   REQUEST_BOUNDS,
   refusalLine,
@@ -25,6 +27,9 @@ export interface RunOptions extends LimitOptions {
   m?: string;
   folder?: string;
   json?: boolean;
+  combined?: boolean;
+  /** The run is repeated, so its output is printed at its end. */
+  retryUnreliable?: number;
   weakerLimits?: boolean;
   strictLimits?: boolean;
   stdin?: string;
@@ -58,6 +63,8 @@ export function buildRequest(
     limits,
     ...(options.weakerLimits === true ? { accept: { weakerLimits: true } } : {}),
     ...(options.strictLimits === true ? { accept: { weakerLimits: false } } : {}),
+    ...(options.combined === true ? { combined: true } : {}),
+    ...(options.retryUnreliable === undefined ? {} : { retryUnreliable: options.retryUnreliable }),
   });
 }
 
@@ -94,10 +101,11 @@ export async function readFiles(pairs: readonly Pair[], maxBytes: number): Promi
 const MIB = 1024 * 1024;
 
 /**
- * Reads all input up front: the way it arrives in pieces depends on timing.
+ * Reads all input up front: the way it arrives in pieces depends on timing, and a pipe cannot be read again.
+ * @param option why, for the message
  * @throws InputError where it is more than a request may have
  */
-export function readAll(fd: number): { kind: 'buffer'; data: Buffer } {
+export function readAll(fd: number, option = '--deterministic'): { kind: 'buffer'; data: Buffer } {
   const most = REQUEST_BOUNDS.stdinBytes;
   const room = Buffer.allocUnsafe(MIB);
   const pieces: Buffer[] = [];
@@ -107,7 +115,7 @@ export function readAll(fd: number): { kind: 'buffer'; data: Buffer } {
     pieces.push(Buffer.from(room.subarray(0, size)));
     total += size;
   }
-  throw new InputError(`the standard input is too large (at most ${most / MIB} MiB with --deterministic)`);
+  throw new InputError(`the standard input is too large (at most ${most / MIB} MiB with ${option})`);
 }
 
 function readPiece(fd: number, room: Buffer): number {
@@ -131,12 +139,22 @@ export function openStdin(path: string): number {
   throw new InputError(`--stdin: ${path}: is a folder, not a file`);
 }
 
+/** The captured output, where the program would have written it. */
+export async function printOutput(result: RunResult): Promise<void> {
+  await written(process.stdout, Buffer.concat([bytesOf(result, 'stdout'), bytesOf(result, 'combined')]));
+  await written(process.stderr, bytesOf(result, 'stderr'));
+}
+
+function written(stream: NodeJS.WritableStream, data: string | Buffer): Promise<void> {
+  return new Promise((resolve) => stream.write(data, () => resolve()));
+}
+
 export async function report(result: RunResult, json: boolean): Promise<void> {
   const line = endingLine(result);
   if (line !== null) process.stderr.write(`sandpiper: ${line}\n`);
   const refusal = refusalLine(result.refused);
   if (refusal !== null) process.stderr.write(`sandpiper: ${refusal}\n`);
-  if (!json) return;
-  const text = `${JSON.stringify(result, null, 2)}\n`;
-  await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));
+  const wait = cpuWaitLine(result);
+  if (wait !== null) process.stderr.write(`sandpiper: unreliable: ${wait}\n`);
+  if (json) await written(process.stdout, `${JSON.stringify(result, null, 2)}\n`);
 }

@@ -39,7 +39,9 @@ export function missingModuleLine(
 
 /** The first part of the name: the module that lies beside the program. */
 function missingModule(result: RunResult): string | null {
-  const end = bytesOf(result, 'stderr').subarray(-LAST_BYTES).toString('utf8');
+  const stderr = bytesOf(result, 'stderr');
+  const said = stderr.length > 0 ? stderr : bytesOf(result, 'combined');
+  const end = said.subarray(-LAST_BYTES).toString('utf8');
   const [, uncaught, started] = MISSING.exec(end.trimEnd().split('\n').at(-1) ?? '') ?? [];
   const [name = ''] = (uncaught ?? started ?? '').split('.');
   return name.length <= MAX_NAME_LENGTH && IDENTIFIER.test(name) ? name : null;

@@ -112,21 +112,30 @@ function besideEntry(entry: string, given: readonly NamedFile[]): NamedFile[] {
   return folders.flatMap((folder) => given.map(({ path, data }) => ({ path: join(folder, path), data })));
 }
 
-/** A deterministic run needs all of its input up front; any other run is fed while it runs. */
+/** A run that is deterministic or may be repeated needs all of its input up front; any other is fed while it runs. */
 function inputOf(options: RunOptions): Partial<RunRequest> {
   const { deterministic, seed, epoch } = options;
-  if (deterministic !== true) {
-    if (seed !== undefined || epoch !== undefined) {
-      throw new InputError(`--${seed === undefined ? 'epoch' : 'seed'} needs --deterministic`);
-    }
-    return { live: true };
+  if (deterministic !== true && (seed !== undefined || epoch !== undefined)) {
+    throw new InputError(`--${seed === undefined ? 'epoch' : 'seed'} needs --deterministic`);
   }
-  const input = readAll(options.stdin === undefined ? 0 : openStdin(options.stdin));
+  if (isLive(options)) return { live: true };
+  const fd = options.stdin === undefined ? 0 : openStdin(options.stdin);
+  const input = readAll(fd, deterministic === true ? '--deterministic' : '--retry-unreliable');
   return {
-    deterministic: { ...(seed === undefined ? {} : { seed }), ...(epoch === undefined ? {} : { epoch }) },
+    ...(deterministic === true
+      ? {
+          deterministic: {
+            ...(seed === undefined ? {} : { seed }),
+            ...(epoch === undefined ? {} : { epoch }),
+          },
+        }
+      : {}),
     stdinBase64: input.data.toString('base64'),
   };
 }
+
+const isLive = ({ deterministic, retryUnreliable = 0 }: RunOptions): boolean =>
+  deterministic !== true && retryUnreliable === 0;
 
 /**
  * Passes the run's streams through until it ends. The first Ctrl-C cancels it, and so does a closed output
@@ -138,8 +147,7 @@ async function follow(
   options: RunOptions,
   interrupted: AbortSignal,
 ): Promise<RunResult> {
-  const stream =
-    options.deterministic === true ? client.followRun(id) : client.feedRun(id, sourceOf(options));
+  const stream = isLive(options) ? client.feedRun(id, sourceOf(options)) : client.followRun(id);
   const cancel = (): void => stream.cancel();
   interrupted.addEventListener('abort', cancel);
   if (interrupted.aborted) cancel();

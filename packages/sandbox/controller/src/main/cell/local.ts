@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { posix } from 'node:path';
-import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import { completeLimits, cpuWaitOf, type RunRequest, type RunResult } from '@sandpiper/contracts';
 import { Cell } from './cell.js';
 import { currentCpu } from '../proof/host.js';
+import { idleTicks, quietestCpu } from '../share/idle-cpus.js';
 import type { Interpreter } from '../../crossing/engines.js';
 import type { Determinism, GuestFile, GuestJob } from '../../crossing/job.js';
 
@@ -33,23 +34,47 @@ export interface LocalRun {
   readonly mounts: GuestJob['mounts'];
   readonly deterministic: Determinism | null;
   readonly outputs: readonly string[];
+  /** Standard error goes where standard output goes, in the order of the writes. */
+  readonly combined?: boolean;
 }
 
-/** Starts a cell for one run and closes it again. An aborted signal ends the run as `cancelled`. */
-export async function runLocally(
-  run: LocalRun,
-  options: { signal?: AbortSignal; cpu?: number | null } = {},
-): Promise<RunResult> {
+export interface LocalRunOptions {
+  /** An aborted signal ends the run as `cancelled`. */
+  readonly signal?: AbortSignal;
+  /** By default the one that this thread is on. */
+  readonly cpu?: number | null;
+  /** As in a request. It needs captured output, and input that is there as a whole. */
+  readonly retryUnreliable?: number;
+}
+
+/**
+ * Starts a cell for one run and closes it again. A run that met its wall limit because it waited for a CPU is repeated
+ * as often as the options allow, on the CPU that was idle longest meanwhile unless they name one.
+ */
+export async function runLocally(run: LocalRun, options: LocalRunOptions = {}): Promise<RunResult> {
+  const { signal, retryUnreliable = 0 } = options;
+  let cpu = options.cpu ?? currentCpu();
+  for (let retries = 0; ; retries++) {
+    const idleBefore = idleTicks();
+    const result = await runOnce(run, cpu, signal);
+    if (retries >= retryUnreliable || signal?.aborted === true || cpuWaitOf(result) === null) {
+      return retries === 0 ? result : { ...result, retries };
+    }
+    cpu = options.cpu ?? quietestCpu(idleBefore) ?? currentCpu();
+  }
+}
+
+async function runOnce(run: LocalRun, cpu: number | null, signal?: AbortSignal): Promise<RunResult> {
   const id = randomUUID();
   const cell = await Cell.start({
     id: null,
-    cpu: options.cpu ?? currentCpu(),
+    cpu,
     node: null,
     rpython: null,
     onFault: (_, report) => void process.stderr.write(`sandpiper: ${report}\n`),
   });
   const cancel = () => cell.cancel(id);
-  options.signal?.addEventListener('abort', cancel);
+  signal?.addEventListener('abort', cancel);
   try {
     const running = cell.runJob({
       id,
@@ -73,12 +98,13 @@ export async function runLocally(
       deterministic: run.deterministic,
       outputs: run.outputs,
       limits: completeLimits(run.request.limits),
+      ...(run.combined === true ? { combined: true } : {}),
       ...(run.request.accept === undefined ? {} : { accept: run.request.accept }),
     });
-    if (options.signal?.aborted) cancel();
+    if (signal?.aborted === true) cancel();
     return await running;
   } finally {
-    options.signal?.removeEventListener('abort', cancel);
+    signal?.removeEventListener('abort', cancel);
     await cell.close();
   }
 }

@@ -43,6 +43,7 @@ export function jobOfRequest(
       ? { kind: 'live' }
       : { kind: 'buffer', data: decodeBytes(request.stdin, request.stdinBase64) },
     output: live ? 'live-capture' : 'capture',
+    ...(request.combined === true ? { combined: true } : {}),
     tracePath: null,
     deterministic: determinismOf(request),
     outputs: request.outputs ?? [],
