@@ -1,4 +1,5 @@
-import type { RunResult } from '@sandpiper/contracts';
+import { PassThrough } from 'node:stream';
+import type { RunResult, RunState } from '@sandpiper/contracts';
 import { DEFAULT_LIMITS, REFUSED_MEMORY_MESSAGE, STACK_OVERFLOW_MESSAGE } from '@sandpiper/contracts';
 import { gradeSubmission, type Problem, type TestOutcome } from '@sandpiper/grading';
 import { describe, expect, it } from 'vitest';
@@ -7,6 +8,8 @@ import { welcome } from '../src/embedded/command.js';
 import { escapeForTerminal } from '../src/terminal/escape.js';
 import { endingLine, exitCodeOf } from '../src/exit-codes.js';
 import { buildReport, renderGradingReport } from '../src/grade/report.js';
+import { outputLine } from '../src/map/outputs.js';
+import { MapProgress } from '../src/map/progress.js';
 
 describe('guest text on a terminal', () => {
   it('has no control characters', () => {
@@ -134,6 +137,35 @@ describe('the table', () => {
     const text = renderGradingReport(buildReport(graded, () => 'AC'));
     expect(text).toContain('AC (!)');
     expect(text).toContain('1 of 2 verdicts match expected.json.');
+  });
+});
+
+describe('the outputs of map', () => {
+  const counts = { syscalls: 0, bytesRead: 0, bytesWritten: 0, peakMemoryBytes: 0 };
+  const usage = { ...counts, cpuMs: 200, startupCpuMs: 0, controllerCpuMs: 0, wallMs: 2000, waitMs: 1800 };
+  const base: RunResult = {
+    ...{ id: 'r', status: 'wall-limit', exitCode: null, signal: null, message: 'why', usage },
+    ...{ stdout: '', stderr: '', stdoutTruncated: false, stderrTruncated: false, deniedCalls: {} },
+    limits: DEFAULT_LIMITS,
+    enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: 'keeper-watch' },
+    ...{ engine: 'seccomp', attempt: 1, node: null, cell: null },
+    ...{ startedAt: '2026-01-01T00:00:00Z', finishedAt: '2026-01-01T00:00:01Z' },
+  };
+  const state = (result: RunResult): RunState => ({ id: 'r', state: 'done', result });
+
+  it('say which runs waited for a CPU until their wall limit', () => {
+    const unreliable = 'it waited 1.8 s of 2 s for a CPU';
+    const waited = state({ ...base, usage, unreliable, retries: 1 });
+    expect(JSON.parse(outputLine(0, waited, false))).toMatchObject({ unreliable, retries: 1 });
+    const progress = new MapProgress(2, 0, new PassThrough());
+    progress.ended(waited);
+    progress.ended(state({ ...base, usage: { ...usage, waitMs: 0 } }));
+    expect(progress.summary()).toMatch(/: 2 wall-limit \(1 unreliable: waited for a CPU\)$/);
+  });
+
+  it('have the combined output where there is one', () => {
+    const line = outputLine(0, state({ ...base, stdout: '', combined: 'both' }), false);
+    expect(JSON.parse(line)).toMatchObject({ stdout: '', combined: 'both' });
   });
 });
 
