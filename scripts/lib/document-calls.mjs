@@ -41,6 +41,12 @@ For users who want to know why a call of their program failed, and for maintaine
   unknown call.
 - **native**: does not reach the virtual kernel: the filter lets it through, or the guest answers it itself.
 
+Outside of deterministic runs the guest answers some supported calls itself too: \`getpid\`, \`gettid\`, \`getppid\`,
+\`getpgrp\`, \`getuid\`, \`geteuid\`, \`getgid\` and \`getegid\`, which no trace shows and \`syscalls\` does not count; and
+\`getrandom\` of at most 256 bytes, which shows as one call for 4 KiB. Captured output and small pieces of files may come
+late or be read ahead, which \`syscalls\` counts as the calls that they are
+([decision 22](decisions/0022-calls-without-an-answer.md)).
+
 ## System calls of Linux x86-64: the engine \`seccomp\`
 
 ${table(linuxSurface, 'system call')}

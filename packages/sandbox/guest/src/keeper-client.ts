@@ -21,6 +21,9 @@ export interface GuestStart {
   readonly startupMs: number;
 }
 
+/** What a pipe holds (pipe(7)). */
+const PIPE_BYTES = 65536;
+
 /** A started guest, with our ends of its pipes. */
 export class StartedGuest {
   constructor(
@@ -31,13 +34,36 @@ export class StartedGuest {
     readonly figures: GuestFigures,
   ) {}
 
-  /** What a translated guest wrote to its own descriptor 2: at most what a pipe holds, 64 KiB. */
+  /**
+   * Output of a stock guest that it has told of, and that is in the pipe by then (native/shim/late.c); null where it is
+   * not there.
+   */
+  readLate(size: number): Buffer | null {
+    if (size > PIPE_BYTES) return null;
+    const bytes = Buffer.allocUnsafe(size);
+    for (let at = 0; at < size; ) {
+      const n = this.#readNow(bytes, at);
+      if (n === 0) return null;
+      at += n;
+    }
+    return bytes;
+  }
+
+  /**
+   * What is left in the pipe when the guest has ended: what a translated guest wrote to its own descriptor 2, or late
+   * output of a stock one. At most what a pipe holds, 64 KiB.
+   */
   readErrors(): Buffer {
-    const bytes = Buffer.alloc(65536);
+    const bytes = Buffer.alloc(PIPE_BYTES);
+    return bytes.subarray(0, this.#readNow(bytes, 0));
+  }
+
+  /** 0 where nothing is there. */
+  #readNow(bytes: Buffer, at: number): number {
     try {
-      return bytes.subarray(0, readSync(this.errors, bytes, 0, bytes.length, null));
+      return readSync(this.errors, bytes, at, bytes.length - at, null);
     } catch {
-      return bytes.subarray(0, 0); // nothing there, and someone could still write
+      return 0; // nothing there, and someone could still write
     }
   }
 

@@ -2,6 +2,7 @@ export { shareHostCache } from '@sandpiper/vfs';
 export * from './clock.js';
 export * from './kernel.js';
 export * from './mounts.js';
+export type { LateRoom, Offer } from './short-cuts.js';
 export { libcSurface } from './surfaces/libc.js';
 export { linuxSurface } from './surfaces/linux.js';
 export type { Row, Support, Surface } from './surfaces/surface.js';

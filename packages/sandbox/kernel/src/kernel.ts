@@ -3,6 +3,7 @@ import { keptText, MemoryFile } from '@sandpiper/vfs';
 import { Call, formFault } from './call.js';
 import { inconsistencies } from './inconsistencies.js';
 import { ARGUMENT_PATHS, placeProc } from './proc.js';
+import { ShortCuts } from './short-cuts.js';
 import { KernelState } from './state.js';
 import { COMMON_FOLDERS } from './surroundings/layout.js';
 import type { Row, Surface } from './surfaces/surface.js';
@@ -25,6 +26,8 @@ const OTHERS = '(others)';
 /** The operating system of one guest: answers its calls one by one, from the table of its surface. */
 export class GuestKernel {
   readonly #state: KernelState;
+  /** What the guest may do without an answer. */
+  readonly shortCuts: ShortCuts;
   readonly #denied = new Map<string, number>();
 
   constructor(
@@ -32,6 +35,7 @@ export class GuestKernel {
     private readonly options: KernelOptions,
   ) {
     this.#state = new KernelState(options);
+    this.shortCuts = new ShortCuts(this.#state);
     placeProc(this.#state);
     this.#watchOwn();
   }
@@ -59,6 +63,11 @@ export class GuestKernel {
   /** What the guest has asked for that no guest gets. */
   get refused(): ReadonlySet<DeniedKind> {
     return this.#state.refused;
+  }
+
+  /** Whether a timer runs: then a call may have to wait for its signal. */
+  get hasTimer(): boolean {
+    return this.#state.alarm !== null;
   }
 
   get stdoutTruncated(): boolean {
@@ -121,6 +130,7 @@ export class GuestKernel {
   /** `key` is what the surface's table is indexed by: a name or a signature. */
   call(key: string, args: readonly number[], memory: GuestMemory): CallOutcome {
     const call = new Call(this.#state, memory, key, args);
+    this.shortCuts.begin();
     this.options.clock.tick();
     const outcome = this.#answer(call);
     this.options.trace?.(traceLine(call, outcome));

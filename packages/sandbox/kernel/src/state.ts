@@ -134,6 +134,11 @@ export class KernelState {
     return file;
   }
 
+  /** What is left of the output limit, bytes. */
+  get outputLeft(): number {
+    return this.#outputLeft;
+  }
+
   appendStderr(data: Buffer): void {
     try {
       if (data.length > 0) this.#write('stderr', data);

@@ -24,6 +24,21 @@ export interface Request {
    * `libc` dialect only.
    */
   readonly args: readonly number[];
+  /** How much output the guest has left in its pipe for late output since its last request, bytes. */
+  readonly lateBytes: number;
+  /** How much it has read of what was sent ahead, bytes, and by how many calls. */
+  readonly ahead: { readonly bytes: number; readonly calls: number };
+}
+
+/** What a guest may do from now on without an answer (`linux` dialect). */
+export interface Permission {
+  /** No read, or no write, of this run has to wait. */
+  readonly readsNeverWait: boolean;
+  readonly writesNeverWait: boolean;
+  /** Descriptors whose output may come late: see `takeLate` of the kernel. */
+  readonly late: readonly number[];
+  /** How much, bytes. */
+  readonly lateBytes: number;
 }
 
 /** Addresses above this are not canonical user addresses on x86-64 (48 bits, upper half the kernel's). */
@@ -36,6 +51,7 @@ const FIRST_ADDRESS = 4096;
 /** One native transfer; the caller splits longer ones. Bounds what a guest can make us hold at once. */
 export const MAX_TRANSFER_BYTES = 64 * 1024 * 1024;
 const BUFFER_BYTES = 64 * 1024;
+const NOTHING_AHEAD: Request['ahead'] = { bytes: 0, calls: 0 };
 /** More functions than an interpreter calls. */
 const MAX_SIGNATURES = 512;
 
@@ -47,6 +63,8 @@ const OP = {
   free: 0x46,
   errno: 0x45,
   syscall: 0x53,
+  permit: 0x47,
+  ahead: 0x48,
   park: 0x50,
   void: 0x76,
   int: 0x69,
@@ -67,6 +85,10 @@ export class Channel {
   readonly #outgoing = Buffer.allocUnsafe(BUFFER_BYTES);
   #pending = 0;
   #expectedResult: Signature['result'] | null = null;
+  /** Memory that the guest showed with its request: it stands still until the answer. */
+  #shown: { readonly address: number; readonly data: Buffer } | null = null;
+  #lateBytes = 0;
+  #ahead = NOTHING_AHEAD;
   /**
    * Called whenever bytes of the guest arrive, even midway through a request or an answer: a guest that
    * dribbles, and a call that reads much of its memory, take long. What it throws ends the call.
@@ -83,7 +105,11 @@ export class Channel {
 
   /** The next request, or null when the guest has ended between two requests. */
   nextRequest(): Request | null {
+    this.#shown = null;
     if (!this.#fill(1, true)) return null;
+    this.#lateBytes = 0;
+    this.#ahead = NOTHING_AHEAD;
+    while (this.#incoming[this.#start] === 0 && this.dialect === 'linux') this.#note();
     const length = this.#incoming[this.#start] as number;
     if (length === 0) throw new GuestProtocolError('bad-signature', 'a request without a name');
     this.#fill(1 + length, false);
@@ -97,7 +123,38 @@ export class Channel {
     this.#start += size;
     this.#expectNothingMore();
     this.#expectedResult = signature.result;
-    return { signature, args };
+    return { signature, args, lateBytes: this.#lateBytes, ahead: this.#ahead };
+  }
+
+  /**
+   * A note before a request (native/shim/channel.c). Another one of the same kind replaces it: there is no more to hold
+   * than one.
+   */
+  #note(): void {
+    this.#fill(2, false);
+    const kind = this.#incoming[this.#start + 1];
+    const size = kind === NOTE.shown ? 14 : kind === NOTE.late ? 6 : kind === NOTE.taken ? 10 : 0;
+    if (size === 0) throw new GuestProtocolError('bad-signature', 'a request without a name');
+    this.#fill(size, false);
+    const begin = this.#start + 2;
+    this.#start += size;
+    if (kind === NOTE.shown) this.#noteShown(this.#word64(begin), this.#incoming.readUInt32LE(begin + 8));
+    else if (kind === NOTE.late) this.#lateBytes = this.#incoming.readUInt32LE(begin);
+    else
+      this.#ahead = {
+        bytes: this.#incoming.readUInt32LE(begin),
+        calls: this.#incoming.readUInt32LE(begin + 4),
+      };
+    this.#fill(1, false);
+  }
+
+  #noteShown(address: number, size: number): void {
+    if (size === 0 || size > MAX_SHOWN_BYTES)
+      throw new GuestProtocolError('bad-length', `${size} bytes were shown with a request`);
+    this.#fill(size, false);
+    const data = Buffer.from(this.#incoming.subarray(this.#start, this.#start + size));
+    this.#shown = { address, data };
+    this.#start += size;
   }
 
   /** Guest memory. Throws SyscallError(EFAULT) where it is not readable. */
@@ -106,6 +163,9 @@ export class Channel {
     checkAddress(address);
     if (!Number.isSafeInteger(size) || size < 0 || size > MAX_TRANSFER_BYTES)
       throw new SyscallError(Errno.EFAULT);
+    const shown = this.#shown;
+    if (shown !== null && shown.address === address && size <= shown.data.length)
+      return shown.data.subarray(0, size);
     this.#operation(OP.read, address, size);
     this.#flush();
     const data = this.#take(size);
@@ -120,6 +180,8 @@ export class Channel {
    */
   readString(address: number, max: number): Buffer {
     checkAddress(address);
+    const shown = this.#shownString(address, max);
+    if (shown !== null) return shown;
     this.#operation(OP.readString, address, max);
     this.#flush();
     const length = this.#takeWord();
@@ -139,10 +201,18 @@ export class Channel {
     return data;
   }
 
+  #shownString(address: number, max: number): Buffer | null {
+    const shown = this.#shown;
+    if (shown === null || shown.address !== address) return null;
+    const length = shown.data.indexOf(0);
+    return length < 0 || length >= max ? null : shown.data.subarray(0, length);
+  }
+
   /** Guest memory. Under the shim a bad address turns the result of this call into -EFAULT. */
   write(address: number, data: Uint8Array): void {
     if (data.length === 0) return;
     checkAddress(address);
+    this.#shown = null;
     this.#operation(OP.write, address, data.length);
     this.#append(data);
   }
@@ -186,6 +256,24 @@ export class Channel {
     return result;
   }
 
+  /** Goes out with the result that follows. */
+  permit({ readsNeverWait, writesNeverWait, late, lateBytes }: Permission): void {
+    let descriptors = 0;
+    for (const fd of late) descriptors += 2 ** fd;
+    this.#byte(OP.permit);
+    this.#word((readsNeverWait ? 1 : 0) + (writesNeverWait ? 2 : 0));
+    this.#word(descriptors);
+    this.#word(lateBytes);
+  }
+
+  /** What the next reads of a descriptor give; goes out with the result that follows. */
+  sendAhead(fd: number, data: Uint8Array): void {
+    this.#byte(OP.ahead);
+    this.#word(fd);
+    this.#word(data.length);
+    this.#append(data);
+  }
+
   /**
    * Instead of a result: tells a guest that was started as the parent of a fork server to park. Each of its
    * children sends the request again, to a controller of its own.
@@ -225,10 +313,14 @@ export class Channel {
       case 'f':
         return this.#incoming.readDoubleLE(at);
       case 'p':
-        return this.#incoming.readUInt32LE(at) + this.#incoming.readUInt32LE(at + 4) * 2 ** 32;
+        return this.#word64(at);
       default:
         return this.#incoming.readUInt32LE(at) + this.#incoming.readInt32LE(at + 4) * 2 ** 32;
     }
+  }
+
+  #word64(at: number): number {
+    return this.#incoming.readUInt32LE(at) + this.#incoming.readUInt32LE(at + 4) * 2 ** 32;
   }
 
   #operation(op: number, address: number, size: number): void {
@@ -333,7 +425,12 @@ export class Channel {
   }
 }
 
-const MAX_REQUEST_BYTES = 1 + MAX_SIGNATURE_BYTES + 8 * MAX_ARGUMENTS;
+/** The letters of notes. */
+const NOTE = { shown: 0x41, late: 0x4c, taken: 0x54 } as const;
+/** SHOWN_MOST of the shim. */
+const MAX_SHOWN_BYTES = 4096;
+
+const MAX_REQUEST_BYTES = 14 + MAX_SHOWN_BYTES + 1 + MAX_SIGNATURE_BYTES + 8 * MAX_ARGUMENTS;
 
 function isAddress(address: number): boolean {
   return address >= FIRST_ADDRESS && address < ADDRESS_LIMIT;

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { firstLine, messageOf } from '@sandpiper/contracts';
 import { availableCpus } from '@sandpiper/controller';
 import { endToEnd } from './end-to-end.js';
+import { smallCalls } from './small-calls.js';
 import { calls, computing, type Figure, latency, memory, throughput, withSpeedBench } from './speed.js';
 
 const HELP = `Usage: scripts/bench [OPTION]...
@@ -11,9 +12,10 @@ const HELP = `Usage: scripts/bench [OPTION]...
 Measures how fast runs are, each figure against its reference in the same run, in turn with it, on one CPU. Takes about
 three minutes; nothing else should run on the machine meanwhile. bubblewrap is compared with where it is installed.
 
-  --quick      a quarter of the rounds
-  --page FILE  also write a page of Markdown, such as docs/speed.md
-  -h, --help   print this
+  --quick        a quarter of the rounds
+  --small-calls  only what programs cost that make many small calls
+  --page FILE    also write a page of Markdown, such as docs/speed.md
+  -h, --help     print this
 
 Exit code: 0 when it was measured, whatever the figures are; 2 bad usage.
 `;
@@ -43,11 +45,18 @@ relocations of the interpreter shared by all, an interpreter whose code is mappe
 A cold start makes some 390 calls, each some 25 us; the rest of it is pypy3 itself.
 `;
 
-function parse(): { quick: boolean; page: string | null } {
+interface Options {
+  readonly quick: boolean;
+  readonly onlySmallCalls: boolean;
+  readonly page: string | null;
+}
+
+function parse(): Options {
   try {
     const { values } = parseArgs({
       options: {
         quick: { type: 'boolean' },
+        'small-calls': { type: 'boolean' },
         page: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -56,7 +65,11 @@ function parse(): { quick: boolean; page: string | null } {
       process.stdout.write(HELP);
       process.exit(0);
     }
-    return { quick: values.quick === true, page: values.page ?? null };
+    return {
+      quick: values.quick === true,
+      onlySmallCalls: values['small-calls'] === true,
+      page: values.page ?? null,
+    };
   } catch (error) {
     process.stderr.write(`bench: ${firstLine(messageOf(error))}\n`);
     process.exit(2);
@@ -68,7 +81,7 @@ function row({ measure, ours, reference, ratio, required, met }: Figure): string
   return `| ${measure} | ${ours} | ${reference} | ${ratio === null ? '' : ratio.toFixed(2)} | ${required} | ${verdict} |`;
 }
 
-const { quick, page } = parse();
+const { quick, onlySmallCalls, page } = parse();
 const [cpu = 0] = availableCpus();
 const figures = await withSpeedBench(cpu, quick ? 5 : 20, async (bench) => {
   const found: Figure[] = [];
@@ -76,14 +89,18 @@ const figures = await withSpeedBench(cpu, quick ? 5 : 20, async (bench) => {
     for (const figure of more) process.stdout.write(`${row(figure)}\n`);
     found.push(...more);
   };
-  tell(await latency(bench));
-  tell([await throughput(bench)]);
-  tell(memory());
-  tell(await calls({ ...bench, rounds: quick ? 3 : 7 }));
-  tell(await computing({ ...bench, rounds: quick ? 3 : 7 }));
+  const fewer = { ...bench, rounds: quick ? 3 : 7 };
+  if (!onlySmallCalls) {
+    tell(await latency(bench));
+    tell([await throughput(bench)]);
+    tell(memory());
+    tell(await calls(fewer));
+  }
+  tell(await smallCalls(fewer));
+  if (!onlySmallCalls) tell(await computing(fewer));
   return found;
 });
-const whole = await endToEnd(quick);
+const whole = onlySmallCalls ? [] : await endToEnd(quick);
 for (const figure of whole) process.stdout.write(`${row(figure)}\n`);
 figures.push(...whole);
 if (page !== null) {
@@ -92,7 +109,7 @@ if (page !== null) {
     page,
     `# How fast runs are
 
-Measured by \`scripts/bench${quick ? ' --quick' : ''} --page ${page}\` on ${today}, Linux ${release()}, all of it but the node's main thread on
+Measured by \`scripts/bench${quick ? ' --quick' : ''}${onlySmallCalls ? ' --small-calls' : ''} --page ${page}\` on ${today}, Linux ${release()}, all of it but the node's main thread on
 one CPU, ours and the reference in turn. A forked run is one as a node starts it, from a parked parent. A cold one
 starts an interpreter.
 

@@ -205,7 +205,7 @@ export async function calls(bench: SpeedBench): Promise<Figure[]> {
   });
   const speed = (2 * 64) / at(3);
   return [
-    call('os.stat', 0, 2, 4), // the path is asked for, then the result
+    call('os.stat', 0, 1, 4), // the path goes out with the request
     call('os.pread of 4 KiB', 1, 1, null),
     call('os.pread of 1 MiB', 2, 1, null),
     {

@@ -15,9 +15,12 @@ import {
   HostClock,
   type GuestInput,
   type CallOutcome,
+  type LateRoom,
+  type Offer,
   type OutputStream,
   VirtualClock,
 } from '@sandpiper/kernel';
+import type { Permission } from '@sandpiper/protocol';
 import type { EngineTraits } from '../crossing/engines.js';
 import { argvOf, type CellContext, type GuestJob } from '../crossing/job.js';
 import type { LivePort } from '../crossing/live-port.js';
@@ -147,6 +150,34 @@ export class JobKernel {
   /** Whether the result holds one output for both streams. */
   get #isCombined(): boolean {
     return this.#stdout === this.#stderr;
+  }
+
+  /** Takes output that came late. @throws as {@link call} */
+  takeLate(frames: Buffer): CallOutcome {
+    return answering('late output', () => this.#kernel.shortCuts.takeLate(frames));
+  }
+
+  /** @throws as {@link call} */
+  takeAhead(bytes: number, calls: number): CallOutcome {
+    return answering('reads ahead', () => this.#kernel.shortCuts.takeAhead(bytes, calls));
+  }
+
+  /** What goes out with the answer to a call. Nothing where a trace or a transcript shows each call, or output is seen. */
+  offer(key: string, args: readonly number[], outcome: CallOutcome): Offer | null {
+    const shown = this.#trace !== null || this.#transcript !== null || this.job.output !== 'capture';
+    if (shown || outcome.kind !== 'return') return null;
+    return answering(key, () => this.#kernel.shortCuts.offer(key, args[0] ?? 0, outcome.value));
+  }
+
+  /** What the guest may do without an answer, or without a trap. */
+  permission(late: LateRoom | null): Permission {
+    const timer = this.#kernel.hasTimer;
+    return {
+      readsNeverWait: !timer && (this.#stdin === 'null' || 'readAt' in this.#stdin),
+      writesNeverWait: !timer && this.job.output === 'capture',
+      late: late?.descriptors ?? [],
+      lateBytes: late?.bytes ?? 0,
+    };
   }
 
   /** The captured output, and of stderr that passed through the end. Can be taken once. */

@@ -52,14 +52,14 @@ export function runGuest(
       Atomics.store(context.shared, SHARED_PID, guest.pid);
       if (Atomics.load(context.shared, SHARED_CANCELLED) !== 0) keeper.kill();
       const transport = new DescriptorTransport(guest.requests, guest.replies);
-      session.serve(warm?.forked?.channel ?? new Channel(transport, traits.dialect));
+      session.serve(warm?.forked?.channel ?? new Channel(transport, traits.dialect), guest);
     } finally {
       // Whatever happened above, the guest is dead and its descriptors are closed when this function ends.
       if ((warm?.forked ?? null) !== null && session.askedToEnd) keeper.finish();
       else keeper.kill();
       end = keeper.ended();
       Atomics.store(context.shared, SHARED_PID, 0);
-      session.kernel.takeErrors(guest.readErrors());
+      session.takeRest(guest.readErrors());
       session.watch(null);
       guest.close();
     }

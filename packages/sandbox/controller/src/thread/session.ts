@@ -1,7 +1,13 @@
 import type { ByteEncoder, RunResult } from '@sandpiper/contracts';
-import type { GuestEnd, GuestFigures, KeeperClient } from '@sandpiper/guest';
+import type { GuestEnd, GuestFigures, KeeperClient, StartedGuest } from '@sandpiper/guest';
 import type { CallOutcome } from '@sandpiper/kernel';
-import { type Channel, GuestGoneError, GuestProtocolError, type Signature } from '@sandpiper/protocol';
+import {
+  type Channel,
+  GuestGoneError,
+  GuestProtocolError,
+  type Request,
+  type Signature,
+} from '@sandpiper/protocol';
 import type { EngineTraits } from '../crossing/engines.js';
 import { type CellContext, type GuestJob, SHARED_CANCELLED } from '../crossing/job.js';
 import type { Decisions } from '../crossing/status.js';
@@ -39,6 +45,8 @@ export class Session {
   #greeted = false;
   #figures: GuestFigures | null = null;
   #marked = false;
+  /** The guest knows what it may do without an answer. */
+  #permitted = false;
   /** When the program began, as `performance.now()`. */
   #beganAt: number | null = null;
   #fault: OperationFault | null = null;
@@ -69,7 +77,7 @@ export class Session {
   }
 
   /** Answers calls until the guest has ended or must. */
-  serve(channel: Channel): void {
+  serve(channel: Channel, guest: StartedGuest): void {
     channel.whileServing = () => this.#time.check();
     try {
       if (!(this.#forked === null ? this.#greet(channel) : this.#order(this.#forked))) return;
@@ -81,17 +89,22 @@ export class Session {
           channel.returnInt(0);
           continue;
         }
+        if (this.#endsByShortCuts(request, guest)) return;
         const outcome = this.kernel.call(this.traits.keyOf(signature), request.args, channel);
         if (this.#endsBy(outcome)) return;
-        if (this.traits.dialect === 'linux') answerLinux(channel, outcome);
+        if (this.traits.dialect === 'linux') this.#answerLinux(channel, request, outcome);
         else answerLibc(channel, signature, outcome);
       }
     } catch (error) {
-      if (error instanceof GuestProtocolError) this.#decisions.violation = brokenProtocol(error.message);
-      else if (error instanceof ControllerTimeError) this.#decisions.limit = 'controllerCpuMs';
-      else if (error instanceof OperationFault) this.#failed(error);
-      else if (!(error instanceof GuestGoneError)) throw error;
+      this.#noteEnd(error);
     }
+  }
+
+  #noteEnd(error: unknown): void {
+    if (error instanceof GuestProtocolError) this.#decisions.violation = brokenProtocol(error.message);
+    else if (error instanceof ControllerTimeError) this.#decisions.limit = 'controllerCpuMs';
+    else if (error instanceof OperationFault) this.#failed(error);
+    else if (!(error instanceof GuestGoneError)) throw error;
   }
 
   /** The start of the interpreter is charged to the cell, unless variables of the run change it. */
@@ -185,6 +198,45 @@ export class Session {
     );
   }
 
+  /** What the guest has done without an answer since its last request. */
+  #endsByShortCuts({ lateBytes, ahead }: Request, guest: StartedGuest): boolean {
+    if (ahead.calls > 0 && this.#endsBy(this.kernel.takeAhead(ahead.bytes, ahead.calls))) return true;
+    if (lateBytes === 0) return false;
+    const frames = guest.readLate(lateBytes);
+    if (frames === null) throw new GuestProtocolError('bad-length', 'late output that is not there');
+    return this.#endsBy(this.kernel.takeLate(frames));
+  }
+
+  /**
+   * What the guest left in its second pipe when it ended: errors of a translated one, late output of a stock one.
+   */
+  takeRest(bytes: Buffer): void {
+    if (this.traits.kind === 'translated') {
+      this.kernel.takeErrors(bytes);
+      return;
+    }
+    if (bytes.length === 0 || this.#decisions.violation !== null) return;
+    this.#ended = true;
+    try {
+      this.#endsBy(this.kernel.takeLate(bytes));
+    } catch (error) {
+      this.#noteEnd(error);
+    }
+  }
+
+  #answerLinux(channel: Channel, { signature, args }: Request, outcome: CallOutcome): void {
+    const { name } = signature;
+    const offer = this.kernel.offer(name, args, outcome);
+    const late = offer?.late ?? null;
+    if (late !== null || !this.#permitted || SETS_TIMER.has(name))
+      channel.permit(this.kernel.permission(late));
+    this.#permitted = true;
+    const ahead = offer?.ahead ?? null;
+    if (ahead !== null) channel.sendAhead(ahead.fd, ahead.data);
+    if (outcome.kind === 'return') channel.returnInt(outcome.value);
+    else if (outcome.kind === 'error') channel.returnInt(-outcome.errno);
+  }
+
   #endsBy(outcome: CallOutcome): boolean {
     if (outcome.kind === 'exit') this.#decisions.exitCode = outcome.code;
     else if (outcome.kind === 'signal') this.#decisions.ownSignal = outcome.signal;
@@ -224,12 +276,10 @@ export class Session {
   }
 }
 
-const brokenProtocol = (how: string): string => `the guest broke the protocol: ${how}`;
+/** Calls that change what may have to wait. */
+const SETS_TIMER: ReadonlySet<string> = new Set(['alarm', 'setitimer']);
 
-function answerLinux(channel: Channel, outcome: CallOutcome): void {
-  if (outcome.kind === 'return') channel.returnInt(outcome.value);
-  else if (outcome.kind === 'error') channel.returnInt(-outcome.errno);
-}
+const brokenProtocol = (how: string): string => `the guest broke the protocol: ${how}`;
 
 function answerLibc(channel: Channel, signature: Signature, outcome: CallOutcome): void {
   const errno = outcome.kind === 'return' || outcome.kind === 'error' ? outcome.errno : null;

@@ -47,13 +47,22 @@ static int native_due;
 /* The request that is due: its number determines its name, except for the shim's own requests. */
 static long call_nr;
 static uint64_t call_arguments[6];
-static unsigned char request[512];
+static unsigned char request[8192];
 static size_t request_size;
+/* A note has come, and its request has not. */
+static int request_begun;
 static unsigned request_words;
+
+/* Bytes that were sent ahead, and of which no request has told how many were read. */
+static uint64_t given_ahead;
+
+/* Late output in its pipe, and what requests have told of it; bytes. */
+static uint64_t late_written, late_told;
 
 static void controller_begin(void) {
   pending_at = pending_size = data_left = read_in_all = written_in_all = 0;
-  request_size = request_words = 0;
+  request_size = request_words = request_begun = 0;
+  late_written = late_told = given_ahead = 0;
   at_end = native_due = 0;
   memset(&answer, 0, sizeof answer);
   memset(&poked, 0, sizeof poked);
@@ -118,6 +127,25 @@ static void order_poke(void) {
   put_word(poked.size);
 }
 
+/* Which descriptors may have late output, and how much: nothing that a controller says may lead past a bound. */
+static void order_permission(void) {
+  put_bytes("G", 1);
+  put_word(take_byte(&input));
+  put_word(take_byte(&input) % 2 == 0 ? take_byte(&input) : take_hostile(&input));
+  put_word(take_byte(&input) % 2 == 0 ? take_byte(&input) : take_hostile(&input));
+}
+
+/* More than the shim holds ends it. */
+static void order_ahead(void) {
+  uint64_t size = take_byte(&input) < 240 ? take_number(&input, 2) % (AHEAD_MOST + 8) : take_hostile(&input);
+  given_ahead = size;
+  data_byte = take_byte(&input);
+  data_left = size;
+  put_bytes("H", 1);
+  put_word(take_byte(&input) % 4);
+  put_word(size);
+}
+
 static void order_allocation(void) {
   uint64_t size = take_byte(&input) < 200 ? take_number(&input, 2) % 5000 : take_hostile(&input);
   size_t rounded = (size + 15) & ~(size_t)15;
@@ -144,7 +172,7 @@ static void order_native(void) {
 /* An invalid letter with bytes behind it: the shim must end. */
 static void order_unknown(void) {
   uint8_t letter = take_byte(&input);
-  if (letter != 0 && strchr("RZWMFSPi", letter) != NULL) letter = 0xff;
+  if (letter != 0 && strchr("RZWMFGHSPi", letter) != NULL) letter = 0xff;
   put_bytes(&letter, 1);
   put_word(take_hostile(&input));
 }
@@ -187,7 +215,9 @@ static void next_operations(void) {
     put_bytes("P", 1);
     answer.kind = REQUEST;
     request_size = request_words = 0;
-  } else if (kind < 250) give_result();
+  } else if (kind < 202) order_permission();
+  else if (kind < 208) order_ahead();
+  else if (kind < 250) give_result();
   else order_unknown();
 }
 
@@ -242,12 +272,49 @@ static void check_request(void) {
   CHECK(memchr(name, '(', length) != NULL && memchr(name, 0, length) == NULL);
 }
 
-/* Request: length, name, as many words as the name says. Returns how many of the bytes belong to it. */
+/* What was shown must be what is there: the guest stands still until the answer. */
+static void check_shown(uint64_t address, uint32_t size, const unsigned char *bytes) {
+  CHECK(size > 0 && size <= SHOWN_MOST && arena_reach(address, size, 0) == size);
+  CHECK(memcmp((const void *)address, bytes, size) == 0);
+}
+
+/* A note before the request. Returns 1 when it is complete. */
+static int take_note(void) {
+  uint32_t number;
+  if (request_size < 2) return 0;
+  CHECK(request[1] == 'A' || request[1] == 'L' || request[1] == 'T');
+  if (request[1] == 'T') {
+    if (request_size < 10) return 0;
+    memcpy(&number, request + 2, sizeof number);
+    CHECK(number > 0 && number <= given_ahead);
+    given_ahead = 0;
+    return 1;
+  }
+  if (request[1] == 'L') {
+    if (request_size < 6) return 0;
+    memcpy(&number, request + 2, sizeof number);
+    late_told += number;
+    CHECK(number > 0 && late_told == late_written);
+    return 1;
+  }
+  if (request_size < 14) return 0;
+  uint64_t address;
+  memcpy(&address, request + 2, sizeof address);
+  memcpy(&number, request + 10, sizeof number);
+  if (request_size < 14 + (size_t)number) return 0;
+  check_shown(address, number, request + 14);
+  return 1;
+}
+
+/* Notes; then the request: length, name, as many words as the name says. */
 static void take_request(unsigned char byte) {
   CHECK(request_size < sizeof request);
   request[request_size++] = byte;
   size_t length = request[0];
-  CHECK(length > 0);
+  if (length == 0) {
+    if (take_note()) request_size = 0, request_begun = 1;
+    return;
+  }
   if (request_size < 1 + length) return;
   if (request_size == 1 + length) {
     const char *open = memchr(request + 1, '(', length);
@@ -257,7 +324,7 @@ static void take_request(unsigned char byte) {
   if (request_size < 1 + length + 8 * request_words) return;
   check_request();
   answer.kind = NOTHING;
-  request_size = 0;
+  request_size = request_begun = 0;
 }
 
 static void take_word(unsigned char byte) {
@@ -323,7 +390,7 @@ static long fake_write(const unsigned char *from, size_t size) {
   if (arena_owns((uintptr_t)from) && ((uintptr_t)from + size > 1ull << 47 || (uintptr_t)from + size < (uintptr_t)from))
     return -EFAULT;
   for (long i = 0; i < done; i++) {
-    if (answer.kind == NOTHING && request_size == 0) answer.kind = REQUEST;
+    if (answer.kind == NOTHING && request_size == 0 && !request_begun) answer.kind = REQUEST;
     switch (answer.kind) {
       case REQUEST:
         take_request(piece[i]);
@@ -346,12 +413,25 @@ static long fake_write(const unsigned char *from, size_t size) {
   return done;
 }
 
+/* A frame, whole or not at all. */
+static long fake_late(const unsigned char *from, size_t size) {
+  struct late_head head;
+  CHECK(__asan_region_is_poisoned((void *)(uintptr_t)from, size) == NULL);
+  CHECK(size > sizeof head && size <= 4096);
+  memcpy(&head, from, sizeof head);
+  CHECK(head.size == size - sizeof head - (head.fd == 1 || head.fd == 2 ? 0 : sizeof(int64_t)));
+  if (late_written - late_told + size > 65536 || take_byte(&input) > 247) return -EAGAIN;
+  late_written += size;
+  return (long)size;
+}
+
 long raw3(long nr, long a, long b, long c) {
   switch (nr) {
     case __NR_read:
       CHECK(a == SHIM_FD_IN);
       return fake_read((unsigned char *)b, (size_t)c);
     case __NR_write:
+      if (a == SHIM_FD_LATE) return fake_late((const unsigned char *)b, (size_t)c);
       CHECK(a == SHIM_FD_OUT);
       return fake_write((const unsigned char *)b, (size_t)c);
     case __NR_getpid:

@@ -39,18 +39,24 @@ static int checked_copy(void *to, const void *from, size_t size);
 #undef channel_call
 /* The result is the controller's, unless one of its writes met a bad address. */
 long channel_call(const char *signature, const uint64_t *arguments);
+#include "../shim/ahead.c"
+#include "../shim/answers.c"
+#include "../shim/late.c"
 #include "../shim/memory.c"
 #include "../shim/signals.c"
 #include "../shim/stack.c"
 #include "../shim/shim.c"
 #undef shim_copy
 
-/* Not fuzzed here, and not for this process: the filter, the clock, the fork. */
+/* Not fuzzed here, and not for this process: the filter, the clock, the fork, the functions of the C library. */
 int filter_install(enum policy_filter filter) { return (int)filter; }
 int filter_install_translated(void) { return 0; }
 void clock_take(int made_up) { (void)made_up; }
 void fork_prepare(void) {}
 void fork_park(void) {}
+int64_t clock_now(void) { return 77; }
+void library_begin(void) {}
+void library_permit(int reads, int writes) { (void)reads, (void)writes; }
 
 #include "controller.h"
 
@@ -94,16 +100,29 @@ static long call_number(struct source *s) {
   static const long known[] = {__NR_rt_sigprocmask, __NR_rt_sigaction, __NR_kill,   __NR_tgkill, __NR_tkill,
                                __NR_mmap,           __NR_mremap,       __NR_munmap, __NR_brk,    __NR_exit_group,
                                __NR_openat,         __NR_read,         __NR_write,  __NR_getpid, -1,
-                               -512,                -513,              -516,        1023,        0x40000000};
+                               -512,                -513,              -516,        1023,        0x40000000,
+                               __NR_stat,           __NR_getrandom,    __NR_close,  __NR_dup2};
   /* clang-format on */
   unsigned kind = take_byte(s);
   if (kind < 200) return known[kind % (sizeof known / sizeof *known)];
   return (int)take_hostile(s);
 }
 
+/* Calls whose memory the shim shows with the request, or fills. */
+static int is_shown(long nr) {
+  static const long shown[] = {__NR_write,      __NR_pwrite64,  __NR_open,       __NR_stat,      __NR_lstat,
+                               __NR_access,     __NR_chdir,     __NR_mkdir,      __NR_rmdir,     __NR_unlink,
+                               __NR_readlink,   __NR_openat,    __NR_newfstatat, __NR_mkdirat,   __NR_unlinkat,
+                               __NR_readlinkat, __NR_faccessat, __NR_faccessat2, __NR_getrandom, __NR_read};
+  for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+    if (shown[i] == nr) return 1;
+  return 0;
+}
+
 /* An address that the shim itself dereferences must be in the arena: any other might belong to this process. */
 static void registers(struct source *s, long nr, uint64_t a[6]) {
   for (int i = 0; i < 6; i++) a[i] = take_byte(s) % 3 == 0 ? take_hostile(s) : arena_address(s);
+  if (is_shown(nr)) a[0] = arena_address(s), a[1] = arena_address(s);
   switch (nr) {
     case __NR_rt_sigaction:
       a[0] = take_byte(s) % 70;
@@ -121,6 +140,15 @@ static void registers(struct source *s, long nr, uint64_t a[6]) {
       a[1] = take_byte(s) % 8 == 0 ? 0 : arena_address(s);
       a[2] = take_byte(s) % 4 != 0 ? 0 : arena_address(s);
       a[3] = take_byte(s) % 8 == 0 ? a[3] : 8;
+      break;
+    case __NR_read:
+    case __NR_write:
+    case __NR_close:
+    case __NR_dup2:
+    case __NR_getrandom:
+      if (nr != __NR_getrandom) a[0] = take_byte(s) % 4;
+      a[nr == __NR_write || nr == __NR_read ? 2 : 1] = take_byte(s) % 4 == 0 ? take_hostile(s) : take_byte(s);
+      a[2] = nr == __NR_getrandom ? take_byte(s) % 8 : a[2];
       break;
     case __NR_mmap:
       a[2] = take_byte(s) % 10; /* protection: three bits, and one that the filter does not know */
@@ -215,6 +243,9 @@ static void begin(void) {
   waiting = guest_mask = counter = 0;
   depth = 0;
   translated = tells_its_end = dies_when_refused = 0;
+  noted = 0, stored = 0, untold = 0;
+  ahead_end();
+  allowed = left = 0;
   controller_begin();
 }
 
@@ -235,6 +266,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   tells_its_end = knobs >> 1 & 1;
   translated = dies_when_refused = (knobs & 0x1c) == 0x1c;
   channel_park_by((knobs & 0x60) == 0x60 ? park : NULL);
+  answers = stores = knobs >> 7;
   live_once();
   return 0;
 }

@@ -64,10 +64,11 @@ static void place_descriptors(const struct guest_files *files, int translated) {
   } moves[] = {{files->in, translated ? STDIN_FILENO : KEEPER_FD_IN},
                {files->out, translated ? STDOUT_FILENO : KEEPER_FD_OUT},
                {files->shim, KEEPER_FD_SHIM},
-               {translated ? files->errors : files->socket, translated ? STDERR_FILENO : KEEPER_FD_SOCKET}};
+               {files->errors, translated ? STDERR_FILENO : KEEPER_FD_LATE},
+               {files->socket, KEEPER_FD_SOCKET}};
   const int parked = !translated && files->socket >= 0;
-  const int count = translated || parked ? 4 : 3;
-  int high[4];
+  const int count = parked ? 5 : 4;
+  int high[5];
   for (int i = 0; i < count; i++)
     if ((high[i] = fcntl(moves[i].from, F_DUPFD, 16)) < 0) _exit(GUEST_EXIT_NO_DESCRIPTORS);
   for (int i = 0; i < count; i++)
@@ -76,7 +77,7 @@ static void place_descriptors(const struct guest_files *files, int translated) {
     close(KEEPER_FD_IN);
     close(KEEPER_FD_OUT);
   }
-  close_from((parked ? KEEPER_FD_SOCKET : KEEPER_FD_SHIM) + 1);
+  close_from((parked ? KEEPER_FD_SOCKET : translated ? KEEPER_FD_SHIM : KEEPER_FD_LATE) + 1);
 }
 
 /*

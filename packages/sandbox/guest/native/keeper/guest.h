@@ -61,7 +61,7 @@ int64_t now_ns(void);
 
 /* The descriptors that a guest is given. */
 struct guest_files {
-  int in, out, errors; /* pipes; `errors` is for translated ones only */
+  int in, out, errors; /* pipes; `errors` takes the errors of a translated one, and the late output of any other */
   int shim;
   int socket; /* for a parent of the fork server, else -1 */
 };

@@ -10,7 +10,7 @@
  * (control.h) into `control`, lines out of `reports`. The guest talks to the controller over two more, `requests` and
  * `replies`; this process only opens them for both sides, so that neither waits for the other, and closes them once the
  * controller has its ends. What a translated guest writes to its own descriptor 2 goes into `errors`, which never
- * blocks it: what no longer fits is lost.
+ * blocks it: what no longer fits is lost. Any other guest has it for late output (shim/late.c).
  *
  * Nothing here depends on the controller: if its thread is stuck or dead, the limits still hold.
  *
@@ -210,13 +210,13 @@ static pid_t ask_parent(void) {
   struct iovec vector = {&byte, 1};
   union {
     struct cmsghdr header;
-    char bytes[CMSG_SPACE(2 * sizeof(int))];
+    char bytes[CMSG_SPACE(3 * sizeof(int))];
   } rights = {0};
   struct msghdr message = {
       .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights};
   rights.header =
-      (struct cmsghdr){.cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-  memcpy(CMSG_DATA(&rights.header), (int[]){replies, requests}, 2 * sizeof(int));
+      (struct cmsghdr){.cmsg_len = CMSG_LEN(3 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  memcpy(CMSG_DATA(&rights.header), (int[]){replies, requests, errors}, 3 * sizeof(int));
   if (sendmsg(parent_socket, &message, MSG_NOSIGNAL) != 1) return 0;
   struct pollfd answer = {parent_socket, POLLIN, 0};
   int64_t pid;

@@ -32,6 +32,19 @@ static inline long raw3(long nr, long a, long b, long c) {
 }
 #endif
 
+/* A raw call with all its arguments, from an address that is not the gate. */
+static inline long raw6(long nr, const uint64_t a[6]) {
+  long result;
+  register uint64_t d __asm__("r10") = a[3];
+  register uint64_t e __asm__("r8") = a[4];
+  register uint64_t f __asm__("r9") = a[5];
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(nr), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(d), "r"(e), "r"(f)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
 static inline void arch_call_arguments(const ucontext_t *context, uint64_t arguments[6]) {
   const greg_t *r = context->uc_mcontext.gregs;
   arguments[0] = (uint64_t)r[REG_RDI];

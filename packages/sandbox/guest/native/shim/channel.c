@@ -5,8 +5,14 @@
  *   Z  answers a length of -EFAULT and no bytes when the string is not readable
  *   W  to a bad address swallows its bytes and turns the call's result into -EFAULT
  * and has one operation more:
+ *   H  descriptor, size, and bytes: what its next reads will give (ahead.c); no answer
+ *   G  three words: what the guest may do without an answer (permit() below); no answer
  *   S  number and six arguments: make this system call natively, under the filter, and answer 8 bytes
  *   P  park; in each child the request is sent once more, to the controller of the child (fork.c)
+ * A request may have notes before it, each a byte 0 and a letter, where a request has its length:
+ *   A  address, size as 4 bytes, and the bytes there: what the controller will want to read
+ *   L  4 bytes: how many bytes of late output lie in their pipe (late.c)
+ *   T  4 bytes and 4 bytes: how many bytes were read of those sent ahead, by how many calls (ahead.c)
  * Nothing here allocates or calls the C library: it runs inside a signal handler.
  */
 #include "channel.h"
@@ -15,12 +21,19 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "ahead.h"
 #include "arch_x86_64.h"
+#include "late.h"
+#include "library.h"
 #include "shim.h"
 
 #define BUFFER_SIZE 65536
 #define PAGE 4096ul
 #define HEAP_SIZE 65536
+/* The most that is shown with a request, the pieces in which a string is looked through, and what precedes it; bytes. */
+#define SHOWN_MOST 4096
+#define SHOWN_PIECE 64
+#define SHOWN_HEAD 12
 
 /* Received bytes that are not used yet. Empty whenever the guest runs: the controller answers once per call. */
 static unsigned char incoming[BUFFER_SIZE];
@@ -210,18 +223,91 @@ static void native_call(void) {
   send_word(result);
 }
 
+/* Bytes of notes at the start of `outgoing`, for the next request. */
+static size_t noted;
+
+static unsigned char *begin_note(unsigned char letter) {
+  unsigned char *at = outgoing + noted;
+  at[0] = 0;
+  at[1] = letter;
+  return at + 2;
+}
+
+static void end_shown(unsigned char *at, uint64_t address, uint32_t size) {
+  shim_copy(at, &address, sizeof address);
+  shim_copy(at + sizeof address, &size, sizeof size);
+  noted = (size_t)(at - outgoing) + SHOWN_HEAD + size;
+}
+
+void channel_show(uint64_t address, uint64_t size) {
+  noted = 0;
+  if (size == 0 || size > SHOWN_MOST) return;
+  unsigned char *at = begin_note('A');
+  if (copy_in(at + SHOWN_HEAD, address, (size_t)size) == 0) end_shown(at, address, (uint32_t)size);
+}
+
+void channel_show_text(uint64_t address) {
+  noted = 0;
+  unsigned char *at = begin_note('A'), *text = at + SHOWN_HEAD;
+  for (uint32_t length = 0; length < SHOWN_MOST;) {
+    /* Most are short; none is read beyond the page of its end. */
+    size_t n = PAGE - ((address + length) & (PAGE - 1));
+    if (n > SHOWN_PIECE) n = SHOWN_PIECE;
+    if (n > SHOWN_MOST - length) n = SHOWN_MOST - length;
+    if (copy_in(text + length, address + length, n) != 0) return;
+    for (const uint32_t end = length + (uint32_t)n; length < end; length++)
+      if (text[length] == 0) {
+        end_shown(at, address, length + 1);
+        return;
+      }
+  }
+}
+
+static void note_late_output(void) {
+  const uint32_t bytes = late_tell();
+  if (bytes == 0) return;
+  unsigned char *at = begin_note('L');
+  shim_copy(at, &bytes, sizeof bytes);
+  noted = (size_t)(at - outgoing) + sizeof bytes;
+}
+
+static void note_reads(void) {
+  const struct ahead_taken taken = ahead_end();
+  if (taken.calls == 0) return;
+  unsigned char *at = begin_note('T');
+  shim_copy(at, &taken, sizeof taken);
+  noted = (size_t)(at - outgoing) + sizeof taken;
+}
+
 static void send_request(const char *signature, const uint64_t *arguments) {
-  size_t length = 0, at = 1, count = 0;
+  note_late_output();
+  note_reads();
+  size_t length = 0, begin = noted, at = begin + 1, count = 0;
+  noted = 0;
   while (signature[length] != 0) {
     outgoing[at++] = (unsigned char)signature[length];
     length++;
   }
-  outgoing[0] = (unsigned char)length;
+  outgoing[begin] = (unsigned char)length;
   for (const char *p = signature; *p != ')'; p++)
     if (*p == '(') count = 0;
     else count++;
   shim_copy(outgoing + at, arguments, count * sizeof *arguments);
   send_all(outgoing, at + count * sizeof *arguments);
+}
+
+/* G: bits of the first word say that no read or no write waits; then the descriptors of late output, and its bytes. */
+static void permit(void) {
+  const uint64_t waits = receive_word(), descriptors = receive_word();
+  library_permit((waits & 1) != 0, (waits & 2) != 0);
+  late_allow(descriptors, receive_word());
+}
+
+static void take_ahead(void) {
+  const uint64_t fd = receive_word(), size = receive_word();
+  unsigned char *to = ahead_fill(fd, size);
+  if (to == NULL) give_up();
+  receive(to, (size_t)size);
 }
 
 long channel_call(const char *signature, const uint64_t *arguments) {
@@ -253,6 +339,12 @@ long channel_call(const char *signature, const uint64_t *arguments) {
         break;
       case 'F':
         receive_word();
+        break;
+      case 'H':
+        take_ahead();
+        break;
+      case 'G':
+        permit();
         break;
       case 'S':
         native_call();

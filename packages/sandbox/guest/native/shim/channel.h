@@ -10,6 +10,11 @@ void channel_park_by(void (*park)(void));
 /* Sends `signature` (e.g. "openat(ipii)i") with its arguments and obeys until the result, which it returns. */
 long channel_call(const char *signature, const uint64_t *arguments);
 
+/* The memory goes out with the next request, where it is small and readable: the controller need not ask for it. */
+void channel_show(uint64_t address, uint64_t size);
+/* A string with its NUL. */
+void channel_show_text(uint64_t address);
+
 /* Whether a call is being made for the controller now. */
 int channel_makes_call(void);
 

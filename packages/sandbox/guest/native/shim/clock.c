@@ -31,6 +31,12 @@ void clock_take(int virtual_time) {
   *(void **)&real_time = dlsym(RTLD_NEXT, "time");
 }
 
+int64_t clock_now(void) {
+  struct timespec now = {0, 0};
+  if (real_clock_gettime != NULL) real_clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static int result_of(long value) {
   if (value >= 0) return 0;
   errno = (int)-value;

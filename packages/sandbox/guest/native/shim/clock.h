@@ -2,7 +2,12 @@
 #ifndef SANDPIPER_CLOCK_H
 #define SANDPIPER_CLOCK_H
 
+#include <stdint.h>
+
 /* Decides whether this library's time functions ask the controller. Called before the filter. */
 void clock_take(int virtual_time);
+
+/* The monotonic clock as the controller reads it, to a few milliseconds; nanoseconds. Not with a simulated clock. */
+int64_t clock_now(void);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The fork server. A guest that was started for it (VARIABLE_PARKED) imports what its profile names and then asks for
  * its program; instead of a result the controller tells it to park. From then on it only waits for the keeper, on a
- * socket: each message brings the two pipes of a child. The child is forked with CLONE_PARENT, so that the keeper reaps
+ * socket: each message brings the pipes of a child. The child is forked with CLONE_PARENT, so that the keeper reaps
  * it, and asks its own controller for the program once more. The parent never runs a line of untrusted code.
  *
  * The calls made here are let through from the gate only, and only by the first filter; the child puts the filter of
@@ -24,6 +24,9 @@
 #include "filter.h"
 #include "shim.h"
 
+/* Of a child: its controller's answers, its requests, its late output. */
+#define PIPES 3
+
 static long keeper;
 
 void fork_prepare(void) { keeper = raw3(__NR_getppid, 0, 0, 0); }
@@ -34,21 +37,20 @@ static _Noreturn void end(int code) {
 
 static long gate(long nr, long a, long b, long c) { return shim_gate(nr, a, b, c, 0, 0, 0); }
 
-/* Returns 0 and two descriptors, or -1 when the keeper is gone. */
-static int receive_pipes(int pipes[2]) {
+/* Returns 0 and the descriptors, or -1 when the keeper is gone. */
+static int receive_pipes(int pipes[PIPES]) {
   char byte;
   struct iovec vector = {&byte, 1};
-  _Alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(2 * sizeof(int))];
+  _Alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(PIPES * sizeof(int))];
   struct msghdr message = {
       .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
   long n;
   do n = gate(__NR_recvmsg, SHIM_FD_KEEPER, (long)&message, 0);
   while (n == -EINTR);
   const struct cmsghdr *header = (const struct cmsghdr *)control;
-  if (n != 1 || message.msg_controllen < CMSG_LEN(2 * sizeof(int)) || header->cmsg_type != SCM_RIGHTS) return -1;
+  if (n != 1 || message.msg_controllen < CMSG_LEN(PIPES * sizeof(int)) || header->cmsg_type != SCM_RIGHTS) return -1;
   const int *received = (const int *)CMSG_DATA(header);
-  pipes[0] = received[0];
-  pipes[1] = received[1];
+  for (int i = 0; i < PIPES; i++) pipes[i] = received[i];
   return 0;
 }
 
@@ -60,33 +62,34 @@ static void wipe(volatile void *at, size_t size) {
   for (volatile unsigned char *byte = at; size > 0; size--) *byte++ = 0;
 }
 
-static void become_child(int pipes[2]) {
+static void become_child(int pipes[PIPES]) {
+  static const int places[PIPES] = {SHIM_FD_IN, SHIM_FD_OUT, SHIM_FD_LATE};
   const struct rlimit nothing = {0, 0};
+  for (int i = 0; i < PIPES; i++)
+    if (gate(__NR_dup3, pipes[i], places[i], 0) < 0 || gate(__NR_close, pipes[i], 0, 0) != 0) end(SHIM_EXIT_NO_FILTER);
   /* The death of the keeper is not inherited (PR_SET_PDEATHSIG); it may be dead already. */
   if (gate(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0) != 0 || gate(__NR_getppid, 0, 0, 0) != keeper ||
-      gate(__NR_dup3, pipes[0], SHIM_FD_IN, 0) < 0 || gate(__NR_dup3, pipes[1], SHIM_FD_OUT, 0) < 0 ||
-      gate(__NR_close, pipes[0], 0, 0) != 0 || gate(__NR_close, pipes[1], 0, 0) != 0 ||
       gate(__NR_close, SHIM_FD_KEEPER, 0, 0) != 0 || gate(__NR_setrlimit, RLIMIT_NOFILE, (long)&nothing, 0) != 0 ||
       filter_install(FILTER_GUEST) != 0)
     end(SHIM_EXIT_NO_FILTER);
   wipe(&keeper, sizeof keeper);
-  wipe(pipes, 2 * sizeof *pipes);
+  wipe(pipes, PIPES * sizeof *pipes);
 }
 
 void fork_park(void) {
-  int pipes[2];
+  int pipes[PIPES];
   int64_t pid;
   /* They are the same FIFOs that the children will use: while the parent holds them, no reader sees a child's end. */
   gate(__NR_close, SHIM_FD_IN, 0, 0);
   gate(__NR_close, SHIM_FD_OUT, 0, 0);
+  gate(__NR_close, SHIM_FD_LATE, 0, 0);
   while (receive_pipes(pipes) == 0) {
     pid = gate(__NR_clone, CLONE_PARENT | SIGCHLD, 0, 0);
     if (pid == 0) {
       become_child(pipes);
       return;
     }
-    gate(__NR_close, pipes[0], 0, 0);
-    gate(__NR_close, pipes[1], 0, 0);
+    for (int i = 0; i < PIPES; i++) gate(__NR_close, pipes[i], 0, 0);
     if (shim_gate(__NR_sendto, SHIM_FD_KEEPER, (long)&pid, sizeof pid, MSG_NOSIGNAL, 0, 0) != sizeof pid) break;
     /* The next child is a copy of this process. */
     wipe(&pid, sizeof pid);

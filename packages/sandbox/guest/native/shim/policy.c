@@ -65,7 +65,10 @@ static const struct policy_row rows[] = {
     RANGE(SHIM_X32_BIT, SHIM_X32_LAST, "x32", .filters = EVERY, .action = KILL, .why = "calls of another ABI"),
 
     ROW(read, .filters = STOCK, IF(IS(FD, SHIM_FD_IN)), .action = ALLOW, .why = "messages from the controller"),
-    ROW(write, .filters = STOCK, IF(IS(FD, SHIM_FD_OUT)), .action = ALLOW, .why = "messages to the controller"),
+    ROW(write, .filters = FILTER_VIRTUAL_TIME, IF(IS(FD, SHIM_FD_OUT)), .action = ALLOW,
+        .why = "messages to the controller"),
+    ROW(write, .filters = FILTER_GUEST | FILTER_PARENT, IF(IS(FD, SHIM_FD_OUT, SHIM_FD_LATE)), .action = ALLOW,
+        .why = "messages to the controller, and output that it reads later"),
     ROW(read, .filters = FILTER_TRANSLATED, IF(IS(FD, STDIN_FILENO)), .action = ALLOW,
         .why = "messages from the controller"),
     ROW(write, .filters = FILTER_TRANSLATED, IF(IS(FD, STDOUT_FILENO, STDERR_FILENO)), .action = ALLOW,

@@ -3,8 +3,10 @@
  * constructor below then locks the process down for ever, and from there on a system call is a message.
  *
  * Theory of operation: a call that the filter traps raises SIGSYS; the handler sends it to the controller, obeys the
- * controller's operations, and puts the result where the kernel would have put it. A few calls are answered here,
- * because they are about this process's own registers and memory: the signal mask and the growth of memory.
+ * controller's operations, and puts the result where the kernel would have put it. A few calls are answered here:
+ * because they are about this process's own registers and memory (the signal mask, the growth of memory), because their
+ * answer never changes (answers.c), because nothing depends on it (late.c), or because the controller has given it
+ * beforehand (ahead.c). The functions of the C library that programs call most do without the trap (library.c).
  */
 #include "shim.h"
 
@@ -23,11 +25,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "ahead.h"
+#include "answers.h"
 #include "arch_x86_64.h"
 #include "channel.h"
 #include "clock.h"
 #include "filter.h"
 #include "fork.h"
+#include "late.h"
+#include "library.h"
 #include "memory.h"
 #include "signals.h"
 #include "stack.h"
@@ -44,12 +50,45 @@ static uint64_t counter;
 /* A parent of the fork server, until it is told to park. */
 static int parks;
 
-static long answer_call(long nr, const uint64_t a[6], ucontext_t *context) {
+/* What the controller will want to read goes out with the request, so that it need not ask. */
+static void show_arguments(long nr, const uint64_t a[6]) {
+  switch (nr) {
+    case __NR_write:
+    case __NR_pwrite64:
+      channel_show(a[1], a[2]);
+      return;
+    case __NR_open:
+    case __NR_stat:
+    case __NR_lstat:
+    case __NR_access:
+    case __NR_chdir:
+    case __NR_mkdir:
+    case __NR_rmdir:
+    case __NR_unlink:
+    case __NR_readlink:
+      channel_show_text(a[0]);
+      return;
+    case __NR_openat:
+    case __NR_newfstatat:
+    case __NR_mkdirat:
+    case __NR_unlinkat:
+    case __NR_readlinkat:
+    case __NR_faccessat:
+    case __NR_faccessat2:
+      channel_show_text(a[1]);
+  }
+}
+
+long shim_answer(long nr, const uint64_t a[6]) {
   long result;
-  if (nr == __NR_rt_sigprocmask) return signals_set_mask(context, a);
   if (memory_call(nr, a, &result)) return result;
   if (translated) return -EPERM;
+  if (answers_call(nr, a, &result)) return result;
+  if (nr == __NR_write && late_write(a, &result)) return result;
+  if (nr == __NR_read && ahead_read(a, &result)) return result;
   if (nr >= 0 && (size_t)nr < SIGNATURES && signatures[nr] != NULL) {
+    show_arguments(nr, a);
+    late_note_call(nr, a);
     result = channel_call(signatures[nr], a);
     if (result == 0) signals_note_call(nr, a);
     memory_note_call(nr, a, result);
@@ -57,6 +96,10 @@ static long answer_call(long nr, const uint64_t a[6], ucontext_t *context) {
   }
   uint64_t all[7] = {(uint64_t)nr, a[0], a[1], a[2], a[3], a[4], a[5]};
   return channel_call("unknown(iiiiiii)i", all);
+}
+
+static long answer_call(long nr, const uint64_t a[6], ucontext_t *context) {
+  return nr == __NR_rt_sigprocmask ? signals_set_mask(context, a) : shim_answer(nr, a);
 }
 
 static void on_trap(int signal, siginfo_t *info, void *data) {
@@ -120,9 +163,10 @@ static void require_one_thread(void) {
 static void take_descriptors(void) {
   if (dup2(KEEPER_FD_IN, SHIM_FD_IN) < 0 || dup2(KEEPER_FD_OUT, SHIM_FD_OUT) < 0)
     refuse("the protocol's pipes cannot be moved: the limit of open files is below 8192");
+  if (!virtual_time && dup2(KEEPER_FD_LATE, SHIM_FD_LATE) < 0) refuse("the pipe of the output cannot be moved");
   if (parks && dup2(KEEPER_FD_SOCKET, SHIM_FD_KEEPER) < 0) refuse("the keeper's socket cannot be moved");
   close_range_of(0, 1);
-  close_range_of(3, SHIM_FD_IN - (parks ? 2 : 1));
+  close_range_of(3, (parks ? SHIM_FD_KEEPER : virtual_time ? SHIM_FD_IN : SHIM_FD_LATE) - 1);
   close_range_of(SHIM_FD_OUT + 1, ~0u);
 }
 
@@ -194,6 +238,7 @@ static void forbid_descriptors(void) {
 static void park(void) {
   fork_park();
   memory_tell_end();
+  answers_in_child();
 }
 
 static void lock_down_stock(void) {
@@ -211,6 +256,8 @@ static void lock_down_stock(void) {
   }
   if (filter_install(parks ? FILTER_PARENT : virtual_time ? FILTER_VIRTUAL_TIME : FILTER_GUEST) != 0)
     _exit(SHIM_EXIT_NO_FILTER);
+  if (!virtual_time) answers_begin(parks);
+  library_begin();
   say_ready();
 }
 

@@ -31,6 +31,8 @@ struct kernel_action {
 static struct kernel_action actions[LAST_SIGNAL + 1];
 /* Sent, and not delivered yet. */
 static uint64_t waiting;
+/* A call is being answered outside of a trap, where signals are not blocked. */
+static volatile int held;
 
 /* The mask as the guest set it, with the bits that are kept out of the real one. */
 static uint64_t guest_mask;
@@ -52,6 +54,8 @@ long signals_set_mask(ucontext_t *context, const uint64_t a[6]) {
   return 0;
 }
 
+static void note(int signal) { __atomic_fetch_or(&waiting, SIGNAL_BIT(signal), __ATOMIC_SEQ_CST); }
+
 void signals_note_call(long nr, const uint64_t a[6]) {
   int64_t signal = 0;
   switch (nr) {
@@ -68,7 +72,7 @@ void signals_note_call(long nr, const uint64_t a[6]) {
       break;
   }
   /* Allowed, so it was to itself; a signal without a handler, unless ignored, has ended the run already. */
-  if (signal >= 1 && signal <= LAST_SIGNAL) waiting |= SIGNAL_BIT(signal);
+  if (signal >= 1 && signal <= LAST_SIGNAL) note(signal);
 }
 
 static void call_handler(int signal, ucontext_t *context) {
@@ -88,6 +92,7 @@ static void call_handler(int signal, ucontext_t *context) {
 
 void signals_deliver(ucontext_t *context) {
   uint64_t ready;
+  if (held) return;
   while ((ready = waiting & ~guest_mask) != 0) {
     int signal = __builtin_ctzll(ready) + 1;
     waiting &= ~SIGNAL_BIT(signal);
@@ -95,11 +100,25 @@ void signals_deliver(ucontext_t *context) {
   }
 }
 
-/* Never while a call is being answered: it is blocked then. */
+/* While a trap is being answered it is blocked. */
 static void on_signal(int signal, siginfo_t *info, void *data) {
   (void)info;
-  waiting |= SIGNAL_BIT(signal);
+  note(signal);
   signals_deliver(data);
+}
+
+int signals_hold(void) {
+  if (held) return 0;
+  held = 1;
+  return 1;
+}
+
+/* A handler wants the registers of a trap, so one is made: a question for the signal mask, which the shim answers. */
+void signals_release(void) {
+  held = 0;
+  if ((__atomic_load_n(&waiting, __ATOMIC_SEQ_CST) & ~guest_mask) == 0) return;
+  const uint64_t question[6] = {SIG_BLOCK, 0, 0, sizeof guest_mask};
+  raw6(__NR_rt_sigprocmask, question);
 }
 
 void signals_add_from_outside(sigset_t *set) {

@@ -74,11 +74,13 @@ void process_use_shim(const char *path) {
 
 static _Noreturn void become_guest(const struct subject *subject, int in, int out, int socket) {
   const int translated = subject->filter == FILTER_TRANSLATED;
-  const int from[] = {in, out, shim, socket};
-  const int to[] = {translated ? 0 : KEEPER_FD_IN, translated ? 1 : KEEPER_FD_OUT, KEEPER_FD_SHIM, KEEPER_FD_SOCKET};
-  int high[4];
-  for (int i = 0; i < 4; i++) high[i] = from[i] < 0 ? -1 : fcntl(from[i], F_DUPFD, 16);
-  for (int i = 0; i < 4; i++)
+  /* Any pipe does for the late output: nothing is written to it here. */
+  const int from[] = {in, out, shim, socket, out};
+  const int to[] = {translated ? 0 : KEEPER_FD_IN, translated ? 1 : KEEPER_FD_OUT, KEEPER_FD_SHIM, KEEPER_FD_SOCKET,
+                    KEEPER_FD_LATE};
+  int high[5];
+  for (int i = 0; i < 5; i++) high[i] = from[i] < 0 ? -1 : fcntl(from[i], F_DUPFD, 16);
+  for (int i = 0; i < 5; i++)
     if (high[i] >= 0 && dup2(high[i], to[i]) < 0) _exit(121);
   close_range(KEEPER_FD_SOCKET + 1, ~0u, 0);
   const struct rlimit files = {SHIM_FD_OUT + 1, SHIM_FD_OUT + 1}, none = {0, 0};
@@ -212,25 +214,40 @@ static void reply_result(int64_t value) {
   reply(bytes, sizeof bytes);
 }
 
-/* The name of a request, and its first argument. Returns 0 when none comes. */
-static int take_request(char name[256], int64_t *first, int64_t deadline) {
-  unsigned char bytes[512];
-  size_t have = 0, want = 1;
-  while (have < want) {
+static int take(void *to, size_t size, int64_t deadline) {
+  for (size_t have = 0; have < size;) {
     if (!await(guest.requests, deadline)) return 0;
-    const ssize_t n = read(guest.requests, bytes + have, want - have);
+    const ssize_t n = read(guest.requests, (char *)to + have, size - have);
     if (n <= 0) return 0;
     have += (size_t)n;
-    if (have >= 1) want = 1u + bytes[0];
-    if (have < want || bytes[0] == 0) continue;
-    memcpy(name, bytes + 1, bytes[0]);
-    name[bytes[0]] = 0;
-    const char *open = strchr(name, '(');
-    if (open != NULL) want += 8 * strcspn(open + 1, ")");
-    if (want > sizeof bytes) fail("a request that makes no sense: %s", name);
   }
-  *first = 0;
-  if (have >= 1u + bytes[0] + 8) memcpy(first, bytes + 1 + bytes[0], sizeof *first);
+  return 1;
+}
+
+/* What a request shows beforehand (shim/channel.c): a letter, an address, a size, and the bytes. */
+static int skip_note(int64_t deadline) {
+  unsigned char head[13], bytes[4096];
+  uint32_t size;
+  if (!take(head, sizeof head, deadline)) return 0;
+  memcpy(&size, head + 9, sizeof size);
+  if (head[0] != 'A' || size > sizeof bytes) fail("a note that makes no sense: %c", head[0]);
+  return take(bytes, size, deadline);
+}
+
+/* The name of a request, and its first argument. Returns 0 when none comes. */
+static int take_request(char name[256], int64_t *first, int64_t deadline) {
+  unsigned char length;
+  int64_t words[8] = {0};
+  do
+    if (!take(&length, 1, deadline) || (length == 0 && !skip_note(deadline))) return 0;
+  while (length == 0);
+  if (!take(name, length, deadline)) return 0;
+  name[length] = 0;
+  const char *open = strchr(name, '(');
+  const size_t size = open == NULL ? 0 : 8 * strcspn(open + 1, ")");
+  if (size > sizeof words) fail("a request that makes no sense: %s", name);
+  if (!take(words, size, deadline)) return 0;
+  *first = words[0];
   return 1;
 }
 
@@ -265,11 +282,11 @@ static void fork_guest(void) {
   open_pipes(&in, &out);
   char byte = 0;
   struct iovec vector = {&byte, 1};
-  _Alignas(struct cmsghdr) unsigned char rights[CMSG_SPACE(2 * sizeof(int))] = {0};
+  _Alignas(struct cmsghdr) unsigned char rights[CMSG_SPACE(3 * sizeof(int))] = {0};
   struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = rights, .msg_controllen = sizeof rights};
   struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  *header = (struct cmsghdr){.cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-  memcpy(CMSG_DATA(header), (int[]){in, out}, 2 * sizeof(int));
+  *header = (struct cmsghdr){.cmsg_len = CMSG_LEN(3 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  memcpy(CMSG_DATA(header), (int[]){in, out, out}, 3 * sizeof(int));
   int64_t pid = 0;
   if (sendmsg(parent.socket, &message, MSG_NOSIGNAL) != 1 || !await(parent.socket, now_ms() + BLOCKED_MS) ||
       recv(parent.socket, &pid, sizeof pid, 0) != sizeof pid || pid <= 0)

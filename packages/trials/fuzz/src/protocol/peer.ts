@@ -12,6 +12,8 @@ const FIXED: Readonly<Record<string, number>> = {
   F: 9,
   E: 5,
   S: 57,
+  G: 25,
+  H: 17,
   P: 1,
   v: 1,
   i: 9,
@@ -89,11 +91,11 @@ export class HostilePeer implements Transport {
   #maybeWhole(): void {
     const letter = String.fromCharCode(this.#header[0] ?? 0);
     const size = FIXED[letter];
-    if (size === undefined || (this.dialect === 'libc' && 'SP'.includes(letter)))
+    if (size === undefined || (this.dialect === 'libc' && 'SPGH'.includes(letter)))
       throw new Finding(`an operation ${JSON.stringify(letter)} that no guest knows`);
     if (this.#header.length < size) return;
-    if (letter === 'W' || letter === 'M') {
-      this.#dataLeft = Number(this.#header.readBigUInt64LE(letter === 'W' ? 9 : 1));
+    if (letter === 'W' || letter === 'M' || letter === 'H') {
+      this.#dataLeft = Number(this.#header.readBigUInt64LE(letter === 'M' ? 1 : 9));
       if (this.#dataLeft > MAX_SENT) throw new Finding(`${this.#dataLeft} bytes were announced`);
       if (this.#dataLeft > 0) return;
     }

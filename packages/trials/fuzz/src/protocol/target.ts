@@ -69,6 +69,18 @@ function requestBytes(source: Source, linux: boolean): FuzzedRequest {
   return { bytes: kind < 8 ? Buffer.concat([bytes, source.take(1 + source.below(8))]) : bytes, honest };
 }
 
+/** Notes before a request, or something like them: the letters of native/shim/channel.c, and one that is none. */
+function noteBytes(source: Source): Buffer {
+  const letter = source.pick(['A', 'A', 'L', 'T', 'X']);
+  const head = Buffer.from(`\0${letter}`, 'latin1');
+  if (letter !== 'A') return Buffer.concat([head, source.take(letter === 'T' ? 8 : 4)]);
+  const size = source.chance(200) ? source.number(2) % 4200 : source.hostile();
+  const rest = Buffer.alloc(12);
+  rest.writeBigInt64LE(BigInt(0x10000 + source.number(2)));
+  rest.writeUInt32LE(Math.trunc(Math.abs(size)) % 2 ** 32, 8);
+  return Buffer.concat([head, rest, Buffer.alloc(Math.min(Math.max(0, Math.trunc(size)), 5000), 0x61)]);
+}
+
 /** Anything a handler might do with the guest's memory while it answers. */
 function someOperations(source: Source, channel: Channel, peer: HostilePeer): void {
   for (let n = source.below(5); n > 0; n--) {
@@ -121,8 +133,13 @@ function giveResult(source: Source, channel: Channel, request: Request): void {
 }
 
 /** As a session does: the kernel answers, over the wire. */
-function answer(kernel: GuestKernel, channel: Channel, request: Request): 'goes on' | 'ends' {
+function answer(source: Source, kernel: GuestKernel, channel: Channel, request: Request): 'goes on' | 'ends' {
   const key = channel.dialect === 'linux' ? request.signature.name : request.signature.text;
+  const { lateBytes, ahead } = request;
+  if (ahead.calls > 0 && kernel.shortCuts.takeAhead(ahead.bytes, ahead.calls).kind !== 'return')
+    return 'ends';
+  const late = source.take(lateBytes % 300);
+  if (late.length > 0 && kernel.shortCuts.takeLate(late).kind !== 'return') return 'ends';
   const outcome = kernel.call(key, request.args, channel);
   const arity = (channel.dialect === 'linux' ? linuxSurface : libcSurface).rows.get(key)?.arity;
   if (
@@ -134,6 +151,7 @@ function answer(kernel: GuestKernel, channel: Channel, request: Request): 'goes 
     throw new Finding(`${request.signature.text} was answered: ${outcome.kind}`);
   if (outcome.kind === 'return' || outcome.kind === 'error') {
     const value = outcome.kind === 'return' ? outcome.value : -outcome.errno;
+    if (channel.dialect === 'linux') makeOffer(kernel, channel, request, value);
     if (request.signature.result === 'p') channel.returnPointer(value);
     else if (request.signature.result === 'v') channel.returnVoid();
     else if (request.signature.result === 'f') channel.returnDouble(value);
@@ -141,6 +159,18 @@ function answer(kernel: GuestKernel, channel: Channel, request: Request): 'goes 
     return 'goes on';
   }
   return 'ends';
+}
+
+function makeOffer(kernel: GuestKernel, channel: Channel, { signature, args }: Request, value: number): void {
+  const { late, ahead } = kernel.shortCuts.offer(signature.name, args[0] ?? 0, value);
+  if (late !== null)
+    channel.permit({
+      readsNeverWait: true,
+      writesNeverWait: true,
+      late: late.descriptors,
+      lateBytes: late.bytes,
+    });
+  if (ahead !== null) channel.sendAhead(ahead.fd, ahead.data);
 }
 
 function checkRequest(request: Request, dialect: Channel['dialect']): void {
@@ -160,12 +190,13 @@ function oneRequest(
   kernel: GuestKernel | null,
 ): boolean {
   const { bytes, honest } = requestBytes(source, channel.dialect === 'linux');
-  if (!honest) peer.lied = true;
-  peer.request(bytes);
+  const noted = channel.dialect === 'linux' && source.chance(40);
+  if (!honest || noted) peer.lied = true;
+  peer.request(noted ? Buffer.concat([noteBytes(source), bytes]) : bytes);
   const request = channel.nextRequest();
   if (request === null) return false;
   checkRequest(request, channel.dialect);
-  if (kernel !== null) return answer(kernel, channel, request) === 'goes on';
+  if (kernel !== null) return answer(source, kernel, channel, request) === 'goes on';
   try {
     someOperations(source, channel, peer);
   } catch (error) {

@@ -14,7 +14,7 @@ import type { EngineTraits } from '../../crossing/engines.js';
 import { stampOfFile } from '../../crossing/interpreter-files.js';
 
 /** Version of the dialect `linux` that this controller speaks (native/shim/shim.h). */
-const DIALECT_VERSION = 2;
+const DIALECT_VERSION = 3;
 /** A dump names some 150 functions; bytes. */
 const MAX_DUMP_BYTES = 256 * 1024;
 const DUMP_DEADLINE_MS = 10_000;

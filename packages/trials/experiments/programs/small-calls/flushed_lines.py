@@ -1,0 +1,2 @@
+for i in range(COUNT):
+    print(i, flush=True)

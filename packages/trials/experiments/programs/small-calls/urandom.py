@@ -1,0 +1,4 @@
+import os
+
+for i in range(COUNT):
+    os.urandom(8)
