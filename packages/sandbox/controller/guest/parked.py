@@ -1,7 +1,7 @@
 """Runs as sitecustomize in the parent of the fork server, before any program: imports the profile's modules, parks, and
 in each child makes the process look as if it had been started with the arguments and variables of its run.
 
-PROFILE, CALL_FD and FIRST_BYTES are put before this text. No call goes to CALL_FD but those below; the controller answers
+The last words, PROFILE, CALL_FD and FIRST_BYTES are put before this text. No call goes to CALL_FD but those below; the controller answers
 them itself.
 """
 

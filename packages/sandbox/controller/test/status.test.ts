@@ -30,6 +30,7 @@ const EXIT_0: GuestEnd = {
   peakBytes: 0,
   waitedNs: 0,
   throttledNs: null,
+  hadMoment: false,
 };
 
 const killed = (reason: GuestEnd['reason'], signal = 9): Partial<GuestEnd> => ({

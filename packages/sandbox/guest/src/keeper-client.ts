@@ -95,6 +95,11 @@ export interface GuestEnd {
   readonly waitedNs: number | null;
   /** How long a cap on its CPU (cpu.max) has throttled it, including its start; null without a cap. */
   readonly throttledNs: number | null;
+  /**
+   * It crossed a limit of time and had a last moment: the times are those of the limit, and what it did afterwards
+   * decides nothing.
+   */
+  readonly hadMoment: boolean;
 }
 
 /** The meaning of these exit codes before the program began (GUEST_EXIT_... of native/keeper/child.h). */
@@ -340,7 +345,7 @@ export function parseGuestEnd(line: string): GuestEnd {
   const words = line.split(' ');
   const memoryHeldBy = words.pop() ?? '';
   const [, reason = '', ...figures] = words;
-  const [status, startupCpuNs, cpuNs, wallNs, baselineBytes, peakBytes, waitedNs, throttledNs] =
+  const [status, startupCpuNs, cpuNs, wallNs, baselineBytes, peakBytes, waitedNs, throttledNs, moment] =
     figures.map(Number);
   const enforcer = ENFORCERS.get(memoryHeldBy as 'none');
   if (
@@ -366,5 +371,6 @@ export function parseGuestEnd(line: string): GuestEnd {
     peakBytes: peakBytes ?? 0,
     waitedNs: waitedNs === undefined || waitedNs < 0 ? null : waitedNs,
     throttledNs: throttledNs === undefined || throttledNs < 0 ? null : throttledNs,
+    hadMoment: moment === 1,
   };
 }

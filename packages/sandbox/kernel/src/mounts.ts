@@ -2,6 +2,7 @@ import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import { certificateMounts } from './surroundings/certificates.js';
 import { FIND_LIBRARY } from './surroundings/find-library.js';
+import { SITE_CUSTOMIZE } from './surroundings/last-words.js';
 import type { HostMount } from './types.js';
 
 const LIBRARIES = '/usr/lib/x86_64-linux-gnu';
@@ -38,7 +39,10 @@ function same(path: string): HostMount {
 /** `pypy3` is a link to, say, `pypy3.9`, whose library has the same name. */
 function interpreter(): HostMount[] {
   const name = basename(realpathSync('/usr/bin/pypy3'));
-  const library = { ...same(`/usr/lib/${name}`), appended: { 'ctypes/util.py': FIND_LIBRARY } };
+  const library = {
+    ...same(`/usr/lib/${name}`),
+    appended: { 'ctypes/util.py': FIND_LIBRARY, 'sitecustomize.py': SITE_CUSTOMIZE },
+  };
   return [same('/usr/bin/pypy3'), same(`/usr/bin/${name}`), library];
 }
 

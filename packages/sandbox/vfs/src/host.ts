@@ -139,8 +139,10 @@ export class HostDirectory extends DirectoryInode {
     if (this.#names === null) {
       try {
         const listed = readdirSync(this.path, { encoding: 'buffer' });
-        const names = listed.map((name) => name.toString('latin1')).sort();
-        const { only } = this.view;
+        const own = listed.map((name) => name.toString('latin1'));
+        const { only, appended = {} } = this.view;
+        const added = Object.keys(appended).filter((name) => name !== '' && !name.includes('/'));
+        const names = [...new Set([...own, ...added])].sort();
         const shown = only === undefined ? null : new Set(only);
         this.#names = shown === null ? names : names.filter((name) => shown.has(name));
       } catch {
@@ -177,7 +179,10 @@ interface HostInfo {
 export interface HostView {
   /** For a folder, the names that are shown; all of them where there is no list. */
   readonly only?: readonly string[];
-  /** Text behind the end of files, by their paths below a folder; of a file itself under the name ''. */
+  /**
+   * Text behind the end of files, by their paths below a folder; of a file itself under the name ''. A file that the
+   * host has not has only this text.
+   */
   readonly appended?: Readonly<Record<string, string>>;
 }
 
@@ -189,6 +194,9 @@ function viewBelow({ appended }: HostView, name: string): HostView {
   });
   return below.length === 0 ? {} : { appended: Object.fromEntries(below) };
 }
+
+/** A file that the host has not: readable to all. Its number is above those that file systems give. */
+const ADDED = { ino: 2 ** 48, mode: 0o100644, uid: OWN_UID, gid: 0, mtimeNs: 0n } as const;
 
 const mounts = new Map<string, Inode | null>();
 /** Views are few objects that live as long as the process. */
@@ -225,7 +233,9 @@ function hostInode(path: Buffer, view: HostView): Inode | null {
       return new SymlinkInode(info.ino, target, info.mtimeNs, false);
     }
     return null; // devices, sockets and pipes of the host are hidden
-  } catch {
-    return null;
+  } catch (error) {
+    const text = view.appended?.[''];
+    if (text === undefined || (error as NodeJS.ErrnoException).code !== 'ENOENT') return null;
+    return new HostFile(path, { ...ADDED, size: 0 }, Buffer.from(text));
   }
 }

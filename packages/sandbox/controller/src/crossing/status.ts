@@ -87,7 +87,7 @@ export function decideEnding(
     );
   }
   if (decisions.fault !== null) return ended('internal-error', decisions.fault);
-  if (decisions.limit !== null) return ended(...LIMIT_ENDINGS[decisions.limit]);
+  if (decisions.limit !== null && !end.hadMoment) return ended(...LIMIT_ENDINGS[decisions.limit]);
   if (end.reason === 'memory' || end.signal === REFUSED_MEMORY_SIGNAL)
     return ended('memory-limit', 'the memory limit was reached');
   if (end.reason === 'cpu' || end.signal === constants.signals.SIGXCPU) {

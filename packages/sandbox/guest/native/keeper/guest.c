@@ -30,6 +30,13 @@
 /* How rarely a guest is checked that waits for its run without using CPU time. */
 #define IDLE_WATCH_NS SECOND
 
+/*
+ * At a limit of time a guest is told by SIGXCPU, as setrlimit(2) has it, and may go on for a moment: enough to flush
+ * what it has printed.
+ */
+#define MOMENT_CPU (50 * MILLISECOND)
+#define MOMENT_WALL (200 * MILLISECOND)
+
 /* No alarm fires more often: this process, not the guest, would be busy with it. */
 #define MIN_INTERVAL_NS MILLISECOND
 
@@ -158,6 +165,8 @@ int guest_start(struct guest *guest, const struct guest_spec *spec, const struct
     if (guest->pid != 0) guest_forget(guest);
   }
   guest->parks = spec->parked;
+  /* A translated guest cannot catch a signal. The calls of a deterministic run must not depend on time. */
+  guest->has_moment = !spec->translated && !spec->fixed_addresses;
   return error;
 }
 
@@ -174,7 +183,7 @@ int guest_adopt(struct guest *guest, pid_t pid, int64_t startup_ns) {
     cgroup_release();
     return error;
   }
-  guest->forked = 1;
+  guest->forked = guest->has_moment = 1;
   return 0;
 }
 
@@ -249,7 +258,7 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
 
 void guest_kill(struct guest *guest, enum guest_end why) {
   if (guest->pid == 0 || guest->why != GUEST_RUNS) return;
-  guest->why = why;
+  guest->why = guest->crossed == GUEST_RUNS ? why : guest->crossed;
   guest->killed_at = now_ns();
   kill(guest->pid, SIGKILL);
 }
@@ -293,18 +302,33 @@ static int64_t watch_start(struct guest *guest, int64_t left) {
   return left < guest->look_ns ? left : guest->look_ns;
 }
 
+/* A limit of time is crossed: its last moment begins, or is over. */
+static void cross(struct guest *guest, enum guest_end limit) {
+  if (guest->crossed != GUEST_RUNS || !guest->has_moment) {
+    guest_kill(guest, limit);
+    return;
+  }
+  guest->crossed = limit;
+  guest->crossed_at = now_ns();
+  guest->cpu_crossed_at = cpu_of(guest);
+  guest->deadline = guest->crossed_at + MOMENT_WALL;
+  guest->cpu_limit = guest->cpu_crossed_at + MOMENT_CPU;
+  kill(guest->pid, SIGXCPU);
+}
+
 int64_t guest_watch(struct guest *guest) {
   if (guest->why != GUEST_RUNS) return SECOND;
   int64_t left = guest->deadline - now_ns();
   if (left <= 0) {
-    guest_kill(guest, guest->marked ? END_WALL : END_STARTUP);
-    return SECOND;
+    if (guest->marked) cross(guest, END_WALL);
+    else guest_kill(guest, END_STARTUP);
+    return guest->why == GUEST_RUNS ? WATCH_NS : SECOND;
   }
   if (!guest->marked) return guest->parks ? left : watch_start(guest, left);
   int64_t cpu_left = guest->cpu_limit - cpu_of(guest);
   if (cpu_left <= 0) {
-    guest_kill(guest, END_CPU);
-    return SECOND;
+    cross(guest, END_CPU);
+    return guest->why == GUEST_RUNS ? WATCH_NS : SECOND;
   }
   int64_t now = now_ns();
   if (now - guest->group_checked_at > CHECK_GROUP_NS) {
@@ -329,9 +353,11 @@ int64_t guest_watch(struct guest *guest) {
 /* For a guest that is reaped or has asked to end: `peak` includes file pages, as many as are resident now. */
 static void fill_report(struct guest *guest, struct guest_report *report, int status, int64_t cpu, int64_t resident,
                         int64_t waited_in_all) {
-  int64_t ended = now_ns();
+  int64_t ended = guest->crossed == GUEST_RUNS ? now_ns() : guest->crossed_at;
+  if (guest->crossed != GUEST_RUNS) cpu = guest->cpu_crossed_at;
   int64_t peak = resident - guest->of_files - guest->baseline;
-  *report = (struct guest_report){.status = status, .baseline = guest->baseline};
+  *report = (struct guest_report){
+      .status = status, .baseline = guest->baseline, .moment = guest->crossed != GUEST_RUNS};
   report->startup_cpu = guest->marked ? guest->startup_cpu : cpu;
   report->cpu = guest->marked && cpu > guest->startup_cpu ? cpu - guest->startup_cpu : 0;
   report->wall = ended - (guest->marked ? guest->marked_at : guest->started);
@@ -342,6 +368,12 @@ static void fill_report(struct guest *guest, struct guest_report *report, int st
   int read = cgroup_read(&group);
   report->throttled = group.throttled;
   if (read > 0 && group.peak >= 0 && guest->marked && !guest->forked) report->peak = group.peak + guest->excess;
+  if (guest->crossed != GUEST_RUNS) {
+    /* What it did in its last moment changes nothing. The end of a wait for the CPU is counted when it gets one. */
+    guest->why = guest->crossed;
+    if (report->waited > report->wall - report->cpu) report->waited = report->wall - report->cpu;
+    return;
+  }
   if (guest->why == GUEST_RUNS) guest->why = read < 0 ? END_LOST : END_EXIT;
   if (read > 0 && group.killed && guest->why != END_LOST) {
     int by_signal = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;

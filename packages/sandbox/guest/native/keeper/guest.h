@@ -39,6 +39,10 @@ struct guest {
   int64_t stack; /* the most that the run's stack may have */
   int64_t cpu_spent, wall_spent; /* the limits, kept for the report of which was crossed */
   int marked;
+  int has_moment; /* it may flush its output at a limit of time */
+  /* The limit of time that it has crossed, after which it has its last moment; GUEST_RUNS before. */
+  enum guest_end crossed;
+  int64_t crossed_at, cpu_crossed_at; /* what the clocks showed then */
   int parks;                    /* it becomes a parent of the fork server */
   int64_t look_ns, cpu_at_look; /* until the mark */
   int forked;                   /* forked from a parked parent */
@@ -55,6 +59,7 @@ struct guest_report {
   int64_t startup_cpu, cpu, wall, baseline, peak;
   int64_t throttled; /* by cpu.max, since the start; -1 where there is none */
   int64_t waited;    /* could have run but had no CPU, since the mark; -1 where unknown */
+  int moment;        /* it had a last moment; the figures of time are those of the limit that it had crossed */
 };
 
 int64_t now_ns(void);

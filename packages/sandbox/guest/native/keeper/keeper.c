@@ -305,9 +305,9 @@ static void reap_parent(void) {
 /* The ends of the pipes stay open until `attached`, even for a dead guest: opening a FIFO waits for a partner. */
 static void report_end(const struct guest_report *r) {
   static const char *const why[] = {"?", "exit", "cpu", "wall", "memory", "startup", "killed", "lost", "oom"};
-  report("ended %s %d %lld %lld %lld %lld %lld %lld %lld %s\n", why[guest.why], r->status, (long long)r->startup_cpu,
+  report("ended %s %d %lld %lld %lld %lld %lld %lld %lld %d %s\n", why[guest.why], r->status, (long long)r->startup_cpu,
          (long long)r->cpu, (long long)r->wall, (long long)r->baseline, (long long)r->peak, (long long)r->waited,
-         (long long)r->throttled, cgroup_name());
+         (long long)r->throttled, r->moment, cgroup_name());
 }
 
 static void reap(void) {

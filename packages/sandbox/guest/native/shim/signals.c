@@ -1,7 +1,8 @@
 /*
  * The real handlers of this process are the shim's. The handlers that the guest installed are recorded here, and
  * called: when the guest signals itself, as soon as the controller has allowed it; when a signal comes from outside
- * (SIGINT of a prompt, SIGALRM of a timer, both sent by the keeper), at once or when the interrupted call has ended.
+ * (SIGINT of a prompt, SIGALRM of a timer, SIGXCPU at a limit of time, all sent by the keeper), at once or when the
+ * interrupted call has ended.
  */
 #include "signals.h"
 
@@ -75,7 +76,15 @@ void signals_note_call(long nr, const uint64_t a[6]) {
   if (signal >= 1 && signal <= LAST_SIGNAL) note(signal);
 }
 
+/*
+ * Whose handler flushes the streams of the program at a limit of time, where it has no handler of SIGXCPU: the start-up
+ * code installs it (last_words.py). Under SIGXCPU the program would find it.
+ */
+#define LAST_WORDS LAST_SIGNAL
+
 static void call_handler(int signal, ucontext_t *context) {
+  if (signal == SIGXCPU && actions[signal].handler == SIG_DFL && actions[LAST_WORDS].handler != SIG_DFL)
+    signal = LAST_WORDS;
   const struct kernel_action action = actions[signal];
   if (action.handler == SIG_IGN) return;
   if (action.handler == SIG_DFL) {
@@ -124,11 +133,13 @@ void signals_release(void) {
 void signals_add_from_outside(sigset_t *set) {
   sigaddset(set, SIGINT);
   sigaddset(set, SIGALRM);
+  sigaddset(set, SIGXCPU);
 }
 
 int signals_catch(void) {
   struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
   sigemptyset(&action.sa_mask);
   signals_add_from_outside(&action.sa_mask);
-  return sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGALRM, &action, NULL) != 0 ? -1 : 0;
+  if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGALRM, &action, NULL) != 0) return -1;
+  return sigaction(SIGXCPU, &action, NULL);
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { type KeeperClient, PYPY3_PATH, type StartedGuest } from '@sandpiper/guest';
-import { GuestKernel, HostClock, type Inheritance } from '@sandpiper/kernel';
+import { GuestKernel, HostClock, type Inheritance, LAST_WORDS } from '@sandpiper/kernel';
 import { completeLimits } from '@sandpiper/contracts';
 import { Channel, DescriptorTransport, type Request } from '@sandpiper/protocol';
 import { RunRefusedError } from '../../crossing/refused.js';
@@ -228,7 +228,7 @@ function isFresh({ guest, since }: Child): boolean {
 function serveUntilParked(channel: Channel, traits: EngineTraits, profile: readonly string[]) {
   if (!greet(channel)) return null;
   const names = profile.map((name) => JSON.stringify(name)).join(', ');
-  const source = `PROFILE = [${names}]\nCALL_FD = ${CALL_FD}\nFIRST_BYTES = ${FIRST_BYTES}\n${PARKED}`;
+  const source = `${LAST_WORDS}\nPROFILE = [${names}]\nCALL_FD = ${CALL_FD}\nFIRST_BYTES = ${FIRST_BYTES}\n${PARKED}`;
   const said = new CaptureOutput();
   const kernel = new GuestKernel(traits.surface, {
     limits: completeLimits({}),
