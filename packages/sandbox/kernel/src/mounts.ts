@@ -41,7 +41,10 @@ function interpreter(): HostMount[] {
   const name = basename(realpathSync('/usr/bin/pypy3'));
   const library = {
     ...same(`/usr/lib/${name}`),
-    appended: { 'ctypes/util.py': FIND_LIBRARY, 'sitecustomize.py': SITE_CUSTOMIZE },
+    added: {
+      'ctypes/util.py': { after: FIND_LIBRARY },
+      'sitecustomize.py': { after: SITE_CUSTOMIZE, creates: true },
+    },
   };
   return [same('/usr/bin/pypy3'), same(`/usr/bin/${name}`), library];
 }

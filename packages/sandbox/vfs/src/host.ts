@@ -12,8 +12,6 @@ import { Errno, S_IF, SyscallError } from '@sandpiper/abi';
 import { hostCache, PIECE_BYTES } from './host-cache.js';
 import { type DirectoryEntry, DirectoryInode, FileInode, type Inode, SymlinkInode } from './inode.js';
 
-const NOTHING = Buffer.alloc(0);
-
 /**
  * Files and folders of the host, read-only. What lies below a mount is trusted and assumed not to change
  * while this process lives, so inodes, listings and small files are kept across runs. Links are never
@@ -23,26 +21,32 @@ export class HostFile extends FileInode {
   constructor(
     private readonly path: Buffer,
     info: HostInfo,
-    /** What the guest reads behind the host's bytes. */
-    private readonly appended: Buffer = NOTHING,
+    { before = '', after = '' }: AddedText = {},
   ) {
     super(info.ino, S_IF.REG | shownTo(info), info.mtimeNs, false);
     this.uid = this.gid = 0;
     this.#size = info.size;
+    this.#before = Buffer.from(before);
+    this.#after = Buffer.from(after);
   }
 
   /** On the host. */
   readonly #size: number;
+  readonly #before: Buffer;
+  readonly #after: Buffer;
 
   get size(): number {
-    return this.#size + this.appended.length;
+    return this.#before.length + this.#size + this.#after.length;
   }
 
   read(offset: number, length: number): Buffer {
-    const own = this.#readOwn(offset, length);
-    if (this.appended.length === 0 || offset + length <= this.#size) return own;
-    const from = Math.max(0, offset - this.#size);
-    return Buffer.concat([own, this.appended.subarray(from, offset + length - this.#size)]);
+    const [begin, end] = [this.#before.length, this.#before.length + this.#size];
+    if (begin === 0 && offset + length <= end) return this.#readOwn(offset, length);
+    const within = (text: Buffer, start: number) =>
+      text.subarray(Math.max(0, offset - start), Math.max(0, offset + length - start));
+    const from = Math.max(offset, begin);
+    const own = this.#readOwn(from - begin, Math.max(0, offset + length - from));
+    return Buffer.concat([within(this.#before, 0), own, within(this.#after, end)]);
   }
 
   #readOwn(offset: number, length: number): Buffer {
@@ -140,9 +144,9 @@ export class HostDirectory extends DirectoryInode {
       try {
         const listed = readdirSync(this.path, { encoding: 'buffer' });
         const own = listed.map((name) => name.toString('latin1'));
-        const { only, appended = {} } = this.view;
-        const added = Object.keys(appended).filter((name) => name !== '' && !name.includes('/'));
-        const names = [...new Set([...own, ...added])].sort();
+        const { only, added = {} } = this.view;
+        const created = Object.keys(added).filter((path) => added[path]?.creates === true && !path.includes('/'));
+        const names = [...new Set([...own, ...created])].sort();
         const shown = only === undefined ? null : new Set(only);
         this.#names = shown === null ? names : names.filter((name) => shown.has(name));
       } catch {
@@ -179,40 +183,55 @@ interface HostInfo {
 export interface HostView {
   /** For a folder, the names that are shown; all of them where there is no list. */
   readonly only?: readonly string[];
-  /**
-   * Text behind the end of files, by their paths below a folder; of a file itself under the name ''. A file that the
-   * host has not has only this text.
-   */
-  readonly appended?: Readonly<Record<string, string>>;
+  /** Text that the guest reads around that of files, by their paths below a folder; of a file itself under ''. */
+  readonly added?: Readonly<Record<string, AddedText>>;
 }
 
-function viewBelow({ appended }: HostView, name: string): HostView {
-  if (appended === undefined) return {};
-  const below = Object.entries(appended).flatMap(([path, text]) => {
+export interface AddedText {
+  readonly before?: string;
+  readonly after?: string;
+  /** Where the host has no such file, there is one with this text only. */
+  readonly creates?: boolean;
+}
+
+function viewBelow({ added }: HostView, name: string): HostView {
+  if (added === undefined) return {};
+  const below = Object.entries(added).flatMap(([path, text]) => {
     if (path === name) return [['', text] as const];
     return path.startsWith(`${name}/`) ? [[path.slice(name.length + 1), text] as const] : [];
   });
-  return below.length === 0 ? {} : { appended: Object.fromEntries(below) };
+  return below.length === 0 ? {} : { added: Object.fromEntries(below) };
 }
 
-/** A file that the host has not: readable to all. Its number is above those that file systems give. */
-const ADDED = { ino: 2 ** 48, mode: 0o100644, uid: OWN_UID, gid: 0, mtimeNs: 0n } as const;
+/** Of a file that the host has not: readable to all. Its number is above those that file systems give. */
+const CREATED = { ino: 2 ** 48, mode: 0o100644, uid: OWN_UID, gid: 0, mtimeNs: 0n } as const;
 
-const mounts = new Map<string, Inode | null>();
-/** Views are few objects that live as long as the process. */
-const partial = new WeakMap<object, Inode | null>();
+/** Of mounts that show all, and by the views of the others: few objects that live as long as the process. */
+const whole = new Map<string, Inode | null>();
+const viewed = new WeakMap<object, Map<string, Inode | null>>();
 
 /**
  * The inode of a mount's root, or null where the host has no such file. All runs of this process share it.
  */
 export function hostMount(path: string, view: HostView = {}): Inode | null {
-  const key = view.only ?? view.appended;
-  const known = key === undefined ? mounts.get(path) : partial.get(key);
-  if (known !== undefined) return known;
-  const inode = hostInode(Buffer.from(path), view);
-  if (key === undefined) mounts.set(path, inode);
-  else partial.set(key, inode);
+  const mounts = mountsOf(view);
+  let inode = mounts.get(path);
+  if (inode === undefined) {
+    inode = hostInode(Buffer.from(path), view);
+    mounts.set(path, inode);
+  }
   return inode;
+}
+
+function mountsOf(view: HostView): Map<string, Inode | null> {
+  const key = view.only ?? view.added;
+  if (key === undefined) return whole;
+  let mounts = viewed.get(key);
+  if (mounts === undefined) {
+    mounts = new Map();
+    viewed.set(key, mounts);
+  }
+  return mounts;
 }
 
 function hostInode(path: Buffer, view: HostView): Inode | null {
@@ -227,15 +246,15 @@ function hostInode(path: Buffer, view: HostView): Inode | null {
       mtimeNs: s.mtimeNs,
     };
     if (s.isDirectory()) return new HostDirectory(path, info, view);
-    if (s.isFile()) return new HostFile(path, info, Buffer.from(view.appended?.[''] ?? ''));
+    if (s.isFile()) return new HostFile(path, info, view.added?.['']);
     if (s.isSymbolicLink()) {
       const target = readlinkSync(path, { encoding: 'buffer' }).toString('latin1');
       return new SymlinkInode(info.ino, target, info.mtimeNs, false);
     }
     return null; // devices, sockets and pipes of the host are hidden
   } catch (error) {
-    const text = view.appended?.[''];
-    if (text === undefined || (error as NodeJS.ErrnoException).code !== 'ENOENT') return null;
-    return new HostFile(path, { ...ADDED, size: 0 }, Buffer.from(text));
+    const text = view.added?.[''];
+    if (text?.creates !== true || (error as NodeJS.ErrnoException).code !== 'ENOENT') return null;
+    return new HostFile(path, { ...CREATED, size: 0 }, text);
   }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostCache, PIECE_BYTES, PieceCache, shareHostCache } from '../src/host-cache.js';
-import { type HostDirectory, type HostFile, hostMount } from '../src/host.js';
+import { type AddedText, type HostDirectory, type HostFile, hostMount } from '../src/host.js';
 
 const MIB = 1024 * 1024;
 
@@ -35,22 +35,29 @@ describe('a host file', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('of a view ends with the text that the view appends, wherever a read begins or ends', () => {
-    const view = { appended: { large: 'added' } };
-    const folderInode = hostMount(folder, view) as HostDirectory;
+  it.each([
+    ['behind', { after: 'added' }],
+    ['before', { before: 'at first' }],
+    ['around', { before: 'at first', after: 'added' }],
+  ])('of a view has its text %s that of the host, wherever a read begins or ends', (_where, added) => {
+    const folderInode = hostMount(folder, { added: { large: added } }) as HostDirectory;
     const longer = folderInode.lookup('large') as HostFile;
-    const whole = Buffer.concat([data, Buffer.from('added')]);
+    const { before = '', after = '' } = added as AddedText;
+    const whole = Buffer.concat([Buffer.from(before), data, Buffer.from(after)]);
     expect(longer.size).toBe(whole.length);
-    for (const [at, length] of [
-      [0, whole.length],
-      [data.length - 3, 5],
-      [data.length, 2],
-      [data.length + 1, 100],
-      [whole.length, 1],
-      [5, 5],
-    ] as const)
-      expect(longer.read(at, length).equals(whole.subarray(at, at + length)), `${at}`).toBe(true);
+    const end = before.length + data.length;
+    for (const at of [0, 3, before.length, before.length + 1, 100, end - 3, end, end + 1, whole.length, whole.length + 9])
+      for (const length of [0, 1, 5, 100, PIECE_BYTES, whole.length])
+        expect(longer.read(at, length).equals(whole.subarray(at, at + length)), `${at} ${length}`).toBe(true);
     expect(file.size).toBe(data.length);
+  });
+
+  it('that the host has not is there where the view creates it, and nowhere else', () => {
+    const added = { 'made.py': { after: 'made', creates: true }, 'missing.py': { after: 'lost' } };
+    const folderInode = hostMount(folder, { added }) as HostDirectory;
+    expect(folderInode.names()).toEqual(['large', 'made.py']);
+    expect((folderInode.lookup('made.py') as HostFile).read(0, 100).toString()).toBe('made');
+    expect(folderInode.lookup('missing.py')).toBeNull();
   });
 
   it('is read in pieces: reading one byte costs one piece at most', () => {

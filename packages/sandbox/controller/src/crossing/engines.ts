@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type GuestStart, PYPY3_PATH } from '@sandpiper/guest';
 import {
   defaultHostMounts,
+  EXTENSION_SUFFIX,
   type HostMount,
   libcSurface,
   linuxSurface,
@@ -39,6 +40,7 @@ export interface EngineTraits {
 
 /** The contents of a PyPy's library folder. */
 export const LIBRARY_FOLDERS = ['lib-python', 'lib_pypy'];
+const ADDED_TO_LIB_PYPY = { '_sysconfigdata.py': EXTENSION_SUFFIX };
 
 /** The files of a translated interpreter must exist: see assertInterpreterFiles. */
 export function engineTraits(interpreter: Interpreter): EngineTraits {
@@ -67,6 +69,7 @@ export function engineTraits(interpreter: Interpreter): EngineTraits {
       ...LIBRARY_FOLDERS.map((name) => ({
         host: realpathSync(join(library, name)),
         path: `/lib/${name}`,
+        ...(name === 'lib_pypy' ? { added: ADDED_TO_LIB_PYPY } : {}),
       })),
     ],
     dialect: 'libc',
