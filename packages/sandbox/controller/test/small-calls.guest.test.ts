@@ -36,12 +36,49 @@ describe.each([
     const results = [await run(source), await run(source)];
     const drawn = results.flatMap(({ stdout = '' }) => stdout.trimEnd().split('\n'));
     expect(new Set(drawn).size).toBe(2000);
+    // Each opens, looks at, reads and closes a device.
+    expect(results[1]?.usage.syscalls).toBeLessThan((await callsOfNothing()) + 200);
     const many = await run(
       'import ctypes\nto = (ctypes.c_char * 8)()\nget = ctypes.CDLL(None).getrandom\ngot = {(get(to, 8, 0), to.raw) for _ in range(1000)}\nprint(len(got), {n for n, _ in got})',
     );
     expect(many.stdout).toBe('1000 {8}\n');
     const none = await run('import ctypes\nto = (ctypes.c_char * 8)()\nget = ctypes.CDLL(None).getrandom');
     expect(many.usage.syscalls - none.usage.syscalls).toBeLessThan(50);
+  });
+
+  it('open the device of random bytes again and again, and it is a descriptor as any other', async () => {
+    const { stdout } = await run(`import os, stat
+def drawn(fd): return len({os.read(fd, 8) for _ in range(50)})
+def opened(flags=os.O_RDONLY): return os.open('/dev/urandom', flags)
+for _ in range(3): os.urandom(8)
+first = opened()
+os.close(first)
+again = opened()
+print(again == first, os.fstat(again) == os.stat('/dev/urandom'), stat.S_ISCHR(os.fstat(again).st_mode), os.isatty(again))
+copy = os.dup(again)
+print(drawn(again), drawn(copy), len(os.read(again, 5000)), os.read(again, 0), os.lseek(again, 5, 0))
+os.close(again)
+for _ in range(3): os.urandom(8)
+other = opened()
+second = opened()
+print(other == first, second == copy + 1, drawn(copy))
+for fd in other, second, copy: os.close(fd)
+for fd in other, second, copy:
+    try: os.read(fd, 8)
+    except OSError as e: print(e.errno, end=' ')
+fd = opened(os.O_WRONLY)
+try: os.read(fd, 8)
+except OSError as e: print(e.errno)
+os.close(fd)
+fd = opened()
+os.close(fd)
+fd = opened()
+inherits = os.get_inheritable(fd)
+print(inherits, os.readlink(f'/proc/self/fd/{fd}'), sorted(os.listdir('/proc/self/fd'))[:4])
+`);
+    expect(stdout).toBe(
+      "True True True False\n50 50 5000 b'' 0\nTrue True 50\n9 9 9 9\nFalse /dev/urandom ['0', '1', '2', '3']\n",
+    );
   });
 
   it('write lines that are flushed, in their order, also around calls and duplicated descriptors', async () => {

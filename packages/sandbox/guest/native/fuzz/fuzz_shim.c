@@ -41,6 +41,7 @@ static int checked_copy(void *to, const void *from, size_t size);
 long channel_call(const char *signature, const uint64_t *arguments);
 #include "../shim/ahead.c"
 #include "../shim/answers.c"
+#include "../shim/device.c"
 #include "../shim/late.c"
 #include "../shim/memory.c"
 #include "../shim/signals.c"
@@ -244,6 +245,7 @@ static void begin(void) {
   depth = 0;
   translated = tells_its_end = dies_when_refused = 0;
   noted = 0, stored = 0, untold = 0;
+  device_state = UNKNOWN;
   ahead_end();
   allowed = left = 0;
   controller_begin();

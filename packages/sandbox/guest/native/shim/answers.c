@@ -36,17 +36,17 @@ static void wipe(size_t from, size_t size) {
   for (volatile unsigned char *p = store + from; size > 0; size--) *p++ = 0;
 }
 
-/* getrandom(2). Returns 0 where the controller must answer: other flags, or more than is stored. */
-static int take_random(const uint64_t a[6], long *result) {
-  const uint64_t size = a[1];
-  if (!stores || size == 0 || size > MOST_AT_ONCE || (uint32_t)a[2] & ~(GRND_NONBLOCK | GRND_RANDOM)) return 0;
+int answers_store(void) { return stores; }
+
+int answers_random(uint64_t to, uint64_t size, long *result) {
+  if (!stores || size == 0 || size > MOST_AT_ONCE) return 0;
   if (stored < size) {
     const uint64_t fill[3] = {(uint64_t)(uintptr_t)store, STORE_SIZE, 0};
     if (channel_call("getrandom(pii)i", fill) != STORE_SIZE) return 0;
     stored = STORE_SIZE;
   }
   const size_t from = STORE_SIZE - stored;
-  const int fault = shim_copy((void *)a[0], store + from, size);
+  const int fault = shim_copy((void *)to, store + from, size);
   wipe(from, size);
   stored -= size;
   *result = fault ? -EFAULT : (long)size;
@@ -71,7 +71,8 @@ int answers_call(long nr, const uint64_t a[6], long *result) {
       *result = SHIM_GUEST_USER;
       return 1;
     case __NR_getrandom:
-      return take_random(a, result);
+      if ((uint32_t)a[2] & ~(GRND_NONBLOCK | GRND_RANDOM)) return 0;
+      return answers_random(a[0], a[1], result);
     default:
       return 0;
   }

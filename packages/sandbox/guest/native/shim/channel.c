@@ -54,7 +54,7 @@ void channel_use(int in, int out) {
   channel_out = out;
 }
 
-static _Noreturn void give_up(void) {
+void channel_break(void) {
   for (;;) shim_gate(__NR_exit_group, SHIM_EXIT_CHANNEL_BROKEN, 0, 0, 0, 0, 0);
 }
 
@@ -63,7 +63,7 @@ static void send_all(const void *data, size_t size) {
   while (size > 0) {
     long n = raw3(__NR_write, channel_out, (long)at, (long)size);
     if (n == -EINTR) continue;
-    if (n <= 0) give_up();
+    if (n <= 0) channel_break();
     at += n;
     size -= (size_t)n;
   }
@@ -73,7 +73,7 @@ static void refill(void) {
   long n;
   do n = raw3(__NR_read, channel_in, (long)incoming, BUFFER_SIZE);
   while (n == -EINTR);
-  if (n <= 0) give_up(); /* the controller is gone */
+  if (n <= 0) channel_break(); /* the controller is gone */
   incoming_start = 0;
   incoming_end = (size_t)n;
 }
@@ -126,7 +126,7 @@ static void peek(uint64_t from, size_t size) {
     long n = raw3(__NR_write, channel_out, (long)from, (long)size);
     if (n == -EINTR) continue;
     if (n <= 0) {
-      if (n != -EFAULT) give_up();
+      if (n != -EFAULT) channel_break();
       status = -EFAULT;
       break;
     }
@@ -175,7 +175,7 @@ static int poke(uint64_t to, size_t size) {
         fault = 1;
         continue;
       }
-      if (n <= 0) give_up();
+      if (n <= 0) channel_break();
       to += (uint64_t)n;
       size -= (size_t)n;
       continue;
@@ -306,7 +306,7 @@ static void permit(void) {
 static void take_ahead(void) {
   const uint64_t fd = receive_word(), size = receive_word();
   unsigned char *to = ahead_fill(fd, size);
-  if (to == NULL) give_up();
+  if (to == NULL) channel_break();
   receive(to, (size_t)size);
 }
 
@@ -350,7 +350,7 @@ long channel_call(const char *signature, const uint64_t *arguments) {
         native_call();
         break;
       case 'P':
-        if (park == NULL) give_up();
+        if (park == NULL) channel_break();
         park();
         park = NULL; /* a child: an ordinary guest from here on, which sends the request to its own controller */
         send_request(signature, arguments);
@@ -360,7 +360,7 @@ long channel_call(const char *signature, const uint64_t *arguments) {
         return fault ? -EFAULT : result;
       }
       default:
-        give_up();
+        channel_break();
     }
   }
 }

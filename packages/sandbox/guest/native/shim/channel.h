@@ -15,6 +15,9 @@ void channel_show(uint64_t address, uint64_t size);
 /* A string with its NUL. */
 void channel_show_text(uint64_t address);
 
+/* Ends the guest: the controller is gone, or answers what it must not. */
+_Noreturn void channel_break(void);
+
 /* Whether a call is being made for the controller now. */
 int channel_makes_call(void);
 

@@ -9,6 +9,7 @@
  */
 #include "library.h"
 
+#include <asm/ioctls.h>
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,11 @@ EXPORT long write(int fd, const void *from, size_t size);
 EXPORT long lseek(int fd, long offset, int whence);
 EXPORT long lseek64(int fd, long offset, int whence);
 EXPORT int close(int fd);
+EXPORT int open(const char *path, int flags, ...);
+EXPORT int open64(const char *path, int flags, ...);
+EXPORT int isatty(int fd);
+EXPORT int mkdir(const char *path, unsigned mode);
+EXPORT int unlink(const char *path);
 EXPORT int stat64(const char *path, void *to);
 EXPORT int lstat64(const char *path, void *to);
 EXPORT int fstat64(int fd, void *to);
@@ -89,6 +95,36 @@ EXPORT long write(int fd, const void *from, size_t size) {
 
 EXPORT long lseek(int fd, long offset, int whence) { return call(__NR_lseek, fd, offset, whence, 0); }
 EXPORT long lseek64(int fd, long offset, int whence) { return call(__NR_lseek, fd, offset, whence, 0); }
+/* The mode is an argument only where a file may be created; elsewhere it is any number, which no one looks at. */
+static int open_with(const char *path, int flags, va_list list) {
+  const long mode = __OPEN_NEEDS_MODE(flags) ? va_arg(list, int) : 0;
+  return (int)call(__NR_openat, AT_FDCWD, (long)path, flags, mode);
+}
+
+EXPORT int open(const char *path, int flags, ...) {
+  va_list list;
+  va_start(list, flags);
+  const int fd = open_with(path, flags, list);
+  va_end(list);
+  return fd;
+}
+
+EXPORT int open64(const char *path, int flags, ...) {
+  va_list list;
+  va_start(list, flags);
+  const int fd = open_with(path, flags, list);
+  va_end(list);
+  return fd;
+}
+
+/* tty_ioctl(4): the kernel's structure is smaller. */
+EXPORT int isatty(int fd) {
+  unsigned char terminal[128];
+  return call(__NR_ioctl, fd, TCGETS, (long)terminal, 0) == 0;
+}
+
+EXPORT int mkdir(const char *path, unsigned mode) { return (int)call(__NR_mkdir, (long)path, (long)mode, 0, 0); }
+EXPORT int unlink(const char *path) { return (int)call(__NR_unlink, (long)path, 0, 0, 0); }
 EXPORT int close(int fd) { return (int)call(__NR_close, fd, 0, 0, 0); }
 
 EXPORT int stat64(const char *path, void *to) { return (int)call(__NR_newfstatat, AT_FDCWD, (long)path, (long)to, 0); }

@@ -5,8 +5,8 @@
  * Theory of operation: a call that the filter traps raises SIGSYS; the handler sends it to the controller, obeys the
  * controller's operations, and puts the result where the kernel would have put it. A few calls are answered here:
  * because they are about this process's own registers and memory (the signal mask, the growth of memory), because their
- * answer never changes (answers.c), because nothing depends on it (late.c), or because the controller has given it
- * beforehand (ahead.c). The functions of the C library that programs call most do without the trap (library.c).
+ * answer never changes (answers.c, device.c), because nothing depends on it (late.c), or because the controller has
+ * given it beforehand (ahead.c). The functions of the C library that programs call most do without the trap (library.c).
  */
 #include "shim.h"
 
@@ -30,6 +30,7 @@
 #include "arch_x86_64.h"
 #include "channel.h"
 #include "clock.h"
+#include "device.h"
 #include "filter.h"
 #include "fork.h"
 #include "late.h"
@@ -86,12 +87,14 @@ long shim_answer(long nr, const uint64_t a[6]) {
   if (answers_call(nr, a, &result)) return result;
   if (nr == __NR_write && late_write(a, &result)) return result;
   if (nr == __NR_read && ahead_read(a, &result)) return result;
+  if (device_call(nr, a, &result)) return result;
   if (nr >= 0 && (size_t)nr < SIGNATURES && signatures[nr] != NULL) {
     show_arguments(nr, a);
     late_note_call(nr, a);
     result = channel_call(signatures[nr], a);
     if (result == 0) signals_note_call(nr, a);
     memory_note_call(nr, a, result);
+    device_note_call(nr, a, result);
     return result;
   }
   uint64_t all[7] = {(uint64_t)nr, a[0], a[1], a[2], a[3], a[4], a[5]};

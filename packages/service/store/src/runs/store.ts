@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { AdmittedRequest, Engine, Limits, RunRequest, RunResult, RunState } from '@sandpiper/contracts';
+import {
+  type AdmittedRequest,
+  completeLimits,
+  type Engine,
+  type Limits,
+  type RunRequest,
+  type RunResult,
+  type RunState,
+} from '@sandpiper/contracts';
 import type { RedisConnection } from '../redis/connection.js';
 import { type QueueBounds, roomArguments } from '../bounds.js';
 import { batchPosition, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from '../keys.js';
@@ -251,7 +259,7 @@ export class RunStore {
       deaths: reply.deaths,
       retries: reply.retries,
       tenant: reply.tenant,
-      request: JSON.parse(reply.request) as AdmittedRequest,
+      request: admitted(reply.request),
       trace: reply.trace,
     };
   }
@@ -345,4 +353,10 @@ export class RunStore {
       return { status, engine, count: Number(count) };
     });
   }
+}
+
+/** The limits are complete but for those that a scheduler of an earlier version did not know. */
+function admitted(text: string): AdmittedRequest {
+  const request = JSON.parse(text) as AdmittedRequest;
+  return { ...request, limits: completeLimits(request.limits) };
 }

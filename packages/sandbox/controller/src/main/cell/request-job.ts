@@ -1,7 +1,6 @@
 import { posix } from 'node:path';
 import {
   type AdmittedRequest,
-  completeLimits,
   DEFAULT_EPOCH_S,
   DEFAULT_SEED,
   decodeBytes,
@@ -47,8 +46,7 @@ export function jobOfRequest(
     tracePath: null,
     deterministic: determinismOf(request),
     outputs: request.outputs ?? [],
-    // A scheduler of an earlier version has set no stack.
-    limits: completeLimits(request.limits),
+    limits: request.limits,
     ...(request.accept === undefined ? {} : { accept: request.accept }),
   };
 }
