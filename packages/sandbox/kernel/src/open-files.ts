@@ -140,8 +140,15 @@ export class Device extends OpenFile {
   }
 
   override read(length: number): Buffer {
-    if (this.inode.kind === 'null') return Buffer.alloc(0);
-    return this.inode.kind === 'random' ? this.randomBytes(length) : Buffer.alloc(length);
+    switch (this.inode.kind) {
+      case 'null':
+        return Buffer.alloc(0);
+      case 'random':
+      case 'urandom':
+        return this.randomBytes(length);
+      default:
+        return Buffer.alloc(length);
+    }
   }
 
   override write(data: Buffer): number {

@@ -152,14 +152,16 @@ export class MagicLink extends SymlinkInode {
   }
 }
 
-export type DeviceKind = 'null' | 'zero' | 'full' | 'random' | 'tty';
+/** By its name in /dev. */
+export type DeviceKind = 'null' | 'zero' | 'full' | 'random' | 'urandom' | 'tty';
 
 /** Major and minor number of st_rdev: null(4), full(4), random(4), tty(4). */
 const NUMBERS: Record<DeviceKind, readonly [number, number]> = {
   null: [1, 3],
   zero: [1, 5],
   full: [1, 7],
-  random: [1, 9],
+  random: [1, 8],
+  urandom: [1, 9],
   tty: [5, 0],
 };
 

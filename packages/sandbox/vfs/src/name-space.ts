@@ -34,15 +34,7 @@ export interface Location {
   readonly parents: readonly DirectoryInode[];
 }
 
-/** The devices of /dev by name. */
-const DEVICES: readonly (readonly [string, DeviceKind])[] = [
-  ['null', 'null'],
-  ['zero', 'zero'],
-  ['full', 'full'],
-  ['random', 'random'],
-  ['urandom', 'random'],
-  ['tty', 'tty'],
-];
+const DEVICES: readonly DeviceKind[] = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 
 /** The initial layout contradicts itself. The message is one line. */
 export class PlacementError extends Error {
@@ -140,8 +132,8 @@ export class NameSpace {
   }
 
   placeDevices(): void {
-    for (const [name, kind] of DEVICES) {
-      this.place(`/dev/${name}`, new DeviceInode(this.newIno(), kind, this.clock()));
+    for (const kind of DEVICES) {
+      this.place(`/dev/${kind}`, new DeviceInode(this.newIno(), kind, this.clock()));
     }
   }
 
