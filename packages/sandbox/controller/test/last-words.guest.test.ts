@@ -30,11 +30,22 @@ describe.each([
     ['computes', 'while True: pass', CPU, 'time-limit'],
     ['computes longer than it may take', 'while True: pass', WALL, 'wall-limit'],
     ['sleeps', 'import time; time.sleep(60)', WALL, 'wall-limit'],
-    ['catches everything', 'while True:\n  try:\n    while True: pass\n  except BaseException: pass', CPU, 'time-limit'],
+    [
+      'catches everything',
+      'while True:\n  try:\n    while True: pass\n  except BaseException: pass',
+      CPU,
+      'time-limit',
+    ],
   ] as const)('what it printed is there where it %s', async (_what, then, limits, status) => {
     const source = `import sys\nprint("printed")\nsys.stderr.write("said")\n${then}`;
     const result = await ended(source, limits);
-    expect(result).toMatchObject({ status, stdout: 'printed\n', stderr: 'said', exitCode: null, signal: null });
+    expect(result).toMatchObject({
+      status,
+      stdout: 'printed\n',
+      stderr: 'said',
+      exitCode: null,
+      signal: null,
+    });
   });
 
   it('the program gets no more output than its limit, and the status is that of the time', async () => {
@@ -55,8 +66,14 @@ describe.each([
   it.each([
     ['ignores the signal', 'import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass'],
     ['is in a loop of C', 'print("lost")\n(7 ** 10_000_000) ** 10'],
-    ['has a stream that flushes for ever', 'import sys\nclass S:\n  def flush(s):\n    while True: pass\nsys.stdout = S()\nwhile True: pass'],
-    ['recurses in its last moment', 'import signal\ndef f(*_): f()\nsignal.signal(signal.SIGXCPU, f)\nwhile True: pass'],
+    [
+      'has a stream that flushes for ever',
+      'import sys\nclass S:\n  def flush(s):\n    while True: pass\nsys.stdout = S()\nwhile True: pass',
+    ],
+    [
+      'recurses in its last moment',
+      'import signal\ndef f(*_): f()\nsignal.signal(signal.SIGXCPU, f)\nwhile True: pass',
+    ],
     ['is killed in the depth', 'def f(n):\n  try: f(n + 1)\n  finally: f(n + 1)\nf(0)'],
   ])('a program that %s ends in time', async (_what, source) => {
     const result = await ended(source, CPU);
@@ -65,7 +82,8 @@ describe.each([
   });
 
   it('finds no handler of ours, and no module', async () => {
-    const source = 'import signal, sys\nprint(signal.getsignal(signal.SIGXCPU), "sitecustomize" in sys.modules)';
+    const source =
+      'import signal, sys\nprint(signal.getsignal(signal.SIGXCPU), "sitecustomize" in sys.modules)';
     expect((await ended(source, {})).stdout).toBe('0 False\n'.replace('0', 'Handlers.SIG_DFL'));
   });
 });

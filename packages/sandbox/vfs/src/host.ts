@@ -145,7 +145,9 @@ export class HostDirectory extends DirectoryInode {
         const listed = readdirSync(this.path, { encoding: 'buffer' });
         const own = listed.map((name) => name.toString('latin1'));
         const { only, added = {} } = this.view;
-        const created = Object.keys(added).filter((path) => added[path]?.creates === true && !path.includes('/'));
+        const created = Object.keys(added).filter(
+          (path) => added[path]?.creates === true && !path.includes('/'),
+        );
         const names = [...new Set([...own, ...created])].sort();
         const shown = only === undefined ? null : new Set(only);
         this.#names = shown === null ? names : names.filter((name) => shown.has(name));

@@ -46,7 +46,18 @@ describe('a host file', () => {
     const whole = Buffer.concat([Buffer.from(before), data, Buffer.from(after)]);
     expect(longer.size).toBe(whole.length);
     const end = before.length + data.length;
-    for (const at of [0, 3, before.length, before.length + 1, 100, end - 3, end, end + 1, whole.length, whole.length + 9])
+    for (const at of [
+      0,
+      3,
+      before.length,
+      before.length + 1,
+      100,
+      end - 3,
+      end,
+      end + 1,
+      whole.length,
+      whole.length + 9,
+    ])
       for (const length of [0, 1, 5, 100, PIECE_BYTES, whole.length])
         expect(longer.read(at, length).equals(whole.subarray(at, at + length)), `${at} ${length}`).toBe(true);
     expect(file.size).toBe(data.length);
