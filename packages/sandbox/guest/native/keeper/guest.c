@@ -356,8 +356,8 @@ static void fill_report(struct guest *guest, struct guest_report *report, int st
   int64_t ended = guest->crossed == GUEST_RUNS ? now_ns() : guest->crossed_at;
   if (guest->crossed != GUEST_RUNS) cpu = guest->cpu_crossed_at;
   int64_t peak = resident - guest->of_files - guest->baseline;
-  *report = (struct guest_report){
-      .status = status, .baseline = guest->baseline, .moment = guest->crossed != GUEST_RUNS};
+  *report =
+      (struct guest_report){.status = status, .baseline = guest->baseline, .moment = guest->crossed != GUEST_RUNS};
   report->startup_cpu = guest->marked ? guest->startup_cpu : cpu;
   report->cpu = guest->marked && cpu > guest->startup_cpu ? cpu - guest->startup_cpu : 0;
   report->wall = ended - (guest->marked ? guest->marked_at : guest->started);

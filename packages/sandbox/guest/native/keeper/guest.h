@@ -36,16 +36,16 @@ struct guest {
   int64_t started, deadline;
   int64_t cpu_limit; /* absolute, on the guest's clock; 0 until the program begins */
   int64_t memory, tables_at_mark;
-  int64_t stack; /* the most that the run's stack may have */
+  int64_t stack;                 /* the most that the run's stack may have */
   int64_t cpu_spent, wall_spent; /* the limits, kept for the report of which was crossed */
   int marked;
   int has_moment; /* it may flush its output at a limit of time */
   /* The limit of time that it has crossed, after which it has its last moment; GUEST_RUNS before. */
   enum guest_end crossed;
   int64_t crossed_at, cpu_crossed_at; /* what the clocks showed then */
-  int parks;                    /* it becomes a parent of the fork server */
-  int64_t look_ns, cpu_at_look; /* until the mark */
-  int forked;                   /* forked from a parked parent */
+  int parks;                          /* it becomes a parent of the fork server */
+  int64_t look_ns, cpu_at_look;       /* until the mark */
+  int forked;                         /* forked from a parked parent */
   int64_t marked_at, startup_cpu, baseline;
   int64_t excess; /* memory of its start that is charged to the run */
   enum guest_end why;
