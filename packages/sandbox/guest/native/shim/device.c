@@ -32,7 +32,7 @@ static enum {
 } device_state;
 
 /* How it was opened, and what came of it. */
-static long open_nr, descriptor;
+static long open_nr, device_fd;
 static uint64_t open_arguments[6];
 /* What fstat(2) stored, and the error of TCGETS (tty_ioctl(4)); 0 where it was not asked for. */
 static int stat_known;
@@ -61,7 +61,7 @@ static int opens_again(long nr, const uint64_t a[6]) {
 }
 
 static int answer_here(long nr, const uint64_t a[6], long *result) {
-  if ((int32_t)a[0] != descriptor) return 0;
+  if ((int32_t)a[0] != device_fd) return 0;
   switch (nr) {
     case __NR_read:
       return answers_random(a[1], a[2], result);
@@ -87,7 +87,7 @@ static void tell_that_it_is_open(void) {
   shim_copy(a, open_arguments, sizeof a);
   a[open_nr == __NR_open ? 0 : 1] = (uint64_t)(uintptr_t)device_path;
   device_state = OPEN;
-  if (channel_call(open_nr == __NR_open ? "open(pii)i" : "openat(ipii)i", a) != descriptor) channel_break();
+  if (channel_call(open_nr == __NR_open ? "open(pii)i" : "openat(ipii)i", a) != device_fd) channel_break();
 }
 
 int device_call(long nr, const uint64_t a[6], long *result) {
@@ -95,7 +95,7 @@ int device_call(long nr, const uint64_t a[6], long *result) {
   if (device_state == CLOSED) {
     if (!opens_again(nr, a)) return 0;
     device_state = OPEN_HERE;
-    *result = descriptor;
+    *result = device_fd;
     return 1;
   }
   if (answer_here(nr, a, result)) return 1;
@@ -110,13 +110,13 @@ void device_note_call(long nr, const uint64_t a[6], long result) {
     if (result < 0 || !answers_store() || !is_plain(flags_of(nr, a)) || !is_device(opened)) return;
     device_state = OPEN;
     open_nr = nr;
-    descriptor = result;
+    device_fd = result;
     shim_copy(open_arguments, a, sizeof open_arguments);
     stat_known = 0;
     terminal_error = 0;
     return;
   }
-  if (device_state != OPEN || (int32_t)a[0] != descriptor) {
+  if (device_state != OPEN || (int32_t)a[0] != device_fd) {
     device_state = UNKNOWN;
     return;
   }
