@@ -185,7 +185,7 @@ print("ok")`,
     name: 'reads and writes the pipes of the protocol',
     source: `import ctypes
 c = ctypes.CDLL(None)
-c.write(8191, b"\\x05junk!" * 20, 100)`,
+c.syscall(1, 8191, b"\\x05junk!" * 20, 100)`,
     status: 'violation',
   },
   {

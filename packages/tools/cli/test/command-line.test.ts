@@ -197,7 +197,7 @@ describe('the other commands', () => {
     });
     expect(await parse('grade', 'p', 'a.py', 'b', '--server', 'http://h:1/', '--json', 'o')).toEqual({
       command: 'grade',
-      given: ['p', ['a.py', 'b'], { server: 'http://h:1', json: 'o' }],
+      given: ['p', ['a.py', 'b'], { server: 'http://h:1', json: 'o', retryUnreliable: 1 }],
     });
     expect(await parse('doctor', '--json')).toEqual({ command: 'doctor', given: [{ json: true }] });
   });

@@ -34,7 +34,7 @@ for make, each in [(os.pipe, 2), (socket.socketpair, 2), (select.epoll, 1), (lam
         else:
             one.close()
 # Not 8190 and 8191: a read of the protocol's pipe would block for ever (see the attacks on the wire).
-for fd in [-1, -(2**31), 3, 64, 4095, 4096, 8189, 2**31 - 1]:
+for fd in [-1, -(2**31), 3, 64, 4095, 4096, 8188, 8189, 2**31 - 1]:
     for call in [os.close, os.fstat, lambda fd: os.read(fd, 1), lambda fd: os.write(fd, b"x"), os.dup, lambda fd: os.lseek(fd, 0, 0)]:
         try:
             call(fd)

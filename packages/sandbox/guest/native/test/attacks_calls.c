@@ -125,7 +125,7 @@ static void sockets(const char *argument) {
   TRY({"socketcall pair of INET", SYS_socketpair, {2, 1, 0, BUFFER}}, {"connect", SYS_connect, {0, BUFFER, 16}},
       {"bind", SYS_bind, {0, BUFFER, 16}}, {"listen", SYS_listen, {0, 1}}, {"accept", SYS_accept, {0}},
       {"accept4", SYS_accept4, {0}}, {"sendmsg", SYS_sendmsg, {1, BUFFER}},
-      {"recvmsg of the keeper", SYS_recvmsg, {8189, BUFFER}}, {"sendto the keeper", SYS_sendto, {8189, BUFFER, 8}});
+      {"recvmsg of the keeper", SYS_recvmsg, {8188, BUFFER}}, {"sendto the keeper", SYS_sendto, {8188, BUFFER, 8}});
 }
 
 static void control(const char *argument) {

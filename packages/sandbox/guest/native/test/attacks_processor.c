@@ -177,8 +177,8 @@ static void gate(const char *argument) {
       {SYS_kill, 1, 9, 0, 0, 0, 0},
       {SYS_tgkill, 1, 1, 9, 0, 0, 0},
       {SYS_ptrace, 0, 0, 0, 0, 0, 0},
-      {SYS_recvmsg, 8189, at, 0, 0, 0, 0},
-      {SYS_sendto, 8189, at, 8, 0, 0, 0},
+      {SYS_recvmsg, 8188, at, 0, 0, 0, 0},
+      {SYS_sendto, 8188, at, 8, 0, 0, 0},
       {SYS_dup3, attack_in, 77, 0, 0, 0, 0},
       {SYS_close, attack_in, 0, 0, 0, 0, 0},
   };
