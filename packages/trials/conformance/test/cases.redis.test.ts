@@ -47,6 +47,7 @@ async function stdoutOf(args: readonly string[]): Promise<string> {
 const source = ({ files: [main] }: ProgramCase): string => String(main?.data);
 const requestOf = (programCase: ProgramCase) => ({
   files: [{ name: programCase.entry, content: source(programCase) }],
+  entry: programCase.entry,
   stdin: String(programCase.stdin),
 });
 const expectSame = (name: string, result: RunResult): void => {
@@ -77,13 +78,19 @@ afterAll(async () => {
 });
 
 describe('the API', () => {
+  const json = async <T>(path: string, init: RequestInit = {}): Promise<T> => {
+    const answer = await fetch(`${url}${path}`, init);
+    const told = await answer.text();
+    expect(answer.ok, told).toBe(true);
+    return JSON.parse(told) as T;
+  };
   const run = async (programCase: ProgramCase): Promise<RunResult | null> => {
-    const answer = await fetch(`${url}/v1/runs?wait=60`, {
+    const { id } = await json<{ id: string }>('/v1/runs', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(requestOf(programCase)),
     });
-    return ((await answer.json()) as RunState).result;
+    return (await json<RunState>(`/v1/runs/${id}?wait=60`)).result;
   };
 
   it.each(allowed.map((programCase) => [programCase.name, programCase] as const))(
