@@ -75,6 +75,11 @@ describe('struct linux_dirent64', () => {
 
 describe('the smaller structures', () => {
   it('have the sizes of x86-64', () => {
+    for (const ns of [-1n, -1_000_000_000n, -1_500_000_001n, 1_764_450_000_123_456_789n, 2n ** 62n]) {
+      const timespec = encodeTimespec(ns);
+      expect(timespec.readBigInt64LE(0) * 1_000_000_000n + timespec.readBigInt64LE(8)).toBe(ns);
+      expect(timespec.readBigInt64LE(8)).toBeGreaterThanOrEqual(0n);
+    }
     expect(encodeTimespec(5_000_000_007n)).toEqual(Buffer.from('05000000000000000700000000000000', 'hex'));
     expect(encodeTimeval(5_000_007_000n)).toEqual(Buffer.from('05000000000000000700000000000000', 'hex'));
     expect(encodeUtsname(['a', 'b', 'c', 'd', 'e', 'f']).length).toBe(390);
