@@ -54,23 +54,31 @@ export function encodeTimeval(ns: bigint): Buffer {
   return to;
 }
 
+/** Size of struct stat. */
+export const STAT_BYTES = 144;
+
 /** struct stat (stat(2)), 144 bytes. */
 export function encodeStat(s: StatFields): Buffer {
-  const to = Buffer.alloc(144);
-  putU64(to, s.dev, 0);
-  putU64(to, s.ino, 8);
-  putU64(to, s.nlink, 16);
-  to.writeUInt32LE(s.mode, 24);
-  to.writeUInt32LE(s.uid, 28);
-  to.writeUInt32LE(s.gid, 32);
-  putU64(to, s.rdev, 40);
-  putU64(to, s.size, 48);
-  putU64(to, BLOCK_BYTES, 56);
-  putU64(to, Math.ceil(s.size / 512), 64);
-  putTimespec(to, s.atimeNs, 72);
-  putTimespec(to, s.mtimeNs, 88);
-  putTimespec(to, s.ctimeNs, 104);
+  const to = Buffer.alloc(STAT_BYTES);
+  putStat(to, s, 0);
   return to;
+}
+
+/** struct stat at an offset, where the bytes are zero. */
+export function putStat(to: Buffer, s: StatFields, at: number): void {
+  putU64(to, s.dev, at);
+  putU64(to, s.ino, at + 8);
+  putU64(to, s.nlink, at + 16);
+  to.writeUInt32LE(s.mode, at + 24);
+  to.writeUInt32LE(s.uid, at + 28);
+  to.writeUInt32LE(s.gid, at + 32);
+  putU64(to, s.rdev, at + 40);
+  putU64(to, s.size, at + 48);
+  putU64(to, BLOCK_BYTES, at + 56);
+  putU64(to, Math.ceil(s.size / 512), at + 64);
+  putTimespec(to, s.atimeNs, at + 72);
+  putTimespec(to, s.mtimeNs, at + 88);
+  putTimespec(to, s.ctimeNs, at + 104);
 }
 
 /** struct statx (statx(2)), 256 bytes; the basic fields. */

@@ -161,6 +161,61 @@ print(seen == b'xyz' * 300, os.lseek(a, 0, 1), os.lseek(b, 0, 1))`);
     expect(stdout).toBe('True 900 900\n');
   });
 
+  it('look at the files of a folder one by one, and what they say is true around changes', async () => {
+    const { status, stdout, stderr, usage } = await run(`import os
+os.mkdir('folder')
+paths = [os.path.abspath('folder/%03d' % i) for i in range(300)]
+for i, path in enumerate(paths):
+    with open(path, 'w') as file: file.write('x' * i)
+def sizes():
+    os.stat('/')
+    return [os.stat(path).st_size for path in paths]
+expected = list(range(300))
+print(sizes() == expected, [os.lstat(path).st_size for path in reversed(paths)] == expected[::-1])
+def changed(what, *numbers):
+    before = sizes()
+    what()
+    after = sizes()
+    print([i for i in range(300) if before[i] != after[i]] == list(numbers), end=' ')
+def write(i, text):
+    fd = os.open(paths[i], os.O_WRONLY | os.O_APPEND)
+    for c in text: os.write(fd, c)
+    sizes()
+    for c in text: os.write(fd, c)
+    print(sizes()[i] == expected[i] + 2 * len(text), end=' ')
+    os.close(fd)
+changed(lambda: os.truncate(paths[20], 7), 20)
+changed(lambda: os.replace(paths[7], paths[8]) or open(paths[7], 'w').close(), 7, 8)
+changed(lambda: write(250, [b'a', b'b', b'c']), 250)
+changed(lambda: os.chdir('/tmp'))
+print()
+modes = []
+for i in range(20):
+    os.stat(paths[i + 40])
+    if i == 12: os.chmod(paths[i + 40], 0o600)
+    modes.append(os.stat(paths[i + 40]).st_mode & 0o777)
+print(modes == [0o600 if i == 12 else 0o644 for i in range(20)])
+sizes()
+os.unlink(paths[299])
+try: sizes()
+except FileNotFoundError as e: print(e.filename == paths[299])
+os.rename(os.path.dirname(paths[0]), '/tmp/other')
+print(os.path.exists(paths[5]), os.path.exists('/tmp/other/005'))
+`);
+    expect([status, stderr]).toEqual(['ok', '']);
+    expect(stdout).toBe('True True\nTrue True True True True \nTrue\nTrue\nFalse True\n');
+    expect(usage.syscalls).toBeGreaterThan(3000);
+  });
+
+  it('end a run at its limit of calls, also of looks that were told ahead', async () => {
+    const source = `import os
+for i in range(200): open('/tmp/%d' % i, 'w').close()
+while True:
+    for i in range(200): os.stat('/tmp/%d' % i)`;
+    const { status, usage } = await run(source, { limits: { syscalls: 20_000 } });
+    expect([status, usage.syscalls]).toEqual(['syscall-limit', 20_001]);
+  });
+
   it('read standard input byte by byte', async () => {
     const { stdout } = await run(
       `import os, sys

@@ -130,7 +130,7 @@ export class GuestKernel {
   /** `key` is what the surface's table is indexed by: a name or a signature. */
   call(key: string, args: readonly number[], memory: GuestMemory): CallOutcome {
     const call = new Call(this.#state, memory, key, args);
-    this.shortCuts.begin();
+    this.shortCuts.begin(call);
     this.options.clock.tick();
     const outcome = this.#answer(call);
     this.options.trace?.(traceLine(call, outcome));

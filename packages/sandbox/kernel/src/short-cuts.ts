@@ -3,7 +3,9 @@ import { HostFile, MAX_FILE_BYTES, MemoryFile } from '@sandpiper/vfs';
 import { InputInode } from './input-file.js';
 import { isStream, type LateWrites, lateWrites } from './late-output.js';
 import { RegularFile } from './open-files.js';
+import type { Call } from './call.js';
 import type { KernelState } from './state.js';
+import { StatsAhead, type StatsOffer } from './stats-ahead.js';
 import { StandardOutput } from './streams.js';
 import { type CallOutcome, RunEnds } from './types.js';
 
@@ -26,13 +28,14 @@ export interface LateRoom {
 export interface Offer {
   readonly late: LateRoom | null;
   readonly ahead: { readonly fd: number; readonly data: Buffer } | null;
+  readonly stats: StatsOffer | null;
 }
 
-const NOTHING: Offer = { late: null, ahead: null };
+const NOTHING: Offer = { late: null, ahead: null, stats: null };
 
 /**
  * Calls that the shim answers itself, by this kernel's leave, and tells of later (native/shim/late.c and ahead.c of the
- * guest package): output that comes late, and reads of bytes that were sent ahead. Both are told before the next call
+ * guest package): output that comes late, reads of bytes that were sent ahead, and looks at files that were told ahead. All are told before the next call
  * is answered, so to every other call the guest's files are as it left them.
  */
 export class ShortCuts {
@@ -40,24 +43,34 @@ export class ShortCuts {
   #lastName = '';
   #lastFd = -1;
   #ahead: { readonly file: RegularFile; left: number } | null = null;
+  #call: Call | null = null;
+  readonly #stats: StatsAhead;
 
-  constructor(private readonly state: KernelState) {}
-
-  /** A call is answered, and what was ahead is no longer. */
-  begin(): void {
-    this.#ahead = null;
+  constructor(private readonly state: KernelState) {
+    this.#stats = new StatsAhead(state);
   }
 
-  /** After a call has succeeded. */
+  /** A call is answered, and what was ahead is no longer. */
+  begin(call: Call): void {
+    this.#ahead = null;
+    this.#call = call;
+  }
+
+  /** After the call that was begun has succeeded. */
   offer(name: string, fd: number, result: number): Offer {
+    const stats = this.#call === null ? null : this.#stats.offer(this.#call);
+    return stats === null ? this.#streams(name, fd, result) : { ...NOTHING, stats };
+  }
+
+  #streams(name: string, fd: number, result: number): Offer {
     const isWrite = name === 'write';
     const small = (isWrite || name === 'read') && result > 0 && result <= SMALL_BYTES;
     const again = small && name === this.#lastName && fd === this.#lastFd;
     this.#lastName = small ? name : '';
     this.#lastFd = fd;
     if (!small) return NOTHING;
-    if (isWrite) return again || fd === 1 || fd === 2 ? { late: this.#lateRoom(fd), ahead: null } : NOTHING;
-    return again ? { late: null, ahead: this.#readAhead(fd) } : NOTHING;
+    if (isWrite) return again || fd === 1 || fd === 2 ? { ...NOTHING, late: this.#lateRoom(fd) } : NOTHING;
+    return again ? { ...NOTHING, ahead: this.#readAhead(fd) } : NOTHING;
   }
 
   /** Never more than the limits of output, calls and disk have room for: a call meets the limit, as it always did. */
@@ -114,6 +127,11 @@ export class ShortCuts {
     usage.bytesRead += bytes;
     usage.syscalls += calls;
     return DONE;
+  }
+
+  /** So many calls were answered by what was told of files ahead. */
+  takeStats(calls: number): CallOutcome {
+    return this.#stats.take(calls);
   }
 
   /** Frames of late output, each a `write` that was made before the next call, or before the guest ended. */

@@ -28,6 +28,8 @@ export interface Request {
   readonly lateBytes: number;
   /** How much it has read of what was sent ahead, bytes, and by how many calls. */
   readonly ahead: { readonly bytes: number; readonly calls: number };
+  /** How many calls were answered by what was sent ahead of stat(2). */
+  readonly stats: number;
 }
 
 /** What a guest may do from now on without an answer (`linux` dialect). */
@@ -65,6 +67,7 @@ const OP = {
   syscall: 0x53,
   permit: 0x47,
   ahead: 0x48,
+  stats: 0x44,
   park: 0x50,
   void: 0x76,
   int: 0x69,
@@ -89,6 +92,7 @@ export class Channel {
   #shown: { readonly address: number; readonly data: Buffer } | null = null;
   #lateBytes = 0;
   #ahead = NOTHING_AHEAD;
+  #stats = 0;
   /**
    * Called whenever bytes of the guest arrive, even midway through a request or an answer: a guest that
    * dribbles, and a call that reads much of its memory, take long. What it throws ends the call.
@@ -109,6 +113,7 @@ export class Channel {
     if (!this.#fill(1, true)) return null;
     this.#lateBytes = 0;
     this.#ahead = NOTHING_AHEAD;
+    this.#stats = 0;
     while (this.#incoming[this.#start] === 0 && this.dialect === 'linux') this.#note();
     const length = this.#incoming[this.#start] as number;
     if (length === 0) throw new GuestProtocolError('bad-signature', 'a request without a name');
@@ -123,7 +128,7 @@ export class Channel {
     this.#start += size;
     this.#expectNothingMore();
     this.#expectedResult = signature.result;
-    return { signature, args, lateBytes: this.#lateBytes, ahead: this.#ahead };
+    return { signature, args, lateBytes: this.#lateBytes, ahead: this.#ahead, stats: this.#stats };
   }
 
   /**
@@ -133,13 +138,14 @@ export class Channel {
   #note(): void {
     this.#fill(2, false);
     const kind = this.#incoming[this.#start + 1];
-    const size = kind === NOTE.shown ? 14 : kind === NOTE.late ? 6 : kind === NOTE.taken ? 10 : 0;
+    const size = NOTE_BYTES.get(kind ?? 0) ?? 0;
     if (size === 0) throw new GuestProtocolError('bad-signature', 'a request without a name');
     this.#fill(size, false);
     const begin = this.#start + 2;
     this.#start += size;
     if (kind === NOTE.shown) this.#noteShown(this.#word64(begin), this.#incoming.readUInt32LE(begin + 8));
     else if (kind === NOTE.late) this.#lateBytes = this.#incoming.readUInt32LE(begin);
+    else if (kind === NOTE.stats) this.#stats = this.#incoming.readUInt32LE(begin);
     else
       this.#ahead = {
         bytes: this.#incoming.readUInt32LE(begin),
@@ -270,6 +276,14 @@ export class Channel {
   sendAhead(fd: number, data: Uint8Array): void {
     this.#byte(OP.ahead);
     this.#word(fd);
+    this.#word(data.length);
+    this.#append(data);
+  }
+
+  /** What stat(2) will say of files, for so many calls (native/shim/stats.c); goes out with the result that follows. */
+  sendStats(calls: number, data: Uint8Array): void {
+    this.#byte(OP.stats);
+    this.#word(calls);
     this.#word(data.length);
     this.#append(data);
   }
@@ -426,7 +440,14 @@ export class Channel {
 }
 
 /** The letters of notes. */
-const NOTE = { shown: 0x41, late: 0x4c, taken: 0x54 } as const;
+const NOTE = { shown: 0x41, late: 0x4c, taken: 0x54, stats: 0x44 } as const;
+/** Their sizes, with the byte 0 and the letter; of what is shown, without it. */
+const NOTE_BYTES: ReadonlyMap<number, number> = new Map([
+  [NOTE.shown, 14],
+  [NOTE.late, 6],
+  [NOTE.taken, 10],
+  [NOTE.stats, 6],
+]);
 /** SHOWN_MOST of the shim. */
 const MAX_SHOWN_BYTES = 4096;
 

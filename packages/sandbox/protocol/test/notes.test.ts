@@ -29,10 +29,10 @@ function channelAfter(dialect: 'libc' | 'linux', ...bytes: Buffer[]) {
 
 describe('notes before a request', () => {
   it('say what the guest did without an answer', () => {
-    const { guest, channel } = channelAfter('linux', note('L', 77), note('T', 5, 3), request);
-    expect(channel.nextRequest()).toMatchObject({ lateBytes: 77, ahead: { bytes: 5, calls: 3 } });
+    const { guest, channel } = channelAfter('linux', note('L', 77), note('T', 5, 3), note('D', 9), request);
+    expect(channel.nextRequest()).toMatchObject({ lateBytes: 77, ahead: { bytes: 5, calls: 3 }, stats: 9 });
     guest.sendBytes(request);
-    expect(channel.nextRequest()).toMatchObject({ lateBytes: 0, ahead: { bytes: 0, calls: 0 } });
+    expect(channel.nextRequest()).toMatchObject({ lateBytes: 0, ahead: { bytes: 0, calls: 0 }, stats: 0 });
   });
 
   it('show memory, for which the guest is not asked again', () => {

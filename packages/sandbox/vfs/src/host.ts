@@ -139,6 +139,18 @@ export class HostDirectory extends DirectoryInode {
     return this.names().length;
   }
 
+  /** The number of an entry; null where there is none. */
+  numberOf(name: string): number | null {
+    const names = this.names();
+    let [from, to] = [0, names.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((names[middle] as string) < name) from = middle + 1;
+      else to = middle;
+    }
+    return names[from] === name ? from + 1 : null;
+  }
+
   names(): readonly string[] {
     if (this.#names === null) {
       try {

@@ -290,6 +290,11 @@ export class MemoryDirectory extends DirectoryInode {
     return this.#lastNumber;
   }
 
+  /** The number of an entry; null where there is none. */
+  numberOf(name: string): number | null {
+    return this.#entries.get(name)?.number ?? null;
+  }
+
   names(): readonly string[] {
     return [...this.#entries.keys()];
   }

@@ -162,6 +162,11 @@ export class JobKernel {
     return answering('reads ahead', () => this.#kernel.shortCuts.takeAhead(bytes, calls));
   }
 
+  /** @throws as {@link call} */
+  takeStats(calls: number): CallOutcome {
+    return answering('looks ahead', () => this.#kernel.shortCuts.takeStats(calls));
+  }
+
   /** What goes out with the answer to a call. Nothing where a trace or a transcript shows each call, or output is seen. */
   offer(key: string, args: readonly number[], outcome: CallOutcome): Offer | null {
     const shown = this.#trace !== null || this.#transcript !== null || this.job.output !== 'capture';

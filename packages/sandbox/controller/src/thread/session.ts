@@ -199,7 +199,8 @@ export class Session {
   }
 
   /** What the guest has done without an answer since its last request. */
-  #endsByShortCuts({ lateBytes, ahead }: Request, guest: StartedGuest): boolean {
+  #endsByShortCuts({ lateBytes, ahead, stats }: Request, guest: StartedGuest): boolean {
+    if (stats > 0 && this.#endsBy(this.kernel.takeStats(stats))) return true;
     if (ahead.calls > 0 && this.#endsBy(this.kernel.takeAhead(ahead.bytes, ahead.calls))) return true;
     if (lateBytes === 0) return false;
     const frames = guest.readLate(lateBytes);
@@ -233,6 +234,8 @@ export class Session {
     this.#permitted = true;
     const ahead = offer?.ahead ?? null;
     if (ahead !== null) channel.sendAhead(ahead.fd, ahead.data);
+    const stats = offer?.stats ?? null;
+    if (stats !== null) channel.sendStats(stats.calls, stats.data);
     if (outcome.kind === 'return') channel.returnInt(outcome.value);
     else if (outcome.kind === 'error') channel.returnInt(-outcome.errno);
   }

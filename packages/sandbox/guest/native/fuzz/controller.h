@@ -55,6 +55,8 @@ static unsigned request_words;
 
 /* Bytes that were sent ahead, and of which no request has told how many were read. */
 static uint64_t given_ahead;
+/* How many calls may be answered by what was sent of stat(2), and no request has told of. */
+static uint64_t given_stats;
 
 /* Late output in its pipe, and what requests have told of it; bytes. */
 static uint64_t late_written, late_told;
@@ -62,7 +64,7 @@ static uint64_t late_written, late_told;
 static void controller_begin(void) {
   pending_at = pending_size = data_left = read_in_all = written_in_all = 0;
   request_size = request_words = request_begun = 0;
-  late_written = late_told = given_ahead = 0;
+  late_written = late_told = given_ahead = given_stats = 0;
   at_end = native_due = 0;
   memset(&answer, 0, sizeof answer);
   memset(&poked, 0, sizeof poked);
@@ -146,6 +148,30 @@ static void order_ahead(void) {
   put_word(size);
 }
 
+/* A folder and one file in it, both named by a letter as the pages of the arena hold it; or what is none. */
+static void order_stats(void) {
+  unsigned char text[64];
+  memset(text, 'a' + (int)take_choice(&input, 26), sizeof text);
+  const uint16_t folder = take_byte(&input) % 60, name = take_byte(&input) % 60;
+  const uint64_t size = 4ul + folder + name + 144;
+  given_stats += (take_byte(&input) % 4);
+  put_bytes("D", 1);
+  put_word(given_stats);
+  if (take_byte(&input) > 200) { /* bytes of one value, or more than there is room for */
+    data_left = take_byte(&input) % 2 == 0 ? take_number(&input, 2) : take_hostile(&input);
+    data_byte = take_byte(&input) % 3;
+    put_word(data_left);
+    return;
+  }
+  put_word(size);
+  put_bytes(&folder, sizeof folder);
+  put_bytes(text, folder);
+  put_bytes(&name, sizeof name);
+  put_bytes(text, name);
+  data_byte = take_byte(&input);
+  data_left = 144;
+}
+
 static void order_allocation(void) {
   uint64_t size = take_byte(&input) < 200 ? take_number(&input, 2) % 5000 : take_hostile(&input);
   size_t rounded = (size + 15) & ~(size_t)15;
@@ -172,7 +198,7 @@ static void order_native(void) {
 /* An invalid letter with bytes behind it: the shim must end. */
 static void order_unknown(void) {
   uint8_t letter = take_byte(&input);
-  if (letter != 0 && strchr("RZWMFGHSPi", letter) != NULL) letter = 0xff;
+  if (letter != 0 && strchr("RZWMFGHDSPi", letter) != NULL) letter = 0xff;
   put_bytes(&letter, 1);
   put_word(take_hostile(&input));
 }
@@ -217,6 +243,7 @@ static void next_operations(void) {
     request_size = request_words = 0;
   } else if (kind < 202) order_permission();
   else if (kind < 208) order_ahead();
+  else if (kind < 216) order_stats();
   else if (kind < 250) give_result();
   else order_unknown();
 }
@@ -282,12 +309,19 @@ static void check_shown(uint64_t address, uint32_t size, const unsigned char *by
 static int take_note(void) {
   uint32_t number;
   if (request_size < 2) return 0;
-  CHECK(request[1] == 'A' || request[1] == 'L' || request[1] == 'T');
+  CHECK(request[1] == 'A' || request[1] == 'L' || request[1] == 'T' || request[1] == 'D');
   if (request[1] == 'T') {
     if (request_size < 10) return 0;
     memcpy(&number, request + 2, sizeof number);
     CHECK(number > 0 && number <= given_ahead);
     given_ahead = 0;
+    return 1;
+  }
+  if (request[1] == 'D') {
+    if (request_size < 6) return 0;
+    memcpy(&number, request + 2, sizeof number);
+    CHECK(number > 0 && number <= given_stats);
+    given_stats -= number;
     return 1;
   }
   if (request[1] == 'L') {

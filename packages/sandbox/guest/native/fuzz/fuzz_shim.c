@@ -46,6 +46,7 @@ long channel_call(const char *signature, const uint64_t *arguments);
 #include "../shim/memory.c"
 #include "../shim/signals.c"
 #include "../shim/stack.c"
+#include "../shim/stats.c"
 #include "../shim/shim.c"
 #undef shim_copy
 
@@ -245,6 +246,8 @@ static void begin(void) {
   depth = 0;
   translated = tells_its_end = dies_when_refused = 0;
   noted = 0, stored = 0, untold = 0;
+  stats_tell();
+  stats_forget();
   device_state = UNKNOWN;
   ahead_end();
   allowed = left = 0;

@@ -6,6 +6,7 @@
  *   W  to a bad address swallows its bytes and turns the call's result into -EFAULT
  * and has one operation more:
  *   H  descriptor, size, and bytes: what its next reads will give (ahead.c); no answer
+ *   D  calls, size, and bytes: what stat(2) will say of files (stats.c); no answer
  *   G  three words: what the guest may do without an answer (permit() below); no answer
  *   S  number and six arguments: make this system call natively, under the filter, and answer 8 bytes
  *   P  park; in each child the request is sent once more, to the controller of the child (fork.c)
@@ -13,6 +14,7 @@
  *   A  address, size as 4 bytes, and the bytes there: what the controller will want to read
  *   L  4 bytes: how many bytes of late output lie in their pipe (late.c)
  *   T  4 bytes and 4 bytes: how many bytes were read of those sent ahead, by how many calls (ahead.c)
+ *   D  4 bytes: how many calls were answered by what was sent ahead of stat(2) (stats.c)
  * Nothing here allocates or calls the C library: it runs inside a signal handler.
  */
 #include "channel.h"
@@ -26,12 +28,13 @@
 #include "late.h"
 #include "library.h"
 #include "shim.h"
+#include "stats.h"
 
 #define BUFFER_SIZE 65536
 #define PAGE 4096ul
 #define HEAP_SIZE 65536
 /* The most that is shown with a request, the pieces in which a string is looked through, and what precedes it; bytes. */
-#define SHOWN_MOST 4096
+#define SHOWN_MOST CHANNEL_TEXT_MOST
 #define SHOWN_PIECE 64
 #define SHOWN_HEAD 12
 
@@ -246,21 +249,24 @@ void channel_show(uint64_t address, uint64_t size) {
   if (copy_in(at + SHOWN_HEAD, address, (size_t)size) == 0) end_shown(at, address, (uint32_t)size);
 }
 
-void channel_show_text(uint64_t address) {
-  noted = 0;
-  unsigned char *at = begin_note('A'), *text = at + SHOWN_HEAD;
-  for (uint32_t length = 0; length < SHOWN_MOST;) {
+size_t channel_copy_text(unsigned char *to, uint64_t address) {
+  for (size_t length = 0; length < SHOWN_MOST;) {
     /* Most are short; none is read beyond the page of its end. */
     size_t n = PAGE - ((address + length) & (PAGE - 1));
     if (n > SHOWN_PIECE) n = SHOWN_PIECE;
     if (n > SHOWN_MOST - length) n = SHOWN_MOST - length;
-    if (copy_in(text + length, address + length, n) != 0) return;
-    for (const uint32_t end = length + (uint32_t)n; length < end; length++)
-      if (text[length] == 0) {
-        end_shown(at, address, length + 1);
-        return;
-      }
+    if (copy_in(to + length, address + length, n) != 0) return 0;
+    for (const size_t end = length + n; length < end; length++)
+      if (to[length] == 0) return length + 1;
   }
+  return 0;
+}
+
+void channel_show_text(uint64_t address) {
+  noted = 0;
+  unsigned char *at = begin_note('A');
+  const size_t size = channel_copy_text(at + SHOWN_HEAD, address);
+  if (size > 0) end_shown(at, address, (uint32_t)size);
 }
 
 static void note_late_output(void) {
@@ -279,9 +285,18 @@ static void note_reads(void) {
   noted = (size_t)(at - outgoing) + sizeof taken;
 }
 
+static void note_stats(void) {
+  const uint32_t calls = stats_tell();
+  if (calls == 0) return;
+  unsigned char *at = begin_note('D');
+  shim_copy(at, &calls, sizeof calls);
+  noted = (size_t)(at - outgoing) + sizeof calls;
+}
+
 static void send_request(const char *signature, const uint64_t *arguments) {
   note_late_output();
   note_reads();
+  note_stats();
   size_t length = 0, begin = noted, at = begin + 1, count = 0;
   noted = 0;
   while (signature[length] != 0) {
@@ -308,6 +323,14 @@ static void take_ahead(void) {
   unsigned char *to = ahead_fill(fd, size);
   if (to == NULL) channel_break();
   receive(to, (size_t)size);
+}
+
+static void take_stats(void) {
+  const uint64_t calls = receive_word(), size = receive_word();
+  unsigned char *to = stats_fill(size);
+  if (to == NULL) channel_break();
+  receive(to, (size_t)size);
+  if (!stats_filled(calls)) channel_break();
 }
 
 long channel_call(const char *signature, const uint64_t *arguments) {
@@ -342,6 +365,9 @@ long channel_call(const char *signature, const uint64_t *arguments) {
         break;
       case 'H':
         take_ahead();
+        break;
+      case 'D':
+        take_stats();
         break;
       case 'G':
         permit();

@@ -2,6 +2,7 @@
 #ifndef SANDPIPER_CHANNEL_H
 #define SANDPIPER_CHANNEL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* The action of `P`, in a guest that was started to be parked: returns in each child. NULL in any other guest. */
@@ -14,6 +15,11 @@ long channel_call(const char *signature, const uint64_t *arguments);
 void channel_show(uint64_t address, uint64_t size);
 /* A string with its NUL. */
 void channel_show_text(uint64_t address);
+
+/* The longest string that is shown or copied, with its NUL, bytes. */
+#define CHANNEL_TEXT_MOST 4096
+/* Copies a string with its NUL; returns its size with it, 0 where it is longer or not readable. */
+size_t channel_copy_text(unsigned char *to, uint64_t address);
 
 /* Ends the guest: the controller is gone, or answers what it must not. */
 _Noreturn void channel_break(void);

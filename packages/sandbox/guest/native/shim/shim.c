@@ -6,7 +6,7 @@
  * controller's operations, and puts the result where the kernel would have put it. A few calls are answered here:
  * because they are about this process's own registers and memory (the signal mask, the growth of memory), because their
  * answer never changes (answers.c, device.c), because nothing depends on it (late.c), or because the controller has
- * given it beforehand (ahead.c). The functions of the C library that programs call most do without the trap (library.c).
+ * given it beforehand (ahead.c, stats.c). The functions of the C library that programs call most do without the trap (library.c).
  */
 #include "shim.h"
 
@@ -38,6 +38,7 @@
 #include "memory.h"
 #include "signals.h"
 #include "stack.h"
+#include "stats.h"
 
 static const char *const signatures[] = {
 #include "syscall_table.h"
@@ -87,16 +88,19 @@ long shim_answer(long nr, const uint64_t a[6]) {
   if (answers_call(nr, a, &result)) return result;
   if (nr == __NR_write && late_write(a, &result)) return result;
   if (nr == __NR_read && ahead_read(a, &result)) return result;
+  if (stats_call(nr, a, &result)) return result;
   if (device_call(nr, a, &result)) return result;
   if (nr >= 0 && (size_t)nr < SIGNATURES && signatures[nr] != NULL) {
     show_arguments(nr, a);
     late_note_call(nr, a);
+    stats_note_call(nr);
     result = channel_call(signatures[nr], a);
     if (result == 0) signals_note_call(nr, a);
     memory_note_call(nr, a, result);
     device_note_call(nr, a, result);
     return result;
   }
+  stats_note_call(nr);
   uint64_t all[7] = {(uint64_t)nr, a[0], a[1], a[2], a[3], a[4], a[5]};
   return channel_call("unknown(iiiiiii)i", all);
 }
@@ -240,6 +244,7 @@ static void forbid_descriptors(void) {
 
 static void park(void) {
   fork_park();
+  stats_forget(); /* a child has files of its own */
   memory_tell_end();
   answers_in_child();
 }

@@ -71,7 +71,7 @@ function requestBytes(source: Source, linux: boolean): FuzzedRequest {
 
 /** Notes before a request, or something like them: the letters of native/shim/channel.c, and one that is none. */
 function noteBytes(source: Source): Buffer {
-  const letter = source.pick(['A', 'A', 'L', 'T', 'X']);
+  const letter = source.pick(['A', 'A', 'L', 'T', 'D', 'X']);
   const head = Buffer.from(`\0${letter}`, 'latin1');
   if (letter !== 'A') return Buffer.concat([head, source.take(letter === 'T' ? 8 : 4)]);
   const size = source.chance(200) ? source.number(2) % 4200 : source.hostile();
@@ -135,7 +135,8 @@ function giveResult(source: Source, channel: Channel, request: Request): void {
 /** As a session does: the kernel answers, over the wire. */
 function answer(source: Source, kernel: GuestKernel, channel: Channel, request: Request): 'goes on' | 'ends' {
   const key = channel.dialect === 'linux' ? request.signature.name : request.signature.text;
-  const { lateBytes, ahead } = request;
+  const { lateBytes, ahead, stats } = request;
+  if (stats > 0 && kernel.shortCuts.takeStats(stats).kind !== 'return') return 'ends';
   if (ahead.calls > 0 && kernel.shortCuts.takeAhead(ahead.bytes, ahead.calls).kind !== 'return')
     return 'ends';
   const late = source.take(lateBytes % 300);
@@ -162,7 +163,7 @@ function answer(source: Source, kernel: GuestKernel, channel: Channel, request: 
 }
 
 function makeOffer(kernel: GuestKernel, channel: Channel, { signature, args }: Request, value: number): void {
-  const { late, ahead } = kernel.shortCuts.offer(signature.name, args[0] ?? 0, value);
+  const { late, ahead, stats: told } = kernel.shortCuts.offer(signature.name, args[0] ?? 0, value);
   if (late !== null)
     channel.permit({
       readsNeverWait: true,
@@ -171,6 +172,7 @@ function makeOffer(kernel: GuestKernel, channel: Channel, { signature, args }: R
       lateBytes: late.bytes,
     });
   if (ahead !== null) channel.sendAhead(ahead.fd, ahead.data);
+  if (told !== null) channel.sendStats(told.calls, told.data);
 }
 
 function checkRequest(request: Request, dialect: Channel['dialect']): void {
