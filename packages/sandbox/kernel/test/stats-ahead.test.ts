@@ -2,7 +2,7 @@ import { AT, O, STAT_BYTES } from '@sandpiper/abi';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { FakeGuest, limits } from './fake-guest.js';
 
 const { CREAT, WRONLY } = O;
@@ -49,12 +49,13 @@ function guestWith(files: number, more: Partial<typeof limits> = {}) {
 }
 
 const firstFour = [0, 1, 2, 3].map((i) => `/box/${name(i)}`);
+const fourth = `/box/${name(3)}`;
 
 describe('what stat(2) will say is told ahead', () => {
   it('with the fourth look in a folder, of the files behind it, and to the byte', () => {
     const guest = guestWith(40);
     expect(firstFour.slice(0, 3).map((path) => look(guest, path))).toEqual([null, null, null]);
-    const told = look(guest, firstFour[3] as string);
+    const told = look(guest, fourth);
     const { folder, stats } = parsed(told?.data ?? Buffer.alloc(2));
     expect(folder).toBe('/box/');
     expect([...stats.keys()]).toEqual(Array.from({ length: 16 }, (_, i) => name(4 + i)));
@@ -107,10 +108,7 @@ describe('what stat(2) will say is told ahead', () => {
   });
 
   it.each([
-    [
-      'in a folder of the virtual kernel',
-      [0, 1, 2, 0].map((fd) => `/proc/self/fd/${fd}`),
-    ],
+    ['in a folder of the virtual kernel', [0, 1, 2, 0].map((fd) => `/proc/self/fd/${fd}`)],
     ['by a path from the working directory', [0, 1, 2, 3].map(name)],
     ['in several folders in turn', [0, 1, 2, 3, 4, 5].map((i) => (i % 2 === 0 ? `/box/${name(i)}` : '/tmp'))],
   ])('not %s', (_, paths) => {
@@ -122,7 +120,7 @@ describe('what stat(2) will say is told ahead', () => {
     lookAtAll(guest, firstFour.slice(0, 3));
     guest.call('umask', 0);
     guest.kernel.shortCuts.offer('umask', 0, 0);
-    expect(look(guest, firstFour[3] as string)).toBeNull();
+    expect(look(guest, fourth)).toBeNull();
   });
 
   it('of more files the more of them are asked for, and of none where few are', () => {
@@ -159,7 +157,7 @@ describe('what stat(2) will say is told ahead', () => {
     lookAtAll(guest, firstFour);
     for (const answered of [16, 64]) {
       guest.kernel.shortCuts.takeStats(answered);
-      const told = look(guest, firstFour[3] as string);
+      const told = look(guest, fourth);
       expect(told?.data.length).toBeLessThanOrEqual(32 * 1024);
     }
   });
