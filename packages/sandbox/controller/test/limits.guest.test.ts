@@ -89,11 +89,19 @@ describe.each(starts)('memory, held by $name, $start', ({ groups, enforcer, star
     expect([status, message]).toEqual(['memory-limit', 'the memory limit was reached']);
   });
 
-  it('a growth that is refused is a MemoryError, and the program may go on', async () => {
-    const source = 'try: x = bytearray(10**13)\nexcept MemoryError: print("caught")';
+  it.each([
+    ['of the heap', 'bytearray(10**13)'],
+    ['by a mapping', 'mmap.mmap(-1, 10**13, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)'],
+    ['by a shared mapping, again and again', '[mmap.mmap(-1, 2**46) for _ in range(9)]'],
+    [
+      'by a file',
+      "mmap.mmap(os.open('/tmp/a', os.O_CREAT | os.O_RDWR), os.truncate('/tmp/a', 2**43) or 2**43)",
+    ],
+  ])('a growth that is refused is an error, and the program may go on: %s', async (_, growth) => {
+    const source = `import mmap, os\ntry: x = ${growth}\nexcept (MemoryError, OSError) as e: print("caught")`;
     const { status, stdout, usage } = await runSource(cell, source, { limits });
     expect([status, stdout]).toEqual(['ok', 'caught\n']);
-    expect(usage.refusedGrowth).toBeGreaterThanOrEqual(10 ** 13);
+    expect(usage.refusedGrowth).toBeGreaterThanOrEqual(2 ** 43);
     expect(usage.peakMemoryBytes).toBeLessThan(limits.memoryBytes);
   });
 

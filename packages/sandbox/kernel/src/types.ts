@@ -18,7 +18,7 @@ export interface GuestMemory {
 }
 
 /** The limits that end a run in the middle of a call; at the others a call fails (ENOSPC, EMFILE), and the run goes on. */
-export type EndingLimit = 'memoryBytes' | 'outputBytes' | 'syscalls';
+export type EndingLimit = 'outputBytes' | 'syscalls';
 
 /** What no guest gets, as far as a result names it. */
 export type DeniedKind = 'processes' | 'threads' | 'sockets';
@@ -125,6 +125,8 @@ export interface KernelOptions {
    * Called once, before the answer, when a call first finds something of the run's: a file, a name in argv.
    */
   readonly onOwnFound?: () => void;
+  /** The guest's memory could not grow by so many bytes, and the call says so. */
+  readonly onGrowthRefused?: (bytes: number) => void;
   /** Where the run's files lie, besides its folder and /tmp. Absolute. */
   readonly ownPaths?: readonly string[];
 }

@@ -39,7 +39,6 @@ export interface Ending {
 }
 
 const LIMIT_ENDINGS: Record<NonNullable<Decisions['limit']>, [RunStatus, string]> = {
-  memoryBytes: ['memory-limit', 'the memory limit was reached'],
   outputBytes: ['output-limit', 'the output limit was reached'],
   syscalls: ['syscall-limit', 'the limit of system calls was reached'],
   controllerCpuMs: ['syscall-limit', CONTROLLER_CPU_MESSAGE],

@@ -67,6 +67,8 @@ export interface RunHooks {
   look(): void;
   /** The guest reached a file or a byte of the run, so its program begins. Called at each such call. */
   onOwnFound(): void;
+  /** The guest's memory could not grow by so many bytes. */
+  onGrowthRefused(bytes: number): void;
   /** CPU time of the guest, nanoseconds. */
   guestCpuNs(): bigint;
   /** What the guest's memory is, KiB: see KernelOptions. */
@@ -121,6 +123,7 @@ export class JobKernel {
       look: () => hooks.look(),
       ownPaths: ownPathsOf(job),
       onOwnFound: () => hooks.onOwnFound(),
+      onGrowthRefused: (bytes) => hooks.onGrowthRefused(bytes),
       ...(trace === null ? {} : { trace: (line: string) => void writeSync(trace, `${line}\n`) }),
     });
   }

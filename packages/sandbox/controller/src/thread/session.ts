@@ -71,6 +71,7 @@ export class Session {
       mustStop: () => this.#mustStop(),
       look: () => this.#look(),
       onOwnFound: () => this.#beginOnce(),
+      onGrowthRefused: (bytes) => this.#noteRefusedGrowth(bytes),
       guestCpuNs: () => this.#figures?.cpuNs ?? 0n,
       guestMemoryKib: () => this.#figures?.memoryKib ?? new Map(),
     });

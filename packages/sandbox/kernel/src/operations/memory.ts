@@ -2,7 +2,6 @@ import { Errno, MAP, PROT, SyscallError } from '@sandpiper/abi';
 import { MemoryFile } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
 import { RegularFile } from '../open-files.js';
-import { RunEnds } from '../types.js';
 import { MAX_MOVE } from './files.js';
 
 const MMAP = 9;
@@ -19,7 +18,12 @@ function isZero(bytes: Buffer): boolean {
   return bytes.equals(ZEROES.subarray(0, bytes.length));
 }
 
-/** When the kernel is out of memory, the run has reached its memory limit. */
+/** The program may catch that it is refused memory, and go on: see the verdicts of the controller package. */
+function refuseGrowth(call: Call, bytes: number): never {
+  call.state.options.onGrowthRefused?.(bytes);
+  throw new SyscallError(Errno.ENOMEM);
+}
+
 function mapAnonymous(
   call: Call,
   address: number,
@@ -36,7 +40,7 @@ function mapAnonymous(
     -1,
     0,
   );
-  if (at === -Errno.ENOMEM) throw new RunEnds({ kind: 'limit', limit: 'memoryBytes' });
+  if (at === -Errno.ENOMEM) refuseGrowth(call, length);
   return at;
 }
 
@@ -95,7 +99,7 @@ function remap(call: Call): number {
   const { mappings } = call.state;
   mappings.fetchAll(call.memory);
   const at = call.memory.syscall(MREMAP, from, oldLength, length, flags, to);
-  if (at === -Errno.ENOMEM) throw new RunEnds({ kind: 'limit', limit: 'memoryBytes' });
+  if (at === -Errno.ENOMEM) refuseGrowth(call, length);
   if (at >= 0) mappings.resize(call.memory, from, at, length);
   return at;
 }
