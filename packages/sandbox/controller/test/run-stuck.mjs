@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { completeLimits } from '@sandpiper/contracts';
 
 /**
- * For watchdog.guest.test.ts: runs in a copy of the checkout whose virtual kernel never answers getppid, and
+ * For watchdog.guest.test.ts: runs in a copy of the checkout whose virtual kernel never answers getsid, and
  * makes a file when it is asked. Prints, a line each, the end of a run that asks, and what one beside it in
  * another cell has written.
  */
@@ -22,7 +22,7 @@ const beside = run(
   'import time\nfor _ in range(40): time.sleep(0.1)\nprint("whole")',
   60_000,
 );
-const running = run(stuck, 'stuck', 'import os\nos.getppid()', how === 'wall' ? 1_000 : 60_000);
+const running = run(stuck, 'stuck', 'import os\nos.getsid(0)', how === 'wall' ? 1_000 : 60_000);
 if (how === 'cancel') {
   const signal = AbortSignal.timeout(30_000);
   while (!existsSync(asked)) await sleep(10, undefined, { signal });

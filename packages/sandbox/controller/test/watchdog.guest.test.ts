@@ -17,7 +17,7 @@ describe('a cell thread stuck in a call', () => {
     const file = copy.path('packages/sandbox/kernel/dist/kernel.js');
     const text = readFileSync(file, 'utf8');
     const asked = `writeFileSync(${JSON.stringify(copy.path('asked'))}, '')`;
-    const hook = `$1 if (key === 'getppid') for (${asked}; ; );\n`;
+    const hook = `$1 if (key === 'getsid') for (${asked}; ; );\n`;
     const stuck = text.replace(/^( +call\(key,[^\n]*\{\n)/m, hook);
     expect(stuck).not.toBe(text);
     writeFileSync(file, `import { writeFileSync } from 'node:fs';\n${stuck}`);
