@@ -120,7 +120,7 @@ describe('the pipeline', () => {
       while (run.state !== 'done') run = await getRun(scheduler, id, 30);
       expect(run.result).toMatchObject({
         ...{ status: 'wall-limit', attempt: 2, retries: 1 },
-        unreliable: expect.stringMatching(/^it waited [\d.]+ s of [\d.]+ s for a CPU$/) as unknown,
+        unreliable: expect.stringMatching(/^it waited [\d.]+ m?s of [\d.]+ s for a CPU$/) as unknown,
       });
     } finally {
       await Promise.all(spinning.map((spinners) => spinners.end()));
