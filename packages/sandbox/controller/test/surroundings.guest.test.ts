@@ -89,7 +89,7 @@ for policy in os.SCHED_OTHER, os.SCHED_FIFO, os.SCHED_RR, os.SCHED_BATCH:
     print(os.sched_get_priority_max(policy), os.sched_get_priority_min(policy))
 print(os.sched_getscheduler(0), os.sched_getparam(0).sched_priority, 0 <= os.sched_rr_get_interval(0) < 1)
 os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-print(os.sched_getscheduler(os.getpid()))
+print(os.sched_getscheduler(os.getpid()), os.sched_getscheduler(os.getppid()), os.sched_getparam(os.getppid()).sched_priority)
 for wrong in lambda: os.sched_get_priority_max(77), lambda: os.sched_getscheduler(-1), lambda: os.sched_setparam(0, os.sched_param(4)):
     try: wrong()
     except OSError as e: print(e)`,

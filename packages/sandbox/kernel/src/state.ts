@@ -13,6 +13,8 @@ import { CountedWork } from './work.js';
 
 /** The guest is this process, in a pid name space of its own. */
 export const GUEST_PID = 2;
+/** Its parent, of which there is no more than this number. */
+export const PARENT_PID = 1;
 
 /**
  * The name of standard input that is a file, so that what readlink says of /dev/stdin can be opened. No file of a run

@@ -41,7 +41,7 @@
 
 /* The process id that a guest sees (GUEST_PID of the kernel package). */
 #define SHIM_GUEST_PID 2
-/* Its parent's (getppid of the kernel package), and its user and group (GUEST_UID of the vfs package). */
+/* Its parent's (PARENT_PID of the kernel package), and its user and group (GUEST_UID of the vfs package). */
 #define SHIM_GUEST_PARENT 1
 #define SHIM_GUEST_USER 1000
 

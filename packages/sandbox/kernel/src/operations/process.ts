@@ -1,7 +1,7 @@
 import { encodeRlimit, encodeUtsname, Errno, SyscallError } from '@sandpiper/abi';
 import { GUEST_UID, keptBytes } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
-import { GUEST_PID } from '../state.js';
+import { GUEST_PID, PARENT_PID } from '../state.js';
 import { HOST_NAME } from '../surroundings/layout.js';
 import { RunEnds } from '../types.js';
 
@@ -67,7 +67,7 @@ function noChild(): never {
 export const processOperations = {
   getpid: () => GUEST_PID,
   gettid: () => GUEST_PID,
-  getppid: () => 1,
+  getppid: () => PARENT_PID,
   getpgrp: () => GUEST_PID,
   getpgid: (c) => {
     if (c.int(0) !== 0 && c.int(0) !== GUEST_PID) throw new SyscallError(Errno.ESRCH);

@@ -1,6 +1,6 @@
 import { encodeTimespec, Errno, SyscallError } from '@sandpiper/abi';
 import type { Call, Operation } from '../call.js';
-import { GUEST_PID } from '../state.js';
+import { GUEST_PID, PARENT_PID } from '../state.js';
 
 /** Policies of sched(7): those of real time have priorities, from 1 to 99; the others have none. */
 const REAL_TIME = new Set([1, 2]);
@@ -15,10 +15,16 @@ function priority(policy: number, ofRealTime: number): number {
   throw new SyscallError(Errno.EINVAL);
 }
 
-function assertItself(call: Call): void {
+/** There are the guest and its parent, which getppid(2) tells and which is not the guest's to change. */
+function isItself(call: Call): boolean {
   const pid = call.int(0);
   if (pid < 0) throw new SyscallError(Errno.EINVAL);
-  if (pid !== 0 && pid !== GUEST_PID) throw new SyscallError(Errno.ESRCH);
+  if (pid > GUEST_PID) throw new SyscallError(Errno.ESRCH);
+  return pid !== PARENT_PID;
+}
+
+function assertItself(call: Call): void {
+  if (!isItself(call)) throw new SyscallError(Errno.EPERM);
 }
 
 /** struct sched_param is one int. */
@@ -44,10 +50,7 @@ export const schedulingOperations = {
   },
   sched_get_priority_max: (c) => priority(c.int(0), 99),
   sched_get_priority_min: (c) => priority(c.int(0), 1),
-  sched_getscheduler: (c) => {
-    assertItself(c);
-    return c.state.schedulingPolicy;
-  },
+  sched_getscheduler: (c) => (isItself(c) ? c.state.schedulingPolicy : 0),
   sched_setscheduler: (c) => {
     assertItself(c);
     const policy = c.int(1);
@@ -56,7 +59,7 @@ export const schedulingOperations = {
     return 0;
   },
   sched_getparam: (c) => {
-    assertItself(c);
+    isItself(c);
     if (c.pointer(1) === 0) throw new SyscallError(Errno.EINVAL);
     return c.put(1, Buffer.alloc(4));
   },
@@ -66,7 +69,7 @@ export const schedulingOperations = {
     return 0;
   },
   sched_rr_get_interval: (c) => {
-    assertItself(c);
+    isItself(c);
     return c.put(1, encodeTimespec(SLICE_NS));
   },
 } satisfies Record<string, Operation>;

@@ -1,7 +1,7 @@
 import { encodeTimeval, Errno, SyscallError } from '@sandpiper/abi';
 import { keptBytes } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
-import { GUEST_PID } from '../state.js';
+import { GUEST_PID, PARENT_PID } from '../state.js';
 import { RunEnds } from '../types.js';
 
 const BILLION = 1_000_000_000n;
@@ -31,7 +31,7 @@ function sigaction(call: Call): number {
 export function sendSignal(call: Call, target: number, signal: number): number {
   if (signal < 0 || signal > LAST_SIGNAL) throw new SyscallError(Errno.EINVAL);
   const own = target === GUEST_PID || target === 0 || target === -GUEST_PID || target === -1;
-  if (!own) throw new SyscallError(target === 1 ? Errno.EPERM : Errno.ESRCH);
+  if (!own) throw new SyscallError(target === PARENT_PID ? Errno.EPERM : Errno.ESRCH);
   if (signal === 0) return 0;
   const action = call.state.sigactions.get(signal)?.readBigUInt64LE(0) ?? 0n;
   if (action === SIG_IGN || (action === 0n && IGNORED.has(signal))) return 0;
