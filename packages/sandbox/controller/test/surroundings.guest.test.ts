@@ -95,6 +95,27 @@ for wrong in lambda: os.sched_get_priority_max(77), lambda: os.sched_getschedule
     except OSError as e: print(e)`,
   ],
   [
+    'timers of CPU time',
+    `import signal, time
+rung = []
+for timer, number in (signal.ITIMER_VIRTUAL, signal.SIGVTALRM), (signal.ITIMER_PROF, signal.SIGPROF):
+    signal.signal(number, lambda number, frame: rung.append(number))
+    signal.setitimer(timer, 0.05, 0.05)
+    begin = time.process_time()
+    while len(rung) < 3: pass
+    spent = time.process_time() - begin
+    left, interval = signal.setitimer(timer, 0)
+    print(rung == [number] * 3, spent > 0.1, interval, 0 < left <= 0.06)
+    rung.clear()
+    signal.setitimer(timer, 0.05)
+    time.sleep(0.2)
+    print(rung, signal.getitimer(timer)[0] > 0)
+    signal.setitimer(timer, 0)
+    print(signal.getitimer(timer))
+try: signal.setitimer(7, 1)
+except OSError as e: print(e)`,
+  ],
+  [
     'a terminal that is not there, a clock that has a zone',
     `import stat, os, time
 try: open('/dev/tty')

@@ -255,9 +255,12 @@ export class KeeperClient {
     this.#send('starts', startupMs);
   }
 
-  /** Sends the guest SIGALRM after a delay and then at each interval, nanoseconds; 0 stops it. */
-  timer(firstNs: number, intervalNs: number): void {
-    this.#send('timer', firstNs, intervalNs);
+  /**
+   * Sends the guest the signal of a timer of setitimer(2) after a delay and then at each interval, nanoseconds; 0 stops
+   * it.
+   */
+  timer(which: 0 | 1 | 2, firstNs: number, intervalNs: number): void {
+    this.#send('timer', which, firstNs, intervalNs);
   }
 
   /** For a guest that has asked to end: it is reported as it is now, and cleaned up later. */

@@ -12,6 +12,7 @@ import {
   type DeniedKind,
   type GuestMemory,
   type Inheritance,
+  ITIMER,
   type KernelOptions,
   type CallOutcome,
   RunEnds,
@@ -65,9 +66,9 @@ export class GuestKernel {
     return this.#state.refused;
   }
 
-  /** Whether a timer runs: then a call may have to wait for its signal. */
+  /** Whether a timer of elapsed time runs: then a call may have to wait for its signal. */
   get hasTimer(): boolean {
-    return this.#state.alarm !== null;
+    return this.#state.timers[ITIMER.REAL] !== null;
   }
 
   get stdoutTruncated(): boolean {
@@ -96,9 +97,14 @@ export class GuestKernel {
    * open files besides the standard streams, another working directory, a timer, a shared mapping.
    */
   inheritance(): Inheritance | null {
-    const { fds, cwd, alarm, mappings, sigactions, alternateStack, umask, space, options } = this.#state;
+    const { fds, cwd, timers, mappings, sigactions, alternateStack, umask, space, options } = this.#state;
     const start = space.locate(Buffer.from(options.cwd).toString('latin1'), space.rootLocation);
-    if (fds.count !== 3 || cwd.directory !== start.directory || alarm !== null || mappings.count > 0)
+    if (
+      fds.count !== 3 ||
+      cwd.directory !== start.directory ||
+      Object.values(timers).some((timer) => timer !== null) ||
+      mappings.count > 0
+    )
       return null;
     return { sigactions: new Map(sigactions), alternateStack, umask };
   }

@@ -8,7 +8,14 @@ import { StandardInput, StandardOutput, PipeBudget } from './streams.js';
 import { LibcState } from './libc-state.js';
 import { Mappings } from './mappings.js';
 import { COMMON_FOLDERS, latin1Of, placeSurroundings } from './surroundings/layout.js';
-import { type DeniedKind, type InputFile, type KernelOptions, RunEnds } from './types.js';
+import {
+  type DeniedKind,
+  type InputFile,
+  type IntervalTimer,
+  ITIMER,
+  type KernelOptions,
+  RunEnds,
+} from './types.js';
 import { CountedWork } from './work.js';
 
 /** The guest is this process, in a pid name space of its own. */
@@ -53,8 +60,12 @@ export class KernelState {
   stackLimit: Buffer;
   /** What the guest has asked for and cannot get. */
   readonly refused = new Set<DeniedKind>();
-  /** The timer that ends in SIGALRM, on the monotonic clock. */
-  alarm: { readonly atNs: bigint; readonly interval: bigint } | null = null;
+  /** By their numbers in setitimer(2). That of SIGALRM is on the monotonic clock, the others on the CPU clock. */
+  readonly timers: Record<IntervalTimer, { readonly atNs: bigint; readonly interval: bigint } | null> = {
+    [ITIMER.REAL]: null,
+    [ITIMER.VIRTUAL]: null,
+    [ITIMER.PROF]: null,
+  };
   readonly startedNs: bigint;
   readonly libc: LibcState;
   #outputLeft: number;

@@ -106,8 +106,8 @@ export interface KernelOptions {
   /** What the guest's memory is, KiB by names of proc_pid_status(5); invented where it cannot be measured. */
   readonly memoryFigures?: () => ReadonlyMap<string, number>;
   readonly randomBytes: (count: number) => Buffer;
-  /** Sends the guest SIGALRM after a delay and then at each interval, nanoseconds; 0 stops it. */
-  readonly setAlarm?: (firstNs: bigint, intervalNs: bigint) => void;
+  /** Sends the guest the signal of a timer after a delay and then at each interval, nanoseconds; 0 stops it. */
+  readonly setTimer?: (which: IntervalTimer, firstNs: bigint, intervalNs: bigint) => void;
   /** Bounds the guest's stack from now on, bytes; at most the limit of the run. */
   readonly setStack?: (bytes: number) => void;
   /** Polled while a call waits; true ends the wait. */
@@ -130,6 +130,10 @@ export interface KernelOptions {
   /** Where the run's files lie, besides its folder and /tmp. Absolute. */
   readonly ownPaths?: readonly string[];
 }
+
+/** The timers of setitimer(2), by their numbers: of elapsed time, and of CPU time. */
+export const ITIMER = { REAL: 0, VIRTUAL: 1, PROF: 2 } as const;
+export type IntervalTimer = (typeof ITIMER)[keyof typeof ITIMER];
 
 /** Thrown by an operation that ends the run instead of answering. */
 export class RunEnds extends Error {

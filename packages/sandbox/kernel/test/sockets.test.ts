@@ -115,7 +115,7 @@ describe('a wait for a pipe that only the guest itself could end', () => {
     const guest = new FakeGuest({
       clock: new VirtualClock(0n),
       shouldStop: () => ++asked > 1,
-      setAlarm: () => {},
+      setTimer: () => {},
     });
     const [reader] = pair(guest, 'pipe2');
     guest.call('alarm', 1);

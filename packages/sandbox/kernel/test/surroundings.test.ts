@@ -126,7 +126,9 @@ describe('the scheduling of an ordinary process', () => {
     expect(guest.call('sched_setscheduler', 0, DEADLINE, parameter(0))).toBe(-Errno.EINVAL);
     expect(guest.call('sched_setscheduler', 0, BATCH, parameter(0))).toBe(0);
     expect(guest.call('sched_getscheduler', 2)).toBe(BATCH);
-    expect(guest.call('sched_getscheduler', 1)).toBe(-Errno.ESRCH);
+    expect(guest.call('sched_getscheduler', 1)).toBe(OTHER);
+    expect(guest.call('sched_setscheduler', 1, BATCH, parameter(0))).toBe(-Errno.EPERM);
+    expect(guest.call('sched_getscheduler', 3)).toBe(-Errno.ESRCH);
     expect(guest.call('sched_setparam', 0, parameter(1))).toBe(-Errno.EINVAL);
     const at = guest.memory.room(16);
     expect(guest.call('sched_getparam', 0, at)).toBe(0);

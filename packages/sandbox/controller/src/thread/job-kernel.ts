@@ -14,6 +14,7 @@ import {
   type GuestMemory,
   HostClock,
   type GuestInput,
+  type IntervalTimer,
   type CallOutcome,
   type LateRoom,
   type Offer,
@@ -294,7 +295,8 @@ function sourcesOf({ deterministic }: GuestJob, keeper: KeeperClient, hooks: Run
       randomBytes,
       cpuNs: () => hooks.guestCpuNs(),
       memoryFigures: () => hooks.guestMemoryKib(),
-      setAlarm: (first: bigint, interval: bigint) => keeper.timer(Number(first), Number(interval)),
+      setTimer: (which: IntervalTimer, first: bigint, interval: bigint) =>
+        keeper.timer(which, Number(first), Number(interval)),
     };
   }
   const seeded = new SeededBytes(deterministic.seed);

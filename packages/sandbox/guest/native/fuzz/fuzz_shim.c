@@ -216,7 +216,7 @@ static void one_step(struct source *s) {
   } else if (kind < 240) {
     ucontext_t context = {0};
     siginfo_t info = {0};
-    on_signal(kind % 2 == 0 ? SIGINT : SIGALRM, &info, &context);
+    on_signal(from_outside[kind % FROM_OUTSIDE], &info, &context);
   } else {
     /* rdtsc, or not, in a run with simulated time */
     ucontext_t context = {0};

@@ -263,26 +263,31 @@ void guest_kill(struct guest *guest, enum guest_end why) {
   kill(guest->pid, SIGKILL);
 }
 
-void guest_timer(struct guest *guest, int64_t first_ns, int64_t interval_ns) {
-  guest->alarm_at = first_ns > 0 ? now_ns() + first_ns : 0;
-  guest->alarm_interval = interval_ns > 0 && interval_ns < MIN_INTERVAL_NS ? MIN_INTERVAL_NS : interval_ns;
+static int64_t clock_of(struct guest *guest, enum guest_timer which) {
+  return which == GUEST_TIMER_REAL ? now_ns() : cpu_of(guest);
+}
+
+void guest_set_timer(struct guest *guest, enum guest_timer which, int64_t first_ns, int64_t interval_ns) {
+  guest->timers[which].at = first_ns > 0 ? clock_of(guest, which) + first_ns : 0;
+  guest->timers[which].interval = interval_ns > 0 && interval_ns < MIN_INTERVAL_NS ? MIN_INTERVAL_NS : interval_ns;
 }
 
 void guest_signal(struct guest *guest, int signal) {
   if (guest->pid != 0 && guest->why == GUEST_RUNS && guest->marked) kill(guest->pid, signal);
 }
 
-/* Returns the time until the next alarm, or a second. */
-static int64_t ring(struct guest *guest) {
-  if (guest->alarm_at == 0) return SECOND;
-  int64_t now = now_ns();
-  if (now >= guest->alarm_at) {
-    guest_signal(guest, SIGALRM);
+/* Returns the time until this timer may ring, or a second. One thread uses no more CPU time than passes. */
+static int64_t ring(struct guest *guest, enum guest_timer which) {
+  static const int signals[] = {SIGALRM, SIGVTALRM, SIGPROF};
+  if (guest->timers[which].at == 0) return SECOND;
+  const int64_t now = clock_of(guest, which), interval = guest->timers[which].interval;
+  if (now >= guest->timers[which].at) {
+    guest_signal(guest, signals[which]);
     /* Signals do not queue: one that comes while another is pending is lost, so missed ones are not made up. */
-    guest->alarm_at = guest->alarm_interval > 0 ? now + guest->alarm_interval : 0;
-    if (guest->alarm_at == 0) return SECOND;
+    guest->timers[which].at = interval > 0 ? now + interval : 0;
+    if (interval == 0) return SECOND;
   }
-  return guest->alarm_at - now;
+  return guest->timers[which].at - now;
 }
 
 /* Returns the nanoseconds until the next check. */
@@ -345,8 +350,10 @@ int64_t guest_watch(struct guest *guest) {
     return SECOND;
   }
   if (cpu_left < left) left = cpu_left;
-  int64_t alarm_left = ring(guest);
-  if (alarm_left < left) left = alarm_left;
+  for (enum guest_timer which = 0; which < GUEST_TIMERS; which++) {
+    const int64_t timer_left = ring(guest, which);
+    if (timer_left < left) left = timer_left;
+  }
   return left < WATCH_NS ? left : WATCH_NS;
 }
 

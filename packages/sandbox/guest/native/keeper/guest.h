@@ -25,6 +25,9 @@ struct guest_spec {
  */
 enum guest_end { GUEST_RUNS, END_EXIT, END_CPU, END_WALL, END_MEMORY, END_STARTUP, END_KILLED, END_LOST, END_OOM };
 
+/* As the numbers of setitimer(2): SIGALRM by the monotonic clock, SIGVTALRM and SIGPROF by the guest's CPU clock. */
+enum guest_timer { GUEST_TIMER_REAL, GUEST_TIMER_VIRTUAL, GUEST_TIMER_PROF, GUEST_TIMERS };
+
 struct guest {
   pid_t pid; /* 0: there is none */
   clockid_t clock;
@@ -50,8 +53,10 @@ struct guest {
   int64_t excess; /* memory of its start that is charged to the run */
   enum guest_end why;
   int64_t group_checked_at;
-  int64_t alarm_at, alarm_interval; /* monotonic, 0: none */
-  int64_t killed_at;                /* monotonic; 0 when it was not */
+  struct {
+    int64_t at, interval; /* 0: none */
+  } timers[GUEST_TIMERS];
+  int64_t killed_at; /* monotonic; 0 when it was not */
 };
 
 struct guest_report {
@@ -80,8 +85,8 @@ int guest_adopt(struct guest *guest, pid_t pid, int64_t startup_ns);
 /* Closes the descriptors of a guest that is no longer watched: it is parked, or gone. */
 void guest_forget(struct guest *guest);
 
-/* Sends it SIGALRM after a delay, and then each `interval`; 0 stops it. */
-void guest_timer(struct guest *guest, int64_t first_ns, int64_t interval_ns);
+/* Sends it the signal of a timer after a delay, and then each `interval`; 0 stops it. */
+void guest_set_timer(struct guest *guest, enum guest_timer which, int64_t first_ns, int64_t interval_ns);
 
 /* A signal from outside, which the guest may catch. */
 void guest_signal(struct guest *guest, int signal);

@@ -24,7 +24,7 @@
  *   mark CPU_MS WALL_MS MEMORY STACK                marked | failed WHY
  *   stack BYTES                                     stacked | failed WHY
  *   starts STARTUP_MS                               -
- *   timer FIRST_NS INTERVAL_NS                      -
+ *   timer WHICH FIRST_NS INTERVAL_NS                -
  *   kill                                            -
  *   finish                                          -
  *   pin TID CPU                                     pinned | failed WHY
@@ -276,11 +276,12 @@ static void starts(struct words *words) {
 }
 
 static void timer(struct words *words) {
-  int64_t first, interval;
-  if (words_take_number(words, 0, MAX_TIMER_NS, &first) != 0 ||
+  int64_t which, first, interval;
+  if (words_take_number(words, 0, GUEST_TIMERS - 1, &which) != 0 ||
+      words_take_number(words, 0, MAX_TIMER_NS, &first) != 0 ||
       words_take_number(words, 0, MAX_TIMER_NS, &interval) != 0)
     guest_kill(&guest, END_KILLED);
-  else guest_timer(&guest, first, interval);
+  else guest_set_timer(&guest, (enum guest_timer)which, first, interval);
 }
 
 /* A thread of the node that shares its CPU with its guest: both run on one CPU in turn. */

@@ -191,7 +191,7 @@ static void catch_traps(void) {
 }
 
 static void catch_signals(void) {
-  if (signals_catch() != 0) refuse("SIGINT, SIGALRM and SIGXCPU cannot be caught");
+  if (signals_catch() != 0) refuse("the signals of the keeper cannot be caught");
   struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
   signals_add_from_outside(&action.sa_mask);
   if (sigaction(SIGSEGV, &action, NULL) != 0 || sigaction(SIGBUS, &action, NULL) != 0)

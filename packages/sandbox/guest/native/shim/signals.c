@@ -1,7 +1,7 @@
 /*
  * The real handlers of this process are the shim's. The handlers that the guest installed are recorded here, and
  * called: when the guest signals itself, as soon as the controller has allowed it; when a signal comes from outside
- * (SIGINT of a prompt, SIGALRM of a timer, SIGXCPU at a limit of time, all sent by the keeper), at once or when the
+ * (SIGINT of a prompt, those of timers, SIGXCPU at a limit of time, all sent by the keeper), at once or when the
  * interrupted call has ended.
  */
 #include "signals.h"
@@ -130,16 +130,18 @@ void signals_release(void) {
   raw6(__NR_rt_sigprocmask, question);
 }
 
+static const int from_outside[] = {SIGINT, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU};
+#define FROM_OUTSIDE (sizeof from_outside / sizeof *from_outside)
+
 void signals_add_from_outside(sigset_t *set) {
-  sigaddset(set, SIGINT);
-  sigaddset(set, SIGALRM);
-  sigaddset(set, SIGXCPU);
+  for (size_t i = 0; i < FROM_OUTSIDE; i++) sigaddset(set, from_outside[i]);
 }
 
 int signals_catch(void) {
   struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
   sigemptyset(&action.sa_mask);
   signals_add_from_outside(&action.sa_mask);
-  if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGALRM, &action, NULL) != 0) return -1;
-  return sigaction(SIGXCPU, &action, NULL);
+  for (size_t i = 0; i < FROM_OUTSIDE; i++)
+    if (sigaction(from_outside[i], &action, NULL) != 0) return -1;
+  return 0;
 }

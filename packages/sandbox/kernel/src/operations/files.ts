@@ -14,6 +14,7 @@ import { FOREVER } from '../clock.js';
 import type { OpenFile } from '../descriptors.js';
 import { Device, OpenDirectory, PathHandle, RegularFile } from '../open-files.js';
 import { FifoInode, PipeEnd, StreamInode } from '../streams.js';
+import { ITIMER } from '../types.js';
 import { existing, lookUp, makeEntry, type Found } from './paths.js';
 
 /** What one read or write moves at most; the guest asks again for the rest. Bytes. */
@@ -182,7 +183,7 @@ export function orWait<T>(call: Call, file: OpenFile, move: () => T): T {
     const { state } = call;
     const waits =
       error instanceof SyscallError && error.errno === Errno.EAGAIN && (file.flags & O.NONBLOCK) === 0;
-    if (!waits || state.alarm === null) throw error;
+    if (!waits || state.timers[ITIMER.REAL] === null) throw error;
     state.options.clock.waitUntil(FOREVER, () => state.shouldStop());
     throw new SyscallError(Errno.EINTR);
   }

@@ -2,7 +2,7 @@ import { encodeTimeval, Errno, SyscallError } from '@sandpiper/abi';
 import { keptBytes } from '@sandpiper/vfs';
 import type { Call, Operation } from '../call.js';
 import { GUEST_PID, PARENT_PID } from '../state.js';
-import { RunEnds } from '../types.js';
+import { type IntervalTimer, ITIMER, RunEnds } from '../types.js';
 
 const BILLION = 1_000_000_000n;
 const SIGACTION_BYTES = 32;
@@ -40,37 +40,41 @@ export function sendSignal(call: Call, target: number, signal: number): number {
   throw new RunEnds({ kind: 'signal', signal });
 }
 
-interface Alarm {
+interface TimeLeft {
   readonly left: bigint;
   readonly interval: bigint;
 }
 
-/** The other timers count CPU time, and nothing here watches the guest's CPU clock. */
-function assertRealTimer(call: Call): void {
-  const ITIMER_REAL = 0;
-  if (call.int(0) !== ITIMER_REAL) throw new SyscallError(Errno.EINVAL);
+function timerOf(call: Call): IntervalTimer {
+  const which = call.int(0);
+  if (which < ITIMER.REAL || which > ITIMER.PROF) throw new SyscallError(Errno.EINVAL);
+  return which as IntervalTimer;
 }
 
-function alarmLeft(call: Call): Alarm {
-  const { alarm, options } = call.state;
-  if (alarm === null) return { left: 0n, interval: 0n };
-  let left = alarm.atNs - options.clock.monotonicNs();
-  if (left <= 0n && alarm.interval === 0n) return { left: 0n, interval: 0n };
-  if (left <= 0n) left += alarm.interval * (-left / alarm.interval + 1n);
-  return { left, interval: alarm.interval };
+/** Both timers of CPU time count the guest's user and system time, as its CPU clock does. */
+const clockOf = ({ state }: Call, which: IntervalTimer): bigint =>
+  which === ITIMER.REAL ? state.options.clock.monotonicNs() : state.cpuNs();
+
+function timeLeft(call: Call, which: IntervalTimer): TimeLeft {
+  const timer = call.state.timers[which];
+  if (timer === null) return { left: 0n, interval: 0n };
+  let left = timer.atNs - clockOf(call, which);
+  if (left <= 0n && timer.interval === 0n) return { left: 0n, interval: 0n };
+  if (left <= 0n) left += timer.interval * (-left / timer.interval + 1n);
+  return { left, interval: timer.interval };
 }
 
 /** Returns what was left of the previous timer. */
-function setAlarm(call: Call, first: bigint, interval: bigint): Alarm {
+function setTimer(call: Call, which: IntervalTimer, first: bigint, interval: bigint): TimeLeft {
   const { state } = call;
-  const before = alarmLeft(call);
-  state.alarm = first === 0n ? null : { atNs: state.options.clock.monotonicNs() + first, interval };
-  state.options.setAlarm?.(first, interval);
+  const before = timeLeft(call, which);
+  state.timers[which] = first === 0n ? null : { atNs: clockOf(call, which) + first, interval };
+  state.options.setTimer?.(which, first, interval);
   return before;
 }
 
-function encodeTimer(alarm: Alarm): Buffer {
-  return Buffer.concat([encodeTimeval(alarm.interval), encodeTimeval(alarm.left)]);
+function encodeTimer(timer: TimeLeft): Buffer {
+  return Buffer.concat([encodeTimeval(timer.interval), encodeTimeval(timer.left)]);
 }
 
 function readTimeval(from: Buffer, at: number): bigint {
@@ -89,20 +93,17 @@ export const signalOperations = {
   },
   rt_sigpending: (c) => c.putUnlessNull(0, Buffer.alloc(8)),
   alarm: (c) => {
-    const before = setAlarm(c, BigInt(c.int(0) >>> 0) * BILLION, 0n);
+    const before = setTimer(c, ITIMER.REAL, BigInt(c.int(0) >>> 0) * BILLION, 0n);
     return Number((before.left + BILLION - 1n) / BILLION);
   },
   setitimer: (c) => {
-    assertRealTimer(c);
+    const which = timerOf(c);
     if (c.pointer(1) === 0) throw new SyscallError(Errno.EFAULT);
     const value = c.memory.read(c.pointer(1), 32);
     const [interval, first] = [readTimeval(value, 0), readTimeval(value, 16)];
-    return c.putUnlessNull(2, encodeTimer(setAlarm(c, first, interval)));
+    return c.putUnlessNull(2, encodeTimer(setTimer(c, which, first, interval)));
   },
-  getitimer: (c) => {
-    assertRealTimer(c);
-    return c.put(1, encodeTimer(alarmLeft(c)));
-  },
+  getitimer: (c) => c.put(1, encodeTimer(timeLeft(c, timerOf(c)))),
   kill: (c) => sendSignal(c, c.int(0), c.int(1)),
   tkill: (c) => sendSignal(c, c.int(0), c.int(1)),
   tgkill: (c) => {

@@ -50,7 +50,7 @@ export function kernelOptions(source: Source): KernelOptions {
     clock: new FuzzClock(),
     cpuNs: () => 1_000_000n,
     randomBytes: (count) => Buffer.alloc(count, 7),
-    setAlarm: () => undefined,
+    setTimer: () => undefined,
     shouldStop: () => source.chance(128),
     trace: (line) => {
       if (/[^\x20-\x7e]/.test(line))
