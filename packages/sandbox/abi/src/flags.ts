@@ -54,7 +54,11 @@ export const F = {
   SETLK: 6,
   SETLKW: 7,
   DUPFD_CLOEXEC: 1030,
+  NOTIFY: 1026,
 } as const;
+
+/** For F_NOTIFY: as an int, negative. */
+export const DN_MULTISHOT = 0x80000000 | 0;
 
 export const FD_CLOEXEC = 1;
 

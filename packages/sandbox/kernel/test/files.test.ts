@@ -93,6 +93,15 @@ describe('files of a guest', () => {
   });
 });
 
+it('a folder can be watched for no event, which ends a watch', () => {
+  const guest = new FakeGuest();
+  const [folder, file] = [guest.open('/tmp'), guest.open('/tmp/a', O.CREAT | O.RDWR)];
+  const [NOTIFY, DN_MODIFY] = [1026, 2];
+  expect(guest.call('fcntl', folder, NOTIFY, 0x80000000)).toBe(0);
+  expect(guest.call('fcntl', folder, NOTIFY, DN_MODIFY)).toBe(-Errno.EINVAL);
+  expect(guest.call('fcntl', file, NOTIFY, 0)).toBe(-Errno.ENOTDIR);
+});
+
 describe('mmap of a file', () => {
   it('is an anonymous mapping, filled and then protected', () => {
     const guest = new FakeGuest();

@@ -1,5 +1,6 @@
-import { Errno, F, FD_CLOEXEC, O, S_IF, SyscallError } from '@sandpiper/abi';
+import { DN_MULTISHOT, Errno, F, FD_CLOEXEC, O, S_IF, SyscallError } from '@sandpiper/abi';
 import type { Call, Operation } from '../call.js';
+import { OpenDirectory } from '../open-files.js';
 import { Pipe, PipeEnd } from '../streams.js';
 
 function control(call: Call): number {
@@ -31,6 +32,11 @@ function control(call: Call): number {
     case F.SETLK:
     case F.SETLKW:
       return 0;
+    case F.NOTIFY:
+      if (!(file instanceof OpenDirectory)) throw new SyscallError(Errno.ENOTDIR);
+      // Of no event: that is the end of a watch. Of others none is told, as inotify(7) tells none.
+      if ((call.int(2) & ~DN_MULTISHOT) === 0) return 0;
+      throw new SyscallError(Errno.EINVAL);
     default:
       throw new SyscallError(Errno.EINVAL);
   }
