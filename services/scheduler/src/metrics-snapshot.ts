@@ -13,6 +13,7 @@ import type { Bounds } from './bounds.js';
 import type { SchedulerSnapshot } from '@sandpiper/telemetry';
 import type { Callbacks } from './callbacks/callbacks.js';
 import type { Dispatcher } from './dispatcher.js';
+import { loadOf } from './load.js';
 import type { RedisGate } from './redis/redis-gate.js';
 
 /** The sources of a scrape. */
@@ -60,6 +61,7 @@ async function readAll(measured: ScrapeSources): Promise<SchedulerSnapshot> {
   return {
     pingSeconds,
     depth,
+    loadRuns: loadOf(depth, views).runs,
     window: dispatcher.currentWindow,
     tenants,
     inflight,

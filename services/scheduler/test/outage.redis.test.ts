@@ -34,6 +34,7 @@ describe('while Redis is away', () => {
     expect(await statusOf(app, 'DELETE', `/v1/runs/${id}`)).toBe(503);
     expect(await statusOf(app, 'GET', '/v1/batches/b1')).toBe(503);
     expect(await statusOf(app, 'GET', '/readyz')).toBe(503);
+    expect(await statusOf(app, 'GET', '/v1/load')).toBe(503);
     expect(await statusOf(app, 'GET', '/healthz')).toBe(200);
     expect((await app.inject('/metrics')).body).toContain('sandpiper_scheduler_redis_up 0');
 

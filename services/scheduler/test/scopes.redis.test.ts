@@ -1,4 +1,4 @@
-import type { NewKey, Scope } from '@sandpiper/contracts';
+import { type NewKey, type Scope, SCOPES } from '@sandpiper/contracts';
 import { batchRunId, RunStore } from '@sandpiper/store';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -32,7 +32,7 @@ beforeAll(async () => {
   const { app: started, redis } = await startApp(server.url, { auth: { on: true, adminKey: ADMIN } });
   app = started;
   store = new RunStore(redis);
-  for (const scope of ['submit', 'read', 'admin'] as const) {
+  for (const scope of SCOPES) {
     const made = await call(ADMIN, 'POST', '/v1/keys', { tenant: 'blue', scopes: [scope] });
     keys[scope] = made.json<NewKey>().key;
   }
@@ -81,11 +81,12 @@ const ROUTES: [string, string, object | undefined, Scope][] = [
   ['GET', '/v1/keys', undefined, 'admin'],
   ['POST', '/v1/keys', { tenant: 'blue' }, 'admin'],
   ['DELETE', '/v1/keys/none', undefined, 'admin'],
-  ['GET', '/metrics', undefined, 'admin'],
+  ['GET', '/metrics', undefined, 'metrics'],
+  ['GET', '/v1/load', undefined, 'metrics'],
 ];
 
 describe.each(ROUTES)('%s %s', (method, url, payload, scope) => {
-  it.each(['submit', 'read', 'admin'] as const)('with a key to %s', async (own) => {
+  it.each(SCOPES)('with a key to %s', async (own) => {
     const reply = await call(keys[own], method, url, payload);
     if (own === scope || own === 'admin') expect(reply.statusCode).not.toBe(403);
     else expect(reply.statusCode).toBe(403);

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
 /**
- * The rights of a key: submitting runs, reading its tenant's runs, operating the service. Admin includes the
- * others.
+ * The rights of a key: submitting runs, reading its tenant's runs, watching the service (its load and its metrics, which
+ * name tenants), operating it. Admin includes the others.
  */
-export const SCOPES = ['submit', 'read', 'admin'] as const;
+export const SCOPES = ['submit', 'read', 'metrics', 'admin'] as const;
 export const scopeSchema = z.enum(SCOPES);
 export type Scope = z.infer<typeof scopeSchema>;
 

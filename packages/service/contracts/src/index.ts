@@ -9,6 +9,7 @@ export * from './deadline.js';
 export * from './errors.js';
 export * from './limits.js';
 export * from './live.js';
+export * from './load.js';
 export * from './node.js';
 export * from './one-line.js';
 export * from './pump.js';

@@ -234,6 +234,12 @@ export const SCHEDULER_METRICS = {
         'waiting (in the backlogs), deferred (tried again later, as after a death), dispatched (in the queue, unclaimed), running',
     },
   },
+  loadRuns: {
+    name: 'sandpiper_scheduler_load_runs',
+    type: 'gauge',
+    help: 'Runs that have not ended, in one number to scale the nodes by, as GET /v1/load tells (read from Redis)',
+    labels: {},
+  },
   tenantWaiting: {
     name: 'sandpiper_tenant_waiting',
     type: 'gauge',

@@ -39,8 +39,10 @@ type Counts = Readonly<Record<string, number>>;
 /** What a scrape reads from Redis; `null` means that Redis is away. */
 export interface SchedulerSnapshot {
   readonly pingSeconds: number;
-  /** Runs by state: waiting, dispatched, running. */
+  /** Runs by state: waiting, deferred, dispatched, running. */
   readonly depth: Counts;
+  /** Runs that have not ended, whatever their state. */
+  readonly loadRuns: number;
   readonly window: number;
   /** Few: the caller bounds them. */
   readonly tenants: readonly TenantFacts[];
@@ -71,6 +73,7 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
     redisPing: make.gauge(SCHEDULER_METRICS.schedulerRedisPing),
     window: make.gauge(SCHEDULER_METRICS.schedulerDispatchWindow),
     depth: make.gauge(SCHEDULER_METRICS.queueDepth),
+    loadRuns: make.gauge(SCHEDULER_METRICS.loadRuns),
     tenantWaiting: make.gauge(SCHEDULER_METRICS.tenantWaiting),
     tenantAge: make.gauge(SCHEDULER_METRICS.tenantAge),
     tenantInflight: make.gauge(SCHEDULER_METRICS.tenantInflight),
@@ -94,6 +97,7 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
     read.redisPing.set(now.pingSeconds);
     read.window.set(now.window);
     setByState(read.depth, now.depth);
+    read.loadRuns.set(now.loadRuns);
     setByState(read.nodes, now.nodes);
     setByState(read.cells, now.cells);
     setByState(read.callbackDepth, now.callbacks ?? {});
@@ -138,7 +142,7 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
     for (const gauge of [...byLabel, read.tenantWaiting, read.tenantAge, read.tenantInflight]) gauge.reset();
     for (const gauge of [read.storedBytes, read.tenantStoredBytes]) gauge.reset();
     const single = [read.redisPing, read.deadLetters, read.stagingBatches, read.memoryUsed, read.memoryMax];
-    for (const gauge of [...single, read.keptRecords]) gauge.set(Number.NaN);
+    for (const gauge of [...single, read.keptRecords, read.loadRuns]) gauge.set(Number.NaN);
   };
 
   return {

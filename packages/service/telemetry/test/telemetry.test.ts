@@ -67,6 +67,7 @@ describe('logger', () => {
 const SNAPSHOT: SchedulerSnapshot = {
   pingSeconds: 0.25,
   depth: { waiting: 3, dispatched: 2, running: 1 },
+  loadRuns: 6,
   window: 4,
   tenants: [{ tenant: 'a', waiting: 3, nextAgeMs: 1500 }],
   inflight: [{ tenant: 'b', count: 3 }],

@@ -33,7 +33,7 @@ export interface AuthOptions {
 }
 
 /** The identity of the default tenant, and of the operator. */
-const EVERYTHING: Identity = { tenant: DEFAULT_TENANT, scopes: ['submit', 'read', 'admin'] };
+const EVERYTHING: Identity = { tenant: DEFAULT_TENANT, scopes: ['submit', 'read', 'metrics', 'admin'] };
 
 /** Rejects requests without a suitable key for the route's scope, before a byte of the body is read. */
 export function authenticate(app: App, keys: ApiKeyStore, gate: RedisGate, options: AuthOptions): KeyCheck {

@@ -1,5 +1,8 @@
+import { loadSchema } from '@sandpiper/contracts';
 import type { App, Context } from '../context.js';
+import { loadOf } from '../load.js';
 import { ApiProblem } from '../problems.js';
+import { refusals } from './common.js';
 
 /** For operators: health, readiness, metrics, the OpenAPI document. */
 export function operationRoutes(app: App, context: Context, ping: () => Promise<unknown>): void {
@@ -12,11 +15,29 @@ export function operationRoutes(app: App, context: Context, ping: () => Promise<
     return { status: 'ready' };
   });
 
-  // The metrics name tenants, so they are for operators only.
-  app.get('/metrics', { ...hidden, config: { scope: 'admin' } }, async (_request, reply) => {
+  // The metrics name tenants, so they need a key.
+  app.get('/metrics', { ...hidden, config: { scope: 'metrics' } }, async (_request, reply) => {
     const text = await context.metrics.render();
     return reply.type(context.metrics.registry.contentType).send(text);
   });
+
+  // Autoscalers take any status but 200 for an error, and keep what they have: so it must be 503 while Redis is away.
+  app.get(
+    '/v1/load',
+    {
+      config: { scope: 'metrics' },
+      schema: {
+        summary: 'What the service has to do, and the cells for it: numbers to scale the nodes by',
+        tags: ['nodes'],
+        response: { 200: loadSchema, ...refusals },
+      },
+    },
+    async () => {
+      const { gate, backlog, nodes } = context;
+      const [depth, views] = await gate.run(() => Promise.all([backlog.counts(), nodes.list()]));
+      return loadOf(depth, views);
+    },
+  );
 
   app.get('/openapi.json', hidden, () => app.swagger());
 

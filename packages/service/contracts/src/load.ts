@@ -1,0 +1,15 @@
+import { z } from 'zod';
+
+const count = z.number().int().nonnegative();
+
+/** The answer of `GET /v1/load`: what a farm is scaled by. */
+export const loadSchema = z
+  .strictObject({
+    runs: count.describe('Runs that have not ended, those that run now among them'),
+    waiting: count.describe('Of these, runs that no node has begun'),
+    running: count.describe('Of these, runs on a node'),
+    cells: count.describe('Cells of the nodes that take runs'),
+  })
+  .meta({ id: 'Load' });
+
+export type Load = z.infer<typeof loadSchema>;

@@ -1,0 +1,91 @@
+import type { Load, NewKey, NodeReport } from '@sandpiper/contracts';
+import { NodeRegistry, type RedisConnection, RunStore, SCHEMA } from '@sandpiper/store';
+import { startRedis, type RedisServer } from '@sandpiper/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { endRun } from './client-calls.js';
+import { startApp, type TestApp } from './harness.js';
+
+const ADMIN = 'a'.repeat(40);
+
+let server: RedisServer;
+let app: TestApp;
+let redis: RedisConnection;
+let key: string;
+
+beforeAll(async () => {
+  server = await startRedis();
+  ({ app, redis } = await startApp(server.url, { auth: { on: true, adminKey: ADMIN } }));
+  const made = await call(ADMIN, 'POST', '/v1/keys', { tenant: 'operations', scopes: ['metrics'] });
+  key = made.json<NewKey>().key;
+});
+
+afterAll(async () => {
+  await app.close();
+  await server.stop();
+});
+
+const call = (bearer: string, method: 'GET' | 'POST', url: string, payload?: object) =>
+  app.inject({
+    method,
+    url,
+    headers: { authorization: `Bearer ${bearer}` },
+    ...(payload === undefined ? {} : { payload }),
+  });
+
+/** As the autoscaler of KEDA asks: any status but 200 is an error, and the value is a number at a path. */
+async function load(): Promise<Load> {
+  const reply = await call(key, 'GET', '/v1/load');
+  expect([reply.statusCode, reply.headers['content-type']]).toEqual([200, 'application/json; charset=utf-8']);
+  const found = reply.json<Load>();
+  expect(Object.values(found).every(Number.isInteger)).toBe(true);
+  return found;
+}
+
+const submit = async (): Promise<string> =>
+  (await call(ADMIN, 'POST', '/v1/runs', { source: '' })).json<{ id: string }>().id;
+
+const node = (name: string, state: NodeReport['state'], cells: NodeReport['cells']): NodeReport => ({
+  name,
+  state,
+  cells,
+  engines: ['seccomp'],
+  version: '0',
+  schema: SCHEMA,
+  startedAt: new Date(0).toISOString(),
+  leaseMs: 30_000,
+  warnings: [],
+});
+
+describe('the load', () => {
+  it('counts runs where there is no node, and until they have ended', async () => {
+    expect(await load()).toEqual({ runs: 0, waiting: 0, running: 0, cells: 0 });
+    const [first = ''] = [await submit(), await submit(), await submit()];
+    expect(await load()).toEqual({ runs: 3, waiting: 3, running: 0, cells: 0 });
+    const store = new RunStore(redis);
+    await store.claim(first, 'n1', 0);
+    expect(await load()).toEqual({ runs: 3, waiting: 2, running: 1, cells: 0 });
+    expect((await call(key, 'GET', '/metrics')).body).toContain('sandpiper_scheduler_load_runs 3\n');
+  });
+
+  it('is less when a run has ended', async () => {
+    const id = await submit();
+    const before = await load();
+    await endRun(new RunStore(redis), id);
+    expect(await load()).toMatchObject({ runs: before.runs - 1, waiting: before.waiting - 1 });
+  });
+
+  it('counts cells that take runs', async () => {
+    const nodes = new NodeRegistry(redis);
+    const cells = (['idle', 'busy', 'starting', 'failed'] as const).map((state, id) => ({ id, state, run: null }));
+    await nodes.report(node('n1', 'ready', cells), false);
+    await nodes.report(node('n2', 'draining', cells), false);
+    expect((await load()).cells).toBe(3);
+  });
+
+  it('is told to keys of its scope only, which may nothing else', async () => {
+    for (const url of ['/v1/runs/r1', '/v1/nodes', '/v1/keys', '/v1/tenants'])
+      expect((await call(key, 'GET', url)).statusCode, url).toBe(403);
+    expect((await call(key, 'POST', '/v1/runs', { source: '' })).statusCode).toBe(403);
+    expect((await app.inject('/v1/load')).statusCode).toBe(401);
+  });
+});
