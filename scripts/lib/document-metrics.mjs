@@ -25,7 +25,7 @@ For operators: every metric that scheduler and nodes export at \`GET /metrics\`,
 Values are in seconds and bytes. prom-client adds metrics of the process (\`process_...\`, \`nodejs_...\`: CPU,
 memory, garbage collection, lag of the event loop).
 
-A scheduler that requires API keys requires one with the scope \`admin\` for \`/metrics\`. A node's \`/metrics\` is
+A scheduler that requires API keys requires one with the scope \`metrics\` for \`/metrics\`. A node's \`/metrics\` is
 open: let it listen where only Prometheus can reach it. \`deploy/prometheus\` has a configuration and alert rules,
 \`deploy/grafana\` a dashboard.
 

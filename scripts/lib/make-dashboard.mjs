@@ -81,6 +81,7 @@ const service = [
 const queue = [
   lines('Runs that have not ended', 'short', [
     ['{{state}}', same('state', 'sandpiper_scheduler_queue_depth')],
+    ['all', same('', 'sandpiper_scheduler_load_runs')],
     ['may be with the queue', same('', 'sandpiper_scheduler_dispatch_window')],
   ]),
   lines(

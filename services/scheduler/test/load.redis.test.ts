@@ -80,6 +80,10 @@ describe('the load', () => {
     await nodes.report(node('n1', 'ready', cells), false);
     await nodes.report(node('n2', 'draining', cells), false);
     expect((await load()).cells).toBe(3);
+    await nodes.report({ ...node('n3', 'ready', []), metricsAddress: '10.0.0.3:9090' }, false);
+    expect((await call(key, 'GET', '/v1/nodes/targets')).json()).toEqual([
+      { targets: ['10.0.0.3:9090'], labels: { node: 'n3' } },
+    ]);
   });
 
   it('is told to keys of its scope only, which may nothing else', async () => {

@@ -11,6 +11,14 @@ export const workerConfigSchema = z
     SANDPIPER_PORT: integer(0, 65_535)
       .default(0)
       .describe('port that serves health and metrics; 0 picks a free one'),
+    SANDPIPER_ADVERTISE: z
+      .string()
+      .regex(/^[\w.:-]{1,255}$/, 'must be a host name or an address')
+      .optional()
+      .describe(
+        'name or address under which other hosts reach this node, for the list of the metrics of all nodes ' +
+          '(`GET /v1/nodes/targets`); by default SANDPIPER_HOST, and the host name where that is every address',
+      ),
     ...redisEnvShape,
     ...replicationEnvShape,
     SANDPIPER_NODE_NAME: z
@@ -95,6 +103,13 @@ export const readWorkerConfig = (env: NodeJS.ProcessEnv): WorkerConfig =>
 
 export function nodeNameOf(config: WorkerConfig): string {
   return config.SANDPIPER_NODE_NAME ?? `${hostname().slice(0, 80)}-${process.pid}`;
+}
+
+/** Host and port of the node's metrics, as other hosts reach them. */
+export function advertised({ SANDPIPER_ADVERTISE, SANDPIPER_HOST }: WorkerConfig, port: number): string {
+  const everywhere = SANDPIPER_HOST === '0.0.0.0' || SANDPIPER_HOST === '::';
+  const host = SANDPIPER_ADVERTISE ?? (everywhere ? hostname() : SANDPIPER_HOST);
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** The translated interpreter of this node, if it has one. */

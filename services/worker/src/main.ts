@@ -9,7 +9,7 @@ import {
   superviseProcess,
   tellParent,
 } from '@sandpiper/telemetry';
-import { nodeNameOf, planCells, readWorkerConfig, profileOf, rpythonOf } from './config.js';
+import { advertised, nodeNameOf, planCells, readWorkerConfig, profileOf, rpythonOf } from './config.js';
 import { WorkerNode } from './node.js';
 import { operationsServer } from './operations-server.js';
 
@@ -43,6 +43,7 @@ async function main(): Promise<void> {
     },
     showState: () => {},
   };
+  let metricsAddress: string | null = null;
   const app = operationsServer(metrics, () => node ?? beginning, warnings);
   const starting = startNode();
   const end = (how: 'drain' | 'abandon') => async (): Promise<void> => {
@@ -56,6 +57,7 @@ async function main(): Promise<void> {
 
   const url = await app.listen({ host: config.SANDPIPER_HOST, port: config.SANDPIPER_PORT });
   log.info({ url }, 'listening');
+  metricsAddress = advertised(config, Number(new URL(url).port));
   tellParent({ type: 'listening', url });
   node = await starting;
   announceWhenReady(node);
@@ -92,6 +94,7 @@ async function main(): Promise<void> {
       stalledIntervalMs: config.SANDPIPER_STALLED_INTERVAL_MS,
       engines: rpythonOf(config) === null ? ['seccomp'] : ['seccomp', 'rpython'],
       warnings,
+      metricsAddress: () => metricsAddress,
     });
   }
 }

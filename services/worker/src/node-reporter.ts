@@ -18,6 +18,8 @@ export interface NodeReporterOptions {
   readonly state: () => NodeReport['state'];
   readonly cells: () => NodeReport['cells'];
   readonly warnings: () => readonly string[];
+  /** Host and port of the metrics; null while they are not served. */
+  readonly metricsAddress: () => string | null;
   /** Whether Redis is available. */
   readonly up: () => boolean;
   /** Another living node has the same name. */
@@ -64,12 +66,13 @@ export class NodeReporter {
   }
 
   private async report(): Promise<void> {
-    const { registry, name, leaseMs, engines, state, cells, warnings, up } = this.options;
+    const { registry, name, leaseMs, engines, state, cells, warnings, metricsAddress, up } = this.options;
     // During an outage of Redis, commands would pile up, one per interval.
     if (!up()) return;
     const ability = this.ability();
     const announce = ability !== this.told;
     this.told = ability;
+    const address = metricsAddress();
     const report: NodeReport = {
       name,
       state: state(),
@@ -80,6 +83,7 @@ export class NodeReporter {
       startedAt: this.startedAt,
       leaseMs,
       warnings: [...warnings()],
+      ...(address === null ? {} : { metricsAddress: address }),
     };
     try {
       this.#meet(await registry.report(report, announce));

@@ -66,6 +66,8 @@ export interface NodeOptions extends Partial<RestartPolicy> {
   readonly proven?: Promise<boolean>;
   /** Human-readable warnings: features this node lacks. */
   readonly warnings?: () => readonly string[];
+  /** Host and port of its metrics, as other hosts reach them; null while they are not served. */
+  readonly metricsAddress?: () => string | null;
   /** How long a run stays ours without a heartbeat, milliseconds; then the queue gives it to another node. */
   readonly lockMs?: number;
   readonly stalledIntervalMs?: number;
@@ -169,6 +171,7 @@ export class WorkerNode {
       state: () => (this.isLeaving ? 'draining' : this.ready ? 'ready' : 'not-ready'),
       cells: () => this.cells.facts.map(({ runId, ...cell }) => ({ ...cell, run: runId })),
       warnings: () => [...this.notReadyBecause, ...(options.warnings?.() ?? [])],
+      metricsAddress: () => options.metricsAddress?.() ?? null,
       up: () => this.redisUp,
       onTwin: () => log.warn(TWIN),
     });

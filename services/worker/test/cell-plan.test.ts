@@ -1,6 +1,7 @@
+import { hostname } from 'node:os';
 import type { CpuShare } from '@sandpiper/controller';
 import { describe, expect, it } from 'vitest';
-import { planCells, readWorkerConfig } from '../src/config.js';
+import { advertised, planCells, readWorkerConfig } from '../src/config.js';
 
 const HOST: CpuShare = { allowed: [0, 1, 2, 3], quota: null, exclusive: false };
 
@@ -38,5 +39,17 @@ describe('the plan of cells', () => {
     expect(cpus).toHaveLength(3);
     expect(warnings).toEqual([expect.stringMatching(/SANDPIPER_CELLS is 3, but 2 .*quota of 1\.5/)]);
     expect(plan({ SANDPIPER_CELLS: '4' }).warnings).toEqual([]);
+  });
+});
+
+describe('the address that a node tells of its metrics', () => {
+  it.each([
+    [{}, '127.0.0.1:9090'],
+    [{ SANDPIPER_HOST: '10.1.2.3' }, '10.1.2.3:9090'],
+    [{ SANDPIPER_HOST: '::1' }, '[::1]:9090'],
+    [{ SANDPIPER_HOST: '0.0.0.0', SANDPIPER_ADVERTISE: 'n1.farm' }, 'n1.farm:9090'],
+    [{ SANDPIPER_HOST: '0.0.0.0' }, `${hostname()}:9090`],
+  ])('with %j', (env, address) => {
+    expect(advertised(readWorkerConfig(env), 9090)).toBe(address);
   });
 });

@@ -20,6 +20,10 @@ export const nodeReportSchema = z
     startedAt: z.iso.datetime(),
     leaseMs: z.number().positive().describe('Silence after which the node counts as lost, milliseconds'),
     warnings: z.array(z.string()).describe('Features that the node lacks'),
+    metricsAddress: z
+      .string()
+      .optional()
+      .describe('Host and port that serve its metrics, as other hosts reach them'),
   })
   .meta({ id: 'NodeReport' });
 
@@ -34,5 +38,12 @@ export const nodeViewSchema = nodeReportSchema
   .meta({ id: 'Node' });
 
 export type NodeView = z.infer<typeof nodeViewSchema>;
+
+/** Where the metrics of nodes are, as Prometheus takes it (`http_sd_config`): one entry for each node. */
+export const targetsSchema = z
+  .array(z.strictObject({ targets: z.array(z.string()), labels: z.strictObject({ node: z.string() }) }))
+  .meta({ id: 'Targets' });
+
+export type Targets = z.infer<typeof targetsSchema>;
 
 export const nodesSchema = z.strictObject({ nodes: z.array(nodeViewSchema) }).meta({ id: 'Nodes' });
