@@ -36,6 +36,7 @@ import {
 } from 'fastify-type-provider-zod';
 import type { Redis } from 'ioredis';
 import { Admission } from './admission.js';
+import { auditRequests } from './http/audit.js';
 import { authenticate, type AuthOptions } from './http/auth.js';
 import { followersOf } from './batches/batch-follower.js';
 import { BatchIntake } from './batches/batch-intake.js';
@@ -136,6 +137,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   await acceptWebSockets(app, isTaken);
   guardOrigins(app, { keys: deps.auth.on, hosts: deps.allowedHosts ?? [] });
   await describeApi(app);
+  auditRequests(app, deps.log);
   const checkKey = authenticate(app, context.keys, context.gate, deps.auth);
   runRoutes(app, context);
   runStreamRoute(app, context, checkKey);

@@ -2,10 +2,12 @@ import { engineSchema, isLoopbackHost, LIMIT_NAMES, type LimitRow, LIMITS } from
 import {
   DEFAULT_KEEP_ENDED,
   DEFAULT_RETENTION_SECONDS,
+  fileVariable,
   integer,
   readEnvironment,
   redisEnvShape,
   replicationEnvShape,
+  withSecretFiles,
 } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
@@ -30,6 +32,12 @@ const USUAL_SHARE = 25;
 const secret = z
   .string()
   .regex(/^[\w-]{32,256}$/, 'must be 32 to 256 letters, digits, "_" and "-", e.g. of: openssl rand -hex 32');
+
+/** The current secret, and while it is being replaced the earlier one. */
+const secrets = z
+  .string()
+  .transform((list) => list.split(','))
+  .pipe(z.array(secret).max(2, 'must be one secret, or two separated by a comma'));
 
 type CeilingName = keyof LimitCeilings;
 type CeilingSetting<Name extends CeilingName = CeilingName> = (typeof LIMITS)[Name]['ceiling']['setting'];
@@ -73,7 +81,12 @@ export const schedulerConfigSchema = z.object({
       'host names of the service, separated by commas: without keys it answers requests for loopback names and these; with ' +
         'keys, pages from these may open WebSockets',
     ),
-  SANDPIPER_ADMIN_KEY: secret.optional().describe('key that creates the first API keys; not stored'),
+  SANDPIPER_ADMIN_KEY: secrets
+    .optional()
+    .describe(
+      'key that creates the first API keys; not stored. Two keys, separated by a comma, are both accepted while one replaces the other',
+    ),
+  SANDPIPER_ADMIN_KEY_FILE: fileVariable.describe('file that holds SANDPIPER_ADMIN_KEY'),
   SANDPIPER_ENGINES: z
     .string()
     .transform((list) => list.split(','))
@@ -123,11 +136,13 @@ export const schedulerConfigSchema = z.object({
       'share of these bounds, in per cent, of a tenant without limits of its own; by default 25 where keys are required, else 100',
     ),
   ...ceilingShape,
-  SANDPIPER_CALLBACK_SECRET: secret
+  SANDPIPER_CALLBACK_SECRET: secrets
     .optional()
     .describe(
-      'secret from which the keys that sign callbacks are derived; without it requests with a callback are refused',
+      'secret from which the keys that sign callbacks are derived; without it requests with a callback are refused. Two, ' +
+        'separated by a comma, both sign while the first replaces the second',
     ),
+  SANDPIPER_CALLBACK_SECRET_FILE: fileVariable.describe('file that holds SANDPIPER_CALLBACK_SECRET'),
   SANDPIPER_CALLBACK_ALLOW: z
     .string()
     .default('')
@@ -149,25 +164,28 @@ export type SchedulerConfig = z.infer<typeof schedulerConfigSchema>;
 
 /** @throws Error whose message names every variable that is wrong, one per line. */
 export const readSchedulerConfig = (env: NodeJS.ProcessEnv): SchedulerConfig =>
-  readEnvironment(schedulerConfigSchema, env);
+  readEnvironment(
+    schedulerConfigSchema,
+    withSecretFiles(env, ['SANDPIPER_ADMIN_KEY', 'SANDPIPER_CALLBACK_SECRET']),
+  );
 
 /**
  * Whether keys are asked for. Off on the loopback address unless said otherwise; elsewhere always on.
  * @throws Error in one line, where it would be open to others, or no client could ever use it
  */
-export function authOf(config: SchedulerConfig): { on: boolean; adminKey: string | null } {
-  const { SANDPIPER_AUTH: wanted, SANDPIPER_HOST: host, SANDPIPER_ADMIN_KEY: adminKey = null } = config;
+export function authOf(config: SchedulerConfig): { on: boolean; adminKeys: readonly string[] } {
+  const { SANDPIPER_AUTH: wanted, SANDPIPER_HOST: host, SANDPIPER_ADMIN_KEY: adminKeys = [] } = config;
   const local = isLoopbackHost(host);
   if (wanted === 'off' && !local) {
     throw new Error(`SANDPIPER_AUTH: off is for a loopback SANDPIPER_HOST alone, and this is ${host}`);
   }
   const on = wanted === undefined ? !local : wanted === 'on';
-  if (on && adminKey === null) {
+  if (on && adminKeys.length === 0) {
     throw new Error(
       'SANDPIPER_ADMIN_KEY: must be set where API keys are asked for: the first keys are made with it',
     );
   }
-  return { on, adminKey };
+  return { on, adminKeys };
 }
 
 /** Without keys there is one tenant, and it may use everything. */

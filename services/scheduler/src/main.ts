@@ -73,11 +73,11 @@ async function main(): Promise<void> {
 }
 
 function callbacksOf(config: SchedulerConfig, settings: RedisSettings): Pick<AppDeps, 'callbacks'> {
-  const { SANDPIPER_CALLBACK_SECRET: secret } = config;
-  if (secret === undefined) return {};
+  const [current, ...earlier] = config.SANDPIPER_CALLBACK_SECRET ?? [];
+  if (current === undefined) return {};
   return {
     callbacks: {
-      secret,
+      secrets: [current, ...earlier],
       allow: config.SANDPIPER_CALLBACK_ALLOW,
       attempts: config.SANDPIPER_CALLBACK_ATTEMPTS,
       firstBackOffMs: config.SANDPIPER_CALLBACK_BACK_OFF_MS,

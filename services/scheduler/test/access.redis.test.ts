@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { DeadLetterSummary, NewKey, NodeView, Scope } from '@sandpiper/contracts';
 import { KEYS, NodeRegistry, type RedisConnection, RunStore } from '@sandpiper/store';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { authOf, readSchedulerConfig } from '../src/index.js';
 import { endRun, refusal } from './client-calls.js';
@@ -15,7 +18,7 @@ let store: RunStore;
 
 beforeAll(async () => {
   server = await startRedis();
-  ({ app, redis } = await startApp(server.url, { auth: { on: true, adminKey: ADMIN } }));
+  ({ app, redis } = await startApp(server.url, { auth: { on: true, adminKeys: [ADMIN] } }));
   store = new RunStore(redis);
 });
 
@@ -218,13 +221,31 @@ describe('whether keys are required', () => {
   const of = (env: Record<string, string>) => authOf(readSchedulerConfig(env));
 
   it('is decided by where the service listens', () => {
-    expect(of({})).toEqual({ on: false, adminKey: null });
+    expect(of({})).toEqual({ on: false, adminKeys: [] });
     expect(of({ SANDPIPER_HOST: '127.1.2.3' }).on).toBe(false);
     expect(of({ SANDPIPER_HOST: '0.0.0.0', SANDPIPER_ADMIN_KEY: ADMIN })).toEqual({
       on: true,
-      adminKey: ADMIN,
+      adminKeys: [ADMIN],
     });
     expect(of({ SANDPIPER_AUTH: 'on', SANDPIPER_ADMIN_KEY: ADMIN }).on).toBe(true);
+  });
+
+  it('is told by a key in a file, or by two while one replaces the other', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sandpiper-key-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, 'key');
+    writeFileSync(path, `${ADMIN},${'b'.repeat(40)}\n`);
+    const inFile = { SANDPIPER_HOST: '0.0.0.0', SANDPIPER_ADMIN_KEY_FILE: path };
+    expect(of(inFile)).toEqual({ on: true, adminKeys: [ADMIN, 'b'.repeat(40)] });
+    expect(() => of({ ...inFile, SANDPIPER_ADMIN_KEY: ADMIN })).toThrow(
+      'SANDPIPER_ADMIN_KEY_FILE: SANDPIPER_ADMIN_KEY is set too; give one of them',
+    );
+    expect(() => of({ SANDPIPER_ADMIN_KEY_FILE: `${path}.none` })).toThrow(/^SANDPIPER_ADMIN_KEY_FILE: .*ENOENT$/);
+    writeFileSync(path, '\n');
+    expect(() => of(inFile)).toThrow(/^SANDPIPER_ADMIN_KEY_FILE: .* is empty$/);
+    writeFileSync(path, 'short');
+    // What stands in the file is in no message.
+    expect(() => of(inFile)).toThrow(/^SANDPIPER_ADMIN_KEY\.0: must be 32 to 256/);
   });
 
   it('is never off where other hosts can reach the service, and never on without a way to use it', () => {

@@ -24,7 +24,7 @@ let red: string;
 beforeAll(async () => {
   server = await startRedis();
   ({ app } = await startApp(server.url, {
-    auth: { on: true, adminKey: ADMIN },
+    auth: { on: true, adminKeys: [ADMIN] },
     bodyLimit: 24 * MIB,
     batchLimit: 64 * MIB,
     // A tenant's share is 8 MiB.

@@ -17,7 +17,7 @@ let red: string;
 beforeAll(async () => {
   server = await startRedis();
   ({ app } = await startApp(server.url, {
-    auth: { on: true, adminKey: ADMIN },
+    auth: { on: true, adminKeys: [ADMIN] },
     retention: { retentionSeconds: 1000, queueBytes: 400 * KIB, tenantShare: 0.5 },
   }));
 });

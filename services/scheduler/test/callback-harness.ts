@@ -23,14 +23,14 @@ interface Options extends Partial<Omit<CallbackOptions, 'allow'>> {
  */
 export async function startCallbackApp(
   target: RedisTarget,
-  { allow = '127.0.0.0/8', auth = { on: false, adminKey: null }, ...options }: Options = {},
+  { allow = '127.0.0.0/8', auth = { on: false, adminKeys: [] }, ...options }: Options = {},
 ): Promise<{ app: TestApp; redis: RedisConnection; ends: (id: string) => Promise<void> }> {
   const { app, redis } = await startApp(target, {
     redisTimeoutMs: 5_000,
     bodyLimit: 16 * 1024 * 1024,
     auth,
     callbacks: {
-      secret: SERVICE_SECRET,
+      secrets: [SERVICE_SECRET],
       allow: parseNetworks(allow),
       attempts: 4,
       firstBackOffMs: 20,

@@ -107,6 +107,24 @@ describe('a callback', () => {
     expect(check(body, `${secret.slice(1)}0`)).toBe('False');
   });
 
+  it('has the signatures of both secrets while one replaces the other', async () => {
+    const next = 'the-next-secret-of-the-service-0123456789';
+    const receiver = await receive();
+    const { app, ends } = await start({ secrets: [next, SERVICE_SECRET] });
+    await ends(await submit(app, { callbackUrl: `http://127.0.0.1:${receiver.port}/` }));
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), patience);
+    const { headers, body } = receiver.first;
+    const [time = '', ...signatures] = String(headers['sandpiper-signature']).split(',');
+    const of = (service: string): string => {
+      const secret = createHmac('sha256', service).update('default').digest('hex');
+      return `v1=${createHmac('sha256', secret).update(`${time.slice(2)}.${body}`).digest('hex')}`;
+    };
+    expect(signatures).toEqual([of(next), of(SERVICE_SECRET)]);
+    expect((await app.inject('/v1/callback-secret')).json()).toMatchObject({
+      secret: createHmac('sha256', next).update('default').digest('hex'),
+    });
+  });
+
   it('is sent again after an answer that says no, with the same id and a new signature', async () => {
     const receiver = await receive((_request, count) => (count < 2 ? 500 : 200));
     const { app, ends } = await start();
@@ -279,7 +297,7 @@ describe('what a callback does not do', () => {
 describe('access', () => {
   it('gives each tenant its own secret, and lists failed callbacks only for admins', async () => {
     const adminKey = 'k'.repeat(40);
-    const { app } = await start({ auth: { on: true, adminKey } });
+    const { app } = await start({ auth: { on: true, adminKeys: [adminKey] } });
     const as = (key: string) => ({ authorization: `Bearer ${key}` });
     const keyOf = async (tenant: string): Promise<string> => {
       const payload = { tenant, scopes: ['submit'] };

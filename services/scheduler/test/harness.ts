@@ -5,7 +5,7 @@ import { buildApp } from '../src/index.js';
 
 export type TestApp = Awaited<ReturnType<typeof buildApp>>;
 
-type Options = Partial<Omit<AppDeps, 'redis' | 'bulk' | 'subscriber' | 'log'>> & {
+type Options = Partial<Omit<AppDeps, 'redis' | 'bulk' | 'subscriber'>> & {
   /** How long a command to Redis may take, milliseconds. */
   readonly redisTimeoutMs?: number;
 };
@@ -23,16 +23,16 @@ export async function startApp(
   const redis = connectFailFast(target, redisTimeoutMs);
   const bulk = [connectFailFast(target, 5_000), connectFailFast(target, 5_000)];
   const subscriber = connectSubscriber(target);
-  const log = createLogger({ service: 'test', level: 'silent' });
   const limits = {
     bodyLimit: 1024 * 1024,
     batchLimit: 16 * 1024 * 1024,
     maxQueue: 1000,
     retention: { retentionSeconds: 1000 },
-    auth: { on: false, adminKey: null },
+    auth: { on: false, adminKeys: [] },
+    log: createLogger({ service: 'test', level: 'silent' }),
     ...options,
   };
-  const app = await buildApp({ redis, bulk, subscriber, log, ...limits });
+  const app = await buildApp({ redis, bulk, subscriber, ...limits });
   await app.ready();
   await Promise.all([redis, subscriber, ...bulk].map(becomesReady));
   return { app, redis, bulk };

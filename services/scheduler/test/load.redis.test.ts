@@ -14,7 +14,7 @@ let key: string;
 
 beforeAll(async () => {
   server = await startRedis();
-  ({ app, redis } = await startApp(server.url, { auth: { on: true, adminKey: ADMIN } }));
+  ({ app, redis } = await startApp(server.url, { auth: { on: true, adminKeys: [ADMIN] } }));
   const made = await call(ADMIN, 'POST', '/v1/keys', { tenant: 'operations', scopes: ['metrics'] });
   key = made.json<NewKey>().key;
 });

@@ -21,7 +21,7 @@ beforeAll(async () => {
   server = await startRedis();
   ({ app: open } = await startApp(server.url, { allowedHosts: ['runs.example'] }));
   ({ app: keyed } = await startApp(server.url, {
-    auth: { on: true, adminKey: ADMIN },
+    auth: { on: true, adminKeys: [ADMIN] },
     allowedHosts: ['pages.example'],
   }));
   await Promise.all([open, keyed].map((app) => app.listen({ host: '127.0.0.1', port: 0 })));

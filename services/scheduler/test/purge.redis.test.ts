@@ -35,7 +35,7 @@ let red: string;
 
 beforeAll(async () => {
   server = await startRedis();
-  ({ app, redis } = await startApp(server.url, { auth: { on: true, adminKey: ADMIN }, maxQueue: 5_000 }));
+  ({ app, redis } = await startApp(server.url, { auth: { on: true, adminKeys: [ADMIN] }, maxQueue: 5_000 }));
   store = new RunStore(redis);
   url = await app.listen({ host: '127.0.0.1', port: 0 });
 });

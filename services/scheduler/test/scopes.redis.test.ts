@@ -29,7 +29,7 @@ const call = (key: string, method: string, url: string, payload?: object) =>
 
 beforeAll(async () => {
   server = await startRedis();
-  const { app: started, redis } = await startApp(server.url, { auth: { on: true, adminKey: ADMIN } });
+  const { app: started, redis } = await startApp(server.url, { auth: { on: true, adminKeys: [ADMIN] } });
   app = started;
   store = new RunStore(redis);
   for (const scope of SCOPES) {

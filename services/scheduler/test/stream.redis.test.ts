@@ -37,7 +37,7 @@ afterAll(() => server.stop());
 beforeEach(async () => {
   await server.flush();
   ({ app } = await startApp(server.url, {
-    auth: { on: true, adminKey: ADMIN },
+    auth: { on: true, adminKeys: [ADMIN] },
     streams: { all: 4, perTenant: 3, stuckMs: 60_000 },
   }));
   // A node is more patient with Redis than the scheduler of these tests.
@@ -352,7 +352,7 @@ describe('messages in flight', () => {
     await app.close();
     const own = await startRedis({ own: true });
     ({ app } = await startApp(own.url, {
-      auth: { on: true, adminKey: ADMIN },
+      auth: { on: true, adminKeys: [ADMIN] },
       bodies: { all: 256 * 1024 },
     }));
     address = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('http', 'ws');
@@ -383,7 +383,7 @@ describe('a revoked key', () => {
   it('ends its open streams of runs and batches', async () => {
     await app.close();
     ({ app } = await startApp(server.url, {
-      auth: { on: true, adminKey: ADMIN },
+      auth: { on: true, adminKeys: [ADMIN] },
       streams: { all: 4, perTenant: 4, keyCheckMs: 50 },
     }));
     const http = await app.listen({ host: '127.0.0.1', port: 0 });

@@ -12,8 +12,8 @@ import { tenantSecret } from './signature.js';
 const MAX_SHOWN = 1_000;
 
 export interface CallbackOptions {
-  /** The service secret from which tenant secrets are derived. */
-  readonly secret: string;
+  /** The service secrets from which tenant secrets are derived, the current one first. */
+  readonly secrets: readonly [string, ...string[]];
   /** Networks allowed for callbacks besides the public Internet. */
   readonly allow: readonly Network[];
   readonly attempts: number;
@@ -78,7 +78,7 @@ export class Callbacks {
       outbox: this.outbox,
       results,
       connection,
-      serviceSecret: options.secret,
+      serviceSecrets: options.secrets,
       policy: this.policy,
       resolve: options.resolve ?? resolveByDns,
       timeoutMs: options.timeoutMs,
@@ -106,7 +106,7 @@ export class Callbacks {
   }
 
   secretOf(tenant: string): string {
-    return tenantSecret(this.options.secret, tenant);
+    return tenantSecret(this.options.secrets[0], tenant);
   }
 
   async counts(): Promise<CallbackCounts> {

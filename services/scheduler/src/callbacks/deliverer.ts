@@ -51,7 +51,7 @@ export interface DelivererOptions {
   readonly results: ResultReader;
   /** A patient connection, used only by the worker; its creator closes it. */
   readonly connection: WorkerOptions['connection'];
-  readonly serviceSecret: string;
+  readonly serviceSecrets: readonly string[];
   readonly policy: AddressPolicy;
   readonly resolve: Resolve;
   readonly timeoutMs: number;
@@ -170,20 +170,20 @@ export class CallbackDeliverer {
 
   /** @returns the status of the answer. */
   private async send(id: string, target: CallbackTarget, attempt: number): Promise<number> {
-    const { policy, resolve, timeoutMs, serviceSecret, ca } = this.options;
+    const { policy, resolve, timeoutMs, serviceSecrets, ca } = this.options;
     const signal = AbortSignal.timeout(timeoutMs);
     const destination = await destinationOf(target.url, policy, resolve, signal).catch((error: unknown) => {
       if (error instanceof RefusedDestination) throw error;
       throw new Unreachable(messageOf(error));
     });
     const body = await this.bodyOf(id);
-    const secret = tenantSecret(serviceSecret, target.tenant);
+    const secrets = serviceSecrets.map((secret) => tenantSecret(secret, target.tenant));
     const headers = {
       'Content-Type': 'application/json',
       'User-Agent': 'sandpiper',
       'Sandpiper-Delivery': id,
       'Sandpiper-Attempt': String(attempt),
-      'Sandpiper-Signature': signatureOf(secret, body, Math.floor(Date.now() / 1000)),
+      'Sandpiper-Signature': signatureOf(secrets, body, Math.floor(Date.now() / 1000)),
     };
     return post({ destination, body, headers, signal, ...(ca === undefined ? {} : { ca }) });
   }

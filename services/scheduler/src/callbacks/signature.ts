@@ -9,9 +9,12 @@ export const tenantSecret = (serviceSecret: string, tenant: string): string =>
 
 /**
  * The value of `Sandpiper-Signature`: the signature covers the time, so that a receiver can reject replays.
- * @param secret its text is the key. @param unixSeconds time of this attempt
+ * @param secrets the text of each is a key; each signs, so that receivers can change over one by one
+ * @param unixSeconds time of this attempt
  */
-export function signatureOf(secret: string, body: string, unixSeconds: number): string {
-  const hex = createHmac('sha256', secret).update(`${unixSeconds}.${body}`).digest('hex');
-  return `t=${unixSeconds},v1=${hex}`;
+export function signatureOf(secrets: readonly string[], body: string, unixSeconds: number): string {
+  const signatures = secrets.map((secret) =>
+    createHmac('sha256', secret).update(`${unixSeconds}.${body}`).digest('hex'),
+  );
+  return [`t=${unixSeconds}`, ...signatures.map((hex) => `v1=${hex}`)].join(',');
 }

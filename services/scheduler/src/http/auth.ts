@@ -1,4 +1,4 @@
-import type { Scope } from '@sandpiper/contracts';
+import { type Scope, SCOPES } from '@sandpiper/contracts';
 import { type ApiKeyStore, DEFAULT_TENANT, sameSecret } from '@sandpiper/store';
 import type { FastifyRequest } from 'fastify';
 import type { App } from '../context.js';
@@ -8,6 +8,8 @@ import type { RedisGate } from '../redis/redis-gate.js';
 
 /** The authenticated client. */
 export interface Identity {
+  /** Id of its key; null where keys are not asked for. */
+  readonly key: string | null;
   readonly tenant: string;
   readonly scopes: readonly Scope[];
 }
@@ -28,12 +30,15 @@ export interface AuthOptions {
    * reach.
    */
   readonly on: boolean;
-  /** A key that is not stored; it creates the first stored keys. */
-  readonly adminKey: string | null;
+  /** Keys that are not stored, two while one replaces the other; they create the first stored keys. */
+  readonly adminKeys: readonly string[];
 }
 
-/** The identity of the default tenant, and of the operator. */
-const EVERYTHING: Identity = { tenant: DEFAULT_TENANT, scopes: ['submit', 'read', 'metrics', 'admin'] };
+/** The identity of the default tenant. */
+const EVERYTHING: Identity = { key: null, tenant: DEFAULT_TENANT, scopes: SCOPES };
+
+/** Of who has the administrator's key. */
+const OPERATOR: Identity = { ...EVERYTHING, key: 'admin' };
 
 /** Rejects requests without a suitable key for the route's scope, before a byte of the body is read. */
 export function authenticate(app: App, keys: ApiKeyStore, gate: RedisGate, options: AuthOptions): KeyCheck {
@@ -44,7 +49,7 @@ export function authenticate(app: App, keys: ApiKeyStore, gate: RedisGate, optio
       request.identity = EVERYTHING;
       return;
     }
-    const identity = await identify(request, keys, gate, options.adminKey);
+    const identity = await identify(request, keys, gate, options.adminKeys);
     if (!identity.scopes.includes(scope) && !identity.scopes.includes('admin')) {
       throw new ApiProblem('forbidden', `this key is not for that: it lacks the scope "${scope}"`);
     }
@@ -59,7 +64,7 @@ async function identify(
   request: FastifyRequest,
   keys: ApiKeyStore,
   gate: RedisGate,
-  adminKey: string | null,
+  adminKeys: readonly string[],
 ): Promise<Identity> {
   const header = request.headers.authorization;
   if (header === undefined) {
@@ -67,10 +72,11 @@ async function identify(
   }
   const [, text] = /^Bearer ([\w-]{1,256})$/i.exec(header) ?? [];
   if (text === undefined) throw new ApiProblem('unauthenticated', 'send Authorization: Bearer KEY');
-  if (adminKey !== null && sameSecret(text, adminKey)) return EVERYTHING;
+  // Each is compared, so that the time tells nothing of which one it is.
+  if (adminKeys.map((key) => sameSecret(text, key)).includes(true)) return OPERATOR;
   const key = await gate.run(() => keys.verify(text));
   if (key === null) throw new ApiProblem('unauthenticated', 'unknown API key');
-  return { tenant: key.tenant, scopes: key.scopes };
+  return { key: key.id, tenant: key.tenant, scopes: key.scopes };
 }
 
 /** The identity on a route with a scope. */

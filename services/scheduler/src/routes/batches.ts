@@ -198,7 +198,7 @@ export function batchRoutes(app: App, context: Context): void {
   app.delete(
     '/v1/batches/:id',
     {
-      config: { scope: 'submit' },
+      config: { scope: 'submit', audit: 'batch.cancel' },
       schema: {
         summary: 'Cancel every run of a batch that has not ended, or remove the batch',
         description:

@@ -53,7 +53,7 @@ export function callbackRoutes(app: App, context: Context): void {
   app.post(
     '/v1/callbacks/failed/:id/retry',
     {
-      config: { scope: 'admin' },
+      config: { scope: 'admin', audit: 'callback.retry' },
       schema: {
         summary: 'Retry a failed callback, with a new series of attempts',
         tags,

@@ -68,7 +68,7 @@ function requeue(app: App, context: Context): void {
   app.post(
     '/v1/dead-letters/:id/requeue',
     {
-      config: { scope: 'submit' },
+      config: { scope: 'submit', audit: 'dead-letter.requeue' },
       schema: {
         summary: 'Submit the request of a dead letter again, as a new run',
         description: 'The old run stays as it is; the new run has its own id and result.',
@@ -101,7 +101,7 @@ function dismiss(app: App, context: Context): void {
   app.delete(
     '/v1/dead-letters/:id',
     {
-      config: { scope: 'submit' },
+      config: { scope: 'submit', audit: 'dead-letter.dismiss' },
       schema: {
         summary: 'Remove a dead letter from the list; the result of the run stays',
         tags: ['dead letters'],

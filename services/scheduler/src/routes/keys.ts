@@ -30,7 +30,7 @@ function create(app: App, { gate, keys }: Context): void {
   app.post(
     '/v1/keys',
     {
-      config: { scope: 'admin' },
+      config: { scope: 'admin', audit: 'key.create' },
       schema: {
         summary: 'Create an API key',
         description: 'Only this answer contains the key itself.',
@@ -39,7 +39,11 @@ function create(app: App, { gate, keys }: Context): void {
         response: { 201: newKeySchema, ...submissionRefusals },
       },
     },
-    async (request, reply) => reply.code(201).send(await gate.change(() => keys.create(request.body))),
+    async (request, reply) => {
+      const made = await gate.change(() => keys.create(request.body));
+      request.made = made.id;
+      return reply.code(201).send(made);
+    },
   );
 }
 
@@ -47,7 +51,7 @@ function revoke(app: App, { gate, keys }: Context): void {
   app.delete(
     '/v1/keys/:id',
     {
-      config: { scope: 'admin' },
+      config: { scope: 'admin', audit: 'key.revoke' },
       schema: {
         summary: 'Revoke an API key, effective at once',
         tags: ['access'],

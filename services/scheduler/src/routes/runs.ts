@@ -97,7 +97,7 @@ export function runRoutes(app: App, context: Context): void {
   app.delete(
     '/v1/runs/:id',
     {
-      config: { scope: 'submit' },
+      config: { scope: 'submit', audit: 'run.cancel' },
       schema: {
         summary: 'Cancel or remove a run',
         description:

@@ -28,7 +28,7 @@ function replace(app: App, { dispatcher, gate, tenants }: Context): void {
   app.put(
     '/v1/tenants/:name',
     {
-      config: { scope: 'admin' },
+      config: { scope: 'admin', audit: 'tenant.set' },
       schema: {
         summary: 'Create a tenant or replace its settings',
         tags: ['access'],

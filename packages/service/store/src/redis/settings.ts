@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { errorCode, messageOf } from '@sandpiper/contracts';
+import { messageOf } from '@sandpiper/contracts';
 import { z } from 'zod';
+import { fileText } from '../file-text.js';
 import { parseRedisLocation, type RedisLocation } from './location.js';
 
 const file = z.string().min(1, 'must be the path of a file').optional();
@@ -144,15 +144,7 @@ function readPem(env: RedisEnv, name: FileVariable): string | undefined {
 
 function readText(env: RedisEnv, name: FileVariable): string | undefined {
   const path = env[name];
-  if (path === undefined) return undefined;
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    fail(name, `${path}: ${errorCode(error) ?? 'cannot be read'}`);
-  }
-  if (text.trim() === '') fail(name, `${path} is empty`);
-  return text;
+  return path === undefined ? undefined : fileText(name, path);
 }
 
 function fail(variable: keyof RedisEnv, message: string): never {

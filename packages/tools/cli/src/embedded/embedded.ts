@@ -89,7 +89,8 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
     // The scheduler decides by the same rule (its config.ts) and the same environment.
     const authenticated =
       process.env['SANDPIPER_AUTH'] === 'on' || !isLoopbackHost(options.host ?? DEFAULT_HOST);
-    const key = authenticated ? adminKey(stateDir) : null;
+    // Of two, the first replaces the second.
+    const key = authenticated ? (adminKey(stateDir).split(',')[0] ?? null) : null;
     const service: ServiceFile = { url, ...(key === null ? {} : { adminKey: key }) };
     writeFileSync(file, JSON.stringify(service), { mode: 0o600 });
     const state: EmbeddedState = { stateDir, redis: parts.redisSocket, pids: () => parts.pids() };
