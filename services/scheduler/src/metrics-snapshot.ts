@@ -82,7 +82,7 @@ async function readAll(measured: ScrapeSources): Promise<SchedulerSnapshot> {
 }
 
 function nodesByState(views: readonly NodeView[]): Record<NodeView['state'], number> {
-  const counts = { ready: 0, 'not-ready': 0, draining: 0, lost: 0 };
+  const counts = { ready: 0, 'not-ready': 0, cordoned: 0, draining: 0, lost: 0 };
   for (const { state } of views) counts[state] += 1;
   return counts;
 }

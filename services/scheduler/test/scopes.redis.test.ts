@@ -76,6 +76,8 @@ const ROUTES: [string, string, object | undefined, Scope][] = [
   ['GET', '/v1/callbacks/failed', undefined, 'admin'],
   ['POST', '/v1/callbacks/failed/RUN/retry', undefined, 'admin'],
   ['GET', '/v1/nodes', undefined, 'admin'],
+  ['PUT', '/v1/nodes/none/cordon', {}, 'admin'],
+  ['DELETE', '/v1/nodes/none/cordon', undefined, 'admin'],
   ['GET', '/v1/tenants', undefined, 'admin'],
   ['PUT', '/v1/tenants/blue', {}, 'admin'],
   ['GET', '/v1/keys', undefined, 'admin'],

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { NodeReport } from '@sandpiper/contracts';
-import { type NodeRegistry, SCHEMA } from '@sandpiper/store';
+import { type NodeRegistry, type ReportAnswer, SCHEMA } from '@sandpiper/store';
 
 /** Heartbeats per lease, so that a lost one does no harm. */
 const SIGNS_PER_LEASE = 4;
@@ -24,6 +24,8 @@ export interface NodeReporterOptions {
   readonly up: () => boolean;
   /** Another living node has the same name. */
   readonly onTwin: () => void;
+  /** An operator wants it to take no runs, or to take them again. */
+  readonly onCordon: (cordon: ReportAnswer['cordon']) => void;
 }
 
 /** Sends heartbeats of this node, and reports at once when its capacity changes. */
@@ -34,6 +36,7 @@ export class NodeReporter {
   private told = '';
   private reports = 0;
   private twin = false;
+  private cordon: ReportAnswer['cordon'] = null;
 
   constructor(private readonly options: NodeReporterOptions) {}
 
@@ -86,7 +89,10 @@ export class NodeReporter {
       ...(address === null ? {} : { metricsAddress: address }),
     };
     try {
-      this.#meet(await registry.report(report, announce));
+      const answer = await registry.report(report, announce);
+      this.#meet(answer.twin);
+      if (answer.cordon !== this.cordon) this.options.onCordon(answer.cordon);
+      this.cordon = answer.cordon;
     } catch {
       this.told = '';
     }

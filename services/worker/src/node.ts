@@ -11,6 +11,7 @@ import {
   type Engine,
   firstLine,
   JOB_VERSION,
+  type NodeReport,
   RUN_QUEUE,
   type RunJob,
   withDeadline,
@@ -168,12 +169,16 @@ export class WorkerNode {
       name,
       leaseMs: options.lockMs ?? DEFAULT_LOCK_MS,
       engines: options.engines ?? ['seccomp'],
-      state: () => (this.isLeaving ? 'draining' : this.ready ? 'ready' : 'not-ready'),
+      state: () => this.reported,
       cells: () => this.cells.facts.map(({ runId, ...cell }) => ({ ...cell, run: runId })),
       warnings: () => [...this.notReadyBecause, ...(options.warnings?.() ?? [])],
       metricsAddress: () => options.metricsAddress?.() ?? null,
       up: () => this.redisUp,
       onTwin: () => log.warn(TWIN),
+      onCordon: (cordon) => {
+        log.info({ cordon }, cordon === null ? 'the cordon is lifted' : 'cordoned: the node takes no runs');
+        this.actor.slot()({ type: 'cordon', cordon });
+      },
     });
     subscribeCancel(
       this.connections.subscriber,
@@ -209,6 +214,7 @@ export class WorkerNode {
   get notReadyBecause(): readonly string[] {
     if (this.actor.state.kind === 'starting') return ['cells are starting'];
     if (this.isLeaving) return ['the node is leaving'];
+    if (this.actor.state.kind === 'cordoned') return ['an operator has cordoned the node'];
     return [
       ...(this.redisUp ? [] : ['Redis does not answer']),
       ...(this.cells.alive > 0 ? [] : ['no cell is up']),
@@ -217,7 +223,13 @@ export class WorkerNode {
   }
 
   private get isLeaving(): boolean {
-    return !['starting', 'serving', 'troubled', 'stranded'].includes(this.actor.state.kind);
+    return !['starting', 'serving', 'troubled', 'stranded', 'cordoned'].includes(this.actor.state.kind);
+  }
+
+  private get reported(): NodeReport['state'] {
+    if (this.isLeaving) return 'draining';
+    if (this.actor.state.kind === 'cordoned') return 'cordoned';
+    return this.ready ? 'ready' : 'not-ready';
   }
 
   get redisUp(): boolean {

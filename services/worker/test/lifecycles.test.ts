@@ -54,6 +54,24 @@ describe.each(LIFECYCLES)('the lifecycle of a $name', ({ edges }) => {
   });
 });
 
+describe('a node', () => {
+  it('consumes whenever it serves, and never while it is cordoned', () => {
+    fc.assert(
+      fc.property(anyOf(NODE_EVENTS), (events) => {
+        let consumes = false;
+        for (const { to, effects } of live(nodeLifecycle, events)) {
+          for (const { type } of effects) {
+            if (type === 'consume' || type === 'resume') consumes = true;
+            if (type === 'pause' || type === 'stop-consuming' || type === 'cut') consumes = false;
+          }
+          if (to.kind === 'serving' || to.kind === 'troubled') expect(consumes).toBe(true);
+          if (to.kind === 'cordoned' || to.kind === 'stranded') expect(consumes).toBe(false);
+        }
+      }),
+    );
+  });
+});
+
 describe('a cell', () => {
   it('starts a run only while idle, and answers each assignment until it is closed', () => {
     fc.assert(

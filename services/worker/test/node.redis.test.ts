@@ -274,6 +274,42 @@ describe('a node', () => {
     expect(await registry.list()).toEqual([]);
   });
 
+  it('takes no runs while it is cordoned, keeps those that it has, and takes runs again', async () => {
+    const registry = new NodeRegistry(redis);
+    const holds: (() => void)[] = [];
+    const cells = fakeCells(async (source) => {
+      if (source === 'hold') await new Promise<void>((resolve) => holds.push(resolve));
+      return 'ok';
+    });
+    const node = await startNode(cells);
+    expect(await registry.cordon('none', 'cordon')).toBe(false);
+    await submit('r1', 'hold');
+    await becomesRunning('r1');
+    expect(await registry.cordon('n1', 'cordon')).toBe(true);
+    await vi.waitFor(async () => expect((await registry.list())[0]?.state).toBe('cordoned'), patience);
+    expect(node.notReadyBecause).toEqual(['an operator has cordoned the node']);
+    await submit('r2', 'print(2)');
+    for (const release of holds) release();
+    expect((await resultOf('r1')).status).toBe('ok');
+    expect((await store.runState('r2'))?.state).toBe('queued');
+    await registry.cordon('n1', null);
+    expect((await resultOf('r2')).stdout).toBe('print(2)');
+    await vi.waitFor(async () => expect((await registry.list())[0]?.state).toBe('ready'), patience);
+  });
+
+  it('hands back the runs of a drained node after its grace period, and stays', async () => {
+    const registry = new NodeRegistry(redis);
+    const node = await startNode({ ...fakeCells(() => FOREVER), graceMs: 50 });
+    await submit('r1', 'hold');
+    await becomesRunning('r1');
+    await registry.cordon('n1', 'drain');
+    await vi.waitFor(async () => expect((await store.runState('r1'))?.state).toBe('queued'), patience);
+    expect((await registry.list())[0]).toMatchObject({ state: 'cordoned', cells: [{ state: 'idle' }] });
+    await node.drain();
+    // Its successor with the same name is not cordoned.
+    expect(await redis.hlen(KEYS.cordons)).toBe(0);
+  });
+
   it('says that another node has its name', async () => {
     const node = await startNode(fakeCells(() => 'ok'));
     expect(node.warnings).toEqual([]);

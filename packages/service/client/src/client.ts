@@ -265,6 +265,22 @@ export class SandpiperClient {
     return this.transport.call({ method: 'POST', path: '/v1/keys', body: request, ...options });
   }
 
+  /**
+   * Lets a node take no more runs. @param drain also hands back the runs that have not ended after its grace period
+   */
+  cordonNode(name: string, drain = false, options: CallOptions = {}): Promise<void> {
+    const path = `/v1/nodes/${encodeURIComponent(name)}/cordon`;
+    return this.transport.call({ method: 'PUT', path, body: { drain }, ...options });
+  }
+
+  uncordonNode(name: string, options: CallOptions = {}): Promise<void> {
+    return this.transport.call({
+      method: 'DELETE',
+      path: `/v1/nodes/${encodeURIComponent(name)}/cordon`,
+      ...options,
+    });
+  }
+
   revokeKey(id: string, options: CallOptions = {}): Promise<void> {
     return this.transport.call({
       method: 'DELETE',

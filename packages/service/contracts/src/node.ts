@@ -12,7 +12,7 @@ export const cellViewSchema = z.strictObject({
 export const nodeReportSchema = z
   .strictObject({
     name: z.string(),
-    state: z.enum(['ready', 'not-ready', 'draining']),
+    state: z.enum(['ready', 'not-ready', 'cordoned', 'draining']),
     cells: z.array(cellViewSchema),
     engines: z.array(z.string()),
     version: z.string(),
@@ -32,12 +32,24 @@ export type NodeReport = z.infer<typeof nodeReportSchema>;
 /** A node as `GET /v1/nodes` shows it. */
 export const nodeViewSchema = nodeReportSchema
   .extend({
-    state: z.enum(['ready', 'not-ready', 'draining', 'lost']),
+    state: z.enum(['ready', 'not-ready', 'cordoned', 'draining', 'lost']),
     silentMs: z.number().nonnegative().describe('Time since its last heartbeat, milliseconds'),
   })
   .meta({ id: 'Node' });
 
 export type NodeView = z.infer<typeof nodeViewSchema>;
+
+/** The body of `PUT /v1/nodes/NAME/cordon`. */
+export const cordonSchema = z
+  .strictObject({
+    drain: z
+      .boolean()
+      .default(false)
+      .describe('Also hand back the runs that have not ended after the grace period of the node'),
+  })
+  .meta({ id: 'Cordon' });
+
+export type Cordon = z.infer<typeof cordonSchema>;
 
 /** Where the metrics of nodes are, as Prometheus takes it (`http_sd_config`): one entry for each node. */
 export const targetsSchema = z

@@ -34,6 +34,7 @@
  *   {sandpiper}:dead:T           zset    those of one tenant
  *   {sandpiper}:callbacks        zset    ended runs whose callback is due, by when
  *   {sandpiper}:nodes            hash    node -> its last sign of life, JSON
+ *   {sandpiper}:cordons          hash    node -> "cordon" or "drain", for nodes that must take no runs
  *   {sandpiper}:finished         hash    "status|engine" -> count, for the metrics
  *   {sandpiper}:replicated       string  counts the times that replicas were waited for (replication.ts)
  *   {sandpiper}:live:ID          hash    how far the input of a live run is (lua/README.md)
@@ -81,6 +82,7 @@ export const KEYS = {
   dead: key('dead'),
   callbacks: key('callbacks'),
   nodes: key('nodes'),
+  cordons: key('cordons'),
 } as const;
 
 /** Obsolete key of earlier versions: ended runs, in one list for all tenants. */

@@ -7,7 +7,15 @@ import { Script } from './redis/script.js';
 /** A node that is silent for this long is removed from the list, milliseconds. */
 const FORGOTTEN_AFTER_MS = 60 * 60 * 1000;
 
-const REPORT = new Script('sandpiperNodeReport', 1, 'operation/report-node');
+const REPORT = new Script('sandpiperNodeReport', 2, 'operation/report-node');
+
+/** What a node learns when it reports. */
+export interface ReportAnswer {
+  /** Another living node has the same name: this report replaces its heartbeat. */
+  readonly twin: boolean;
+  /** It must take no runs; with `drain` those that it has are handed back after its grace period. */
+  readonly cordon: 'cordon' | 'drain' | null;
+}
 
 /** Worker nodes and their heartbeats. */
 export class NodeRegistry {
@@ -16,17 +24,31 @@ export class NodeRegistry {
   /**
    * Stores a heartbeat.
    * @param announce tells the dispatchers to look at once
-   * @returns whether it replaces the heartbeat of another living node with the same name
    */
-  async report(report: NodeReport, announce: boolean): Promise<boolean> {
+  async report(report: NodeReport, announce: boolean): Promise<ReportAnswer> {
     const { name, startedAt } = report;
     const rest = [JSON.stringify(report), announce ? 1 : 0, EVENTS_CHANNEL];
-    return (await REPORT.run(this.redis, KEYS.nodes, name, startedAt, ...rest)) === 1;
+    const reply = await REPORT.run(this.redis, KEYS.nodes, KEYS.cordons, name, startedAt, ...rest);
+    const [twin, cordon] = reply as [number, '' | 'cordon' | 'drain'];
+    return { twin: twin === 1, cordon: cordon === '' ? null : cordon };
+  }
+
+  /**
+   * Asks a node to take no more runs, or to take them again. It hears of it at its next heartbeat, within a second. What
+   * was asked of a node is forgotten when it has left in order or was silent for an hour.
+   * @returns false where there is no such node
+   */
+  async cordon(name: string, wanted: ReportAnswer['cordon']): Promise<boolean> {
+    if ((await this.redis.hexists(KEYS.nodes, name)) === 0) return false;
+    if (wanted === null) await this.redis.hdel(KEYS.cordons, name);
+    else await this.redis.hset(KEYS.cordons, name, wanted);
+    return true;
   }
 
   /** Removes a node that has left in order. */
   async leave(name: string): Promise<void> {
-    await this.redis.multi().hdel(KEYS.nodes, name).publish(EVENTS_CHANNEL, NODES_CHANGED).exec();
+    const removed = this.redis.multi().hdel(KEYS.nodes, name).hdel(KEYS.cordons, name);
+    await removed.publish(EVENTS_CHANNEL, NODES_CHANGED).exec();
   }
 
   /**
@@ -41,7 +63,7 @@ export class NodeRegistry {
       const cut = text.indexOf(' ');
       const silentMs = Math.max(0, now - Number(text.slice(0, cut)));
       if (silentMs > FORGOTTEN_AFTER_MS) {
-        await this.redis.hdel(KEYS.nodes, name);
+        await this.redis.multi().hdel(KEYS.nodes, name).hdel(KEYS.cordons, name).exec();
         continue;
       }
       const report = JSON.parse(text.slice(cut + 1)) as Omit<NodeReport, 'schema'> & {

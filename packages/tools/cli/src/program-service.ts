@@ -9,10 +9,30 @@ import { quote, serverUrl, wholeNumber } from './options.js';
 export function addServiceCommands(program: Command, onExitCode: (code: number) => void): void {
   const load = () => import('./service/commands.js');
 
-  withServer(program.command('nodes'))
-    .description('List the worker nodes of a service, their cells and current runs.')
-    .addHelpText('after', examples(['sandpiper nodes', 'the service that sandpiper up started on this host']))
+  const nodes = withServer(program.command('nodes'))
+    .description('List the worker nodes of a service, their cells and current runs; take one out of service.')
+    .addHelpText(
+      'after',
+      examples(
+        ['sandpiper nodes', 'the service that sandpiper up started on this host'],
+        ['sandpiper nodes cordon node-1 --drain', 'before a maintenance: no new runs, and none left after its grace'],
+        ['sandpiper nodes uncordon node-1', 'back to work'],
+      ),
+    )
     .action(async (options: ServiceOptions) => onExitCode(await (await load()).nodesCommand(options)));
+  withServer(nodes.command('cordon'))
+    .description('Let a node take no more runs. It stays, and the runs that it has go on.')
+    .argument('<name>', 'name of the node, as listed by sandpiper nodes')
+    .option('--drain', 'hand back the runs that have not ended after the grace period of the node')
+    .action(async (name: string, options: ServiceOptions & { drain?: boolean }, command: Command) =>
+      onExitCode(await (await load()).cordonCommand(name, true, withParents(command, options))),
+    );
+  withServer(nodes.command('uncordon'))
+    .description('Let a cordoned node take runs again.')
+    .argument('<name>', 'name of the node')
+    .action(async (name: string, options: ServiceOptions, command: Command) =>
+      onExitCode(await (await load()).cordonCommand(name, false, withParents(command, options))),
+    );
 
   const keys = withServer(program.command('keys'))
     .description('List, create and revoke the API keys of a service.')

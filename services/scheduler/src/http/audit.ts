@@ -7,6 +7,8 @@ export type Audited =
   | 'key.create'
   | 'key.revoke'
   | 'tenant.set'
+  | 'node.cordon'
+  | 'node.uncordon'
   | 'run.cancel'
   | 'batch.cancel'
   | 'dead-letter.requeue'

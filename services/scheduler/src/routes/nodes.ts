@@ -1,6 +1,10 @@
-import { nodesSchema, targetsSchema } from '@sandpiper/contracts';
+import { cordonSchema, nodesSchema, targetsSchema } from '@sandpiper/contracts';
+import { z } from 'zod';
 import type { App, Context } from '../context.js';
-import { refusals } from './common.js';
+import { notFound } from '../problems.js';
+import { refusals, submissionRefusals } from './common.js';
+
+const nodeParams = z.object({ name: z.string().min(1).max(200) });
 
 /** For operators: the worker nodes. */
 export function nodeRoutes(app: App, { gate, nodes }: Context): void {
@@ -33,6 +37,42 @@ export function nodeRoutes(app: App, { gate, nodes }: Context): void {
       return views.flatMap(({ name, metricsAddress }) =>
         metricsAddress === undefined ? [] : [{ targets: [metricsAddress], labels: { node: name } }],
       );
+    },
+  );
+
+  app.put(
+    '/v1/nodes/:name/cordon',
+    {
+      config: { scope: 'admin', audit: 'node.cordon' },
+      schema: {
+        summary: 'Let a node take no more runs; it stays, and its runs go on',
+        tags: ['nodes'],
+        params: nodeParams,
+        body: cordonSchema,
+        response: { 204: z.void(), ...submissionRefusals, 404: refusals[404] },
+      },
+    },
+    async (request, reply) => {
+      const wanted = request.body.drain ? 'drain' : 'cordon';
+      if (!(await gate.change(() => nodes.cordon(request.params.name, wanted)))) throw notFound('node');
+      return reply.code(204).send();
+    },
+  );
+
+  app.delete(
+    '/v1/nodes/:name/cordon',
+    {
+      config: { scope: 'admin', audit: 'node.uncordon' },
+      schema: {
+        summary: 'Let a cordoned node take runs again',
+        tags: ['nodes'],
+        params: nodeParams,
+        response: { 204: z.void(), ...refusals },
+      },
+    },
+    async (request, reply) => {
+      if (!(await gate.change(() => nodes.cordon(request.params.name, null)))) throw notFound('node');
+      return reply.code(204).send();
     },
   );
 }

@@ -17,6 +17,8 @@ export type NodeState =
   | { readonly kind: 'troubled' }
   /** A cell dies too often and no cell is up: it takes no runs until one is back. */
   | { readonly kind: 'stranded' }
+  /** An operator wants it to take no runs; it stays, and runs that it has go on, or are handed back after the grace period. */
+  | { readonly kind: 'cordoned'; readonly cells: CellsState; readonly drains: boolean }
   /** It takes no new runs; the current ones may end within the grace period. */
   | { readonly kind: 'draining' }
   /** The grace period is over: the remaining runs go back to the queue. */
@@ -29,6 +31,8 @@ export type NodeEvent =
   /** Each cell has started, or its first start has failed. */
   | { readonly type: 'cells-started' }
   | { readonly type: 'cells'; readonly cells: CellsState }
+  /** Take no runs, or take them again. */
+  | { readonly type: 'cordon'; readonly cordon: 'cordon' | 'drain' | null }
   /** Drain and leave. */
   | { readonly type: 'drain' }
   /** Leave as after kill -9, but without leftover processes: the queue is not told and notices by itself. */
@@ -74,9 +78,16 @@ export const nodeLifecycle: Lifecycle<NodeState, NodeEvent, NodeEffect> = {
       case 'serving':
       case 'troubled':
         if (event.type === 'cells') return withCells(state, event.cells, []);
+        if (event.type === 'cordon') return cordonOr(state, event.cordon);
         return leaveOr(state, event);
       case 'stranded':
         if (event.type === 'cells') return withCells(state, event.cells, [{ type: 'resume' }]);
+        if (event.type === 'cordon') return cordonOr(state, event.cordon);
+        return leaveOr(state, event);
+      case 'cordoned':
+        if (event.type === 'cells') return [{ ...state, cells: event.cells }, []];
+        if (event.type === 'cordon') return uncordonOr(state, event.cordon);
+        if (event.type === 'grace-over' && state.drains) return [state, [{ type: 'hand-back' }]];
         return leaveOr(state, event);
       case 'draining':
         if (event.type === 'grace-over') {
@@ -116,6 +127,38 @@ function withCells(
   if (kind === state.kind) return [state, []];
   if (kind !== 'stranded') return [{ kind }, onReturn];
   return [{ kind }, [{ type: 'pause' }, { type: 'hand-back-waiting' }]];
+}
+
+const CELLS_OF = {
+  serving: { up: 1, troubled: 0 },
+  troubled: { up: 1, troubled: 1 },
+  stranded: { up: 0, troubled: 1 },
+} as const satisfies Record<string, CellsState>;
+
+const AWAIT_GRACE: readonly NodeEffect[] = [{ type: 'await-grace' }];
+
+function cordonOr(
+  state: Extract<NodeState, { kind: keyof typeof CELLS_OF }>,
+  cordon: 'cordon' | 'drain' | null,
+): NodeStep {
+  if (cordon === null) return [state, []];
+  const drains = cordon === 'drain';
+  const pause: readonly NodeEffect[] =
+    state.kind === 'stranded' ? [] : [{ type: 'pause' }, { type: 'hand-back-waiting' }];
+  return [{ kind: 'cordoned', cells: CELLS_OF[state.kind], drains }, [...pause, ...(drains ? AWAIT_GRACE : [])]];
+}
+
+function uncordonOr(
+  state: Extract<NodeState, { kind: 'cordoned' }>,
+  cordon: 'cordon' | 'drain' | null,
+): NodeStep {
+  const { cells } = state;
+  if (cordon === null) {
+    const kind = cells.troubled === 0 ? 'serving' : cells.up > 0 ? 'troubled' : 'stranded';
+    return [{ kind }, kind === 'stranded' ? [] : [{ type: 'resume' }]];
+  }
+  const drains = cordon === 'drain';
+  return [{ ...state, drains }, drains && !state.drains ? AWAIT_GRACE : []];
 }
 
 function leaveOr(state: NodeState, event: NodeEvent): NodeStep {

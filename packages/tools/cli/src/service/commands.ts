@@ -19,6 +19,18 @@ export async function nodesCommand(options: ServiceOptions): Promise<number> {
   return EXIT.ok;
 }
 
+/** `sandpiper nodes cordon NAME` and `nodes uncordon NAME`. */
+export async function cordonCommand(
+  name: string,
+  wanted: boolean,
+  options: ServiceOptions & { drain?: boolean },
+): Promise<number> {
+  const service = await findService(options.server);
+  if (wanted) await service.cordonNode(name, options.drain === true);
+  else await service.uncordonNode(name);
+  return EXIT.ok;
+}
+
 export function renderNodes(nodes: readonly NodeView[]): string {
   if (nodes.length === 0) return 'No nodes.\n';
   const rows = nodes.map((node) => [
