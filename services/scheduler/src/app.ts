@@ -99,6 +99,8 @@ export interface AppDeps {
   readonly callbacks?: CallbackOptions;
   readonly streams?: StreamLimits;
   readonly ceilings?: LimitCeilings;
+  /** The service was asked to stop: it is not ready any more. Default: never. */
+  readonly isLeaving?: () => boolean;
   /** Engines that the nodes offer; default seccomp alone. */
   readonly engines?: readonly Engine[];
 }
@@ -216,6 +218,7 @@ function makeContext(deps: AppDeps): Context {
   );
   const inFlight = deps.bodies?.all ?? BODIES_IN_FLIGHT;
   return {
+    isLeaving: deps.isLeaving ?? (() => false),
     store,
     batches,
     backlog,

@@ -157,6 +157,12 @@ export const schedulerConfigSchema = z.object({
     .default(10_000)
     .describe('wait before the second attempt; each further wait is three times as long, an hour at most'),
   SANDPIPER_CALLBACK_TIMEOUT_MS: integer(100, 60_000).default(10_000).describe('deadline of one attempt'),
+  SANDPIPER_STOP_DELAY_MS: integer(0, 300_000)
+    .default(0)
+    .describe(
+      'how long it goes on serving after it was asked to stop, while `/readyz` answers 503, so that load balancers send their ' +
+        'requests elsewhere before it closes',
+    ),
   SANDPIPER_LOG_LEVEL: z.enum(LOG_LEVELS).default('info').describe('least severe level that is logged'),
 });
 

@@ -58,6 +58,8 @@ export interface Context {
   readonly callbacks: Callbacks | null;
   readonly waiters: Waiters;
   readonly metrics: SchedulerMetrics;
+  /** The service was asked to stop and answers for a while longer. */
+  readonly isLeaving: () => boolean;
   readonly log: Logger;
 }
 

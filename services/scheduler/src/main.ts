@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '@sandpiper/contracts';
 
 import {
@@ -39,6 +40,7 @@ async function main(): Promise<void> {
   );
   const subscriber = connectSubscriber(settings);
   adviseOnRedis(redis, log);
+  let leaving = false;
   const app = await buildApp({
     redis,
     bulk,
@@ -62,13 +64,19 @@ async function main(): Promise<void> {
     },
     ceilings: ceilingsOf(config),
     engines: config.SANDPIPER_ENGINES,
+    isLeaving: () => leaving,
   });
   // Installed before listening, so that no signal is lost in between.
   const close = async (): Promise<void> => {
     await app.close();
     await tracing.close();
   };
-  superviseProcess({ drain: close, abandon: close }, log);
+  const drain = async (): Promise<void> => {
+    leaving = true;
+    await sleep(config.SANDPIPER_STOP_DELAY_MS);
+    await close();
+  };
+  superviseProcess({ drain, abandon: close }, log);
   await listen(app, redis, config, log);
 }
 

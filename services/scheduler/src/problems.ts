@@ -42,6 +42,7 @@ const STATUS = {
   'internal-error': 500,
   'store-unavailable': 503,
   'newer-version': 503,
+  leaving: 503,
   'unknown-outcome': 503,
 } as const;
 

@@ -46,6 +46,23 @@ describe('while Redis is away', () => {
   });
 });
 
+describe('a service that was asked to stop', () => {
+  it('is not ready, and answers until it is closed', async () => {
+    const server = await startRedis();
+    let leaving = false;
+    const { app } = await startApp(server.url, { isLeaving: () => leaving });
+    onTestFinished(async () => {
+      await app.close();
+      await server.stop();
+    });
+    expect(await statusOf(app, 'GET', '/readyz')).toBe(200);
+    leaving = true;
+    expect(refusal(await app.inject('/readyz'))).toEqual([503, 'leaving']);
+    expect(await statusOf(app, 'GET', '/healthz')).toBe(200);
+    expect(await statusOf(app, 'POST', '/v1/runs')).toBe(202);
+  });
+});
+
 describe('while Redis hangs', () => {
   it('requests end with 503 after the command timeout', async () => {
     const server = await startRedis({ own: true });

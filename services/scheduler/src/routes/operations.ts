@@ -11,6 +11,7 @@ export function operationRoutes(app: App, context: Context, ping: () => Promise<
   app.get('/healthz', hidden, () => ({ status: 'ok' }));
 
   app.get('/readyz', hidden, async () => {
+    if (context.isLeaving()) throw new ApiProblem('leaving', 'the service is stopping');
     await context.gate.run(ping);
     return { status: 'ready' };
   });
