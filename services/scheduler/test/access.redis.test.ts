@@ -240,7 +240,9 @@ describe('whether keys are required', () => {
     expect(() => of({ ...inFile, SANDPIPER_ADMIN_KEY: ADMIN })).toThrow(
       'SANDPIPER_ADMIN_KEY_FILE: SANDPIPER_ADMIN_KEY is set too; give one of them',
     );
-    expect(() => of({ SANDPIPER_ADMIN_KEY_FILE: `${path}.none` })).toThrow(/^SANDPIPER_ADMIN_KEY_FILE: .*ENOENT$/);
+    expect(() => of({ SANDPIPER_ADMIN_KEY_FILE: `${path}.none` })).toThrow(
+      /^SANDPIPER_ADMIN_KEY_FILE: .*ENOENT$/,
+    );
     writeFileSync(path, '\n');
     expect(() => of(inFile)).toThrow(/^SANDPIPER_ADMIN_KEY_FILE: .* is empty$/);
     writeFileSync(path, 'short');

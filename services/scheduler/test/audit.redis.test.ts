@@ -47,7 +47,8 @@ interface Line {
 
 /** The audited lines since the last look. */
 async function audited(count: number): Promise<Line[]> {
-  const lines = (): Line[] => told.map((line) => JSON.parse(line) as Line).filter(({ audit }) => audit !== undefined);
+  const lines = (): Line[] =>
+    told.map((line) => JSON.parse(line) as Line).filter(({ audit }) => audit !== undefined);
   await vi.waitFor(() => expect(lines()).toHaveLength(count));
   const found = lines();
   told.length = 0;
@@ -56,7 +57,9 @@ async function audited(count: number): Promise<Line[]> {
 
 describe('the audit log', () => {
   it('tells who made, used and revoked a key, at any log level', async () => {
-    const made = (await call(ADMIN, 'POST', '/v1/keys', { tenant: 'blue', scopes: ['submit', 'read'] })).json<NewKey>();
+    const made = (
+      await call(ADMIN, 'POST', '/v1/keys', { tenant: 'blue', scopes: ['submit', 'read'] })
+    ).json<NewKey>();
     const { id } = (await call(made.key, 'POST', '/v1/runs', { source: 'secret' })).json<{ id: string }>();
     await call(made.key, 'DELETE', `/v1/runs/${id}`);
     await call(made.key, 'DELETE', `/v1/runs/${id}?purge=true`);

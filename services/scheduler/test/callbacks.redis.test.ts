@@ -117,7 +117,9 @@ describe('a callback', () => {
     const [time = '', ...signatures] = String(headers['sandpiper-signature']).split(',');
     const of = (service: string): string => {
       const secret = createHmac('sha256', service).update('default').digest('hex');
-      return `v1=${createHmac('sha256', secret).update(`${time.slice(2)}.${body}`).digest('hex')}`;
+      return `v1=${createHmac('sha256', secret)
+        .update(`${time.slice(2)}.${body}`)
+        .digest('hex')}`;
     };
     expect(signatures).toEqual([of(next), of(SERVICE_SECRET)]);
     expect((await app.inject('/v1/callback-secret')).json()).toMatchObject({

@@ -76,7 +76,11 @@ describe('the load', () => {
 
   it('counts cells that take runs', async () => {
     const nodes = new NodeRegistry(redis);
-    const cells = (['idle', 'busy', 'starting', 'failed'] as const).map((state, id) => ({ id, state, run: null }));
+    const cells = (['idle', 'busy', 'starting', 'failed'] as const).map((state, id) => ({
+      id,
+      state,
+      run: null,
+    }));
     await nodes.report(node('n1', 'ready', cells), false);
     await nodes.report(node('n2', 'draining', cells), false);
     expect((await load()).cells).toBe(3);

@@ -15,7 +15,10 @@ export function addServiceCommands(program: Command, onExitCode: (code: number) 
       'after',
       examples(
         ['sandpiper nodes', 'the service that sandpiper up started on this host'],
-        ['sandpiper nodes cordon node-1 --drain', 'before a maintenance: no new runs, and none left after its grace'],
+        [
+          'sandpiper nodes cordon node-1 --drain',
+          'before a maintenance: no new runs, and none left after its grace',
+        ],
         ['sandpiper nodes uncordon node-1', 'back to work'],
       ),
     )

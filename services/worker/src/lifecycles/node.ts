@@ -145,7 +145,10 @@ function cordonOr(
   const drains = cordon === 'drain';
   const pause: readonly NodeEffect[] =
     state.kind === 'stranded' ? [] : [{ type: 'pause' }, { type: 'hand-back-waiting' }];
-  return [{ kind: 'cordoned', cells: CELLS_OF[state.kind], drains }, [...pause, ...(drains ? AWAIT_GRACE : [])]];
+  return [
+    { kind: 'cordoned', cells: CELLS_OF[state.kind], drains },
+    [...pause, ...(drains ? AWAIT_GRACE : [])],
+  ];
 }
 
 function uncordonOr(
