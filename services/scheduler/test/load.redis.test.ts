@@ -59,11 +59,8 @@ const node = (name: string, state: NodeReport['state'], cells: NodeReport['cells
 describe('the load', () => {
   it('counts runs where there is no node, and until they have ended', async () => {
     expect(await load()).toEqual({ runs: 0, waiting: 0, running: 0, cells: 0 });
-    const [first = ''] = [await submit(), await submit(), await submit()];
+    for (let i = 0; i < 3; i++) await submit();
     expect(await load()).toEqual({ runs: 3, waiting: 3, running: 0, cells: 0 });
-    const store = new RunStore(redis);
-    await store.claim(first, 'n1', 0);
-    expect(await load()).toEqual({ runs: 3, waiting: 2, running: 1, cells: 0 });
     expect((await call(key, 'GET', '/metrics')).body).toContain('sandpiper_scheduler_load_runs 3\n');
   });
 

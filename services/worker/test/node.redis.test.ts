@@ -274,18 +274,22 @@ describe('a node', () => {
     expect(await registry.list()).toEqual([]);
   });
 
+  /** As soon as it has reported. */
+  const cordonNode = (registry: NodeRegistry, how: 'cordon' | 'drain') =>
+    vi.waitFor(async () => expect(await registry.cordon('n1', how)).toBe(true), patience);
+
   it('takes no runs while it is cordoned, keeps those that it has, and takes runs again', async () => {
     const registry = new NodeRegistry(redis);
     const holds: (() => void)[] = [];
     const cells = fakeCells(async (source) => {
       if (source === 'hold') await new Promise<void>((resolve) => holds.push(resolve));
-      return 'ok';
+      return 'ok' as const;
     });
     const node = await startNode(cells);
     expect(await registry.cordon('none', 'cordon')).toBe(false);
     await submit('r1', 'hold');
     await becomesRunning('r1');
-    expect(await registry.cordon('n1', 'cordon')).toBe(true);
+    await cordonNode(registry, 'cordon');
     await vi.waitFor(async () => expect((await registry.list())[0]?.state).toBe('cordoned'), patience);
     expect(node.notReadyBecause).toEqual(['an operator has cordoned the node']);
     await submit('r2', 'print(2)');
@@ -302,9 +306,10 @@ describe('a node', () => {
     const node = await startNode({ ...fakeCells(() => FOREVER), graceMs: 50 });
     await submit('r1', 'hold');
     await becomesRunning('r1');
-    await registry.cordon('n1', 'drain');
+    await cordonNode(registry, 'drain');
     await vi.waitFor(async () => expect((await store.runState('r1'))?.state).toBe('queued'), patience);
-    expect((await registry.list())[0]).toMatchObject({ state: 'cordoned', cells: [{ state: 'idle' }] });
+    const idle = { state: 'cordoned', cells: [{ state: 'idle' }] };
+    await vi.waitFor(async () => expect((await registry.list())[0]).toMatchObject(idle), patience);
     await node.drain();
     // Its successor with the same name is not cordoned.
     expect(await redis.hlen(KEYS.cordons)).toBe(0);
