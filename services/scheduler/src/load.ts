@@ -1,4 +1,4 @@
-import type { Load, NodeView } from '@sandpiper/contracts';
+import type { ServiceLoad, NodeView } from '@sandpiper/contracts';
 import type { Backlog } from '@sandpiper/store';
 
 /** Runs that have not ended, by state. */
@@ -8,7 +8,10 @@ export type Depth = Awaited<ReturnType<Backlog['counts']>>;
  * What the service has to do. Runs on a node belong to it: a farm that is scaled by what waits would lose its busy nodes
  * as soon as nothing waits.
  */
-export function loadOf({ waiting, deferred, dispatched, running }: Depth, nodes: readonly NodeView[]): Load {
+export function loadOf(
+  { waiting, deferred, dispatched, running }: Depth,
+  nodes: readonly NodeView[],
+): ServiceLoad {
   const notBegun = waiting + deferred + dispatched;
   const cells = nodes
     .filter(({ state }) => state === 'ready')

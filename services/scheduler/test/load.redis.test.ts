@@ -1,4 +1,4 @@
-import type { Load, NewKey, NodeReport } from '@sandpiper/contracts';
+import type { ServiceLoad, NewKey, NodeReport } from '@sandpiper/contracts';
 import { NodeRegistry, type RedisConnection, RunStore, SCHEMA } from '@sandpiper/store';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -33,10 +33,10 @@ const call = (bearer: string, method: 'GET' | 'POST', url: string, payload?: obj
   });
 
 /** As the autoscaler of KEDA asks: any status but 200 is an error, and the value is a number at a path. */
-async function load(): Promise<Load> {
+async function load(): Promise<ServiceLoad> {
   const reply = await call(key, 'GET', '/v1/load');
   expect([reply.statusCode, reply.headers['content-type']]).toEqual([200, 'application/json; charset=utf-8']);
-  const found = reply.json<Load>();
+  const found = reply.json<ServiceLoad>();
   expect(Object.values(found).every(Number.isInteger)).toBe(true);
   return found;
 }

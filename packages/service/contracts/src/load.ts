@@ -10,6 +10,6 @@ export const loadSchema = z
     running: count.describe('Of these, runs on a node'),
     cells: count.describe('Cells of the nodes that take runs'),
   })
-  .meta({ id: 'Load' });
+  .meta({ id: 'ServiceLoad' });
 
-export type Load = z.infer<typeof loadSchema>;
+export type ServiceLoad = z.infer<typeof loadSchema>;

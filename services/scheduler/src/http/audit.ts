@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { App } from '../context.js';
 
 /** What an audit log tells of: changes of access and of what was stored, by whoever may make them. */
-export type Audited =
+type Audited =
   | 'key.create'
   | 'key.revoke'
   | 'tenant.set'
