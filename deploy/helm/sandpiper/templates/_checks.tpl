@@ -1,0 +1,65 @@
+{{/* Fails with one line where values contradict each other; the schema has looked at each of them alone. */}}
+{{- define "sandpiper.check" -}}
+{{- include "sandpiper.checkKeys" . -}}
+{{- include "sandpiper.checkRedis" . -}}
+{{- include "sandpiper.checkScheduler" . -}}
+{{- end -}}
+
+{{- define "sandpiper.checkKeys" -}}
+{{- if not .Values.keys.admin.secret -}}
+{{- fail "keys.admin.secret is empty: create a Secret with the entry admin-key (openssl rand -hex 32) and name it" -}}
+{{- end -}}
+{{- if and .Values.monitoring.enabled (not .Values.keys.metrics.secret) -}}
+{{- fail "keys.metrics.secret is empty: with monitoring.enabled, Prometheus sends this API key to the scheduler" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sandpiper.checkRedis" -}}
+{{- $redis := .Values.redis -}}
+{{- $url := include "sandpiper.redisUrl" . -}}
+{{- if and (not $redis.url) (not $redis.tryOut.enabled) -}}
+{{- fail "redis.url is empty: give the address of your Redis, or set redis.tryOut.enabled=true to try Sandpiper out" -}}
+{{- end -}}
+{{- if and $redis.url $redis.tryOut.enabled -}}
+{{- fail "redis.url and redis.tryOut.enabled are both set: choose one" -}}
+{{- end -}}
+{{- if and $redis.tryOut.enabled $redis.username -}}
+{{- fail "redis.username is set, but redis.tryOut has no user other than the default one" -}}
+{{- end -}}
+{{- if and $redis.username (not $redis.password.secret) -}}
+{{- fail "redis.username needs a password: set redis.password.secret" -}}
+{{- end -}}
+{{- if and (or $redis.sentinel.username $redis.sentinel.password.secret) (not (contains "-sentinel://" $url)) -}}
+{{- fail "redis.sentinel is for a redis.url that begins with redis-sentinel:// or rediss-sentinel://" -}}
+{{- end -}}
+{{- if and $redis.sentinel.username (not $redis.sentinel.password.secret) -}}
+{{- fail "redis.sentinel.username needs a password: set redis.sentinel.password.secret" -}}
+{{- end -}}
+{{- if and (or $redis.tls.ca.secret $redis.tls.client.secret) (not (hasPrefix "rediss" $url)) -}}
+{{- fail "redis.tls is for encrypted connections: redis.url must begin with rediss" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sandpiper.checkScheduler" -}}
+{{- $scheduler := .Values.scheduler -}}
+{{- $bodies := index $scheduler.settings "SANDPIPER_BODIES_IN_FLIGHT" | default 268435456 -}}
+{{- $needed := int (add 256 (div (add (mul 2 (int64 $bodies)) 1048575) 1048576)) -}}
+{{- if lt (int $scheduler.memoryMiB) $needed -}}
+{{- fail (printf "scheduler.memoryMiB is %d, but SANDPIPER_BODIES_IN_FLIGHT of %d bytes needs %d: raise it, or lower that setting" (int $scheduler.memoryMiB) (int64 $bodies) $needed) -}}
+{{- end -}}
+{{- if and (hasKey $scheduler "priorityClassName") (not $scheduler.priorityClassName) -}}
+{{- fail "scheduler.priorityClassName is empty: name an object of the cluster, or leave it out" -}}
+{{- end -}}
+{{- if and .Values.ingress.enabled (not .Values.ingress.host) -}}
+{{- fail "ingress.host is empty: give the host name that clients use" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The largest memory limit that every pool accepts, bytes: a pool takes every run. */}}
+{{- define "sandpiper.memoryCeiling" -}}
+{{- $least := 65536 -}}
+{{- range include "sandpiper.pools" . | fromJsonArray -}}
+{{- $least = min $least (int .runMemoryMiB) -}}
+{{- end -}}
+{{- mul $least 1048576 -}}
+{{- end -}}
