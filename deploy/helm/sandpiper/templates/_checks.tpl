@@ -47,6 +47,7 @@
 {{- if lt (int $scheduler.memoryMiB) $needed -}}
 {{- fail (printf "scheduler.memoryMiB is %d, but SANDPIPER_BODIES_IN_FLIGHT of %d bytes needs %d: raise it, or lower that setting" (int $scheduler.memoryMiB) (int64 $bodies) $needed) -}}
 {{- end -}}
+{{- include "sandpiper.checkOwnLabels" (list "scheduler" $scheduler) -}}
 {{- if and (hasKey $scheduler "priorityClassName") (not $scheduler.priorityClassName) -}}
 {{- fail "scheduler.priorityClassName is empty: name an object of the cluster, or leave it out" -}}
 {{- end -}}
@@ -62,4 +63,19 @@
 {{- $least = min $least (int .runMemoryMiB) -}}
 {{- end -}}
 {{- mul $least 1048576 -}}
+{{- end -}}
+
+{{/* Labels that the chart sets: include "sandpiper.checkOwnLabels" (list WHERE VALUES) */}}
+{{- define "sandpiper.checkOwnLabels" -}}
+{{- $at := index . 0 -}}
+{{- range $key := keys ((index . 1).labels | default dict) | sortAlpha -}}
+{{- if or (hasPrefix "app.kubernetes.io/" $key) (hasPrefix "sandpiper/" $key) (eq $key "helm.sh/chart") -}}
+{{- fail (printf "%s: labels has %s, which the chart sets itself: remove it" $at $key) -}}
+{{- end -}}
+{{- end -}}
+{{- range $key := keys ((index . 1).nodeSelector | default dict) | sortAlpha -}}
+{{- if or (eq $key "kubernetes.io/arch") (eq $key "kubernetes.io/os") -}}
+{{- fail (printf "%s: nodeSelector has %s, which the chart sets itself: Sandpiper runs on linux/amd64 alone" $at $key) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}

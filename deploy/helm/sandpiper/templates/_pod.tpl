@@ -94,7 +94,7 @@ livenessProbe:
 
 {{/* A number or text of the values as the text of an environment variable, never as 1e+06. */}}
 {{- define "sandpiper.text" -}}
-{{- if kindIs "float64" . -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}
 {{- int64 . | toString -}}
 {{- else -}}
 {{- toString . -}}

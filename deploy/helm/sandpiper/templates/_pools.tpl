@@ -66,6 +66,7 @@ same way (largestMemoryLimit of @sandpiper/controller): 128 for itself and 64 fo
 {{- fail (printf "%s: %s is empty: name an object of the cluster, or leave it out" $at $name) -}}
 {{- end -}}
 {{- end -}}
+{{- include "sandpiper.checkOwnLabels" (list $at $pool) -}}
 {{- $needed := int (include "sandpiper.memoryFormula" (list $root $pool)) -}}
 {{- if and $pool.memoryMiB (lt (int $pool.memoryMiB) $needed) -}}
 {{- fail (printf "%s: memoryMiB is %d, but %d cells with runs of %d MiB need %d: raise it, or lower cells or runMemoryMiB" $at (int $pool.memoryMiB) (int $pool.cells) (int $pool.runMemoryMiB) $needed) -}}
