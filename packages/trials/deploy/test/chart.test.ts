@@ -1,0 +1,240 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { CHART, CHECKOUT, HELM, render, runTool, template } from '../src/helm.js';
+import { complaintsAbout } from '../src/judge.js';
+import { type KubernetesObject, type Labels, nameOf, ofKind, workloadsOf } from '../src/objects.js';
+
+const folder = new URL('../fixtures/values/', import.meta.url);
+const FILES = readdirSync(folder).map((name) => name.replace('.yaml', ''));
+const valuesOf = (name: string): string => readFileSync(new URL(`${name}.yaml`, folder), 'utf8');
+
+const found = (objects: readonly KubernetesObject[], name: string): KubernetesObject => {
+  const object = objects.find((one) => nameOf(one) === name);
+  if (object === undefined) throw new Error(`no ${name} among ${objects.map(nameOf).join(', ')}`);
+  return object;
+};
+
+const envOf = (objects: readonly KubernetesObject[], name: string): Record<string, string | undefined> => {
+  const container = workloadsOf(objects).find(({ owner }) => nameOf(owner) === name)?.pod.containers[0];
+  return Object.fromEntries((container?.env ?? []).map((variable) => [variable.name, variable.value]));
+};
+
+describe.skipIf(HELM === null)('the chart (if skipped, it needs TEST_HELM)', () => {
+  it('is tried with a dozen values and more', () => {
+    expect(FILES.length).toBeGreaterThanOrEqual(12);
+  });
+
+  describe.each(FILES)('with the values %s', (name) => {
+    it('passes helm lint --strict', () => {
+      const { status, stdout, stderr } = runTool(HELM, ['lint', '--strict', CHART, '--values', '-'], valuesOf(name));
+      expect(`${stdout}${stderr}`).toContain('0 chart(s) failed');
+      expect(status).toBe(0);
+    });
+
+    it('makes objects that meet every schema and rule', () => {
+      const objects = render(valuesOf(name));
+      expect(objects.length).toBeGreaterThan(5);
+      expect(complaintsAbout(objects)).toEqual([]);
+    });
+
+    it('makes the same in the longest release name that Helm allows, and in one that begins with a digit', () => {
+      const longest = render(valuesOf(name), { name: `r${'x'.repeat(52)}` });
+      expect(complaintsAbout(longest)).toEqual([]);
+      expect(complaintsAbout(render(valuesOf(name), { name: '1st.farm' }))).toEqual([]);
+    });
+  });
+
+  it('lets two releases live in one namespace', () => {
+    const values = valuesOf('long-names').replace(/^fullnameOverride.*$/m, '');
+    const both = ['blue', 'blue-sandpiper'].map((name) => render(values, { name }));
+    const all = both.flat();
+    expect(new Set(all.map(nameOf)).size).toBe(all.length);
+    const others = both.flatMap((objects, index) =>
+      workloadsOf(objects).filter(({ selector }) => selector !== null).flatMap(({ owner, selector }) =>
+        workloadsOf(both[1 - index] ?? [])
+          .filter(({ labels }) => Object.entries(selector ?? {}).every(([key, value]) => labels[key] === value))
+          .map((other) => `${nameOf(owner)} selects ${nameOf(other.owner)}`),
+      ),
+    );
+    expect(others).toEqual([]);
+  });
+
+  it('has the version of the checkout', () => {
+    const { version } = JSON.parse(readFileSync(new URL('package.json', CHECKOUT), 'utf8')) as { version: string };
+    expect(parse(readFileSync(`${CHART}/Chart.yaml`, 'utf8'))).toMatchObject({ version, appVersion: version });
+  });
+
+  it('says what to do next', () => {
+    const args = ['install', 'farm', CHART, '--dry-run=client', '--namespace', 'lab', '--values', '-'];
+    const { stdout, stderr, status } = runTool(HELM, args, valuesOf('try-out'));
+    expect(`${status} ${stderr}`).toMatch(/^0 /);
+    const notes = stdout.slice(stdout.indexOf('NOTES:'));
+    expect(notes).toContain('helm -n lab test farm --logs');
+    expect(notes).toContain('rollout status deployment/farm-sandpiper-scheduler');
+    expect(notes).toContain('default: 2 cells, 2 CPUs and 928 MiB a pod, runs of up to 256 MiB');
+    expect(notes).toContain('WARNING: Redis is a single server for trying out');
+  });
+});
+
+describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_HELM)', () => {
+  let minimal: KubernetesObject[];
+  beforeAll(() => {
+    minimal = render(valuesOf('minimal'));
+  });
+
+  it('gives a pod the memory that its cells can use', () => {
+    const objects = render(valuesOf('traces'));
+    const limits = workloadsOf(objects).find(({ labels }) => labels['sandpiper/pool'] === 'default')?.pod.containers[0]
+      ?.resources?.limits;
+    expect(limits).toEqual({ cpu: '2', memory: `${128 + 2 * (64 + 256 + 256 + 32)}Mi` });
+  });
+
+  it('caps the memory of a run by the smallest pool', () => {
+    expect(envOf(render(valuesOf('pools')), 'Deployment sandpiper-scheduler')['SANDPIPER_MAX_MEMORY_BYTES']).toBe(
+      `${128 * 1024 * 1024}`,
+    );
+  });
+
+  it('writes large numbers as numbers', () => {
+    const env = envOf(render(valuesOf('ingress')), 'Deployment sandpiper-scheduler');
+    expect(env['SANDPIPER_BODIES_IN_FLIGHT']).toBe('268435456');
+    expect(envOf(render(valuesOf('plain')), 'Deployment sandpiper-scheduler')).toMatchObject({
+      OTEL_TRACES_SAMPLER_ARG: '0.01',
+      OTEL_BSP_MAX_QUEUE_SIZE: '4096',
+    });
+  });
+
+  it('asks the scheduler for its load, and keeps pods while it does not answer', () => {
+    const { spec } = found(render(valuesOf('keda')), 'ScaledObject sandpiper-worker-default');
+    expect(spec).toMatchObject({
+      minReplicaCount: 0,
+      maxReplicaCount: 20,
+      fallback: { replicas: 1, behavior: 'currentReplicasIfHigher' },
+      triggers: [
+        {
+          type: 'metrics-api',
+          metricType: 'AverageValue',
+          metadata: {
+            url: 'http://sandpiper-scheduler.farm.svc:8080/v1/load',
+            valueLocation: 'runs',
+            targetValue: '8',
+            authMode: 'bearer',
+          },
+          authenticationRef: { name: 'sandpiper-load' },
+        },
+      ],
+    });
+  });
+
+  it('does not take missing data of Prometheus for no load', () => {
+    const { spec } = found(render(valuesOf('keda-prometheus')), 'ScaledObject sandpiper-worker-default');
+    expect(spec).toMatchObject({
+      fallback: { replicas: 3 },
+      triggers: [{ type: 'prometheus', metadata: { ignoreNullValues: 'false', threshold: '2' } }],
+    });
+  });
+
+  it('divides the load among pools by their shares', () => {
+    const half = { kind: 'keda', share: 50 };
+    const values = {
+      keys: { admin: { secret: 'k' }, metrics: { secret: 'm' } },
+      redis: { url: 'redis://redis' },
+      pools: [
+        { name: 'one', cells: 2, autoscaling: half },
+        { name: 'two', cells: 3, autoscaling: half },
+      ],
+    };
+    const targets = ofKind(render(values), 'ScaledObject').map(
+      ({ spec }) => (spec as { triggers: { metadata: Labels }[] }).triggers[0]?.metadata['targetValue'],
+    );
+    expect(targets).toEqual(['4', '6']);
+  });
+
+  it('leaves replicas to nobody but the values where nothing scales', () => {
+    const objects = render(valuesOf('cpu'));
+    const replicas = workloadsOf(objects).map(({ owner, replicas }) => [owner.metadata.name, replicas]);
+    expect(Object.fromEntries(replicas)).toMatchObject({
+      'sandpiper-worker-default': null,
+      'sandpiper-worker-fixed': 0,
+    });
+  });
+
+  it('lets workers reach Redis and names, and nothing else', () => {
+    const { spec } = found(minimal, 'NetworkPolicy sandpiper-worker-default');
+    const ports = (spec as { egress: { ports: { port: number }[] }[] }).egress.flatMap((rule) => rule.ports);
+    expect(ports.map(({ port }) => port)).toEqual([53, 53, 6379]);
+  });
+
+  it('opens the ports of every kind of Redis address', () => {
+    const portsOf = (name: string): number[] => {
+      const { spec } = found(render(valuesOf(name)), 'NetworkPolicy sandpiper-worker-default');
+      return (spec as { egress: { ports: { port: number }[] }[] }).egress.flatMap((rule) => rule.ports.map(({ port }) => port)).slice(2);
+    };
+    expect(portsOf('tls')).toEqual([6380]);
+    expect(portsOf('sentinel')).toEqual([26379, 26380, 6379, 6381]);
+    expect(portsOf('cluster')).toEqual([7000, 7001, 6379]);
+  });
+
+  it('lets callbacks out to the Internet, and not into the cluster', () => {
+    const { spec } = found(render(valuesOf('ingress')), 'NetworkPolicy sandpiper-scheduler');
+    const blocks = (spec as { egress: { to?: { ipBlock?: unknown }[] }[] }).egress.flatMap(({ to = [] }) => to);
+    expect(blocks).toContainEqual({ ipBlock: { cidr: '0.0.0.0/0', except: ['169.254.0.0/16', '10.0.0.0/8'] } });
+    expect(blocks).toContainEqual({ ipBlock: { cidr: '::/0', except: ['fe80::/10', 'fd00::/8'] } });
+    const quiet = found(minimal, 'NetworkPolicy sandpiper-scheduler').spec as { egress: { to?: unknown }[] };
+    expect(quiet.egress.some(({ to }) => JSON.stringify(to ?? '').includes('0.0.0.0'))).toBe(false);
+  });
+
+  it('admits monitoring, KEDA and its test where only some clients may call', () => {
+    const { spec } = found(render(valuesOf('ingress')), 'NetworkPolicy sandpiper-scheduler');
+    const [rule] = (spec as { ingress: { from: unknown[] }[] }).ingress;
+    const peers = JSON.stringify(rule?.from);
+    for (const peer of ['"ingress"', '"monitoring"', '"keda"', '"test"']) expect(peers).toContain(peer);
+  });
+
+  it('puts no secret and no address with a password into a manifest', () => {
+    const text = template(valuesOf('sentinel')).stdout;
+    expect(text).toContain('SANDPIPER_REDIS_PASSWORD_FILE');
+    expect(text).not.toMatch(/:[^/\s]+@/);
+  });
+
+  it('keeps a pod from starting when its Secret lacks an entry', () => {
+    const volumes = workloadsOf(render(valuesOf('tls'))).flatMap(({ pod }) => pod.volumes ?? []);
+    const secrets = volumes.flatMap((volume) => [volume.secret, ...(volume.projected?.sources ?? []).map(({ secret }) => secret)]);
+    const given = secrets.filter((secret) => secret !== undefined);
+    expect(given.length).toBeGreaterThan(0);
+    for (const secret of given) {
+      expect(secret.optional ?? false).toBe(false);
+      expect(secret.items?.length).toBeGreaterThan(0);
+    }
+  });
+
+  it('starts before Redis is there: only readiness asks for it', () => {
+    for (const { pod } of workloadsOf(minimal)) {
+      for (const { startupProbe, livenessProbe, readinessProbe } of pod.containers) {
+        if (readinessProbe === undefined) continue;
+        expect(startupProbe?.httpGet?.path).toBe('/healthz');
+        expect(livenessProbe?.httpGet?.path).toBe('/healthz');
+        expect(readinessProbe.httpGet?.path).toBe('/readyz');
+      }
+    }
+  });
+
+  it('hands the alert rules of deploy/prometheus to the operator, with the address of the runbooks', () => {
+    const text = readFileSync(new URL('deploy/prometheus/alerts.yml', CHECKOUT), 'utf8');
+    const own = parse(text.replaceAll('docs/runbooks/', 'https://example.org/sandpiper/docs/runbooks/')) as unknown;
+    expect(found(render(valuesOf('monitoring')), 'PrometheusRule sandpiper-alerts').spec).toEqual(own);
+  });
+
+  it('gives the dashboard of deploy/grafana to the sidecar', () => {
+    const { data = {} } = found(render(valuesOf('monitoring')), 'ConfigMap sandpiper-dashboard');
+    const own = readFileSync(new URL('deploy/grafana/sandpiper.json', CHECKOUT), 'utf8');
+    expect(JSON.parse(data['sandpiper.json'] ?? '')).toEqual(JSON.parse(own));
+  });
+
+  it('shows the jobs under the names that the alert rules know', () => {
+    const text = JSON.stringify(ofKind(render(valuesOf('monitoring')), 'ServiceMonitor', 'PodMonitor'));
+    expect(text).toContain('"replacement":"sandpiper-scheduler"');
+    expect(text).toContain('"replacement":"sandpiper-node"');
+  });
+});
