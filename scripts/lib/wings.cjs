@@ -40,6 +40,7 @@ const MAY_IMPORT = {
   ],
   'tools/grading': ['service/contracts'],
   'trials/conformance': ['sandbox/controller', 'service/contracts'],
+  'trials/deploy': [],
   'trials/experiments': ['sandbox/controller', 'service/client', 'service/contracts'],
   // The simulation makes nodes whose cells cost nothing, and that is all of the exception below.
   'trials/faults': ['service/contracts', 'service/store', 'service/telemetry', 'services/worker'],
