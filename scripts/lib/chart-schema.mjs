@@ -117,7 +117,9 @@ function settings(page, heading, service) {
   const chapter = page.split(/^## /m).find((part) => part.startsWith(heading)) ?? '';
   const rows = chapter.split('\n').filter((line) => line.startsWith('| `SANDPIPER_'));
   if (rows.length === 0) throw new Error(`docs/configuration.md has no settings under "${heading}"`);
-  const all = rows.map(settingOf).filter(([name]) => !OF_THE_CHART[service].includes(name) && !isOfRedis(name));
+  const all = rows
+    .map(settingOf)
+    .filter(([name]) => !OF_THE_CHART[service].includes(name) && !isOfRedis(name));
   return object(Object.fromEntries(all));
 }
 

@@ -29,7 +29,8 @@ const FILES = {
     },
   },
   'monitoring.yaml': {
-    about: 'Monitors and alert rules for the Prometheus operator, and the dashboard for the sidecar of Grafana.',
+    about:
+      'Monitors and alert rules for the Prometheus operator, and the dashboard for the sidecar of Grafana.',
     values: { keys: KEYS, redis: REDIS, monitoring: { enabled: true } },
     only: 'templates/monitoring/',
   },

@@ -37,7 +37,10 @@ export const SETTINGS: Readonly<Record<string, ReadonlyMap<string, Setting>>> = 
 };
 
 const MIB = 1024 * 1024;
-const memory = readFileSync(new URL('packages/sandbox/controller/src/main/share/memory.ts', CHECKOUT), 'utf8');
+const memory = readFileSync(
+  new URL('packages/sandbox/controller/src/main/share/memory.ts', CHECKOUT),
+  'utf8',
+);
 
 function constantOf(name: string): number {
   const factor = new RegExp(`^const ${name} = (\\d+) \\* MIB;$`, 'm').exec(memory)?.[1];

@@ -24,7 +24,10 @@ export interface KeyReference {
 export interface EnvVariable {
   readonly name: string;
   readonly value?: string;
-  readonly valueFrom?: { readonly secretKeyRef?: KeyReference; readonly fieldRef?: { readonly fieldPath: string } };
+  readonly valueFrom?: {
+    readonly secretKeyRef?: KeyReference;
+    readonly fieldRef?: { readonly fieldPath: string };
+  };
 }
 
 export interface Probe {
@@ -87,13 +90,18 @@ export interface PodSpec {
   readonly hostNetwork?: boolean;
   readonly hostPID?: boolean;
   readonly hostIPC?: boolean;
-  readonly securityContext?: SecurityContext & { readonly fsGroup?: number; readonly sysctls?: readonly unknown[] };
+  readonly securityContext?: SecurityContext & {
+    readonly fsGroup?: number;
+    readonly sysctls?: readonly unknown[];
+  };
   readonly nodeSelector?: Labels;
   readonly terminationGracePeriodSeconds?: number;
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[];
   readonly volumes?: readonly Volume[];
-  readonly topologySpreadConstraints?: readonly { readonly labelSelector: { readonly matchLabels: Labels } }[];
+  readonly topologySpreadConstraints?: readonly {
+    readonly labelSelector: { readonly matchLabels: Labels };
+  }[];
 }
 
 export interface Workload {

@@ -14,7 +14,10 @@ interface Rule {
 }
 interface RuleTest {
   readonly tests: readonly {
-    readonly alert_rule_test: readonly { readonly alertname: string; readonly exp_alerts: readonly unknown[] }[];
+    readonly alert_rule_test: readonly {
+      readonly alertname: string;
+      readonly exp_alerts: readonly unknown[];
+    }[];
   }[];
 }
 
@@ -32,7 +35,11 @@ describe('the alert rules', () => {
     expect(annotations['runbook_url']).toBe(path);
     const page = read(new URL(path, CHECKOUT));
     expect(page.startsWith(`# ${alert}\n`)).toBe(true);
-    expect([...page.matchAll(/^## (.*)$/gm)].map(([, title]) => title)).toEqual(['What it means', 'Look at', 'Do']);
+    expect([...page.matchAll(/^## (.*)$/gm)].map(([, title]) => title)).toEqual([
+      'What it means',
+      'Look at',
+      'Do',
+    ]);
   });
 
   it('have no runbook for an alert that is gone', () => {
@@ -49,13 +56,21 @@ describe('the alert rules', () => {
 
 describe.skipIf(PROMTOOL === null)('promtool (if skipped, it needs TEST_PROMTOOL)', () => {
   it('accepts the rules', () => {
-    const { status, stdout, stderr } = runTool(PROMTOOL, ['check', 'rules', fileURLToPath(new URL('alerts.yml', folder))]);
+    const { status, stdout, stderr } = runTool(PROMTOOL, [
+      'check',
+      'rules',
+      fileURLToPath(new URL('alerts.yml', folder)),
+    ]);
     expect(`${status} ${stderr}`).toBe('0 ');
     expect(stdout).toContain(`SUCCESS: ${ALERTS.length} rules found`);
   });
 
   it.each(FILES)('finds that alerts fire as %s says', (name) => {
-    const { status, stdout, stderr } = runTool(PROMTOOL, ['test', 'rules', fileURLToPath(new URL(name, tests))]);
+    const { status, stdout, stderr } = runTool(PROMTOOL, [
+      'test',
+      'rules',
+      fileURLToPath(new URL(name, tests)),
+    ]);
     expect(`${stdout}${stderr}`).toContain('SUCCESS');
     expect(status).toBe(0);
   });

@@ -27,7 +27,11 @@ describe.skipIf(HELM === null)('the chart (if skipped, it needs TEST_HELM)', () 
 
   describe.each(FILES)('with the values %s', (name) => {
     it('passes helm lint --strict', () => {
-      const { status, stdout, stderr } = runTool(HELM, ['lint', '--strict', CHART, '--values', '-'], valuesOf(name));
+      const { status, stdout, stderr } = runTool(
+        HELM,
+        ['lint', '--strict', CHART, '--values', '-'],
+        valuesOf(name),
+      );
       expect(`${stdout}${stderr}`).toContain('0 chart(s) failed');
       expect(status).toBe(0);
     });
@@ -51,18 +55,27 @@ describe.skipIf(HELM === null)('the chart (if skipped, it needs TEST_HELM)', () 
     const all = both.flat();
     expect(new Set(all.map(nameOf)).size).toBe(all.length);
     const others = both.flatMap((objects, index) =>
-      workloadsOf(objects).filter(({ selector }) => selector !== null).flatMap(({ owner, selector }) =>
-        workloadsOf(both[1 - index] ?? [])
-          .filter(({ labels }) => Object.entries(selector ?? {}).every(([key, value]) => labels[key] === value))
-          .map((other) => `${nameOf(owner)} selects ${nameOf(other.owner)}`),
-      ),
+      workloadsOf(objects)
+        .filter(({ selector }) => selector !== null)
+        .flatMap(({ owner, selector }) =>
+          workloadsOf(both[1 - index] ?? [])
+            .filter(({ labels }) =>
+              Object.entries(selector ?? {}).every(([key, value]) => labels[key] === value),
+            )
+            .map((other) => `${nameOf(owner)} selects ${nameOf(other.owner)}`),
+        ),
     );
     expect(others).toEqual([]);
   });
 
   it('has the version of the checkout', () => {
-    const { version } = JSON.parse(readFileSync(new URL('package.json', CHECKOUT), 'utf8')) as { version: string };
-    expect(parse(readFileSync(`${CHART}/Chart.yaml`, 'utf8'))).toMatchObject({ version, appVersion: version });
+    const { version } = JSON.parse(readFileSync(new URL('package.json', CHECKOUT), 'utf8')) as {
+      version: string;
+    };
+    expect(parse(readFileSync(`${CHART}/Chart.yaml`, 'utf8'))).toMatchObject({
+      version,
+      appVersion: version,
+    });
   });
 
   it('says what to do next', () => {
@@ -85,15 +98,15 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
 
   it('gives a pod the memory that its cells can use', () => {
     const objects = render(valuesOf('traces'));
-    const limits = workloadsOf(objects).find(({ labels }) => labels['sandpiper/pool'] === 'default')?.pod.containers[0]
-      ?.resources?.limits;
+    const limits = workloadsOf(objects).find(({ labels }) => labels['sandpiper/pool'] === 'default')?.pod
+      .containers[0]?.resources?.limits;
     expect(limits).toEqual({ cpu: '2', memory: `${128 + 2 * (64 + 256 + 256 + 32)}Mi` });
   });
 
   it('caps the memory of a run by the smallest pool', () => {
-    expect(envOf(render(valuesOf('pools')), 'Deployment sandpiper-scheduler')['SANDPIPER_MAX_MEMORY_BYTES']).toBe(
-      `${128 * 1024 * 1024}`,
-    );
+    expect(
+      envOf(render(valuesOf('pools')), 'Deployment sandpiper-scheduler')['SANDPIPER_MAX_MEMORY_BYTES'],
+    ).toBe(`${128 * 1024 * 1024}`);
   });
 
   it('writes large numbers as numbers', () => {
@@ -169,7 +182,9 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
   it('opens the ports of every kind of Redis address', () => {
     const portsOf = (name: string): number[] => {
       const { spec } = found(render(valuesOf(name)), 'NetworkPolicy sandpiper-worker-default');
-      return (spec as { egress: { ports: { port: number }[] }[] }).egress.flatMap((rule) => rule.ports.map(({ port }) => port)).slice(2);
+      return (spec as { egress: { ports: { port: number }[] }[] }).egress
+        .flatMap((rule) => rule.ports.map(({ port }) => port))
+        .slice(2);
     };
     expect(portsOf('tls')).toEqual([6380]);
     expect(portsOf('sentinel')).toEqual([26379, 26380, 6379, 6381]);
@@ -178,8 +193,12 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
 
   it('lets callbacks out to the Internet, and not into the cluster', () => {
     const { spec } = found(render(valuesOf('ingress')), 'NetworkPolicy sandpiper-scheduler');
-    const blocks = (spec as { egress: { to?: { ipBlock?: unknown }[] }[] }).egress.flatMap(({ to = [] }) => to);
-    expect(blocks).toContainEqual({ ipBlock: { cidr: '0.0.0.0/0', except: ['169.254.0.0/16', '10.0.0.0/8'] } });
+    const blocks = (spec as { egress: { to?: { ipBlock?: unknown }[] }[] }).egress.flatMap(
+      ({ to = [] }) => to,
+    );
+    expect(blocks).toContainEqual({
+      ipBlock: { cidr: '0.0.0.0/0', except: ['169.254.0.0/16', '10.0.0.0/8'] },
+    });
     expect(blocks).toContainEqual({ ipBlock: { cidr: '::/0', except: ['fe80::/10', 'fd00::/8'] } });
     const quiet = found(minimal, 'NetworkPolicy sandpiper-scheduler').spec as { egress: { to?: unknown }[] };
     expect(quiet.egress.some(({ to }) => JSON.stringify(to ?? '').includes('0.0.0.0'))).toBe(false);
@@ -200,7 +219,10 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
 
   it('keeps a pod from starting when its Secret lacks an entry', () => {
     const volumes = workloadsOf(render(valuesOf('tls'))).flatMap(({ pod }) => pod.volumes ?? []);
-    const secrets = volumes.flatMap((volume) => [volume.secret, ...(volume.projected?.sources ?? []).map(({ secret }) => secret)]);
+    const secrets = volumes.flatMap((volume) => [
+      volume.secret,
+      ...(volume.projected?.sources ?? []).map(({ secret }) => secret),
+    ]);
     const given = secrets.filter((secret) => secret !== undefined);
     expect(given.length).toBeGreaterThan(0);
     for (const secret of given) {
@@ -222,7 +244,9 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
 
   it('hands the alert rules of deploy/prometheus to the operator, with the address of the runbooks', () => {
     const text = readFileSync(new URL('deploy/prometheus/alerts.yml', CHECKOUT), 'utf8');
-    const own = parse(text.replaceAll('docs/runbooks/', 'https://example.org/sandpiper/docs/runbooks/')) as unknown;
+    const own = parse(
+      text.replaceAll('docs/runbooks/', 'https://example.org/sandpiper/docs/runbooks/'),
+    ) as unknown;
     expect(found(render(valuesOf('monitoring')), 'PrometheusRule sandpiper-alerts').spec).toEqual(own);
   });
 

@@ -19,9 +19,13 @@ describe('files that are made from others', () => {
     expect(check('make-chart.mjs')).toMatchObject({ status: 0, stderr: '' });
   });
 
-  it.skipIf(HELM === null)('are the manifests of the chart (if skipped, it needs TEST_HELM)', () => {
-    expect(check('render-manifests.mjs')).toMatchObject({ status: 0, stderr: '' });
-  }, 60_000);
+  it.skipIf(HELM === null)(
+    'are the manifests of the chart (if skipped, it needs TEST_HELM)',
+    () => {
+      expect(check('render-manifests.mjs')).toMatchObject({ status: 0, stderr: '' });
+    },
+    60_000,
+  );
 
   it('the schema of the values has every setting, with its bounds, except those that the chart makes', () => {
     interface Node {
@@ -31,16 +35,36 @@ describe('files that are made from others', () => {
     }
     const schema = JSON.parse(read('deploy/helm/sandpiper/values.schema.json')) as Node;
     const { scheduler, poolDefaults } = schema.properties ?? {};
-    const settings = { ...scheduler?.properties?.['settings']?.properties, ...poolDefaults?.properties?.['settings']?.properties };
+    const settings = {
+      ...scheduler?.properties?.['settings']?.properties,
+      ...poolDefaults?.properties?.['settings']?.properties,
+    };
     const all = [...(SETTINGS['scheduler']?.values() ?? []), ...(SETTINGS['worker']?.values() ?? [])];
     const missing = all.filter(({ name }) => settings[name] === undefined).map(({ name }) => name);
     expect([...new Set(missing)].sort()).toEqual([
-      'SANDPIPER_ADMIN_KEY', 'SANDPIPER_ALLOWED_HOSTS', 'SANDPIPER_AUTH', 'SANDPIPER_CALLBACK_SECRET', 'SANDPIPER_CELLS',
-      'SANDPIPER_GRACE_MS', 'SANDPIPER_HOST', 'SANDPIPER_MAX_DISK_BYTES', 'SANDPIPER_MAX_MEMORY_BYTES',
-      'SANDPIPER_MAX_OUTPUT_BYTES', 'SANDPIPER_MEMORY_BYTES', 'SANDPIPER_NODE_NAME', 'SANDPIPER_PORT', 'SANDPIPER_REDIS_CA',
-      'SANDPIPER_REDIS_CERT', 'SANDPIPER_REDIS_KEY', 'SANDPIPER_REDIS_PASSWORD_FILE',
-      'SANDPIPER_REDIS_SENTINEL_PASSWORD_FILE', 'SANDPIPER_REDIS_SENTINEL_USERNAME', 'SANDPIPER_REDIS_URL',
-      'SANDPIPER_REDIS_USERNAME', 'SANDPIPER_REDIS_WAIT_MS', 'SANDPIPER_REDIS_WAIT_REPLICAS',
+      'SANDPIPER_ADMIN_KEY',
+      'SANDPIPER_ALLOWED_HOSTS',
+      'SANDPIPER_AUTH',
+      'SANDPIPER_CALLBACK_SECRET',
+      'SANDPIPER_CELLS',
+      'SANDPIPER_GRACE_MS',
+      'SANDPIPER_HOST',
+      'SANDPIPER_MAX_DISK_BYTES',
+      'SANDPIPER_MAX_MEMORY_BYTES',
+      'SANDPIPER_MAX_OUTPUT_BYTES',
+      'SANDPIPER_MEMORY_BYTES',
+      'SANDPIPER_NODE_NAME',
+      'SANDPIPER_PORT',
+      'SANDPIPER_REDIS_CA',
+      'SANDPIPER_REDIS_CERT',
+      'SANDPIPER_REDIS_KEY',
+      'SANDPIPER_REDIS_PASSWORD_FILE',
+      'SANDPIPER_REDIS_SENTINEL_PASSWORD_FILE',
+      'SANDPIPER_REDIS_SENTINEL_USERNAME',
+      'SANDPIPER_REDIS_URL',
+      'SANDPIPER_REDIS_USERNAME',
+      'SANDPIPER_REDIS_WAIT_MS',
+      'SANDPIPER_REDIS_WAIT_REPLICAS',
     ]);
     for (const { name, bounds } of all) {
       if (bounds === null || settings[name] === undefined) continue;

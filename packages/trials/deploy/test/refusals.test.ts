@@ -17,7 +17,11 @@ const CASES: readonly [string, Values, RegExp][] = [
   ['a misspelt value of the scheduler', { scheduler: { replica: 3 } }, /scheduler.*replica/s],
   ['a misspelt value of a pool', pool({ tolerations: [], celsl: 2 }), /pools\/?\.?0.*celsl/s],
   ['a misspelt value of poolDefaults', { poolDefaults: { grace: 3 } }, /poolDefaults.*grace/s],
-  ['a misspelt value of autoscaling', pool({ autoscaling: { kind: 'keda', minimum: 0 } }), /autoscaling.*minimum/s],
+  [
+    'a misspelt value of autoscaling',
+    pool({ autoscaling: { kind: 'keda', minimum: 0 } }),
+    /autoscaling.*minimum/s,
+  ],
   ['a misspelt setting', { scheduler: { settings: { SANDPIPER_MAX_QUEU: 5 } } }, /SANDPIPER_MAX_QUEU/],
   ['a setting of the other service', pool({ settings: { SANDPIPER_MAX_QUEUE: 5 } }), /SANDPIPER_MAX_QUEUE/],
   ['a setting that the chart makes', pool({ settings: { SANDPIPER_CELLS: 5 } }), /SANDPIPER_CELLS/],
@@ -31,7 +35,11 @@ const CASES: readonly [string, Values, RegExp][] = [
   ['a fraction of a cell', pool({ cells: 1.5 }), /cells/],
   ['no cell', pool({ cells: 0 }), /cells/],
   ['a negative size', pool({ replicas: -1 }), /replicas/],
-  ['a setting out of its bounds', { scheduler: { settings: { SANDPIPER_TENANT_SHARE: 101 } } }, /SANDPIPER_TENANT_SHARE/],
+  [
+    'a setting out of its bounds',
+    { scheduler: { settings: { SANDPIPER_TENANT_SHARE: 101 } } },
+    /SANDPIPER_TENANT_SHARE/,
+  ],
   ['a setting of a wrong kind', pool({ settings: { SANDPIPER_PIN: 'maybe' } }), /SANDPIPER_PIN/],
   ['off without quotes', pool({ settings: { SANDPIPER_PIN: false } }), /SANDPIPER_PIN/],
   ['a kind of scaling that does not exist', pool({ autoscaling: { kind: 'vpa' } }), /kind/],
@@ -46,31 +54,91 @@ const CASES: readonly [string, Values, RegExp][] = [
   // What contradicts itself.
   ['a pool without cells', { pools: [{ name: 'main' }] }, /pools\[0\] \(main\): cells is missing/],
   ['a pool without a name', { pools: [{ cells: 1 }] }, /pools\[0\] .*name is missing/],
-  ['two pools of one name', { pools: [{ name: 'a', cells: 1 }, { name: 'a', cells: 1 }] }, /pools\[1\] \(a\): another pool/],
-  ['a grace above the termination', pool({ graceSeconds: 120, terminationSeconds: 134 }), /terminationSeconds is 134, below graceSeconds \+ 15 = 135/],
-  ['memory below the formula', pool({ memoryMiB: 927 }), /memoryMiB is 927, but 2 cells with runs of 256 MiB need 928/],
+  [
+    'two pools of one name',
+    {
+      pools: [
+        { name: 'a', cells: 1 },
+        { name: 'a', cells: 1 },
+      ],
+    },
+    /pools\[1\] \(a\): another pool/,
+  ],
+  [
+    'a grace above the termination',
+    pool({ graceSeconds: 120, terminationSeconds: 134 }),
+    /terminationSeconds is 134, below graceSeconds \+ 15 = 135/,
+  ],
+  [
+    'memory below the formula',
+    pool({ memoryMiB: 927 }),
+    /memoryMiB is 927, but 2 cells with runs of 256 MiB need 928/,
+  ],
   ['CPUs below the cells', pool({ cpu: '1' }), /cpu is 1, but 2 cells need 2/],
   ['thousandths below the cells', pool({ cpu: '1000m' }), /cpu is 1000m, but 2 cells need 2/],
   ['an empty runtimeClassName', pool({ runtimeClassName: '' }), /\(main\): runtimeClassName is empty/],
   ['an empty priorityClassName', pool({ priorityClassName: '' }), /\(main\): priorityClassName is empty/],
-  ['replicas where the pool scales', pool({ replicas: 2, autoscaling: { kind: 'cpu' } }), /replicas is given, but autoscaling.kind is cpu/],
-  ['a minimum above the maximum', pool({ autoscaling: { kind: 'cpu', min: 5, max: 4 } }), /min is 5, above autoscaling.max, which is 4/],
+  [
+    'replicas where the pool scales',
+    pool({ replicas: 2, autoscaling: { kind: 'cpu' } }),
+    /replicas is given, but autoscaling.kind is cpu/,
+  ],
+  [
+    'a minimum above the maximum',
+    pool({ autoscaling: { kind: 'cpu', min: 5, max: 4 } }),
+    /min is 5, above autoscaling.max, which is 4/,
+  ],
   ['zero pods by CPU', pool({ autoscaling: { kind: 'cpu', min: 0 } }), /min is 0/],
-  ['a fallback above the maximum', { ...pool({ autoscaling: { kind: 'keda', fallbackReplicas: 11 } }), keys: { admin: { secret: 'k' }, metrics: { secret: 'm' } } }, /fallbackReplicas is 11/],
+  [
+    'a fallback above the maximum',
+    {
+      ...pool({ autoscaling: { kind: 'keda', fallbackReplicas: 11 } }),
+      keys: { admin: { secret: 'k' }, metrics: { secret: 'm' } },
+    },
+    /fallbackReplicas is 11/,
+  ],
   ['KEDA without a key', pool({ autoscaling: { kind: 'keda' } }), /keys.metrics.secret is empty/],
-  ['KEDA without its Prometheus', pool({ autoscaling: { kind: 'keda', source: 'prometheus' } }), /prometheus.url is empty/],
-  ['a label of the chart', pool({ labels: { 'app.kubernetes.io/name': 'x' } }), /app.kubernetes.io\/name, which the chart sets/],
-  ['another processor', pool({ nodeSelector: { 'kubernetes.io/arch': 'arm64' } }), /kubernetes.io\/arch, which the chart sets/],
+  [
+    'KEDA without its Prometheus',
+    pool({ autoscaling: { kind: 'keda', source: 'prometheus' } }),
+    /prometheus.url is empty/,
+  ],
+  [
+    'a label of the chart',
+    pool({ labels: { 'app.kubernetes.io/name': 'x' } }),
+    /app.kubernetes.io\/name, which the chart sets/,
+  ],
+  [
+    'another processor',
+    pool({ nodeSelector: { 'kubernetes.io/arch': 'arm64' } }),
+    /kubernetes.io\/arch, which the chart sets/,
+  ],
   ['no key of the administrator', { keys: { admin: { secret: '' } } }, /keys.admin.secret is empty/],
   ['no Redis', { redis: {} }, /redis.url is empty/],
-  ['two kinds of Redis', redis({ tryOut: { enabled: true } }), /redis.url and redis.tryOut.enabled are both set/],
-  ['a user of the server for trying out', { redis: { username: 'u', tryOut: { enabled: true } } }, /redis.username is set/],
+  [
+    'two kinds of Redis',
+    redis({ tryOut: { enabled: true } }),
+    /redis.url and redis.tryOut.enabled are both set/,
+  ],
+  [
+    'a user of the server for trying out',
+    { redis: { username: 'u', tryOut: { enabled: true } } },
+    /redis.username is set/,
+  ],
   ['a user without a password', redis({ username: 'u' }), /redis.username needs a password/],
   ['Sentinels that are none', redis({ sentinel: { password: { secret: 's' } } }), /redis.sentinel is for/],
-  ['a certificate without encryption', redis({ tls: { ca: { secret: 'ca' } } }), /redis.url must begin with rediss/],
+  [
+    'a certificate without encryption',
+    redis({ tls: { ca: { secret: 'ca' } } }),
+    /redis.url must begin with rediss/,
+  ],
   ['monitoring without a key', { monitoring: { enabled: true } }, /keys.metrics.secret is empty/],
   ['an ingress without a host', { ingress: { enabled: true } }, /ingress.host is empty/],
-  ['a scheduler without room for bodies', { scheduler: { settings: { SANDPIPER_BODIES_IN_FLIGHT: 1073741824 } } }, /scheduler.memoryMiB is 1024, .* needs 2304/],
+  [
+    'a scheduler without room for bodies',
+    { scheduler: { settings: { SANDPIPER_BODIES_IN_FLIGHT: 1073741824 } } },
+    /scheduler.memoryMiB is 1024, .* needs 2304/,
+  ],
 ];
 
 describe.skipIf(HELM === null)('the chart refuses (if skipped, it needs TEST_HELM)', () => {
@@ -83,6 +151,8 @@ describe.skipIf(HELM === null)('the chart refuses (if skipped, it needs TEST_HEL
     expect(status, stdout.slice(0, 500)).not.toBe(0);
     expect(stderr).toMatch(message);
     // One mistake, one complaint: no list of everything that went wrong because of it.
-    expect(stderr.split('\n').filter((line) => /execution error|^- /.test(line)).length).toBeLessThanOrEqual(1);
+    expect(stderr.split('\n').filter((line) => /execution error|^- /.test(line)).length).toBeLessThanOrEqual(
+      1,
+    );
   });
 });

@@ -10,7 +10,16 @@ import {
   workloadsOf,
 } from '../objects.js';
 
-const VOLUMES = new Set(['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected', 'secret']);
+const VOLUMES = new Set([
+  'configMap',
+  'csi',
+  'downwardAPI',
+  'emptyDir',
+  'ephemeral',
+  'persistentVolumeClaim',
+  'projected',
+  'secret',
+]);
 
 /** The restricted Pod Security Standard, as Kubernetes 1.36 checks it. */
 export function restricted(objects: readonly KubernetesObject[]): string[] {
@@ -21,7 +30,9 @@ export function restricted(objects: readonly KubernetesObject[]): string[] {
     return [
       ...(pod.hostNetwork || pod.hostPID || pod.hostIPC ? [`${at}: shares a namespace of the host`] : []),
       ...((context.sysctls ?? []).length > 0 ? [`${at}: sets sysctls`] : []),
-      ...(pod.volumes ?? []).filter(isForbidden).map(({ name }) => `${at}: the volume ${name} is of a forbidden kind`),
+      ...(pod.volumes ?? [])
+        .filter(isForbidden)
+        .map(({ name }) => `${at}: the volume ${name} is of a forbidden kind`),
       ...containersOf(workload).flatMap((container) =>
         containerFaults(container, context).map((fault) => `${at}, container ${container.name}: ${fault}`),
       ),
@@ -32,7 +43,10 @@ export function restricted(objects: readonly KubernetesObject[]): string[] {
 const isForbidden = (volume: Volume): boolean =>
   Object.keys(volume).some((key) => key !== 'name' && !VOLUMES.has(key));
 
-function containerFaults(container: Container, ofPod: NonNullable<Workload['pod']['securityContext']>): string[] {
+function containerFaults(
+  container: Container,
+  ofPod: NonNullable<Workload['pod']['securityContext']>,
+): string[] {
   const own = container.securityContext ?? {};
   const user = own.runAsUser ?? ofPod.runAsUser;
   const profile = (own.seccompProfile ?? ofPod.seccompProfile)?.type;
@@ -75,7 +89,9 @@ function houseFaults(workload: Workload, accounts: ReadonlySet<string>): string[
     ...(pod.automountServiceAccountToken === false ? [] : ['mounts a token']),
     ...(pod.enableServiceLinks === false ? [] : ['enableServiceLinks is not false']),
     ...(accounts.has(pod.serviceAccountName ?? '') ? [] : ['its ServiceAccount is not in the chart']),
-    ...(pod.nodeSelector?.['kubernetes.io/arch'] === 'amd64' ? [] : ['may run on other processors than amd64']),
+    ...(pod.nodeSelector?.['kubernetes.io/arch'] === 'amd64'
+      ? []
+      : ['may run on other processors than amd64']),
     ...(pod.nodeSelector?.['kubernetes.io/os'] === 'linux' ? [] : ['may run on other systems than Linux']),
     ...(pod.securityContext?.fsGroup === 1000 ? [] : ['fsGroup is not 1000']),
     ...(tmp?.medium === 'Memory' && tmp.sizeLimit === '64Mi' ? [] : ['/tmp is not 64 MiB of memory']),
@@ -91,7 +107,9 @@ function sizeFaults({ resources = {}, securityContext, volumeMounts = [] }: Cont
     ...(securityContext?.readOnlyRootFilesystem === true ? [] : ['its root is writable']),
     ...(volumeMounts.some(({ mountPath }) => mountPath === '/tmp') ? [] : ['/tmp is not mounted']),
     ...['cpu', 'memory'].flatMap((name) =>
-      requests[name] !== undefined && requests[name] === limits[name] ? [] : [`${name}: request and limit differ`],
+      requests[name] !== undefined && requests[name] === limits[name]
+        ? []
+        : [`${name}: request and limit differ`],
     ),
   ];
 }

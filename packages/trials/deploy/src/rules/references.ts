@@ -14,7 +14,11 @@ interface Selecting {
 }
 interface ServiceSpec {
   readonly selector: Labels;
-  readonly ports: readonly { readonly name: string; readonly port: number; readonly targetPort: string | number }[];
+  readonly ports: readonly {
+    readonly name: string;
+    readonly port: number;
+    readonly targetPort: string | number;
+  }[];
 }
 interface PolicyRule {
   readonly ports?: readonly { readonly port: number }[];
@@ -35,7 +39,9 @@ interface IngressSpec {
   readonly rules: readonly {
     readonly http: {
       readonly paths: readonly {
-        readonly backend: { readonly service: { readonly name: string; readonly port: { readonly name: string } } };
+        readonly backend: {
+          readonly service: { readonly name: string; readonly port: { readonly name: string } };
+        };
       }[];
     };
   }[];
@@ -71,7 +77,9 @@ export function selectors(objects: readonly KubernetesObject[]): string[] {
     ),
     ...ofKind(objects, 'ServiceMonitor').flatMap((object) => {
       const wanted = (object.spec as Selecting).selector?.matchLabels ?? {};
-      const found = ofKind(objects, 'Service').filter(({ metadata }) => matches(wanted, metadata.labels ?? {}));
+      const found = ofKind(objects, 'Service').filter(({ metadata }) =>
+        matches(wanted, metadata.labels ?? {}),
+      );
       return found.length === 1 ? [] : [`${nameOf(object)}: selects ${found.length} Services`];
     }),
     ...workloads
@@ -86,11 +94,19 @@ export function selectors(objects: readonly KubernetesObject[]): string[] {
 }
 
 function ownPods({ owner, selector, labels, pod }: Workload, all: readonly Workload[]): string[] {
-  const spread = (pod.topologySpreadConstraints ?? []).filter(({ labelSelector }) => !matches(labelSelector.matchLabels, labels));
-  const others = all.filter((one) => one.owner !== owner && selector !== null && matches(selector, one.labels));
+  const spread = (pod.topologySpreadConstraints ?? []).filter(
+    ({ labelSelector }) => !matches(labelSelector.matchLabels, labels),
+  );
+  const others = all.filter(
+    (one) => one.owner !== owner && selector !== null && matches(selector, one.labels),
+  );
   return [
-    ...(selector === null || matches(selector, labels) ? [] : [`${nameOf(owner)}: does not select its own pods`]),
-    ...(selector !== null && Object.keys(selector).length === 0 ? [`${nameOf(owner)}: selects everything`] : []),
+    ...(selector === null || matches(selector, labels)
+      ? []
+      : [`${nameOf(owner)}: does not select its own pods`]),
+    ...(selector !== null && Object.keys(selector).length === 0
+      ? [`${nameOf(owner)}: selects everything`]
+      : []),
     ...others.map((one) => `${nameOf(owner)}: selects pods of ${nameOf(one.owner)} too`),
     ...spread.map(() => `${nameOf(owner)}: spreads other pods than its own`),
   ];
@@ -118,14 +134,20 @@ export function ports(objects: readonly KubernetesObject[]): string[] {
   return [
     ...workloads.flatMap((workload) =>
       containersOf(workload)
-        .flatMap(({ startupProbe, readinessProbe, livenessProbe }) => [startupProbe, readinessProbe, livenessProbe])
+        .flatMap(({ startupProbe, readinessProbe, livenessProbe }) => [
+          startupProbe,
+          readinessProbe,
+          livenessProbe,
+        ])
         .map((probe) => probe?.httpGet?.port ?? probe?.tcpSocket?.port)
         .filter((port) => port !== undefined && !portsOf(workload).has(port))
         .map((port) => `${nameOf(workload.owner)}: a probe asks port ${port}, which no container has`),
     ),
     ...ofKind(objects, 'Service').flatMap((service) =>
       (service.spec as ServiceSpec).ports
-        .filter(({ targetPort }) => podsOf(service, workloads).some((workload) => !portsOf(workload).has(targetPort)))
+        .filter(({ targetPort }) =>
+          podsOf(service, workloads).some((workload) => !portsOf(workload).has(targetPort)),
+        )
         .map(({ targetPort }) => `${nameOf(service)}: its pods have no port ${targetPort}`),
     ),
     ...monitoredPorts(objects, workloads),
@@ -140,7 +162,8 @@ export function ports(objects: readonly KubernetesObject[]): string[] {
 
 const hasPort = (objects: readonly KubernetesObject[], service: string, port: string): boolean =>
   ofKind(objects, 'Service').some(
-    ({ metadata, spec }) => metadata.name === service && (spec as ServiceSpec).ports.some(({ name }) => name === port),
+    ({ metadata, spec }) =>
+      metadata.name === service && (spec as ServiceSpec).ports.some(({ name }) => name === port),
   );
 
 function monitoredPorts(objects: readonly KubernetesObject[], workloads: readonly Workload[]): string[] {
@@ -154,7 +177,9 @@ function monitoredPorts(objects: readonly KubernetesObject[], workloads: readonl
       matches(selector?.matchLabels ?? {}, metadata.labels ?? {}),
     );
     return [
-      ...endpoints.filter(({ port }) => !services.every(({ metadata }) => hasPort(objects, metadata.name, port))),
+      ...endpoints.filter(
+        ({ port }) => !services.every(({ metadata }) => hasPort(objects, metadata.name, port)),
+      ),
       ...podMetricsEndpoints.filter(({ port }) =>
         podsOf(monitor, workloads).some((workload) => !portsOf(workload).has(port)),
       ),
@@ -175,7 +200,9 @@ export function policies(objects: readonly KubernetesObject[]): string[] {
     ...all.flatMap((policy) => {
       const { policyTypes = [], ingress = [], egress = [] } = policy.spec as PolicySpec;
       return [
-        ...(['Ingress', 'Egress'].every((type) => policyTypes.includes(type)) ? [] : [`${nameOf(policy)}: leaves a direction open`]),
+        ...(['Ingress', 'Egress'].every((type) => policyTypes.includes(type))
+          ? []
+          : [`${nameOf(policy)}: leaves a direction open`]),
         ...ingress.flatMap((rule) => rulePorts(policy, rule, podsOf(policy, workloads))),
         ...egress.flatMap((rule) => [
           ...((rule.ports ?? []).length === 0 ? [`${nameOf(policy)}: lets every port out`] : []),
@@ -189,10 +216,18 @@ export function policies(objects: readonly KubernetesObject[]): string[] {
 /** For each peer that is a pod of this namespace, the pods of the chart that it means. */
 const insidePeers = ({ to = [] }: PolicyRule, workloads: readonly Workload[]): Workload[][] =>
   to
-    .filter(({ podSelector, namespaceSelector }) => podSelector !== undefined && namespaceSelector === undefined)
-    .map(({ podSelector }) => workloads.filter(({ labels }) => matches(podSelector?.matchLabels ?? {}, labels)));
+    .filter(
+      ({ podSelector, namespaceSelector }) => podSelector !== undefined && namespaceSelector === undefined,
+    )
+    .map(({ podSelector }) =>
+      workloads.filter(({ labels }) => matches(podSelector?.matchLabels ?? {}, labels)),
+    );
 
-function rulePorts(policy: KubernetesObject, { ports: given = [] }: PolicyRule, pods: readonly Workload[]): string[] {
+function rulePorts(
+  policy: KubernetesObject,
+  { ports: given = [] }: PolicyRule,
+  pods: readonly Workload[],
+): string[] {
   return [
     ...(pods.length === 0 ? [`${nameOf(policy)}: a peer is no pod of the chart`] : []),
     ...(given.length === 0 ? [`${nameOf(policy)}: lets every port in`] : []),
@@ -211,7 +246,12 @@ export function scaling(objects: readonly KubernetesObject[]): string[] {
   const targetOf = (scaler: KubernetesObject): string => (scaler.spec as ScalingSpec).scaleTargetRef.name;
   return [
     ...scalers
-      .filter((scaler) => !workloads.some(({ owner }) => owner.kind === 'Deployment' && owner.metadata.name === targetOf(scaler)))
+      .filter(
+        (scaler) =>
+          !workloads.some(
+            ({ owner }) => owner.kind === 'Deployment' && owner.metadata.name === targetOf(scaler),
+          ),
+      )
       .map((scaler) => `${nameOf(scaler)}: scales nothing of the chart`),
     ...workloads.flatMap(({ owner, replicas }) => {
       const count = scalers.filter((scaler) => targetOf(scaler) === owner.metadata.name).length;

@@ -45,10 +45,15 @@ function settingFaults(service: string, { name, value }: EnvVariable): string[] 
   if (setting === undefined) return [`the ${service} knows no ${name}`];
   if (value === undefined) return [];
   const { bounds, names } = setting;
-  if (bounds !== null && !(/^\d+$/.test(value) && Number(value) >= bounds.min && Number(value) <= bounds.max)) {
+  if (
+    bounds !== null &&
+    !(/^\d+$/.test(value) && Number(value) >= bounds.min && Number(value) <= bounds.max)
+  ) {
     return [`${name} is ${value}, not ${bounds.min} to ${bounds.max}`];
   }
-  return names.length > 0 && !names.includes(value) ? [`${name} is ${value}, not one of ${names.join(', ')}`] : [];
+  return names.length > 0 && !names.includes(value)
+    ? [`${name} is ${value}, not one of ${names.join(', ')}`]
+    : [];
 }
 
 /** A pod is killed later than its service ends by itself. */
@@ -90,7 +95,9 @@ export function roomForRuns(objects: readonly KubernetesObject[]): string[] {
   const all = services(objects);
   const scheduler = all.find(([, { name }]) => name === 'scheduler')?.[1];
   if (scheduler === undefined) return ['no scheduler: nothing says what a run may use'];
-  const ceilings = ['MEMORY', 'DISK', 'OUTPUT'].map((what) => numberOf(scheduler, `SANDPIPER_MAX_${what}_BYTES`));
+  const ceilings = ['MEMORY', 'DISK', 'OUTPUT'].map((what) =>
+    numberOf(scheduler, `SANDPIPER_MAX_${what}_BYTES`),
+  );
   if (ceilings.includes(null)) return ['the scheduler lacks a ceiling of memory, disk or output'];
   const run = ceilings.reduce((sum: number, one) => sum + (one ?? 0), 0);
   return all
@@ -101,12 +108,15 @@ export function roomForRuns(objects: readonly KubernetesObject[]): string[] {
       if (cells === null) return [`${nameOf(owner)}: has no SANDPIPER_CELLS`];
       const part = (bytesOf(memory) - NODE_RESERVE.node) / cells - NODE_RESERVE.cell;
       return [
-        ...(part >= run ? [] : [`${nameOf(owner)}: ${memory} leave ${part} bytes a cell, and a run may use ${run}`]),
+        ...(part >= run
+          ? []
+          : [`${nameOf(owner)}: ${memory} leave ${part} bytes a cell, and a run may use ${run}`]),
         ...(Math.ceil(cpusOf(cpu)) >= cells ? [] : [`${nameOf(owner)}: ${cpu} CPUs for ${cells} cells`]),
       ];
     });
 }
 
-const bytesOf = (quantity: string): number => (/^\d+Mi$/.test(quantity) ? Number.parseInt(quantity, 10) * MIB : Number.NaN);
+const bytesOf = (quantity: string): number =>
+  /^\d+Mi$/.test(quantity) ? Number.parseInt(quantity, 10) * MIB : Number.NaN;
 const cpusOf = (quantity: string): number =>
   quantity.endsWith('m') ? Number.parseInt(quantity, 10) / 1000 : Number(quantity);
