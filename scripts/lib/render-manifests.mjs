@@ -49,8 +49,11 @@ metadata:
 /** Documents of one rendering, each with the template that it comes from. */
 function documents(values) {
   const args = ['template', 'sandpiper', fileURLToPath(new URL('deploy/helm/sandpiper', top))];
-  args.push('--namespace', 'sandpiper', '--kube-version', '1.36.0', '--skip-tests', '--values', '-');
-  const text = execFileSync(helm, args, { input: JSON.stringify(values), encoding: 'utf8' });
+  args.push('--namespace', 'sandpiper', '--kube-version', '1.36.0', '--values', '-');
+  const text = execFileSync(helm, args, {
+    input: JSON.stringify({ ...values, test: { enabled: false } }),
+    encoding: 'utf8',
+  });
   return text
     .split(/^---$/m)
     .map((part) => ({ source: /^# Source: sandpiper\/(.*)$/m.exec(part)?.[1] ?? '', text: part }))

@@ -30,7 +30,7 @@ from starting, and the pod's events name both. */}}
 {{- end -}}
 
 {{- define "sandpiper.redisVolume" -}}
-{{- with include "sandpiper.redisSources" . }}
+{{- with include "sandpiper.redisSources" . | trim }}
 - name: redis
   projected:
     # 0440: the group is fsGroup.
