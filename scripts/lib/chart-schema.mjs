@@ -33,7 +33,7 @@ const text = { type: 'string' };
 const filled = { type: 'string', minLength: 1 };
 const flag = { type: 'boolean' };
 const integer = (minimum, maximum) => ({ type: 'integer', minimum, maximum });
-const oneOf = (...values) => ({ type: 'string', enum: values });
+const oneOf = (...values) => ({ enum: values });
 const matching = (pattern) => ({ type: 'string', pattern });
 const listOf = (items) => ({ type: 'array', items });
 const object = (properties, required = []) => ({

@@ -94,11 +94,13 @@ livenessProbe:
 
 {{/* A number or text of the values as the text of an environment variable, never as 1e+06. */}}
 {{- define "sandpiper.text" -}}
-{{- if and (kindIs "float64" .) (eq (floor .) .) -}}
-{{- int64 . | toString -}}
-{{- else -}}
-{{- toString . -}}
+{{- $text := toString . -}}
+{{- if kindIs "float64" . -}}
+{{- if eq (floor .) . -}}
+{{- $text = int64 . | toString -}}
 {{- end -}}
+{{- end -}}
+{{- $text -}}
 {{- end -}}
 
 {{/* A map of the values as environment variables. */}}
