@@ -38,7 +38,8 @@ async function runOne(key) {
   const { id } = await call('POST', '/v1/runs', key, { source: 'print(6 * 7)' });
   console.log(`run ${id} is accepted`);
   for (;;) {
-    const { state, result } = await call('GET', `/v1/runs/${id}?wait=20`, key);
+    const wait = Math.min(20, Math.max(1, Math.ceil((deadline - Date.now()) / 1000)));
+    const { state, result } = await call('GET', `/v1/runs/${id}?wait=${wait}`, key);
     if (result !== null && result !== undefined) return result;
     if (Date.now() > deadline) {
       throw new Error(`the run is still ${state} after ${TIMEOUT_SECONDS} s: are the workers ready?`);
