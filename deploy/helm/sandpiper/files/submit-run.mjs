@@ -36,7 +36,7 @@ async function call(method, path, key, body) {
 
 async function runOne(key) {
   const { id } = await call('POST', '/v1/runs', key, { source: 'print(6 * 7)' });
-  console.log(`run ${id} is accepted`);
+  process.stdout.write(`run ${id} is accepted\n`);
   for (;;) {
     const wait = Math.min(20, Math.max(1, Math.ceil((deadline - Date.now()) / 1000)));
     const { state, result } = await call('GET', `/v1/runs/${id}?wait=${wait}`, key);
@@ -54,7 +54,7 @@ try {
   if (status !== 'ok' || printed !== '42') {
     throw new Error(`the run ended as ${status} and printed ${JSON.stringify(printed)}: ${message ?? ''}`);
   }
-  console.log('the run printed 42: Sandpiper works');
+  process.stdout.write('the run printed 42: Sandpiper works\n');
 } finally {
   await call('DELETE', `/v1/keys/${created.id}`, adminKey);
 }
