@@ -16,7 +16,7 @@ export interface KubernetesObject {
   readonly automountServiceAccountToken?: boolean;
 }
 
-export interface KeyReference {
+interface KeyReference {
   readonly name: string;
   readonly key: string;
 }
@@ -35,13 +35,13 @@ export interface Probe {
   readonly tcpSocket?: { readonly port: string | number; readonly host?: string };
 }
 
-export interface ContainerPort {
+interface ContainerPort {
   readonly name?: string;
   readonly containerPort: number;
   readonly hostPort?: number;
 }
 
-export interface SecurityContext {
+interface SecurityContext {
   readonly allowPrivilegeEscalation?: boolean;
   readonly readOnlyRootFilesystem?: boolean;
   readonly privileged?: boolean;
@@ -68,7 +68,7 @@ export interface Container {
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
 }
 
-export interface SecretItems {
+interface SecretItems {
   readonly name?: string;
   readonly secretName?: string;
   readonly items?: readonly { readonly key: string; readonly path: string }[];
@@ -83,7 +83,7 @@ export interface Volume {
   readonly [kind: string]: unknown;
 }
 
-export interface PodSpec {
+interface PodSpec {
   readonly serviceAccountName?: string;
   readonly automountServiceAccountToken?: boolean;
   readonly enableServiceLinks?: boolean;
