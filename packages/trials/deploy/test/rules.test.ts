@@ -330,7 +330,9 @@ describe.skipIf(HELM === null)('the rules find (if skipped, they need TEST_HELM)
   it.each(CASES)('%s', (_what, which, change, complaint) => {
     const tried = good.flatMap((objects) => {
       const copy = structuredClone(objects) as unknown as Tree[];
-      const target = copy.find((object) => which.test(`${object['kind']} ${at(object, 'metadata')['name']}`));
+      const target = copy.find((object) =>
+        which.test(`${String(object['kind'])} ${String(at(object, 'metadata')['name'])}`),
+      );
       if (target === undefined) return [];
       try {
         change(target);
