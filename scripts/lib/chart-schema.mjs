@@ -10,7 +10,10 @@ const OF_THE_CHART = {
     'SANDPIPER_PORT',
     'SANDPIPER_AUTH',
     'SANDPIPER_ADMIN_KEY',
+    'SANDPIPER_ADMIN_KEY_FILE',
     'SANDPIPER_CALLBACK_SECRET',
+    'SANDPIPER_CALLBACK_SECRET_FILE',
+    'SANDPIPER_STOP_DELAY_MS',
     'SANDPIPER_ALLOWED_HOSTS',
     'SANDPIPER_MAX_MEMORY_BYTES',
     'SANDPIPER_MAX_DISK_BYTES',
@@ -19,6 +22,7 @@ const OF_THE_CHART = {
   worker: [
     'SANDPIPER_HOST',
     'SANDPIPER_PORT',
+    'SANDPIPER_ADVERTISE',
     'SANDPIPER_NODE_NAME',
     'SANDPIPER_CELLS',
     'SANDPIPER_GRACE_MS',
@@ -201,6 +205,7 @@ export function valuesSchema(page) {
         imageTag: tag,
         cpu,
         memoryMiB: integer(1, 16_777_216),
+        stopDelaySeconds: integer(0, 300),
         terminationSeconds: integer(10, 3600),
         allowedHosts: listOf(matching('^[\\w.:-]{1,253}$')),
         settings: settings(page, 'Scheduler', 'scheduler'),
@@ -241,6 +246,7 @@ export function valuesSchema(page) {
       tracing: object({
         endpoint: matching('^$|^https?://'),
         collectors: peers,
+        headers: secretOf('key'),
         env: mapOf('^OTEL_[A-Z0-9_]+$', { type: ['string', 'number', 'boolean'] }),
       }),
       monitoring: object({

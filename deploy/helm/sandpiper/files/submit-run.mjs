@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 
 const { SERVER, ADMIN_KEY_FILE, TIMEOUT_SECONDS } = process.env;
 const deadline = Date.now() + 1000 * Number(TIMEOUT_SECONDS);
-const adminKey = readFileSync(ADMIN_KEY_FILE, 'utf8').trim();
+// There are two while one replaces the other.
+const adminKey = readFileSync(ADMIN_KEY_FILE, 'utf8').trim().split(',', 1)[0];
 const idempotencyKey = crypto.randomUUID();
 
 /** One request; asks again while the service is not there yet or says 429 or 503. */

@@ -3,6 +3,7 @@
 {{- include "sandpiper.checkKeys" . -}}
 {{- include "sandpiper.checkRedis" . -}}
 {{- include "sandpiper.checkScheduler" . -}}
+{{- include "sandpiper.checkTracing" . -}}
 {{- end -}}
 
 {{- define "sandpiper.checkKeys" -}}
@@ -53,6 +54,17 @@
 {{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.host) -}}
 {{- fail "ingress.host is empty: give the host name that clients use" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sandpiper.checkTracing" -}}
+{{- range $name := keys .Values.tracing.env | sortAlpha -}}
+{{- if hasSuffix "_HEADERS" $name -}}
+{{- fail (printf "tracing.env has %s, which may hold a token: put it into a Secret, and name that in tracing.headers" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.tracing.headers.secret (not .Values.tracing.endpoint) -}}
+{{- fail "tracing.headers is given, but tracing.endpoint is empty: name the collector" -}}
 {{- end -}}
 {{- end -}}
 

@@ -111,19 +111,16 @@ livenessProbe:
 {{- end }}
 {{- end -}}
 
-{{/* Variables that a value of a Secret has to be in: include "sandpiper.secretEnv" (list NAME REFERENCE) */}}
-{{- define "sandpiper.secretEnv" -}}
-- name: {{ index . 0 }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ (index . 1).secret }}
-      key: {{ (index . 1).key }}
-{{- end -}}
-
 {{- define "sandpiper.tracingEnv" -}}
 {{- with .Values.tracing.endpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
   value: {{ . | quote }}
 {{- end }}
+{{- with .Values.tracing.headers }}{{ if .secret }}
+# OpenTelemetry reads it from no file.
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef: { name: {{ .secret }}, key: {{ .key }} }
+{{- end }}{{ end }}
 {{- include "sandpiper.env" .Values.tracing.env }}
 {{- end -}}

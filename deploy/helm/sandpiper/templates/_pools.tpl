@@ -113,6 +113,16 @@ same way (largestMemoryLimit of @sandpiper/controller): 128 for itself and 64 fo
 {{- end -}}
 {{- end -}}
 
+{{/* What Prometheus is asked for. Schedulers read the load from Redis, so it is the same on each of them. Where the chart
+makes the monitors, the operator's labels tell this release from others. */}}
+{{- define "sandpiper.loadQuery" -}}
+{{- if .Values.monitoring.enabled -}}
+max(sandpiper_scheduler_load_runs{namespace={{ .Release.Namespace | quote }},service={{ include "sandpiper.name" (list . "scheduler") | quote }}})
+{{- else -}}
+max(sandpiper_scheduler_load_runs)
+{{- end -}}
+{{- end -}}
+
 {{/* How fast a pool grows and shrinks. */}}
 {{- define "sandpiper.scalingBehavior" -}}
 scaleUp:

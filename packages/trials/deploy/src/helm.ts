@@ -15,6 +15,8 @@ function toolAt(variable: string, path: string): string | null {
 }
 
 export const HELM = toolAt('TEST_HELM', 'helm/helm');
+/** The oldest Helm that the chart is for. */
+export const HELM3 = toolAt('TEST_HELM3', 'helm3/helm');
 export const PROMTOOL = toolAt('TEST_PROMTOOL', 'prometheus/usr/bin/promtool');
 
 export interface Outcome {
@@ -37,13 +39,18 @@ export function runTool(tool: string | null, args: readonly string[], input = ''
 export interface Release {
   readonly name?: string;
   readonly namespace?: string;
+  /** The Helm that renders it. */
+  readonly helm?: string | null;
 }
 
 /** `helm template` with values that are given as text or as an object. */
-export function template(values: unknown, { name = 'sandpiper', namespace = 'farm' }: Release = {}): Outcome {
+export function template(
+  values: unknown,
+  { name = 'sandpiper', namespace = 'farm', helm = HELM }: Release = {},
+): Outcome {
   const text = typeof values === 'string' ? values : JSON.stringify(values);
   const args = ['template', name, CHART, '--namespace', namespace, '--kube-version', '1.36.0'];
-  return runTool(HELM, [...args, '--values', '-'], text);
+  return runTool(helm, [...args, '--values', '-'], text);
 }
 
 /** The objects of a rendering that must succeed. */

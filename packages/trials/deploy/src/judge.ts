@@ -1,7 +1,13 @@
 import type { KubernetesObject } from './objects.js';
 import { ofTheHouse, restricted } from './rules/pods.js';
 import { names, policies, ports, scaling, selectors } from './rules/references.js';
-import { graceBelowTermination, knownSettings, mountedFiles, roomForRuns } from './rules/settings.js';
+import {
+  graceBelowTermination,
+  knownSettings,
+  mountedFiles,
+  roomForRuns,
+  secretsAsFiles,
+} from './rules/settings.js';
 import { schemaComplaints } from './schemas.js';
 
 const RULES = [
@@ -15,6 +21,7 @@ const RULES = [
   knownSettings,
   graceBelowTermination,
   mountedFiles,
+  secretsAsFiles,
   roomForRuns,
 ] as const;
 

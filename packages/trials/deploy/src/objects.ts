@@ -64,7 +64,6 @@ export interface Container {
   readonly startupProbe?: Probe;
   readonly readinessProbe?: Probe;
   readonly livenessProbe?: Probe;
-  readonly lifecycle?: { readonly preStop?: { readonly sleep?: { readonly seconds: number } } };
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
 }
 
@@ -73,13 +72,17 @@ interface SecretItems {
   readonly secretName?: string;
   readonly items?: readonly { readonly key: string; readonly path: string }[];
   readonly optional?: boolean;
+  readonly defaultMode?: number;
 }
 
 export interface Volume {
   readonly name: string;
   readonly emptyDir?: { readonly medium?: string; readonly sizeLimit?: string };
   readonly secret?: SecretItems;
-  readonly projected?: { readonly sources: readonly { readonly secret?: SecretItems }[] };
+  readonly projected?: {
+    readonly sources: readonly { readonly secret?: SecretItems }[];
+    readonly defaultMode?: number;
+  };
   readonly [kind: string]: unknown;
 }
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { CHART, CHECKOUT, HELM, render, runTool, template } from '../src/helm.js';
+import { CHART, CHECKOUT, HELM, HELM3, render, runTool, template } from '../src/helm.js';
 import { complaintsAbout } from '../src/judge.js';
 import { type KubernetesObject, type Labels, nameOf, ofKind, workloadsOf } from '../src/objects.js';
 
@@ -42,6 +42,15 @@ describe.skipIf(HELM === null)('the chart (if skipped, it needs TEST_HELM)', () 
       expect(complaintsAbout(objects)).toEqual([]);
     });
   });
+
+  it.skipIf(HELM3 === null).each(FILES)(
+    'is the same for Helm 3.14 with the values %s (if skipped, it needs TEST_HELM3)',
+    (name) => {
+      const { status, stdout } = runTool(HELM3, ['lint', '--strict', CHART, '--values', '-'], valuesOf(name));
+      expect(`${status} ${stdout}`).toContain('0 chart(s) failed');
+      expect(render(valuesOf(name), { helm: HELM3 })).toEqual(render(valuesOf(name)));
+    },
+  );
 
   it.each(['try-out-password', 'ingress', 'long-names'])(
     'makes %s as well under the longest release name that Helm allows, and under one that begins with a digit',
@@ -143,6 +152,19 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
     });
   });
 
+  it('asks Prometheus for the load of this release', () => {
+    const queryOf = (values: string): unknown => {
+      const { spec } = found(render(values), 'ScaledObject sandpiper-worker-default');
+      return (spec as { triggers: { metadata: Labels }[] }).triggers[0]?.metadata['query'];
+    };
+    const values = valuesOf('keda-prometheus');
+    expect(queryOf(values)).toBe('max(sandpiper_scheduler_load_runs)');
+    const monitored = values.replace('keys: {', 'monitoring: { enabled: true }\nkeys: { metrics: { secret: m },');
+    expect(queryOf(monitored)).toBe(
+      'max(sandpiper_scheduler_load_runs{namespace="farm",service="sandpiper-scheduler"})',
+    );
+  });
+
   it('does not take missing data of Prometheus for no load', () => {
     const { spec } = found(render(valuesOf('keda-prometheus')), 'ScaledObject sandpiper-worker-default');
     expect(spec).toMatchObject({
@@ -212,6 +234,29 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
     const [rule] = (spec as { ingress: { from: unknown[] }[] }).ingress;
     const peers = JSON.stringify(rule?.from);
     for (const peer of ['"ingress"', '"monitoring"', '"keda"', '"test"']) expect(peers).toContain(peer);
+  });
+
+  it('goes on serving after SIGTERM, and is not killed before its answers have ended', () => {
+    const [scheduler] = workloadsOf(
+      render({
+        keys: { admin: { secret: 'k' } },
+        redis: { url: 'redis://redis' },
+        scheduler: { stopDelaySeconds: 30, terminationSeconds: 100 },
+      }),
+    );
+    expect(scheduler?.pod.terminationGracePeriodSeconds).toBe(130);
+    expect(scheduler?.pod.containers[0]?.env).toContainEqual({
+      name: 'SANDPIPER_STOP_DELAY_MS',
+      value: '30000',
+    });
+  });
+
+  it('tells Prometheus an address of each worker that has one', () => {
+    const [worker] = workloadsOf(minimal).filter(({ labels }) => labels['sandpiper/pool'] === 'default');
+    expect(worker?.pod.containers[0]?.env).toContainEqual({
+      name: 'SANDPIPER_ADVERTISE',
+      valueFrom: { fieldRef: { fieldPath: 'status.podIP' } },
+    });
   });
 
   it('puts no secret and no address with a password into a manifest', () => {

@@ -43,9 +43,12 @@ describe('files that are made from others', () => {
     const missing = all.filter(({ name }) => settings[name] === undefined).map(({ name }) => name);
     expect([...new Set(missing)].sort()).toEqual([
       'SANDPIPER_ADMIN_KEY',
+      'SANDPIPER_ADMIN_KEY_FILE',
+      'SANDPIPER_ADVERTISE',
       'SANDPIPER_ALLOWED_HOSTS',
       'SANDPIPER_AUTH',
       'SANDPIPER_CALLBACK_SECRET',
+      'SANDPIPER_CALLBACK_SECRET_FILE',
       'SANDPIPER_CELLS',
       'SANDPIPER_GRACE_MS',
       'SANDPIPER_HOST',
@@ -65,6 +68,7 @@ describe('files that are made from others', () => {
       'SANDPIPER_REDIS_USERNAME',
       'SANDPIPER_REDIS_WAIT_MS',
       'SANDPIPER_REDIS_WAIT_REPLICAS',
+      'SANDPIPER_STOP_DELAY_MS',
     ]);
     for (const { name, bounds } of all) {
       if (bounds === null || settings[name] === undefined) continue;

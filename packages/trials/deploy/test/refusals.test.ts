@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HELM, template } from '../src/helm.js';
+import { HELM, HELM3, template } from '../src/helm.js';
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -25,6 +25,8 @@ const CASES: readonly [string, Values, RegExp][] = [
   ['a misspelt setting', { scheduler: { settings: { SANDPIPER_MAX_QUEU: 5 } } }, /SANDPIPER_MAX_QUEU/],
   ['a setting of the other service', pool({ settings: { SANDPIPER_MAX_QUEUE: 5 } }), /SANDPIPER_MAX_QUEUE/],
   ['a setting that the chart makes', pool({ settings: { SANDPIPER_CELLS: 5 } }), /SANDPIPER_CELLS/],
+  ['a token among the headers of traces', { tracing: { env: { OTEL_EXPORTER_OTLP_HEADERS: 'x' } } }, /tracing.headers/],
+  ['headers for no collector', { tracing: { headers: { secret: 's' } } }, /tracing.endpoint is empty/],
   ['a Secret in a setting', { scheduler: { settings: { SANDPIPER_ADMIN_KEY: 'x' } } }, /SANDPIPER_ADMIN_KEY/],
   ['an unknown peer', { networkPolicy: { clients: [{ serviceSelector: {} }] } }, /serviceSelector/],
   ['a peer of nothing', { networkPolicy: { clients: [{}] } }, /clients/],
@@ -141,13 +143,16 @@ const CASES: readonly [string, Values, RegExp][] = [
   ],
 ];
 
-describe.skipIf(HELM === null)('the chart refuses (if skipped, it needs TEST_HELM)', () => {
-  it('nothing of the good values that the cases start from', () => {
-    expect(template(GOOD)).toMatchObject({ status: 0, stderr: '' });
+describe.each([
+  ['Helm 4', 'TEST_HELM', HELM],
+  ['Helm 3.14', 'TEST_HELM3', HELM3],
+])('%s (if skipped, it needs %s) refuses', (_name, _variable, helm) => {
+  it.skipIf(helm === null)('nothing of the good values that the cases start from', () => {
+    expect(template(GOOD, { helm })).toMatchObject({ status: 0, stderr: '' });
   });
 
-  it.each(CASES)('%s', (_what, given, message) => {
-    const { status, stderr, stdout } = template({ ...GOOD, ...given });
+  it.skipIf(helm === null).each(CASES)('%s', (_what, given, message) => {
+    const { status, stderr, stdout } = template({ ...GOOD, ...given }, { helm });
     expect(status, stdout.slice(0, 500)).not.toBe(0);
     expect(stderr).toMatch(message);
     // One mistake, one complaint: no list of everything that went wrong because of it.

@@ -18,6 +18,13 @@ function at(tree: unknown, path: string): Tree {
   return here as Tree;
 }
 
+/** A variable of the worker's container. */
+function variable(object: Tree, name: string): Tree {
+  const found = (at(object, `${WORKER}.env`) as unknown as Tree[]).find((one) => one['name'] === name);
+  if (found === undefined) throw new Error(`there is no ${name}`);
+  return found;
+}
+
 const POD = 'spec.template.spec';
 const WORKER = `${POD}.containers.0`;
 
@@ -278,7 +285,7 @@ const CASES: readonly [string, RegExp, (object: Tree) => void, RegExp][] = [
   [
     'a value out of bounds',
     /Deployment .*worker/,
-    (o) => (at(o, `${WORKER}.env.3`)['value'] = '2000'),
+    (o) => (variable(o, 'SANDPIPER_CELLS')['value'] = '2000'),
     /SANDPIPER_CELLS is 2000/,
   ],
   [
@@ -286,6 +293,28 @@ const CASES: readonly [string, RegExp, (object: Tree) => void, RegExp][] = [
     /Deployment .*worker/,
     (o) => (at(o, POD)['terminationGracePeriodSeconds'] = 134),
     /killed after 134 s, but needs 135/,
+  ],
+  [
+    'a short termination of a scheduler',
+    /Deployment .*scheduler/,
+    (o) => (at(o, POD)['terminationGracePeriodSeconds'] = 14),
+    /killed after 14 s, but needs 15/,
+  ],
+  [
+    'a secret in the environment',
+    /Deployment .*scheduler/,
+    (o) =>
+      (at(o, `${WORKER}.env`) as unknown as Tree[]).push({
+        name: 'SANDPIPER_CALLBACK_SECRET',
+        valueFrom: { secretKeyRef: { name: 'keys', key: 'callback-secret' } },
+      }),
+    /SANDPIPER_CALLBACK_SECRET has a secret in the environment/,
+  ],
+  [
+    'a secret that everyone in the pod reads',
+    /Deployment .*scheduler/,
+    (o) => delete at(o, `${POD}.volumes.1.projected`)['defaultMode'],
+    /volume keys have not the mode 0440/,
   ],
   [
     'a file that is not mounted',
@@ -310,9 +339,7 @@ const CASES: readonly [string, RegExp, (object: Tree) => void, RegExp][] = [
   [
     'fewer CPUs than cells',
     /Deployment .*worker/,
-    (o) => {
-      at(o, `${WORKER}.env.3`)['value'] = '1024';
-    },
+    (o) => (variable(o, 'SANDPIPER_CELLS')['value'] = '1024'),
     /CPUs for 1024 cells/,
   ],
 ];

@@ -13,6 +13,10 @@ import {
 const MIB = 1024 * 1024;
 /** Between the end of the grace and SIGKILL, seconds: to hand runs back and to leave Redis. */
 const HAND_BACK_SECONDS = 15;
+/** Between the end of a scheduler's delay and SIGKILL, seconds: for answers that have begun. */
+const ANSWER_SECONDS = 10;
+/** No file can hold these. */
+const ONLY_IN_THE_ENVIRONMENT: ReadonlySet<string> = new Set(['OTEL_EXPORTER_OTLP_HEADERS']);
 
 const numberOf = (container: Container, name: string): number | null => {
   const value = container.env?.find((variable) => variable.name === name)?.value;
@@ -60,8 +64,8 @@ function settingFaults(service: string, { name, value }: EnvVariable): string[] 
 export function graceBelowTermination(objects: readonly KubernetesObject[]): string[] {
   return services(objects).flatMap(([{ owner, pod }, container]) => {
     const grace = (numberOf(container, 'SANDPIPER_GRACE_MS') ?? 0) / 1000;
-    const sleep = container.lifecycle?.preStop?.sleep?.seconds ?? 0;
-    const needed = container.name === 'worker' ? grace + HAND_BACK_SECONDS : sleep + 1;
+    const delay = (numberOf(container, 'SANDPIPER_STOP_DELAY_MS') ?? 0) / 1000;
+    const needed = container.name === 'worker' ? grace + HAND_BACK_SECONDS : delay + ANSWER_SECONDS;
     const given = pod.terminationGracePeriodSeconds ?? 30;
     return given >= needed ? [] : [`${nameOf(owner)}: is killed after ${given} s, but needs ${needed} s`];
   });
@@ -78,6 +82,22 @@ export function mountedFiles(objects: readonly KubernetesObject[]): string[] {
         .map(({ name, value }) => `${nameOf(workload.owner)}: ${name} names ${value}, which is not mounted`);
     }),
   );
+}
+
+/** Secrets are files that the group reads, and no variables, which processes inherit and crash reports show. */
+export function secretsAsFiles(objects: readonly KubernetesObject[]): string[] {
+  return workloadsOf(objects).flatMap((workload) => [
+    ...containersOf(workload).flatMap(({ env = [] }) =>
+      env
+        .filter(({ name, valueFrom }) => valueFrom?.secretKeyRef !== undefined && !ONLY_IN_THE_ENVIRONMENT.has(name))
+        .map(({ name }) => `${nameOf(workload.owner)}: ${name} has a secret in the environment`),
+    ),
+    ...(workload.pod.volumes ?? []).flatMap(({ name, secret, projected }) =>
+      [secret, projected]
+        .filter((source) => source !== undefined && source.defaultMode !== 0o440)
+        .map(() => `${nameOf(workload.owner)}: the files of the volume ${name} have not the mode 0440`),
+    ),
+  ]);
 }
 
 function filesOf(volumes: readonly Volume[], { volumeMounts = [] }: Container): string[] {
