@@ -159,7 +159,10 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
     };
     const values = valuesOf('keda-prometheus');
     expect(queryOf(values)).toBe('max(sandpiper_scheduler_load_runs)');
-    const monitored = values.replace('keys: {', 'monitoring: { enabled: true }\nkeys: { metrics: { secret: m },');
+    const monitored = values.replace(
+      'keys: {',
+      'monitoring: { enabled: true }\nkeys: { metrics: { secret: m },',
+    );
     expect(queryOf(monitored)).toBe(
       'max(sandpiper_scheduler_load_runs{namespace="farm",service="sandpiper-scheduler"})',
     );

@@ -25,7 +25,11 @@ const CASES: readonly [string, Values, RegExp][] = [
   ['a misspelt setting', { scheduler: { settings: { SANDPIPER_MAX_QUEU: 5 } } }, /SANDPIPER_MAX_QUEU/],
   ['a setting of the other service', pool({ settings: { SANDPIPER_MAX_QUEUE: 5 } }), /SANDPIPER_MAX_QUEUE/],
   ['a setting that the chart makes', pool({ settings: { SANDPIPER_CELLS: 5 } }), /SANDPIPER_CELLS/],
-  ['a token among the headers of traces', { tracing: { env: { OTEL_EXPORTER_OTLP_HEADERS: 'x' } } }, /tracing.headers/],
+  [
+    'a token among the headers of traces',
+    { tracing: { env: { OTEL_EXPORTER_OTLP_HEADERS: 'x' } } },
+    /tracing.headers/,
+  ],
   ['headers for no collector', { tracing: { headers: { secret: 's' } } }, /tracing.endpoint is empty/],
   ['a Secret in a setting', { scheduler: { settings: { SANDPIPER_ADMIN_KEY: 'x' } } }, /SANDPIPER_ADMIN_KEY/],
   ['an unknown peer', { networkPolicy: { clients: [{ serviceSelector: {} }] } }, /serviceSelector/],

@@ -89,7 +89,10 @@ export function secretsAsFiles(objects: readonly KubernetesObject[]): string[] {
   return workloadsOf(objects).flatMap((workload) => [
     ...containersOf(workload).flatMap(({ env = [] }) =>
       env
-        .filter(({ name, valueFrom }) => valueFrom?.secretKeyRef !== undefined && !ONLY_IN_THE_ENVIRONMENT.has(name))
+        .filter(
+          ({ name, valueFrom }) =>
+            valueFrom?.secretKeyRef !== undefined && !ONLY_IN_THE_ENVIRONMENT.has(name),
+        )
         .map(({ name }) => `${nameOf(workload.owner)}: ${name} has a secret in the environment`),
     ),
     ...(workload.pod.volumes ?? []).flatMap(({ name, secret, projected }) =>
