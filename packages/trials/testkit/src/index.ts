@@ -1,4 +1,5 @@
 export { CheckoutCopy } from './checkout-copy.js';
+export { freePort } from './free-port.js';
 export { childrenOf, descendantPids, isLivePid } from './process-tree.js';
 export { Processes, type TestService } from './processes.js';
 export { ClusterRedis } from './redis/cluster.js';
