@@ -9,6 +9,14 @@ const folder = new URL('../fixtures/values/', import.meta.url);
 const FILES = readdirSync(folder).map((name) => name.replace('.yaml', ''));
 const valuesOf = (name: string): string => readFileSync(new URL(`${name}.yaml`, folder), 'utf8');
 
+/** Rendered once for each set of values: a call of helm takes a fifth of a second. */
+const rendered = new Map<string, KubernetesObject[]>();
+function objectsOf(name: string): KubernetesObject[] {
+  const known = rendered.get(name) ?? render(valuesOf(name));
+  rendered.set(name, known);
+  return known;
+}
+
 const found = (objects: readonly KubernetesObject[], name: string): KubernetesObject => {
   const object = objects.find((one) => nameOf(one) === name);
   if (object === undefined) throw new Error(`no ${name} among ${objects.map(nameOf).join(', ')}`);
@@ -37,7 +45,7 @@ describe.skipIf(HELM === null)('the chart (if skipped, it needs TEST_HELM)', () 
     });
 
     it('makes objects that meet every schema and rule', () => {
-      const objects = render(valuesOf(name));
+      const objects = objectsOf(name);
       expect(objects.length).toBeGreaterThan(5);
       expect(complaintsAbout(objects)).toEqual([]);
     });
@@ -48,7 +56,7 @@ describe.skipIf(HELM === null)('the chart (if skipped, it needs TEST_HELM)', () 
     (name) => {
       const { status, stdout } = runTool(HELM3, ['lint', '--strict', CHART, '--values', '-'], valuesOf(name));
       expect(`${status} ${stdout}`).toContain('0 chart(s) failed');
-      expect(render(valuesOf(name), { helm: HELM3 })).toEqual(render(valuesOf(name)));
+      expect(render(valuesOf(name), { helm: HELM3 })).toEqual(objectsOf(name));
     },
   );
 
@@ -105,33 +113,33 @@ describe.skipIf(HELM === null)('the chart (if skipped, it needs TEST_HELM)', () 
 describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_HELM)', () => {
   let minimal: KubernetesObject[];
   beforeAll(() => {
-    minimal = render(valuesOf('minimal'));
+    minimal = objectsOf('minimal');
   });
 
   it('gives a pod the memory that its cells can use', () => {
-    const objects = render(valuesOf('traces'));
+    const objects = objectsOf('traces');
     const limits = workloadsOf(objects).find(({ labels }) => labels['sandpiper/pool'] === 'default')?.pod
       .containers[0]?.resources?.limits;
     expect(limits).toEqual({ cpu: '2', memory: `${128 + 2 * (64 + 256 + 256 + 32)}Mi` });
   });
 
   it('caps the memory of a run by the smallest pool', () => {
-    expect(
-      envOf(render(valuesOf('pools')), 'Deployment sandpiper-scheduler')['SANDPIPER_MAX_MEMORY_BYTES'],
-    ).toBe(`${128 * 1024 * 1024}`);
+    expect(envOf(objectsOf('pools'), 'Deployment sandpiper-scheduler')['SANDPIPER_MAX_MEMORY_BYTES']).toBe(
+      `${128 * 1024 * 1024}`,
+    );
   });
 
   it('writes large numbers as numbers', () => {
-    const env = envOf(render(valuesOf('ingress')), 'Deployment sandpiper-scheduler');
+    const env = envOf(objectsOf('ingress'), 'Deployment sandpiper-scheduler');
     expect(env['SANDPIPER_BODIES_IN_FLIGHT']).toBe('268435456');
-    expect(envOf(render(valuesOf('plain')), 'Deployment sandpiper-scheduler')).toMatchObject({
+    expect(envOf(objectsOf('plain'), 'Deployment sandpiper-scheduler')).toMatchObject({
       OTEL_TRACES_SAMPLER_ARG: '0.01',
       OTEL_BSP_MAX_QUEUE_SIZE: '4096',
     });
   });
 
   it('asks the scheduler for its load, and keeps pods while it does not answer', () => {
-    const { spec } = found(render(valuesOf('keda')), 'ScaledObject sandpiper-worker-default');
+    const { spec } = found(objectsOf('keda'), 'ScaledObject sandpiper-worker-default');
     expect(spec).toMatchObject({
       minReplicaCount: 0,
       maxReplicaCount: 20,
@@ -169,7 +177,7 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
   });
 
   it('does not take missing data of Prometheus for no load', () => {
-    const { spec } = found(render(valuesOf('keda-prometheus')), 'ScaledObject sandpiper-worker-default');
+    const { spec } = found(objectsOf('keda-prometheus'), 'ScaledObject sandpiper-worker-default');
     expect(spec).toMatchObject({
       fallback: { replicas: 3 },
       triggers: [{ type: 'prometheus', metadata: { ignoreNullValues: 'false', threshold: '2' } }],
@@ -193,7 +201,7 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
   });
 
   it('leaves replicas to nobody but the values where nothing scales', () => {
-    const objects = render(valuesOf('cpu'));
+    const objects = objectsOf('cpu');
     const replicas = workloadsOf(objects).map(({ owner, replicas }) => [owner.metadata.name, replicas]);
     expect(Object.fromEntries(replicas)).toMatchObject({
       'sandpiper-worker-default': null,
@@ -209,7 +217,7 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
 
   it('opens the ports of every kind of Redis address', () => {
     const portsOf = (name: string): number[] => {
-      const { spec } = found(render(valuesOf(name)), 'NetworkPolicy sandpiper-worker-default');
+      const { spec } = found(objectsOf(name), 'NetworkPolicy sandpiper-worker-default');
       return (spec as { egress: { ports: { port: number }[] }[] }).egress
         .flatMap((rule) => rule.ports.map(({ port }) => port))
         .slice(2);
@@ -220,7 +228,7 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
   });
 
   it('lets callbacks out to the Internet, and not into the cluster', () => {
-    const { spec } = found(render(valuesOf('ingress')), 'NetworkPolicy sandpiper-scheduler');
+    const { spec } = found(objectsOf('ingress'), 'NetworkPolicy sandpiper-scheduler');
     const blocks = (spec as { egress: { to?: { ipBlock?: unknown }[] }[] }).egress.flatMap(
       ({ to = [] }) => to,
     );
@@ -233,7 +241,7 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
   });
 
   it('admits monitoring, KEDA and its test where only some clients may call', () => {
-    const { spec } = found(render(valuesOf('ingress')), 'NetworkPolicy sandpiper-scheduler');
+    const { spec } = found(objectsOf('ingress'), 'NetworkPolicy sandpiper-scheduler');
     const [rule] = (spec as { ingress: { from: unknown[] }[] }).ingress;
     const peers = JSON.stringify(rule?.from);
     for (const peer of ['"ingress"', '"monitoring"', '"keda"', '"test"']) expect(peers).toContain(peer);
@@ -269,7 +277,7 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
   });
 
   it('keeps a pod from starting when its Secret lacks an entry', () => {
-    const volumes = workloadsOf(render(valuesOf('tls'))).flatMap(({ pod }) => pod.volumes ?? []);
+    const volumes = workloadsOf(objectsOf('tls')).flatMap(({ pod }) => pod.volumes ?? []);
     const secrets = volumes.flatMap((volume) => [
       volume.secret,
       ...(volume.projected?.sources ?? []).map(({ secret }) => secret),
@@ -298,17 +306,17 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
     const own = parse(
       text.replaceAll('docs/runbooks/', 'https://example.org/sandpiper/docs/runbooks/'),
     ) as unknown;
-    expect(found(render(valuesOf('monitoring')), 'PrometheusRule sandpiper-alerts').spec).toEqual(own);
+    expect(found(objectsOf('monitoring'), 'PrometheusRule sandpiper-alerts').spec).toEqual(own);
   });
 
   it('gives the dashboard of deploy/grafana to the sidecar', () => {
-    const { data = {} } = found(render(valuesOf('monitoring')), 'ConfigMap sandpiper-dashboard');
+    const { data = {} } = found(objectsOf('monitoring'), 'ConfigMap sandpiper-dashboard');
     const own = readFileSync(new URL('deploy/grafana/sandpiper.json', CHECKOUT), 'utf8');
     expect(JSON.parse(data['sandpiper.json'] ?? '')).toEqual(JSON.parse(own));
   });
 
   it('shows the jobs under the names that the alert rules know', () => {
-    const text = JSON.stringify(ofKind(render(valuesOf('monitoring')), 'ServiceMonitor', 'PodMonitor'));
+    const text = JSON.stringify(ofKind(objectsOf('monitoring'), 'ServiceMonitor', 'PodMonitor'));
     expect(text).toContain('"replacement":"sandpiper-scheduler"');
     expect(text).toContain('"replacement":"sandpiper-node"');
   });
