@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export interface End {
+interface View {
   readonly id: string;
   readonly state: string;
   readonly result: {
@@ -10,6 +10,11 @@ export interface End {
     readonly attempt: number;
     readonly node: string;
   };
+}
+
+/** A run that has ended, and how many were submitted before it. */
+export interface End extends View {
+  readonly number: number;
 }
 
 /** Between two submissions, milliseconds. */
@@ -32,6 +37,11 @@ export class SteadyLoad {
   /** @param schedulers addresses; the caller may change the list at any time */
   constructor(private readonly schedulers: readonly string[]) {
     this.loop = this.submitAll();
+  }
+
+  /** How many runs have been submitted so far. */
+  get submitted(): number {
+    return this.pending.length;
   }
 
   /** Stops, and waits for everything that was submitted. @returns how many runs that were */
@@ -58,10 +68,10 @@ export class SteadyLoad {
       body: JSON.stringify({ source: `print(${number})` }),
     })) as { id: string };
     for (;;) {
-      const view = (await this.ask(number, `/v1/runs/${id}?wait=20`)) as End;
+      const view = (await this.ask(number, `/v1/runs/${id}?wait=20`)) as View;
       if (view.state !== 'done') continue;
       if (view.result.stdout !== `${number}\n`) throw new Error(`run ${id} printed ${view.result.stdout}`);
-      this.ended.push(view);
+      this.ended.push({ ...view, number });
       return;
     }
   }

@@ -46,6 +46,8 @@ it('services that start before Redis live, are not ready, and become ready by th
     body: JSON.stringify({ source: 'print(42)' }),
   });
   const { id } = (await submitted.json()) as { id: string };
-  const ended = (await (await fetch(`${scheduler.url}/v1/runs/${id}?wait=30`)).json()) as object;
-  expect(ended).toMatchObject({ state: 'done', result: { status: 'ok', stdout: '42\n' } });
+  await vi.waitFor(async () => {
+    const ended = (await (await fetch(`${scheduler.url}/v1/runs/${id}?wait=30`)).json()) as object;
+    expect(ended).toMatchObject({ state: 'done', result: { status: 'ok', stdout: '42\n' } });
+  }, patience);
 });
