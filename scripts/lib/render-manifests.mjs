@@ -66,6 +66,8 @@ const withoutHelm = (text) =>
     .replace(/^# Source: .*\n/m, '')
     .replace(/^ *(app\.kubernetes\.io\/managed-by|helm\.sh\/chart): .*\n/gm, '')
     .replace(/^metadata:\n/m, 'metadata:\n  namespace: sandpiper\n')
+    // Helm indents empty lines too.
+    .replace(/^ +$/gm, '')
     .trim();
 
 function render(name) {

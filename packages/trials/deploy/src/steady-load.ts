@@ -30,6 +30,8 @@ export class SteadyLoad {
   readonly ended: End[] = [];
   /** Requests that were sent again. */
   again = 0;
+  /** The first request that failed for good; it ends the load. */
+  failure: unknown = null;
   private readonly pending: Promise<void>[] = [];
   private stopped = false;
   private readonly loop: Promise<void>;
@@ -55,7 +57,10 @@ export class SteadyLoad {
   private async submitAll(): Promise<void> {
     while (!this.stopped) {
       const end = this.runOne(this.pending.length);
-      end.catch(() => (this.stopped = true));
+      end.catch((error: unknown) => {
+        this.failure ??= error;
+        this.stopped = true;
+      });
       this.pending.push(end);
       await sleep(PAUSE_MS);
     }

@@ -70,7 +70,10 @@ class Front {
 
 async function someEnd(load: SteadyLoad): Promise<void> {
   const before = load.ended.length;
-  await vi.waitFor(() => expect(load.ended.length).toBeGreaterThanOrEqual(before + PER_STEP), patience);
+  await vi.waitFor(() => {
+    expect(load.failure).toBeNull();
+    expect(load.ended.length).toBeGreaterThanOrEqual(before + PER_STEP);
+  }, patience);
 }
 
 /** Every run ended as it should, at its first attempt, and each exactly once. */
