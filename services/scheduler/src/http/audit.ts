@@ -2,7 +2,7 @@ import type { Logger } from '@sandpiper/telemetry';
 import type { FastifyRequest } from 'fastify';
 import type { App } from '../context.js';
 
-/** What an audit log tells of: changes of access and of what was stored, by whoever may make them. */
+/** What an audit log tells of: changes of access, and of what was stored. */
 type Audited =
   | 'key.create'
   | 'key.revoke'
