@@ -7,7 +7,6 @@ export { DEFAULT_PROFILE } from './crossing/profile.js';
 export type { HostCheck } from './main/proof/host-check.js';
 export * from './main/proof/host.js';
 export type { Determinism, GuestFile, GuestJob } from './crossing/job.js';
-export { RUN_FOLDER } from './crossing/job.js';
 export * from './main/cell/local.js';
 export { selfTest } from './main/proof/self-test.js';
 export { programOnPath } from './main/proof/program-on-path.js';

@@ -122,6 +122,7 @@ export class KernelState {
     placeSurroundings(space, options);
     const cwd = latin1Of(options.cwd);
     const own = `${cwd}/`;
+    for (const folder of options.folders ?? []) space.makeDirectories(latin1Of(folder), true);
     for (const file of options.files) {
       const path = latin1Of(file.path);
       space.placeFile(path, file.data, path.startsWith(own) || isCommon(path));

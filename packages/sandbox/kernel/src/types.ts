@@ -95,6 +95,8 @@ export interface KernelOptions {
   readonly cwd: string;
   /** At absolute virtual paths; not charged to the quota. */
   readonly files: readonly { readonly path: string; readonly data: Uint8Array }[];
+  /** Folders besides `cwd` and /tmp that the guest finds and may write to. Absolute. */
+  readonly folders?: readonly string[];
   readonly hostMounts: readonly HostMount[];
   readonly argv: readonly string[];
   readonly executable: string;

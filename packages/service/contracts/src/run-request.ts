@@ -63,20 +63,44 @@ export function wordsFault(
 
 const noNul = (what: string) => z.string().refine((s) => !s.includes('\0'), `${what} must not hold a NUL`);
 
-/** A relative path without empty, `.` or `..` parts: it cannot leave the run's folder. */
-export const fileNameSchema = noNul('a file name')
+const isPlain = (name: string): boolean =>
+  name.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+
+const nameSchema = noNul('a file name')
   .min(1)
   .max(1024)
-  .refine(
-    (name) => name.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
-    'must be a relative path without empty, "." or ".." parts',
-  )
   .refine(
     (name) => name.split('/').every((part) => Buffer.byteLength(part) <= 255),
     'a part of it is longer than 255 bytes',
   )
   // In UTF-8 all lone surrogates would become the same name.
   .refine((name) => !/\p{Surrogate}/u.test(name), 'is not well-formed Unicode');
+
+/** A relative path without empty, `.` or `..` parts: it cannot leave the run's folder. */
+export const fileNameSchema = nameSchema.refine(
+  isPlain,
+  'must be a relative path without empty, "." or ".." parts',
+);
+
+/** The folder of a run from the API, in which it starts. */
+export const RUN_FOLDER = '/box';
+
+const SYSTEM_FOLDER = /^\/(?:bin|dev(?!\/shm(?:\/|$))|etc|lib|lib32|lib64|libx32|proc|sbin|sys|usr)(?:\/|$)/;
+
+/** Whether an absolute path lies in a folder that shows the interpreter, its libraries or the machine, or is one. */
+export const isInSystemFolder = (path: string): boolean => SYSTEM_FOLDER.test(path);
+
+/** Where a file of a run lies, or one that it is to leave: below its folder, or absolute and in no system folder. */
+export const filePathSchema = nameSchema
+  .refine(
+    (path) => isPlain(path.replace(/^\//, '')),
+    'must be a relative or absolute path without empty, "." or ".." parts',
+  )
+  .refine((path) => !isInSystemFolder(path), 'must not lie in a folder of the system, such as /usr or /etc');
+
+/** The same file by one name, whether it was named from the run's folder or from the root. */
+const placeOf = (path: string): string =>
+  path.startsWith(`${RUN_FOLDER}/`) ? path.slice(RUN_FOLDER.length + 1) : path;
 
 /**
  * Finds two file names that conflict, and returns the later one: equal names, or a file where the other name
@@ -106,7 +130,7 @@ const base64 = (max: number) => z.base64().max(Math.ceil((max * 4) / 3) + 4);
 
 export const runFileSchema = z
   .strictObject({
-    name: fileNameSchema,
+    name: filePathSchema.describe('Below the folder of the run, or absolute; not in a folder of the system'),
     content: z.string().max(REQUEST_BOUNDS.sourceBytes).optional(),
     contentBase64: base64(REQUEST_BOUNDS.sourceBytes).optional(),
   })
@@ -181,14 +205,16 @@ export const runRequestSchema = z
         'How often to run it again while it meets its wall limit because it waited for a CPU; default 0',
       ),
     outputs: z
-      .array(fileNameSchema)
+      .array(filePathSchema)
       .max(REQUEST_BOUNDS.outputs)
       .refine(
         (names) => Buffer.byteLength(JSON.stringify(names)) <= REQUEST_BOUNDS.outputNamesBytes,
         `the names together take more than ${REQUEST_BOUNDS.outputNamesBytes} bytes`,
       )
       .optional()
-      .describe('Files to return in the result, as the run leaves them'),
+      .describe(
+        'Files to return in the result, as the run leaves them; absolute, or below the folder of the run',
+      ),
     limits: partialLimitsSchema.optional(),
     accept: z
       .strictObject({
@@ -239,12 +265,12 @@ export const runRequestSchema = z
       const message = `the files lie in more than ${REQUEST_BOUNDS.folders} folders, each counted for each of its files`;
       context.addIssue({ code: 'custom', path: ['files'], message });
     }
-    const file = clashOf([...entry, ...(r.files ?? []).map(({ name }) => name)]);
+    const file = clashOf([...entry, ...(r.files ?? []).map(({ name }) => placeOf(name))]);
     if (file !== null) {
       const path = ['files', file.index - entry.length, 'name'];
       context.addIssue({ code: 'custom', path, message: file.message });
     }
-    const output = clashOf(r.outputs ?? []);
+    const output = clashOf((r.outputs ?? []).map(placeOf));
     if (output !== null) {
       context.addIssue({ code: 'custom', path: ['outputs', output.index], message: output.message });
     }

@@ -83,6 +83,30 @@ describe('a stack', () => {
   });
 });
 
+describe('a path of a file', () => {
+  it.each(['a', 'a/b', '/a', '/tmp/a', '/dev/shm/a', '/data/etc/a', '/users/x'])('may be %s', (path) => {
+    expect(refusal({ source: '', files: files(path), outputs: [path] })).toBeNull();
+  });
+
+  it.each([
+    ['/', /a relative or absolute path/],
+    ['//a', /a relative or absolute path/],
+    ['/a/../b', /a relative or absolute path/],
+    ['a/', /a relative or absolute path/],
+    ['/etc/passwd', /must not lie in a folder of the system/],
+    ['/usr', /must not lie in a folder of the system/],
+    ['/proc/self/x', /must not lie in a folder of the system/],
+    ['/dev/null', /must not lie in a folder of the system/],
+  ])('may not be %s', (path, why) => {
+    expect(refusal({ source: '', files: files(path) })).toMatch(why);
+    expect(refusal({ source: '', outputs: [path] })).toMatch(why);
+  });
+
+  it('of the entry is relative', () => {
+    expect(refusal({ source: '', entry: '/main.py' })).toMatch(/^entry: must be a relative path/);
+  });
+});
+
 describe('files that contradict each other are refused', () => {
   it.each<[string, unknown, RegExp]>([
     [
@@ -111,6 +135,16 @@ describe('files that contradict each other are refused', () => {
       'outputs below each other',
       { source: '', outputs: ['out', 'other', 'out/x'] },
       /^outputs\.2: "out" is a file/,
+    ],
+    [
+      'the entry twice, once by its absolute path',
+      { source: '', files: files('/box/main.py') },
+      /^files\.0\.name: is given twice/,
+    ],
+    [
+      'an output twice, once by its absolute path',
+      { source: '', outputs: ['out', '/box/out'] },
+      /^outputs\.1: is/,
     ],
     ['an output twice', { source: '', outputs: ['out', 'out'] }, /^outputs\.1: is given twice/],
     ['names that are no Unicode', { files: files('main.py', '\ud800') }, /^files\.1\.name: .*Unicode/],

@@ -91,7 +91,7 @@ const CASES: readonly (readonly [words: readonly string[], message: string])[] =
     ['run', '--deterministic', '--stdin', 'huge.py', 'ok.py'],
     'the standard input is too large (at most 64 MiB with --deterministic)',
   ],
-  [['run', '--file', '../x=ok.py', 'ok.py'], '--file "../x": must be a relative path'],
+  [['run', '--file', '../x=ok.py', 'ok.py'], '--file "../x": must be a relative or absolute path'],
   [['run', '--file', 'x=none', 'ok.py'], 'none: no such file'],
   [['run', '--trace', 'none/t', 'ok.py'], '--trace: none: no such folder'],
   [['run', '--cpu', '4000', 'ok.py'], '--cpu 4000: this process may use the processors'],

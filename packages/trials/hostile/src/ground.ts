@@ -3,14 +3,13 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RunResult } from '@sandpiper/contracts';
+import { RUN_FOLDER, type RunResult } from '@sandpiper/contracts';
 import {
   Cell,
   DEFAULT_PROFILE,
   type GuestJob,
   type Interpreter,
   type LiveStreams,
-  RUN_FOLDER,
 } from '@sandpiper/controller';
 import { type Census, takeCensus } from './census.js';
 

@@ -36,7 +36,7 @@ export interface GuestJob {
   readonly tracePath: string | null;
   /** Clock, randomness and addresses are the same in every run. */
   readonly deterministic: Determinism | null;
-  /** Names of files whose content the result shall hold, below the folder. */
+  /** Paths of files whose content the result shall hold, absolute or from the folder. */
   readonly outputs: readonly string[];
   readonly limits: Limits;
   /** From the request: see assertEnforceable. */
@@ -93,6 +93,3 @@ export interface CellContext {
 export const SHARED_PID = 0;
 export const SHARED_CANCELLED = 1;
 export const SHARED_THREAD = 2;
-
-/** The folder of a run from the API. */
-export const RUN_FOLDER = '/box';

@@ -113,6 +113,7 @@ export class JobKernel {
       stderr: this.#stderr,
       cwd: job.folder,
       files: job.files,
+      folders: foldersOfOutputs(job),
       hostMounts: [...traits.mounts, ...job.mounts],
       argv: [traits.argv0, ...argvOf(job)],
       executable: traits.virtualExecutable,
@@ -311,6 +312,12 @@ function ownPathsOf({ folder, files, mounts }: GuestJob): string[] {
   const outside = files.map(({ path }) => path).filter((path) => !path.startsWith(`${folder}/`));
   const folders = outside.map((path) => posix.dirname(path)).filter((path) => path !== '/');
   return [...new Set([...outside, ...folders]), ...mounts.map(({ path }) => path)];
+}
+
+/** Where the program is to leave files by absolute paths: it need not make the folders. */
+function foldersOfOutputs({ folder, outputs }: GuestJob): string[] {
+  const absolute = outputs.filter((path) => path.startsWith('/') && !path.startsWith(`${folder}/`));
+  return [...new Set(absolute.map((path) => posix.dirname(path)))].filter((path) => path !== '/');
 }
 
 /**

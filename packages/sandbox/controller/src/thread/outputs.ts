@@ -13,7 +13,7 @@ export function collectOutputs(
   const missing: [string, string][] = [];
   let room = MAX_OUTPUT_FILES_BYTES;
   for (const name of new Set(job.outputs)) {
-    const found = kernel.fileLeft(posix.join(job.folder, name), room);
+    const found = kernel.fileLeft(posix.resolve(job.folder, name), room);
     if ('why' in found) {
       missing.push([name, found.why]);
       continue;

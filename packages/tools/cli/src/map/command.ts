@@ -1,5 +1,5 @@
 import type { SandpiperClient } from '@sandpiper/client';
-import { fileNameSchema, REQUEST_BOUNDS, type RunFile, type RunRequest } from '@sandpiper/contracts';
+import { filePathSchema, REQUEST_BOUNDS, type RunFile, type RunRequest } from '@sandpiper/contracts';
 import { InputError, readBounded } from '@sandpiper/grading';
 import { EXIT } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
@@ -81,7 +81,7 @@ export async function mapCommand(program: string, inputs: string, options: MapOp
 async function baseRequest(program: string, options: MapOptions): Promise<RunRequest> {
   const files: RunFile[] = [];
   for (const { name, value } of [{ name: 'main.py', value: program }, ...(options.file ?? [])]) {
-    const checked = fileNameSchema.safeParse(name);
+    const checked = filePathSchema.safeParse(name);
     if (!checked.success || files.some((file) => file.name === name)) {
       const why = checked.success ? 'is given twice' : (checked.error.issues[0]?.message ?? 'is wrong');
       throw new InputError(`--file ${quote(name)}: ${why}`);

@@ -9,7 +9,7 @@ import {
   statSync,
 } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { errorCode, REQUEST_BOUNDS } from '@sandpiper/contracts';
+import { errorCode, REQUEST_BOUNDS, isInSystemFolder } from '@sandpiper/contracts';
 import type { LocalRun } from '@sandpiper/controller';
 import { InputError, readBounded } from '@sandpiper/grading';
 import { quote } from '../options.js';
@@ -19,11 +19,6 @@ import type { NamedFile } from './input.js';
 
 /** Files, folders and links in a folder that is shown. */
 const MAX_ENTRIES = 50_000;
-
-/** System folders belong to the guest's system. */
-const SYSTEM = /^\/(usr|lib|lib64|bin|sbin|etc|dev|proc|sys)(\/|$)/;
-
-export const isInSystem = (path: string): boolean => SYSTEM.test(path);
 
 /** Whether a path lies in a folder or is the folder; both absolute. */
 export const liesIn = (folder: string, path: string): boolean =>
@@ -55,7 +50,7 @@ export function openFolder(given: string): ShownFolder {
     return fail(code === 'ENOENT' ? 'no such folder' : `cannot be read (${code})`);
   }
   if (!isFolder) return fail('is not a folder');
-  if ([path, host].some((place) => place === '/' || isInSystem(place))) {
+  if ([path, host].some((place) => place === '/' || isInSystemFolder(place))) {
     return fail('is a system folder; show a folder of your own');
   }
   if (hasMoreEntriesThan(host, MAX_ENTRIES)) {

@@ -2,7 +2,7 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import {
   bytesOf,
   cpuWaitLine,
-  fileNameSchema,
+  filePathSchema,
   REQUEST_BOUNDS,
   refusalLine,
   runRequestSchema,
@@ -86,7 +86,7 @@ export async function readFiles(pairs: readonly Pair[], maxBytes: number): Promi
   const files: NamedFile[] = [];
   let total = 0;
   for (const { name, value } of pairs) {
-    const checked = fileNameSchema.safeParse(name);
+    const checked = filePathSchema.safeParse(name);
     if (!checked.success)
       throw new InputError(`--file ${quote(name)}: ${checked.error.issues[0]?.message ?? 'is wrong'}`);
     if (files.some((file) => file.path === name))

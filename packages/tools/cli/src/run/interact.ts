@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { completeLimits, LIMITS, type RunResult } from '@sandpiper/contracts';
-import { Cell, currentCpu, type GuestJob, type LiveStreams, RUN_FOLDER } from '@sandpiper/controller';
+import { completeLimits, LIMITS, type RunResult, RUN_FOLDER } from '@sandpiper/contracts';
+import { Cell, currentCpu, type GuestJob, type LiveStreams } from '@sandpiper/controller';
 import { InputError } from '@sandpiper/grading';
 import { requireCpu, requireTracePath, interpreterOf } from './command.js';
 import type { RunOptions } from './input.js';

@@ -1,9 +1,9 @@
-import { dirname, join, resolve } from 'node:path';
-import { REQUEST_BOUNDS } from '@sandpiper/contracts';
-import { type LocalRun, RUN_FOLDER } from '@sandpiper/controller';
+import { dirname, resolve } from 'node:path';
+import { isInSystemFolder, REQUEST_BOUNDS, RUN_FOLDER } from '@sandpiper/contracts';
+import type { LocalRun } from '@sandpiper/controller';
 import { InputError, readBounded } from '@sandpiper/grading';
 import { quote } from '../options.js';
-import { isInSystem, liesIn, mountsOf, openFolder, type ShownFolder, showsFile } from './folder.js';
+import { liesIn, mountsOf, openFolder, type ShownFolder, showsFile } from './folder.js';
 import { type NamedFile, readFiles, type RunOptions } from './input.js';
 
 /** Where a local run and its files lie: the guest sees the paths that it would see without the sandbox. */
@@ -20,7 +20,7 @@ export async function layOut(
   options: RunOptions,
   maxFileBytes: number,
 ): Promise<Layout> {
-  if (program !== null && isInSystem(resolve(program))) {
+  if (program !== null && isInSystemFolder(resolve(program))) {
     throw new InputError(`${quote(program)}: is in a system folder; copy it elsewhere`);
   }
   if (options.folder !== undefined && options.transcript !== undefined) {
@@ -53,15 +53,14 @@ export async function layOut(
 function workingFolder(program: string | null, shown: ShownFolder | null): string {
   const folder = process.cwd();
   if (program === null && shown !== null && !liesIn(shown.path, folder)) return shown.path;
-  return folder === '/' || isInSystem(folder) ? RUN_FOLDER : folder;
+  return folder === '/' || isInSystemFolder(folder) ? RUN_FOLDER : folder;
 }
 
-/** The files of `--file` at their absolute paths: in the working folder, and beside a program that lies elsewhere. */
+/** The files of `--file`: where an absolute name says, else in the working folder and beside a program elsewhere. */
 function placed(given: readonly NamedFile[], folder: string, program: string | null): NamedFile[] {
   const beside = program === null ? folder : dirname(program);
-  return [...new Set([folder, beside])].flatMap((place) =>
-    given.map(({ path: name, data }) => {
-      const path = join(place, name);
+  return given.flatMap(({ path: name, data }) =>
+    [...new Set([resolve(folder, name), resolve(beside, name)])].map((path) => {
       if (path === program) throw new InputError(`--file ${quote(name)}: has the same name as the program`);
       return { path, data };
     }),

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
-import { bytesOf, fileNameSchema, type RunResult } from '@sandpiper/contracts';
+import { bytesOf, filePathSchema, type RunResult } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { quote } from '../options.js';
@@ -15,7 +15,7 @@ export interface OutputTarget {
 export function outputTarget(text: string, before: readonly OutputTarget[] | undefined): OutputTarget[] {
   const at = text.indexOf('=');
   const name = at < 0 ? text : text.slice(0, at);
-  const checked = fileNameSchema.safeParse(name);
+  const checked = filePathSchema.safeParse(name);
   if (!checked.success) {
     throw new InputError(`--out ${quote(name)}: ${checked.error.issues[0]?.message ?? 'is wrong'}`);
   }

@@ -1,8 +1,9 @@
+import { RUN_FOLDER } from '@sandpiper/contracts';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { RUN_FOLDER } from '@sandpiper/controller';
+
 import { UserFolders } from '../user-folders.js';
 import { type BareEnd, withoutDurations } from './ended.js';
 import type { ProgramCase } from './programs.js';

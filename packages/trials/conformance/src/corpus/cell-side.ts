@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { posix } from 'node:path';
-import { bytesOf, completeLimits, type RefusedKind, type RunResult } from '@sandpiper/contracts';
-import { Cell, CellDiedError, DEFAULT_PROFILE, RUN_FOLDER } from '@sandpiper/controller';
+import { bytesOf, completeLimits, type RefusedKind, type RunResult, RUN_FOLDER } from '@sandpiper/contracts';
+import { Cell, CellDiedError, DEFAULT_PROFILE } from '@sandpiper/controller';
 import { type ProgramEnd, withoutDurations } from './ended.js';
 import type { ProgramCase } from './programs.js';
 

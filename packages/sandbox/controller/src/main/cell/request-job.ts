@@ -5,10 +5,11 @@ import {
   DEFAULT_SEED,
   decodeBytes,
   type Engine,
+  RUN_FOLDER,
 } from '@sandpiper/contracts';
 import { RunRefusedError } from '../../crossing/refused.js';
 import type { Interpreter, TranslatedInterpreter } from '../../crossing/engines.js';
-import { type Determinism, type GuestFile, type GuestJob, RUN_FOLDER } from '../../crossing/job.js';
+import type { Determinism, GuestFile, GuestJob } from '../../crossing/job.js';
 
 /**
  * The job for a request of the API.
@@ -22,7 +23,7 @@ export function jobOfRequest(
   const { request } = run;
   const entry = request.entry ?? 'main.py';
   const files: GuestFile[] = (request.files ?? []).map((file) => ({
-    path: posix.join(RUN_FOLDER, file.name),
+    path: posix.resolve(RUN_FOLDER, file.name),
     data: decodeBytes(file.content, file.contentBase64),
   }));
   if (request.source !== undefined) {

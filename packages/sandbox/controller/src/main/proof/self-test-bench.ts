@@ -1,11 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { completeLimits, type LimitsRequest, type RunResult, type RunStatus } from '@sandpiper/contracts';
+import {
+  completeLimits,
+  type LimitsRequest,
+  type RunResult,
+  type RunStatus,
+  RUN_FOLDER,
+} from '@sandpiper/contracts';
 import { cgroupFolder, TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
 import type { Cell } from '../cell/cell.js';
 import { type Interpreter, LIBRARY_FOLDERS } from '../../crossing/engines.js';
-import { RUN_FOLDER } from '../../crossing/job.js';
 
 const MIB = 1024 * 1024;
 

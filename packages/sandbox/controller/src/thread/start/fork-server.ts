@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { type KeeperClient, PYPY3_PATH, type StartedGuest } from '@sandpiper/guest';
 import { GuestKernel, HostClock, type Inheritance, LAST_WORDS } from '@sandpiper/kernel';
-import { completeLimits } from '@sandpiper/contracts';
+import { completeLimits, RUN_FOLDER } from '@sandpiper/contracts';
 import { Channel, DescriptorTransport, type Request } from '@sandpiper/protocol';
 import { RunRefusedError } from '../../crossing/refused.js';
 import { type EngineTraits, engineTraits } from '../../crossing/engines.js';
 import { greet } from './handshake.js';
 import { assertInterpreterFiles, stampOfFile } from '../../crossing/interpreter-files.js';
-import { type GuestJob, RUN_FOLDER, wordsOfProgram } from '../../crossing/job.js';
+import { type GuestJob, wordsOfProgram } from '../../crossing/job.js';
 import { environmentOf, hasEarlyVariable } from './environment.js';
 import { BufferFile, CaptureOutput } from '../streams/streams.js';
 
