@@ -1,6 +1,7 @@
 import { Errno, O, POLL, type StatFields, SyscallError } from '@sandpiper/abi';
 import type { DirectoryInode, Inode } from '@sandpiper/vfs';
 import type { Readiness } from './readiness.js';
+import type { Terminal } from './types.js';
 
 /** Watches descriptors, and is told when one is closed. */
 export interface Watcher {
@@ -11,6 +12,8 @@ export interface Watcher {
 export abstract class OpenFile {
   offset = 0;
   references = 0;
+  /** Its size, where it is one. */
+  readonly terminal: Terminal | null = null;
   /** The watchers, and by how many descriptors each watches. */
   #watchers: Map<Watcher, number> | null = null;
 

@@ -60,7 +60,7 @@ export class Epoll extends OpenFile implements Watcher {
     private readonly context: EpollContext,
   ) {
     super(O.RDWR);
-    this.#inode = new StreamInode(ino, this, 0);
+    this.#inode = new StreamInode(ino, this, 0o600);
   }
 
   get link() {

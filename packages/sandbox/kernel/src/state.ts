@@ -163,7 +163,7 @@ export class KernelState {
 
   /** Both streams share one limit. What fits is kept; the first byte beyond it ends the run. */
   #output(name: 'stdout' | 'stderr', ino: number): StandardOutput {
-    return new StandardOutput((data) => this.#write(name, data), ino);
+    return new StandardOutput((data) => this.#write(name, data), ino, this.options[name].terminal);
   }
 
   #write(name: 'stdout' | 'stderr', data: Buffer): number {

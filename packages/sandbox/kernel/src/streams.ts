@@ -1,22 +1,34 @@
 import { Errno, O, POLL, S_IF, type StatFields, SyscallError } from '@sandpiper/abi';
 import { Inode } from '@sandpiper/vfs';
 import { OpenFile } from './descriptors.js';
-import type { InputStream } from './types.js';
+import type { InputStream, Terminal } from './types.js';
 
 /** An unnamed file that can be reopened through /proc/self/fd: the end of a pipe, a stream. */
 export class StreamInode extends Inode {
   constructor(
     ino: number,
     readonly file: OpenFile,
-    type: number,
+    mode: number,
+    private readonly rdev = 0,
   ) {
-    super(ino, type | 0o600, 0n, false);
+    super(ino, mode, 0n, false);
   }
 
   get size(): number {
     return 0;
   }
+
+  override stat(): StatFields {
+    return { ...super.stat(), rdev: this.rdev };
+  }
 }
+
+/** What fstat(2) tells of a stream, by its kind. The device is the first of pts(4). */
+const MODES = {
+  pipe: [S_IF.IFO | 0o600, 0],
+  socket: [S_IF.SOCK | 0o600, 0],
+  terminal: [S_IF.CHR | 0o620, 256 * 136],
+} as const;
 
 /** Standard streams and pipes. */
 abstract class Stream extends OpenFile {
@@ -25,14 +37,17 @@ abstract class Stream extends OpenFile {
   constructor(
     ino: number,
     flags: number,
-    private readonly kind: 'pipe' | 'socket' = 'pipe',
+    private readonly kind: keyof typeof MODES = 'pipe',
+    override readonly terminal: Terminal | null = null,
   ) {
     super(flags);
-    this.#inode = new StreamInode(ino, this, kind === 'pipe' ? S_IF.IFO : S_IF.SOCK);
+    const [mode, rdev] = MODES[kind];
+    this.#inode = new StreamInode(ino, this, mode, rdev);
   }
 
   get link() {
-    return { text: `${this.kind}:[${this.#inode.ino}]`, inode: this.#inode, parents: [] };
+    const text = this.kind === 'terminal' ? '/dev/pts/0' : `${this.kind}:[${this.#inode.ino}]`;
+    return { text, inode: this.#inode, parents: [] };
   }
 
   override get waitable(): boolean {
@@ -44,10 +59,12 @@ abstract class Stream extends OpenFile {
   }
 }
 
-/** Standard input whose bytes are yet to come looks like a pipe, as output and error do. */
+const kindOf = (terminal: Terminal | undefined) => (terminal === undefined ? 'pipe' : 'terminal');
+
+/** Standard input whose bytes are yet to come is a terminal or looks like a pipe, as output and error do. */
 export class StandardInput extends Stream {
   constructor(private readonly source: InputStream) {
-    super(3, O.RDONLY);
+    super(3, O.RDONLY, kindOf(source.terminal), source.terminal);
   }
 
   override read(length: number): Buffer {
@@ -65,8 +82,9 @@ export class StandardOutput extends Stream {
   constructor(
     private readonly sink: (data: Buffer) => number,
     ino: number,
+    terminal?: Terminal,
   ) {
-    super(ino, O.WRONLY);
+    super(ino, O.WRONLY, kindOf(terminal), terminal);
   }
 
   override write(data: Buffer): number {

@@ -37,6 +37,8 @@ export type CallOutcome =
 export interface InputStream {
   /** At most `max` bytes; empty at the end. May wait; null when a signal for the guest came first. */
   read(max: number): Buffer | null;
+  /** Where it is one. */
+  readonly terminal?: Terminal | undefined;
 }
 
 /** Input whose bytes are all there before the guest begins: the guest sees a file that it cannot change. */
@@ -58,6 +60,14 @@ export interface OutputStream {
    * fail
    */
   write(data: Buffer): number;
+  /** Where it is one. */
+  readonly terminal?: Terminal | undefined;
+}
+
+/** The size of a terminal, characters. */
+export interface Terminal {
+  readonly columns: number;
+  readonly rows: number;
 }
 
 /** A folder or file of the host that the guest sees, read-only. */

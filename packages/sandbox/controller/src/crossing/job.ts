@@ -1,5 +1,5 @@
 import type { Limits, RunRequest } from '@sandpiper/contracts';
-import type { HostMount } from '@sandpiper/kernel';
+import type { HostMount, Terminal } from '@sandpiper/kernel';
 import type { Interpreter } from './engines.js';
 import type { LivePort } from './live-port.js';
 
@@ -31,6 +31,8 @@ export interface GuestJob {
     | { readonly kind: 'live' };
   /** `live-capture`: delivered as it comes, and in the result too. */
   readonly output: 'capture' | 'pass-through' | 'live' | 'live-capture';
+  /** The size of the terminal of this process, where it has one: the guest's descriptors are terminals where ours are. */
+  readonly terminal?: Terminal;
   /** Standard error goes where standard output goes, in the order of the writes. */
   readonly combined?: boolean;
   readonly tracePath: string | null;

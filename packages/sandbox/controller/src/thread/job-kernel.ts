@@ -242,21 +242,21 @@ export class JobKernel {
     const { stdin } = this.job;
     if (stdin.kind === 'buffer') return new BufferFile(stdin.data);
     const mustStop = () => this.hooks.mustStop();
-    if (stdin.kind === 'fd') return inputOf(stdin.fd, mustStop);
+    if (stdin.kind === 'fd') return inputOf(stdin.fd, mustStop, this.job.terminal);
     return new LiveInputStream(this.#live(), mustStop);
   }
 
   #output(stream: 'stdout' | 'stderr', fd: number): OutputStream {
     if (this.job.output === 'capture') return new CaptureOutput();
     if (this.job.output === 'pass-through')
-      return stream === 'stderr' ? new TailedOutput(fd) : new DescriptorOutput(fd);
+      return new (stream === 'stderr' ? TailedOutput : DescriptorOutput)(fd, this.job.terminal);
     const live = new LiveOutputStream(stream, this.#live(), () => this.hooks.mustStop());
     return this.job.output === 'live' ? live : new CapturedLiveOutput(live);
   }
 
   /** The same stream, or for descriptors of this process another one that writes to the same. */
   #combinedError(): OutputStream {
-    return this.job.output === 'pass-through' ? new TailedOutput(1) : this.#stdout;
+    return this.job.output === 'pass-through' ? new TailedOutput(1, this.job.terminal) : this.#stdout;
   }
 
   #live(): LivePort {
@@ -281,6 +281,7 @@ function beginningWith(input: GuestInput, onFound: () => void): GuestInput {
     };
   }
   return {
+    terminal: input.terminal,
     read(max) {
       onFound();
       return input.read(max);

@@ -1,7 +1,9 @@
 import { DN_MULTISHOT, Errno, F, FD_CLOEXEC, O, S_IF, SyscallError } from '@sandpiper/abi';
 import type { Call, Operation } from '../call.js';
 import { OpenDirectory } from '../open-files.js';
+import { GUEST_PID } from '../state.js';
 import { Pipe, PipeEnd } from '../streams.js';
+import type { Terminal } from '../types.js';
 
 function control(call: Call): number {
   const { fds } = call.state;
@@ -39,6 +41,40 @@ function control(call: Call): number {
       throw new SyscallError(Errno.EINVAL);
     default:
       throw new SyscallError(Errno.EINVAL);
+  }
+}
+
+/** ioctl_tty(2) */
+const TCGETS = 0x5401;
+const TIOCGPGRP = 0x540f;
+const TIOCGWINSZ = 0x5413;
+/** Those that set its attributes, in three ways, its process group, or its size: it is not the guest's. */
+const SETTERS = [0x5402, 0x5403, 0x5404, 0x5410, 0x5414];
+const TERMINAL_CONTROLS: ReadonlySet<number> = new Set([TCGETS, TIOCGPGRP, TIOCGWINSZ, ...SETTERS]);
+
+/** struct termios of the kernel, of an ordinary terminal: four words of flags, the line discipline, characters. */
+const TERMIOS = Buffer.alloc(36);
+for (const [i, flags] of [0x500, 0x5, 0xbf, 0x8a3b].entries()) TERMIOS.writeUInt32LE(flags, 4 * i);
+TERMIOS.set([3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22], 17);
+
+/** A program that wants no echo must learn that it cannot have that: getpass(3) and its like warn then. */
+function controlTerminal(call: Call, { rows, columns }: Terminal): number {
+  switch (call.int(1)) {
+    case TCGETS:
+      return call.put(2, TERMIOS);
+    case TIOCGWINSZ: {
+      const size = Buffer.alloc(8);
+      size.writeUInt16LE(rows, 0);
+      size.writeUInt16LE(columns, 2);
+      return call.put(2, size);
+    }
+    case TIOCGPGRP: {
+      const group = Buffer.alloc(4);
+      group.writeInt32LE(GUEST_PID);
+      return call.put(2, group);
+    }
+    default:
+      throw new SyscallError(Errno.EPERM);
   }
 }
 
@@ -83,9 +119,10 @@ export const descriptorOperations = {
   },
   pipe: (c) => pipe(c, 0),
   pipe2: (c) => pipe(c, c.int(1)),
-  // No descriptor is a terminal, and no other device has controls.
+  // Besides terminals no device has controls.
   ioctl: (c) => {
     const file = c.state.fds.get(c.int(0));
+    if (file.terminal !== null && TERMINAL_CONTROLS.has(c.int(1))) return controlTerminal(c, file.terminal);
     const FIONREAD = 0x541b;
     if (c.int(1) === FIONREAD && (file.stat().mode & S_IF.MT) === S_IF.REG) {
       const left = Buffer.alloc(4);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isatty } from 'node:tty';
 import { posix } from 'node:path';
 import { completeLimits, cpuWaitOf, type RunRequest, type RunResult } from '@sandpiper/contracts';
 import { Cell } from './cell.js';
@@ -64,6 +65,13 @@ export async function runLocally(run: LocalRun, options: LocalRunOptions = {}): 
   }
 }
 
+/** As it is now: a change of its size does not reach the run. */
+function terminalOfThisProcess(): Pick<GuestJob, 'terminal'> {
+  const [shown] = [process.stdout, process.stderr].filter((stream) => stream.isTTY);
+  if (shown !== undefined) return { terminal: { columns: shown.columns, rows: shown.rows } };
+  return isatty(0) ? { terminal: { columns: 80, rows: 24 } } : {};
+}
+
 async function runOnce(run: LocalRun, cpu: number | null, signal?: AbortSignal): Promise<RunResult> {
   const id = randomUUID();
   const cell = await Cell.start({
@@ -93,6 +101,7 @@ async function runOnce(run: LocalRun, cpu: number | null, signal?: AbortSignal):
       ],
       mounts: run.mounts,
       stdin: run.stdin,
+      ...terminalOfThisProcess(),
       output: run.output,
       tracePath: run.tracePath,
       deterministic: run.deterministic,

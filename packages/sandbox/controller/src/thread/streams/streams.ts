@@ -1,7 +1,8 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { errorCode } from '@sandpiper/contracts';
 import { Errno, SyscallError } from '@sandpiper/abi';
-import type { GuestInput, InputFile, InputStream, OutputStream } from '@sandpiper/kernel';
+import type { GuestInput, InputFile, InputStream, OutputStream, Terminal } from '@sandpiper/kernel';
 
 /** Milliseconds between two polls of a descriptor that is not ready. */
 const POLL_MS = 5;
@@ -79,11 +80,11 @@ function positionOf(fd: number): number {
 const NULL_DEVICE = 0x103;
 
 /** A descriptor of this process as the guest's standard input: a file is a file, and /dev/null is /dev/null. */
-export function inputOf(fd: number, shouldStop: () => boolean): GuestInput {
+export function inputOf(fd: number, shouldStop: () => boolean, size?: Terminal): GuestInput {
   const found = fstatSync(fd);
   if (found.isFile()) return new DescriptorFile(fd);
   if (found.isCharacterDevice() && found.rdev === NULL_DEVICE) return 'null';
-  return new DescriptorInput(fd, shouldStop);
+  return new DescriptorInput(fd, shouldStop, terminalOf(fd, size));
 }
 
 /**
@@ -97,6 +98,7 @@ export class DescriptorInput implements InputStream {
   constructor(
     fd: number,
     private readonly shouldStop: () => boolean,
+    readonly terminal?: Terminal,
   ) {
     let opened = fd;
     try {
@@ -171,9 +173,21 @@ export class CaptureOutput implements OutputStream {
   }
 }
 
+/** Undefined where the descriptor is no terminal. */
+const terminalOf = (fd: number, size: Terminal | undefined): Terminal | undefined =>
+  size !== undefined && isatty(fd) ? size : undefined;
+
 /** Writes through to a descriptor of this process. The guest sees errors such as EPIPE and ENOSPC. */
 export class DescriptorOutput implements OutputStream {
-  constructor(private readonly fd: number) {}
+  readonly terminal: Terminal | undefined;
+
+  /** @param size of the terminal of this process, where it has one */
+  constructor(
+    private readonly fd: number,
+    size?: Terminal,
+  ) {
+    this.terminal = terminalOf(fd, size);
+  }
 
   write(data: Buffer): number {
     for (;;) {
