@@ -83,6 +83,45 @@ describe('the standard input of sandpiper run is what pypy3 has', () => {
   });
 });
 
+describe('a terminal', () => {
+  const driver = fileURLToPath(new URL('drive-terminal.py', import.meta.url));
+  /** What the terminal shows of a program that is told a name there. */
+  const shown = (...command: string[]) => {
+    const steps = JSON.stringify([['name? ', 'Ann\n']]);
+    const words = ['pypy3', driver, '/usr/bin/env', ...command, 'terminal.py'];
+    const { status, stdout, stderr } = spawnSync('env', words, {
+      cwd: folder,
+      encoding: 'utf8',
+      env: ENVIRONMENT,
+      input: steps,
+      timeout: 100_000,
+    });
+    return { status, stdout, stderr };
+  };
+
+  it('is one to the program, and shows its lines as they are written', () => {
+    writeFileSync(
+      join(folder, 'terminal.py'),
+      `import os, stat, sys, termios
+for stream in sys.stdin, sys.stdout, sys.stderr:
+    info = os.fstat(stream.fileno())
+    print(stream.isatty(), stat.S_ISCHR(info.st_mode), os.get_terminal_size(stream.fileno()))
+print([flag & termios.ICANON for flag in termios.tcgetattr(0)[3:4]], sys.stdout.line_buffering)
+name = input('name? ')
+print('hello', name)
+os._exit(3)`,
+    );
+    const bare = shown('pypy3');
+    expect(bare).toMatchObject({ status: 3, stdout: expect.stringContaining('hello Ann') as string });
+    expect(shown(SANDPIPER, 'run')).toEqual(bare);
+  });
+
+  it('is not the guest’s to change: a password that would be seen comes with a warning', () => {
+    writeFileSync(join(folder, 'terminal.py'), "import getpass\nprint(len(getpass.getpass('name? ')))");
+    expect(shown(SANDPIPER, 'run').stdout).toMatch(/Can not control echo on the terminal[^]*name\? Ann\s+3/);
+  });
+});
+
 describe('the input of a deterministic run', () => {
   it('is the same file, recorded', () => {
     const run = [SANDPIPER, 'run', '--deterministic', '--transcript', 't.jsonl'];
