@@ -32,7 +32,7 @@ except OSError as e: print(e.strerror)`;
           { name: '/box/own.txt', content: 'own' },
         ],
         outputs: ['/data/results/a.txt', '/tmp/b.txt', '/box/c.txt', 'folder/d.txt', '/data/none/e.txt'],
-        limits: completeLimits(),
+        limits: completeLimits({}),
       },
     });
     expect(result).toMatchObject({ status: 'ok', start, stderr: '' });
