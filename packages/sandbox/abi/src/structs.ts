@@ -29,14 +29,18 @@ function putU64(to: Buffer, value: number, at: number): void {
 /** The time that was put last: the times of a file are often the same. */
 const last = { ns: 0n, seconds: 0, rest: 0 };
 
+/** Into seconds and nanoseconds, in {@link last}. */
+function split(ns: bigint): void {
+  if (ns === last.ns) return;
+  const rest = Number(ns % BILLION);
+  last.ns = ns;
+  last.seconds = Number(ns / BILLION) - (rest < 0 ? 1 : 0);
+  last.rest = rest < 0 ? rest + 1_000_000_000 : rest;
+}
+
 /** struct timespec, 16 bytes, at an offset. */
 export function putTimespec(to: Buffer, ns: bigint, at: number): void {
-  if (ns !== last.ns) {
-    const rest = Number(ns % BILLION);
-    last.ns = ns;
-    last.seconds = Number(ns / BILLION) - (rest < 0 ? 1 : 0);
-    last.rest = rest < 0 ? rest + 1_000_000_000 : rest;
-  }
+  split(ns);
   putU64(to, last.seconds, at);
   putU64(to, last.rest, at + 8);
 }
@@ -64,21 +68,40 @@ export function encodeStat(s: StatFields): Buffer {
   return to;
 }
 
-/** struct stat at an offset, where the bytes are zero. */
+/**
+ * A struct stat as words of this machine, which is little-endian as the guest is: a program that looks at many files is
+ * told of a hundred at once, and stores of words take a quarter of the time of Buffer's methods.
+ */
+const statWords = new Uint32Array(STAT_BYTES / 4);
+const statBytes = new Uint8Array(statWords.buffer);
+
+function setU64(word: number, value: number): void {
+  statWords[word] = value;
+  statWords[word + 1] = Math.floor(value / 2 ** 32);
+}
+
+function setTime(word: number, ns: bigint): void {
+  split(ns);
+  setU64(word, last.seconds);
+  setU64(word + 2, last.rest);
+}
+
+/** struct stat at an offset. */
 export function putStat(to: Buffer, s: StatFields, at: number): void {
-  putU64(to, s.dev, at);
-  putU64(to, s.ino, at + 8);
-  putU64(to, s.nlink, at + 16);
-  to.writeUInt32LE(s.mode, at + 24);
-  to.writeUInt32LE(s.uid, at + 28);
-  to.writeUInt32LE(s.gid, at + 32);
-  putU64(to, s.rdev, at + 40);
-  putU64(to, s.size, at + 48);
-  putU64(to, BLOCK_BYTES, at + 56);
-  putU64(to, Math.ceil(s.size / 512), at + 64);
-  putTimespec(to, s.atimeNs, at + 72);
-  putTimespec(to, s.mtimeNs, at + 88);
-  putTimespec(to, s.ctimeNs, at + 104);
+  setU64(0, s.dev);
+  setU64(2, s.ino);
+  setU64(4, s.nlink);
+  statWords[6] = s.mode;
+  statWords[7] = s.uid;
+  statWords[8] = s.gid;
+  setU64(10, s.rdev);
+  setU64(12, s.size);
+  setU64(14, BLOCK_BYTES);
+  setU64(16, Math.ceil(s.size / 512));
+  setTime(18, s.atimeNs);
+  setTime(22, s.mtimeNs);
+  setTime(26, s.ctimeNs);
+  to.set(statBytes, at);
 }
 
 /** struct statx (statx(2)), 256 bytes; the basic fields. */
