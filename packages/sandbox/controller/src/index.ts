@@ -7,7 +7,7 @@ export { DEFAULT_PROFILE } from './crossing/profile.js';
 export type { HostCheck } from './main/proof/host-check.js';
 export * from './main/proof/host.js';
 export type { Determinism, GuestFile, GuestJob } from './crossing/job.js';
-// For who embeds the sandbox: the folder of a run.
+// Programs that embed the sandbox need the folder of a run.
 export { RUN_FOLDER } from '@sandpiper/contracts';
 export * from './main/cell/local.js';
 export { selfTest } from './main/proof/self-test.js';
