@@ -35,8 +35,8 @@ const NOTHING: Offer = { late: null, ahead: null, stats: null };
 
 /**
  * Calls that the shim answers itself, by this kernel's leave, and tells of later (native/shim/late.c and ahead.c of the
- * guest package): output that comes late, reads of bytes that were sent ahead, and looks at files that were told ahead. All are told before the next call
- * is answered, so to every other call the guest's files are as it left them.
+ * guest package): output that comes late, reads of bytes that were sent ahead, and looks at files that were told
+ * ahead. All are told before the next call is answered, so to every other call the guest's files are as it left them.
  */
 export class ShortCuts {
   /** The last call where it was a small read or write. */
