@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
 import { FAST_MODULES, MODULES } from './modules.js';
+import { parseWords, UsageError, countOption } from './usage.js';
 
 /** Patience with the sandbox where every module is run: many hang there for want of a thread. */
 const LEAST_SECONDS = 60;
@@ -46,13 +46,20 @@ export interface Command {
   readonly leastPatienceMs: number;
 }
 
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+const OPTIONS = {
+  all: { type: 'boolean' },
+  results: { type: 'string' },
+  again: { type: 'boolean' },
+  ci: { type: 'boolean' },
+  json: { type: 'string' },
+  patience: { type: 'string' },
+  list: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
 
 /** @throws UsageError */
 export function parseCommand(args: readonly string[]): Command | { kind: 'help' } | { kind: 'list' } {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseWords(args, OPTIONS);
   if (values.help === true) return { kind: 'help' };
   if (values.list === true) return { kind: 'list' };
   const odd = positionals.find((name) => !/^test_\w+$/.test(name));
@@ -60,10 +67,7 @@ export function parseCommand(args: readonly string[]): Command | { kind: 'help' 
     throw new UsageError(`${JSON.stringify(odd)} is not a test module: their names look like test_json`);
   const ways = [values.ci === true, values.all === true, positionals.length > 0].filter(Boolean);
   if (ways.length > 1) throw new UsageError('give either --ci, --all or names of modules');
-  const seconds = Number(values.patience ?? 120);
-  if (!Number.isInteger(seconds) || seconds < 1 || seconds > 3600) {
-    throw new UsageError('--patience takes a whole number of seconds from 1 to 3600');
-  }
+  const seconds = countOption('--patience', values.patience, 3600) ?? 120;
   const all = values.all === true;
   const chosen = values.ci === true ? FAST_MODULES : positionals;
   return {
@@ -77,25 +81,4 @@ export function parseCommand(args: readonly string[]): Command | { kind: 'help' 
     patienceMs: seconds * 1000,
     leastPatienceMs: (all ? Math.min(LEAST_SECONDS, seconds) : seconds) * 1000,
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        all: { type: 'boolean' },
-        results: { type: 'string' },
-        again: { type: 'boolean' },
-        ci: { type: 'boolean' },
-        json: { type: 'string' },
-        patience: { type: 'string' },
-        list: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message.split('\n')[0] ?? 'bad usage');
-  }
 }

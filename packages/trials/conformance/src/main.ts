@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { HELP, parseCommand, UsageError } from './command.js';
+import { HELP, parseCommand } from './command.js';
 import { agrees, compareAll } from './compare.js';
 import { ListError, parseExpectations } from './differences.js';
 import { compareModules } from './measure.js';
@@ -7,6 +7,7 @@ import { ModuleResults } from './module-results.js';
 import { everyModule, MODULES } from './modules.js';
 import { parseReasons } from './reasons.js';
 import { renderConformanceReport, reportAsJson } from './report.js';
+import { forOption, UsageError } from './usage.js';
 
 const LIST = new URL('../expected-differences.tsv', import.meta.url);
 const REASONS = new URL('../reasons.tsv', import.meta.url);
@@ -24,7 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
   // Written before the long work too: a path that is not writable is reported at once.
   if (command.jsonPath !== null) writeJson(command.jsonPath, '{}\n');
   const chosen = command.modules ?? everyModule();
-  const results = openResults(command.resultsPath);
+  const results = forOption('--results', () => new ModuleResults(command.resultsPath));
   const expectations = parseExpectations(readFileSync(LIST, 'utf8'));
   const rules = command.byReasons ? parseReasons(readFileSync(REASONS, 'utf8')) : [];
   const modules = await compareModules(chosen, command, { expectations, rules }, results);
@@ -35,19 +36,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 function writeJson(path: string, text: string): void {
-  try {
-    writeFileSync(path, text);
-  } catch (error) {
-    throw new UsageError(`--json: ${(error as Error).message}`);
-  }
-}
-
-function openResults(path: string | null): ModuleResults {
-  try {
-    return new ModuleResults(path);
-  } catch (error) {
-    throw new UsageError(`--results: ${(error as Error).message}`);
-  }
+  forOption('--json', () => writeFileSync(path, text));
 }
 
 try {

@@ -1,5 +1,5 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { MethodOutcome, SideResult } from './outcome.js';
+import { ResultLines } from './result-lines.js';
 
 /** Both sides of a module. */
 export interface ModuleResult {
@@ -14,22 +14,13 @@ type StoredSide = Omit<SideResult, 'outcomes'> & { readonly outcomes: readonly [
 /** Results of earlier runs, a line for each module, in a file that grows; a path of null keeps nothing. */
 export class ModuleResults {
   readonly #known = new Map<string, ModuleResult>();
+  readonly #lines: ResultLines;
 
-  constructor(private readonly path: string | null) {
-    if (path === null) return;
-    if (existsSync(path)) for (const line of readFileSync(path, 'utf8').split('\n')) this.#take(line);
-    appendFileSync(path, '\n'); // a line of its own; a path that is not writable is reported before the work
-  }
-
-  /** The last line may have been cut off where a run was interrupted. */
-  #take(line: string): void {
-    try {
-      const stored = JSON.parse(line) as { module: string; bare: StoredSide; sandbox: StoredSide };
-      const { module } = stored;
-      this.#known.set(module, { module, bare: sideOf(stored.bare), sandbox: sideOf(stored.sandbox) });
-    } catch {
-      // run again
-    }
+  constructor(path: string | null) {
+    this.#lines = new ResultLines(path, (line) => {
+      const { module, bare, sandbox } = line as { module: string; bare: StoredSide; sandbox: StoredSide };
+      this.#known.set(module, { module, bare: sideOf(bare), sandbox: sideOf(sandbox) });
+    });
   }
 
   find(module: string): ModuleResult | null {
@@ -37,9 +28,7 @@ export class ModuleResults {
   }
 
   add(result: ModuleResult): void {
-    if (this.path === null) return;
-    const stored = { ...result, bare: storedOf(result.bare), sandbox: storedOf(result.sandbox) };
-    appendFileSync(this.path, `${JSON.stringify(stored)}\n`);
+    this.#lines.add({ ...result, bare: storedOf(result.bare), sandbox: storedOf(result.sandbox) });
   }
 }
 

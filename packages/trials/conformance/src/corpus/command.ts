@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
+import { parseWords, UsageError, countOption } from '../usage.js';
 import { HOWS, type How } from './cell-side.js';
-import { CorpusUsageError } from './usage-error.js';
 
 export const CORPUS_HELP = `Usage: scripts/corpus [OPTION]... DIR...
 
@@ -45,54 +44,35 @@ function defaultJobs(): number {
   return Math.max(1, Math.min(4, availableParallelism()));
 }
 
-/** @throws CorpusUsageError */
+const OPTIONS = {
+  results: { type: 'string' },
+  markdown: { type: 'string' },
+  json: { type: 'string' },
+  cold: { type: 'boolean' },
+  jobs: { type: 'string' },
+  sample: { type: 'string' },
+  again: { type: 'boolean' },
+  patience: { type: 'string' },
+  'as-me': { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** @throws UsageError */
 export function parseCorpusCommand(args: readonly string[]): CorpusCommand | { kind: 'help' } {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseWords(args, OPTIONS);
   if (values.help === true) return { kind: 'help' };
-  if (positionals.length === 0) throw new CorpusUsageError('name at least one folder of programs');
+  if (positionals.length === 0) throw new UsageError('name at least one folder of programs');
   return {
     kind: 'compare',
     folders: positionals,
     how: values.cold === true ? HOWS[1] : HOWS[0],
-    jobs: whole('--jobs', values.jobs, 64) ?? defaultJobs(),
-    sample: whole('--sample', values.sample, 1_000_000),
+    jobs: countOption('--jobs', values.jobs, 64) ?? defaultJobs(),
+    sample: countOption('--sample', values.sample, 1_000_000),
     again: values.again === true,
     asMe: values['as-me'] === true,
-    patienceMs: 1000 * (whole('--patience', values.patience, 600) ?? 10),
+    patienceMs: 1000 * (countOption('--patience', values.patience, 600) ?? 10),
     resultsPath: values.results ?? null,
     markdownPath: values.markdown ?? null,
     jsonPath: values.json ?? null,
   };
-}
-
-function whole(option: string, text: string | undefined, most: number): number | null {
-  if (text === undefined) return null;
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || number < 1 || number > most) {
-    throw new CorpusUsageError(`${option} takes a whole number from 1 to ${most}`);
-  }
-  return number;
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        results: { type: 'string' },
-        markdown: { type: 'string' },
-        json: { type: 'string' },
-        cold: { type: 'boolean' },
-        jobs: { type: 'string' },
-        sample: { type: 'string' },
-        again: { type: 'boolean' },
-        patience: { type: 'string' },
-        'as-me': { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    throw new CorpusUsageError((error as Error).message.split('\n')[0] ?? 'bad usage');
-  }
 }

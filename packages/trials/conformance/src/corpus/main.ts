@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
+import { forOption, UsageError } from '../usage.js';
 import { CORPUS_HELP, type CorpusCommand, parseCorpusCommand } from './command.js';
 import { findPrograms } from './programs.js';
 import { type CorpusRecord, Records } from './records.js';
 import { corpusMarkdown, unexplained } from './report.js';
-import { CorpusUsageError } from './usage-error.js';
 import { runCorpus } from './work.js';
 
 /** Without a terminal, progress is a line for so many programs. */
@@ -16,8 +16,8 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const programs = findPrograms(command.folders, command.sample);
-  if (programs.length === 0) throw new CorpusUsageError('no folder holds a program');
-  const records = named('--results', () => new Records(command.resultsPath));
+  if (programs.length === 0) throw new UsageError('no folder holds a program');
+  const records = forOption('--results', () => new Records(command.resultsPath));
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();
   process.once('SIGINT', interrupt);
@@ -32,17 +32,9 @@ async function main(args: readonly string[]): Promise<number> {
 function write({ markdownPath, jsonPath }: CorpusCommand, records: readonly CorpusRecord[]): void {
   const markdown = corpusMarkdown(records);
   process.stdout.write(markdown);
-  if (markdownPath !== null) named('--markdown', () => writeFileSync(markdownPath, markdown));
+  if (markdownPath !== null) forOption('--markdown', () => writeFileSync(markdownPath, markdown));
   if (jsonPath !== null) {
-    named('--json', () => writeFileSync(jsonPath, `${JSON.stringify(records, null, 2)}\n`));
-  }
-}
-
-function named<T>(option: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw new CorpusUsageError(`${option}: ${(error as Error).message}`);
+    forOption('--json', () => writeFileSync(jsonPath, `${JSON.stringify(records, null, 2)}\n`));
   }
 }
 
@@ -66,5 +58,5 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   process.stderr.write(`corpus: ${(error as Error).message}\n`);
-  process.exitCode = error instanceof CorpusUsageError ? 2 : 1;
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }

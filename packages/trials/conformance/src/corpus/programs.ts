@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
-import { CorpusUsageError } from './usage-error.js';
+import { UsageError } from '../usage.js';
 
 /** A program of a corpus. */
 export interface CorpusProgram {
@@ -34,18 +34,18 @@ const LEFT_OUT = new Set(['__pycache__', 'node_modules', '__init__.py']);
 
 /**
  * The programs below each folder, in the order of their paths; of each folder `sample`, evenly spread, or all.
- * @throws CorpusUsageError where a folder cannot be read, or two have one name
+ * @throws UsageError where a folder cannot be read, or two have one name
  */
 export function findPrograms(folders: readonly string[], sample: number | null): CorpusProgram[] {
   const names = folders.map((folder) => basename(resolve(folder)));
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new CorpusUsageError(`two folders are called ${twice}`);
+  if (twice !== undefined) throw new UsageError(`two folders are called ${twice}`);
   return folders.flatMap((folder) => spread(programsIn(resolve(folder)), sample));
 }
 
 function programsIn(folder: string): CorpusProgram[] {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
-    throw new CorpusUsageError(`${folder} is not a folder`);
+    throw new UsageError(`${folder} is not a folder`);
   }
   return filesIn(folder, Number.POSITIVE_INFINITY)
     .filter((path) => extname(path) === '.py' && lstatSync(path).size <= LARGEST_PROGRAM)

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { ResultLines } from '../result-lines.js';
 import type { How } from './cell-side.js';
 import { type CorpusJudgement, KINDS } from './judge.js';
 
@@ -12,21 +12,13 @@ export interface CorpusRecord extends CorpusJudgement {
 /** The results so far, and a file that keeps them; with a path of null they are kept in memory alone. */
 export class Records {
   readonly #all = new Map<string, CorpusRecord>();
+  readonly #lines: ResultLines;
 
-  constructor(private readonly path: string | null) {
-    if (path === null) return;
-    if (existsSync(path)) for (const line of readFileSync(path, 'utf8').split('\n')) this.#take(line);
-    appendFileSync(path, '\n'); // a line of its own; a path that is not writable is reported before the work
-  }
-
-  /** The last line may have been cut off where a run was interrupted. */
-  #take(line: string): void {
-    try {
-      const record = JSON.parse(line) as CorpusRecord;
+  constructor(path: string | null) {
+    this.#lines = new ResultLines(path, (line) => {
+      const record = line as CorpusRecord;
       if (record.kind in KINDS) this.#all.set(keyOf(record), record);
-    } catch {
-      // run again
-    }
+    });
   }
 
   /** Of the same program with the same files; null where it is to be run. */
@@ -37,7 +29,7 @@ export class Records {
 
   add(record: CorpusRecord): void {
     this.#all.set(keyOf(record), record);
-    if (this.path !== null) appendFileSync(this.path, `${JSON.stringify(record)}\n`);
+    this.#lines.add(record);
   }
 }
 

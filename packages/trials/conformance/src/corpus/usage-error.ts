@@ -1,3 +1,0 @@
-export class CorpusUsageError extends Error {
-  override readonly name = 'CorpusUsageError';
-}
