@@ -37,7 +37,7 @@ export class GuestKernel {
   ) {
     this.#state = new KernelState(options);
     this.shortCuts = new ShortCuts(this.#state);
-    placeProc(this.#state);
+    this.#state.space.layOutLater('proc', () => placeProc(this.#state));
     this.#watchOwn();
   }
 

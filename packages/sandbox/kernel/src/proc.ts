@@ -2,7 +2,7 @@ import { S_IF } from '@sandpiper/abi';
 import { type DirectoryEntry, DirectoryInode, type Inode, MagicLink, type Work } from '@sandpiper/vfs';
 import type { FdTable } from './descriptors.js';
 import { placeFigures } from './surroundings/figures.js';
-import { GUEST_PID, type KernelState } from './state.js';
+import { GUEST_PID, INPUT_PATH, type KernelState } from './state.js';
 
 /** /proc/self/fd: a link for each open descriptor. The numbers of its inodes begin here. */
 const FIRST_LINK_INO = 2 ** 32;
@@ -68,12 +68,10 @@ export function placeProc(state: KernelState): void {
   put(`${own}/cmdline`, options.argv.map((arg) => `${arg}\0`).join(''));
   put(`${own}/comm`, 'pypy3\n');
   placeFigures(state, own);
+  if (state.inputInode !== null) space.place(INPUT_PATH, state.inputInode);
   space.placeLink(`${own}/exe`, Buffer.from(options.executable).toString('latin1'));
   space.placeLink(`${own}/cwd`, Buffer.from(options.cwd).toString('latin1'));
   space.place(`${own}/fd`, new DescriptorFolder(space.newIno(), state.fds, state.work, () => state.now()));
   space.placeLink('/proc/self', String(GUEST_PID));
-  for (const [name, target] of Object.entries({ fd: '', stdin: '/0', stdout: '/1', stderr: '/2' })) {
-    space.placeLink(`/dev/${name}`, `/proc/self/fd${target}`);
-  }
   put('/proc/cpuinfo', CPUINFO);
 }

@@ -27,7 +27,7 @@ export const PARENT_PID = 1;
  * The name of standard input that is a file, so that what readlink says of /dev/stdin can be opened. No file of a run
  * can have this path.
  */
-const INPUT_PATH = `/proc/${GUEST_PID}/stdin`;
+export const INPUT_PATH = `/proc/${GUEST_PID}/stdin`;
 /** Where the limits name none. */
 const DEFAULT_MEMORY_BYTES = 2 ** 30;
 const DEFAULT_STACK_BYTES = 8 * 2 ** 20;
@@ -68,6 +68,8 @@ export class KernelState {
   };
   readonly startedNs: bigint;
   readonly libc: LibcState;
+  /** Standard input where it is a file; it stands at {@link INPUT_PATH}. */
+  inputInode: InputInode | null = null;
   #outputLeft: number;
 
   constructor(readonly options: KernelOptions) {
@@ -142,7 +144,7 @@ export class KernelState {
 
   #inputFile(input: InputFile): OpenFile {
     const inode = new InputInode(this.space.newIno(), this.now(), input);
-    this.space.place(INPUT_PATH, inode);
+    this.inputInode = inode;
     const file = new RegularFile(inode, O.RDONLY, () => this.now(), INPUT_PATH);
     file.offset = input.begin;
     return file;

@@ -107,7 +107,10 @@ export interface KernelOptions {
   readonly files: readonly { readonly path: string; readonly data: Uint8Array }[];
   /** Folders besides `cwd` and /tmp that the guest finds and may write to. Absolute. */
   readonly folders?: readonly string[];
+  /** What the interpreter needs. Most of it is looked up when the guest looks there. */
   readonly hostMounts: readonly HostMount[];
+  /** Of the run. They may be in each other's way, so they are placed at once: PlacementError. */
+  readonly mounts?: readonly HostMount[];
   readonly argv: readonly string[];
   readonly executable: string;
   /** The environment that a C library in the guest would see; empty where the guest has its own. */

@@ -66,7 +66,7 @@ describe('host files', () => {
     const folder = mkdtempSync(join(tmpdir(), 'sandpiper-kernel-'));
     try {
       writeFileSync(join(folder, 'gone'), 'hello');
-      const guest = new FakeGuest({ hostMounts: [{ host: join(folder, 'gone'), path: '/box/gone' }] });
+      const guest = new FakeGuest({ mounts: [{ host: join(folder, 'gone'), path: '/box/gone' }] });
       const fd = guest.open('gone');
       unlinkSync(join(folder, 'gone'));
       expect(guest.call('read', fd, guest.memory.room(16), 5)).toBe(-Errno.EIO);

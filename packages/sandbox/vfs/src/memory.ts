@@ -1,4 +1,4 @@
-import { Errno, S_IF, SyscallError } from '@sandpiper/abi';
+import { Errno, S_IF, type StatFields, SyscallError } from '@sandpiper/abi';
 import { type DirectoryEntry, DirectoryInode, FileInode, type Inode } from './inode.js';
 import { keptText } from './kept.js';
 import { UNCOUNTED, type Work } from './work.js';
@@ -268,17 +268,36 @@ export class MemoryDirectory extends DirectoryInode {
   parent: DirectoryInode | null = null;
   /** Removed: no entry can be made in it any more. */
   dead = false;
+  #layOut: (() => void) | null = null;
 
   constructor(ino: number, permissions: number, nowNs: bigint, writable: boolean) {
     super(ino, S_IF.DIR | permissions, nowNs, writable);
     this.nlink = 2;
   }
 
+  /** Leaves the first entries to `layOut`, which is called before anything of them is told. For set-up only. */
+  layOutLater(layOut: () => void): void {
+    this.#layOut = layOut;
+  }
+
+  #laidOut(): Map<string, DirectoryEntry> {
+    const layOut = this.#layOut;
+    this.#layOut = null;
+    layOut?.();
+    return this.#entries;
+  }
+
+  override stat(): StatFields {
+    this.#laidOut();
+    return super.stat();
+  }
+
   lookup(name: string): Inode | null {
-    return this.#entries.get(name)?.inode ?? null;
+    return this.#laidOut().get(name)?.inode ?? null;
   }
 
   entryAfter(number: number): DirectoryEntry | null {
+    this.#laidOut();
     for (let i = this.#indexAfter(number); i < this.#order.length; i++) {
       const entry = this.#order[i] ?? null;
       if (entry !== null) return entry;
@@ -287,20 +306,21 @@ export class MemoryDirectory extends DirectoryInode {
   }
 
   get lastNumber(): number {
+    this.#laidOut();
     return this.#lastNumber;
   }
 
   /** The number of an entry; null where there is none. */
   numberOf(name: string): number | null {
-    return this.#entries.get(name)?.number ?? null;
+    return this.#laidOut().get(name)?.number ?? null;
   }
 
   names(): readonly string[] {
-    return [...this.#entries.keys()];
+    return [...this.#laidOut().keys()];
   }
 
   get empty(): boolean {
-    return this.#entries.size === 0;
+    return this.#laidOut().size === 0;
   }
 
   set(name: string, inode: Inode): void {
@@ -314,7 +334,7 @@ export class MemoryDirectory extends DirectoryInode {
   }
 
   delete(name: string): void {
-    const entry = this.#entries.get(name);
+    const entry = this.#laidOut().get(name);
     if (entry === undefined) return;
     this.#entries.delete(name);
     this.#order[this.#indexAfter(entry.number) - 1] = null;

@@ -49,7 +49,11 @@ export class NameSpace {
   readonly root: MemoryDirectory;
   readonly quota: Quota;
   #nextIno = 2;
-  #watched: { readonly inodes: ReadonlySet<Inode>; readonly found: () => void } | null = null;
+  /** When the layout was made: of all that is placed. */
+  readonly madeNs: bigint;
+  #watched: { readonly inodes: Set<Inode>; readonly found: () => void } | null = null;
+  /** Folders that are laid out when they are first looked into, with the paths below them that are watched. */
+  readonly #later = new Map<Inode, string[]>();
 
   constructor(
     readonly clock: EpochClock,
@@ -57,7 +61,8 @@ export class NameSpace {
     readonly work: Work = UNCOUNTED,
   ) {
     this.quota = new Quota(limits.diskBytes, limits.files, work);
-    this.root = new MemoryDirectory(this.newIno(), 0o755, clock(), false);
+    this.madeNs = clock();
+    this.root = new MemoryDirectory(this.newIno(), 0o755, this.madeNs, false);
     this.root.uid = this.root.gid = 0;
   }
 
@@ -99,13 +104,28 @@ export class NameSpace {
       const last = i === parts.length - 1;
       // Below a folder that the guest may write to, every folder is writable.
       const own = here.writable || (last && writable);
-      const made = new MemoryDirectory(this.newIno(), last ? permissions : 0o755, this.clock(), own);
+      const made = new MemoryDirectory(this.newIno(), last ? permissions : 0o755, this.madeNs, own);
       if (!own) made.uid = made.gid = 0;
       here.set(part, made);
       here.nlink++;
       here = made;
     }
     return here;
+  }
+
+  /**
+   * A folder of the root that `layOut` fills when it is first looked into: most programs need little of what a system
+   * has. What `layOut` throws ends the call that looked, so what could fail is placed at once. For set-up only.
+   */
+  layOutLater(name: string, layOut: () => void): void {
+    const folder = this.makeDirectories(`/${name}`, false);
+    this.#later.set(folder, []);
+    folder.layOutLater(() => {
+      layOut();
+      const watched = this.#later.get(folder) ?? [];
+      this.#later.delete(folder);
+      for (const path of watched) this.#watchPath(path);
+    });
   }
 
   /** Puts an inode at an absolute path and makes its parent folders. For set-up only. */
@@ -116,7 +136,7 @@ export class NameSpace {
 
   /** @throws PlacementError where a file or a mount is in the way */
   placeFile(path: string, data: Uint8Array, writable: boolean, permissions = 0o644): void {
-    const file = new MemoryFile(this.newIno(), permissions, this.clock(), this.quota, writable, false);
+    const file = new MemoryFile(this.newIno(), permissions, this.madeNs, this.quota, writable, false);
     file.fill(data);
     if (!writable) file.uid = file.gid = 0;
     const slash = path.lastIndexOf('/');
@@ -128,12 +148,12 @@ export class NameSpace {
   }
 
   placeLink(path: string, target: string): void {
-    this.place(path, new SymlinkInode(this.newIno(), target, this.clock(), false));
+    this.place(path, new SymlinkInode(this.newIno(), target, this.madeNs, false));
   }
 
   placeDevices(): void {
     for (const kind of DEVICES) {
-      this.place(`/dev/${kind}`, new DeviceInode(this.newIno(), kind, this.clock()));
+      this.place(`/dev/${kind}`, new DeviceInode(this.newIno(), kind, this.madeNs));
     }
   }
 
@@ -170,14 +190,21 @@ export class NameSpace {
    * watch.
    */
   watch(paths: readonly string[], found: (() => void) | null): void {
-    this.#watched = null;
-    if (found === null) return;
-    const inodes = new Set<Inode>();
-    for (const path of paths) {
-      const { inode } = this.resolve(path, this.rootLocation, false);
-      if (inode !== null) inodes.add(inode);
+    for (const pending of this.#later.values()) pending.length = 0;
+    this.#watched = found === null ? null : { inodes: new Set(), found };
+    for (const path of paths) this.#watchPath(path);
+  }
+
+  #watchPath(path: string): void {
+    const [, top = '', ...below] = path.split('/');
+    const folder = below.length === 0 ? null : this.root.lookup(top);
+    const pending = folder === null ? undefined : this.#later.get(folder);
+    if (pending !== undefined) {
+      pending.push(path);
+      return;
     }
-    this.#watched = { inodes, found };
+    const { inode } = new Walk(this, this.rootLocation).run(path, false);
+    if (inode !== null) this.#watched?.inodes.add(inode);
   }
 
   /** The folder at a path, as a place to walk from. */

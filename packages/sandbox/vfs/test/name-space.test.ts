@@ -144,6 +144,62 @@ describe('a layout that contradicts existing entries is refused', () => {
   });
 });
 
+describe('a folder that is laid out later', () => {
+  function later(): { space: NameSpace; times: () => number } {
+    const space = newSpace();
+    let times = 0;
+    space.layOutLater('m', () => {
+      times++;
+      space.placeFile('/m/folder/file', Buffer.from('hello'), false);
+    });
+    return { space, times: () => times };
+  }
+  const root = (space: NameSpace) => space.rootLocation;
+
+  it('is there before', () => {
+    const { space, times } = later();
+    expect(space.root.names()).toEqual(['m']);
+    expect(space.resolve('/m', root(space), true).inode).toBeInstanceOf(DirectoryInode);
+    expect(times()).toBe(0);
+  });
+
+  it.each<[string, (space: NameSpace) => unknown, unknown]>([
+    ['a path', (space) => look(space, '/m/folder/file'), '100000 /m/folder/file'],
+    ['its names', (space) => space.makeDirectories('/m', false).names(), ['folder']],
+    ['its entries', (space) => space.makeDirectories('/m', false).entryAfter(0)?.name, 'folder'],
+    ['its links', (space) => space.resolve('/m', root(space), true).inode?.stat().nlink, 3],
+    ['a file that is placed in it', (space) => space.placeFile('/m/x', Buffer.from(''), false), undefined],
+  ])('is laid out once for %s', (_, act, expected) => {
+    const { space, times } = later();
+    expect([act(space), times()]).toEqual([expected, 1]);
+    look(space, '/m/folder/none');
+    expect(times()).toBe(1);
+  });
+
+  it('reports a watched path below it', () => {
+    const { space, times } = later();
+    let found = 0;
+    space.watch(['/m/folder/file', '/m/none'], () => found++);
+    expect(times()).toBe(0);
+    look(space, '/m/folder/none');
+    expect([times(), found]).toEqual([1, 0]);
+    look(space, '/m/folder/file');
+    expect(found).toBe(1);
+  });
+
+  it('reports itself where it is watched, and nothing when the watch has ended', () => {
+    const { space, times } = later();
+    let found = 0;
+    space.watch(['/m'], () => found++);
+    look(space, '/m');
+    expect([times(), found]).toEqual([0, 1]);
+    space.watch(['/m/folder'], () => found++);
+    space.watch([], null);
+    look(space, '/m/folder/file');
+    expect(found).toBe(1);
+  });
+});
+
 describe('a watch on paths', () => {
   function watched(...paths: string[]): { space: NameSpace; found: () => number } {
     const space = inMemory();

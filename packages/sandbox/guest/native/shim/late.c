@@ -1,6 +1,6 @@
 /*
  * A program that flushes each line would wait for the controller at each. Where the controller captures the output and
- * nobody watches it, the shim writes it to a pipe of its own that nobody waits at, with the number of its descriptor,
+ * nobody watches it, the shim writes it to a pipe of its own at which no process waits, with the number of its descriptor,
  * and goes on. The controller reads the pipe before it answers the next call, and when the guest has ended, however it
  * did: what the program has printed is in a pipe and not in this process, so a kill does not lose it, and one pipe for
  * both streams keeps their order. A file that is written in small pieces is treated the same way. Its frames have the

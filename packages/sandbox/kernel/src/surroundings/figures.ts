@@ -60,7 +60,7 @@ export function placeFigures(state: KernelState, own: string): void {
   const { space } = state;
   const memory = new MemoryPicture(state);
   const put = (path: string, make: () => string) =>
-    space.place(path, new MadeFile(space.newIno(), state.now(), make));
+    space.place(path, new MadeFile(space.newIno(), space.madeNs, make));
   put(`${own}/status`, () => statusOf(state, memory));
   put(`${own}/stat`, () => statOf(state, memory));
   put(`${own}/statm`, () => {
