@@ -282,7 +282,7 @@ describe('a stream', () => {
     expect((await client.closed)[0]).toBe(1008);
   });
 
-  it('buffers little for a client that does not read, serves others, and disconnects it in the end', async () => {
+  it('buffers little for a client that does not read, serves others, and gives it all in the end', async () => {
     const id = await submit(key);
     const [slow, quick] = [await open(id, key), await open(id, key)];
     await Promise.all([slow.message('state'), quick.message('state')]);

@@ -25,9 +25,6 @@ const PING_MS = 10_000;
 /** A client that neither answers nor reads for this long is disconnected. It can resume from its cursor. */
 const STUCK_MS = 60_000;
 
-/** A client that does not complete the closing handshake is cut off after this time, milliseconds. */
-const CLOSE_MS = 5_000;
-
 /** Unprocessed messages of a client; above this number reading pauses. */
 const MAX_WAITING = 8;
 
@@ -88,10 +85,13 @@ export class LiveSocket {
     });
   }
 
-  /** @param reason at most 123 bytes, the room in a close frame */
+  /**
+   * A client that does not close its side is cut off by ws after 30 seconds; meanwhile it may be reading what the two
+   * operating systems hold for it, some 10 MiB.
+   * @param reason at most 123 bytes, the room in a close frame
+   */
   close(code: number, reason: string): void {
     this.socket.close(code, reason.slice(0, 120));
-    setTimeout(() => this.socket.terminate(), CLOSE_MS).unref();
   }
 
   /** Reports the error to the client and closes. */

@@ -201,12 +201,12 @@ void guest_starts_now(struct guest *guest, int64_t startup_ns) {
   guest->look_ns = WATCH_NS;
 }
 
-/* The memory limit covers the touched pages of the stack; this one bounds its address space. */
-static int limit_stack(const struct guest *guest, int64_t soft) {
-  struct rlimit stack = {(rlim_t)soft, (rlim_t)guest->stack};
-  if (user_limit_guest(guest->pid, RLIMIT_STACK, &stack) == 0) return 0;
-  /* RLIMIT_AS could be set, so it is no lack of rights: the host's hard limit is lower, and the guest has that. */
-  return errno == EPERM ? 0 : -1;
+/*
+ * The memory limit covers the touched pages of the stack; this one bounds its address space. RLIMIT_AS is set before, so
+ * what is refused here is no lack of rights.
+ */
+static struct guest_limit stack_limit(int64_t soft, int64_t hard) {
+  return (struct guest_limit){RLIMIT_STACK, {(rlim_t)soft, (rlim_t)hard}, .host_may_be_lower = 1};
 }
 
 int guest_limit_stack(struct guest *guest, int64_t stack) {
@@ -214,7 +214,8 @@ int guest_limit_stack(struct guest *guest, int64_t stack) {
     errno = ESRCH;
     return -1;
   }
-  return limit_stack(guest, stack < guest->stack ? stack : guest->stack);
+  struct guest_limit limit = stack_limit(stack < guest->stack ? stack : guest->stack, guest->stack);
+  return user_limit_guest(guest->pid, &limit, 1);
 }
 
 int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t memory, int64_t stack) {
@@ -227,21 +228,22 @@ int guest_mark(struct guest *guest, int64_t cpu_ns, int64_t wall_ns, int64_t mem
    * Only touched memory counts. The address space bounds what two checks of the watch could miss, far above the limit:
    * PyPy reserves 1.25 GiB for sys.setrecursionlimit(10**6) and touches none of it.
    */
-  struct rlimit address_space = {(rlim_t)(space + 2 * memory + RESERVABLE), 0};
-  address_space.rlim_max = address_space.rlim_cur;
-  if (user_limit_guest(guest->pid, RLIMIT_AS, &address_space) != 0) return -1;
+  rlim_t address_space = (rlim_t)(space + 2 * memory + RESERVABLE);
+  guest->startup_cpu = cpu_of(guest);
+  /* A backstop for the case that this process is not scheduled: whole seconds, so never before the exact limit. */
+  rlim_t seconds = (rlim_t)((guest->startup_cpu + cpu_ns) / SECOND + 2);
+  const struct guest_limit limits[] = {
+      {RLIMIT_AS, {address_space, address_space}, 0},
+      stack_limit(stack, stack),
+      {RLIMIT_CPU, {seconds, seconds}, 0},
+  };
+  if (user_limit_guest(guest->pid, limits, 3) != 0) return -1;
   guest->stack = stack;
-  if (limit_stack(guest, stack) != 0) return -1;
   if (!guest->forked && cgroup_is_kept() && cgroup_take(guest->pid) != 0) return -1;
   /* What its start has taken beyond any normal start is charged to the run. */
   int64_t excess = guest->forked || own <= EMPTY_START ? 0 : own - EMPTY_START;
   /* The pages that a child shares with its parent are charged to its group one by one, as it writes to them. */
   if (excess < memory && cgroup_limit(guest->forked ? memory + own : memory - excess) != 0) return -1;
-  guest->startup_cpu = cpu_of(guest);
-  /* A backstop for the case that this process is not scheduled: whole seconds, so never before the exact limit. */
-  rlim_t seconds = (rlim_t)((guest->startup_cpu + cpu_ns) / SECOND + 2);
-  struct rlimit cpu = {seconds, seconds};
-  if (user_limit_guest(guest->pid, RLIMIT_CPU, &cpu) != 0) return -1;
   guest->baseline = own - excess;
   guest->excess = excess;
   guest->tables_at_mark = tables_of(guest);

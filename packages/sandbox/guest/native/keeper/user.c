@@ -108,15 +108,25 @@ int user_become(void) {
  * prlimit(2) on another user's process needs CAP_SYS_RESOURCE, which even root may lack in a container, or that user as
  * the caller's real user. It is our real user only meanwhile: processes of that user may send signals here.
  */
-int user_limit_guest(pid_t pid, int resource, const struct rlimit *limit) {
-  int result = prlimit(pid, resource, limit, NULL);
-  if (result == 0 || errno != EPERM || guest_user == 0) return result;
-  uid_t user = getuid();
-  gid_t group = getgid();
-  if (set_real(guest_user, guest_user) != 0) return -1;
-  result = prlimit(pid, resource, limit, NULL);
-  int error = errno;
-  if (set_real(user, group) != 0) die_errno("setresuid");
+int user_limit_guest(pid_t pid, const struct guest_limit *limits, int count) {
+  uid_t user = 0;
+  gid_t group = 0;
+  int is_guest_user = 0, error = 0;
+  for (int i = 0; i < count && error == 0;) {
+    if (prlimit(pid, limits[i].resource, &limits[i].limit, NULL) == 0) {
+      i++;
+    } else if (errno == EPERM && guest_user != 0 && !is_guest_user) {
+      user = getuid();
+      group = getgid();
+      if (set_real(guest_user, guest_user) != 0) return -1;
+      is_guest_user = 1;
+    } else if (errno == EPERM && limits[i].host_may_be_lower) {
+      i++;
+    } else {
+      error = errno;
+    }
+  }
+  if (is_guest_user && set_real(user, group) != 0) die_errno("setresuid");
   errno = error;
-  return result;
+  return error == 0 ? 0 : -1;
 }

@@ -18,7 +18,14 @@ void user_use(const char *range);
 /* The calling process becomes that user. Between fork and exec. Returns 0, or -1 with errno. */
 int user_become(void);
 
-/* prlimit(2) on a guest. */
-int user_limit_guest(pid_t pid, int resource, const struct rlimit *limit);
+struct guest_limit {
+  int resource;
+  struct rlimit limit;
+  /* Where the host's hard limit is lower and may not be raised, the guest has that: no failure. */
+  int host_may_be_lower;
+};
+
+/* prlimit(2) on a guest, all of them at once. Returns 0, or -1 with errno when one could not be set. */
+int user_limit_guest(pid_t pid, const struct guest_limit *limits, int count);
 
 #endif
