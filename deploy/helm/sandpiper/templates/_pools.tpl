@@ -9,13 +9,15 @@
 {{- end -}}
 
 {{/* Memory of a pod whose cells run programs with the largest limit at the same time, MiB. The node divides it in the
-same way (largestMemoryLimit of @sandpiper/controller): 128 for itself and 64 for each cell. */}}
+same way (largestMemoryLimit of @sandpiper/controller): 128 for itself and 64 for each cell. Output is held twelve times
+while it goes from cell to Redis (docs/sizing.md). */}}
 {{- define "sandpiper.memoryFormula" -}}
 {{- $root := index . 0 -}}
 {{- $pool := index . 1 -}}
 {{- $ceilings := $root.Values.ceilings -}}
-{{- $cell := add 64 (int $pool.runMemoryMiB) (int $ceilings.diskMiB) (int $ceilings.outputMiB) -}}
-{{- add 128 (mul (int $pool.cells) $cell) -}}
+{{- $output := mul 12 (int $ceilings.outputMiB) -}}
+{{- $cell := add 64 (int $pool.runMemoryMiB) (int $ceilings.diskMiB) $output -}}
+{{- add 128 $output (mul (int $pool.cells) $cell) -}}
 {{- end -}}
 
 {{/* All pools with their defaults filled in, checked, as a JSON list. */}}

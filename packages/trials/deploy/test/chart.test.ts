@@ -105,7 +105,7 @@ describe.skipIf(HELM === null)('the chart (if skipped, it needs TEST_HELM)', () 
     const notes = stdout.slice(stdout.indexOf('NOTES:'));
     expect(notes).toContain('helm -n lab test farm --logs');
     expect(notes).toContain('rollout status deployment/farm-sandpiper-scheduler');
-    expect(notes).toContain('default: 2 cells, 2 CPUs and 928 MiB a pod, runs of up to 256 MiB');
+    expect(notes).toContain('default: 2 cells, 2 CPUs and 1184 MiB a pod, runs of up to 256 MiB');
     expect(notes).toContain('WARNING: Redis is a single server for trying out');
   });
 });
@@ -120,7 +120,7 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
     const objects = objectsOf('traces');
     const limits = workloadsOf(objects).find(({ labels }) => labels['sandpiper/pool'] === 'default')?.pod
       .containers[0]?.resources?.limits;
-    expect(limits).toEqual({ cpu: '2', memory: `${128 + 2 * (64 + 256 + 256 + 32)}Mi` });
+    expect(limits).toEqual({ cpu: '2', memory: `${128 + 12 * 32 + 2 * (64 + 256 + 256 + 12 * 32)}Mi` });
   });
 
   it('caps the memory of a run by the smallest pool', () => {

@@ -77,8 +77,8 @@ const CASES: readonly [string, Values, RegExp][] = [
   ],
   [
     'memory below the formula',
-    pool({ memoryMiB: 927 }),
-    /memoryMiB is 927, but 2 cells with runs of 256 MiB need 928/,
+    pool({ memoryMiB: 1183 }),
+    /memoryMiB is 1183, but 2 cells with runs of 256 MiB need 1184/,
   ],
   ['CPUs below the cells', pool({ cpu: '1' }), /cpu is 1, but 2 cells need 2/],
   ['thousandths below the cells', pool({ cpu: '1000m' }), /cpu is 1000m, but 2 cells need 2/],
