@@ -5,26 +5,16 @@ top=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 cd "$top"
 . scripts/lib/steps.sh
 . scripts/lib/docker-engine.sh
+. scripts/lib/base-image.sh
 
 work=$(mktemp -d)
 trap 'stop_docker; rm -rf "$work"' EXIT
 start_docker "$work/docker"
 
-need_debootstrap
 say 'a base image: Debian by debootstrap, with the Node of this machine'
-quietly debootstrap debootstrap --variant=minbase --include=ca-certificates bookworm "$work/base"
-node_prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
-install -D "$node_prefix/bin/node" "$work/base/usr/local/bin/node"
-mkdir -p "$work/base/usr/local/lib/node_modules"
-cp -r "$(npm root -g)/npm" "$work/base/usr/local/lib/node_modules/npm"
-ln -s ../lib/node_modules/npm/bin/npm-cli.js "$work/base/usr/local/bin/npm"
-# the certificates with which this machine trusts its registries
-install -D /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/ca-certificates.crt"
-tar -C "$work/base" -c . |
-  docker import --change 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt' - sandpiper-base >/dev/null
-rm -rf "$work/base"
+make_base "$work/base" sandpiper-base
 
-build() { DOCKER_BUILDKIT=0 docker build --quiet --network host --build-arg BASE=sandpiper-base -f deploy/Dockerfile "$@" .; }
+build() { build_image --quiet -f deploy/Dockerfile "$@" .; }
 say 'the image with the tests, and the one that is shipped'
 quietly 'the image with the tests' build --target suite --tag sandpiper-suite
 quietly 'the image' build --tag sandpiper
