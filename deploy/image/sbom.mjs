@@ -91,11 +91,12 @@ function licenseOf(text) {
   return / (OR|AND) /.test(text) ? { expression: text } : { license: { name: text } };
 }
 
-/** By their paths in the root, such as /usr/lib/x86_64-linux-gnu/libc.so.6. */
+/** Without links, by their paths in the root, such as /usr/lib/x86_64-linux-gnu/libc.so.6. */
 function filesOf(folder, path = '') {
   return readdirSync(join(folder, path), { withFileTypes: true }).flatMap((entry) => {
     const below = `${path}/${entry.name}`;
-    return entry.isDirectory() ? filesOf(folder, below) : [below];
+    if (entry.isDirectory()) return filesOf(folder, below);
+    return entry.isFile() ? [below] : [];
   });
 }
 
@@ -214,4 +215,4 @@ const out = values.out ?? join(root, 'usr/share/sandpiper/sbom.cdx.json');
 mkdirSync(dirname(out), { recursive: true });
 writeFileSync(out, `${JSON.stringify(bom, null, 1)}\n`);
 if (values.out === undefined) copyNotices(debian);
-console.log(`${out}: ${components.length} components`);
+process.stdout.write(`${out}: ${components.length} components\n`);

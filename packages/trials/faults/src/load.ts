@@ -19,6 +19,8 @@ export interface LoadOptions {
    * answer.
    */
   readonly repeatEvery?: number;
+  /** Told of each run when it is acknowledged. */
+  readonly onAcknowledged?: (id: string, index: number) => void;
   /** Pause of each lane after an acknowledgement, milliseconds. */
   readonly pauseMs?: () => number;
 }
@@ -29,6 +31,8 @@ export class Load {
   readonly acknowledged = new Map<number, string>();
   /** Answers that were not acknowledgements, by status; 0: no answer. */
   readonly refusals = new Map<number, number>();
+  /** Submissions that were not acknowledged by the second request either. */
+  readonly refusedTwice: number[] = [];
   /** Submissions whose second acknowledgement named another run. */
   readonly differing: string[] = [];
   private next = 0;
@@ -67,9 +71,10 @@ export class Load {
   }
 
   private async submit(index: number): Promise<void> {
-    const { repeatEvery = 0 } = this.options;
+    const { repeatEvery = 0, onAcknowledged } = this.options;
     const id = await this.untilAcknowledged(index);
     this.acknowledged.set(index, id);
+    onAcknowledged?.(id, index);
     if (repeatEvery === 0 || index % repeatEvery !== 0) return;
     const again = await this.untilAcknowledged(index);
     if (again !== id) this.differing.push(`${id} and ${again}`);
@@ -85,6 +90,7 @@ export class Load {
         const status = error instanceof Refusal ? error.status : 0;
         if (status >= 400 && status < 500 && status !== 429) throw error;
         this.refusals.set(status, (this.refusals.get(status) ?? 0) + 1);
+        if (attempt === 2) this.refusedTwice.push(index);
         if (performance.now() > deadline) {
           throw new Error(`submission ${index} is not acknowledged: ${(error as Error).message}`, {
             cause: error,
