@@ -16,9 +16,16 @@ export const POD_SECURITY: readonly string[] = [
   ...['--user', '1000:1000', '--tmpfs', '/tmp:size=64m'],
 ];
 
-/** What the schedulers let a run write, MiB: the chart's value. */
-export const DISK_CEILING = 64;
 const MIB = 1024 * 1024;
+/** What the schedulers let a run write, MiB: the chart's values. */
+export const DISK_CEILING = 64;
+const OUTPUT_CEILING = 8;
+
+/** The formula of docs/kubernetes.md with the values by default of the chart, MiB. */
+export function podMemory(cells: number): number {
+  const output = 12 * OUTPUT_CEILING;
+  return 128 + output + cells * (64 + 256 + DISK_CEILING + output);
+}
 
 /** How long a node lets its runs go on, seconds; the engine kills it 15 seconds later, as the kubelet does. */
 const GRACE_SECONDS = 20;
@@ -33,9 +40,6 @@ export interface WorkerSize {
   /** MiB; as the chart computes it for the limits by default, where it is not given. */
   readonly memory?: number;
 }
-
-/** The formula of docs/kubernetes.md, with the values by default of the chart, MiB. */
-export const podMemory = (cells: number): number => 128 + cells * (64 + 256 + DISK_CEILING + 16);
 
 export interface Departure {
   readonly name: string;
@@ -90,7 +94,7 @@ export class Farm {
       SANDPIPER_ADMIN_KEY: ADMIN_KEY,
       SANDPIPER_STOP_DELAY_MS: String(STOP_DELAY_MS),
       SANDPIPER_MAX_DISK_BYTES: String(DISK_CEILING * MIB),
-      SANDPIPER_MAX_OUTPUT_BYTES: String(16 * MIB),
+      SANDPIPER_MAX_OUTPUT_BYTES: String(OUTPUT_CEILING * MIB),
     };
     const options = [...this.pod(env, 8080), '--memory', '1024m', '--cpus', '1'];
     const container = await this.start(name, options, 'scheduler');

@@ -9,7 +9,7 @@ import type { Stage } from '../stage.js';
 import { until } from '../wait.js';
 import { Witness } from '../witness.js';
 import { type EngineContainer, attempt } from './docker.js';
-import { type Departure, type Farm, IMAGE, POD_SECURITY, withFarm } from './farm.js';
+import { type Departure, type Farm, IMAGE, POD_SECURITY, podMemory, withFarm } from './farm.js';
 
 export interface PodTrial {
   /** Of each of the two loads. */
@@ -23,7 +23,17 @@ export async function pod(stage: Stage, trial: PodTrial): Promise<Observation[]>
 }
 
 async function doctor(): Promise<Observation[]> {
-  const container = ['run', '--rm', ...POD_SECURITY, '--network', 'none', '--cpus', '1', '--memory', '528m'];
+  const container = [
+    'run',
+    '--rm',
+    ...POD_SECURITY,
+    '--network',
+    'none',
+    '--cpus',
+    '1',
+    '--memory',
+    `${podMemory(1)}m`,
+  ];
   const { output } = await attempt('docker', [...container, IMAGE, 'sandpiper', 'doctor']);
   const selfTest = /self-test\s+(.*)/.exec(output)?.[1] ?? 'missing';
   return [
