@@ -1,3 +1,4 @@
+export { type Certificates, makeCertificates } from './certificates.js';
 export { CheckoutCopy } from './checkout-copy.js';
 export { freePort } from './free-port.js';
 export { childrenOf, descendantPids, isLivePid } from './process-tree.js';
