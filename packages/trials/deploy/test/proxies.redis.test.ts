@@ -188,11 +188,11 @@ describe.each([
       writeFileSync(join(folder, 'lines'), lines.join(''));
       const child = command('map', written('double.py', 'print(input())'), 'lines');
       const [first] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
-      const leaving = schedulers[0] as TestService;
-      leaving.child.kill('SIGTERM');
+      const leaving = schedulers[0];
+      leaving?.child.kill('SIGTERM');
       const { out, err, code } = await ended(child);
       expect(printed(String(first) + out), err).toEqual(lines);
-      expect([code, await leaving.exit]).toEqual([0, 0]);
+      expect([code, await leaving?.exit]).toEqual([0, 0]);
       expect(await ended(command('run', written('after.py', 'print(42)')))).toMatchObject({ out: '42\n' });
     });
   },
