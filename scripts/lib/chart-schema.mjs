@@ -24,6 +24,7 @@ const OF_THE_CHART = {
     'SANDPIPER_PORT',
     'SANDPIPER_ADVERTISE',
     'SANDPIPER_NODE_NAME',
+    'SANDPIPER_LABELS',
     'SANDPIPER_CELLS',
     'SANDPIPER_GRACE_MS',
     'SANDPIPER_MEMORY_BYTES',
@@ -153,6 +154,8 @@ const poolProperties = (page) => ({
   maxUnavailable: { type: ['integer', 'string'], minimum: 1, pattern: '^([1-9][0-9]?|100)%$' },
   autoscaling,
   settings: settings(page, 'Node', 'worker'),
+  // As nodeLabelsSchema of @sandpiper/contracts; `pool` is the chart's.
+  nodeLabels: mapOf('^[a-zA-Z_][a-zA-Z0-9_]{0,62}$', matching('^[\\w./:-]{0,63}$')),
   labels,
   annotations,
   nodeSelector: labels,

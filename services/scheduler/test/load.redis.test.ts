@@ -82,8 +82,15 @@ describe('the load', () => {
     await nodes.report(node('n2', 'draining', cells), false);
     expect((await load()).cells).toBe(3);
     await nodes.report({ ...node('n3', 'ready', []), metricsAddress: '10.0.0.3:9090' }, false);
+    const labelled = {
+      ...node('n4', 'ready', []),
+      metricsAddress: '10.0.0.4:9090',
+      labels: { zone: 'north' },
+    };
+    await nodes.report(labelled, false);
     expect((await call(key, 'GET', '/v1/nodes/targets')).json()).toEqual([
       { targets: ['10.0.0.3:9090'], labels: { node: 'n3' } },
+      { targets: ['10.0.0.4:9090'], labels: { node: 'n4', label_zone: 'north' } },
     ]);
   });
 

@@ -1,8 +1,27 @@
 import { hostname } from 'node:os';
 import { cellsFor, type CpuShare, DEFAULT_PROFILE, type TranslatedInterpreter } from '@sandpiper/controller';
+import { type NodeLabels, nodeLabelsSchema } from '@sandpiper/contracts';
 import { integer, readEnvironment, redisEnvShape, replicationEnvShape } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
+
+const MAX_LABELS = 16;
+
+/** NAME=VALUE, separated by commas. */
+function labelsOf(text: string, context: z.RefinementCtx): NodeLabels {
+  const pairs = text === '' ? [] : text.split(',').map((pair) => pair.split('='));
+  const labels = Object.fromEntries(pairs) as NodeLabels;
+  const arePairs = pairs.length <= MAX_LABELS && pairs.every(({ length }) => length === 2);
+  const checked = nodeLabelsSchema.safeParse(labels);
+  if (arePairs && checked.success && Object.keys(labels).length === pairs.length) return checked.data;
+  context.addIssue({
+    code: 'custom',
+    message:
+      `must be NAME=VALUE, separated by commas, at most ${MAX_LABELS} and no name twice; names of letters, digits and "_", ` +
+      'values of letters, digits, "_", ".", "-", ":" and "/", each at most 63',
+  });
+  return z.NEVER;
+}
 
 /** @public The environment of a node (docs/configuration.md). Everything has a default. */
 export const workerConfigSchema = z
@@ -26,6 +45,14 @@ export const workerConfigSchema = z
       .regex(/^[\w.-]{1,100}$/, 'must be letters, digits, "_", "." and "-", at most 100')
       .optional()
       .describe('name of the node; by default host name and process id'),
+    SANDPIPER_LABELS: z
+      .string()
+      .default('')
+      .transform(labelsOf)
+      .describe(
+        'what operators want to know of the node, e.g. `zone=north,disk=ssd`: shown in the list of nodes, used to choose ' +
+          'nodes that are cordoned (`sandpiper nodes --label`), and labels of its metrics; at most 16',
+      ),
     SANDPIPER_CELLS: integer(1, 1024)
       .optional()
       .describe(

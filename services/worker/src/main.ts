@@ -95,6 +95,7 @@ async function main(): Promise<void> {
       engines: rpythonOf(config) === null ? ['seccomp'] : ['seccomp', 'rpython'],
       warnings,
       metricsAddress: () => metricsAddress,
+      labels: config.SANDPIPER_LABELS,
     });
   }
 }

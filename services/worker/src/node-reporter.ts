@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { NodeReport } from '@sandpiper/contracts';
+import type { NodeLabels, NodeReport } from '@sandpiper/contracts';
 import { type NodeRegistry, type ReportAnswer, SCHEMA } from '@sandpiper/store';
 
 /** Heartbeats per lease, so that a lost one does no harm. */
@@ -20,6 +20,7 @@ export interface NodeReporterOptions {
   readonly warnings: () => readonly string[];
   /** Host and port of the metrics; null while they are not served. */
   readonly metricsAddress: () => string | null;
+  readonly labels: NodeLabels;
   /** Whether Redis is available. */
   readonly up: () => boolean;
   /** Another living node has the same name. */
@@ -69,7 +70,8 @@ export class NodeReporter {
   }
 
   private async report(): Promise<void> {
-    const { registry, name, leaseMs, engines, state, cells, warnings, metricsAddress, up } = this.options;
+    const { registry, name, leaseMs, engines, state, cells, warnings, metricsAddress, labels, up } =
+      this.options;
     // During an outage of Redis, commands would pile up, one per interval.
     if (!up()) return;
     const ability = this.ability();
@@ -87,6 +89,7 @@ export class NodeReporter {
       leaseMs,
       warnings: [...warnings()],
       ...(address === null ? {} : { metricsAddress: address }),
+      ...(Object.keys(labels).length === 0 ? {} : { labels }),
     };
     try {
       const answer = await registry.report(report, announce);

@@ -8,6 +8,7 @@ import {
   type Trouble,
 } from '@sandpiper/actor';
 import {
+  type NodeLabels,
   type Engine,
   firstLine,
   JOB_VERSION,
@@ -69,6 +70,8 @@ export interface NodeOptions extends Partial<RestartPolicy> {
   readonly warnings?: () => readonly string[];
   /** Host and port of its metrics, as other hosts reach them; null while they are not served. */
   readonly metricsAddress?: () => string | null;
+  /** What its operator says of it. */
+  readonly labels?: NodeLabels;
   /** How long a run stays ours without a heartbeat, milliseconds; then the queue gives it to another node. */
   readonly lockMs?: number;
   readonly stalledIntervalMs?: number;
@@ -173,6 +176,7 @@ export class WorkerNode {
       cells: () => this.cells.facts.map(({ runId, ...cell }) => ({ ...cell, run: runId })),
       warnings: () => [...this.notReadyBecause, ...(options.warnings?.() ?? [])],
       metricsAddress: () => options.metricsAddress?.() ?? null,
+      labels: options.labels ?? {},
       up: () => this.redisUp,
       onTwin: () => log.warn(TWIN),
       onCordon: (cordon) => {

@@ -53,3 +53,25 @@ describe('the address that a node tells of its metrics', () => {
     expect(advertised(readWorkerConfig(env), 9090)).toBe(address);
   });
 });
+
+describe('the labels of a node', () => {
+  const labelsOf = (text: string) => readWorkerConfig({ SANDPIPER_LABELS: text }).SANDPIPER_LABELS;
+
+  it('are names with values', () => {
+    expect(labelsOf('')).toEqual({});
+    expect(labelsOf('zone=north,disk=ssd,note=')).toEqual({ zone: 'north', disk: 'ssd', note: '' });
+  });
+
+  it.each(['zone', 'zone=a=b', '=a', '1=a', 'a b=c', 'a=b c', 'a=1,a=2', 'a=1,', `a=${'x'.repeat(64)}`])(
+    'are refused: %j',
+    (text) => {
+      expect(() => labelsOf(text)).toThrow(/SANDPIPER_LABELS.*must be NAME=VALUE/);
+    },
+  );
+
+  it('are at most 16', () => {
+    const names = (count: number) => Array.from({ length: count }, (_, i) => `n${i}=x`).join(',');
+    expect(Object.keys(labelsOf(names(16)))).toHaveLength(16);
+    expect(() => labelsOf(names(17))).toThrow(/at most 16/);
+  });
+});

@@ -20,6 +20,15 @@ while it goes from cell to Redis (docs/sizing.md). */}}
 {{- add 128 $output (mul (int $pool.cells) $cell) -}}
 {{- end -}}
 
+{{/* What workers of a pool say of themselves: NAME=VALUE, separated by commas. */}}
+{{- define "sandpiper.nodeLabels" -}}
+{{- $pairs := list (printf "pool=%s" .name) -}}
+{{- range $name, $value := .nodeLabels -}}
+{{- $pairs = append $pairs (printf "%s=%s" $name $value) -}}
+{{- end -}}
+{{- join "," $pairs -}}
+{{- end -}}
+
 {{/* All pools with their defaults filled in, checked, as a JSON list. */}}
 {{- define "sandpiper.pools" -}}
 {{- $root := . -}}
@@ -69,6 +78,9 @@ while it goes from cell to Redis (docs/sizing.md). */}}
 {{- end -}}
 {{- end -}}
 {{- include "sandpiper.checkOwnLabels" (list $at $pool) -}}
+{{- if hasKey $pool.nodeLabels "pool" -}}
+{{- fail (printf "%s: nodeLabels: pool is the name of the pool; choose another name" $at) -}}
+{{- end -}}
 {{- $needed := int (include "sandpiper.memoryFormula" (list $root $pool)) -}}
 {{- if and $pool.memoryMiB (lt (int $pool.memoryMiB) $needed) -}}
 {{- fail (printf "%s: memoryMiB is %d, but %d cells with runs of %d MiB need %d: raise it, or lower cells or runMemoryMiB" $at (int $pool.memoryMiB) (int $pool.cells) (int $pool.runMemoryMiB) $needed) -}}

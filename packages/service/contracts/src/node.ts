@@ -2,6 +2,14 @@ import { z } from 'zod';
 
 const count = z.number().int().nonnegative();
 
+/** Labels of a node: names as those of Prometheus' labels. */
+export const nodeLabelsSchema = z.record(
+  z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]{0,62}$/),
+  z.string().regex(/^[\w./:-]{0,63}$/),
+);
+
+export type NodeLabels = z.infer<typeof nodeLabelsSchema>;
+
 export const cellViewSchema = z.strictObject({
   id: count,
   state: z.enum(['starting', 'idle', 'busy', 'failed']),
@@ -24,6 +32,9 @@ export const nodeReportSchema = z
       .string()
       .optional()
       .describe('Host and port that serve its metrics, as other hosts reach them'),
+    labels: nodeLabelsSchema
+      .optional()
+      .describe('What its operator says of it (SANDPIPER_LABELS); absent where nothing is'),
   })
   .meta({ id: 'NodeReport' });
 
@@ -51,9 +62,12 @@ export const cordonSchema = z
 
 export type Cordon = z.infer<typeof cordonSchema>;
 
-/** Where the metrics of nodes are, as Prometheus takes it (`http_sd_config`): one entry for each node. */
+/**
+ * Where the metrics of nodes are, as Prometheus takes it (`http_sd_config`): one entry for each node. Labels are `node`
+ * and those of the node as `label_NAME`.
+ */
 export const targetsSchema = z
-  .array(z.strictObject({ targets: z.array(z.string()), labels: z.strictObject({ node: z.string() }) }))
+  .array(z.strictObject({ targets: z.array(z.string()), labels: z.record(z.string(), z.string()) }))
   .meta({ id: 'Targets' });
 
 export type Targets = z.infer<typeof targetsSchema>;

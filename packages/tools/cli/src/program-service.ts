@@ -1,15 +1,15 @@
 import { SCOPES, type Scope, type TenantSettings } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
 import type { Command } from 'commander';
-import type { ServiceOptions } from './service/commands.js';
+import type { NodesOptions, ServiceOptions } from './service/commands.js';
 import { examples } from './help.js';
-import { quote, serverUrl, wholeNumber } from './options.js';
+import { pair, quote, serverUrl, wholeNumber } from './options.js';
 
 /** Commands for a running service. */
 export function addServiceCommands(program: Command, onExitCode: (code: number) => void): void {
   const load = () => import('./service/commands.js');
 
-  const nodes = withServer(program.command('nodes'))
+  const nodes = withLabels(withServer(program.command('nodes')))
     .description('List the worker nodes of a service, their cells and current runs; take one out of service.')
     .addHelpText(
       'after',
@@ -20,20 +20,21 @@ export function addServiceCommands(program: Command, onExitCode: (code: number) 
           'before a maintenance: no new runs, and none left after its grace',
         ],
         ['sandpiper nodes uncordon node-1', 'back to work'],
+        ['sandpiper nodes cordon --label rack=7', 'every node with this label (SANDPIPER_LABELS)'],
       ),
     )
-    .action(async (options: ServiceOptions) => onExitCode(await (await load()).nodesCommand(options)));
-  withServer(nodes.command('cordon'))
+    .action(async (options: NodesOptions) => onExitCode(await (await load()).nodesCommand(options)));
+  withLabels(withServer(nodes.command('cordon')))
     .description('Let a node take no more runs. It stays, and the runs that it has go on.')
-    .argument('<name>', 'name of the node, as listed by sandpiper nodes')
+    .argument('[name]', 'name of the node, as listed by sandpiper nodes; or choose nodes by --label')
     .option('--drain', 'hand back the runs that have not ended after the grace period of the node')
-    .action(async (name: string, options: ServiceOptions & { drain?: boolean }, command: Command) =>
+    .action(async (name: string | undefined, options: NodesOptions & { drain?: boolean }, command: Command) =>
       onExitCode(await (await load()).cordonCommand(name, true, withParents(command, options))),
     );
-  withServer(nodes.command('uncordon'))
+  withLabels(withServer(nodes.command('uncordon')))
     .description('Let a cordoned node take runs again.')
-    .argument('<name>', 'name of the node')
-    .action(async (name: string, options: ServiceOptions, command: Command) =>
+    .argument('[name]', 'name of the node, or choose nodes by --label')
+    .action(async (name: string | undefined, options: NodesOptions, command: Command) =>
       onExitCode(await (await load()).cordonCommand(name, false, withParents(command, options))),
     );
 
@@ -135,6 +136,13 @@ function withServer(command: Command): Command {
 }
 
 /** `keys --json create` and `keys create --json` are the same. */
+const withLabels = (command: Command): Command =>
+  command.option(
+    '--label <name=value>',
+    'only nodes with this label (repeatable: nodes that have them all)',
+    pair('--label', 'NAME=VALUE'),
+  );
+
 const withParents = <T extends ServiceOptions>(command: Command, own: T): T => ({
   ...command.optsWithGlobals<T>(),
   ...own,

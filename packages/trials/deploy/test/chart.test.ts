@@ -270,6 +270,20 @@ describe.skipIf(HELM === null)('what the chart makes (if skipped, it needs TEST_
     });
   });
 
+  it('tells the pool of a worker, and what else its operator says of it', () => {
+    const [worker] = workloadsOf(
+      render({
+        keys: { admin: { secret: 'k' } },
+        redis: { url: 'redis://redis' },
+        pools: [{ name: 'large', cells: 4, nodeLabels: { disk: 'ssd', zone: 'north' } }],
+      }),
+    ).filter(({ labels }) => labels['sandpiper/pool'] === 'large');
+    expect(worker?.pod.containers[0]?.env).toContainEqual({
+      name: 'SANDPIPER_LABELS',
+      value: 'pool=large,disk=ssd,zone=north',
+    });
+  });
+
   it('puts no secret and no address with a password into a manifest', () => {
     const text = template(valuesOf('sentinel')).stdout;
     expect(text).toContain('SANDPIPER_REDIS_PASSWORD_FILE');

@@ -82,6 +82,11 @@ const CASES: readonly [string, Values, RegExp][] = [
   ],
   ['CPUs below the cells', pool({ cpu: '1' }), /cpu is 1, but 2 cells need 2/],
   ['thousandths below the cells', pool({ cpu: '1000m' }), /cpu is 1000m, but 2 cells need 2/],
+  [
+    'a label of nodes that is the pool',
+    pool({ nodeLabels: { pool: 'x' } }),
+    /nodeLabels: pool is the name of the pool/,
+  ],
   ['an empty runtimeClassName', pool({ runtimeClassName: '' }), /\(main\): runtimeClassName is empty/],
   ['an empty priorityClassName', pool({ priorityClassName: '' }), /\(main\): priorityClassName is empty/],
   [

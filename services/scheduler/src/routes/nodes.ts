@@ -1,4 +1,4 @@
-import { cordonSchema, nodesSchema, targetsSchema } from '@sandpiper/contracts';
+import { cordonSchema, type NodeLabels, nodesSchema, targetsSchema } from '@sandpiper/contracts';
 import { z } from 'zod';
 import type { App, Context } from '../context.js';
 import { notFound } from '../problems.js';
@@ -34,9 +34,11 @@ export function nodeRoutes(app: App, { gate, nodes }: Context): void {
     },
     async () => {
       const views = await gate.run(() => nodes.list());
-      return views.flatMap(({ name, metricsAddress }) =>
-        metricsAddress === undefined ? [] : [{ targets: [metricsAddress], labels: { node: name } }],
-      );
+      return views.flatMap(({ name, metricsAddress, labels = {} }) => {
+        const own = Object.entries(labels).map(([label, value]) => [`label_${label}`, value]);
+        const told = { node: name, ...(Object.fromEntries(own) as NodeLabels) };
+        return metricsAddress === undefined ? [] : [{ targets: [metricsAddress], labels: told }];
+      });
     },
   );
 

@@ -1,8 +1,10 @@
 import type { KeyRequest, NodeView, Scope, TenantSettings } from '@sandpiper/contracts';
+import { InputError } from '@sandpiper/grading';
 import Table from 'cli-table3';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { EXIT } from '../exit-codes.js';
 import { duration } from '../map/progress.js';
+import type { Pair } from '../options.js';
 import { findService } from './address.js';
 
 /** Commands that inspect a running service, or change who may use it and how. */
@@ -12,22 +14,39 @@ export interface ServiceOptions {
   json?: boolean;
 }
 
+export interface NodesOptions extends ServiceOptions {
+  readonly label?: readonly Pair[];
+}
+
 /** `sandpiper nodes`. */
-export async function nodesCommand(options: ServiceOptions): Promise<number> {
-  const nodes = await (await findService(options.server)).listNodes();
+export async function nodesCommand(options: NodesOptions): Promise<number> {
+  const nodes = withLabels(await (await findService(options.server)).listNodes(), options.label);
   print(options, nodes, () => renderNodes(nodes));
   return EXIT.ok;
 }
 
-/** `sandpiper nodes cordon NAME` and `nodes uncordon NAME`. */
+const withLabels = (nodes: readonly NodeView[], wanted: readonly Pair[] = []): NodeView[] =>
+  nodes.filter(({ labels = {} }) => wanted.every(({ name, value }) => labels[name] === value));
+
+/** `sandpiper nodes cordon NAME` and `nodes uncordon NAME`, or the nodes with labels. */
 export async function cordonCommand(
-  name: string,
+  name: string | undefined,
   wanted: boolean,
-  options: ServiceOptions & { drain?: boolean },
+  options: NodesOptions & { drain?: boolean },
 ): Promise<number> {
+  const { label } = options;
+  if ((name === undefined) === (label === undefined)) {
+    throw new InputError('name either a node or, with --label, the labels of nodes');
+  }
   const service = await findService(options.server);
-  if (wanted) await service.cordonNode(name, options.drain === true);
-  else await service.uncordonNode(name);
+  const chosen = name === undefined ? withLabels(await service.listNodes(), label) : [{ name }];
+  if (chosen.length === 0) throw new InputError('no node has these labels; sandpiper nodes lists them');
+  for (const node of chosen) {
+    if (wanted) await service.cordonNode(node.name, options.drain === true);
+    else await service.uncordonNode(node.name);
+  }
+  const names = chosen.map((node) => escapeForTerminal(node.name)).join(', ');
+  process.stderr.write(`sandpiper: ${wanted ? 'cordoned' : 'uncordoned'} ${names}\n`);
   return EXIT.ok;
 }
 
@@ -39,9 +58,12 @@ export function renderNodes(nodes: readonly NodeView[]): string {
     node.cells.map(({ id, state, run }) => `${id}: ${state}${run === null ? '' : ` ${run}`}`).join('\n'),
     duration((Date.now() - Date.parse(node.startedAt)) / 1000),
     node.engines.join(', '),
+    Object.entries(node.labels ?? {})
+      .map(([name, value]) => `${name}=${value}`)
+      .join('\n'),
     node.warnings.join('\n'),
   ]);
-  return table(['node', 'state', 'cells', 'up for', 'engines', 'does without'], rows);
+  return table(['node', 'state', 'cells', 'up for', 'engines', 'labels', 'does without'], rows);
 }
 
 /** `sandpiper keys`. */
