@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { memoryWarnings, shareChecks } from '../src/main/share/checks.js';
@@ -91,6 +91,17 @@ describe('the CPUs of a node', () => {
       }),
     );
     expect(share.quota).toBe(1);
+  });
+
+  it('counts CPUs that the kernel does not name, and pins nothing to them', () => {
+    const unnamed = host({
+      'proc/self/status': 'Name:\tnode\nThreads:\t1\n',
+      'sys/devices/system/cpu/online': '0-999\n',
+    });
+    const { allowed, exclusive } = cpuShare(unnamed);
+    expect(allowed).toEqual(Array.from({ length: availableParallelism() }, (_, cpu) => cpu));
+    expect(exclusive).toBe(false);
+    expect(shareChecks(unnamed).find(({ name }) => name === 'CPUs')?.detail).toContain('no cell is pinned');
   });
 
   it.each([

@@ -14,6 +14,8 @@ export interface KeeperFiles {
   /** Descriptors of the keeper; -1: none. */
   readonly status: number;
   readonly schedstat: number;
+  /** Ours: how many signals it has sent its guests, 64 bits; null where the kernel tells of pending ones. */
+  readonly signals: number | null;
 }
 
 /**
@@ -27,14 +29,19 @@ export class GuestFigures {
   readonly #schedstat: number | null;
   /** Used where the kernel has no schedstat. */
   readonly #stat: number | null;
+  /** Signals of the keeper that have ended a wait, or were sent to another guest. */
+  #signalsSeen: bigint;
 
+  /** @param proc where proc(5) is; for tests */
   constructor(
     private readonly pid: number,
-    keeper: KeeperFiles,
+    private readonly keeper: KeeperFiles,
+    proc = '/proc',
   ) {
-    this.#status = openFigure(pid, 'status', keeper.pid, keeper.status);
-    this.#schedstat = openFigure(pid, 'schedstat', keeper.pid, keeper.schedstat);
-    this.#stat = this.#schedstat === null ? openFigure(pid, 'stat', keeper.pid, -1) : null;
+    this.#status = openFigure(proc, pid, 'status', keeper.pid, keeper.status);
+    this.#schedstat = openFigure(proc, pid, 'schedstat', keeper.pid, keeper.schedstat);
+    this.#stat = this.#schedstat === null ? openFigure(proc, pid, 'stat', keeper.pid, -1) : null;
+    this.#signalsSeen = signalsSent(keeper.signals);
   }
 
   /** Whether it was killed, and is reaped or about to be. A hidden guest exists until it is reaped. */
@@ -50,7 +57,21 @@ export class GuestFigures {
   get goesOn(): boolean {
     const status = this.#look();
     if (status === null) return exists(this.pid);
-    return status !== '' && !/^State:\s+[ZX]/m.test(status) && /^ShdPnd:\s+0+$/m.test(status);
+    if (status === '' || /^State:\s+[ZX]/m.test(status)) return false;
+    const pending = /^ShdPnd:\s+([0-9a-f]+)$/m.exec(status)?.[1];
+    return pending === undefined ? !this.#wasSignalled() : /^0+$/.test(pending);
+  }
+
+  /**
+   * Whether the keeper has sent a signal that no wait has ended for yet. The guest may have taken it before it began to
+   * wait: then this wait ends early, once. Without the keeper's number every wait ends early.
+   */
+  #wasSignalled(): boolean {
+    if (this.keeper.signals === null) return true;
+    const sent = signalsSent(this.keeper.signals);
+    const isNew = sent !== this.#signalsSeen;
+    this.#signalsSeen = sent;
+    return isNew;
   }
 
   /**
@@ -97,15 +118,21 @@ export class GuestFigures {
 }
 
 /** Null where it is hidden from us, and the keeper has none. */
-function openFigure(pid: number, name: string, keeper: number, descriptor: number): number | null {
-  const path = `/proc/${pid}/${name}`;
+function openFigure(
+  proc: string,
+  pid: number,
+  name: string,
+  keeper: number,
+  descriptor: number,
+): number | null {
+  const path = `${proc}/${pid}/${name}`;
   try {
     return openSync(path, 'r');
   } catch {
     if (descriptor < 0) return null;
   }
   try {
-    const fd = openSync(`/proc/${keeper}/fd/${descriptor}`, constants.O_RDONLY | constants.O_NONBLOCK);
+    const fd = openSync(`${proc}/${keeper}/fd/${descriptor}`, constants.O_RDONLY | constants.O_NONBLOCK);
     // The keeper may have closed it meanwhile, and reused the number for another file.
     if (readlinkSync(`/proc/self/fd/${fd}`) === path) return fd;
     closeSync(fd);
@@ -122,6 +149,12 @@ function read(fd: number): string {
   } catch {
     return '';
   }
+}
+
+/** 0 before the first one. */
+function signalsSent(file: number | null): bigint {
+  if (file === null || readSync(file, buffer, 0, 8, 0) < 8) return 0n;
+  return buffer.readBigInt64LE();
 }
 
 function exists(pid: number): boolean {

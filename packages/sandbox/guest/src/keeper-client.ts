@@ -1,4 +1,4 @@
-import { closeSync, constants as files, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants as files, existsSync, openSync, readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { GuestFigures } from './guest-figures.js';
@@ -123,7 +123,10 @@ export const NOT_EXECUTED: ReadonlyMap<number, string> = new Map([
   [123, 'it cannot be pinned to its CPU: SANDPIPER_CELL_CPUS names one that this process may not use'],
   [124, 'the hard limit of open files is below 8192'],
   [125, 'its addresses cannot be fixed here, which a deterministic run needs: personality(2) is refused'],
-  [126, 'the shim refuses to start: a second thread, or descriptors and handlers that it cannot set'],
+  [
+    126,
+    'the shim refuses to start: a second thread, descriptors or handlers that it cannot set, or for a deterministic run a processor’s counter that it cannot hide',
+  ],
   [
     127,
     'it cannot be executed by the user of the guests, who have a user id of their own when Sandpiper is root',
@@ -156,12 +159,16 @@ const ENFORCERS = new Map([
 export class KeeperClient {
   readonly #control: number;
   readonly #reports: number;
+  readonly #signals: number | null;
   #unread = '';
   #whyNotForked = '';
 
   constructor(private readonly directory: string) {
     this.#control = openEnd(directory, 'control', files.O_WRONLY);
     this.#reports = openEnd(directory, 'reports', files.O_RDONLY);
+    // Only where the kernel does not tell of pending signals (native/keeper/keeper.c).
+    const signals = join(directory, 'signals');
+    this.#signals = existsSync(signals) ? openSync(signals, 'r') : null;
   }
 
   /** Starts a guest; the caller closes it. */
@@ -217,7 +224,10 @@ export class KeeperClient {
   /** @param started `PID KEEPER STATUS_FD SCHEDSTAT_FD` */
   #attach(started: string): StartedGuest {
     const [pid = 0, keeper = 0, status = -1, schedstat = -1] = started.split(' ').map(Number);
-    const figures = new GuestFigures(pid, { pid: keeper, status, schedstat });
+    const figures = new GuestFigures(pid, {
+      ...{ pid: keeper, status, schedstat },
+      signals: this.#signals,
+    });
     const requests = openEnd(this.directory, 'requests', files.O_RDONLY);
     const replies = openEnd(this.directory, 'replies', files.O_WRONLY);
     const errors = openSync(join(this.directory, 'errors'), files.O_RDONLY | files.O_NONBLOCK);
@@ -286,6 +296,7 @@ export class KeeperClient {
   close(): void {
     closeSync(this.#control);
     closeSync(this.#reports);
+    if (this.#signals !== null) closeSync(this.#signals);
   }
 
   #send(...words: (string | number)[]): void {

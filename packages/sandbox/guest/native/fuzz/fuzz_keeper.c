@@ -53,6 +53,7 @@
 #include "../keeper/user.c"
 #include "../keeper/child.c"
 #include "../keeper/guest.c"
+#include "../keeper/parent.c"
 #define main keeper_main
 #include "../keeper/keeper.c"
 #undef main
@@ -162,7 +163,7 @@ static void begin(void) {
   directory = FD_DIRECTORY;
   shim = FD_SHIM;
   directory_path = "/nowhere";
-  cleared_later = mover = 0;
+  cleared_later = mover = forks_twice = 0;
   memset(&commands, 0, sizeof commands);
   line.have = 0;
   kind = NONE;

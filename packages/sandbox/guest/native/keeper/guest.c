@@ -13,6 +13,7 @@
 
 #include "cgroup.h"
 #include "child.h"
+#include "die.h"
 #include "number.h"
 #include "units.h"
 #include "user.h"
@@ -274,8 +275,20 @@ void guest_set_timer(struct guest *guest, enum guest_timer which, int64_t first_
   guest->timers[which].interval = interval_ns > 0 && interval_ns < MIN_INTERVAL_NS ? MIN_INTERVAL_NS : interval_ns;
 }
 
+static int signal_count = -1;
+
+void guest_count_signals(int fd) { signal_count = fd; }
+
+/* Counts a signal once it is pending: who sees the number may answer the guest's call, which then meets the signal. */
+static void send_signal(const struct guest *guest, int signal) {
+  static int64_t sent;
+  kill(guest->pid, signal);
+  sent++;
+  if (signal_count >= 0 && pwrite(signal_count, &sent, sizeof sent, 0) != sizeof sent) die_errno("signals");
+}
+
 void guest_signal(struct guest *guest, int signal) {
-  if (guest->pid != 0 && guest->why == GUEST_RUNS && guest->marked) kill(guest->pid, signal);
+  if (guest->pid != 0 && guest->why == GUEST_RUNS && guest->marked) send_signal(guest, signal);
 }
 
 /* Returns the time until this timer may ring, or a second. One thread uses no more CPU time than passes. */
@@ -320,7 +333,7 @@ static void cross(struct guest *guest, enum guest_end limit) {
   guest->cpu_crossed_at = cpu_of(guest);
   guest->deadline = guest->crossed_at + MOMENT_WALL;
   guest->cpu_limit = guest->cpu_crossed_at + MOMENT_CPU;
-  kill(guest->pid, SIGXCPU);
+  send_signal(guest, SIGXCPU);
 }
 
 int64_t guest_watch(struct guest *guest) {

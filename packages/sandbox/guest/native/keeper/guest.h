@@ -91,6 +91,9 @@ void guest_set_timer(struct guest *guest, enum guest_timer which, int64_t first_
 /* A signal from outside, which the guest may catch. */
 void guest_signal(struct guest *guest, int signal);
 
+/* From now on the file says how many such signals were sent, as 64 bits: a kernel may not tell of pending ones. */
+void guest_count_signals(int fd);
+
 /* For a guest that was started ahead of its run: its start, and the deadline for it, begin now. */
 void guest_starts_now(struct guest *guest, int64_t startup_ns);
 

@@ -56,14 +56,13 @@
 #include "die.h"
 #include "guest.h"
 #include "number.h"
+#include "parent.h"
 #include "units.h"
 #include "user.h"
 
-/* A fork takes about a millisecond. */
-#define PARENT_ANSWERS_MS 5000
-
 static const char *const fifo_names[] = {"control", "reports", "requests", "replies", "errors"};
 enum { CONTROL, REPORTS, REQUESTS, REPLIES, ERRORS, FIFOS };
+static const char signals_name[] = "signals";
 
 static int directory = -1;
 static char *directory_path;
@@ -204,28 +203,6 @@ static void park(void) {
   report("parked\n");
 }
 
-/* Returns the process id of the child, or 0 when the parent does not answer. */
-static pid_t ask_parent(void) {
-  char byte = 0;
-  struct iovec vector = {&byte, 1};
-  union {
-    struct cmsghdr header;
-    char bytes[CMSG_SPACE(3 * sizeof(int))];
-  } rights = {0};
-  struct msghdr message = {
-      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights};
-  rights.header =
-      (struct cmsghdr){.cmsg_len = CMSG_LEN(3 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-  memcpy(CMSG_DATA(&rights.header), (int[]){replies, requests, errors}, 3 * sizeof(int));
-  if (sendmsg(parent_socket, &message, MSG_NOSIGNAL) != 1) return 0;
-  struct pollfd answer = {parent_socket, POLLIN, 0};
-  int64_t pid;
-  if (poll(&answer, 1, PARENT_ANSWERS_MS) != 1 || recv(parent_socket, &pid, sizeof pid, MSG_DONTWAIT) != sizeof pid)
-    return 0;
-  /* It becomes a pid_t, of which -1 would mean every process (kill(2)). */
-  return pid > 1 && pid <= INT32_MAX ? (pid_t)pid : 0;
-}
-
 static void fork_guest(struct words *words) {
   int64_t startup_ms;
   if (words_take_number(words, 1, MAX_MS, &startup_ms) != 0) {
@@ -237,7 +214,7 @@ static void fork_guest(struct words *words) {
     return;
   }
   open_pipes();
-  pid_t pid = ask_parent();
+  pid_t pid = parent_fork(parent_socket, (int[PARENT_PIPES]){replies, requests, errors});
   int error = pid == 0 ? -ECHILD : guest_adopt(&guest, pid, startup_ms * MILLISECOND);
   if (error == 0) {
     started();
@@ -359,6 +336,7 @@ static void read_control(void) {
 
 static void remove_directory(void) {
   for (int i = 0; i < FIFOS; i++) unlinkat(directory, fifo_names[i], 0);
+  unlinkat(directory, signals_name, 0);
   rmdir(directory_path);
 }
 
@@ -398,6 +376,19 @@ static void make_fifos(void) {
     if (mkfifoat(directory, fifo_names[i], 0600) != 0) die_errno(fifo_names[i]);
   control = open_fifo(CONTROL, 0);
   reports = open_fifo(REPORTS, 0);
+}
+
+/* Where status (proc(5)) does not show the pending signals of a process, the controller learns of them from us. */
+static void count_signals(void) {
+  char text[4096];
+  int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+  if (fd >= 0) close(fd);
+  text[n < 0 ? 0 : n] = 0;
+  if (strstr(text, "\nShdPnd:") != NULL) return;
+  fd = openat(directory, signals_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) die_errno(signals_name);
+  guest_count_signals(fd);
 }
 
 static int watch_children(void) {
@@ -444,6 +435,7 @@ int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   cgroup_use(group_place);
   make_fifos();
+  count_signals();
   user_use(users);
   int children = watch_children();
   if (write(STDOUT_FILENO, "ready\n", 6) != 6) die("the node that started this keeper is gone");

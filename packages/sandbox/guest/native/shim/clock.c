@@ -20,15 +20,13 @@ static int (*real_clock_gettime)(clockid_t, struct timespec *);
 static int (*real_gettimeofday)(struct timeval *, void *);
 static time_t (*real_time)(time_t *);
 
-void clock_take(int virtual_time) {
-  if (virtual_time) {
-    /* The processor's counter too: see on_fault. Where the kernel cannot disable it, native code can still read it. */
-    prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
-    return;
-  }
+int clock_take(int virtual_time) {
+  /* The processor's counter too: see on_fault. */
+  if (virtual_time) return prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
   *(void **)&real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
   *(void **)&real_gettimeofday = dlsym(RTLD_NEXT, "gettimeofday");
   *(void **)&real_time = dlsym(RTLD_NEXT, "time");
+  return 0;
 }
 
 int64_t clock_now(void) {

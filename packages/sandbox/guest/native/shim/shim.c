@@ -254,7 +254,7 @@ static void lock_down_stock(void) {
   catch_traps();
   catch_signals();
   forget_thread_id();
-  clock_take(virtual_time);
+  if (clock_take(virtual_time) != 0) refuse("the processor's counter cannot be hidden (PR_SET_TSC)");
   forbid_descriptors();
   /* Standard error was kept until here for error messages. */
   close(STDERR_FILENO);

@@ -25,6 +25,10 @@
 /* For a parent of the fork server: the socket on which the keeper sends its children's pipes. */
 #define KEEPER_FD_SOCKET 7
 
+/* What the keeper asks of that parent, the one byte of each message: a child, or a child's child (fork.c). */
+#define SHIM_FORK 0
+#define SHIM_FORK_TWICE 1
+
 /*
  * The keeper passes its settings to the constructor in the environment. The guest's own variables carry this prefix,
  * which the constructor removes: until then the dynamic loader works under the real kernel, and a submitted program

@@ -10,7 +10,7 @@ import { programOnPath } from './program-on-path.js';
 import { assertProgram } from '../../crossing/interpreter-files.js';
 import { selfTest } from './self-test.js';
 import { shareChecks } from '../share/checks.js';
-import { cpuShare } from '../share/cpus.js';
+import { cpuShare, namesCpus } from '../share/cpus.js';
 
 export interface HostReport {
   readonly checks: readonly HostCheck[];
@@ -27,6 +27,7 @@ export function availableCpus(): readonly number[] {
  */
 export function currentCpu(): number | null {
   try {
+    if (!namesCpus()) return null;
     const stat = readFileSync('/proc/thread-self/stat', 'latin1');
     // The name, in parentheses, may hold anything: fields are counted from behind it, the state being the
     // third.

@@ -1,6 +1,6 @@
 import { completeLimits } from '@sandpiper/contracts';
 import type { HostCheck } from '../proof/host-check.js';
-import { cellsFor, cpuShare } from './cpus.js';
+import { cellsFor, cpuShare, namesCpus } from './cpus.js';
 import { largestMemoryLimit, type MemoryShare, memoryShare } from './memory.js';
 
 const MIB = 1024 * 1024;
@@ -11,7 +11,11 @@ export function shareChecks(host = ''): HostCheck[] {
   const memory = memoryShare(host);
   const cells = cellsFor(cpus);
   const quota = cpus.quota === null ? 'no quota' : `a quota of ${cpus.quota}`;
-  const pin = cpus.exclusive ? 'exclusive, so each cell is pinned to one' : 'shared, so no cell is pinned';
+  const pin = !namesCpus(host)
+    ? 'the kernel does not tell which, so no cell is pinned'
+    : cpus.exclusive
+      ? 'exclusive, so each cell is pinned to one'
+      : 'shared, so no cell is pinned';
   const bound = memory.boundBy === null ? 'of the host' : `by ${memory.boundBy}`;
   const trouble = endsAsWhole(memory);
   return [

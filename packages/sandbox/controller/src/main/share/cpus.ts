@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { figureOf, groupChain } from '../../crossing/groups.js';
 
 /** This process's share of the host's CPUs. */
@@ -19,14 +20,27 @@ export interface CpuShare {
 export function cpuShare(host = ''): CpuShare {
   const allowed = parseCpus(allowedCpuList(host));
   const quota = cpuQuota(host);
-  const exclusive = allowed.length < onlineCpus(host) && (quota === null || quota >= allowed.length);
+  const exclusive =
+    namesCpus(host) && allowed.length < onlineCpus(host) && (quota === null || quota >= allowed.length);
   return { allowed, quota, exclusive };
 }
 
-/** The CPUs that this process may use, such as `0-3,8`, for messages. */
+/**
+ * The CPUs that this process may use, such as `0-3,8`, for messages. Where the kernel does not name them, as many as
+ * there are (sched_getaffinity(2)), numbered from 0; nothing is pinned to such a number unless an operator says so.
+ */
 export function allowedCpuList(host = ''): string {
+  return listOfAllowed(host) ?? `0-${availableParallelism() - 1}`;
+}
+
+/** Whether the kernel tells which CPUs these are; else they are only counted. */
+export function namesCpus(host = ''): boolean {
+  return listOfAllowed(host) !== null;
+}
+
+function listOfAllowed(host: string): string | null {
   const status = readFileSync(`${host}/proc/self/status`, 'latin1');
-  return /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '0';
+  return /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? null;
 }
 
 /** As many cells as can work at the same time: one per allowed CPU, and no more than the quota pays for. */
