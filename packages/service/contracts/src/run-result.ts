@@ -55,7 +55,15 @@ export const usageSchema = z
 
 export type Usage = z.infer<typeof usageSchema>;
 
-export const ENFORCERS = ['keeper-clock', 'keeper-watch', 'cgroup-v2', 'cgroup-v1', 'none'] as const;
+/** `keeper-ticks`: by a clock that counts ticks, so that a program which waits at each tick is charged too little. */
+export const ENFORCERS = [
+  'keeper-clock',
+  'keeper-ticks',
+  'keeper-watch',
+  'cgroup-v2',
+  'cgroup-v1',
+  'none',
+] as const;
 const enforcerSchema = z.enum(ENFORCERS);
 
 export const enforcementSchema = z

@@ -10,7 +10,7 @@ import { attacksOn, ONLY_OF_MEMORY } from './plan.js';
 import { lineOf, markdownOf, NEIGHBOUR, type ReportRow, defenceOf } from './report.js';
 import { runAttack } from './run-attack.js';
 
-const HELP = `Usage: scripts/hostile [--neighbour] [--markdown FILE] [CASE]...
+const HELP = `Usage: scripts/hostile [--neighbour | --alone] [--markdown FILE] [CASE]...
 
 Runs what hostile programs do (packages/trials/hostile) against both engines, and after each looks whether all that must hold
 does: the status and its reason, the next run, nothing left behind, nothing shown, dead in time. Behaviours that belong to
@@ -18,6 +18,7 @@ another layer are shown by its tests, which are run too. CASE is a number, 1 to 
 when anything is not as it must be.
 
   --neighbour       only what the other tenant sees
+  --alone           nothing of the other tenant, which needs a Redis
   --markdown FILE   write the table as a document too, e.g. docs/hostile.md
 `;
 
@@ -33,6 +34,7 @@ interface Options {
   readonly numbers: readonly number[];
   readonly markdown: string | null;
   readonly neighbourOnly: boolean;
+  readonly aloneOnly: boolean;
 }
 
 /**
@@ -48,6 +50,7 @@ function parse(argv: readonly string[]): Options {
     options: {
       markdown: { type: 'string' },
       neighbour: { type: 'boolean' },
+      alone: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
     allowPositionals: true,
@@ -59,10 +62,13 @@ function parse(argv: readonly string[]): Options {
   const unknown = positionals.find((text) => !CORPUS.some(({ number }) => String(number) === text));
   if (unknown !== undefined)
     throw new Error(`${unknown} is none of the cases: they are numbers from 1 to ${LAST_NUMBER}`);
+  if (values.neighbour === true && values.alone === true)
+    throw new Error('--neighbour and --alone together leave nothing');
   return {
     numbers: positionals.map(Number),
     markdown: values.markdown ?? null,
     neighbourOnly: values.neighbour === true,
+    aloneOnly: values.alone === true,
   };
 }
 
@@ -113,10 +119,10 @@ async function* besideOthers(behaviours: readonly Behaviour[]): AsyncGenerator<R
   }
 }
 
-async function run({ numbers, markdown, neighbourOnly }: Options): Promise<number> {
+async function run({ numbers, markdown, neighbourOnly, aloneOnly }: Options): Promise<number> {
   const rows: ReportRow[] = [];
   const behaviours = CORPUS.filter(({ number }) => numbers.length === 0 || numbers.includes(number));
-  for (const part of neighbourOnly ? [besideOthers] : [alone, besideOthers]) {
+  for (const part of neighbourOnly ? [besideOthers] : aloneOnly ? [alone] : [alone, besideOthers]) {
     for await (const row of part(behaviours)) {
       rows.push(row);
       process.stdout.write(`${lineOf(row)}\n`);

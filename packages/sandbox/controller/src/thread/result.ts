@@ -1,5 +1,6 @@
 import { ByteEncoder, cpuWaitLine, oneLine, type RunResult } from '@sandpiper/contracts';
 import type { GuestEnd } from '@sandpiper/guest';
+import { enforcerOfCpu } from '../crossing/cpu-clock.js';
 import { isOwnFault } from '../crossing/host-memory.js';
 import type { CellContext, GuestJob } from '../crossing/job.js';
 import { type Decisions, decideEnding } from '../crossing/status.js';
@@ -57,7 +58,7 @@ export function resultOf(
     ...(refused.length === 0 ? {} : { refused }),
     usage,
     limits: job.limits,
-    enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: end.memoryHeldBy },
+    enforcement: { cpu: enforcerOfCpu(), wall: 'keeper-clock', memory: end.memoryHeldBy },
     engine: job.interpreter.engine,
     start: run.start,
     attempt: job.attempt,

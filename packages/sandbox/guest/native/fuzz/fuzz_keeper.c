@@ -52,6 +52,7 @@
 #include "../keeper/program.c"
 #include "../keeper/user.c"
 #include "../keeper/child.c"
+#include "../keeper/smaps.c"
 #include "../keeper/guest.c"
 #include "../keeper/parent.c"
 #define main keeper_main

@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path';
 import { CONTROLLER_CPU_MESSAGE, errorCode, type RunResult } from '@sandpiper/contracts';
 import { type GuestEnd, parseGuestEnd } from '@sandpiper/guest';
+import { enforcerOfCpu } from '../../crossing/cpu-clock.js';
 import { type CellContext, type GuestJob, SHARED_PID, SHARED_THREAD } from '../../crossing/job.js';
 import { type Decisions, decideEnding, type Ending } from '../../crossing/status.js';
 
@@ -121,7 +122,7 @@ export function resultOfStuck(
       bytesWritten: 0,
     },
     limits: job.limits,
-    enforcement: { cpu: 'keeper-clock', wall: 'keeper-clock', memory: end?.memoryHeldBy ?? 'keeper-watch' },
+    enforcement: { cpu: enforcerOfCpu(), wall: 'keeper-clock', memory: end?.memoryHeldBy ?? 'keeper-watch' },
     engine,
     attempt: job.attempt,
     node: context.node,

@@ -3,7 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { firstLine } from '@sandpiper/contracts';
 import { type CgroupFolder, cgroupFolder, nativePartsExist, PYPY3_PATH } from '@sandpiper/guest';
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
+import { checkDeterministic } from './deterministic-check.js';
 import type { HostCheck } from './host-check.js';
+import { cpuTickMs } from '../../crossing/cpu-clock.js';
 import { guestChecks } from './guest-checks.js';
 import { checkHashing, checkNode } from './node-version.js';
 import { programOnPath } from './program-on-path.js';
@@ -47,7 +49,7 @@ export async function inspectHost(rpython: TranslatedInterpreter | null): Promis
   // What is missing cannot be tried.
   return {
     checks: checks.every(({ ok, required }) => ok || !required)
-      ? [...checks, await checkSelf(rpython)]
+      ? [...checks, await checkDeterministic(), await checkSelf(rpython)]
       : checks,
   };
 }
@@ -174,10 +176,22 @@ function checkOpenFiles(): HostCheck {
 
 function checkMechanisms(): HostCheck[] {
   const held = 'the keeper enforces CPU and elapsed time: clocks, with rlimits behind them';
+  const tick = cpuTickMs();
+  const counted = `; this kernel counts CPU time in ticks of ${tick} ms: a program that waits at each tick is charged less, and ends by its wall limit`;
   return [
-    { name: 'limits', ok: true, required: true, detail: held, fix: null },
+    { name: 'limits', ok: true, required: true, detail: tick === 0 ? held : held + counted, fix: null },
     { name: 'memory', required: true, ...memoryHeldBy() },
+    checkWaits(),
   ];
+}
+
+/** Without it nothing shows that a program was ready to run while other processes held its CPU. */
+function checkWaits(): HostCheck {
+  const ok = existsSync('/proc/self/schedstat');
+  const detail = ok
+    ? 'measured (schedstat)'
+    : 'unknown to this kernel (no schedstat): no result is marked unreliable because others held its CPU';
+  return { name: 'waits for a CPU', ok, required: false, detail, fix: null };
 }
 
 function memoryHeldBy(): Pick<HostCheck, 'ok' | 'detail' | 'fix'> {

@@ -10,6 +10,7 @@ import {
 } from '@sandpiper/contracts';
 import { cgroupFolder, TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
 import type { Cell } from '../cell/cell.js';
+import type { GuestJob } from '../../crossing/job.js';
 import { type Interpreter, LIBRARY_FOLDERS } from '../../crossing/engines.js';
 
 const MIB = 1024 * 1024;
@@ -52,6 +53,7 @@ export class SelfTestBench {
     limits: LimitsRequest,
     interpreter: Interpreter = { engine: 'seccomp' },
     start: 'forked' | 'cold' = 'forked',
+    deterministic: GuestJob['deterministic'] = null,
   ): Promise<RunResult> {
     return this.cell.runJob({
       id: 'self-test',
@@ -67,7 +69,7 @@ export class SelfTestBench {
       stdin: { kind: 'buffer', data: Buffer.alloc(0) },
       output: 'capture',
       tracePath: null,
-      deterministic: null,
+      deterministic,
       outputs: [],
       limits: completeLimits(limits),
     });
