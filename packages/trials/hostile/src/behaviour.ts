@@ -23,6 +23,8 @@ export interface Attack {
    */
   readonly program: string;
   readonly expect: Expectation;
+  /** Under gVisor's kernel, where it ends otherwise and is contained all the same. */
+  readonly onGvisor?: Expectation;
   readonly limits?: LimitsRequest;
   readonly args?: readonly string[];
   /** Variables beside those that every attack is given. */

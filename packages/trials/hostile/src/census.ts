@@ -134,7 +134,9 @@ function descriptorsOf(pid: number): string[] {
       const target = readlinkSync(join(folder, fd));
       // The one that this listing is read from, and what it is called in between.
       if (target.startsWith(`/proc/${process.pid}/fd`) || target === folder) return [];
-      return [`${pid === process.pid ? 'ours' : 'keeper'} ${target.replace(/^\/proc\/\d+\//, '/proc/PID/')}`];
+      const named = target.replace(/^\/proc\/\d+\//, '/proc/PID/');
+      // A keeper has a new one for each parent, which is replaced after ten minutes.
+      return [pid === process.pid ? `ours ${named}` : `keeper ${named.replace(/^(socket):.*/, '$1')}`];
     } catch {
       return [];
     }

@@ -106,9 +106,11 @@ export class Ground {
     /** Texts of the host that no guest may learn, and what they are. */
     readonly secrets: ReadonlyMap<string, string>,
     private readonly temporaryBefore: string | undefined,
+    /** The host's kernel is gVisor's. */
+    readonly isGvisor: boolean,
   ) {}
 
-  static async start(names: readonly SubjectName[] = SUBJECTS): Promise<Ground> {
+  static async start(names: readonly SubjectName[] = SUBJECTS, isGvisor = false): Promise<Ground> {
     const temporaryBefore = process.env['TMPDIR'];
     const folder = mkdtempSync(join(tmpdir(), 'sandpiper-hostile-'));
     // The guests of root run as users of their own, who must be able to reach the library.
@@ -132,7 +134,7 @@ export class Ground {
       if (made !== null)
         subjects.set(name, new Subject(name, made[0], made[1], subjects.size, name.endsWith('groups')));
     }
-    const ground = new Ground(folder, subjects, plantSecrets(folder), temporaryBefore);
+    const ground = new Ground(folder, subjects, plantSecrets(folder), temporaryBefore, isGvisor);
     for (const subject of subjects.values()) await subject.start();
     return ground;
   }

@@ -10,7 +10,7 @@ import { attacksOn, ONLY_OF_MEMORY } from './plan.js';
 import { lineOf, markdownOf, NEIGHBOUR, type ReportRow, defenceOf } from './report.js';
 import { runAttack } from './run-attack.js';
 
-const HELP = `Usage: scripts/hostile [--neighbour | --alone] [--markdown FILE] [CASE]...
+const HELP = `Usage: scripts/hostile [--neighbour | --alone] [--gvisor] [--markdown FILE] [CASE]...
 
 Runs what hostile programs do (packages/trials/hostile) against both engines, and after each looks whether all that must hold
 does: the status and its reason, the next run, nothing left behind, nothing shown, dead in time. Behaviours that belong to
@@ -19,6 +19,7 @@ when anything is not as it must be.
 
   --neighbour       only what the other tenant sees
   --alone           nothing of the other tenant, which needs a Redis
+  --gvisor          expect what gVisor's kernel does, where it differs (scripts/test-gvisor)
   --markdown FILE   write the table as a document too, e.g. docs/hostile.md
 `;
 
@@ -35,6 +36,7 @@ interface Options {
   readonly markdown: string | null;
   readonly neighbourOnly: boolean;
   readonly aloneOnly: boolean;
+  readonly isGvisor: boolean;
 }
 
 /**
@@ -51,6 +53,7 @@ function parse(argv: readonly string[]): Options {
       markdown: { type: 'string' },
       neighbour: { type: 'boolean' },
       alone: { type: 'boolean' },
+      gvisor: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
     allowPositionals: true,
@@ -69,6 +72,7 @@ function parse(argv: readonly string[]): Options {
     markdown: values.markdown ?? null,
     neighbourOnly: values.neighbour === true,
     aloneOnly: values.alone === true,
+    isGvisor: values.gvisor === true,
   };
 }
 
@@ -96,8 +100,8 @@ async function* rowsOf(ground: Ground, behaviour: Behaviour): AsyncGenerator<Rep
     yield { kind: 'elsewhere', behaviour, test, outcome: await runElsewhere(test) };
 }
 
-async function* alone(behaviours: readonly Behaviour[]): AsyncGenerator<ReportRow> {
-  const ground = await Ground.start();
+async function* alone(behaviours: readonly Behaviour[], isGvisor: boolean): AsyncGenerator<ReportRow> {
+  const ground = await Ground.start(SUBJECTS, isGvisor);
   try {
     for (const behaviour of behaviours) yield* rowsOf(ground, behaviour);
   } finally {
@@ -119,11 +123,11 @@ async function* besideOthers(behaviours: readonly Behaviour[]): AsyncGenerator<R
   }
 }
 
-async function run({ numbers, markdown, neighbourOnly, aloneOnly }: Options): Promise<number> {
+async function run({ numbers, markdown, neighbourOnly, aloneOnly, isGvisor }: Options): Promise<number> {
   const rows: ReportRow[] = [];
   const behaviours = CORPUS.filter(({ number }) => numbers.length === 0 || numbers.includes(number));
   for (const part of neighbourOnly ? [besideOthers] : aloneOnly ? [alone] : [alone, besideOthers]) {
-    for await (const row of part(behaviours)) {
+    for await (const row of part(behaviours, isGvisor)) {
       rows.push(row);
       process.stdout.write(`${lineOf(row)}\n`);
     }

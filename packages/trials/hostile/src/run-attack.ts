@@ -60,7 +60,7 @@ async function runOnce(ground: Ground, subject: Subject, attack: Attack): Promis
     return { faults: [result], status: null, message: null, cpuMs: 0, wallMs: 0, limits: null, answeredMs };
   }
   const faults = [
-    ...deviationsOf(result, attack.expect),
+    ...deviationsOf(result, ground.isGvisor ? (attack.onGvisor ?? attack.expect) : attack.expect),
     ...judgeTimes(result),
     ...judgeSize(result),
     ...leaks(result, ground.secrets),
