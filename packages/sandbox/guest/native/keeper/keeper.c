@@ -34,7 +34,8 @@
  * `parked` it is the guest no more, and `fork` makes one of it (shim/fork.c), until it is told to `retire` or dies.
  * FIXED is 1 for the same addresses in every run. The content of a frame may come from a request, and never ends this
  * process: an invalid order is answered with `failed`, and where no answer is expected (`starts`, `timer`) the guest is
- * killed. After `finish` the guest, which has asked to end, is reported as it is, killed, and reaped when there is
+ * killed. Where the kernel does not show pending signals (proc(5)), the file `signals` in DIR has the number of those
+ * sent to guests. After `finish` the guest, which has asked to end, is reported as it is, killed, and reaped when there is
  * time. Every start that was answered `started` is followed by exactly one `ended`.
  */
 #include <fcntl.h>
