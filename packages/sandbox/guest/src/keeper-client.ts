@@ -125,7 +125,7 @@ export const NOT_EXECUTED: ReadonlyMap<number, string> = new Map([
   [125, 'its addresses cannot be fixed here, which a deterministic run needs: personality(2) is refused'],
   [
     126,
-    'the shim refuses to start: a second thread, descriptors or handlers that it cannot set, or for a deterministic run a processor’s counter that it cannot hide',
+    'the shim refuses to start: a second thread, descriptors or handlers that it cannot set, or in a deterministic run a counter of the processor that it cannot hide',
   ],
   [
     127,
