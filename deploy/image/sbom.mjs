@@ -138,7 +138,8 @@ function debianComponents(packages) {
     .split('\n')
     .map((line) => {
       const [name, ofPackage, architecture, source, sourceVersion, description] = line.split('\t');
-      const purl = `pkg:deb/${ID}/${encodeURIComponent(name)}@${encodeURIComponent(ofPackage)}?arch=${architecture}&distro=${ID}-${VERSION_ID}`;
+      const id = `${encodeURIComponent(name)}@${encodeURIComponent(ofPackage)}`;
+      const purl = `pkg:deb/${ID}/${id}?arch=${architecture}&distro=${ID}-${VERSION_ID}`;
       return {
         type: 'library',
         'bom-ref': purl,
@@ -187,16 +188,20 @@ function copyNotices(packages) {
   }
 }
 
+/** As random as the contents, so that two builds of a commit have the same one (RFC 9562, version 8). */
+function uuidOf(digest) {
+  const part = (from, to) => digest.slice(from, to);
+  return `${part(0, 8)}-${part(8, 12)}-8${part(13, 16)}-8${part(17, 20)}-${part(20, 32)}`;
+}
+
 const byReference = (one, other) => (one['bom-ref'] < other['bom-ref'] ? -1 : 1);
 const debian = debianPackages();
 const components = [...npmComponents(), ...debianComponents(debian), ...nodeComponent()].sort(byReference);
-const digest = hash('sha256', JSON.stringify([version, revision, components]));
 const bom = {
   $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
   bomFormat: 'CycloneDX',
   specVersion: '1.6',
-  // As random as the contents, so that two builds of a commit have the same one (RFC 9562, version 8).
-  serialNumber: `urn:uuid:${digest.slice(0, 8)}-${digest.slice(8, 12)}-8${digest.slice(13, 16)}-8${digest.slice(17, 20)}-${digest.slice(20, 32)}`,
+  serialNumber: `urn:uuid:${uuidOf(hash('sha256', JSON.stringify([version, revision, components])))}`,
   version: 1,
   metadata: {
     timestamp: new Date(Number(epoch) * 1000).toISOString(),

@@ -14,7 +14,8 @@ make_base() {
   mkdir -p "$folder/usr/local/lib/node_modules"
   cp -r "$(npm root -g)/npm" "$folder/usr/local/lib/node_modules/npm"
   ln -s ../lib/node_modules/npm/bin/npm-cli.js "$folder/usr/local/bin/npm"
-  # The certificates with which this machine trusts its registries, for the stages that build. The image gets Debian's own.
+  # The certificates with which this machine trusts its registries, for the stages that build; outside of /etc/ssl,
+  # which goes into the image.
   install -D /etc/ssl/certs/ca-certificates.crt "$folder/opt/build-certificates.crt"
   tar -C "$folder" -c . |
     docker import --change 'ENV NODE_EXTRA_CA_CERTS=/opt/build-certificates.crt' - "$name" >/dev/null

@@ -3,7 +3,7 @@ import { until } from '../wait.js';
 
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** How long a container may take to become ready on a busy machine, milliseconds. */
-const READY_MS = 120_000;
+const READY_MS = 300_000;
 
 export interface CommandEnd {
   readonly code: number;

@@ -5,7 +5,7 @@ import { check, countEnded, type Ended, untilEnded } from '../checker.js';
 import { Load } from '../load.js';
 import { figure, type Observation, requirement } from '../observation.js';
 import { expectNumbers, mixedProgram } from '../programs.js';
-import type { Stage } from '../stage.js';
+import { seldom, type Stage } from '../stage.js';
 import { until } from '../wait.js';
 import { Witness } from '../witness.js';
 import { type EngineContainer, attempt } from './docker.js';
@@ -49,6 +49,7 @@ async function doctor(): Promise<Observation[]> {
 }
 
 async function inFarm({ say }: Stage, { runs }: PodTrial, farm: Farm): Promise<Observation[]> {
+  const tell = seldom(say);
   const redis = farm.connect();
   const witness = await Witness.begin(farm.connect());
   const scheduler = await farm.scheduler('scheduler');
@@ -58,11 +59,11 @@ async function inFarm({ say }: Stage, { runs }: PodTrial, farm: Farm): Promise<O
   say(`${cells.join(' and ')} cells with quotas of 1 and 2 CPUs`);
 
   const steady = await new Load({ api: farm.api, count: runs, request: mixedProgram, name: 'steady' }).run();
-  await untilEnded(redis, runs, (ended) => say(`${ended} of ${runs} runs ended`));
+  await untilEnded(redis, runs, (ended) => tell(`${ended} of ${runs} runs ended`));
   const { load, long, left } = await drainOne(farm, redis, one, runs);
   say(`${left.name} left in ${left.ms} ms`);
   const all = [...steady.ids, ...load.ids, long];
-  await untilEnded(redis, all.length, (ended) => say(`${ended} of ${all.length} runs ended`));
+  await untilEnded(redis, all.length, (ended) => tell(`${ended} of ${all.length} runs ended`));
 
   const stopped = [await farm.retire(two), await farm.retire(scheduler)];
   const { findings, ended } = await check({

@@ -34,16 +34,21 @@ export function rolling({ say }: Stage, seconds: number): Promise<Observation[]>
     const load = steadyLoad(farm, waiting, elapsed);
     const submitting = load.run();
     const departures: Departure[] = [];
-    for (const [index, leaving] of old.entries()) {
-      // Spread over the time of the load.
-      await sleep(Math.max(0, (1000 * seconds * (index + 0.5)) / (old.length + 1) - elapsed()));
-      departures.push(await replace(farm, leaving));
-      say(`${leaving.name} has left; ${await countEnded(redis)} of ${load.ids.length} runs ended`);
+    let replaced = 0;
+    try {
+      for (const [index, leaving] of old.entries()) {
+        // Spread over the time of the load.
+        await sleep(Math.max(0, (1000 * seconds * (index + 0.5)) / (old.length + 1) - elapsed()));
+        departures.push(await replace(farm, leaving));
+        say(`${leaving.name} has left; ${await countEnded(redis)} of ${load.ids.length} runs ended`);
+      }
+      replaced = load.ids.length;
+      await sleep(Math.max(1000, 1000 * seconds - elapsed()));
+    } finally {
+      // Also where a replacement fails: nothing may be sent to a farm that is gone.
+      load.stop();
+      await submitting;
     }
-    const replaced = load.ids.length;
-    await sleep(Math.max(1000, 1000 * seconds - elapsed()));
-    load.stop();
-    await submitting;
     const took = elapsed() / 1000;
     const count = load.ids.length;
     await untilEnded(redis, count);
