@@ -230,11 +230,15 @@ function addGrade(program: Command, commands: Commands, onExitCode: (code: numbe
     .description('Grade submissions on the tests of a problem and print a table.')
     .argument(
       '<problem>',
-      'a problem folder (ICPC/Kattis layout), or a class folder with problems/ and submissions/',
+      'a problem package (ICPC/Kattis format, a folder or .zip), or a class folder with problems/ and submissions/',
     )
-    .argument('[submissions...]', '.py files or folders of them; not with a class')
+    .argument(
+      '[submissions...]',
+      '.py files, .zip archives, or folders of them; those of the package if none is named',
+    )
     .option('--server <url>', 'use a running service instead of starting one', serverUrl)
     .option('--json <file>', 'write a full report, test by test, to a file')
+    .option('--all', 'run all tests, also after a failure that decides the verdict')
     .option(
       '--nodes <n>',
       'worker nodes of the service that is started',
@@ -248,7 +252,7 @@ function addGrade(program: Command, commands: Commands, onExitCode: (code: numbe
         ['sandpiper grade examples/class', 'a class: three problems, thirty submissions'],
         ['sandpiper grade --server http://127.0.0.1:8080 problems/sums a.py', 'on a running service'],
       ) +
-        '\nVerdicts: AC accepted, WA wrong answer, TLE too slow, MLE too much memory, RTE crashed or broke the rules,\nOLE too much output, JE the judge failed. The exit code is 0 when every submission could be judged.\n',
+        '\nVerdicts: AC accepted, WA wrong answer, TLE too slow, MLE too much memory, RTE crashed or broke the rules,\nOLE too much output, CE does not compile, JE the judge failed. The exit code is 0 when every submission could be\njudged and did what its package or expected.json expects, 1 otherwise, 2 when a package asks for more than is done.\n',
     )
     .action(async (path: string, submissions: string[], options: GradeOptions) => {
       onExitCode(await commands.grade(path, submissions, { retryUnreliable: GRADE_RETRIES, ...options }));

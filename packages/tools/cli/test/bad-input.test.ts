@@ -57,6 +57,8 @@ beforeAll(async () => {
   await problem('good', { 'problem.yaml': 'name: x', 'data/secret/1.in': '', 'data/secret/1.ans': '' });
   await problem('no-data', { 'problem.yaml': 'name: x' });
   await problem('no-input', { 'problem.yaml': 'name: x', 'data/secret/1.ans': '' });
+  await problem('interactive', { 'problem.yaml': 'validation: custom interactive' });
+  await problem('future', { 'problem.yaml': 'problem_format_version: 2031-01' });
   await problem('bad-yaml', { 'problem.yaml': 'name: x\nlimits: {time_limit: soon}' });
   await mkdir(join(folder, 'a-folder'));
   await mkdir(join(folder, 'crowd'));
@@ -66,7 +68,6 @@ beforeAll(async () => {
   await symlink('loop', join(folder, 'loop'));
   await symlink('/usr', join(folder, 'to-system'));
   await writeFile(join(folder, 'ok.py'), 'print(1)\n');
-  await writeFile(join(folder, 'latin.py'), Uint8Array.of(0x23, 0xe9, 0x0a));
   await writeFile(join(folder, 'huge.py'), '');
   await truncate(join(folder, 'huge.py'), 100 * 2 ** 20);
   process.chdir(folder);
@@ -137,8 +138,8 @@ const CASES: readonly (readonly [words: readonly string[], message: string])[] =
   [['grade', 'no-data', 'ok.py'], 'no-data: the problem has no test data'],
   [['grade', 'no-input', 'ok.py'], 'no-input/data/secret/1.ans: has no input file 1.in'],
   [['grade', 'bad-yaml', 'ok.py'], 'bad-yaml/problem.yaml: limits.time_limit: '],
-  [['grade', 'good', 'latin.py'], 'latin.py: is not UTF-8'],
-  [['grade', 'good', 'huge.py'], 'huge.py: is too large (100 MiB'],
+  [['grade', 'interactive', 'ok.py'], 'interactive/problem.yaml: interactive problems are not judged here'],
+  [['grade', 'future', 'ok.py'], 'future/problem.yaml: problem_format_version: "2031-01" is not known'],
   [['grade', 'good', 'none.py'], 'none.py: no such submission'],
   [['grade', 'good', 'ok.py', '--json', 'none/out.json'], '--json: none: no such folder'],
   [['grade', 'good', 'ok.py', '--server', 'nowhere'], '--server needs an address'],

@@ -25,7 +25,7 @@ it('the example class gets its expected verdicts through the whole pipeline', as
     const expected: unknown = JSON.parse(await readFile(`${ROOT}examples/class/expected.json`, 'utf8'));
     expect(Object.fromEntries(verdicts)).toEqual(expected);
     expect(report.problems.flatMap((problem) => problem.submissions)).toHaveLength(30);
-    expect(stdout).toContain('30 of 30 verdicts match expected.json.');
+    expect(stdout).toContain('30 of 30 verdicts are as expected.');
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,15 +1,17 @@
 import { PassThrough } from 'node:stream';
 import type { RunResult, RunState } from '@sandpiper/contracts';
 import { DEFAULT_LIMITS, REFUSED_MEMORY_MESSAGE, STACK_OVERFLOW_MESSAGE } from '@sandpiper/contracts';
-import { gradeSubmission, type Problem, type TestOutcome } from '@sandpiper/grading';
+import type { SubmissionOutcome, TestOutcome } from '@sandpiper/grading';
 import { describe, expect, it } from 'vitest';
 import { renderHostReport as renderDoctor } from '../src/doctor.js';
 import { welcome } from '../src/embedded/command.js';
 import { escapeForTerminal } from '../src/terminal/escape.js';
 import { endingLine, exitCodeOf } from '../src/exit-codes.js';
-import { buildReport, renderGradingReport } from '../src/grade/report.js';
+import { renderGradingReport } from '../src/grade/render.js';
+import { buildReport } from '../src/grade/report.js';
 import { outputLine } from '../src/map/outputs.js';
 import { MapProgress } from '../src/map/progress.js';
+import { problemWith, submissionOf } from './graded.js';
 
 describe('guest text on a terminal', () => {
   it('has no control characters', () => {
@@ -70,41 +72,43 @@ describe('the table', () => {
     peakMemoryBytes: 3 * 2 ** 20,
     ...more,
   });
-  const problem: Problem = {
-    name: 'Sums',
-    path: 'problems/sums',
-    limits: { cpuMs: 1, wallMs: 1, memoryBytes: 1, outputBytes: 1 },
-    checker: {
-      caseSensitive: false,
-      spaceChangeSensitive: false,
-      absoluteTolerance: null,
-      relativeTolerance: null,
-    },
-    tests: [],
+  const problem = problemWith([]);
+  const summary = (tests: TestOutcome[], more: Partial<SubmissionOutcome> = {}): SubmissionOutcome => {
+    const failure = tests.find((one) => one.verdict !== 'AC') ?? null;
+    return {
+      verdict: failure?.verdict ?? 'AC',
+      passed: tests.filter((one) => one.verdict === 'AC').length,
+      total: tests.length,
+      slowestCpuMs: Math.max(0, ...tests.map((one) => one.cpuMs)),
+      peakMemoryBytes: 3 * 2 ** 20,
+      firstFailure: failure,
+      fault: null,
+      score: null,
+      maxScore: null,
+      groups: [],
+      tests,
+      ...more,
+    };
   };
-  const graded = [
-    {
-      problem,
-      submissions: [
-        {
-          submission: { label: 'good.py', path: 'good.py', source: '' },
-          outcome: gradeSubmission([outcome('sample/1')]),
-        },
-        {
-          submission: { label: 'bad\u001b.py', path: 'bad.py', source: '' },
-          outcome: gradeSubmission([
-            outcome('sample/1'),
-            outcome('secret/03', {
-              verdict: 'RTE',
-              status: 'runtime-error',
-              reason: 'Evil: \u001b]0;x\u0007',
-              cpuMs: 99.6,
-            }),
-          ]),
-        },
-      ],
-    },
+  const rowOf = (label: string, outcome: SubmissionOutcome) => ({ submission: submissionOf(label), outcome });
+  const gradedAs = (rows: ReturnType<typeof rowOf>[], isScoring = false) => [
+    { problem: { ...problem, isScoring }, timeLimitNote: null, submissions: rows },
   ];
+  const graded = gradedAs([
+    rowOf('good.py', summary([outcome('sample/1')])),
+    rowOf(
+      'bad\u001b.py',
+      summary([
+        outcome('sample/1'),
+        outcome('secret/03', {
+          verdict: 'RTE',
+          status: 'runtime-error',
+          reason: 'Evil: \u001b]0;x\u0007',
+          cpuMs: 99.6,
+        }),
+      ]),
+    ),
+  ]);
 
   it('has a line per submission, and escapes', () => {
     const text = renderGradingReport(buildReport(graded, () => null));
@@ -122,8 +126,7 @@ describe('the table', () => {
     const tests = Array.from({ length: 7 }, (_, n) =>
       outcome(`secret/long-name-${n}`, { verdict: 'TLE', status: 'wall-limit', unreliable }),
     );
-    const submission = { label: 'a-very-long-name\u001b.py', path: 'a.py', source: '' };
-    const only = [{ problem, submissions: [{ submission, outcome: gradeSubmission(tests) }] }];
+    const only = gradedAs([rowOf('a-very-long-name\u001b.py', summary(tests))]);
     const lines = renderGradingReport(buildReport(only, () => null))
       .split('\n')
       .slice(-7, -1);
@@ -136,7 +139,29 @@ describe('the table', () => {
   it('compares with the expected verdicts', () => {
     const text = renderGradingReport(buildReport(graded, () => 'AC'));
     expect(text).toContain('AC (!)');
-    expect(text).toContain('1 of 2 verdicts match expected.json.');
+    expect(text).toContain('1 of 2 verdicts are as expected.');
+  });
+
+  it('has the reason of what cannot run, and where the time limit comes from', () => {
+    const [one] = gradedAs([rowOf('bob', summary([], { verdict: 'CE', fault: 'is empty\u0007' }))]);
+    const text = renderGradingReport(
+      buildReport(one === undefined ? [] : [{ ...one, timeLimitNote: 'time limit 1 s' }], () => null),
+    );
+    expect(text).toMatch(/bob +│ CE +│.* is empty\\x07/);
+    expect(text).toContain('\ntime limit 1 s\n');
+  });
+
+  it('has points, and those of groups below', () => {
+    const groups = [
+      { group: 'data/secret', verdict: 'WA', score: 40, maxScore: 100 },
+      { group: 'data/secret/small', verdict: 'AC', score: 40, maxScore: 40 },
+      { group: 'data/secret/large', verdict: null, score: 0, maxScore: 60 },
+    ] as const;
+    const rows = [rowOf('a.py', summary([outcome('t')], { score: 40, maxScore: 100, groups }))];
+    const text = renderGradingReport(buildReport(gradedAs(rows, true), () => null));
+    expect(text).toMatch(/a\.py +│ AC +│ +40\/100 │/);
+    expect(text).toMatch(/submission +│ small +│ large/);
+    expect(text).toMatch(/a\.py +│ 40\/40 +│ +- │/);
   });
 });
 

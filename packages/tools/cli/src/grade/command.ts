@@ -1,38 +1,40 @@
 import { access, constants, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import {
-  InputError,
-  loadClass,
-  loadProblem,
-  loadSubmissions,
-  type ExpectedVerdicts,
-  type GradingJob,
-  type TestOutcome,
-} from '@sandpiper/grading';
+import { type ExpectedVerdicts, InputError, type TestOutcome } from '@sandpiper/grading';
 import { EXIT } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
-import { gradeAll } from './pipeline.js';
-import { createGradingProgress } from './progress.js';
-import { buildReport, renderGradingReport } from './report.js';
 import { patient } from '../patience.js';
 import { withService } from '../service/address.js';
+import { escapeForTerminal } from '../terminal/escape.js';
+import { type Jobs, loadJobs } from './jobs.js';
+import { gradeAll } from './pipeline.js';
+import { createGradingProgress } from './progress.js';
+import { renderGradingReport } from './render.js';
+import { buildReport, type GradingReport } from './report.js';
 
 export interface GradeOptions {
   server?: string;
   json?: string;
   nodes?: number;
   retryUnreliable?: number;
+  all?: boolean;
 }
 
-/** `sandpiper grade`. Returns 0 when grading worked, whatever the verdicts of the programs. */
+/** Names of ignored files in one line. */
+const NAMED_IGNORED = 4;
+
+/**
+ * `sandpiper grade`. Returns 0 when everything was judged and every verdict is the expected one, where one is expected.
+ */
 export async function gradeCommand(
   path: string,
   submissionPaths: readonly string[],
   options: GradeOptions,
 ): Promise<number> {
   // Input errors are reported before anything is started.
-  const { jobs, expected } = await loadJobs(path, submissionPaths);
+  const found = await loadJobs(path, submissionPaths);
   if (options.json !== undefined) await assertWritable(options.json);
+  for (const line of ignoredLines(found)) process.stderr.write(`sandpiper: ${line}\n`);
 
   const interrupt = catchInterrupts(() =>
     process.stderr.write('sandpiper: stopping (press Ctrl-C again to quit at once)\n'),
@@ -41,26 +43,17 @@ export async function gradeCommand(
   const progress = createGradingProgress();
   try {
     const graded = await withService(options, (client) =>
-      gradeAll(patient(client, signal), jobs, {
+      gradeAll(patient(client, signal), found.jobs, {
         retryUnreliable: options.retryUnreliable ?? 0,
+        runsAll: options.all === true,
         onProgress: progress.update,
         signal,
       }).finally(progress.stop),
     );
-    const report = buildReport(
-      graded,
-      (problem, label) => expected.get(basename(problem))?.get(label) ?? null,
-    );
+    const report = buildReport(graded, expectedIn(found.expected));
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
     process.stdout.write(renderGradingReport(report));
-    const unjudged = report.problems
-      .flatMap((p) => p.submissions)
-      .filter((s) => s.tests.some(isUnjudged)).length;
-    if (unjudged === 0) return EXIT.ok;
-    process.stderr.write(
-      `sandpiper: ${unjudged} submission${unjudged === 1 ? '' : 's'} could not be judged on every test (JE)\n`,
-    );
-    return EXIT.failed;
+    return exitCodeFor(report);
   } catch (error) {
     if (signal.aborted) return EXIT.interrupted;
     throw error;
@@ -69,25 +62,47 @@ export async function gradeCommand(
   }
 }
 
+/** By the name of the problem in the class. */
+function expectedIn(expected: ExpectedVerdicts): (problemPath: string, label: string) => string | null {
+  return (problem, label) => expected.get(basename(problem).replace(/\.(zip|kpp)$/i, ''))?.get(label) ?? null;
+}
+
+function ignoredLines({ jobs, ignored }: Jobs): string[] {
+  const lists: (readonly [string, readonly string[]])[] = [
+    ['the class', ignored],
+    ...jobs.flatMap(({ problem, ignored: handedIn }) => [
+      [problem.path, problem.ignored] as const,
+      [`submissions for ${problem.name}`, handedIn] as const,
+    ]),
+  ];
+  return lists.flatMap(([what, files]) => {
+    if (files.length === 0) return [];
+    const names = files.slice(0, NAMED_IGNORED).map((file) => escapeForTerminal(file, 60));
+    const more = files.length > NAMED_IGNORED ? ', ...' : '';
+    const count = files.length === 1 ? '1 file is' : `${files.length} files are`;
+    return [`${escapeForTerminal(what, 80)}: ${count} ignored: ${names.join(', ')}${more}`];
+  });
+}
+
+function exitCodeFor(report: GradingReport): number {
+  const submissions = report.problems.flatMap((p) => p.submissions);
+  const unjudged = submissions.filter((s) => s.verdict === 'JE' || s.tests.some(isUnjudged)).length;
+  const unexpected = submissions.filter((s) => s.mismatch !== null).length;
+  if (unjudged > 0) {
+    process.stderr.write(
+      `sandpiper: ${unjudged} submission${unjudged === 1 ? '' : 's'} could not be judged on every test (JE)\n`,
+    );
+  }
+  if (unexpected > 0) {
+    process.stderr.write(
+      `sandpiper: ${unexpected} submission${unexpected === 1 ? '' : 's'} did not do what was expected\n`,
+    );
+  }
+  return unjudged + unexpected === 0 ? EXIT.ok : EXIT.failed;
+}
+
 /** Not a verdict on the program: the sandbox or the service failed, and grading did not work. */
 const isUnjudged = (test: TestOutcome): boolean => test.verdict === 'JE';
-
-/** One problem with the named submissions, or a class folder that holds both. */
-async function loadJobs(
-  path: string,
-  submissionPaths: readonly string[],
-): Promise<{ jobs: GradingJob[]; expected: ExpectedVerdicts }> {
-  if (submissionPaths.length > 0) {
-    const problem = await loadProblem(path);
-    return { jobs: [{ problem, submissions: await loadSubmissions(submissionPaths) }], expected: new Map() };
-  }
-  const found = await loadClass(path);
-  if (found === null) {
-    await loadProblem(path);
-    throw new InputError(`${path}: name at least one submission to grade on this problem`);
-  }
-  return found;
-}
 
 /** Checked first, so that an unwritable report does not surface after minutes of grading. */
 async function assertWritable(file: string): Promise<void> {

@@ -1,0 +1,62 @@
+import { encodeBytes, fieldsOf, type RunFile, type RunRequest } from '@sandpiper/contracts';
+import {
+  type Problem,
+  type SubmittedProgram,
+  type ProgramFile,
+  type TestCase,
+  withIncluded,
+} from '@sandpiper/grading';
+
+/** The program as it runs: with the files that the problem gives to every submission. */
+export function programFor(problem: Problem, program: SubmittedProgram): SubmittedProgram {
+  const [only] = program.files;
+  // A file called random.py would hide the module; nobody imports the only file of a program.
+  if (problem.included.length === 0 && program.files.length === 1 && only !== undefined) {
+    return { entry: 'main.py', files: [{ name: 'main.py', bytes: only.bytes }] };
+  }
+  return withIncluded(program, problem.included);
+}
+
+export interface RequestOptions {
+  readonly retryUnreliable: number;
+}
+
+/** The run of a program on a test. */
+export async function requestFor(
+  problem: Problem,
+  program: SubmittedProgram,
+  test: TestCase,
+  { retryUnreliable }: RequestOptions,
+): Promise<RunRequest> {
+  const own = await Promise.all(
+    test.files.map(
+      async ({ name, content }): Promise<ProgramFile> => ({ name, bytes: await content.read() }),
+    ),
+  );
+  const overridden = new Set(own.map(({ name }) => name));
+  const files = [...program.files.filter(({ name }) => !overridden.has(name)), ...own];
+  return {
+    entry: program.entry,
+    files: files.map(runFile),
+    ...(test.args.length === 0 ? {} : { args: [...test.args] }),
+    ...fieldsOf('stdin', encodeBytes(await test.input.read())),
+    limits: problem.limits,
+    // A small host may give less than the format's usual memory, where a package names none.
+    ...(problem.limitSettings.memoryIsGiven ? {} : { accept: { weakerLimits: true } }),
+    // A service of an earlier version does not know the field.
+    ...(retryUnreliable === 0 ? {} : { retryUnreliable }),
+  };
+}
+
+function runFile({ name, bytes }: ProgramFile): RunFile {
+  return { name, ...fieldsOf('content', encodeBytes(bytes)) };
+}
+
+/** Bytes of a request, before anything of its test is read. */
+export function requestBytes(program: SubmittedProgram, test: TestCase): number {
+  const sizes = [
+    ...program.files.map(({ bytes }) => bytes.length),
+    ...test.files.map(({ content }) => content.bytes),
+  ];
+  return sizes.reduce((sum, size) => sum + size, test.input.bytes);
+}

@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import type { BatchState, RunResult } from '@sandpiper/contracts';
+import {
+  type Comparer,
+  gradeRun,
+  type Judging,
+  mapAtOnce,
+  needsJudgement,
+  type OutputJudgement,
+  outputOf,
+  type SubmittedProgram,
+  type TestCase,
+  type TestOutcome,
+} from '@sandpiper/grading';
+import { programFor, requestBytes, requestFor } from './request.js';
+import type { GradingService } from './service.js';
+
+/**
+ * Tests of one submission that are sent at once. Few at first: most wrong programs fail early, and what runs after that is
+ * wasted.
+ */
+const FIRST_ROUND = 2;
+const MOST_PER_ROUND = 64;
+/** Small enough for the body limit of any server and for the memory of both sides. */
+const ROUND_BYTES = 4 * 1024 * 1024;
+/** Outputs are fetched run by run and dropped after the check: each may have megabytes. */
+const FETCHES_AT_ONCE = 8;
+const WAIT_SECONDS = 1;
+
+export interface RoundOptions {
+  readonly retryUnreliable: number;
+  readonly runsAll: boolean;
+  readonly signal: AbortSignal;
+  readonly onTests: (tests: number) => void;
+}
+
+/** Runs one submission on its tests, in rounds, until its verdict stands. */
+export async function judgeSubmission(
+  service: GradingService,
+  judging: Judging,
+  comparer: Comparer,
+  options: RoundOptions,
+): Promise<void> {
+  const { problem, submission } = judging;
+  if (submission.program === null) return;
+  const program = programFor(problem, submission.program);
+  let size = options.runsAll ? MOST_PER_ROUND : FIRST_ROUND;
+  for (;;) {
+    const tests = withinBytes(program, judging.next(size));
+    if (tests.length === 0) return;
+    await new Round(service, judging, program, tests, comparer, options).run();
+    size = Math.min(MOST_PER_ROUND, 2 * size);
+  }
+}
+
+/** A test above the bound gets a round to itself. */
+function withinBytes(program: SubmittedProgram, tests: readonly TestCase[]): TestCase[] {
+  const taken: TestCase[] = [];
+  let bytes = 0;
+  for (const test of tests) {
+    bytes += requestBytes(program, test);
+    if (taken.length > 0 && bytes > ROUND_BYTES) break;
+    taken.push(test);
+  }
+  return taken;
+}
+
+class Round {
+  private readonly files: ReadonlySet<string>;
+  private readonly left: Set<TestCase>;
+
+  constructor(
+    private readonly service: GradingService,
+    private readonly judging: Judging,
+    private readonly program: SubmittedProgram,
+    private readonly tests: readonly TestCase[],
+    private readonly comparer: Comparer,
+    private readonly options: RoundOptions,
+  ) {
+    this.files = new Set(program.files.map(({ name }) => name));
+    this.left = new Set(tests);
+  }
+
+  /** On abort or failure it cancels its batch and rejects. */
+  async run(): Promise<void> {
+    const { service, options } = this;
+    options.signal.throwIfAborted();
+    const requests = this.tests.map((test) => requestFor(this.judging.problem, this.program, test, options));
+    const runs = await Promise.all(requests);
+    const id = await service.submitBatch({ runs, idempotencyKey: randomUUID() });
+    try {
+      if (await this.follow(id)) return;
+    } catch (error) {
+      // Report the first error: a server that is unreachable cannot cancel either.
+      await service.cancelBatch(id).catch(() => undefined);
+      throw error;
+    }
+    // The verdict stands; what still runs of the round is not looked at.
+    await service.cancelBatch(id);
+  }
+
+  /** false when the verdict stands before all runs have ended. */
+  private async follow(id: string): Promise<boolean> {
+    for (;;) {
+      this.options.signal.throwIfAborted();
+      const batch = await this.service.getBatch(id, { waitSeconds: WAIT_SECONDS, results: false });
+      await this.fetchFinished(batch);
+      if (this.left.size === 0) return true;
+      if (this.judging.next(1).length === 0) return false;
+      if (batch.state === 'done')
+        throw new Error(`the server reports batch ${id} as done, but not all of its runs`);
+    }
+  }
+
+  private async fetchFinished(batch: BatchState): Promise<void> {
+    const finished = batch.runs.flatMap((run, index) => {
+      const test = this.tests[index];
+      return run.state === 'done' && test !== undefined && this.left.has(test) ? [{ id: run.id, test }] : [];
+    });
+    await mapAtOnce(finished, FETCHES_AT_ONCE, async ({ id, test }) => {
+      const { result } = await this.service.getRun(id);
+      if (result === null) throw new Error(`the server reports run ${id} as done, but has no result for it`);
+      this.judging.record(test, await this.outcomeOf(result, test));
+      this.left.delete(test);
+      this.options.onTests(1);
+    });
+  }
+
+  private async outcomeOf(result: RunResult, test: TestCase): Promise<TestOutcome> {
+    const judgement = needsJudgement(result) ? await this.judge(result, test) : null;
+    return gradeRun(result, test.name, judgement, this.files);
+  }
+
+  private async judge(result: RunResult, test: TestCase): Promise<OutputJudgement> {
+    const output = outputOf(result);
+    // A server may keep less output than the limit allows: truncated output cannot be judged right.
+    if (output === null) return { verdict: 'WA', reason: 'the output is longer than the server stores' };
+    const difference = await this.comparer.compare(output, await test.answer.read(), test.checker);
+    return difference === null ? { verdict: 'AC', reason: null } : { verdict: 'WA', reason: difference };
+  }
+}

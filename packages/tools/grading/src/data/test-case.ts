@@ -1,0 +1,70 @@
+import type { Content } from '../files/content.js';
+import type { CheckerOptions } from '../validators/flags.js';
+
+/** A file that lies beside the program in the run of one test. */
+export interface TestFile {
+  readonly name: string;
+  readonly content: Content;
+}
+
+/** One test of a problem. Names are `sample/1` or `secret/group/03`. */
+export interface TestCase {
+  readonly name: string;
+  readonly input: Content;
+  readonly answer: Content;
+  /** Command-line arguments of the program. */
+  readonly args: readonly string[];
+  readonly files: readonly TestFile[];
+  /** Flags for the output validator, those of the problem first. */
+  readonly validatorFlags: readonly string[];
+  readonly checker: CheckerOptions;
+}
+
+export interface TestGroup {
+  /** `data`, `data/secret`: as the folder lies in the package. */
+  readonly name: string;
+  readonly items: readonly (TestCase | TestGroup)[];
+  readonly rules: GroupRules;
+}
+
+/** How the results of a group become one result; of the legacy format, and of 2025-09. */
+type GroupRules = LegacyRules | ModernRules;
+
+export const VERDICT_MODES = ['worst_error', 'first_error', 'always_accept'] as const;
+export const SCORE_MODES = ['sum', 'avg', 'min', 'max'] as const;
+
+export interface LegacyRules {
+  readonly kind: 'legacy';
+  readonly breaksOnReject: boolean;
+  readonly verdictMode: (typeof VERDICT_MODES)[number];
+  readonly scoreMode: (typeof SCORE_MODES)[number];
+  readonly ignoresSample: boolean;
+  readonly acceptsIfAny: boolean;
+  readonly acceptScore: number;
+  readonly rejectScore: number;
+  readonly range: readonly [number, number];
+}
+
+export interface ModernRules {
+  readonly kind: 'modern';
+  /** null: unbounded. */
+  readonly maxScore: number | null;
+  readonly aggregation: 'pass-fail' | 'sum' | 'min';
+  /** Names as {@link TestGroup.name}. */
+  readonly requirePass: readonly string[];
+}
+
+export const isGroup = (item: TestCase | TestGroup): item is TestGroup => 'items' in item;
+
+/** All tests below a group, in the order of judging. */
+export function testsOf(group: TestGroup): TestCase[] {
+  const tests: TestCase[] = [];
+  const walk = ({ items }: TestGroup): void => {
+    for (const item of items) {
+      if (isGroup(item)) walk(item);
+      else tests.push(item);
+    }
+  };
+  walk(group);
+  return tests;
+}

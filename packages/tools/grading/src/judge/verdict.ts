@@ -1,0 +1,139 @@
+import {
+  bytesOf,
+  cpuWaitLine,
+  refusalLine,
+  type RunResult,
+  type RunStatus,
+  STACK_OVERFLOW_MESSAGE,
+  textOf,
+} from '@sandpiper/contracts';
+
+/**
+ * The grader's verdict on a run. CE: it does not compile, or nothing of what was handed in can be run. JE: the judge
+ * failed, not the program.
+ */
+export const VERDICTS = ['AC', 'WA', 'TLE', 'MLE', 'RTE', 'OLE', 'CE', 'JE'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/** Statuses that decide the verdict; for `ok` the output does. */
+const VERDICT_OF_STATUS: Readonly<Record<Exclude<RunStatus, 'ok'>, Verdict>> = {
+  'runtime-error': 'RTE',
+  'time-limit': 'TLE',
+  'wall-limit': 'TLE',
+  'memory-limit': 'MLE',
+  'output-limit': 'OLE',
+  'disk-limit': 'RTE',
+  'syscall-limit': 'RTE',
+  violation: 'RTE',
+  cancelled: 'JE',
+  'internal-error': 'JE',
+};
+
+/** What is said of the output of a run that ended well. */
+export interface OutputJudgement {
+  readonly verdict: Extract<Verdict, 'AC' | 'WA' | 'JE'>;
+  /** One line; null for AC. */
+  readonly reason: string | null;
+  /** Points of the test, from a validator that gives them. */
+  readonly score?: number;
+  /** The part of the test's points that it earns, 0 to 1, from a validator. */
+  readonly scoreMultiplier?: number;
+}
+
+export interface TestOutcome {
+  readonly test: string;
+  readonly verdict: Verdict;
+  readonly status: RunStatus;
+  /** The reason in one line, null for AC. May contain text of the guest: escape it before display. */
+  readonly reason: string | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly cpuMs: number;
+  readonly wallMs: number;
+  readonly peakMemoryBytes: number;
+  readonly score?: number;
+  readonly scoreMultiplier?: number;
+  /** That it met its wall limit because it waited for a CPU: the verdict may be wrong. */
+  readonly unreliable?: string;
+}
+
+/** Whether the verdict depends on the output: the run ended by itself with exit code 0. */
+export const needsJudgement = (result: RunResult): boolean => result.status === 'ok';
+
+/**
+ * The verdict of one run on one test.
+ * @param judgement of the output, where {@link needsJudgement} says that there is one
+ * @param files of the program, to tell its own syntax errors from those of what it evaluates
+ */
+export function gradeRun(
+  result: RunResult,
+  test: string,
+  judgement: OutputJudgement | null,
+  files: ReadonlySet<string>,
+): TestOutcome {
+  const verdict = verdictOf(result, judgement, files);
+  const unreliable = cpuWaitLine(result);
+  return {
+    test,
+    verdict,
+    status: result.status,
+    reason: verdict === 'AC' ? null : withRefusal(judgement?.reason ?? reasonOf(result), result),
+    exitCode: result.exitCode,
+    signal: result.signal,
+    cpuMs: result.usage.cpuMs,
+    wallMs: result.usage.wallMs,
+    peakMemoryBytes: result.usage.peakMemoryBytes,
+    ...(judgement?.score === undefined ? {} : { score: judgement.score }),
+    ...(judgement?.scoreMultiplier === undefined ? {} : { scoreMultiplier: judgement.scoreMultiplier }),
+    ...(unreliable === null ? {} : { unreliable }),
+  };
+}
+
+/** The output of a run, or null where a server kept less of it than there was: it cannot be judged right. */
+export function outputOf(result: RunResult): Buffer | null {
+  return result.stdoutTruncated ? null : bytesOf(result, 'stdout');
+}
+
+function verdictOf(
+  result: RunResult,
+  judgement: OutputJudgement | null,
+  files: ReadonlySet<string>,
+): Verdict {
+  if (result.status === 'ok') return judgement?.verdict ?? 'JE';
+  if (result.status === 'runtime-error' && isSyntaxError(result, files)) return 'CE';
+  return VERDICT_OF_STATUS[result.status];
+}
+
+/** Python compiles when it runs. A file of the program that is no Python ends it with this error and a place in the file. */
+function isSyntaxError(result: RunResult, files: ReadonlySet<string>): boolean {
+  if (result.signal !== null || result.exitCode !== 1) return false;
+  const stderr = textOf(result, 'stderr').trimEnd();
+  const last = stderr.slice(stderr.lastIndexOf('\n') + 1);
+  if (!/^(SyntaxError|IndentationError|TabError)\b/.test(last)) return false;
+  const place = [...stderr.matchAll(/^ *File "([^"\n]*)"/gm)].at(-1)?.[1];
+  // An encoding that is wrong has no place.
+  return place === undefined || files.has(place.replace(/^\/box\//, ''));
+}
+
+/** A program that got no thread, process or socket may fail in ways that do not say so. */
+function withRefusal(reason: string, result: RunResult): string {
+  const refusal = refusalLine(result.refused);
+  return refusal === null ? reason : `${reason} (${refusal})`;
+}
+
+/** The last line of a traceback names the exception, which helps an author most. */
+function reasonOf(result: RunResult): string {
+  const why = result.message ?? result.status;
+  if (result.status === 'time-limit') return `CPU time: more than ${seconds(result.limits.cpuMs)}`;
+  if (result.status === 'wall-limit') {
+    return `elapsed time: more than ${seconds(result.limits.wallMs)}, with ${seconds(result.usage.cpuMs)} of CPU time`;
+  }
+  if (result.status !== 'runtime-error') return `${result.status}: ${why}`;
+  if (why === STACK_OVERFLOW_MESSAGE) return why;
+  const lastLine = textOf(result, 'stderr').trimEnd().split('\n').at(-1)?.trim();
+  if (lastLine !== undefined && lastLine !== '') return lastLine.slice(0, 500);
+  if (result.signal !== null) return `died of ${result.signal}`;
+  return result.exitCode === null ? why : `exit code ${result.exitCode}`;
+}
+
+const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(3))} s`;

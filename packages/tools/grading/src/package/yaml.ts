@@ -1,0 +1,79 @@
+import { firstLine } from '@sandpiper/contracts';
+import { parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { readBounded } from '../files/bounded.js';
+import { InputError } from '../files/errors.js';
+
+/** The largest settings of real packages have a few kilobytes. */
+const MAX_YAML_BYTES = 1024 * 1024;
+/** Prevents a "billion laughs" attack with aliases of aliases. */
+const MAX_ALIASES = 100;
+/** A mapping within a mapping, and so on: settings have three levels. */
+const MAX_DEPTH = 32;
+
+/** @param edit what is done to the text before it is parsed, such as the replacement of constants */
+export async function readYaml(
+  file: string,
+  edit: (text: string) => string = (text) => text,
+): Promise<unknown> {
+  const bytes = await readBounded(file, MAX_YAML_BYTES);
+  return parseYaml(edit(bytes.toString('utf8').replace(/^\uFEFF/, '')), file);
+}
+
+/**
+ * Parses YAML of a package; a key without a value is left out, as if it were not there.
+ * @param where names the file in errors
+ * @throws InputError one line with the place
+ */
+export function parseYaml(text: string, where: string): unknown {
+  if (text.length > MAX_YAML_BYTES) throw new InputError(`${where}: is too large`);
+  const document = parseDocument(text, { prettyErrors: true });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const line = error.linePos?.[0].line;
+    const place = line === undefined ? where : `${where}:${line}`;
+    throw new InputError(`${place}: not YAML: ${faultOf(error.message)}`);
+  }
+  try {
+    return withoutNulls(document.toJS({ maxAliasCount: MAX_ALIASES }), 0);
+  } catch (cause) {
+    throw new InputError(`${where}: ${faultOf(cause instanceof Error ? cause.message : String(cause))}`, {
+      cause,
+    });
+  }
+}
+
+function withoutNulls(value: unknown, depth: number): unknown {
+  if (depth > MAX_DEPTH) throw new Error(`is nested more than ${MAX_DEPTH} deep`);
+  if (value instanceof Date || typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => withoutNulls(item, depth + 1));
+  const kept = Object.entries(value).filter(([, held]) => held !== null);
+  return Object.fromEntries(kept.map(([key, held]) => [key, withoutNulls(held, depth + 1)]));
+}
+
+/** A message of the YAML parser without the excerpt that follows it. */
+const faultOf = (message: string): string => firstLine(message).replace(/:$/, '');
+
+/**
+ * Checks parsed YAML by a schema. A file without anything in it is an empty mapping.
+ * @throws InputError one line with the path of the wrong field
+ */
+export function checkYaml<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  where: string,
+): z.infer<Schema> {
+  const parsed = schema.safeParse(value ?? {});
+  if (!parsed.success) throw new InputError(`${where}: ${describeIssue(parsed.error)}`);
+  return parsed.data;
+}
+
+function describeIssue(error: z.ZodError): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return 'is wrong';
+  if (issue.code === 'unrecognized_keys') {
+    return `${[...issue.path, issue.keys[0] ?? '?'].join('.')}: unknown field`;
+  }
+  const path = issue.path.join('.');
+  return path === '' ? 'must be a mapping of settings' : `${path}: ${issue.message}`;
+}

@@ -1,0 +1,39 @@
+import { isGroup, type TestCase } from '../data/test-case.js';
+import type { TestOutcome } from '../judge/verdict.js';
+import { walkLegacy } from './legacy.js';
+import { walkModern } from './modern.js';
+import type { ScoringProblem, Walk, WalkResult } from './walk.js';
+
+/** The result of the outcomes so far, and the tests that are still to run. */
+export function walkTests(problem: ScoringProblem, walk: Walk): WalkResult {
+  return problem.tests.rules.kind === 'legacy' ? walkLegacy(problem, walk) : walkModern(problem, walk);
+}
+
+/** What can be won: of the whole problem, and of each group. Null where points have no bound, or fewer are better. */
+export interface BestScores {
+  readonly problem: number | null;
+  readonly groups: ReadonlyMap<string, number | null>;
+}
+
+export function bestScores(problem: ScoringProblem): BestScores {
+  if (!problem.isScoring || problem.objective === 'min') return { problem: null, groups: new Map() };
+  const { rules, items } = problem.tests;
+  const accepted = walkTests(problem, allAccepted());
+  if (rules.kind === 'legacy') {
+    const bound = Number.isFinite(rules.range[1]) ? rules.range[1] : accepted.score;
+    return { problem: bound, groups: new Map(accepted.groups.map(({ group, score }) => [group, score])) };
+  }
+  const secret = items.filter(isGroup).find((group) => group.name === 'data/secret')?.rules;
+  return {
+    problem: secret?.kind === 'modern' ? secret.maxScore : null,
+    groups: new Map(accepted.groups.map(({ group, maxScore }) => [group, maxScore])),
+  };
+}
+
+/** Tests without an outcome count as accepted, with the points of their group. */
+const allAccepted = (): Walk => ({
+  outcomeOf: (_test: TestCase): TestOutcome | undefined => undefined,
+  decides: () => true,
+  pending: [],
+  limit: Infinity,
+});

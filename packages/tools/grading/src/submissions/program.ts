@@ -1,0 +1,121 @@
+import { readFile } from 'node:fs/promises';
+import { REQUEST_BOUNDS } from '@sandpiper/contracts';
+import { boundedSize } from '../files/bounded.js';
+import { InputError } from '../files/errors.js';
+import { filesBelow, type FoundFile } from '../files/files-below.js';
+
+/** One file of a program; its bytes are Python's to decode, since a coding line may name any encoding. */
+export interface ProgramFile {
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
+/** What runs: files, and which of them starts. */
+export interface SubmittedProgram {
+  readonly entry: string;
+  readonly files: readonly ProgramFile[];
+}
+
+/** A body must hold the whole program. */
+const MAX_PROGRAM_BYTES = REQUEST_BOUNDS.sourceBytes;
+
+/** A program of one file. @throws InputError when it is no regular file, or too large */
+export async function fileProgram(path: string, name: string): Promise<SubmittedProgram> {
+  await boundedSize(path, MAX_PROGRAM_BYTES);
+  const program = { entry: name, files: [{ name, bytes: await readFile(path) }] };
+  assertPython3(program, path);
+  return program;
+}
+
+/**
+ * A folder is one program: `__main__.py` starts it, or `main.py`, or the only file, or the only one that no other imports.
+ * @param entry the file that starts, where somebody says it
+ * @throws InputError that says what is wrong with the folder
+ */
+export async function folderProgram(folder: string, entry: string | null = null): Promise<SubmittedProgram> {
+  const found = await filesBelow(folder, { maxFiles: REQUEST_BOUNDS.files });
+  let total = 0;
+  const files: ProgramFile[] = [];
+  for (const { name, path } of found) {
+    total += await boundedSize(path, MAX_PROGRAM_BYTES);
+    if (total > MAX_PROGRAM_BYTES)
+      throw new InputError(`${folder}: is larger than ${MAX_PROGRAM_BYTES / 2 ** 20} MiB`);
+    files.push({ name, bytes: await readFile(path) });
+  }
+  const program = rooted(folder, files, found, entry);
+  assertPython3(program, folder);
+  return program;
+}
+
+/** Many archives and folders have one folder at the top, in which the program lies: its modules import from there. */
+function rooted(
+  folder: string,
+  files: readonly ProgramFile[],
+  found: readonly FoundFile[],
+  entry: string | null,
+): SubmittedProgram {
+  if (entry !== null) {
+    if (found.some(({ name }) => name === entry)) return { entry, files };
+    throw new InputError(`${folder}: has no ${entry}, which is to start it`);
+  }
+  const python = files.filter(({ name }) => name.endsWith('.py'));
+  if (python.length === 0) throw new InputError(`${folder}: the folder contains no .py file`);
+  const depth = Math.min(...python.map(({ name }) => name.split('/').length));
+  const top = python.filter(({ name }) => name.split('/').length === depth);
+  const prefix = top[0]?.name.slice(0, top[0].name.lastIndexOf('/') + 1) ?? '';
+  if (top.some(({ name }) => name.slice(0, name.lastIndexOf('/') + 1) !== prefix)) {
+    throw new InputError(`${folder}: contains several folders with .py files, and none beside them to start`);
+  }
+  const below = files.flatMap(({ name, bytes }) =>
+    name.startsWith(prefix) ? [{ name: name.slice(prefix.length), bytes }] : [],
+  );
+  const names = top.map(({ name }) => name.slice(prefix.length));
+  return { entry: entryOf(folder, names, below), files: below };
+}
+
+function entryOf(folder: string, names: readonly string[], files: readonly ProgramFile[]): string {
+  for (const usual of ['__main__.py', 'main.py']) if (names.includes(usual)) return usual;
+  const [first = ''] = names;
+  if (names.length === 1) return first;
+  const imported = new Set(files.flatMap((file) => importsOf(file.bytes)));
+  const starting = names.filter(
+    (name) => name !== '__init__.py' && !imported.has(name.slice(0, -'.py'.length)),
+  );
+  const [only] = starting;
+  if (only !== undefined && starting.length === 1) return only;
+  const listed = (starting.length === 0 ? names : starting).slice(0, 3).join(', ');
+  throw new InputError(
+    `${folder}: which of its files starts is not clear (${listed}); name one main.py or __main__.py`,
+  );
+}
+
+/** Names of modules in lines that import; a guess is enough, since it only tells helpers from programs. */
+function importsOf(bytes: Buffer): string[] {
+  const names: string[] = [];
+  for (const [, from, list] of bytes
+    .toString('latin1')
+    .matchAll(/^[ \t]*(?:from[ \t]+\.?(\w+)|import[ \t]+([\w \t.,]+))/gm)) {
+    if (from !== undefined) names.push(from);
+    for (const part of (list ?? '').split(',')) names.push(/^[ \t]*(\w+)/.exec(part)?.[1] ?? '');
+  }
+  return names;
+}
+
+/** The format tells the Python of a file by its first line. */
+function assertPython3({ entry, files }: SubmittedProgram, path: string): void {
+  const bytes =
+    files
+      .find(({ name }) => name === entry)
+      ?.bytes.subarray(0, 200)
+      .toString('latin1') ?? '';
+  if (/^#!.*python2/.test(bytes)) throw new InputError(`${path}: asks for Python 2, which is not offered`);
+}
+
+/** Puts files of the package over those of a program, as `include/` asks: a driver may have the name of the entry. */
+export function withIncluded(program: SubmittedProgram, included: readonly ProgramFile[]): SubmittedProgram {
+  if (included.length === 0) return program;
+  const names = new Set(included.map(({ name }) => name));
+  const files = [...program.files.filter(({ name }) => !names.has(name)), ...included];
+  const driver = ['__main__.py', 'main.py'].find((name) => names.has(name));
+  return { entry: driver ?? program.entry, files };
+}
