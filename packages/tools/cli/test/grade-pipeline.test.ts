@@ -219,7 +219,12 @@ describe('grading through a service', () => {
     const service = new EchoService();
     const { problem, submissions } = job([['1', '1']], 1);
     const { limitSettings } = problem;
-    const accepted = { tests: null, permitted: new Set(['AC'] as const), required: new Set(['AC'] as const) };
+    const accepted = {
+      tests: null,
+      permitted: new Set(['AC'] as const),
+      required: new Set(['AC'] as const),
+      message: null,
+    };
     const expectation = { text: 'accepted', rules: [accepted], score: null, isPartial: false };
     const untimed = {
       ...problem,

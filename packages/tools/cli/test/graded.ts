@@ -41,6 +41,7 @@ export function problemWith(tests: readonly (readonly [input: string, answer: st
     limits: limitsFor(limitSettings, 1000),
     tests: { name: 'data', items: [secret], rules },
     allTests,
+    own: null,
     best: { problem: null, groups: new Map() },
     included: [],
     examples: [],

@@ -33,7 +33,7 @@ export interface ClassJobs {
 
 /**
  * Reads a class: `problems/NAME`, and what was handed in as `submissions/NAME/STUDENT` or as `students/STUDENT/NAME`;
- * an optional `expected.json`. Returns null when the folder has another layout.
+ * an optional `expected.json`. With neither, each problem has the submissions of its package. Returns null when the folder has another layout.
  */
 export async function loadClass(path: string): Promise<ClassJobs | null> {
   if (isArchive(path) && (await isFile(path))) return null;
@@ -43,9 +43,14 @@ export async function loadClass(path: string): Promise<ClassJobs | null> {
   const { problems, ignored } = await problemsIn(folder);
   if (problems.length === 0) throw new InputError(`${folder}: contains no problem`);
   const students = await studentsIn(join(path, 'students'));
+  const isContest = students === null && !(await isFolder(join(path, 'submissions')));
   const jobs: GradingJob[] = [];
   for (const { name, file } of problems) {
     const problem = await loadProblem(file);
+    if (isContest) {
+      jobs.push({ problem, submissions: problem.examples, ignored: [] });
+      continue;
+    }
     jobs.push(
       students === null
         ? await handedInFor(problem, join(path, 'submissions', name))

@@ -51,6 +51,10 @@ describe('a class folder', () => {
     expect(await loadClass(path())).toBeNull();
     await put(problem('p'));
     await expect(loadClass(path())).rejects.toThrow(/contains no submission/);
+    await put({ 'problems/p/submissions/accepted/a.py': '' });
+    expect((await loadClass(path()))?.jobs[0]?.submissions.map(({ label }) => label)).toEqual([
+      'accepted/a.py',
+    ]);
     await put({ 'submissions/p/a.py': '', 'expected.json': '{"p": {"a.py": "GOOD"}}' });
     await expect(loadClass(path())).rejects.toThrow(/expected\.json: p\.a\.py: /);
   });

@@ -21,12 +21,13 @@ export interface RequestOptions {
   readonly retryUnreliable: number;
 }
 
-/** The run of a program on a test. */
+/** The run of a program on a test. @param input of a later pass; null: that of the test */
 export async function requestFor(
   problem: Problem,
   program: SubmittedProgram,
   test: TestCase,
   { retryUnreliable }: RequestOptions,
+  input: Buffer | null = null,
 ): Promise<RunRequest> {
   const own = await Promise.all(
     test.files.map(
@@ -39,7 +40,7 @@ export async function requestFor(
     entry: program.entry,
     files: files.map(runFile),
     ...(test.args.length === 0 ? {} : { args: [...test.args] }),
-    ...fieldsOf('stdin', encodeBytes(await test.input.read())),
+    ...fieldsOf('stdin', encodeBytes(input ?? (await test.input.read()))),
     limits: problem.limits,
     // A small host may give less than the format's usual memory, where a package names none.
     ...(problem.limitSettings.memoryIsGiven ? {} : { accept: { weakerLimits: true } }),
@@ -48,7 +49,7 @@ export async function requestFor(
   };
 }
 
-function runFile({ name, bytes }: ProgramFile): RunFile {
+export function runFile({ name, bytes }: ProgramFile): RunFile {
   return { name, ...fieldsOf('content', encodeBytes(bytes)) };
 }
 

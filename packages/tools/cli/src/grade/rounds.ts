@@ -14,6 +14,7 @@ import {
 } from '@sandpiper/grading';
 import { programFor, requestBytes, requestFor } from './request.js';
 import type { GradingService } from './service.js';
+import { Validation } from './validation.js';
 
 /**
  * Tests of one submission that are sent at once. Few at first: most wrong programs fail early, and what runs after that is
@@ -68,6 +69,7 @@ function withinBytes(program: SubmittedProgram, tests: readonly TestCase[]): Tes
 class Round {
   private readonly files: ReadonlySet<string>;
   private readonly left: Set<TestCase>;
+  private readonly validation: Validation;
 
   constructor(
     private readonly service: GradingService,
@@ -79,6 +81,7 @@ class Round {
   ) {
     this.files = new Set(program.files.map(({ name }) => name));
     this.left = new Set(tests);
+    this.validation = new Validation(service, judging.problem, options);
   }
 
   /** On abort or failure it cancels its batch and rejects. */
@@ -127,6 +130,11 @@ class Round {
   }
 
   private async outcomeOf(result: RunResult, test: TestCase): Promise<TestOutcome> {
+    const { own } = this.judging.problem;
+    if (own !== null && needsJudgement(result)) {
+      const last = await this.validation.judge(own, this.program, test, result);
+      return gradeRun(last.result, test.name, last.judgement, this.files);
+    }
     const judgement = needsJudgement(result) ? await this.judge(result, test) : null;
     return gradeRun(result, test.name, judgement, this.files);
   }

@@ -39,14 +39,17 @@ export async function buildTests(
   return mapAtOnce(folder.tests, STATS_AT_ONCE, async (listed) => {
     const own = await ownSettings(folder, listed, inherited, builder);
     const path = (ending: string): string => join(folder.path, `${listed.stem}${ending}`);
+    // A validator of the package gets both as files of its run.
+    const maxInput = builder.checksFlags ? REQUEST_BOUNDS.stdinBytes : REQUEST_BOUNDS.sourceBytes;
+    const maxAnswer = builder.checksFlags ? MAX_ANSWER_BYTES : REQUEST_BOUNDS.sourceBytes;
     const [inputBytes, answerBytes] = await Promise.all([
-      boundedSize(path('.in'), REQUEST_BOUNDS.stdinBytes),
-      boundedSize(path('.ans'), MAX_ANSWER_BYTES),
+      boundedSize(path('.in'), maxInput),
+      boundedSize(path('.ans'), maxAnswer),
     ]);
     return {
       name: `${folder.name.slice('data/'.length)}/${listed.stem}`,
-      input: fileContent(path('.in'), inputBytes, REQUEST_BOUNDS.stdinBytes),
-      answer: fileContent(path('.ans'), answerBytes, MAX_ANSWER_BYTES),
+      input: fileContent(path('.in'), inputBytes, maxInput),
+      answer: fileContent(path('.ans'), answerBytes, maxAnswer),
       args: own.args,
       files: listed.hasFiles ? await testFiles(path('.files')) : [],
       validatorFlags: own.validatorFlags,

@@ -15,16 +15,19 @@ export interface FoundFile {
   readonly path: string;
 }
 
+export interface BelowBounds {
+  readonly maxFiles: number;
+  /** The folder that links must not leave; by default the one that is read. */
+  readonly root?: string | undefined;
+}
+
 /**
- * All regular files below a folder, in the order of their names. Links must stay within it: one to an answer or a key
+ * All regular files below a folder, in the order of their names. Links must stay within the root: one to an answer or a key
  * would show the file in tracebacks, and one to another student's solution would pass as their own.
  * @throws InputError for a link that leads out, too many files, and nesting that is too deep
  */
-export async function filesBelow(
-  folder: string,
-  bounds: { readonly maxFiles: number },
-): Promise<FoundFile[]> {
-  const root = await realpath(folder);
+export async function filesBelow(folder: string, bounds: BelowBounds): Promise<FoundFile[]> {
+  const root = await realpath(bounds.root ?? folder);
   const found: FoundFile[] = [];
   await collect(folder, '', { folder, root, found, maxFiles: bounds.maxFiles }, 0);
   return found;

@@ -18,7 +18,7 @@ export function settles(expectation: ExpectedOutcome | null, outcome: TestOutcom
   if (expectation === null || verdict === null) return true;
   // What is said of some tests, and of points, needs them all.
   if (expectation.isPartial || expectation.score !== null) return false;
-  if (expectation.rules.some(({ tests }) => tests !== null)) return false;
+  if (expectation.rules.some(({ tests, message }) => tests !== null || message !== null)) return false;
   return expectation.rules.every(
     ({ permitted, required }) => required.has(verdict) || !permitted.has(verdict),
   );
@@ -51,7 +51,7 @@ function partialMismatch({ verdict, score }: SubmissionOutcome, best: number | n
 }
 
 function ruleMismatch(
-  { tests, permitted, required }: TestsExpectation,
+  { tests, permitted, required, message }: TestsExpectation,
   outcome: SubmissionOutcome,
 ): string | null {
   const ran = outcome.fault === null ? verdictsOf(outcome.tests, tests) : [['', 'RTE'] as const];
@@ -59,13 +59,19 @@ function ruleMismatch(
   if (wrong !== undefined) return `${wrong[0]}: ${wrong[1] ?? 'JE'}, which is not permitted`;
   if (ran.length > 0 && !ran.some(([, verdict]) => verdict !== null && required.has(verdict)))
     return `no test has the verdict ${[...required].join(' or ')}${tests === null ? '' : ` in ${tests}`}`;
+  const messages = pickedFrom(outcome.tests, tests).map(({ judgeMessage }) => judgeMessage ?? '');
+  if (message !== null && !messages.some((text) => text.includes(message)))
+    return `no judgemessage.txt contains ${JSON.stringify(message)}`;
   return null;
+}
+
+function pickedFrom(outcomes: readonly TestOutcome[], tests: string | null): readonly TestOutcome[] {
+  return tests === null ? outcomes : outcomes.filter(({ test }) => matchesGlob(tests, test));
 }
 
 function verdictsOf(
   outcomes: readonly TestOutcome[],
   tests: string | null,
 ): (readonly [string, FormatVerdict | null])[] {
-  const picked = tests === null ? outcomes : outcomes.filter(({ test }) => matchesGlob(tests, test));
-  return picked.map(({ test, verdict }) => [test, formatVerdictOf(verdict)]);
+  return pickedFrom(outcomes, tests).map(({ test, verdict }) => [test, formatVerdictOf(verdict)]);
 }

@@ -38,6 +38,16 @@ export interface OutputJudgement {
   readonly score?: number;
   /** The part of the test's points that it earns, 0 to 1, from a validator. */
   readonly scoreMultiplier?: number;
+  /** For judges, whole, from a validator. */
+  readonly judgeMessage?: string | null;
+  /** For who handed in, from a validator. */
+  readonly teamMessage?: string | null;
+}
+
+/** A run, and what is said of its output; null where the run itself decides. */
+export interface JudgedRun {
+  readonly result: RunResult;
+  readonly judgement: OutputJudgement | null;
 }
 
 export interface TestOutcome {
@@ -53,6 +63,9 @@ export interface TestOutcome {
   readonly peakMemoryBytes: number;
   readonly score?: number;
   readonly scoreMultiplier?: number;
+  /** judgemessage.txt and teammessage.txt of the output validator, where it wrote them. */
+  readonly judgeMessage?: string;
+  readonly teamMessage?: string;
   /** That it met its wall limit because it waited for a CPU: the verdict may be wrong. */
   readonly unreliable?: string;
 }
@@ -83,9 +96,19 @@ export function gradeRun(
     cpuMs: result.usage.cpuMs,
     wallMs: result.usage.wallMs,
     peakMemoryBytes: result.usage.peakMemoryBytes,
-    ...(judgement?.score === undefined ? {} : { score: judgement.score }),
-    ...(judgement?.scoreMultiplier === undefined ? {} : { scoreMultiplier: judgement.scoreMultiplier }),
+    ...detailsOf(judgement),
     ...(unreliable === null ? {} : { unreliable }),
+  };
+}
+
+function detailsOf(judgement: OutputJudgement | null): Partial<TestOutcome> {
+  if (judgement === null) return {};
+  const { score, scoreMultiplier, judgeMessage, teamMessage } = judgement;
+  return {
+    ...(score === undefined ? {} : { score }),
+    ...(scoreMultiplier === undefined ? {} : { scoreMultiplier }),
+    ...(typeof judgeMessage === 'string' ? { judgeMessage } : {}),
+    ...(typeof teamMessage === 'string' ? { teamMessage } : {}),
   };
 }
 

@@ -14,7 +14,7 @@ import type { ProgramFile } from '../submissions/program.js';
 import type { Submission } from '../submissions/submission.js';
 import { loadIncluded } from './include.js';
 import { limitsFor, type LimitSettings, type ProblemLimits } from './limits.js';
-import { assertJudgeable } from './own-validators.js';
+import { loadOwnJudging, type OwnJudging } from './own-judging.js';
 import { parseProblemYaml, type ProblemSettings } from './problem-yaml.js';
 import { timeLimitOfFiles } from './time-files.js';
 import { type FormatVersion, isLegacy } from './version.js';
@@ -32,6 +32,8 @@ export interface Problem {
   readonly tests: TestGroup;
   /** All of them, in the order of judging. */
   readonly allTests: readonly TestCase[];
+  /** The validators of the package; null where the default one judges. */
+  readonly own: OwnJudging | null;
   readonly best: BestScores;
   readonly included: readonly ProgramFile[];
   /** Those of the package itself. */
@@ -72,10 +74,13 @@ function removeAtExit(folder: string): void {
 
 async function loadFolder(folder: string, path: string): Promise<Problem> {
   const settings = await loadSettings(folder);
-  await assertJudgeable(folder, settings);
+  const own = await loadOwnJudging(folder, settings);
   const ignored = await ignoredAtTop(folder);
   const root = await realpath(folder);
-  const tests = await loadTests(folder, settings, false, { root, onIgnored: (file) => ignored.push(file) });
+  const tests = await loadTests(folder, settings, own !== null, {
+    root,
+    onIgnored: (file) => ignored.push(file),
+  });
   const isScoring = settings.types.has('scoring');
   const scoring = { tests, isScoring, objective: settings.objective };
   const examples = await loadPackageSubmissions(folder, {
@@ -92,7 +97,8 @@ async function loadFolder(folder: string, path: string): Promise<Problem> {
     limitSettings,
     limits: limitsFor(limitSettings, limitSettings.timing.cpuMs ?? DEFAULT_LIMITS.cpuMs),
     allTests: testsOf(tests),
-    best: bestScores(scoring),
+    own,
+    best: bestScores(scoring, own !== null && own.scoring !== 'never'),
     included: await loadIncluded(folder, settings.constants),
     examples: examples.submissions,
     ignored: [...ignored, ...examples.ignored].map((file) => relative(folder, file)),

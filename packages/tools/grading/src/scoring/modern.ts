@@ -118,9 +118,14 @@ function partOf(
   state: State,
 ): Part {
   if (outcome !== undefined && outcome.verdict !== 'AC') return { isAccepted: false, score: 0 };
-  if (!state.isScoring || aggregation === 'pass-fail' || test.name.startsWith('sample/')) {
+  if (!state.isScoring || test.name.startsWith('sample/')) return { isAccepted: true, score: 0 };
+  const hasPoints = outcome?.score !== undefined || outcome?.scoreMultiplier !== undefined;
+  if (aggregation === 'pass-fail') {
+    if (hasPoints) state.fault ??= `${test.name}: the validator gives points, and its group passes or fails`;
     return { isAccepted: true, score: 0 };
   }
+  if (maxScore === null && outcome?.scoreMultiplier !== undefined)
+    state.fault ??= `${test.name}: the validator gives a part of the points, and its group is unbounded`;
   const most = maxScore === null ? null : aggregation === 'sum' ? maxScore / count : maxScore;
   const score = outcome?.score ?? (most === null ? null : most * (outcome?.scoreMultiplier ?? 1));
   if (score === null) {

@@ -15,13 +15,17 @@ export interface BestScores {
   readonly groups: ReadonlyMap<string, number | null>;
 }
 
-export function bestScores(problem: ScoringProblem): BestScores {
+/** @param validatorGives whether an output validator may give other points than the groups say */
+export function bestScores(problem: ScoringProblem, validatorGives = false): BestScores {
   if (!problem.isScoring || problem.objective === 'min') return { problem: null, groups: new Map() };
   const { rules, items } = problem.tests;
   const accepted = walkTests(problem, allAccepted());
   if (rules.kind === 'legacy') {
-    const bound = Number.isFinite(rules.range[1]) ? rules.range[1] : accepted.score;
-    return { problem: bound, groups: new Map(accepted.groups.map(({ group, score }) => [group, score])) };
+    if (Number.isFinite(rules.range[1])) {
+      return { problem: rules.range[1], groups: validatorGives ? new Map() : scoresOf(accepted) };
+    }
+    if (validatorGives) return { problem: null, groups: new Map() };
+    return { problem: accepted.score, groups: scoresOf(accepted) };
   }
   const secret = items.filter(isGroup).find((group) => group.name === 'data/secret')?.rules;
   return {
@@ -29,6 +33,9 @@ export function bestScores(problem: ScoringProblem): BestScores {
     groups: new Map(accepted.groups.map(({ group, maxScore }) => [group, maxScore])),
   };
 }
+
+const scoresOf = ({ groups }: WalkResult): Map<string, number | null> =>
+  new Map(groups.map(({ group, score }) => [group, score]));
 
 /** Tests without an outcome count as accepted, with the points of their group. */
 const allAccepted = (): Walk => ({

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isFile } from '../files/bounded.js';
-import { InputError } from '../files/errors.js';
 import { checkYaml, readYaml } from '../package/yaml.js';
 import { matchesGlob } from './glob.js';
 import {
@@ -65,14 +64,6 @@ export async function readSubmissionsYaml(folder: string): Promise<SubmissionsYa
   const entries = Object.entries(parsed).flatMap(([glob, entry]) =>
     entry === undefined ? [] : [[glob, entry] as const],
   );
-  for (const [glob, entry] of entries) {
-    const asksMessage = Object.values(entry).some(
-      (value) => (value as RuleYaml | null)?.message !== undefined,
-    );
-    if (entry.message !== undefined || asksMessage) {
-      throw new InputError(`${file}: ${glob}: message: is not compared here`);
-    }
-  }
   return new Map(entries);
 }
 
@@ -120,7 +111,9 @@ export function expectationOf(
       if (!OWN_KEYS.has(tests)) perTests.push(testsRule(tests, given as RuleYaml));
     }
   }
-  const stated = rules.filter((one) => one.permitted !== undefined || one.required !== undefined);
+  const stated = rules.filter(
+    (one) => one.permitted !== undefined || one.required !== undefined || one.message !== undefined,
+  );
   const scores = rules.flatMap((one) => (one.score === undefined ? [] : [one.score]));
   if (stated.length + perTests.length + scores.length === 0) return null;
   return {
@@ -136,6 +129,7 @@ function testsRule(tests: string | null, given: RuleYaml): TestsExpectation {
     tests,
     permitted: new Set(given.permitted ?? FORMAT_VERDICTS),
     required: new Set(given.required ?? FORMAT_VERDICTS),
+    message: given.message ?? null,
   };
 }
 
@@ -170,6 +164,7 @@ function taggedExpectation(source: Buffer): ExpectedOutcome | null {
     tests: null,
     permitted: new Set<FormatVerdict>(['AC', ...required]),
     required,
+    message: null,
   };
   return { text: [...required].join(' or '), rules: [rule], score: null, isPartial: false };
 }
@@ -193,6 +188,6 @@ const TAGS: Readonly<Record<string, FormatVerdict>> = {
 
 function describe(stated: readonly RuleYaml[], perTests: readonly TestsExpectation[]): string {
   const required = stated.map((one) => one.required ?? one.permitted ?? []);
-  const words = required.map((one) => one.join(' or '));
+  const words = required.map((one) => one.join(' or ')).filter((one) => one !== '');
   return [...new Set(words), ...(perTests.length > 0 ? ['by test'] : [])].join(', ') || 'a score';
 }

@@ -46,7 +46,10 @@ export async function loadPackageSubmissions(
       continue;
     }
     for (const name of await namesIn(below)) {
-      const one = await loadExample(join(below, name), `${group}/${name}`, yaml, options);
+      const one = await loadExample(join(below, name), `${group}/${name}`, yaml, {
+        ...options,
+        root: problem,
+      });
       if (one === null) ignored.push(join(below, name));
       else submissions.push(one);
     }
@@ -62,18 +65,14 @@ async function loadExample(
   path: string,
   label: string,
   yaml: SubmissionsYaml,
-  options: PackageOptions,
+  options: PackageOptions & { readonly root: string },
 ): Promise<Submission | null> {
   const language = languageOf(yaml, label);
   if (language !== null && !/^(python3?|pypy3?|python3numpy)$/.test(language)) return null;
   const isDirectory = (await stat(path).catch(() => null))?.isDirectory() === true;
   if (!isDirectory && !/\.py3?$/.test(path)) return null;
-  const read = await readExample(
-    path,
-    isDirectory ? entryPointOf(yaml, label) : null,
-    isDirectory,
-    options.constants,
-  );
+  const entryPoint = isDirectory ? entryPointOf(yaml, label) : null;
+  const read = await readExample(path, entryPoint, isDirectory, options);
   if (read === null) return null;
   const entry = read.program?.files.find(({ name }) => name === read.program?.entry)?.bytes ?? null;
   const expectation = expectationOf(label, entry, yaml, options);
@@ -85,10 +84,12 @@ async function readExample(
   path: string,
   entry: string | null,
   isDirectory: boolean,
-  constants: Constants,
+  { constants, root }: { readonly constants: Constants; readonly root: string },
 ): Promise<{ program: SubmittedProgram | null; fault: string | null } | null> {
   try {
-    const program = isDirectory ? await folderProgram(path, entry) : await fileProgram(path, basename(path));
+    const program = isDirectory
+      ? await folderProgram(path, entry, root)
+      : await fileProgram(path, basename(path));
     const files = program.files.map(({ name, bytes }) => ({
       name,
       bytes: bytesWithConstants(bytes, constants),

@@ -30,10 +30,15 @@ export async function fileProgram(path: string, name: string): Promise<Submitted
 /**
  * A folder is one program: `__main__.py` starts it, or `main.py`, or the only file, or the only one that no other imports.
  * @param entry the file that starts, where somebody says it
+ * @param root the folder that links must not leave; by default `folder`
  * @throws InputError that says what is wrong with the folder
  */
-export async function folderProgram(folder: string, entry: string | null = null): Promise<SubmittedProgram> {
-  const found = await filesBelow(folder, { maxFiles: REQUEST_BOUNDS.files });
+export async function folderProgram(
+  folder: string,
+  entry: string | null = null,
+  root?: string,
+): Promise<SubmittedProgram> {
+  const found = await filesBelow(folder, { maxFiles: REQUEST_BOUNDS.files, root });
   let total = 0;
   const files: ProgramFile[] = [];
   for (const { name, path } of found) {

@@ -22,6 +22,8 @@ export interface TestsExpectation {
   readonly tests: string | null;
   readonly permitted: ReadonlySet<FormatVerdict>;
   readonly required: ReadonlySet<FormatVerdict>;
+  /** What the judgemessage.txt of one of them must contain; null: nothing. */
+  readonly message: string | null;
 }
 
 export interface ExpectedOutcome {

@@ -28,7 +28,7 @@ describe('a problem package', () => {
     [
       'has several passes',
       { 'problem.yaml': `${MODERN}type: multi-pass` },
-      /multi-pass problems are not judged/,
+      /multi-pass problems need an output/,
     ],
     [
       'wants answers',
@@ -36,14 +36,9 @@ describe('a problem package', () => {
       /submit-answer problems are not judged/,
     ],
     [
-      'has a validator',
-      { 'problem.yaml': 'validation: custom' },
-      /validation: custom: output validators of the package/,
-    ],
-    [
-      'has a validator by folder',
-      { 'problem.yaml': MODERN, 'output_validator/v.py': '' },
-      /output_validator: output val/,
+      'has a validator in C++',
+      { 'problem.yaml': MODERN, 'output_validator/v.cc': '' },
+      /v\.cc: only output validators in/,
     ],
     [
       'has a static validator',

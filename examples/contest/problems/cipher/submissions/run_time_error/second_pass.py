@@ -1,0 +1,3 @@
+task, word = input().split()
+assert task == "encipher"
+print(word + "x")

@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { GradingReport } from '../src/grade/report.js';
+
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'contest-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** The report, and the exit code. */
+async function grade(path: string): Promise<{ report: GradingReport; code: number }> {
+  const json = join(folder, 'report.json');
+  const run = promisify(execFile)('./sandpiper', ['grade', path, '--json', json], {
+    cwd: ROOT,
+    timeout: 280_000,
+  });
+  const code = await run.then(
+    () => 0,
+    async (error: { code: number }) => {
+      // Without a report it did not fail as it may here.
+      await readFile(json).catch(() => Promise.reject(error as unknown as Error));
+      return error.code;
+    },
+  );
+  return { report: JSON.parse(await readFile(json, 'utf8')) as GradingReport, code };
+}
+
+it('the example contest gets the verdicts and points that its packages foretell', async () => {
+  const { report, code } = await grade('examples/contest');
+  const unexpected = report.problems.flatMap(({ submissions }) =>
+    submissions.filter(({ expected, mismatch }) => expected === null || mismatch !== null),
+  );
+  expect(unexpected).toEqual([]);
+  expect(report.problems.map(({ submissions }) => submissions.length)).toEqual([4, 5, 4]);
+  expect(report.problems[1]?.submissions.at(-1)?.firstFailure).toMatchObject({
+    judgeMessage: 'a number is not positive\n',
+    teamMessage: 'Read the statement again.\n',
+  });
+  expect(code).toBe(0);
+}, 300_000);
+
+const VALIDATORS: Readonly<Record<string, string>> = {
+  accepts: 'import sys; sys.exit(42)',
+  'exits-0': 'pass',
+  hangs: 'while True: pass',
+  'kills-all': 'import os; os.kill(-1, 9)',
+  'no-memory': 'x = []\nwhile True: x.append("x" * 10**7)',
+  prints: 'print("x" * 2**20 * 1000)',
+  reads: 'open("/etc/shadow").read()',
+};
+
+it('a validator that fails, hangs or is hostile is a JE that says so, and hurts no other', async () => {
+  for (const [name, source] of Object.entries(VALIDATORS)) {
+    await put(
+      `problems/${name}/problem.yaml`,
+      'validation: custom\nlimits: {time_limit: 2, memory: 64, validation_time: 1, validation_memory: 64}',
+    );
+    await put(`problems/${name}/output_validators/v.py`, source);
+    await put(`problems/${name}/data/secret/1.in`, '1');
+    await put(`problems/${name}/data/secret/1.ans`, '1');
+    await put(`problems/${name}/submissions/accepted/a.py`, 'print(1)');
+  }
+  const { report, code } = await grade(folder);
+  const found = Object.fromEntries(
+    report.problems.map(({ name, submissions: [one] }) => [
+      name,
+      `${one?.verdict ?? ''} ${one?.firstFailure?.reason ?? ''}`.trim(),
+    ]),
+  );
+  expect(found).toEqual({
+    accepts: 'AC',
+    'exits-0': 'JE output_validators/v.py: exited with 0 instead of 42 or 43',
+    hangs: expect.stringMatching(/^JE output_validators\/v\.py: (time|wall)-limit: /) as string,
+    'kills-all': expect.stringMatching(
+      /^JE output_validators\/v\.py: runtime-error: died of SIGKILL/,
+    ) as string,
+    'no-memory': expect.stringMatching(
+      /^JE output_validators\/v\.py: (memory-limit|exited with 1 .*MemoryError)/,
+    ) as string,
+    prints: expect.stringMatching(
+      /^JE output_validators\/v\.py: (output|memory)-limit: |^JE .*MemoryError/,
+    ) as string,
+    reads: expect.stringMatching(
+      /^JE output_validators\/v\.py: exited with 1 .*(FileNotFound|Permission)Error/,
+    ) as string,
+  });
+  expect(code).toBe(1);
+}, 300_000);
+
+async function put(name: string, content: string): Promise<void> {
+  await mkdir(dirname(join(folder, name)), { recursive: true });
+  await writeFile(join(folder, name), content);
+}
