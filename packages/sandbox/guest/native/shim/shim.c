@@ -148,9 +148,12 @@ static _Noreturn void refuse(const char *why) {
 static void close_range_of(unsigned first, unsigned last) {
   if (syscall(__NR_close_range, first, last, 0u) == 0) return;
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max > SHIM_FD_OUT + 1)
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max == 0 || limit.rlim_max > SHIM_FD_OUT + 1)
     refuse("descriptors cannot be closed: no close_range, and the limit of open files is not the keeper's");
-  for (unsigned fd = first; fd <= last && fd < limit.rlim_max; fd++) close((int)fd);
+  /* gVisor takes a last one that may exist. One by one it takes a second there. */
+  if (last >= limit.rlim_max) last = (unsigned)limit.rlim_max - 1;
+  if (first > last || syscall(__NR_close_range, first, last, 0u) == 0) return;
+  for (unsigned fd = first; fd <= last; fd++) close((int)fd);
 }
 
 /*
