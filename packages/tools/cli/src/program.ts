@@ -238,6 +238,8 @@ function addGrade(program: Command, commands: Commands, onExitCode: (code: numbe
     )
     .option('--server <url>', 'use a running service instead of starting one', serverUrl)
     .option('--json <file>', 'write a full report, test by test, to a file')
+    .option('--csv <file>', 'write a grade sheet, one line for each submission')
+    .option('--junit <file>', 'write the tests as JUnit XML, for CI services')
     .option('--all', 'run all tests, also after a failure that decides the verdict')
     .option(
       '--nodes <n>',

@@ -9,6 +9,7 @@ import { escapeForTerminal } from '../src/terminal/escape.js';
 import { endingLine, exitCodeOf } from '../src/exit-codes.js';
 import { renderGradingReport } from '../src/grade/render.js';
 import { buildReport } from '../src/grade/report.js';
+import { csvOf, junitOf } from '../src/grade/sheets.js';
 import { outputLine } from '../src/map/outputs.js';
 import { MapProgress } from '../src/map/progress.js';
 import { problemWith, submissionOf } from './graded.js';
@@ -149,6 +150,33 @@ describe('the table', () => {
     );
     expect(text).toMatch(/bob +│ CE +│.* is empty\\x07/);
     expect(text).toContain('\ntime limit 1 s\n');
+  });
+
+  it('is a grade sheet too, whose cells are no formulas', () => {
+    const rows = [
+      rowOf(
+        '=cmd()',
+        summary([outcome('t', { verdict: 'WA', reason: 'got "a",\n"b"' })], { score: 1.5, maxScore: 3 }),
+      ),
+      rowOf('bob', summary([], { verdict: 'CE', fault: 'is empty' })),
+    ];
+    expect(csvOf(buildReport(gradedAs(rows, true), () => null)).split('\r\n')).toEqual([
+      'problem,submission,verdict,points,most,passed,tests,expected,reason',
+      `Sums,'=cmd(),WA,1.5,3,0,1,,"t: got ""a"",\n""b"""`,
+      'Sums,bob,CE,,,0,0,,is empty',
+      '',
+    ]);
+  });
+
+  it('is JUnit XML too, whatever students write', () => {
+    const rows = [
+      rowOf('a<b>', summary([outcome('s/1'), outcome('s/2', { verdict: 'WA', reason: '"]]>\u0000&' })])),
+      rowOf('bob', summary([], { verdict: 'CE', fault: 'is empty' })),
+    ];
+    const text = junitOf(buildReport(gradedAs(rows), () => null));
+    expect(text).toContain('<testsuite name="Sums: a&lt;b&gt;" tests="2" failures="1" errors="0">');
+    expect(text).toContain('<failure type="WA" message="&quot;]]&gt;\uFFFD&amp;"/>');
+    expect(text).toContain('name="submission"><error message="is empty"/>');
   });
 
   it('has points, and those of groups below', () => {

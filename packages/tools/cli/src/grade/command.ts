@@ -11,14 +11,25 @@ import { gradeAll } from './pipeline.js';
 import { createGradingProgress } from './progress.js';
 import { renderGradingReport } from './render.js';
 import { buildReport, type GradingReport } from './report.js';
+import { csvOf, junitOf } from './sheets.js';
 
 export interface GradeOptions {
   server?: string;
   json?: string;
+  csv?: string;
+  junit?: string;
   nodes?: number;
   retryUnreliable?: number;
   all?: boolean;
 }
+
+const REPORT_FILES = ['json', 'csv', 'junit'] as const;
+
+const WRITTEN_AS: Readonly<Record<(typeof REPORT_FILES)[number], (report: GradingReport) => string>> = {
+  json: (report) => `${JSON.stringify(report, null, 2)}\n`,
+  csv: csvOf,
+  junit: junitOf,
+};
 
 /** Names of ignored files in one line. */
 const NAMED_IGNORED = 4;
@@ -33,7 +44,10 @@ export async function gradeCommand(
 ): Promise<number> {
   // Input errors are reported before anything is started.
   const found = await loadJobs(path, submissionPaths);
-  if (options.json !== undefined) await assertWritable(options.json);
+  for (const name of REPORT_FILES) {
+    const file = options[name];
+    if (file !== undefined) await assertWritable(name, file);
+  }
   for (const line of ignoredLines(found)) process.stderr.write(`sandpiper: ${line}\n`);
 
   const interrupt = catchInterrupts(() =>
@@ -51,7 +65,10 @@ export async function gradeCommand(
       }).finally(progress.stop),
     );
     const report = buildReport(graded, expectedIn(found.expected));
-    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
+    for (const name of REPORT_FILES) {
+      const file = options[name];
+      if (file !== undefined) await writeFile(file, WRITTEN_AS[name](report));
+    }
     process.stdout.write(renderGradingReport(report));
     return exitCodeFor(report);
   } catch (error) {
@@ -105,14 +122,14 @@ function exitCodeFor(report: GradingReport): number {
 const isUnjudged = (test: TestOutcome): boolean => test.verdict === 'JE';
 
 /** Checked first, so that an unwritable report does not surface after minutes of grading. */
-async function assertWritable(file: string): Promise<void> {
+async function assertWritable(option: string, file: string): Promise<void> {
   const folder = await stat(dirname(file)).catch(() => null);
-  if (folder?.isDirectory() !== true) throw new InputError(`--json: ${dirname(file)}: no such folder`);
+  if (folder?.isDirectory() !== true) throw new InputError(`--${option}: ${dirname(file)}: no such folder`);
   const found = await stat(file).catch(() => null);
-  if (found?.isDirectory() === true) throw new InputError(`--json: ${file}: is a folder`);
+  if (found?.isDirectory() === true) throw new InputError(`--${option}: ${file}: is a folder`);
   const writable = await access(found === null ? dirname(file) : file, constants.W_OK).then(
     () => true,
     () => false,
   );
-  if (!writable) throw new InputError(`--json: ${file}: cannot be written`);
+  if (!writable) throw new InputError(`--${option}: ${file}: cannot be written`);
 }
