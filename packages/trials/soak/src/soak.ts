@@ -19,7 +19,10 @@ import {
 import type { Plant } from './heap-report.js';
 import { isEnough, judge, type Judgement } from './judge.js';
 import { Rounds, type SoakTenant } from './round.js';
-import { KEPT, Sampler, type Series } from './sampler.js';
+import { Sampler, type Series } from './sampler.js';
+
+/** Ended runs that are kept: one round's worth, so that as many leave as arrive from the second round on. */
+const KEPT = 60;
 
 /**
  * On a slow machine it continues until there are enough samples, up to this multiple of the requested time.

@@ -12,7 +12,7 @@ export function matchesGlob(pattern: string, path: string): boolean {
   });
 }
 
-/** `a{b,c}` is `ab` and `ac`; more alternatives than anybody writes are cut off. */
+/** `a{b,c}` is `ab` and `ac`. The number of alternatives is bounded; those above it are dropped. */
 function expandBraces(pattern: string): string[] {
   const found = /\{([^{}]*)\}/.exec(pattern);
   if (found === null) return [pattern];

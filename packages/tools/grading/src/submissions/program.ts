@@ -29,7 +29,7 @@ export async function fileProgram(path: string, name: string): Promise<Submitted
 
 /**
  * A folder is one program: `__main__.py` starts it, or `main.py`, or the only file, or the only one that no other imports.
- * @param entry the file that starts, where somebody says it
+ * @param entry the file that starts, where one is named
  * @param root the folder that links must not leave; by default `folder`
  * @throws InputError that says what is wrong with the folder
  */

@@ -9,7 +9,7 @@ const LOWER = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte,
 );
 
-/** Longer tokens are no numbers that anybody prints. */
+/** A longer token is not compared as a number. */
 const MAX_NUMBER_BYTES = 4096;
 const QUOTED = 40;
 

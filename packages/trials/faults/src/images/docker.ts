@@ -39,7 +39,7 @@ interface Inspected {
   readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly IPAddress: string }>> };
 }
 
-/** A running container. Whoever starts it removes it. */
+/** A running container. The trial that starts it also removes it. */
 export class EngineContainer {
   private constructor(
     readonly name: string,
