@@ -70,6 +70,7 @@ import { runRoutes } from './routes/runs.js';
 import { tenantRoutes } from './routes/tenants.js';
 import { answerUnparsed } from './http/unparsed.js';
 import { validatorCompiler } from './validation.js';
+import { keepFewEvents } from './redis/few-events.js';
 import { Waiters } from './waiters.js';
 
 export interface AppDeps {
@@ -177,6 +178,7 @@ function makeContext(deps: AppDeps): Context {
   });
   // The caller of a command gets its error; without a listener the error would also end the process.
   queue.on('error', () => undefined);
+  keepFewEvents(redis, queue);
   onTrouble(redis, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
   deps.subscriber.on('error', () => undefined);
   for (const connection of deps.bulk) connection.on('error', () => undefined);

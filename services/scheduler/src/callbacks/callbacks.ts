@@ -6,6 +6,7 @@ import { AddressPolicy, type Network } from './address-policy.js';
 import { CallbackDeliverer, type CallbackOutcome } from './deliverer.js';
 import { faultOf, resolveByDns, type Resolve } from './destination.js';
 import { OutboxMover } from './outbox-mover.js';
+import { keepFewEvents } from '../redis/few-events.js';
 import { tenantSecret } from './signature.js';
 
 /** Number of failed callbacks that are listed. */
@@ -65,6 +66,7 @@ export class Callbacks {
     this.outbox = new CallbackOutbox(redis);
     this.queue = new Queue<CallbackJob>(CALLBACK_QUEUE, callbackQueueOptions(redis));
     this.queue.on('error', () => undefined);
+    keepFewEvents(redis, this.queue);
     connection.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
     this.mover = new OutboxMover({
       outbox: this.outbox,
