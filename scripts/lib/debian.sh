@@ -3,6 +3,9 @@
 # the backports.
 #
 #   unpack_debian FOLDER PACKAGE...   from this Debian's main and backports, without what the packages depend on
+#   find_program VARIABLE PROGRAM FOLDER PACKAGE...
+#                                     sets VARIABLE to this machine's PROGRAM, else to that of the packages, unpacked into
+#                                     .tools/FOLDER; says so where neither runs. A VARIABLE that is set stays
 
 # In a subshell with a set of lists of its own: apt of this machine stays as it is.
 unpack_debian() (
@@ -25,3 +28,18 @@ unpack_debian() (
   apt-get "${apt[@]}" download "$@"
   for package in *.deb; do dpkg-deb --extract "$package" "$folder"; done
 )
+
+# shellcheck disable=SC2154 # steps.sh sets tools
+find_program() {
+  local variable=$1 program=$2 folder=$tools/$3 found
+  [[ -z ${!variable:-} ]] || return 0
+  found=$(command -v "$program") || {
+    found=$folder/usr/bin/$program
+    [[ -x $found ]] || unpack_debian "$folder" "${@:4}" >"$folder.log" 2>&1 || true
+  }
+  if "$found" --version >/dev/null 2>&1; then
+    export "$variable=$found"
+  else
+    say "$program: not available, what needs it is skipped (.tools/$3.log)"
+  fi
+}
