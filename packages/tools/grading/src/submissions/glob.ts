@@ -1,8 +1,11 @@
+import { InputError } from '../files/errors.js';
+
 const MAX_PATTERNS = 1000;
 
 /**
  * The patterns of submissions.yaml: `*` within a name, and braces. A pattern matches a path or a folder above it.
  * `**` and `[xyz]` have no meaning.
+ * @throws InputError where the braces make more than a thousand patterns
  */
 export function matchesGlob(pattern: string, path: string): boolean {
   const parts = path.split('/');
@@ -12,7 +15,7 @@ export function matchesGlob(pattern: string, path: string): boolean {
   });
 }
 
-/** `a{b,c}` is `ab` and `ac`. The number of alternatives is bounded; those above it are dropped. */
+/** `a{b,c}` is `ab` and `ac`. */
 function expandBraces(pattern: string): string[] {
   const found = /\{([^{}]*)\}/.exec(pattern);
   if (found === null) return [pattern];
@@ -21,9 +24,13 @@ function expandBraces(pattern: string): string[] {
   const all: string[] = [];
   for (const choice of (found[1] ?? '').split(',')) {
     all.push(...expandBraces(`${before}${choice}${after}`));
-    if (all.length > MAX_PATTERNS) break;
+    if (all.length > MAX_PATTERNS) {
+      throw new InputError(
+        `${JSON.stringify(pattern.slice(0, 80))}: has more than ${MAX_PATTERNS} alternatives`,
+      );
+    }
   }
-  return all.slice(0, MAX_PATTERNS);
+  return all;
 }
 
 const escaped = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');

@@ -153,3 +153,9 @@ it.each([
 ])('the pattern %s and %s: %s', (pattern, name, matches) => {
   expect(matchesGlob(pattern, name)).toBe(matches);
 });
+
+it('a pattern of too many alternatives is refused, and none is left out', () => {
+  const bomb = '{a,b}'.repeat(12);
+  expect(() => matchesGlob(bomb, 'x')).toThrow(/more than 1000 alternatives/);
+  expect(matchesGlob('{a,b}'.repeat(9), 'b'.repeat(9))).toBe(true);
+});
