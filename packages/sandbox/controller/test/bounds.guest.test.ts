@@ -30,7 +30,7 @@ const words = (count: number, bytes: number) => Array.from({ length: count }, ()
 const variables = (count: number, bytes: number) =>
   Object.fromEntries(words(count, bytes).map((value, i) => [`V${i}`.padEnd(4, '_'), value]));
 
-const AT_BOUNDS: Readonly<Record<string, RunRequest>> = {
+const AT_BOUNDS: Readonly<Record<string, Omit<RunRequest, 'interactor'>>> = {
   'files with long names': {
     files: [
       { name: 'main.py', content: 'import os\nprint(len(os.listdir(".")))\n' },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { REQUEST_BOUNDS } from './run-request.js';
+import { REQUEST_BOUNDS } from './request-bounds.js';
 import { runResultFields } from './run-result.js';
 
 /** Bounds of a run's stream (`/v1/runs/ID/stream`), bytes. */

@@ -16,6 +16,7 @@ export const RUN_STATUSES = [
   'disk-limit',
   'syscall-limit',
   'violation',
+  'deadlock',
   'cancelled',
   'internal-error',
 ] as const;
@@ -96,8 +97,7 @@ export const outputFileSchema = z
 
 export type OutputFile = z.infer<typeof outputFileSchema>;
 
-/** {@link runResultSchema} without its refinements: Zod cannot extend refined objects. */
-export const runResultFields = z.strictObject({
+const plainResultFields = z.strictObject({
   id: z.string(),
   status: runStatusSchema,
   exitCode: z.number().int().nullable().describe('null when a signal or the sandbox ended the program'),
@@ -164,6 +164,31 @@ export const runResultFields = z.strictObject({
   cell: count.nullable(),
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
+});
+
+/** What one side said at once: exactly one of `data` and `dataBase64`. */
+export const utteranceSchema = z
+  .strictObject({
+    from: z.enum(['program', 'interactor']),
+    data: z.string().optional(),
+    dataBase64: z.string().optional(),
+  })
+  .refine((said) => !bothOrNone(said, 'data'), notOne('data'))
+  .meta({ id: 'Utterance', ...oneOf('data') });
+
+export type Utterance = z.infer<typeof utteranceSchema>;
+
+/** {@link runResultSchema} without its refinements: Zod cannot extend refined objects. */
+export const runResultFields = plainResultFields.extend({
+  interactor: plainResultFields
+    .optional()
+    .describe('How the second program ended, for a request with `interactor`'),
+  endedFirst: z
+    .enum(['program', 'interactor', 'neither'])
+    .optional()
+    .describe('Which of the two ended first; neither: both waited for input, and were ended (deadlock)'),
+  conversation: z.array(utteranceSchema).optional().describe('What the two said, as far as it was asked for'),
+  conversationTruncated: z.boolean().optional(),
 });
 
 /**

@@ -35,6 +35,7 @@ export function exitCodeOf(result: Pick<RunResult, 'status' | 'exitCode' | 'sign
     case 'disk-limit':
     case 'syscall-limit':
     case 'violation':
+    case 'deadlock':
     case 'internal-error':
       return EXIT.limit;
   }
@@ -69,6 +70,7 @@ export function endingLine(result: Pick<RunResult, 'status' | 'message' | 'limit
     case 'cancelled':
       return 'cancelled: the run was cancelled';
     case 'violation':
+    case 'deadlock':
     case 'internal-error':
       return `${result.status}: ${escapeForTerminal(result.message ?? 'no reason was given', 500)}`;
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { GradingService } from './grade/service.js';
+import type { GradingService } from '@sandpiper/grading';
 
 /** How long one request is retried on an overloaded server before the command gives up, milliseconds. */
 const MAX_WAIT_MS = 15 * 60_000;

@@ -138,7 +138,10 @@ const CASES: readonly (readonly [words: readonly string[], message: string])[] =
   [['grade', 'no-data', 'ok.py'], 'no-data: the problem has no test data'],
   [['grade', 'no-input', 'ok.py'], 'no-input/data/secret/1.ans: has no input file 1.in'],
   [['grade', 'bad-yaml', 'ok.py'], 'bad-yaml/problem.yaml: limits.time_limit: '],
-  [['grade', 'interactive', 'ok.py'], 'interactive/problem.yaml: interactive problems are not judged here'],
+  [
+    ['grade', 'interactive', 'ok.py'],
+    'interactive/problem.yaml: validation: custom: and there is no output validator',
+  ],
   [['grade', 'future', 'ok.py'], 'future/problem.yaml: problem_format_version: "2031-01" is not known'],
   [['grade', 'good', 'none.py'], 'none.py: no such submission'],
   [['grade', 'good', 'ok.py', '--json', 'none/out.json'], '--json: none: no such folder'],

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { GradingReport } from '../src/grade/report.js';
+import type { GradingReport } from '@sandpiper/grading';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { NodeView } from '@sandpiper/contracts';
-import type { GradingReport } from '../src/grade/report.js';
+import type { GradingReport } from '@sandpiper/grading';
 
 /** The commands that work with a running service, against one that `sandpiper up` has started. */
 

@@ -1,18 +1,16 @@
 import { PassThrough } from 'node:stream';
 import type { RunResult, RunState } from '@sandpiper/contracts';
 import { DEFAULT_LIMITS, REFUSED_MEMORY_MESSAGE, STACK_OVERFLOW_MESSAGE } from '@sandpiper/contracts';
-import type { SubmissionOutcome, TestOutcome } from '@sandpiper/grading';
+import { buildReport, csvOf, junitOf, type SubmissionOutcome, type TestOutcome } from '@sandpiper/grading';
 import { describe, expect, it } from 'vitest';
 import { renderHostReport as renderDoctor } from '../src/doctor.js';
 import { welcome } from '../src/embedded/command.js';
 import { escapeForTerminal } from '../src/terminal/escape.js';
 import { endingLine, exitCodeOf } from '../src/exit-codes.js';
 import { renderGradingReport } from '../src/grade/render.js';
-import { buildReport } from '../src/grade/report.js';
-import { csvOf, junitOf } from '../src/grade/sheets.js';
 import { outputLine } from '../src/map/outputs.js';
 import { MapProgress } from '../src/map/progress.js';
-import { problemWith, submissionOf } from './graded.js';
+import { problemWith, submissionOf } from '../../grading/test/graded.js';
 
 describe('guest text on a terminal', () => {
   it('has no control characters', () => {

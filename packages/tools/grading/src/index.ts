@@ -20,3 +20,7 @@ export * from './validators/flags.js';
 export * from './validators/keep-feedback.js';
 export type { OwnValidator } from './validators/own-validator.js';
 export * from './validators/protocol.js';
+export * from './pipeline/pipeline.js';
+export type { GradingService } from './pipeline/service.js';
+export * from './report/report.js';
+export * from './report/sheets.js';

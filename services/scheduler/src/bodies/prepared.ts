@@ -5,6 +5,7 @@ import {
   controllerCpuFor,
   LIMIT_NAMES,
   type Limits,
+  type LimitsRequest,
   type RunRequest,
   runRequestSchema,
 } from '@sandpiper/contracts';
@@ -37,15 +38,20 @@ export function prepareRun(request: RunRequest, ceilings: LimitCeilings): Prepar
   // The key is used up at admission; the run does not need it.
   const { idempotencyKey, ...content } = request;
   const fingerprint = createHash('sha256').update(JSON.stringify(content)).digest('hex');
-  const limits = clampedLimits(request, ceilings);
-  return { ...writtenRequest(content, limits), limits, fingerprint, idempotencyKey };
+  const limits = clampedLimits(request.limits, ceilings);
+  const { interactor } = content;
+  const complete =
+    interactor === undefined
+      ? content
+      : { ...content, interactor: { ...interactor, limits: clampedLimits(interactor.limits, ceilings) } };
+  return { ...writtenRequest(complete, limits), limits, fingerprint, idempotencyKey };
 }
 
-function clampedLimits(request: RunRequest, ceilings: LimitCeilings): Limits {
+function clampedLimits(given: LimitsRequest | undefined, ceilings: LimitCeilings): Limits {
   const most: Partial<Limits> = { ...ceilings };
   if (ceilings.cpuMs !== undefined) most.controllerCpuMs = controllerCpuFor(ceilings.cpuMs);
   if (ceilings.memoryBytes !== undefined) most.stackBytes = ceilings.memoryBytes;
-  const limits = completeLimits(request.limits);
+  const limits = completeLimits(given);
   for (const name of LIMIT_NAMES) limits[name] = Math.min(limits[name], most[name] ?? Infinity);
   return limits;
 }

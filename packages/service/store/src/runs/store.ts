@@ -4,6 +4,7 @@ import {
   completeLimits,
   type Engine,
   type Limits,
+  type LimitsRequest,
   type RunRequest,
   type RunResult,
   type RunState,
@@ -53,8 +54,14 @@ export interface WrittenRequest {
 /** @param limits complete ones, with which the request is stored: see AdmittedRequest */
 export function writtenRequest(request: RunRequest | WrittenRequest, limits: Limits): WrittenRequest {
   if ('json' in request) return request;
+  const { interactor, ...content } = request;
+  const admittedRun: AdmittedRequest = {
+    ...content,
+    limits,
+    ...(interactor === undefined ? {} : { interactor: withLimits(interactor) }),
+  };
   return {
-    json: JSON.stringify({ ...request, limits } satisfies AdmittedRequest),
+    json: JSON.stringify(admittedRun),
     priority: request.priority ?? 50,
     engine: request.engine ?? 'seccomp',
     callbackUrl: request.callbackUrl ?? '',
@@ -358,5 +365,13 @@ export class RunStore {
 /** The limits are complete but for those that a scheduler of an earlier version did not know. */
 function admitted(text: string): AdmittedRequest {
   const request = JSON.parse(text) as AdmittedRequest;
-  return { ...request, limits: completeLimits(request.limits) };
+  const { interactor } = request;
+  return {
+    ...withLimits(request),
+    ...(interactor === undefined ? {} : { interactor: withLimits(interactor) }),
+  };
 }
+
+const withLimits = <T extends { readonly limits?: LimitsRequest | undefined }>(
+  program: T,
+): T & { readonly limits: Limits } => ({ ...program, limits: completeLimits(program.limits) });

@@ -1,17 +1,23 @@
 import { access, constants, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { type ExpectedVerdicts, InputError, type TestOutcome } from '@sandpiper/grading';
+import {
+  buildReport,
+  csvOf,
+  type ExpectedVerdicts,
+  gradeAll,
+  type GradingReport,
+  InputError,
+  junitOf,
+  type TestOutcome,
+} from '@sandpiper/grading';
 import { EXIT } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
 import { patient } from '../patience.js';
 import { withService } from '../service/address.js';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { type Jobs, loadJobs } from './jobs.js';
-import { gradeAll } from './pipeline.js';
 import { createGradingProgress } from './progress.js';
 import { renderGradingReport } from './render.js';
-import { buildReport, type GradingReport } from './report.js';
-import { csvOf, junitOf } from './sheets.js';
 
 export interface GradeOptions {
   server?: string;

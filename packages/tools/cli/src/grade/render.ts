@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import { escapeForTerminal } from '../terminal/escape.js';
-import type { GradingReport, ProblemReport, SubmissionReport } from './report.js';
+import type { GradingReport, ProblemReport, SubmissionReport } from '@sandpiper/grading';
 
 /** Below a table. */
 const MOST_UNRELIABLE_LINES = 5;

@@ -4,6 +4,7 @@ import {
   refusalLine,
   type RunResult,
   type RunStatus,
+  type Utterance,
   STACK_OVERFLOW_MESSAGE,
   textOf,
 } from '@sandpiper/contracts';
@@ -25,6 +26,7 @@ const VERDICT_OF_STATUS: Readonly<Record<Exclude<RunStatus, 'ok'>, Verdict>> = {
   'disk-limit': 'RTE',
   'syscall-limit': 'RTE',
   violation: 'RTE',
+  deadlock: 'TLE',
   cancelled: 'JE',
   'internal-error': 'JE',
 };
@@ -68,6 +70,8 @@ export interface TestOutcome {
   readonly teamMessage?: string;
   /** That it met its wall limit because it waited for a CPU: the verdict may be wrong. */
   readonly unreliable?: string;
+  /** What an interactive program and its validator said, where the test failed; its beginning, if it is long. */
+  readonly conversation?: readonly Utterance[];
 }
 
 /** Whether the verdict depends on the output: the run ended by itself with exit code 0. */
@@ -75,7 +79,7 @@ export const needsJudgement = (result: RunResult): boolean => result.status === 
 
 /**
  * The verdict of one run on one test.
- * @param judgement of the output, where {@link needsJudgement} says that there is one
+ * @param judgement of the output where it decides, as {@link needsJudgement} says; null where the run does
  * @param files of the program, to tell its own syntax errors from those of what it evaluates
  */
 export function gradeRun(
@@ -98,6 +102,7 @@ export function gradeRun(
     peakMemoryBytes: result.usage.peakMemoryBytes,
     ...detailsOf(judgement),
     ...(unreliable === null ? {} : { unreliable }),
+    ...(verdict === 'AC' || result.conversation === undefined ? {} : { conversation: result.conversation }),
   };
 }
 
@@ -122,7 +127,8 @@ function verdictOf(
   judgement: OutputJudgement | null,
   files: ReadonlySet<string>,
 ): Verdict {
-  if (result.status === 'ok') return judgement?.verdict ?? 'JE';
+  if (judgement !== null) return judgement.verdict;
+  if (result.status === 'ok') return 'JE';
   if (result.status === 'runtime-error' && isSyntaxError(result, files)) return 'CE';
   return VERDICT_OF_STATUS[result.status];
 }
@@ -138,6 +144,9 @@ function isSyntaxError(result: RunResult, files: ReadonlySet<string>): boolean {
   return place === undefined || files.has(place.replace(/^\/box\//, ''));
 }
 
+const DEADLOCK_REASON =
+  'deadlock: the program and the validator both wait for input (a program must flush what it prints)';
+
 /** A program that got no thread, process or socket may fail in ways that do not say so. */
 function withRefusal(reason: string, result: RunResult): string {
   const refusal = refusalLine(result.refused);
@@ -151,6 +160,7 @@ function reasonOf(result: RunResult): string {
   if (result.status === 'wall-limit') {
     return `elapsed time: more than ${seconds(result.limits.wallMs)}, with ${seconds(result.usage.cpuMs)} of CPU time`;
   }
+  if (result.status === 'deadlock') return DEADLOCK_REASON;
   if (result.status !== 'runtime-error') return `${result.status}: ${why}`;
   if (why === STACK_OVERFLOW_MESSAGE) return why;
   const lastLine = textOf(result, 'stderr').trimEnd().split('\n').at(-1)?.trim();

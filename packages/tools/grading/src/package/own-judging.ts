@@ -13,6 +13,8 @@ export interface OwnJudging {
   readonly scoring: ValidatorScoring;
   /** 1 unless the problem is multi-pass. */
   readonly passes: number;
+  /** The validator talks with the program while both run. */
+  readonly isInteractive: boolean;
 }
 
 /**
@@ -22,29 +24,31 @@ export interface OwnJudging {
  */
 export async function loadOwnJudging(folder: string, settings: ProblemSettings): Promise<OwnJudging | null> {
   const yaml = join(folder, 'problem.yaml');
-  for (const type of ['interactive', 'submit-answer'] as const) {
-    if (settings.types.has(type)) throw new InputError(`${yaml}: ${type} problems are not judged here`);
-  }
+  if (settings.types.has('submit-answer'))
+    throw new InputError(`${yaml}: submit-answer problems are not judged here`);
   if (await isFilled(join(folder, 'static_validator'))) {
     throw new InputError(`${join(folder, 'static_validator')}: static validators are not run here`);
   }
   const isMultiPass = settings.types.has('multi-pass');
+  const isInteractive = settings.types.has('interactive');
+  const kind = isMultiPass ? 'multi-pass' : isInteractive ? 'interactive' : null;
   const found =
     settings.customValidator === false ? null : await validatorFolder(folder, isLegacy(settings.version));
   if (found === null) {
     if (settings.customValidator === true)
       throw new InputError(`${yaml}: validation: custom: and there is no output validator`);
-    if (isMultiPass) throw new InputError(`${yaml}: multi-pass problems need an output validator`);
+    if (kind !== null) throw new InputError(`${yaml}: ${kind} problems need an output validator`);
     return null;
   }
   const validators = await loadValidators(folder, found, settings.constants, isLegacy(settings.version));
-  if (isMultiPass && validators.length > 1) {
-    throw new InputError(`${join(folder, found)}: a multi-pass problem has one output validator`);
+  if (kind !== null && validators.length > 1) {
+    throw new InputError(`${join(folder, found)}: a problem of type ${kind} has one output validator`);
   }
   return {
     validators,
     scoring: scoringOf(settings),
     passes: isMultiPass ? settings.limits.validationPasses : 1,
+    isInteractive,
   };
 }
 

@@ -27,7 +27,7 @@ describe('the verdict of a run', () => {
   });
 
   it('names the limit of time, memory or output that was reached', () => {
-    expect(endingIn('TLE')).toEqual(['time-limit', 'wall-limit']);
+    expect(endingIn('TLE')).toEqual(['time-limit', 'wall-limit', 'deadlock']);
     expect(grade('time-limit').reason).toBe('CPU time: more than 10 s');
     expect(grade('wall-limit').reason).toBe('elapsed time: more than 30 s, with 0.01 s of CPU time');
     expect(endingIn('MLE')).toEqual(['memory-limit']);
@@ -40,7 +40,7 @@ describe('the verdict of a run', () => {
 
   it('is RTE for every other end, with a reason', () => {
     const others = RUN_STATUSES.filter(
-      (status) => !/^(ok|cancelled|internal-error|(time|wall|memory|output)-limit)$/.test(status),
+      (status) => !/^(ok|cancelled|deadlock|internal-error|(time|wall|memory|output)-limit)$/.test(status),
     );
     expect(endingIn('RTE')).toEqual(others);
     for (const status of RUN_STATUSES) if (status !== 'ok') expect(grade(status).reason).not.toBeNull();

@@ -21,9 +21,9 @@ describe('a problem package', () => {
     ['has no data', { 'problem.yaml': 'name: x' }, /no test data/],
     ['has empty data', { 'problem.yaml': 'name: x', 'data/secret/readme': '' }, /no test data/],
     [
-      'is interactive',
+      'is interactive, and has no validator',
       { 'problem.yaml': `${MODERN}type: interactive` },
-      /problem\.yaml: interactive problems are not/,
+      /problem\.yaml: interactive problems need an output validator/,
     ],
     [
       'has several passes',

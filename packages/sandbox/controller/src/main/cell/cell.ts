@@ -1,15 +1,17 @@
 import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
-import { type AdmittedRequest, type RunResult, withDeadline } from '@sandpiper/contracts';
+import { type AdmittedInteractor, type RunResult, withDeadline } from '@sandpiper/contracts';
 import { type CgroupFolder, cgroupFolder, KeeperProcess } from '@sandpiper/guest';
 import { Piscina } from 'piscina';
-import { assertEnforceable } from './enforceable.js';
+import { Conversing } from './conversing.js';
+import { assertEnforceable, assertPairEnforceable } from './enforceable.js';
 import { RunRefusedError } from '../../crossing/refused.js';
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
 import { type CellContext, type GuestJob, SHARED_CANCELLED, SHARED_PID } from '../../crossing/job.js';
+import { LIVE_WORDS } from '../../crossing/live-port.js';
 import { type LiveStreams, serveLiveStreams } from './live-relay.js';
 import { HostShortOfMemoryError } from '../../crossing/host-memory.js';
-import { jobOfRequest } from './request-job.js';
+import { jobOfRequest, type RequestedRun } from './request-job.js';
 import { largestMemoryLimit, memoryOfNode } from '../share/memory.js';
 import type { ThreadAnswer } from '../../crossing/thread-answer.js';
 import { resultOfStuck, UnreadReports, watch } from './watchdog.js';
@@ -70,6 +72,10 @@ export class Cell {
   #running: string | null = null;
   #closing = false;
   #died: Error | null = null;
+  /** The cell of interactors, on the same CPU: made for the first run that has one, and kept. */
+  #second: Promise<Cell> | null = null;
+  /** The run with an interactor that is going on. */
+  #conversation: Conversing | null = null;
   /** Rejects what the current run waits for. See {@link Cell.#unlessDead}. */
   #onDeath: ((why: Error) => void) | null = null;
   /**
@@ -126,11 +132,29 @@ export class Cell {
   }
 
   /** Runs a request. Rejects only for what is not the program's doing: the run may be retried elsewhere. */
-  async run(
-    run: { id: string; request: AdmittedRequest; attempt: number },
-    streams: LiveStreams | null = null,
-  ): Promise<RunResult> {
+  async run(run: RequestedRun, streams: LiveStreams | null = null): Promise<RunResult> {
+    const { interactor } = run.request;
+    if (interactor !== undefined) return this.#converse(run, interactor);
     return this.runJob(jobOfRequest(run, this.options.rpython, streams !== null), streams);
+  }
+
+  async #converse(run: RequestedRun, interactor: AdmittedInteractor): Promise<RunResult> {
+    assertPairEnforceable(run.request, interactor, this.#largestMemoryLimit());
+    const conversing = new Conversing(run, interactor);
+    this.#conversation = conversing;
+    try {
+      return await conversing.run(this, await this.#secondCell());
+    } finally {
+      this.#conversation = null;
+    }
+  }
+
+  /** A second cell that has died is replaced. */
+  async #secondCell(): Promise<Cell> {
+    const earlier = (await this.#second?.catch(() => null)) ?? null;
+    if (earlier !== null && earlier.#died === null) return earlier;
+    this.#second = Cell.start(this.options);
+    return this.#second;
   }
 
   /** Like {@link run}, for a job that the caller put together. */
@@ -143,7 +167,9 @@ export class Cell {
     Atomics.store(this.#shared, SHARED_PID, 0);
     const channel = streams === null ? null : new MessageChannel();
     const live =
-      channel === null ? null : { port: channel.port2, words: new Int32Array(new SharedArrayBuffer(8)) };
+      channel === null
+        ? null
+        : { port: channel.port2, words: new Int32Array(new SharedArrayBuffer(4 * LIVE_WORDS)) };
     const served =
       channel !== null && live !== null && streams !== null
         ? serveLiveStreams(channel.port1, live.words, streams)
@@ -248,6 +274,12 @@ export class Cell {
 
   /** Ends that run as `cancelled`, if it is running here. */
   cancel(runId: string): void {
+    if (this.#conversation === null) this.endGuest(runId);
+    else this.#conversation.cancel(runId);
+  }
+
+  /** As {@link cancel}, for the guest of this cell alone. */
+  endGuest(runId: string): void {
     if (this.#running !== runId) return;
     Atomics.store(this.#shared, SHARED_CANCELLED, 1);
     // A guest that is just being started is killed by its thread, which checks the word afterwards.
@@ -258,7 +290,8 @@ export class Cell {
   /** Kills the running guest; when this resolves, thread, keeper and guest are gone. */
   async close(): Promise<void> {
     this.#closing = true;
-    await this.keeper.close();
+    const second = await this.#second?.catch(() => null);
+    await Promise.all([second?.close(), this.keeper.close()]);
     // Node 20 kills the whole process when a thread is terminated while it loads an ES module
     // ("IsGraphAsync must be used on an instantiated module").
     await withDeadline(this.loaded, LOADS_WITHIN_MS, () => undefined);

@@ -1,6 +1,8 @@
 import type { CgroupFolder } from '@sandpiper/guest';
+import type { AdmittedInteractor, AdmittedRequest } from '@sandpiper/contracts';
 import type { GuestJob } from '../../crossing/job.js';
 import { RunRefusedError } from '../../crossing/refused.js';
+import { CELL_BYTES } from '../share/memory.js';
 
 const MIB = 1024 * 1024;
 
@@ -26,4 +28,21 @@ export function assertEnforceable(
   }
   if (weaker === false && groups.kind === 'none')
     throw new RunRefusedError(`no control group enforces the memory limit on this node: ${groups.why}`);
+}
+
+/**
+ * Refuses a run and its interactor where a cell cannot hold both: they run at the same time, and the second has a keeper
+ * and a thread of its own. @throws RunRefusedError
+ */
+export function assertPairEnforceable(
+  program: Pick<AdmittedRequest, 'limits' | 'accept'>,
+  interactor: AdmittedInteractor,
+  largest: number,
+): void {
+  if (program.accept?.weakerLimits === true) return;
+  const asked = program.limits.memoryBytes + interactor.limits.memoryBytes + CELL_BYTES;
+  if (asked <= largest) return;
+  throw new RunRefusedError(
+    `the memory limits of program and interactor cannot be enforced together: with ${CELL_BYTES / MIB} MiB for the second sandbox they need ${Math.ceil(asked / MIB)} MiB, and a cell of this node has ${Math.floor(largest / MIB)} MiB (set accept.weakerLimits to run them anyway)`,
+  );
 }

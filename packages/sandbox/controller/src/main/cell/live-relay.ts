@@ -1,5 +1,5 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { ANSWERS, costOf, IN_FLIGHT, type ToMain } from '../../crossing/live-port.js';
+import { ANSWERS, costOf, IN_FLIGHT, type ToMain, UNREAD } from '../../crossing/live-port.js';
 
 /** The standard streams of a run, followed while it runs. */
 export interface LiveStreams {
@@ -9,6 +9,10 @@ export interface LiveStreams {
    * answer brings is not lost.
    */
   onInput(): Promise<Uint8Array | null>;
+  /** A signal came while the guest waited for input. */
+  onInterrupted?(): void;
+  /** @param tell called once nothing reads standard output any more */
+  whenUnread?(tell: () => void): void;
 }
 
 /** Serves a run's streams from the main thread until the port is closed. */
@@ -28,10 +32,12 @@ export function serveLiveStreams(
       streams.onInput().then(answer, () => answer(null));
       return;
     }
+    if (message.kind === 'interrupted') return streams.onInterrupted?.();
     streams.onOutput(message.stream, message.data);
     Atomics.sub(words, IN_FLIGHT, costOf(message.data));
     Atomics.notify(words, IN_FLIGHT);
   };
+  streams.whenUnread?.(() => Atomics.store(words, UNREAD, 1));
   port.on('message', take);
   const takeRest = (): void => {
     for (;;) {

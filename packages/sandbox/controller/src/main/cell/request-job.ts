@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import {
+  type AdmittedInteractor,
   type AdmittedRequest,
   DEFAULT_EPOCH_S,
   DEFAULT_SEED,
@@ -11,12 +12,19 @@ import { RunRefusedError } from '../../crossing/refused.js';
 import type { Interpreter, TranslatedInterpreter } from '../../crossing/engines.js';
 import type { Determinism, GuestFile, GuestJob } from '../../crossing/job.js';
 
+/** A run as the API gives it. */
+export interface RequestedRun {
+  readonly id: string;
+  readonly request: AdmittedRequest;
+  readonly attempt: number;
+}
+
 /**
  * The job for a request of the API.
  * @param live a client feeds and follows its streams
  */
 export function jobOfRequest(
-  run: { id: string; request: AdmittedRequest; attempt: number },
+  run: RequestedRun,
   rpython: TranslatedInterpreter | null,
   live: boolean,
 ): GuestJob {
@@ -49,6 +57,19 @@ export function jobOfRequest(
     outputs: request.outputs ?? [],
     limits: request.limits,
     ...(request.accept === undefined ? {} : { accept: request.accept }),
+  };
+}
+
+/** The jobs of a run with an interactor: of its own program, and of the second one. */
+export function jobsOfConversation(
+  run: RequestedRun,
+  interactor: AdmittedInteractor,
+): { program: GuestJob; interactor: GuestJob } {
+  const { accept } = run.request;
+  const request: AdmittedRequest = { ...interactor, ...(accept === undefined ? {} : { accept }) };
+  return {
+    program: jobOfRequest(run, null, true),
+    interactor: jobOfRequest({ ...run, request }, null, true),
   };
 }
 

@@ -12,7 +12,7 @@ const NODE_BYTES = 128 * MIB;
  * What a cell needs beside its run: its thread, keeper, the parent of its guests and a guest's interpreter.
  * Measured: 27 MiB at rest; a run's files, input and output add to it.
  */
-const CELL_BYTES = 64 * MIB;
+export const CELL_BYTES = 64 * MIB;
 
 /** This process's share of the host's memory. */
 export interface MemoryShare {

@@ -1,6 +1,7 @@
 import { receiveMessageOnPort } from 'node:worker_threads';
+import { Errno, SyscallError } from '@sandpiper/abi';
 import type { InputStream, OutputStream } from '@sandpiper/kernel';
-import { ANSWERS, costOf, IN_FLIGHT, type LivePort, type ToMain } from '../../crossing/live-port.js';
+import { ANSWERS, costOf, IN_FLIGHT, type LivePort, type ToMain, UNREAD } from '../../crossing/live-port.js';
 import { CaptureOutput } from './streams.js';
 
 /** Output that may be in flight before the guest waits for its reader, bytes. */
@@ -39,6 +40,7 @@ export class LiveInputStream implements InputStream {
         else this.#left = Buffer.from(data);
         if (this.#ended || this.#left.length > 0) return true;
       } else if (this.mustStop()) {
+        port.postMessage({ kind: 'interrupted' } satisfies ToMain);
         return false;
       } else {
         Atomics.wait(words, ANSWERS, seen, SLICE_MS);
@@ -56,6 +58,8 @@ export class LiveOutputStream implements OutputStream {
 
   write(data: Buffer): number {
     const { port, words } = this.live;
+    // What is read no more is a pipe without a reader: pipe(7).
+    if (this.stream === 'stdout' && Atomics.load(words, UNREAD) !== 0) throw new SyscallError(Errno.EPIPE);
     for (let flying = Atomics.load(words, IN_FLIGHT); flying > MAX_IN_FLIGHT; ) {
       if (this.mustStop()) break;
       Atomics.wait(words, IN_FLIGHT, flying, SLICE_MS);
@@ -74,7 +78,8 @@ export class CapturedLiveOutput extends CaptureOutput {
   }
 
   override write(data: Buffer): number {
+    const written = this.live.write(data);
     super.write(data);
-    return this.live.write(data);
+    return written;
   }
 }

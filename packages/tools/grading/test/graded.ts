@@ -1,11 +1,9 @@
-import {
-  DEFAULT_CHECKER,
-  fixedContent,
-  limitsFor,
-  type Problem,
-  type Submission,
-  type TestGroup,
-} from '@sandpiper/grading';
+import type { TestGroup } from '../src/data/test-case.js';
+import { fixedContent } from '../src/files/content.js';
+import { limitsFor } from '../src/package/limits.js';
+import type { Problem } from '../src/package/problem.js';
+import type { Submission } from '../src/submissions/submission.js';
+import { DEFAULT_CHECKER } from '../src/validators/flags.js';
 
 const MIB = 2 ** 20;
 

@@ -1,11 +1,7 @@
 import { encodeBytes, fieldsOf, type RunFile, type RunRequest } from '@sandpiper/contracts';
-import {
-  type Problem,
-  type SubmittedProgram,
-  type ProgramFile,
-  type TestCase,
-  withIncluded,
-} from '@sandpiper/grading';
+import type { TestCase } from '../data/test-case.js';
+import type { Problem } from '../package/problem.js';
+import { type SubmittedProgram, type ProgramFile, withIncluded } from '../submissions/program.js';
 
 /** The program as it runs: with the files that the problem gives to every submission. */
 export function programFor(problem: Problem, program: SubmittedProgram): SubmittedProgram {

@@ -1,12 +1,10 @@
-import {
-  Comparer,
-  type GradingJob,
-  Judging,
-  mapAtOnce,
-  type Problem,
-  type Submission,
-  type SubmissionOutcome,
-} from '@sandpiper/grading';
+import { mapAtOnce } from '../files/at-once.js';
+import { Judging } from '../judge/judging.js';
+import type { SubmissionOutcome } from '../judge/outcome.js';
+import type { GradingJob } from '../load-class.js';
+import type { Problem } from '../package/problem.js';
+import type { Submission } from '../submissions/submission.js';
+import { Comparer } from '../validators/comparer.js';
 import { judgeSubmission, type RoundOptions } from './rounds.js';
 import type { GradingService } from './service.js';
 import { measurementsOf, withMeasuredLimit } from './time-limits.js';

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import type { BatchState, RunResult } from '@sandpiper/contracts';
+import type { BatchState, RunRequest, RunResult } from '@sandpiper/contracts';
+import type { TestCase } from '../data/test-case.js';
+import { mapAtOnce } from '../files/at-once.js';
+import type { Judging } from '../judge/judging.js';
 import {
-  type Comparer,
   gradeRun,
-  type Judging,
-  mapAtOnce,
   needsJudgement,
   type OutputJudgement,
   outputOf,
-  type SubmittedProgram,
-  type TestCase,
   type TestOutcome,
-} from '@sandpiper/grading';
+} from '../judge/verdict.js';
+import type { SubmittedProgram } from '../submissions/program.js';
+import type { Comparer } from '../validators/comparer.js';
 import { programFor, requestBytes, requestFor } from './request.js';
 import type { GradingService } from './service.js';
 import { Validation } from './validation.js';
@@ -69,7 +69,8 @@ function withinBytes(program: SubmittedProgram, tests: readonly TestCase[]): Tes
 class Round {
   private readonly files: ReadonlySet<string>;
   private readonly left: Set<TestCase>;
-  private readonly validation: Validation;
+  /** null where the default validator judges. */
+  private readonly validation: Validation | null;
 
   constructor(
     private readonly service: GradingService,
@@ -81,14 +82,15 @@ class Round {
   ) {
     this.files = new Set(program.files.map(({ name }) => name));
     this.left = new Set(tests);
-    this.validation = new Validation(service, judging.problem, options);
+    const { problem } = judging;
+    this.validation = problem.own === null ? null : new Validation(service, problem, problem.own, options);
   }
 
   /** On abort or failure it cancels its batch and rejects. */
   async run(): Promise<void> {
     const { service, options } = this;
     options.signal.throwIfAborted();
-    const requests = this.tests.map((test) => requestFor(this.judging.problem, this.program, test, options));
+    const requests = this.tests.map((test) => this.requestOf(test));
     const runs = await Promise.all(requests);
     const id = await service.submitBatch({ runs, idempotencyKey: randomUUID() });
     try {
@@ -129,10 +131,14 @@ class Round {
     });
   }
 
+  private requestOf(test: TestCase): Promise<RunRequest> {
+    if (this.validation !== null) return this.validation.firstRun(this.program, test);
+    return requestFor(this.judging.problem, this.program, test, this.options);
+  }
+
   private async outcomeOf(result: RunResult, test: TestCase): Promise<TestOutcome> {
-    const { own } = this.judging.problem;
-    if (own !== null && needsJudgement(result)) {
-      const last = await this.validation.judge(own, this.program, test, result);
+    if (this.validation !== null) {
+      const last = await this.validation.judge(this.program, test, result);
       return gradeRun(last.result, test.name, last.judgement, this.files);
     }
     const judgement = needsJudgement(result) ? await this.judge(result, test) : null;

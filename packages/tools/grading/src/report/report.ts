@@ -1,6 +1,8 @@
 import type { Limits } from '@sandpiper/contracts';
-import { mismatchOf, type Submission, type SubmissionOutcome } from '@sandpiper/grading';
-import type { GradedProblem } from './pipeline.js';
+import { mismatchOf } from '../judge/expected.js';
+import type { SubmissionOutcome } from '../judge/outcome.js';
+import type { Submission } from '../submissions/submission.js';
+import type { GradedProblem } from '../pipeline/pipeline.js';
 
 /** The report that `--json` writes. Times in milliseconds, memory in bytes. */
 export interface GradingReport {

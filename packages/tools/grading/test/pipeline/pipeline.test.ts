@@ -5,12 +5,13 @@ import {
   type RunRequest,
   type RunResult,
 } from '@sandpiper/contracts';
-import type { GradingJob, Problem } from '@sandpiper/grading';
+
 import { describe, expect, it } from 'vitest';
-import { gradeAll } from '../src/grade/pipeline.js';
-import type { GradingService } from '../src/grade/service.js';
-import { patient } from '../src/patience.js';
-import { problemWith, submissionOf } from './graded.js';
+import type { GradingJob } from '../../src/load-class.js';
+import type { Problem } from '../../src/package/problem.js';
+import { gradeAll } from '../../src/pipeline/pipeline.js';
+import type { GradingService } from '../../src/pipeline/service.js';
+import { problemWith, submissionOf } from '../graded.js';
 
 /** A service that answers each run with its own standard input, two runs per look at the batch. */
 class EchoService implements GradingService {
@@ -254,29 +255,5 @@ describe('grading through a service', () => {
     failing.getRun = () => Promise.reject(new Error('gone'));
     await expect(gradeAll(failing, [job(many, 1)], options)).rejects.toThrow('gone');
     expect(failing.cancelled).toEqual(['b0']);
-  });
-});
-
-describe('an overloaded server', () => {
-  const refusal = (status: number) =>
-    Object.assign(new Error('refused'), { status, retryAfterSeconds: 0.05 });
-
-  it('is retried after 429, after the delay that it asks for', async () => {
-    const service = new EchoService();
-    const submit = service.submitBatch.bind(service);
-    let refusals = 2;
-    service.submitBatch = async (batch) => {
-      if (refusals-- > 0) throw refusal(429);
-      return submit(batch);
-    };
-    expect(await patient(service, options.signal).submitBatch({ runs: [{ source: '' }] })).toBe('b0');
-  });
-
-  it('is not retried after 503', async () => {
-    const service = new EchoService();
-    service.submitBatch = () => Promise.reject(refusal(503));
-    await expect(patient(service, options.signal).submitBatch({ runs: [{ source: '' }] })).rejects.toThrow(
-      'refused',
-    );
   });
 });

@@ -1,4 +1,7 @@
-import { Judging, limitsFor, type Problem, type Submission, timeLimitFrom } from '@sandpiper/grading';
+import { Judging } from '../judge/judging.js';
+import { limitsFor, timeLimitFrom } from '../package/limits.js';
+import type { Problem } from '../package/problem.js';
+import type { Submission } from '../submissions/submission.js';
 
 /** While the slowest accepted submission is measured. */
 const MEASURING_CPU_MS = 60_000;

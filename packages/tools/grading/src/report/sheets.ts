@@ -1,4 +1,4 @@
-import type { TestOutcome } from '@sandpiper/grading';
+import type { TestOutcome } from '../judge/verdict.js';
 import type { GradingReport, ProblemReport, SubmissionReport } from './report.js';
 
 const COLUMNS = [

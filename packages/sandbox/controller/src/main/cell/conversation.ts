@@ -1,0 +1,143 @@
+import { encodeBytes, fieldsOf, type Utterance } from '@sandpiper/contracts';
+import type { LiveStreams } from './live-relay.js';
+
+export type Speaker = 'program' | 'interactor';
+
+const otherOf = (speaker: Speaker): Speaker => (speaker === 'program' ? 'interactor' : 'program');
+
+/** Input that a guest gets at once, bytes. */
+const MAX_PIECE = 256 * 1024;
+
+/** One end of the conversation: what waits to be read there, and whether the guest waits for it. */
+class End {
+  readonly heard: Buffer[] = [];
+  /** Told once what it prints is read no more. */
+  tellUnread: () => void = () => {};
+  isWaiting = false;
+  hasEnded = false;
+  #question: ((data: Uint8Array | null) => void) | null = null;
+
+  /** Replaces a question that is still open: the guest was interrupted and asks again. */
+  ask(): Promise<Uint8Array | null> {
+    this.isWaiting = true;
+    return new Promise((resolve) => {
+      this.#question = resolve;
+    });
+  }
+
+  /** @param speakerHasEnded nothing more will come */
+  answer(speakerHasEnded: boolean): void {
+    if (this.#question === null || (this.heard.length === 0 && !speakerHasEnded)) return;
+    const question = this.#question;
+    this.#question = null;
+    this.isWaiting = false;
+    question(this.heard.length === 0 ? null : this.#take());
+  }
+
+  #take(): Buffer {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.heard.length && (count === 0 || bytes < MAX_PIECE)) {
+      bytes += this.heard[count]?.length ?? 0;
+      count += 1;
+    }
+    return Buffer.concat(this.heard.splice(0, count));
+  }
+}
+
+/**
+ * Two programs joined by pipes: the standard output of each is the standard input of the other. When one has ended, the
+ * other reads what is left and then the end of file. A program that prints what nothing reads any more gets EPIPE; an
+ * interactor does not, so that a program that leaves early never makes its judge fail.
+ *
+ * A guest's output reaches this class before its next question, so when both wait and nothing waits to be read, neither
+ * can go on: a deadlock, known at once and whatever the load of the host.
+ */
+export class Conversation {
+  readonly #ends = { program: new End(), interactor: new End() };
+  readonly #said: { readonly from: Speaker; readonly pieces: Buffer[] }[] = [];
+  #kept = 0;
+  #truncated = false;
+  #endedFirst: Speaker | 'neither' | null = null;
+
+  /** @param keepBytes how much of what is said is kept for the result */
+  constructor(
+    private readonly keepBytes: number,
+    private readonly onDeadlock: () => void,
+  ) {}
+
+  /** Which of the two ended first; `neither` after a deadlock. */
+  get endedFirst(): Speaker | 'neither' | null {
+    return this.#endedFirst;
+  }
+
+  get isTruncated(): boolean {
+    return this.#truncated;
+  }
+
+  /** What was said, in order; what one of the two says in a row is one utterance. */
+  get utterances(): Utterance[] {
+    return this.#said.map(({ from, pieces }) => ({
+      from,
+      ...fieldsOf('data', encodeBytes(Buffer.concat(pieces))),
+    }));
+  }
+
+  streamsOf(speaker: Speaker): LiveStreams {
+    const own = this.#ends[speaker];
+    const other = this.#ends[otherOf(speaker)];
+    return {
+      onOutput: (stream, data) => {
+        if (stream === 'stdout') this.#say(speaker, Buffer.from(data));
+      },
+      onInput: () => {
+        const answer = own.ask();
+        own.answer(other.hasEnded);
+        this.#lookForDeadlock();
+        return answer;
+      },
+      onInterrupted: () => {
+        own.isWaiting = false;
+      },
+      whenUnread: (tell) => {
+        own.tellUnread = tell;
+        if (speaker === 'program' && other.hasEnded) tell();
+      },
+    };
+  }
+
+  /** That guest has ended. */
+  end(speaker: Speaker): void {
+    const other = otherOf(speaker);
+    this.#endedFirst ??= speaker;
+    this.#ends[speaker].hasEnded = true;
+    this.#ends[speaker].isWaiting = false;
+    if (other === 'program') this.#ends.program.tellUnread();
+    this.#ends[other].answer(true);
+  }
+
+  #say(speaker: Speaker, data: Buffer): void {
+    const listener = this.#ends[otherOf(speaker)];
+    this.#keep(speaker, data);
+    if (listener.hasEnded) return;
+    listener.heard.push(data);
+    listener.answer(false);
+  }
+
+  #keep(from: Speaker, data: Buffer): void {
+    const piece = data.subarray(0, this.keepBytes - this.#kept);
+    if (piece.length < data.length) this.#truncated = true;
+    if (piece.length === 0) return;
+    this.#kept += piece.length;
+    const last = this.#said.at(-1);
+    if (last?.from === from) last.pieces.push(piece);
+    else this.#said.push({ from, pieces: [piece] });
+  }
+
+  #lookForDeadlock(): void {
+    const { program, interactor } = this.#ends;
+    if (!program.isWaiting || !interactor.isWaiting || this.#endedFirst !== null) return;
+    this.#endedFirst = 'neither';
+    this.onDeadlock();
+  }
+}

@@ -1,0 +1,46 @@
+import { type LimitsRequest, limitsSchema, type RunRequest, type RunResult } from '@sandpiper/contracts';
+import type { OutputJudgement } from '../judge/verdict.js';
+import type { ValidatorJudgement } from '../validators/protocol.js';
+import type { validatorProgram } from './validator-request.js';
+
+/** What is kept of the conversation of a test, bytes. */
+const CONVERSATION_BYTES = 16 * 1024;
+
+const MAX_WALL_MS = limitsSchema.shape.wallMs.maxValue ?? Infinity;
+
+/** The run of a program together with the validator that talks with it. */
+export function interactionOf(
+  { stdin: _stdin, stdinBase64: _base64, ...request }: RunRequest,
+  validator: Awaited<ReturnType<typeof validatorProgram>>,
+): RunRequest {
+  const wallMs = sharedWall(request.limits ?? {}, validator.limits);
+  return {
+    ...request,
+    limits: { ...request.limits, wallMs },
+    interactor: {
+      ...validator,
+      limits: { ...validator.limits, wallMs },
+      conversationBytes: CONVERSATION_BYTES,
+    },
+  };
+}
+
+/** Each of the two waits while the other works. */
+function sharedWall(
+  { wallMs: program = 0 }: LimitsRequest,
+  { wallMs: validator = 0 }: LimitsRequest,
+): number {
+  return Math.min(MAX_WALL_MS, program + validator);
+}
+
+/**
+ * What the validator's judgement counts beside the end of the program; null where the run itself decides. A program that is
+ * told that it is wrong may crash at the end of its input: the validator's word came first then.
+ */
+export function judgementBeside(
+  { status, endedFirst }: RunResult,
+  judgement: ValidatorJudgement,
+): OutputJudgement | null {
+  if (status === 'ok') return judgement;
+  return endedFirst === 'interactor' && judgement.verdict === 'WA' ? judgement : null;
+}
