@@ -172,7 +172,7 @@ sys.stdout = None
   it('that need more memory than the cell has are refused with the figures', async () => {
     const limits = { memoryBytes: 64 * 2 ** 30 };
     await expect(converse({ program: 'pass', interactor: 'pass', limits })).rejects.toThrow(
-      /memory limits of program and interactor cannot be enforced together: .* need 65\d\d\d MiB/,
+      /a program and its interactor with these limits need 66\d\d\d MiB together/,
     );
   });
 });

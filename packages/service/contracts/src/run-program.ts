@@ -23,6 +23,16 @@ export const programFields = {
       'Files to return in the result, as the run leaves them; absolute, or below the folder of the run',
     ),
   limits: partialLimitsSchema.optional(),
+  accept: z
+    .strictObject({
+      weakerLimits: z
+        .boolean()
+        .optional()
+        .describe(
+          'true: run even where the node has less memory than the limit; false: only where a control group holds the memory limit',
+        ),
+    })
+    .optional(),
 } as const;
 
 /** Text of a program, its files, and the one to begin with. */

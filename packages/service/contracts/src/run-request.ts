@@ -49,16 +49,6 @@ export const runRequestSchema = z
       .describe(
         'How often to run it again while it meets its wall limit because it waited for a CPU; default 0',
       ),
-    accept: z
-      .strictObject({
-        weakerLimits: z
-          .boolean()
-          .optional()
-          .describe(
-            'true: run even where the node has less memory than the limit; false: only where a control group holds the memory limit',
-          ),
-      })
-      .optional(),
     priority: z.number().int().min(0).max(100).optional().describe('0 is served first; default 50'),
     tags: z.array(z.string().min(1).max(128)).max(16).optional(),
     callbackUrl: z

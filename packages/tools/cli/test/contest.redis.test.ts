@@ -41,11 +41,28 @@ it('the example contest gets the verdicts and points that its packages foretell'
     submissions.filter(({ expected, mismatch }) => expected === null || mismatch !== null),
   );
   expect(unexpected).toEqual([]);
-  expect(report.problems.map(({ submissions }) => submissions.length)).toEqual([4, 5, 4]);
-  expect(report.problems[1]?.submissions.at(-1)?.firstFailure).toMatchObject({
+  expect(report.problems.map(({ submissions }) => submissions.length)).toEqual([4, 5, 5, 4]);
+  expect(report.problems[2]?.submissions.at(-1)?.firstFailure).toMatchObject({
     judgeMessage: 'a number is not positive\n',
     teamMessage: 'Read the statement again.\n',
   });
+  const talks = report.problems[1]?.submissions.map(({ label, firstFailure }) => [
+    label,
+    firstFailure?.reason ?? null,
+    firstFailure?.conversation?.[0] ?? null,
+  ]);
+  const asked = { from: 'program', data: '500\n' };
+  expect(talks).toEqual([
+    ['accepted/halves.py', null, null],
+    ['run_time_error/crashes.py', 'ValueError: not at once', asked],
+    [
+      'time_limit_exceeded/forgets_to_flush.py',
+      'deadlock: the program and the validator both wait for input (a program must flush what it prints)',
+      null,
+    ],
+    ['wrong_answer/counts.py', 'not found with 10 guesses', { from: 'program', data: '1\n' }],
+    ['wrong_answer/gives_up.py', 'no guess 2', asked],
+  ]);
   expect(code).toBe(0);
 }, 300_000);
 

@@ -20,6 +20,7 @@ export function interactionOf(
     interactor: {
       ...validator,
       limits: { ...validator.limits, wallMs },
+      accept: { weakerLimits: true },
       conversationBytes: CONVERSATION_BYTES,
     },
   };

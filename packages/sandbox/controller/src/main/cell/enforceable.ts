@@ -6,6 +6,9 @@ import { CELL_BYTES } from '../share/memory.js';
 
 const MIB = 1024 * 1024;
 
+/** Times that output is in memory on its way to Redis (docs/sizing.md). */
+const OUTPUT_COPIES = 12;
+
 /**
  * Refuses a run whose limits would not be held here. `largest` is the largest memory limit that this cell can hold beside
  * its neighbours (share/memory.ts): above it the kernel would kill guests, perhaps a neighbour's first.
@@ -31,18 +34,23 @@ export function assertEnforceable(
 }
 
 /**
- * Refuses a run and its interactor where a cell cannot hold both: they run at the same time, and the second has a keeper
- * and a thread of its own. @throws RunRefusedError
+ * Refuses a run and its interactor where a cell cannot hold both: they run at the same time, and the second has a keeper, a
+ * thread, files and output of its own beside what the node keeps for one run. A program that accepts weaker limits counts
+ * without its memory limit, as it does alone.
+ * @throws RunRefusedError
  */
 export function assertPairEnforceable(
   program: Pick<AdmittedRequest, 'limits' | 'accept'>,
   interactor: AdmittedInteractor,
   largest: number,
 ): void {
-  if (program.accept?.weakerLimits === true) return;
-  const asked = program.limits.memoryBytes + interactor.limits.memoryBytes + CELL_BYTES;
+  const memory = [program, interactor].filter(({ accept }) => accept?.weakerLimits !== true);
+  if (memory.length === 0) return;
+  const { diskBytes, outputBytes } = interactor.limits;
+  const beside = CELL_BYTES + diskBytes + OUTPUT_COPIES * outputBytes;
+  const asked = memory.reduce((sum, { limits }) => sum + limits.memoryBytes, beside);
   if (asked <= largest) return;
   throw new RunRefusedError(
-    `the memory limits of program and interactor cannot be enforced together: with ${CELL_BYTES / MIB} MiB for the second sandbox they need ${Math.ceil(asked / MIB)} MiB, and a cell of this node has ${Math.floor(largest / MIB)} MiB (set accept.weakerLimits to run them anyway)`,
+    `a program and its interactor with these limits need ${Math.ceil(asked / MIB)} MiB together, and a cell of this node has ${Math.floor(largest / MIB)} MiB (lower memoryBytes, or diskBytes and outputBytes of the interactor, or set accept.weakerLimits)`,
   );
 }

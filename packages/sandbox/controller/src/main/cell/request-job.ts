@@ -65,11 +65,9 @@ export function jobsOfConversation(
   run: RequestedRun,
   interactor: AdmittedInteractor,
 ): { program: GuestJob; interactor: GuestJob } {
-  const { accept } = run.request;
-  const request: AdmittedRequest = { ...interactor, ...(accept === undefined ? {} : { accept }) };
   return {
     program: jobOfRequest(run, null, true),
-    interactor: jobOfRequest({ ...run, request }, null, true),
+    interactor: jobOfRequest({ ...run, request: interactor }, null, true),
   };
 }
 
