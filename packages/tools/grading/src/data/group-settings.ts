@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { InputError } from '../files/errors.js';
 import { wordsOf } from '../package/problem-yaml.js';
+import { yamlBoolean } from '../package/yaml.js';
 import { type LegacyRules, SCORE_MODES, VERDICT_MODES } from './test-case.js';
 
 const finite = z.number({ error: 'must be a finite number' });
@@ -29,7 +30,7 @@ const inherited = {
   output_validator_args: words.optional(),
   input_visualizer_args: z.unknown().optional(),
   output_visualizer_args: z.unknown().optional(),
-  full_feedback: z.boolean().optional(),
+  full_feedback: yamlBoolean.optional(),
 };
 
 /** test_group.yaml. */

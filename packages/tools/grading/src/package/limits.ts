@@ -9,11 +9,16 @@ const KIB = 1024;
 const DEFAULT_MEMORY_MIB = 2048;
 const DEFAULT_VALIDATION = { seconds: 60, memoryMib: 2048, outputMib: 8 };
 const MAX_SECONDS = 3600;
+/** Packages ask for more than a run can have; no program that is right prints as much. */
+const MAX_OUTPUT_MIB = 1024 * 1024;
+export const MOST_OUTPUT_MIB = (limitsSchema.shape.outputBytes.maxValue ?? Infinity) / MIB;
 
 /** The limits that a problem sets; all others are the server's defaults. */
 export type ProblemLimits = Pick<Limits, 'cpuMs' | 'wallMs' | 'memoryBytes' | 'outputBytes'>;
 
-const number = z.number({ error: 'must be a finite number' });
+const number = z.number({
+  error: ({ code }) => (code === 'invalid_type' ? 'must be a finite number' : undefined),
+});
 const mebibytes = (min: number, max: number) => number.min(min).max(max).optional().describe('MiB');
 const seconds = number.positive().max(MAX_SECONDS).optional();
 
@@ -25,8 +30,8 @@ export const limitsYamlSchema = z
     wallMs: limitsSchema.shape.wallMs.optional(),
     memory_mb: mebibytes(Math.ceil(MIN_MEMORY_BYTES / MIB), 65_536),
     memory: mebibytes(Math.ceil(MIN_MEMORY_BYTES / MIB), 65_536),
-    output_mb: mebibytes(1, 256),
-    output: mebibytes(1, 256),
+    output_mb: mebibytes(1, MAX_OUTPUT_MIB),
+    output: mebibytes(1, MAX_OUTPUT_MIB),
     code: number.positive().max(65_536).optional().describe('KiB'),
     time_multiplier: number.positive().max(1000).optional(),
     time_safety_margin: number.positive().max(1000).optional(),
@@ -94,7 +99,7 @@ export function limitSettingsOf(given: LimitsYaml, version: FormatVersion): Limi
     timing: timingOf(given, version),
     memoryBytes: Math.round((memory ?? DEFAULT_MEMORY_MIB) * MIB),
     memoryIsGiven: memory !== undefined,
-    outputBytes: output === undefined ? DEFAULT_LIMITS.outputBytes : Math.round(output * MIB),
+    outputBytes: output === undefined ? DEFAULT_LIMITS.outputBytes : Math.round(Math.min(output, MOST_OUTPUT_MIB) * MIB),
     codeBytes: given.code === undefined ? null : Math.round(given.code * KIB),
     validator: {
       cpuMs: Math.round((given.validation_time ?? DEFAULT_VALIDATION.seconds) * 1000),

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { InputError } from '../files/errors.js';
 import { type Constants, constantsOf, constantsSchema } from './constants.js';
-import { type LimitSettings, limitSettingsOf, limitsYamlSchema } from './limits.js';
+import { type LimitSettings, limitSettingsOf, limitsYamlSchema, MOST_OUTPUT_MIB } from './limits.js';
 import { type FormatVersion, formatVersionOf, isLegacy } from './version.js';
-import { checkYaml, parseYaml } from './yaml.js';
+import { checkYaml, parseYaml, yamlBoolean } from './yaml.js';
 
 const TYPES = ['pass-fail', 'scoring', 'multi-pass', 'interactive', 'submit-answer'] as const;
 type ProblemType = (typeof TYPES)[number];
@@ -40,12 +40,12 @@ const problemYamlSchema = z.strictObject({
   grading: z
     .strictObject({
       objective: z.enum(['max', 'min']).optional(),
-      show_test_data_groups: z.boolean().optional(),
+      show_test_data_groups: yamlBoolean.optional(),
     })
     .optional(),
   languages: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
   constants: constantsSchema.optional(),
-  allow_file_writing: z.boolean().optional(),
+  allow_file_writing: yamlBoolean.optional(),
   // For people and archives.
   uuid: text,
   version: text,
@@ -156,6 +156,10 @@ function nameOf({ name: given }: ProblemYaml, where: string): string | null {
 
 function warningsOf(version: FormatVersion, given: ProblemYaml, where: string): string[] {
   const warnings: string[] = [];
+  const output = given.limits?.output ?? given.limits?.output_mb ?? 0;
+  if (output > MOST_OUTPUT_MIB) {
+    warnings.push(`${where}: limits.output: ${output} MiB; a run prints at most ${MOST_OUTPUT_MIB} MiB here`);
+  }
   if (!isLegacy(version)) {
     if (given.name === undefined) warnings.push(`${where}: has no name, which ${version} requires`);
     if (given.uuid === undefined) warnings.push(`${where}: has no uuid, which ${version} requires`);

@@ -1,6 +1,6 @@
 import { firstLine } from '@sandpiper/contracts';
 import { parseDocument } from 'yaml';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { readBounded } from '../files/bounded.js';
 import { InputError } from '../files/errors.js';
 
@@ -50,6 +50,19 @@ function withoutNulls(value: unknown, depth: number): unknown {
   const kept = Object.entries(value).filter(([, held]) => held !== null);
   return Object.fromEntries(kept.map(([key, held]) => [key, withoutNulls(held, depth + 1)]));
 }
+
+/** YAML 1.1, which the reference tools read, has more words for true and false than YAML 1.2. */
+const EARLIER_BOOLEANS: Readonly<Record<string, boolean>> = {
+  yes: true,
+  on: true,
+  no: false,
+  off: false,
+};
+
+export const yamlBoolean = z.preprocess(
+  (value) => (typeof value === 'string' ? (EARLIER_BOOLEANS[value.toLowerCase()] ?? value) : value),
+  z.boolean({ error: 'must be true or false' }),
+);
 
 /** A message of the YAML parser without the excerpt that follows it. */
 const faultOf = (message: string): string => firstLine(message).replace(/:$/, '');

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isFile } from '../files/bounded.js';
-import { checkYaml, readYaml } from '../package/yaml.js';
+import { checkYaml, readYaml, yamlBoolean } from '../package/yaml.js';
 import { matchesGlob } from './glob.js';
 import {
   type ExpectedOutcome,
@@ -16,7 +16,7 @@ const rule = {
   required: verdicts.optional(),
   score: z.union([z.number(), z.tuple([z.number(), z.number()])]).optional(),
   message: z.string().optional(),
-  use_for_time_limit: z.union([z.boolean(), z.enum(['lower', 'upper'])]).optional(),
+  use_for_time_limit: z.union([yamlBoolean, z.enum(['lower', 'upper'])]).optional(),
 };
 const testsSchema = z.strictObject(rule);
 const entrySchema = z

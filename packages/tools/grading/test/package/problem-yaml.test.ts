@@ -38,6 +38,20 @@ describe('problem.yaml', () => {
     expect(parse('name: x\nlimits:\n  memory:\n  time_limit: 2\n').limits.timing.cpuMs).toBe(2000);
   });
 
+  it('has the booleans of YAML 1.1', () => {
+    for (const word of ['yes', 'On', 'NO', 'off', 'true']) parse(`grading: {show_test_data_groups: ${word}}`);
+    expect(() => parse('allow_file_writing: maybe')).toThrow(
+      'p/problem.yaml: allow_file_writing: must be true or false',
+    );
+  });
+
+  it('may ask for more output than a run can have, and says what it gets', () => {
+    const { limits, warnings } = parse('limits: {output: 24576}');
+    expect(limits.outputBytes).toBe(256 * MIB);
+    expect(warnings).toEqual(['p/problem.yaml: limits.output: 24576 MiB; a run prints at most 256 MiB here']);
+    expect(() => parse('limits: {memory: 1e9}')).toThrow('limits.memory: Too big: expected number to be <=65536');
+  });
+
   it('multiplies the slowest accepted run as its version says', () => {
     const timing = (text: string) => parse(text).limits.timing;
     expect(timeLimitFrom(500, timing('name: x'))).toBe(3000);
