@@ -77,6 +77,11 @@ function amountParser(flag: string, { min, max }: LimitRow, quantity: Quantity):
   };
 }
 
+/** A parser of a time or a size for an option that is named otherwise than the limit that it sets. */
+export function limitParser(flag: string, limit: 'cpuMs' | 'memoryBytes'): (text: string) => number {
+  return amountParser(flag, LIMITS[limit], limit === 'cpuMs' ? TIME : SIZE);
+}
+
 /** `--cpu` pins a run to a processor. */
 const FLAGS: Readonly<Partial<Record<LimitName, string>>> = { cpuMs: '--time' };
 

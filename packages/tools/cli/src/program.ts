@@ -9,13 +9,12 @@ import { examples } from './help.js';
 import { outputTarget } from './run/output-files.js';
 import { withLimitOptions } from './limit-options.js';
 import { engine, filePair, pair, retryOption, serverUrl, wholeNumber } from './options.js';
+import { addGrade } from './program-grade.js';
 import { addServiceCommands } from './program-service.js';
 import type { RunOptions } from './run/input.js';
 import { RunCommand } from './run/start.js';
 
 const MAX_NODES = 64;
-/** A verdict should not depend on what else ran on the host. */
-const GRADE_RETRIES = 1;
 
 /** The implementations of the commands; tests replace them. Each returns the exit code. */
 export interface Commands {
@@ -58,7 +57,7 @@ export function buildProgram(
   addInteract(program, commands, onExitCode);
   addReplay(program, commands, onExitCode);
   addUp(program, commands, onExitCode);
-  addGrade(program, commands, onExitCode);
+  addGrade(program, (...given) => commands.grade(...given), onExitCode);
   addMap(program, commands, onExitCode);
   addServiceCommands(program, onExitCode);
   addDoctor(program, commands, onExitCode);
@@ -222,42 +221,6 @@ function addUp(program: Command, commands: Commands, onExitCode: (code: number) 
     )
     .action(async (options: UpOptions) => {
       onExitCode(await commands.up(options));
-    });
-}
-
-function addGrade(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
-  retryOption(program.command('grade'), GRADE_RETRIES)
-    .description('Grade submissions on the tests of a problem and print a table.')
-    .argument(
-      '<problem>',
-      'a problem package (ICPC/Kattis format, a folder or .zip), or a class folder with problems/ and submissions/',
-    )
-    .argument(
-      '[submissions...]',
-      '.py files, .zip archives, or folders of them; those of the package if none is named',
-    )
-    .option('--server <url>', 'use a running service instead of starting one', serverUrl)
-    .option('--json <file>', 'write a full report, test by test, to a file')
-    .option('--csv <file>', 'write a grade sheet, one line for each submission')
-    .option('--junit <file>', 'write the tests as JUnit XML, for CI services')
-    .option('--all', 'run all tests, also after a failure that decides the verdict')
-    .option(
-      '--nodes <n>',
-      'worker nodes of the service that is started',
-      wholeNumber('--nodes', 1, MAX_NODES),
-    )
-    .addHelpText(
-      'after',
-      examples(
-        ['sandpiper grade problems/sums alice.py bob.py', 'two submissions'],
-        ['sandpiper grade problems/sums submissions/ --json out.json', 'a folder of them'],
-        ['sandpiper grade examples/class', 'a class: three problems, thirty submissions'],
-        ['sandpiper grade --server http://127.0.0.1:8080 problems/sums a.py', 'on a running service'],
-      ) +
-        '\nVerdicts: AC accepted, WA wrong answer, TLE too slow, MLE too much memory, RTE crashed or broke the rules,\nOLE too much output, CE does not compile, JE the judge failed. The exit code is 0 when every submission could be\njudged and did what its package or expected.json expects, 1 otherwise, 2 when a package asks for more than is done.\n',
-    )
-    .action(async (path: string, submissions: string[], options: GradeOptions) => {
-      onExitCode(await commands.grade(path, submissions, { retryUnreliable: GRADE_RETRIES, ...options }));
     });
 }
 

@@ -197,13 +197,51 @@ describe('the other commands', () => {
     });
     expect(await parse('grade', 'p', 'a.py', 'b', '--server', 'http://h:1/', '--json', 'o')).toEqual({
       command: 'grade',
-      given: ['p', ['a.py', 'b'], { server: 'http://h:1', json: 'o', retryUnreliable: 1 }],
+      given: ['p', ['a.py', 'b'], { server: 'http://h:1', json: 'o', retryUnreliable: 1, color: 'auto' }],
     });
     expect(await parse('doctor', '--json')).toEqual({ command: 'doctor', given: [{ json: true }] });
   });
 
+  it('grade takes what is judged, under which limits, and its reports', async () => {
+    const selection = ['--tests', 'sample/*', '--tests', 'secret/g1', '--submissions', 'a*'];
+    const limits = ['--time-limit', '1.5s', '--memory', '64m'];
+    const reports = [
+      '--html',
+      'h',
+      '--gradescope',
+      'g',
+      '--secret-visibility',
+      'hidden',
+      '--save-outputs',
+      'o',
+    ];
+    const { given } = await parse(
+      'grade',
+      'p',
+      ...selection,
+      ...limits,
+      ...reports,
+      '--show-secret',
+      '--color',
+      'never',
+    );
+    expect(given[2]).toEqual({
+      ...{ tests: ['sample/*', 'secret/g1'], submissions: ['a*'], timeLimit: 1500, memory: 2 ** 26 },
+      ...{ html: 'h', gradescope: 'g', secretVisibility: 'hidden', saveOutputs: 'o', showSecret: true },
+      ...{ color: 'never', retryUnreliable: 1 },
+    });
+  });
+
   it.each([
     [['up', '--nodes', '0'], /--nodes needs/],
+    [
+      ['grade', 'p', '--time-limit', '2'],
+      /^--time-limit needs a time with its unit, such as 1500ms or 2s, not "2"$/,
+    ],
+    [['grade', 'p', '--time-limit', '9h'], /^--time-limit needs a time from 1ms to 1h/],
+    [['grade', 'p', '--memory', '512'], /^--memory needs a size from 8m to 64g/],
+    [['grade', 'p', '--color', 'blue'], /--color/],
+    [['grade', 'p', '--secret-visibility', 'all'], /--secret-visibility/],
     [['up', '--port', '65536'], /--port needs/],
     [['up', '--durability', 'never'], /--durability/],
     [['grade', '--server', 'localhost', 'p', 's'], /--server needs an address/],

@@ -1,16 +1,13 @@
 import { PassThrough } from 'node:stream';
 import type { RunResult, RunState } from '@sandpiper/contracts';
 import { DEFAULT_LIMITS, REFUSED_MEMORY_MESSAGE, STACK_OVERFLOW_MESSAGE } from '@sandpiper/contracts';
-import { buildReport, csvOf, junitOf, type SubmissionOutcome, type TestOutcome } from '@sandpiper/grading';
 import { describe, expect, it } from 'vitest';
 import { renderHostReport as renderDoctor } from '../src/doctor.js';
 import { welcome } from '../src/embedded/command.js';
 import { escapeForTerminal } from '../src/terminal/escape.js';
 import { endingLine, exitCodeOf } from '../src/exit-codes.js';
-import { renderGradingReport } from '../src/grade/render.js';
 import { outputLine } from '../src/map/outputs.js';
 import { MapProgress } from '../src/map/progress.js';
-import { problemWith, submissionOf } from '../../grading/test/graded.js';
 
 describe('guest text on a terminal', () => {
   it('has no control characters', () => {
@@ -55,139 +52,6 @@ describe('the exit code', () => {
       'runtime-error: stack overflow: the program has 256 MiB of stack',
     );
     expect(line('violation', 'bad\u001b[0m')).toBe('violation: bad\\x1b[0m');
-  });
-});
-
-describe('the table', () => {
-  const outcome = (test: string, more: Partial<TestOutcome> = {}): TestOutcome => ({
-    test,
-    verdict: 'AC',
-    status: 'ok',
-    reason: null,
-    exitCode: 0,
-    signal: null,
-    cpuMs: 12.4,
-    wallMs: 20,
-    peakMemoryBytes: 3 * 2 ** 20,
-    ...more,
-  });
-  const problem = problemWith([]);
-  const summary = (tests: TestOutcome[], more: Partial<SubmissionOutcome> = {}): SubmissionOutcome => {
-    const failure = tests.find((one) => one.verdict !== 'AC') ?? null;
-    return {
-      verdict: failure?.verdict ?? 'AC',
-      passed: tests.filter((one) => one.verdict === 'AC').length,
-      total: tests.length,
-      slowestCpuMs: Math.max(0, ...tests.map((one) => one.cpuMs)),
-      peakMemoryBytes: 3 * 2 ** 20,
-      firstFailure: failure,
-      fault: null,
-      score: null,
-      maxScore: null,
-      groups: [],
-      tests,
-      ...more,
-    };
-  };
-  const rowOf = (label: string, outcome: SubmissionOutcome) => ({ submission: submissionOf(label), outcome });
-  const gradedAs = (rows: ReturnType<typeof rowOf>[], isScoring = false) => [
-    { problem: { ...problem, isScoring }, timeLimitNote: null, submissions: rows },
-  ];
-  const graded = gradedAs([
-    rowOf('good.py', summary([outcome('sample/1')])),
-    rowOf(
-      'bad\u001b.py',
-      summary([
-        outcome('sample/1'),
-        outcome('secret/03', {
-          verdict: 'RTE',
-          status: 'runtime-error',
-          reason: 'Evil: \u001b]0;x\u0007',
-          cpuMs: 99.6,
-        }),
-      ]),
-    ),
-  ]);
-
-  it('has a line per submission, and escapes', () => {
-    const text = renderGradingReport(buildReport(graded, () => null));
-    expect(text).not.toContain('\u001b');
-    expect(text).toContain('Sums');
-    expect(text).toMatch(/good\.py +│ AC +│ +1\/1 │ +12 ms │ +3\.0 MiB │/);
-    expect(text).toMatch(
-      /bad\\x1b\.py +│ RTE +│ +1\/2 │ +100 ms │ +3\.0 MiB │ secret\/03: Evil: \\x1b\]0;x\\x07/,
-    );
-    expect(text).not.toContain('expected');
-  });
-
-  it('names the runs whose verdict the load of the host may have decided, in 80 columns', () => {
-    const unreliable = 'it waited 7199.9 s of 7200 s for a CPU';
-    const tests = Array.from({ length: 7 }, (_, n) =>
-      outcome(`secret/long-name-${n}`, { verdict: 'TLE', status: 'wall-limit', unreliable }),
-    );
-    const only = gradedAs([rowOf('a-very-long-name\u001b.py', summary(tests))]);
-    const lines = renderGradingReport(buildReport(only, () => null))
-      .split('\n')
-      .slice(-7, -1);
-    expect(lines[0]).toBe(`a-very-long-n... secret/l...: unreliable: ${unreliable}`);
-    expect(lines.at(-1)).toBe('... and 2 more unreliable; --json names them all');
-    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
-    expect(renderGradingReport(buildReport(graded, () => null))).not.toContain('unreliable');
-  });
-
-  it('compares with the expected verdicts', () => {
-    const text = renderGradingReport(buildReport(graded, () => 'AC'));
-    expect(text).toContain('AC (!)');
-    expect(text).toContain('1 of 2 verdicts are as expected.');
-  });
-
-  it('has the reason of what cannot run, and where the time limit comes from', () => {
-    const [one] = gradedAs([rowOf('bob', summary([], { verdict: 'CE', fault: 'is empty\u0007' }))]);
-    const text = renderGradingReport(
-      buildReport(one === undefined ? [] : [{ ...one, timeLimitNote: 'time limit 1 s' }], () => null),
-    );
-    expect(text).toMatch(/bob +│ CE +│.* is empty\\x07/);
-    expect(text).toContain('\ntime limit 1 s\n');
-  });
-
-  it('is a grade sheet too, whose cells are no formulas', () => {
-    const rows = [
-      rowOf(
-        '=cmd()',
-        summary([outcome('t', { verdict: 'WA', reason: 'got "a",\n"b"' })], { score: 1.5, maxScore: 3 }),
-      ),
-      rowOf('bob', summary([], { verdict: 'CE', fault: 'is empty' })),
-    ];
-    expect(csvOf(buildReport(gradedAs(rows, true), () => null)).split('\r\n')).toEqual([
-      'problem,submission,verdict,points,most,passed,tests,expected,reason',
-      `Sums,'=cmd(),WA,1.5,3,0,1,,"t: got ""a"",\n""b"""`,
-      'Sums,bob,CE,,,0,0,,is empty',
-      '',
-    ]);
-  });
-
-  it('is JUnit XML too, whatever students write', () => {
-    const rows = [
-      rowOf('a<b>', summary([outcome('s/1'), outcome('s/2', { verdict: 'WA', reason: '"]]>\u0000&' })])),
-      rowOf('bob', summary([], { verdict: 'CE', fault: 'is empty' })),
-    ];
-    const text = junitOf(buildReport(gradedAs(rows), () => null));
-    expect(text).toContain('<testsuite name="Sums: a&lt;b&gt;" tests="2" failures="1" errors="0">');
-    expect(text).toContain('<failure type="WA" message="&quot;]]&gt;\uFFFD&amp;"/>');
-    expect(text).toContain('name="submission"><error message="is empty"/>');
-  });
-
-  it('has points, and those of groups below', () => {
-    const groups = [
-      { group: 'data/secret', verdict: 'WA', score: 40, maxScore: 100 },
-      { group: 'data/secret/small', verdict: 'AC', score: 40, maxScore: 40 },
-      { group: 'data/secret/large', verdict: null, score: 0, maxScore: 60 },
-    ] as const;
-    const rows = [rowOf('a.py', summary([outcome('t')], { score: 40, maxScore: 100, groups }))];
-    const text = renderGradingReport(buildReport(gradedAs(rows, true), () => null));
-    expect(text).toMatch(/a\.py +│ AC +│ +40\/100 │/);
-    expect(text).toMatch(/submission +│ small +│ large/);
-    expect(text).toMatch(/a\.py +│ 40\/40 +│ +- │/);
   });
 });
 

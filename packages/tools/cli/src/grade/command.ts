@@ -1,44 +1,50 @@
-import { access, constants, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
+import { toError } from '@sandpiper/contracts';
 import {
   buildReport,
-  csvOf,
+  ExcerptKeeper,
   type ExpectedVerdicts,
-  gradeAll,
+  type Graded,
+  gradeUntilStopped,
   type GradingReport,
-  InputError,
-  junitOf,
-  type TestOutcome,
+  type GradingSelection,
+  hashProblem,
+  type JudgedTest,
+  OutputSaver,
+  readEarlierReport,
+  type SelectedJobs,
+  selectJobs,
 } from '@sandpiper/grading';
 import { EXIT } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
 import { patient } from '../patience.js';
 import { withService } from '../service/address.js';
+import { type ColourChoice, isColoured } from '../terminal/colour.js';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { type Jobs, loadJobs } from './jobs.js';
 import { createGradingProgress } from './progress.js';
 import { renderGradingReport } from './render.js';
+import { assertTargets, type ReportTargets, takesStdout, writeReports } from './report-targets.js';
 
-export interface GradeOptions {
+export interface GradeOptions extends ReportTargets {
   server?: string;
-  json?: string;
-  csv?: string;
-  junit?: string;
   nodes?: number;
   retryUnreliable?: number;
   all?: boolean;
+  tests?: string[];
+  submissions?: string[];
+  /** Milliseconds. */
+  timeLimit?: number;
+  /** Bytes. */
+  memory?: number;
+  resume?: string;
+  color?: ColourChoice;
 }
-
-const REPORT_FILES = ['json', 'csv', 'junit'] as const;
-
-const WRITTEN_AS: Readonly<Record<(typeof REPORT_FILES)[number], (report: GradingReport) => string>> = {
-  json: (report) => `${JSON.stringify(report, null, 2)}\n`,
-  csv: csvOf,
-  junit: junitOf,
-};
 
 /** Names of ignored files in one line. */
 const NAMED_IGNORED = 4;
+/** Lines about names of folders. */
+const MAX_NOTES = 20;
 
 /**
  * `sandpiper grade`. Returns 0 when everything was judged and every verdict is the expected one, where one is expected.
@@ -50,39 +56,133 @@ export async function gradeCommand(
 ): Promise<number> {
   // Input errors are reported before anything is started.
   const found = await loadJobs(path, submissionPaths);
-  for (const name of REPORT_FILES) {
-    const file = options[name];
-    if (file !== undefined) await assertWritable(name, file);
-  }
-  for (const line of ignoredLines(found)) process.stderr.write(`sandpiper: ${line}\n`);
-
-  const interrupt = catchInterrupts(() =>
-    process.stderr.write('sandpiper: stopping (press Ctrl-C again to quit at once)\n'),
+  const selection = selectionOf(options);
+  const selected = selectJobs(await keyed(found, options), selection);
+  const earlier = options.resume === undefined ? null : await readEarlierReport(options.resume);
+  await assertTargets(options);
+  tellAll(ignoredLines(found));
+  tellAll(
+    selected.leftOut.map(
+      ({ name }) => `${escapeForTerminal(name, 80)}: left out, since --tests matches none`,
+    ),
   );
+
+  const interrupt = catchInterrupts(() => tellAll(['stopping (press Ctrl-C again to quit at once)']));
   const { signal } = interrupt;
   const progress = createGradingProgress();
+  const outputs = new KeptOutputs(selected, options);
+  const ended: { code?: number; error?: Error } = {};
   try {
-    const graded = await withService(options, (client) =>
-      gradeAll(patient(client, signal), found.jobs, {
+    await withService(options, async (client) => {
+      const graded = await gradeUntilStopped(patient(client, signal), selected.jobs, {
         retryUnreliable: options.retryUnreliable ?? 0,
         runsAll: options.all === true,
         onProgress: progress.update,
+        onJudged: (judged) => outputs.keep(judged),
+        onFinished: ({ label }, { verdict }) => progress.finished(label, verdict),
         signal,
-      }).finally(progress.stop),
-    );
-    const report = buildReport(graded, expectedIn(found.expected));
-    for (const name of REPORT_FILES) {
-      const file = options[name];
-      if (file !== undefined) await writeFile(file, WRITTEN_AS[name](report));
-    }
-    process.stdout.write(renderGradingReport(report));
-    return exitCodeFor(report);
+        ...(earlier === null ? {} : { earlier }),
+      }).finally(progress.stop);
+      // Before the service stops, which takes seconds: a second Ctrl-C must not lose what was judged.
+      await report(graded, expectedIn(found.expected), selection, outputs, options, signal).then(
+        (code) => {
+          ended.code = code;
+        },
+        (error: unknown) => {
+          ended.error = toError(error);
+        },
+      );
+    });
   } catch (error) {
-    if (signal.aborted) return EXIT.interrupted;
-    throw error;
+    // A service may fail in any way while it is stopped.
+    if (!signal.aborted) throw error;
   } finally {
     interrupt.release();
   }
+  if (ended.error !== undefined) throw ended.error;
+  return ended.code ?? EXIT.interrupted;
+}
+
+function selectionOf({ tests, submissions, timeLimit, memory }: GradeOptions): GradingSelection {
+  return {
+    tests: tests ?? [],
+    submissions: submissions ?? [],
+    cpuMs: timeLimit ?? null,
+    memoryBytes: memory ?? null,
+  };
+}
+
+/** Jobs with their hashes, where a report may be resumed: all files of the tests are read for them. */
+async function keyed({ jobs }: Jobs, { json, resume }: GradeOptions): Promise<SelectedJobs['jobs']> {
+  if (json === undefined && resume === undefined) return jobs;
+  const hashed: SelectedJobs['jobs'][number][] = [];
+  for (const job of jobs) hashed.push({ ...job, contentHash: await hashProblem(job.problem) });
+  return hashed;
+}
+
+/** What reports need of the outputs of runs; everything else of them is dropped after its test. */
+class KeptOutputs {
+  private readonly excerpts: ExcerptKeeper | null;
+  private readonly saver: OutputSaver | null;
+
+  constructor({ jobs }: SelectedJobs, { html, saveOutputs, showSecret, all }: GradeOptions) {
+    this.excerpts = html === undefined ? null : new ExcerptKeeper(showSecret === true);
+    this.saver = saveOutputs === undefined ? null : new OutputSaver(saveOutputs, jobs, all === true);
+  }
+
+  async keep(judged: JudgedTest): Promise<void> {
+    await this.excerpts?.keep(judged);
+    await this.saver?.save(judged);
+  }
+
+  excerptIn({ problems }: Graded) {
+    return (problem: number, index: number, test: string) => {
+      const submission = problems[problem]?.submissions[index]?.submission;
+      return submission === undefined ? null : (this.excerpts?.of(submission, test) ?? null);
+    };
+  }
+
+  notes(): string[] {
+    return this.saver === null ? [] : this.saver.notes().map((note) => `--save-outputs: ${note}`);
+  }
+}
+
+/** Writes and prints what was judged. @throws what ended judging, unless that was Ctrl-C */
+async function report(
+  graded: Graded,
+  expectedOf: (problemPath: string, label: string) => string | null,
+  selection: GradingSelection,
+  outputs: KeptOutputs,
+  options: GradeOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const { failure } = graded;
+  const hasResults = graded.problems.some(({ submissions }) =>
+    submissions.some(({ outcome }) => outcome.tests.length > 0),
+  );
+  if (failure !== null && !hasResults) {
+    if (signal.aborted) return EXIT.interrupted;
+    throw failure;
+  }
+  const whole = buildReport(graded.problems, expectedOf, { isComplete: failure === null, selection });
+  const notes = await writeReports(whole, options, outputs.excerptIn(graded));
+  const stream = takesStdout(options) ? process.stderr : process.stdout;
+  stream.write(
+    renderGradingReport(whole, {
+      width: stream.isTTY ? stream.columns : Infinity,
+      isColoured: isColoured(options.color ?? 'auto', stream),
+    }),
+  );
+  tellAll([...outputs.notes(), ...notes].slice(0, MAX_NOTES).map((note) => escapeForTerminal(note, 300)));
+  if (failure === null) return exitCodeFor(whole);
+  if (options.json !== undefined && options.json !== '-')
+    tellAll([`to go on, give the same command with --resume ${escapeForTerminal(options.json, 200)}`]);
+  if (signal.aborted) return EXIT.interrupted;
+  throw failure;
+}
+
+function tellAll(lines: readonly string[]): void {
+  for (const line of lines) process.stderr.write(`sandpiper: ${line}\n`);
 }
 
 /** By the name of the problem in the class. */
@@ -107,35 +207,14 @@ function ignoredLines({ jobs, ignored }: Jobs): string[] {
   });
 }
 
-function exitCodeFor(report: GradingReport): number {
-  const submissions = report.problems.flatMap((p) => p.submissions);
-  const unjudged = submissions.filter((s) => s.verdict === 'JE' || s.tests.some(isUnjudged)).length;
+function exitCodeFor(whole: GradingReport): number {
+  const submissions = whole.problems.flatMap((p) => p.submissions);
+  const unjudged = submissions.filter(
+    (s) => s.verdict === 'JE' || s.tests.some((t) => t.verdict === 'JE'),
+  ).length;
   const unexpected = submissions.filter((s) => s.mismatch !== null).length;
-  if (unjudged > 0) {
-    process.stderr.write(
-      `sandpiper: ${unjudged} submission${unjudged === 1 ? '' : 's'} could not be judged on every test (JE)\n`,
-    );
-  }
-  if (unexpected > 0) {
-    process.stderr.write(
-      `sandpiper: ${unexpected} submission${unexpected === 1 ? '' : 's'} did not do what was expected\n`,
-    );
-  }
+  const counted = (count: number): string => `${count} submission${count === 1 ? '' : 's'}`;
+  if (unjudged > 0) tellAll([`${counted(unjudged)} could not be judged on every test (JE)`]);
+  if (unexpected > 0) tellAll([`${counted(unexpected)} did not do what was expected`]);
   return unjudged + unexpected === 0 ? EXIT.ok : EXIT.failed;
-}
-
-/** Not a verdict on the program: the sandbox or the service failed, and grading did not work. */
-const isUnjudged = (test: TestOutcome): boolean => test.verdict === 'JE';
-
-/** Checked first, so that an unwritable report does not surface after minutes of grading. */
-async function assertWritable(option: string, file: string): Promise<void> {
-  const folder = await stat(dirname(file)).catch(() => null);
-  if (folder?.isDirectory() !== true) throw new InputError(`--${option}: ${dirname(file)}: no such folder`);
-  const found = await stat(file).catch(() => null);
-  if (found?.isDirectory() === true) throw new InputError(`--${option}: ${file}: is a folder`);
-  const writable = await access(found === null ? dirname(file) : file, constants.W_OK).then(
-    () => true,
-    () => false,
-  );
-  if (!writable) throw new InputError(`--${option}: ${file}: cannot be written`);
 }

@@ -33,6 +33,14 @@ export interface RoundOptions {
   readonly runsAll: boolean;
   readonly signal: AbortSignal;
   readonly onTests: (tests: number) => void;
+  /** Called with the run that an outcome follows from, which is dropped after it. */
+  readonly onJudged: (test: TestCase, outcome: TestOutcome, result: RunResult) => Promise<void>;
+}
+
+/** What came of a test, and the run that it follows from: the last, where there were several. */
+interface Judged {
+  readonly outcome: TestOutcome;
+  readonly result: RunResult;
 }
 
 /** Runs one submission on its tests, in rounds, until its verdict stands. */
@@ -125,7 +133,9 @@ class Round {
     await mapAtOnce(finished, FETCHES_AT_ONCE, async ({ id, test }) => {
       const { result } = await this.service.getRun(id);
       if (result === null) throw new Error(`the server reports run ${id} as done, but has no result for it`);
-      this.judging.record(test, await this.outcomeOf(result, test));
+      const judged = await this.outcomeOf(result, test);
+      this.judging.record(test, judged.outcome);
+      await this.options.onJudged(test, judged.outcome, judged.result);
       this.left.delete(test);
       this.options.onTests(1);
     });
@@ -136,13 +146,12 @@ class Round {
     return requestFor(this.judging.problem, this.program, test, this.options);
   }
 
-  private async outcomeOf(result: RunResult, test: TestCase): Promise<TestOutcome> {
-    if (this.validation !== null) {
-      const last = await this.validation.judge(this.program, test, result);
-      return gradeRun(last.result, test.name, last.judgement, this.files);
-    }
-    const judgement = needsJudgement(result) ? await this.judge(result, test) : null;
-    return gradeRun(result, test.name, judgement, this.files);
+  private async outcomeOf(result: RunResult, test: TestCase): Promise<Judged> {
+    const last =
+      this.validation === null
+        ? { result, judgement: needsJudgement(result) ? await this.judge(result, test) : null }
+        : await this.validation.judge(this.program, test, result);
+    return { outcome: gradeRun(last.result, test.name, last.judgement, this.files), result: last.result };
   }
 
   private async judge(result: RunResult, test: TestCase): Promise<OutputJudgement> {

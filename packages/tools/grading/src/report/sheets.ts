@@ -19,7 +19,7 @@ export function csvOf(report: GradingReport): string {
     problem.submissions.map((one) => [
       problem.name,
       one.label,
-      one.verdict,
+      one.verdict ?? '',
       one.score ?? '',
       one.maxScore ?? '',
       one.passed,
@@ -31,8 +31,12 @@ export function csvOf(report: GradingReport): string {
   return [COLUMNS, ...rows].map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
 }
 
-function reasonOf({ fault, firstFailure }: SubmissionReport): string {
+/** For a submission without a verdict. */
+export const STOPPED = 'judging was stopped';
+
+function reasonOf({ fault, firstFailure, verdict }: SubmissionReport): string {
   if (fault !== null) return fault;
+  if (verdict === null) return STOPPED;
   return firstFailure === null ? '' : `${firstFailure.test}: ${firstFailure.reason ?? firstFailure.status}`;
 }
 
@@ -52,7 +56,7 @@ export function junitOf(report: GradingReport): string {
 }
 
 function suiteOf(problem: ProblemReport, submission: SubmissionReport): string {
-  const { tests, fault } = submission;
+  const { tests, fault, verdict } = submission;
   const name = `${problem.name}: ${submission.label}`;
   const failures = tests.filter(({ verdict }) => verdict !== 'AC' && verdict !== 'JE').length;
   const errors = tests.filter(({ verdict }) => verdict === 'JE').length + (fault === null ? 0 : 1);
@@ -61,6 +65,10 @@ function suiteOf(problem: ProblemReport, submission: SubmissionReport): string {
     cases.push(
       `    <testcase classname="${xml(name)}" name="submission"><error message="${xml(fault)}"/></testcase>\n`,
     );
+  }
+  if (verdict === null) {
+    const skipped = `<skipped message="${STOPPED}"/>`;
+    cases.push(`    <testcase classname="${xml(name)}" name="submission">${skipped}</testcase>\n`);
   }
   const counts = `tests="${cases.length}" failures="${failures}" errors="${errors}"`;
   return `  <testsuite name="${xml(name)}" ${counts}>\n${cases.join('')}  </testsuite>\n`;
