@@ -32,17 +32,25 @@
 
   function excerpt(x) {
     const place = x.fromLine > 1 ? ` from line ${x.fromLine}` : '';
-    const sides = make(
-      'div',
-      'sides',
-      side(`expected${place}`, x.pieces, 1, x.expectedIsCut, x.expectedBytes),
-      side(`got${place}`, x.pieces, 2, x.gotIsCut, x.gotBytes),
-    );
+    const sides = make('div', 'sides');
+    if (x.expectedBytes + x.gotBytes > 0) {
+      sides.append(
+        side(`expected${place}`, x.pieces, 1, x.expectedIsCut, x.expectedBytes),
+        side(`got${place}`, x.pieces, 2, x.gotIsCut, x.gotBytes),
+      );
+    }
     if (x.stderr !== '')
       sides.append(
         make('div', 'side', make('div', '', 'standard error, its end'), make('pre', '', x.stderr)),
       );
     return sides;
+  }
+
+  function conversation(said) {
+    const lines = said.map(([from, text]) =>
+      make('tr', '', make('td', 'empty', from), make('td', '', make('pre', '', text))),
+    );
+    return listOf('said', ['', 'conversation'], lines);
   }
 
   function message(title, text) {
@@ -52,6 +60,7 @@
   /** What a test has beyond its line; null for nothing. */
   function details(test) {
     const parts = [
+      ...(test.said === undefined ? [] : [conversation(test.said)]),
       ...(test.x === undefined ? [] : [excerpt(test.x)]),
       ...(test.team === undefined ? [] : [message('message of the validator', test.team)]),
       ...(test.judge === undefined ? [] : [message('message of the validator for judges', test.judge)]),

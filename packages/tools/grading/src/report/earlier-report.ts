@@ -1,4 +1,4 @@
-import { RUN_STATUSES } from '@sandpiper/contracts';
+import { RUN_STATUSES, utteranceSchema } from '@sandpiper/contracts';
 import { z } from 'zod';
 import { readBounded } from '../files/bounded.js';
 import { InputError } from '../files/errors.js';
@@ -25,6 +25,7 @@ const testSchema = z.object({
   judgeMessage: z.string().optional(),
   teamMessage: z.string().optional(),
   unreliable: z.string().optional(),
+  conversation: z.array(utteranceSchema).optional(),
 });
 
 const reportSchema = z.object({

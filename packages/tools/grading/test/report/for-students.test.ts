@@ -36,12 +36,13 @@ describe('a report for students', () => {
     expect(reasonOf(verdict, more)).toBe(reason);
   });
 
-  it('has no exit code, no signal and no message for judges of a secret test, and the message for teams', () => {
+  it('has no exit code, signal, conversation or message for judges of a secret test, and the message for teams', () => {
     const [test] = forStudents(
       outcomeOf('secret/1', 'WA', {
         exitCode: 83,
         signal: 'SIGUSR1',
         judgeMessage: 'SECRET',
+        conversation: [{ from: 'interactor', data: 'SECRET' }],
         teamMessage: 'Read again.',
       }),
     );

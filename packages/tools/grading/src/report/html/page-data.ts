@@ -1,4 +1,5 @@
 import type { TestOutcome } from '../../judge/verdict.js';
+import { saidIn } from '../outputs/conversation.js';
 import type { OutputExcerpt } from '../outputs/excerpt.js';
 import { visibleText } from '../outputs/visible-text.js';
 import type { GradingReport, SubmissionReport } from '../report.js';
@@ -33,10 +34,15 @@ interface PageTest {
   readonly judge?: string;
   readonly unreliable?: string;
   readonly x?: OutputExcerpt;
+  /** The conversation with the validator of an interactive problem, without its middle where it is long. */
+  readonly said?: readonly (readonly [from: string, text: string])[];
 }
 
 const MAX_REASON = 500;
 const MAX_MESSAGE = 2000;
+/** Lines of a conversation, at its begin and at its end. */
+const SAID_LINES = 20;
+const MAX_SAID = 120;
 /** Tests of one submission that are listed; the failed ones come first when there are more. */
 const MAX_TESTS = 300;
 
@@ -97,7 +103,15 @@ function testOf(test: TestOutcome, excerpt: OutputExcerpt | null): PageTest {
     ...(judgeMessage === undefined ? {} : { judge: bounded(judgeMessage, MAX_MESSAGE) }),
     ...(unreliable === undefined ? {} : { unreliable: bounded(unreliable, MAX_REASON) }),
     ...(excerpt === null ? {} : { x: excerpt }),
+    ...(test.conversation === undefined ? {} : { said: shortTalk(test) }),
   };
+}
+
+function shortTalk(test: TestOutcome): (readonly [string, string])[] {
+  const said = saidIn(test).map(([from, text]) => [from, bounded(text.trimEnd(), MAX_SAID)] as const);
+  const left = said.length - 2 * SAID_LINES;
+  if (left <= 0) return said;
+  return [...said.slice(0, SAID_LINES), ['', `${left} more`], ...said.slice(-SAID_LINES)];
 }
 
 export function pointsText(score: number | null, most: number | null): string {

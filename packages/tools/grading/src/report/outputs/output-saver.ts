@@ -4,6 +4,7 @@ import { bytesOf } from '@sandpiper/contracts';
 import type { GradingJob } from '../../load-class.js';
 import type { JudgedTest } from '../../pipeline/pipeline.js';
 import type { Submission } from '../../submissions/submission.js';
+import { saidIn } from './conversation.js';
 import { reportFolders, safeNames } from '../folder-names.js';
 
 /** Of one file. */
@@ -68,6 +69,10 @@ export class OutputSaver {
       ...(outcome.judgeMessage === undefined
         ? []
         : ['', 'judgemessage.txt:', outcome.judgeMessage.trimEnd()]),
+      ...saidIn(outcome).flatMap(([from, text], n) => [
+        ...(n === 0 ? ['', 'conversation:'] : []),
+        `${from}: ${text.trimEnd()}`,
+      ]),
       ...this.cutLines('.out', stdout, result.stdoutTruncated),
       ...this.cutLines('.err', stderr, result.stderrTruncated),
       ...this.cutLines('.expected', expected, false),
