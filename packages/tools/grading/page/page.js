@@ -250,6 +250,24 @@
     if (button !== null) sort(button.closest('th'));
   });
 
+  /** A link to the page may name a student, as #alice, who alone is shown and opened then. */
+  function openLinked() {
+    let name = '';
+    try {
+      name = decodeURIComponent(location.hash.slice(1));
+    } catch {
+      return;
+    }
+    const index = name === '' ? -1 : data.students.findIndex((student) => student.name === name);
+    const row = rows.find((one) => Number(one.dataset.row) === index);
+    if (row === undefined) return;
+    search.value = name;
+    filter();
+    toggle(row);
+    row.scrollIntoView();
+  }
+
   document.getElementById('filters').hidden = false;
   filter();
+  openLinked();
 })();

@@ -77,7 +77,7 @@ export async function gradeCommand(
       const graded = await gradeUntilStopped(patient(client, signal), selected.jobs, {
         retryUnreliable: options.retryUnreliable ?? 0,
         runsAll: options.all === true,
-        onProgress: progress.update,
+        onProgress: toldFirst(progress.update, options.resume),
         onJudged: (judged) => outputs.keep(judged),
         onFinished: ({ label }, { verdict }) => progress.finished(label, verdict),
         signal,
@@ -179,6 +179,26 @@ async function report(
     tellAll([`to go on, give the same command with --resume ${escapeForTerminal(options.json, 200)}`]);
   if (signal.aborted) return EXIT.interrupted;
   throw failure;
+}
+
+/** Says with the first progress what is known from an earlier report. */
+function toldFirst(
+  update: (done: number, total: number) => void,
+  resumed: string | undefined,
+): (done: number, total: number) => void {
+  let isTold = resumed === undefined;
+  return (done, total) => {
+    if (!isTold) {
+      const file = escapeForTerminal(resumed ?? '', 200);
+      tellAll([
+        done === 0
+          ? `${file}: has nothing of these packages, limits and programs; everything is judged`
+          : `${file}: ${done} of ${total} tests are judged already`,
+      ]);
+    }
+    isTold = true;
+    update(done, total);
+  };
 }
 
 function tellAll(lines: readonly string[]): void {

@@ -109,7 +109,7 @@ it('after Ctrl-C there are results so far, and --resume goes on from them', asyn
   await put('submissions/p/slow.py', 'print(input())\n');
   const { stderr } = await grade(folder, '--json', at('out.json'), '--resume', at('out.json'));
   // Of quick.py nothing runs again, of slow.py everything, since it has changed.
-  expect(stderr).toContain('6 of 12 tests done\n');
+  expect(stderr).toContain('out.json: 6 of 12 tests are judged already\n');
   const whole = JSON.parse(await read('out.json')) as GradingReport;
   expect(whole.isComplete).toBe(true);
   expect(whole.problems[0]?.submissions.map(({ verdict }) => verdict)).toEqual(['AC', 'AC']);

@@ -90,8 +90,11 @@ export class OutputSaver {
       `saved the outputs of ${this.saved} test${this.saved === 1 ? '' : 's'}`,
       ...this.folderNotes,
     ];
-    if (this.cut > 0) lines.push(`${this.cut} files are not whole; the .txt beside each says so`);
-    if (this.left > 0) lines.push(`left out ${this.left} tests, since the outputs take more than 2 GiB`);
+    if (this.cut > 0)
+      lines.push(
+        `${this.cut === 1 ? '1 file is' : `${this.cut} files are`} not whole; the .txt beside each says so`,
+      );
+    if (this.left > 0) lines.push(`left out ${this.left} more, since the outputs take more than 2 GiB`);
     return lines;
   }
 
