@@ -1,4 +1,4 @@
-import { InputError, type Visibility, VISIBILITIES } from '@sandpiper/grading';
+import { InputError, TEST_VISIBILITIES, type TestVisibility } from '@sandpiper/grading';
 import { type Command, Option } from 'commander';
 import type { GradeOptions } from './grade/command.js';
 import { examples } from './help.js';
@@ -9,7 +9,7 @@ import { COLOUR_CHOICES } from './terminal/colour.js';
 const MAX_NODES = 64;
 /** A verdict should not depend on what else ran on the host. */
 const GRADE_RETRIES = 1;
-const SECRET_VISIBILITY: Visibility = 'after_published';
+const SECRET_VISIBILITY: TestVisibility = 'after_published';
 
 type Grade = (problem: string, submissions: readonly string[], options: GradeOptions) => Promise<number>;
 
@@ -73,7 +73,7 @@ function withReports(command: Command): Command {
       new Option(
         '--secret-visibility <who>',
         `for --gradescope: who sees secret tests (default: ${SECRET_VISIBILITY})`,
-      ).choices(VISIBILITIES),
+      ).choices(TEST_VISIBILITIES),
     )
     .option(
       '--save-outputs <dir>',

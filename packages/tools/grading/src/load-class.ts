@@ -83,7 +83,7 @@ async function problemsIn(
 async function handedInFor(problem: Problem, folder: string): Promise<GradingJob> {
   const names = await readdir(folder).catch(() => []);
   if (names.every(isIgnoredName)) return { problem, submissions: [], ignored: [] };
-  return { problem, ...(await loadSubmissions([folder])) };
+  return { problem, ...(await loadSubmissions([folder], problem.handIn)) };
 }
 
 async function studentsIn(folder: string): Promise<string[] | null> {
@@ -104,7 +104,7 @@ async function fromStudents(
   const submissions: Submission[] = [];
   for (const student of students) {
     const path = join(folder, student);
-    const found = await loadOne(path, name, student);
+    const found = await loadOne(path, name, student, problem.handIn);
     submissions.push(
       found ?? { label: student, path, program: null, fault: 'nothing was handed in', expectation: null },
     );

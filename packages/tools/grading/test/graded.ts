@@ -42,6 +42,7 @@ export function problemWith(tests: readonly (readonly [input: string, answer: st
     own: null,
     best: { problem: null, groups: new Map() },
     included: [],
+    handIn: null,
     examples: [],
     ignored: [],
     warnings: [],

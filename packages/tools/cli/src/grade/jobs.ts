@@ -60,6 +60,7 @@ async function named(
     for (const { submission } of found) own.add(submission);
     if (found.length === 0) others.push(path);
   }
-  const loaded = others.length === 0 ? { submissions: [], ignored: [] } : await loadSubmissions(others);
+  const loaded =
+    others.length === 0 ? { submissions: [], ignored: [] } : await loadSubmissions(others, problem.handIn);
   return { submissions: [...own, ...loaded.submissions], ignored: loaded.ignored };
 }

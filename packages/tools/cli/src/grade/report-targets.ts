@@ -10,7 +10,7 @@ import {
   junitOf,
   reportFolders,
   reportForStudents,
-  type Visibility,
+  type TestVisibility,
   withoutGradescope,
 } from '@sandpiper/grading';
 
@@ -24,7 +24,7 @@ export interface ReportTargets {
   saveOutputs?: string;
   /** Whether reports for students quote secret tests. */
   showSecret?: boolean;
-  secretVisibility?: Visibility;
+  secretVisibility?: TestVisibility;
 }
 
 const FILES = ['json', 'csv', 'junit', 'html'] as const;
@@ -129,7 +129,11 @@ async function replaceFile(file: string, text: string): Promise<void> {
   await rename(unfinished, file);
 }
 
-async function writeGradescope(report: GradingReport, folder: string, secret: Visibility): Promise<string[]> {
+async function writeGradescope(
+  report: GradingReport,
+  folder: string,
+  secret: TestVisibility,
+): Promise<string[]> {
   const folders = reportFolders(
     report.problems.map(({ name, submissions }) => ({ name, labels: submissions.map(({ label }) => label) })),
   );

@@ -1,3 +1,4 @@
+import type { CourseTest } from '../courses/course-test.js';
 import type { Content } from '../files/content.js';
 import type { CheckerOptions } from '../validators/flags.js';
 
@@ -18,6 +19,8 @@ export interface TestCase {
   /** Flags for the output validator, those of the problem first. */
   readonly validatorFlags: readonly string[];
   readonly checker: CheckerOptions;
+  /** Absent in packages of the format. */
+  readonly course?: CourseTest;
 }
 
 export interface TestGroup {
@@ -27,8 +30,8 @@ export interface TestGroup {
   readonly rules: GroupRules;
 }
 
-/** How the results of a group become one result; of the legacy format, and of 2025-09. */
-type GroupRules = LegacyRules | ModernRules;
+/** How the results of a group become one result; of the legacy format, of 2025-09, and of courses. */
+type GroupRules = LegacyRules | ModernRules | PointsRules;
 
 export const VERDICT_MODES = ['worst_error', 'first_error', 'always_accept'] as const;
 export const SCORE_MODES = ['sum', 'avg', 'min', 'max'] as const;
@@ -52,6 +55,17 @@ export interface ModernRules {
   readonly aggregation: 'pass-fail' | 'sum' | 'min';
   /** Names as {@link TestGroup.name}. */
   readonly requirePass: readonly string[];
+}
+
+/** Each test has points of its own. */
+export interface PointsRules {
+  readonly kind: 'points';
+  /** `min`: a batch, which has the points of the least of its tests and ends at the first failure. */
+  readonly aggregation: 'sum' | 'min';
+  /** Names as {@link TestGroup.name}; without them the group is not run. */
+  readonly requires: readonly string[];
+  /** Of the whole problem: a test without points must pass, or no later one is run. */
+  readonly endsAtFreeFailure?: boolean;
 }
 
 export const isGroup = (item: TestCase | TestGroup): item is TestGroup => 'items' in item;

@@ -14,3 +14,8 @@ export function fileContent(file: string, bytes: number, maxBytes: number): Cont
 export function fixedContent(buffer: Buffer): Content {
   return { bytes: buffer.length, read: () => Promise.resolve(buffer) };
 }
+
+/** Bytes that are made again each time, where to keep those of all tests would take too much memory. */
+export function lazyContent(make: () => Buffer): Content {
+  return { bytes: make().length, read: () => Promise.resolve(make()) };
+}

@@ -33,7 +33,7 @@ const VERDICT_OF_STATUS: Readonly<Record<Exclude<RunStatus, 'ok'>, Verdict>> = {
 
 /** What is said of the output of a run that ended well. */
 export interface OutputJudgement {
-  readonly verdict: Extract<Verdict, 'AC' | 'WA' | 'JE'>;
+  readonly verdict: Extract<Verdict, 'AC' | 'WA' | 'RTE' | 'JE'>;
   /** One line; null for AC. */
   readonly reason: string | null;
   /** Points of the test, from a validator that gives them. */
@@ -52,6 +52,10 @@ export interface JudgedRun {
   readonly judgement: OutputJudgement | null;
 }
 
+/** Who may see the result of a test, as Gradescope names it. */
+export const TEST_VISIBILITIES = ['visible', 'hidden', 'after_due_date', 'after_published'] as const;
+export type TestVisibility = (typeof TEST_VISIBILITIES)[number];
+
 export interface TestOutcome {
   readonly test: string;
   readonly verdict: Verdict;
@@ -65,6 +69,10 @@ export interface TestOutcome {
   readonly peakMemoryBytes: number;
   readonly score?: number;
   readonly scoreMultiplier?: number;
+  /** What can be won, who may see it, and a number for people, of a test of a course. */
+  readonly maxScore?: number;
+  readonly visibility?: TestVisibility;
+  readonly number?: string;
   /** judgemessage.txt and teammessage.txt of the output validator, where it wrote them. */
   readonly judgeMessage?: string;
   readonly teamMessage?: string;

@@ -99,7 +99,8 @@ export function limitSettingsOf(given: LimitsYaml, version: FormatVersion): Limi
     timing: timingOf(given, version),
     memoryBytes: Math.round((memory ?? DEFAULT_MEMORY_MIB) * MIB),
     memoryIsGiven: memory !== undefined,
-    outputBytes: output === undefined ? DEFAULT_LIMITS.outputBytes : Math.round(Math.min(output, MOST_OUTPUT_MIB) * MIB),
+    outputBytes:
+      output === undefined ? DEFAULT_LIMITS.outputBytes : Math.round(Math.min(output, MOST_OUTPUT_MIB) * MIB),
     codeBytes: given.code === undefined ? null : Math.round(given.code * KIB),
     validator: {
       cpuMs: Math.round((given.validation_time ?? DEFAULT_VALIDATION.seconds) * 1000),

@@ -1,13 +1,16 @@
-import { rmSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { DEFAULT_LIMITS } from '@sandpiper/contracts';
+import { loadCourse } from '../courses/course.js';
+import type { HandIn } from '../courses/course-test.js';
+import type { CourseFormat, LoadedCourse } from '../courses/loaded-course.js';
 import { type TestCase, type TestGroup, testsOf } from '../data/test-case.js';
 import { loadTests } from '../data/load-tests.js';
 import { isArchive, PROBLEM_ARCHIVE, topFolder, unpackArchive } from '../files/archive.js';
 import { assertFolder, isFile, readBounded } from '../files/bounded.js';
 import { InputError } from '../files/errors.js';
 import { compareNames, isIgnoredName } from '../files/names.js';
+import { removeAtExit } from '../files/temporary.js';
 import { type BestScores, bestScores } from '../scoring/score.js';
 import { loadPackageSubmissions } from '../submissions/of-package.js';
 import type { ProgramFile } from '../submissions/program.js';
@@ -23,7 +26,7 @@ export interface Problem {
   readonly name: string;
   /** As it was named: a folder or an archive. */
   readonly path: string;
-  readonly version: FormatVersion;
+  readonly version: FormatVersion | CourseFormat;
   readonly isScoring: boolean;
   readonly objective: 'max' | 'min';
   readonly limitSettings: LimitSettings;
@@ -36,6 +39,8 @@ export interface Problem {
   readonly own: OwnJudging | null;
   readonly best: BestScores;
   readonly included: readonly ProgramFile[];
+  /** What a course wants from students; null where a submission is a program that starts by itself. */
+  readonly handIn: HandIn | null;
   /** Those of the package itself. */
   readonly examples: readonly Submission[];
   /** Files of the package that have no effect here, below its folder. */
@@ -61,18 +66,22 @@ export async function loadProblem(path: string): Promise<Problem> {
   }
   const unpacked = await unpackArchive(path, PROBLEM_ARCHIVE);
   removeAtExit(unpacked);
-  const folder = await topFolder(unpacked, (one) => isFile(join(one, 'problem.yaml')));
+  const folder = await topFolder(unpacked, (one) =>
+    hasAnyOf(one, ['problem.yaml', 'init.yml', 'tests', '.github']),
+  );
   return loadFolder(folder, path);
 }
 
-/** Tests are read when they run, so an unpacked archive stays until the end. */
-function removeAtExit(folder: string): void {
-  process.once('exit', () => {
-    rmSync(folder, { recursive: true, force: true });
-  });
+async function hasAnyOf(folder: string, names: readonly string[]): Promise<boolean> {
+  const found = new Set(await readdir(folder));
+  return names.some((name) => found.has(name));
 }
 
 async function loadFolder(folder: string, path: string): Promise<Problem> {
+  if (!(await isFile(join(folder, 'problem.yaml')))) {
+    const course = await loadCourse(folder);
+    if (course !== null) return problemOfCourse(course, folder, path);
+  }
   const settings = await loadSettings(folder);
   const own = await loadOwnJudging(folder, settings);
   const ignored = await ignoredAtTop(folder);
@@ -90,7 +99,7 @@ async function loadFolder(folder: string, path: string): Promise<Problem> {
   });
   const { limits: limitSettings } = settings;
   return {
-    name: settings.name ?? basename(path).replace(/\.(zip|kpp)$/i, ''),
+    name: settings.name ?? nameOf(path),
     path,
     version: settings.version,
     ...scoring,
@@ -100,15 +109,56 @@ async function loadFolder(folder: string, path: string): Promise<Problem> {
     own,
     best: bestScores(scoring, own !== null && own.scoring !== 'never'),
     included: await loadIncluded(folder, settings.constants),
+    handIn: null,
     examples: examples.submissions,
     ignored: [...ignored, ...examples.ignored].map((file) => relative(folder, file)),
     warnings: settings.warnings,
   };
 }
 
+/** Of what the teacher gives to a run; with what a student has it must fit into a request. */
+const MAX_GIVEN_FILES = 600;
+
+async function problemOfCourse(course: LoadedCourse, folder: string, path: string): Promise<Problem> {
+  const { tests, settings } = course;
+  const allTests = testsOf(tests);
+  const included = await loadIncluded(folder, new Map());
+  const given = included.length + allTests.reduce((most, { files }) => Math.max(most, files.length), 0);
+  if (given > MAX_GIVEN_FILES)
+    throw new InputError(
+      `${folder}: tests and include have ${given} files together, at most ${MAX_GIVEN_FILES}`,
+    );
+  const { timing } = settings.limits;
+  const cpuMs = timing.cpuMs ?? DEFAULT_LIMITS.cpuMs;
+  const most = bestScores({ tests, isScoring: true, objective: 'max' }).problem ?? 0;
+  const scoring = { tests, isScoring: most > 0, objective: 'max' } as const;
+  return {
+    name: settings.name ?? nameOf(path),
+    path,
+    version: course.format,
+    ...scoring,
+    // Nothing here is measured: a course has no accepted submission.
+    limitSettings: { ...settings.limits, timing: { ...timing, cpuMs } },
+    limits: limitsFor(settings.limits, cpuMs),
+    allTests,
+    own: null,
+    best: bestScores(scoring),
+    included,
+    handIn: course.handIn,
+    examples: [],
+    ignored: course.ignored.map((file) => relative(folder, file)),
+    warnings: course.warnings,
+  };
+}
+
+const nameOf = (path: string): string => basename(path).replace(/\.(zip|kpp)$/i, '');
+
 async function loadSettings(folder: string): Promise<ProblemSettings> {
   const file = join(folder, 'problem.yaml');
-  if (!(await isFile(file))) throw new InputError(`${file}: no such file; a problem folder must have one`);
+  if (!(await isFile(file)))
+    throw new InputError(
+      `${file}: no such file; a problem folder must have one, or tests/test_*.py, init.yml or .github/classroom/autograding.json`,
+    );
   const text = (await readBounded(file, MAX_YAML_BYTES)).toString('utf8').replace(/^\uFEFF/, '');
   const settings = parseProblemYaml(text, file);
   const cpuMs = await timeLimitOfFiles(folder, settings.limits.timing.cpuMs);

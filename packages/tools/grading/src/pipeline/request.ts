@@ -1,10 +1,11 @@
 import { encodeBytes, fieldsOf, type RunFile, type RunRequest } from '@sandpiper/contracts';
 import type { TestCase } from '../data/test-case.js';
 import type { Problem } from '../package/problem.js';
-import { type SubmittedProgram, type ProgramFile, withIncluded } from '../submissions/program.js';
+import { type SubmittedProgram, type ProgramFile, withGiven, withIncluded } from '../submissions/program.js';
 
 /** The program as it runs: with the files that the problem gives to every submission. */
 export function programFor(problem: Problem, program: SubmittedProgram): SubmittedProgram {
+  if (problem.handIn !== null) return withIncluded(program, problem.included);
   const [only] = program.files;
   // A file called random.py would hide the module; nobody imports the only file of a program.
   if (problem.included.length === 0 && program.files.length === 1 && only !== undefined) {
@@ -30,19 +31,26 @@ export async function requestFor(
       async ({ name, content }): Promise<ProgramFile> => ({ name, bytes: await content.read() }),
     ),
   );
-  const overridden = new Set(own.map(({ name }) => name));
-  const files = [...program.files.filter(({ name }) => !overridden.has(name)), ...own];
+  const entry = test.course?.entry ?? program.entry;
+  const files = startable(entry, withGiven(program.files, own));
   return {
-    entry: program.entry,
+    entry,
     files: files.map(runFile),
     ...(test.args.length === 0 ? {} : { args: [...test.args] }),
     ...fieldsOf('stdin', encodeBytes(input ?? (await test.input.read()))),
-    limits: problem.limits,
+    limits: { ...problem.limits, ...test.course?.limits },
     // A small host may give less than the format's usual memory, where a package names none.
     ...(problem.limitSettings.memoryIsGiven ? {} : { accept: { weakerLimits: true } }),
     // A service of an earlier version does not know the field.
     ...(retryUnreliable === 0 ? {} : { retryUnreliable }),
   };
+}
+
+/** A course may start a file that a student has not handed in; the run says so. */
+function startable(entry: string, files: readonly ProgramFile[]): readonly ProgramFile[] {
+  if (files.some(({ name }) => name === entry)) return files;
+  const source = `raise SystemExit(${JSON.stringify(`${entry} is missing`)})\n`;
+  return withGiven(files, [{ name: entry, bytes: Buffer.from(source) }]);
 }
 
 export function runFile({ name, bytes }: ProgramFile): RunFile {

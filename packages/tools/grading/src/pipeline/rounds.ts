@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { BatchState, RunRequest, RunResult } from '@sandpiper/contracts';
+import { courseOutcome } from '../courses/course-outcome.js';
 import type { TestCase } from '../data/test-case.js';
 import { mapAtOnce } from '../files/at-once.js';
 import type { Judging } from '../judge/judging.js';
@@ -147,6 +148,8 @@ class Round {
   }
 
   private async outcomeOf(result: RunResult, test: TestCase): Promise<Judged> {
+    if (test.course !== undefined)
+      return { outcome: await courseOutcome(test.course, test, result, this.files), result };
     const last =
       this.validation === null
         ? { result, judgement: needsJudgement(result) ? await this.judge(result, test) : null }

@@ -99,6 +99,10 @@ function withoutMissing(group: TestGroup, remaining: ReadonlySet<string>): TestG
   const { rules } = group;
   const items = group.items.map((item) => (isGroup(item) ? withoutMissing(item, remaining) : item));
   if (rules.kind === 'legacy') return { ...group, items };
+  if (rules.kind === 'points') {
+    const requires = rules.requires.filter((name) => remaining.has(name));
+    return { ...group, items, rules: { ...rules, requires } };
+  }
   const requirePass = rules.requirePass.filter((name) => remaining.has(name));
   return { ...group, items, rules: { ...rules, requirePass } };
 }

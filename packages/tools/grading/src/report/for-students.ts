@@ -1,8 +1,18 @@
-import type { TestOutcome, Verdict } from '../judge/verdict.js';
+import type { TestOutcome, TestVisibility, Verdict } from '../judge/verdict.js';
 import type { GradingReport, SubmissionReport } from './report.js';
 
-/** Samples are part of the statement, so all may see what is in them. */
-export const isSampleTest = (test: string): boolean => test.startsWith('sample/');
+/** Samples are part of the statement, so all may see what is in them; a course says it of each of its tests. */
+export function visibilityOf(
+  test: string,
+  ofCourse: TestVisibility | undefined,
+  secret: TestVisibility,
+): TestVisibility {
+  return ofCourse ?? (test.startsWith('sample/') ? 'visible' : secret);
+}
+
+/** Whether students may read what a test is and what came out of it. */
+export const isSeenTest = (test: string, ofCourse: TestVisibility | undefined): boolean =>
+  visibilityOf(test, ofCourse, 'hidden') === 'visible';
 
 /**
  * The report as students may read it: what is said of a secret test quotes neither the test nor what the program wrote,
@@ -30,13 +40,16 @@ function submissionForStudents(submission: SubmissionReport): SubmissionReport {
 
 /** Of the validator only what it says to who handed in. Named one by one, so that nothing comes in unseen. */
 function testForStudents(test: TestOutcome): TestOutcome {
-  if (isSampleTest(test.test)) return test;
+  if (isSeenTest(test.test, test.visibility)) return test;
   const { verdict, status, cpuMs, wallMs, peakMemoryBytes } = test;
   return {
     ...{ test: test.test, verdict, status, cpuMs, wallMs, peakMemoryBytes },
     ...{ reason: publicReason(test), exitCode: null, signal: null },
     ...given('score', test.score),
     ...given('scoreMultiplier', test.scoreMultiplier),
+    ...given('maxScore', test.maxScore),
+    ...given('visibility', test.visibility),
+    ...given('number', test.number),
     ...given('teamMessage', test.teamMessage),
     ...given('unreliable', test.unreliable),
   };

@@ -1,28 +1,25 @@
-import type { TestOutcome } from '../judge/verdict.js';
-import { isSampleTest } from './for-students.js';
+import type { TestOutcome, TestVisibility } from '../judge/verdict.js';
+import { visibilityOf } from './for-students.js';
 import type { GradingReport, ProblemReport, SubmissionReport } from './report.js';
-
-/** Who sees a test, in the words of Gradescope. */
-export const VISIBILITIES = ['visible', 'hidden', 'after_due_date', 'after_published'] as const;
-export type Visibility = (typeof VISIBILITIES)[number];
 
 /** A results.json of Gradescope: what this writes of it. */
 interface GradescopeResults {
   readonly score: number;
   readonly max_score?: number;
   readonly output: string;
-  readonly visibility: Visibility;
-  readonly stdout_visibility: Visibility;
+  readonly visibility: TestVisibility;
+  readonly stdout_visibility: TestVisibility;
   readonly tests: readonly GradescopeTest[];
 }
 
 interface GradescopeTest {
   readonly name: string;
+  readonly number?: string;
   readonly score?: number;
   readonly max_score?: number;
   readonly status?: 'passed' | 'failed';
   readonly output: string;
-  readonly visibility: Visibility;
+  readonly visibility: TestVisibility;
 }
 
 const MAX_OUTPUT = 4096;
@@ -35,7 +32,7 @@ const MAX_OUTPUT = 4096;
 export function gradescopeOf(
   problem: ProblemReport,
   submission: SubmissionReport,
-  secret: Visibility,
+  secret: TestVisibility,
 ): string | null {
   const { verdict, tests } = submission;
   if (verdict === null || verdict === 'JE') return null;
@@ -67,7 +64,7 @@ function summaryOf({ verdict, fault, passed, total, tests }: SubmissionReport): 
   return `${verdict ?? ''}: passed ${passed} of ${total} tests${stopped}.`;
 }
 
-function groupEntries({ groups }: SubmissionReport, secret: Visibility): GradescopeTest[] {
+function groupEntries({ groups }: SubmissionReport, secret: TestVisibility): GradescopeTest[] {
   return groups.flatMap(({ group, verdict, score, maxScore }) => {
     if (score === null || group.split('/').length < 3) return [];
     const points = maxScore === null ? { score } : { score, max_score: maxScore };
@@ -76,20 +73,21 @@ function groupEntries({ groups }: SubmissionReport, secret: Visibility): Gradesc
   });
 }
 
-function testEntry(test: TestOutcome, isScoring: boolean, secret: Visibility): GradescopeTest {
+function testEntry(test: TestOutcome, isScoring: boolean, secret: TestVisibility): GradescopeTest {
   const isPassed = test.verdict === 'AC';
   const points = isScoring
     ? test.score === undefined
       ? {}
-      : { score: test.score }
+      : { score: test.score, ...(test.maxScore === undefined ? {} : { max_score: test.maxScore }) }
     : { score: isPassed ? 1 : 0, max_score: 1 };
   const message = test.teamMessage === undefined ? '' : `\n${test.teamMessage}`;
   return {
     name: test.test,
+    ...(test.number === undefined ? {} : { number: test.number }),
     ...points,
     status: isPassed ? 'passed' : 'failed',
     output: shortened(`${test.verdict}${test.reason === null ? '' : `: ${test.reason}`}${message}`),
-    visibility: isSampleTest(test.test) ? 'visible' : secret,
+    visibility: visibilityOf(test.test, test.visibility, secret),
   };
 }
 

@@ -2,11 +2,19 @@ import { isGroup, type TestCase } from '../data/test-case.js';
 import type { TestOutcome } from '../judge/verdict.js';
 import { walkLegacy } from './legacy.js';
 import { walkModern } from './modern.js';
+import { pointsOf, walkPoints } from './points.js';
 import type { ScoringProblem, Walk, WalkResult } from './walk.js';
 
 /** The result of the outcomes so far, and the tests that are still to run. */
 export function walkTests(problem: ScoringProblem, walk: Walk): WalkResult {
-  return problem.tests.rules.kind === 'legacy' ? walkLegacy(problem, walk) : walkModern(problem, walk);
+  switch (problem.tests.rules.kind) {
+    case 'legacy':
+      return walkLegacy(problem, walk);
+    case 'modern':
+      return walkModern(problem, walk);
+    case 'points':
+      return walkPoints(problem, walk);
+  }
 }
 
 /** What can be won: of the whole problem, and of each group. Null where points have no bound, or fewer are better. */
@@ -19,6 +27,10 @@ export interface BestScores {
 export function bestScores(problem: ScoringProblem, validatorGives = false): BestScores {
   if (!problem.isScoring || problem.objective === 'min') return { problem: null, groups: new Map() };
   const { rules, items } = problem.tests;
+  if (rules.kind === 'points') {
+    const groups = items.filter(isGroup).map((group) => [group.name, pointsOf(group)] as const);
+    return { problem: pointsOf(problem.tests), groups: new Map(groups) };
+  }
   const accepted = walkTests(problem, allAccepted());
   if (rules.kind === 'legacy') {
     if (Number.isFinite(rules.range[1])) {

@@ -1,5 +1,6 @@
 import { readdir, realpath, rm, stat } from 'node:fs/promises';
 import { basename, join, normalize, sep } from 'node:path';
+import type { HandIn } from '../courses/course-test.js';
 import { isArchive, SUBMISSION_ARCHIVE, unpackArchive } from '../files/archive.js';
 import { InputError } from '../files/errors.js';
 import { compareNames, isIgnoredName } from '../files/names.js';
@@ -24,26 +25,34 @@ export interface LoadedSubmissions {
 }
 
 /**
- * Reads what was handed in. A file, an archive, and a folder with main.py or __main__.py is one submission each. Every
+ * Reads what was handed in, for a course by the names that it wants. A file, an archive, and a folder with main.py or __main__.py is one submission each. Every
  * other folder that is named is a folder of submissions: each file, folder and archive in it is one.
  * @throws InputError only for what the command line names wrongly; the fault of one submission is in its `fault`
  */
-export async function loadSubmissions(paths: readonly string[]): Promise<LoadedSubmissions> {
+export async function loadSubmissions(
+  paths: readonly string[],
+  handIn: HandIn | null = null,
+): Promise<LoadedSubmissions> {
   const handed = new Map<string, Handed>();
   const ignored: string[] = [];
   for (const path of paths) {
-    for (const one of await expand(path, ignored)) handed.set(normalize(one.path), one);
+    for (const one of await expand(path, ignored, handIn)) handed.set(normalize(one.path), one);
   }
   if (handed.size > MAX_SUBMISSIONS) throw new InputError(`more than ${MAX_SUBMISSIONS} submissions`);
   const labels = labelsOf([...handed.keys()]);
   const submissions: Submission[] = [];
   for (const [index, [path, one]] of [...handed].entries()) {
-    submissions.push({ label: labels[index] ?? path, path, expectation: null, ...(await readHanded(one)) });
+    submissions.push({
+      label: labels[index] ?? path,
+      path,
+      expectation: null,
+      ...(await readHanded(one, handIn)),
+    });
   }
   return { submissions, ignored };
 }
 
-async function expand(path: string, ignored: string[]): Promise<Handed[]> {
+async function expand(path: string, ignored: string[], handIn: HandIn | null): Promise<Handed[]> {
   const found = await stat(path).catch(() => null);
   if (found === null) throw new InputError(`${path}: no such submission`);
   if (!found.isDirectory()) {
@@ -52,8 +61,8 @@ async function expand(path: string, ignored: string[]): Promise<Handed[]> {
     throw new InputError(`${path}: a submission is a .py file, a .zip, or a folder`);
   }
   const names = await readdir(path);
-  if (names.includes('main.py') || names.includes('__main__.py'))
-    return [{ path, kind: 'folder', within: null }];
+  const starting = handIn === null ? ['main.py', '__main__.py'] : handIn.files;
+  if (starting.some((name) => names.includes(name))) return [{ path, kind: 'folder', within: null }];
   const inside = await handedIn(path, names, ignored);
   if (inside.length === 0) throw new InputError(`${path}: the folder contains no .py file, folder or .zip`);
   return inside;
@@ -75,10 +84,13 @@ async function handedIn(folder: string, names: readonly string[], ignored: strin
 }
 
 /** Reads one submission, whose faults are its own. */
-async function readHanded(handed: Handed): Promise<Pick<Submission, 'program' | 'fault'>> {
+async function readHanded(
+  handed: Handed,
+  handIn: HandIn | null,
+): Promise<Pick<Submission, 'program' | 'fault'>> {
   try {
     await assertWithin(handed);
-    return { program: await programOf(handed.path, handed.kind), fault: null };
+    return { program: await programOf(handed.path, handed.kind, handIn), fault: null };
   } catch (error) {
     return { program: null, fault: faultOf(error, handed.path) };
   }
@@ -92,16 +104,21 @@ function faultOf(error: unknown, path: string): string {
     : message.replaceAll(`${path}/`, '');
 }
 
-async function programOf(path: string, kind: Handed['kind']): Promise<SubmittedProgram> {
-  if (kind === 'folder') return folderProgram(path);
-  if (kind === 'archive') return archiveProgram(path);
-  return fileProgram(path, basename(path));
+async function programOf(
+  path: string,
+  kind: Handed['kind'],
+  handIn: HandIn | null,
+): Promise<SubmittedProgram> {
+  if (kind === 'folder') return folderProgram(path, { handIn });
+  if (kind === 'archive') return archiveProgram(path, handIn);
+  const [only, ...more] = handIn?.files ?? [];
+  return fileProgram(path, only !== undefined && more.length === 0 ? only : basename(path));
 }
 
-async function archiveProgram(path: string): Promise<SubmittedProgram> {
+async function archiveProgram(path: string, handIn: HandIn | null): Promise<SubmittedProgram> {
   const folder = await unpackArchive(path, SUBMISSION_ARCHIVE);
   try {
-    return await folderProgram(folder);
+    return await folderProgram(folder, { handIn });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new InputError(message.replaceAll(`${folder}/`, '').replace(`${folder}: `, ''), { cause: error });
@@ -130,7 +147,12 @@ function labelsOf(paths: readonly string[]): string[] {
 }
 
 /** One submission of a known path, as a class with a folder for each student has them; null where nothing lies there. */
-export async function loadOne(folder: string, name: string, label: string): Promise<Submission | null> {
+export async function loadOne(
+  folder: string,
+  name: string,
+  label: string,
+  handIn: HandIn | null = null,
+): Promise<Submission | null> {
   for (const [ending, kind] of [
     ['', 'folder'],
     ['.py', 'file'],
@@ -139,7 +161,7 @@ export async function loadOne(folder: string, name: string, label: string): Prom
     const path = join(folder, `${name}${ending}`);
     const found = await stat(path).catch(() => null);
     if (found === null || found.isDirectory() !== (kind === 'folder')) continue;
-    return { label, path, expectation: null, ...(await readHanded({ path, kind, within: folder })) };
+    return { label, path, expectation: null, ...(await readHanded({ path, kind, within: folder }, handIn)) };
   }
   return null;
 }

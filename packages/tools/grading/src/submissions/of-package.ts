@@ -88,7 +88,7 @@ async function readExample(
 ): Promise<{ program: SubmittedProgram | null; fault: string | null } | null> {
   try {
     const program = isDirectory
-      ? await folderProgram(path, entry, root)
+      ? await folderProgram(path, { entry, root })
       : await fileProgram(path, basename(path));
     const files = program.files.map(({ name, bytes }) => ({
       name,

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { REQUEST_BOUNDS } from '@sandpiper/contracts';
+import type { HandIn } from '../courses/course-test.js';
 import { boundedSize } from '../files/bounded.js';
 import { InputError } from '../files/errors.js';
 import { filesBelow, type FoundFile } from '../files/files-below.js';
@@ -18,6 +19,8 @@ export interface SubmittedProgram {
 
 /** A body must hold the whole program. */
 const MAX_PROGRAM_BYTES = REQUEST_BOUNDS.sourceBytes;
+/** Of one student: a run has the tests and what the course includes, too. */
+const MAX_COURSE_FILES = 300;
 
 /** A program of one file. @throws InputError when it is no regular file, or too large */
 export async function fileProgram(path: string, name: string): Promise<SubmittedProgram> {
@@ -27,18 +30,25 @@ export async function fileProgram(path: string, name: string): Promise<Submitted
   return program;
 }
 
+export interface FolderOptions {
+  /** The file that starts, where one is named. */
+  readonly entry?: string | null;
+  /** The folder that links must not leave; by default the one that is read. */
+  readonly root?: string | undefined;
+  /** What a course wants: then no file must start by itself. */
+  readonly handIn?: HandIn | null;
+}
+
 /**
  * A folder is one program: `__main__.py` starts it, or `main.py`, or the only file, or the only one that no other imports.
- * @param entry the file that starts, where one is named
- * @param root the folder that links must not leave; by default `folder`
  * @throws InputError that says what is wrong with the folder
  */
 export async function folderProgram(
   folder: string,
-  entry: string | null = null,
-  root?: string,
+  { entry = null, root, handIn = null }: FolderOptions = {},
 ): Promise<SubmittedProgram> {
-  const found = await filesBelow(folder, { maxFiles: REQUEST_BOUNDS.files, root });
+  const maxFiles = handIn === null ? REQUEST_BOUNDS.files : MAX_COURSE_FILES;
+  const found = await filesBelow(folder, { maxFiles, root });
   let total = 0;
   const files: ProgramFile[] = [];
   for (const { name, path } of found) {
@@ -47,7 +57,7 @@ export async function folderProgram(
       throw new InputError(`${folder}: is larger than ${MAX_PROGRAM_BYTES / 2 ** 20} MiB`);
     files.push({ name, bytes: await readFile(path) });
   }
-  const program = rooted(folder, files, found, entry);
+  const program = handIn === null ? rooted(folder, files, found, entry) : handedIn(folder, files, handIn);
   assertPython3(program, folder);
   return program;
 }
@@ -76,6 +86,25 @@ function rooted(
   );
   const names = top.map(({ name }) => name.slice(prefix.length));
   return { entry: entryOf(folder, names, below), files: below };
+}
+
+/** The files of a course, at the top or in the one folder that holds them all. */
+function handedIn(
+  folder: string,
+  files: readonly ProgramFile[],
+  { files: wanted }: HandIn,
+): SubmittedProgram {
+  if (!files.some(({ name }) => name.endsWith('.py')))
+    throw new InputError(`${folder}: the folder contains no .py file`);
+  const prefix = /^[^/]+\//.exec(files[0]?.name ?? '')?.[0] ?? '';
+  const isNested = prefix !== '' && files.every(({ name }) => name.startsWith(prefix));
+  const isAtTop = wanted.some((one) => files.some(({ name }) => name === one));
+  const below =
+    isNested && !isAtTop
+      ? files.map(({ name, bytes }) => ({ name: name.slice(prefix.length), bytes }))
+      : files;
+  const first = below.find(({ name }) => name.endsWith('.py'))?.name ?? '';
+  return { entry: wanted.find((one) => below.some(({ name }) => name === one)) ?? first, files: below };
 }
 
 function entryOf(folder: string, names: readonly string[], files: readonly ProgramFile[]): string {
@@ -120,7 +149,25 @@ function assertPython3({ entry, files }: SubmittedProgram, path: string): void {
 export function withIncluded(program: SubmittedProgram, included: readonly ProgramFile[]): SubmittedProgram {
   if (included.length === 0) return program;
   const names = new Set(included.map(({ name }) => name));
-  const files = [...program.files.filter(({ name }) => !names.has(name)), ...included];
   const driver = ['__main__.py', 'main.py'].find((name) => names.has(name));
-  return { entry: driver ?? program.entry, files };
+  return { entry: driver ?? program.entry, files: withGiven(program.files, included) };
+}
+
+/** Files that are given in place of those of the same name; one that would be a folder of a given file has no place. */
+export function withGiven(
+  files: readonly ProgramFile[],
+  given: readonly ProgramFile[],
+): readonly ProgramFile[] {
+  if (given.length === 0) return files;
+  const names = new Set(given.map(({ name }) => name));
+  const folders = new Set([...names].flatMap(foldersOf));
+  const isFree = (name: string): boolean =>
+    !names.has(name) && !folders.has(name) && !foldersOf(name).some((folder) => names.has(folder));
+  return [...files.filter(({ name }) => isFree(name)), ...given];
+}
+
+/** `a/b/c.py`: `a` and `a/b`. */
+function foldersOf(name: string): string[] {
+  const parts = name.split('/');
+  return parts.slice(1).map((_, n) => parts.slice(0, n + 1).join('/'));
 }

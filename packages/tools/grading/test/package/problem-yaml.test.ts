@@ -49,7 +49,9 @@ describe('problem.yaml', () => {
     const { limits, warnings } = parse('limits: {output: 24576}');
     expect(limits.outputBytes).toBe(256 * MIB);
     expect(warnings).toEqual(['p/problem.yaml: limits.output: 24576 MiB; a run prints at most 256 MiB here']);
-    expect(() => parse('limits: {memory: 1e9}')).toThrow('limits.memory: Too big: expected number to be <=65536');
+    expect(() => parse('limits: {memory: 1e9}')).toThrow(
+      'limits.memory: Too big: expected number to be <=65536',
+    );
   });
 
   it('multiplies the slowest accepted run as its version says', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isSampleTest, reportForStudents } from '../../src/report/for-students.js';
+import { isSeenTest, reportForStudents } from '../../src/report/for-students.js';
 import type { TestOutcome, Verdict } from '../../src/judge/verdict.js';
 import { outcomeOf } from '../results.js';
 import { gradedAs, gradedRow, reportOf, summaryOf, wrongAnswer } from './reported.js';
@@ -17,7 +17,17 @@ describe('a report for students', () => {
     const [sample, secret] = forStudents(wrongAnswer('sample/1'), wrongAnswer('secret/1'));
     expect(sample?.reason).toBe('line 3: expected "SECRET", got "GOT"');
     expect(secret?.reason).toBe('wrong answer (line 3)');
-    expect(isSampleTest('samples-that-are-secret/1')).toBe(false);
+    expect(isSeenTest('samples-that-are-secret/1', undefined)).toBe(false);
+  });
+
+  it('keeps of a course what its tests say of themselves', () => {
+    const failed = { reason: 'AssertionError: 3 != 4', maxScore: 2, score: 0, number: '1.1' };
+    const [seen, hidden] = forStudents(
+      outcomeOf('test_sum', 'WA', { ...failed, visibility: 'visible' }),
+      outcomeOf('test_all', 'WA', { ...failed, visibility: 'after_due_date' }),
+    );
+    expect(seen?.reason).toBe('AssertionError: 3 != 4');
+    expect(hidden).toMatchObject({ reason: 'wrong answer', maxScore: 2, number: '1.1' });
   });
 
   it.each([

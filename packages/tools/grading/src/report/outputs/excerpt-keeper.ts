@@ -1,7 +1,7 @@
 import { bytesOf } from '@sandpiper/contracts';
 import type { JudgedTest } from '../../pipeline/pipeline.js';
 import type { Submission } from '../../submissions/submission.js';
-import { isSampleTest } from '../for-students.js';
+import { isSeenTest } from '../for-students.js';
 import { excerptOf, type OutputExcerpt } from './excerpt.js';
 
 /** Failed tests of one submission that have an excerpt; the first say most. */
@@ -19,7 +19,7 @@ export class ExcerptKeeper {
 
   async keep({ submission, test, outcome, result }: JudgedTest): Promise<void> {
     if (outcome.verdict === 'AC' || this.total >= MAX_TOTAL) return;
-    if (!this.showsSecret && !isSampleTest(test.name)) return;
+    if (!this.showsSecret && !isSeenTest(test.name, outcome.visibility)) return;
     const own = this.kept.get(submission) ?? new Map<string, OutputExcerpt>();
     if (own.size >= MAX_PER_SUBMISSION) return;
     const excerpt = excerptOf(bytesOf(result, 'stdout'), await test.answer.read(), bytesOf(result, 'stderr'));

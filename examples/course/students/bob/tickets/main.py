@@ -1,0 +1,2 @@
+rides = int(input())
+print(rides // 5 * 10 + rides % 5 * 3)
