@@ -1,4 +1,5 @@
 import { InputError, TEST_VISIBILITIES, type TestVisibility } from '@sandpiper/grading';
+import { COMPILE_HELP } from './compiler.js';
 import { type Command, Option } from 'commander';
 import type { GradeOptions } from './grade/command.js';
 import { examples } from './help.js';
@@ -26,6 +27,7 @@ export function addGrade(program: Command, grade: Grade, onExitCode: (code: numb
       '.py files, .zip archives, or folders of them; those of the package if none is named',
     )
     .option('--server <url>', 'use a running service instead of starting one', serverUrl)
+    .option('--compile', COMPILE_HELP)
     .option(
       '--nodes <n>',
       'worker nodes of the service that is started',

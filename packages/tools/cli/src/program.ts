@@ -11,6 +11,7 @@ import { withLimitOptions } from './limit-options.js';
 import { engine, filePair, pair, retryOption, serverUrl, wholeNumber } from './options.js';
 import { addGrade } from './program-grade.js';
 import { addServiceCommands } from './program-service.js';
+import { addVerify } from './program-verify.js';
 import type { RunOptions } from './run/input.js';
 import { RunCommand } from './run/start.js';
 
@@ -58,6 +59,7 @@ export function buildProgram(
   addReplay(program, commands, onExitCode);
   addUp(program, commands, onExitCode);
   addGrade(program, (...given) => commands.grade(...given), onExitCode);
+  addVerify(program, onExitCode);
   addMap(program, commands, onExitCode);
   addServiceCommands(program, onExitCode);
   addDoctor(program, commands, onExitCode);

@@ -18,9 +18,9 @@ afterEach(async () => {
 });
 
 /** The report, and the exit code. */
-async function grade(path: string): Promise<{ report: GradingReport; code: number }> {
+async function grade(path: string, ...options: string[]): Promise<{ report: GradingReport; code: number }> {
   const json = join(folder, 'report.json');
-  const run = promisify(execFile)('./sandpiper', ['grade', path, '--json', json], {
+  const run = promisify(execFile)('./sandpiper', ['grade', path, '--json', json, ...options], {
     cwd: ROOT,
     timeout: 280_000,
   });
@@ -36,13 +36,15 @@ async function grade(path: string): Promise<{ report: GradingReport; code: numbe
 }
 
 it('the example contest gets the verdicts and points that its packages foretell', async () => {
-  const { report, code } = await grade('examples/contest');
+  const { report, code } = await grade('examples/contest', '--compile');
   const unexpected = report.problems.flatMap(({ submissions }) =>
     submissions.filter(({ expected, mismatch }) => expected === null || mismatch !== null),
   );
   expect(unexpected).toEqual([]);
-  expect(report.problems.map(({ submissions }) => submissions.length)).toEqual([4, 5, 5, 4]);
-  expect(report.problems[2]?.submissions.at(-1)?.firstFailure).toMatchObject({
+  expect(report.problems.map(({ submissions }) => submissions.length)).toEqual([4, 5, 5, 5, 4]);
+  expect(
+    report.problems.find(({ name }) => name === 'Pairs with a sum')?.submissions.at(-1)?.firstFailure,
+  ).toMatchObject({
     judgeMessage: 'a number is not positive\n',
     teamMessage: 'Read the statement again.\n',
   });
@@ -74,6 +76,9 @@ const VALIDATORS: Readonly<Record<string, string>> = {
   'no-memory': 'x = []\nwhile True: x.append("x" * 10**7)',
   prints: 'print("x" * 2**20 * 1000)',
   reads: 'open("/etc/shadow").read()',
+  forks: 'import os; os.fork()',
+  'many-files':
+    'import sys\nfor n in range(10**6):\n  with open(sys.argv[3] + str(n), "w"): pass\nsys.exit(42)',
 };
 
 it('a validator that fails, hangs or is hostile is a JE that says so, and hurts no other', async () => {
@@ -106,6 +111,10 @@ it('a validator that fails, hangs or is hostile is a JE that says so, and hurts 
     ) as string,
     prints: expect.stringMatching(
       /^JE output_validators\/v\.py: (output|memory)-limit: |^JE .*MemoryError/,
+    ) as string,
+    forks: expect.stringMatching(/^JE output_validators\/v\.py: exited with 1 .*Error/) as string,
+    'many-files': expect.stringMatching(
+      /^JE output_validators\/v\.py: (exited with 1 .*Error|(syscall|time|wall|disk)-limit)/,
     ) as string,
     reads: expect.stringMatching(
       /^JE output_validators\/v\.py: exited with 1 .*(FileNotFound|Permission)Error/,

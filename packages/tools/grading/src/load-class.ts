@@ -6,7 +6,7 @@ import { assertFolder, isFile, isFolder, readBounded } from './files/bounded.js'
 import { InputError } from './files/errors.js';
 import { compareNames, isIgnoredName } from './files/names.js';
 import { VERDICTS } from './judge/verdict.js';
-import { loadProblem, type Problem } from './package/problem.js';
+import { type LoadProblemOptions, loadProblem, type Problem, WITHOUT_COMPILER } from './package/problem.js';
 import { loadOne, loadSubmissions } from './submissions/load.js';
 import type { Submission } from './submissions/submission.js';
 
@@ -35,7 +35,10 @@ export interface ClassJobs {
  * Reads a class: `problems/NAME`, and what was handed in as `submissions/NAME/STUDENT` or as `students/STUDENT/NAME`;
  * an optional `expected.json`. With neither, each problem has the submissions of its package. Returns null when the folder has another layout.
  */
-export async function loadClass(path: string): Promise<ClassJobs | null> {
+export async function loadClass(
+  path: string,
+  options: LoadProblemOptions = WITHOUT_COMPILER,
+): Promise<ClassJobs | null> {
   if (isArchive(path) && (await isFile(path))) return null;
   await assertFolder(path, 'problem folder');
   const folder = join(path, 'problems');
@@ -46,7 +49,7 @@ export async function loadClass(path: string): Promise<ClassJobs | null> {
   const isContest = students === null && !(await isFolder(join(path, 'submissions')));
   const jobs: GradingJob[] = [];
   for (const { name, file } of problems) {
-    const problem = await loadProblem(file);
+    const problem = await loadProblem(file, options);
     if (isContest) {
       jobs.push({ problem, submissions: problem.examples, ignored: [] });
       continue;

@@ -40,6 +40,7 @@ export function problemWith(tests: readonly (readonly [input: string, answer: st
     tests: { name: 'data', items: [secret], rules },
     allTests,
     own: null,
+    grader: null,
     best: { problem: null, groups: new Map() },
     included: [],
     handIn: null,

@@ -15,6 +15,7 @@ import {
   type SelectedJobs,
   selectJobs,
 } from '@sandpiper/grading';
+import { allowedCompiler } from '../compiler.js';
 import { EXIT } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
 import { patient } from '../patience.js';
@@ -31,6 +32,7 @@ export interface GradeOptions extends ReportTargets {
   nodes?: number;
   retryUnreliable?: number;
   all?: boolean;
+  compile?: boolean;
   tests?: string[];
   submissions?: string[];
   /** Milliseconds. */
@@ -55,7 +57,7 @@ export async function gradeCommand(
   options: GradeOptions,
 ): Promise<number> {
   // Input errors are reported before anything is started.
-  const found = await loadJobs(path, submissionPaths);
+  const found = await loadJobs(path, submissionPaths, { compiler: allowedCompiler(options) });
   const selection = selectionOf(options);
   const selected = selectJobs(await keyed(found, options), selection);
   const earlier = options.resume === undefined ? null : await readEarlierReport(options.resume);

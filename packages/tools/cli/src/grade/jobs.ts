@@ -5,6 +5,7 @@ import {
   type GradingJob,
   InputError,
   loadClass,
+  type LoadProblemOptions,
   loadProblem,
   loadSubmissions,
   type Problem,
@@ -18,12 +19,16 @@ export interface Jobs {
 }
 
 /** One problem with the named submissions or those of its package, or a class folder that holds both. */
-export async function loadJobs(path: string, submissionPaths: readonly string[]): Promise<Jobs> {
+export async function loadJobs(
+  path: string,
+  submissionPaths: readonly string[],
+  options: LoadProblemOptions,
+): Promise<Jobs> {
   if (submissionPaths.length === 0) {
-    const found = await loadClass(path);
+    const found = await loadClass(path, options);
     if (found !== null) return found;
   }
-  const problem = await loadProblem(path);
+  const problem = await loadProblem(path, options);
   const { submissions, ignored } =
     submissionPaths.length === 0 ? ofPackage(problem, path) : await named(problem, submissionPaths);
   return { jobs: [{ problem, submissions, ignored }], expected: new Map(), ignored: [] };

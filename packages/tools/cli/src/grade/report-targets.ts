@@ -66,7 +66,7 @@ export async function assertTargets(targets: ReportTargets): Promise<void> {
   }
 }
 
-async function assertWritable(option: string, file: string): Promise<void> {
+export async function assertWritable(option: string, file: string): Promise<void> {
   const folder = await stat(dirname(file)).catch(() => null);
   if (folder?.isDirectory() !== true) throw new InputError(`${option}: ${dirname(file)}: no such folder`);
   const found = await stat(file).catch(() => null);

@@ -9,7 +9,7 @@ import { checkYaml, readYaml } from '../package/yaml.js';
 import { DEFAULT_CHECKER, parseCheckerFlags, type CheckerOptions } from '../validators/flags.js';
 import { testYamlSchema } from './group-settings.js';
 import type { ListedFolder, ListedTest } from './list-folder.js';
-import type { TestCase, TestFile } from './test-case.js';
+import type { GivenInputFlags, TestCase, TestFile } from './test-case.js';
 
 /** No program may print as much; a validator of the package may want a larger answer than an output. */
 const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
@@ -21,6 +21,7 @@ export interface Inherited {
   readonly validatorFlags: readonly string[];
   /** The file that gave the flags, for errors. */
   readonly flagsFrom: string;
+  readonly inputFlags: GivenInputFlags | null;
 }
 
 export interface TestBuilder {
@@ -53,6 +54,7 @@ export async function buildTests(
       args: own.args,
       files: listed.hasFiles ? await testFiles(path('.files')) : [],
       validatorFlags: own.validatorFlags,
+      ...(own.inputFlags === null ? {} : { inputFlags: own.inputFlags }),
       checker: builder.checksFlags ? checkerOf(own, checkers) : DEFAULT_CHECKER,
     };
   });
@@ -71,7 +73,13 @@ async function ownSettings(
     args: given.args ?? inherited.args,
     validatorFlags: given.output_validator_args ?? inherited.validatorFlags,
     flagsFrom: given.output_validator_args === undefined ? inherited.flagsFrom : file,
+    inputFlags: inputFlagsFrom(given.input_validator_args, file) ?? inherited.inputFlags,
   };
+}
+
+/** null where a file does not give them. */
+export function inputFlagsFrom(value: unknown, from: string): GivenInputFlags | null {
+  return value === undefined ? null : { value, from };
 }
 
 /** Most tests of a folder share their flags. */

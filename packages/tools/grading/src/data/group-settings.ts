@@ -66,6 +66,7 @@ export function legacyRulesOf(given: LegacyGroupYaml, isRoot: boolean, where: st
     rejectScore: given.reject_score ?? 0,
     range: rangeOf(given.range, where),
   };
+  if (given.grading === 'custom') return { ...rules, graderFlags: wordsOf(given.grader_flags) };
   for (const word of wordsOf(given.grader_flags)) {
     const verdictMode = word === 'no_errors' ? 'worst_error' : VERDICT_MODES.find((mode) => mode === word);
     const scoreMode = SCORE_MODES.find((mode) => mode === word);

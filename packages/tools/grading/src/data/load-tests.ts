@@ -15,13 +15,12 @@ const JUDGED = ['sample', 'secret'] as const;
 
 /**
  * The test data of a problem as a tree of groups.
- * @param hasOwnValidator whether a validator of the package gets the flags
  * @throws InputError for data that cannot be judged as the format says
  */
 export async function loadTests(
   folder: string,
   settings: ProblemSettings,
-  hasOwnValidator: boolean,
+  { hasOwnValidator, hasGrader }: { readonly hasOwnValidator: boolean; readonly hasGrader: boolean },
   bounds: ListingBounds,
 ): Promise<TestGroup> {
   const data = await listData(folder, bounds);
@@ -34,6 +33,7 @@ export async function loadTests(
     validatorFlags: settings.validatorFlags,
     problemYaml: join(folder, 'problem.yaml'),
     checksFlags: !hasOwnValidator,
+    hasGrader,
     edit: (text: string) => withConstants(text, settings.constants),
   };
   return (await isModern(data, settings)) ? modernTree(data, context) : legacyTree(data, context);

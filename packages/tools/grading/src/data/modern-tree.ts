@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { InputError } from '../files/errors.js';
 import { compareNames } from '../files/names.js';
 import { checkYaml, readYaml } from '../package/yaml.js';
-import { buildTests, type Inherited, type TestBuilder } from './build-tests.js';
+import { buildTests, type Inherited, inputFlagsFrom, type TestBuilder } from './build-tests.js';
 import { modernGroupSchema, type ModernGroupYaml } from './group-settings.js';
 import type { ListedFolder } from './list-folder.js';
 import type { ModernRules, TestCase, TestGroup } from './test-case.js';
@@ -15,7 +15,12 @@ export interface ModernContext extends TestBuilder {
 
 /** Groups by test_group.yaml: `sample`, `secret`, and the folders of `secret` that have one. */
 export async function modernTree(data: ListedFolder, context: ModernContext): Promise<TestGroup> {
-  const top: Inherited = { args: [], validatorFlags: context.validatorFlags, flagsFrom: context.problemYaml };
+  const top: Inherited = {
+    args: [],
+    validatorFlags: context.validatorFlags,
+    flagsFrom: context.problemYaml,
+    inputFlags: null,
+  };
   const { inherited } = await settingsOf(data, top, context);
   const items: TestGroup[] = [];
   for (const folder of data.folders) {
@@ -124,6 +129,7 @@ async function settingsOf(
     args: settings.args ?? above.args,
     validatorFlags: settings.output_validator_args ?? above.validatorFlags,
     flagsFrom: settings.output_validator_args === undefined ? above.flagsFrom : file,
+    inputFlags: inputFlagsFrom(settings.input_validator_args, file) ?? above.inputFlags,
   };
   return { settings, inherited, file };
 }

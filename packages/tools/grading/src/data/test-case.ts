@@ -8,6 +8,13 @@ export interface TestFile {
   readonly content: Content;
 }
 
+/** Flags for the input validators as a file gives them; they are looked at when the validators run. */
+export interface GivenInputFlags {
+  readonly value: unknown;
+  /** The file that gave them, for errors. */
+  readonly from: string;
+}
+
 /** One test of a problem. Names are `sample/1` or `secret/group/03`. */
 export interface TestCase {
   readonly name: string;
@@ -18,6 +25,7 @@ export interface TestCase {
   readonly files: readonly TestFile[];
   /** Flags for the output validator, those of the problem first. */
   readonly validatorFlags: readonly string[];
+  readonly inputFlags?: GivenInputFlags;
   readonly checker: CheckerOptions;
   /** Absent in packages of the format. */
   readonly course?: CourseTest;
@@ -46,6 +54,8 @@ export interface LegacyRules {
   readonly acceptScore: number;
   readonly rejectScore: number;
   readonly range: readonly [number, number];
+  /** Flags for the grader of the package, where it says what the results of the group become. */
+  readonly graderFlags?: readonly string[];
 }
 
 export interface ModernRules {

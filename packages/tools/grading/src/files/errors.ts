@@ -3,6 +3,11 @@
  * print it and exit with code 2.
  */
 export class InputError extends Error {
-  override readonly name = 'InputError';
+  override readonly name: string = 'InputError';
   readonly code = 'INPUT';
+}
+
+/** Input that is right, and asks for something that is not done here. */
+export class NotDoneError extends InputError {
+  override readonly name = 'NotDoneError';
 }

@@ -1,8 +1,9 @@
 import type { TestCase } from '../data/test-case.js';
 import type { Problem } from '../package/problem.js';
 import { walkTests } from '../scoring/score.js';
-import type { GroupOutcome, Walk, WalkResult } from '../scoring/walk.js';
+import type { GraderAnswer, GraderCall, GroupOutcome, Walk, WalkResult } from '../scoring/walk.js';
 import type { Submission } from '../submissions/submission.js';
+import { faultOfSubmission } from './code-limit.js';
 import { settles } from './expected.js';
 import type { SubmissionOutcome } from './outcome.js';
 import type { TestOutcome } from './verdict.js';
@@ -12,16 +13,20 @@ export class Judging {
   private readonly outcomes = new Map<TestCase, TestOutcome>();
   /** What does not compile fails every test in the same way. */
   private compiles = true;
+  private readonly fault: string | null;
+  private readonly answers = new Map<string, GraderAnswer>();
 
   constructor(
     readonly problem: Problem,
     readonly submission: Submission,
     private readonly runsAll: boolean,
-  ) {}
+  ) {
+    this.fault = faultOfSubmission(problem, submission);
+  }
 
   /** The next tests without an outcome, `limit` at most; none when the verdict stands. */
   next(limit: number): TestCase[] {
-    if (this.submission.fault !== null || !this.compiles) return [];
+    if (this.fault !== null || !this.compiles) return [];
     const walk = this.walk(limit);
     walkTests(this.problem, walk);
     return walk.pending.slice(0, limit);
@@ -32,11 +37,30 @@ export class Judging {
     if (outcome.verdict === 'CE') this.compiles = false;
   }
 
+  /** What the grader of the package is to be asked next, when no test is left to run. */
+  graderCalls(): GraderCall[] {
+    if (this.fault !== null || !this.compiles) return [];
+    const calls: GraderCall[] = [];
+    walkTests(this.problem, {
+      ...this.walk(Infinity),
+      answerOf: (call) => {
+        const answer = this.answers.get(keyOf(call));
+        if (answer === undefined) calls.push(call);
+        return answer;
+      },
+    });
+    return calls;
+  }
+
+  recordAnswer(call: GraderCall, answer: GraderAnswer): void {
+    this.answers.set(keyOf(call), answer);
+  }
+
   /** The tests that ran before the verdict stood; later ones may have run beside them. */
   outcome(): SubmissionOutcome {
-    const { problem, submission } = this;
+    const { problem } = this;
     const { best } = problem;
-    if (submission.fault !== null) return this.faulty(submission.fault);
+    if (this.fault !== null) return this.faulty(this.fault);
     const visited: TestOutcome[] = [];
     const walk = this.walk(Infinity, visited);
     const result = walkTests(problem, walk);
@@ -66,6 +90,7 @@ export class Judging {
       decides: (outcome) => !this.runsAll && settles(this.submission.expectation, outcome),
       pending: [],
       limit,
+      answerOf: (call) => this.answers.get(keyOf(call)),
     };
   }
 
@@ -88,6 +113,8 @@ export class Judging {
     return groups.map((group) => ({ ...group, maxScore: best.groups.get(group.group) ?? group.maxScore }));
   }
 }
+
+const keyOf = ({ group, results }: GraderCall): string => `${group}\0${results}`;
 
 function figures(
   tests: readonly TestOutcome[],

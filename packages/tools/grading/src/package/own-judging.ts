@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../files/errors.js';
 import { isIgnoredName } from '../files/names.js';
+import type { Compiler } from '../validators/native/compiler.js';
 import { loadValidators, type OwnValidator, validatorFolder } from '../validators/own-validator.js';
 import type { ValidatorScoring } from '../validators/protocol.js';
 import type { ProblemSettings } from './problem-yaml.js';
@@ -22,7 +23,11 @@ export interface OwnJudging {
  * here: judged without it, it would get verdicts that look right and are not.
  * @throws InputError that names the feature and the file
  */
-export async function loadOwnJudging(folder: string, settings: ProblemSettings): Promise<OwnJudging | null> {
+export async function loadOwnJudging(
+  folder: string,
+  settings: ProblemSettings,
+  compiler: Compiler | null,
+): Promise<OwnJudging | null> {
   const yaml = join(folder, 'problem.yaml');
   if (settings.types.has('submit-answer'))
     throw new InputError(`${yaml}: submit-answer problems are not judged here`);
@@ -40,7 +45,12 @@ export async function loadOwnJudging(folder: string, settings: ProblemSettings):
     if (kind !== null) throw new InputError(`${yaml}: ${kind} problems need an output validator`);
     return null;
   }
-  const validators = await loadValidators(folder, found, settings.constants, isLegacy(settings.version));
+  const { constants } = settings;
+  const validators = await loadValidators(
+    found,
+    { root: folder, constants, compiler },
+    isLegacy(settings.version),
+  );
   if (kind !== null && validators.length > 1) {
     throw new InputError(`${join(folder, found)}: a problem of type ${kind} has one output validator`);
   }

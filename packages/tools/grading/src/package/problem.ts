@@ -15,8 +15,11 @@ import { type BestScores, bestScores } from '../scoring/score.js';
 import { loadPackageSubmissions } from '../submissions/of-package.js';
 import type { ProgramFile } from '../submissions/program.js';
 import type { Submission } from '../submissions/submission.js';
-import { loadIncluded } from './include.js';
+import type { Compiler } from '../validators/native/compiler.js';
+import type { OwnValidator } from '../validators/own-validator.js';
+import { ignoredIncludes, loadIncluded } from './include.js';
 import { limitsFor, type LimitSettings, type ProblemLimits } from './limits.js';
+import { hasGrader, loadGrader } from './grader.js';
 import { loadOwnJudging, type OwnJudging } from './own-judging.js';
 import { parseProblemYaml, type ProblemSettings } from './problem-yaml.js';
 import { timeLimitOfFiles } from './time-files.js';
@@ -37,6 +40,8 @@ export interface Problem {
   readonly allTests: readonly TestCase[];
   /** The validators of the package; null where the default one judges. */
   readonly own: OwnJudging | null;
+  /** The grader of the package, where a group asks for it. */
+  readonly grader: OwnValidator | null;
   readonly best: BestScores;
   readonly included: readonly ProgramFile[];
   /** What a course wants from students; null where a submission is a program that starts by itself. */
@@ -49,27 +54,57 @@ export interface Problem {
   readonly warnings: readonly string[];
 }
 
+export interface LoadProblemOptions {
+  /** Of the host, for validators in C and C++; null: they are refused. */
+  readonly compiler: Compiler | null;
+}
+
+export const WITHOUT_COMPILER: LoadProblemOptions = { compiler: null };
+
 const MAX_YAML_BYTES = 1024 * 1024;
 
 /** What stands at the top of packages; the rest is named as ignored. */
 const KNOWN =
   /^(problem\.yaml|data|submissions|include|attachments|problem_statement|statement|solution|input_validators|input_format_validators|output_validators?|static_validator|graders|generators|input_visualizer|output_visualizer|visualizers|answer_validators|domjudge-problem\.ini|problem_slide|README.*|LICENSE.*)$/i;
 
+/** A problem, and the package that it was read from. */
+export interface ProblemPackage {
+  readonly problem: Problem;
+  /** Where its files lie; for an archive a temporary folder. */
+  readonly folder: string;
+  readonly settings: ProblemSettings;
+}
+
 /**
- * Reads a problem package: a folder, or an archive of one.
+ * Reads a problem package or a problem of a course: a folder, or an archive of one.
  * @throws InputError for what is missing, wrong or too large, and for what a package asks and is not done here
  */
-export async function loadProblem(path: string): Promise<Problem> {
+export async function loadProblem(
+  path: string,
+  options: LoadProblemOptions = WITHOUT_COMPILER,
+): Promise<Problem> {
+  const folder = await folderOf(path);
+  if (!(await isFile(join(folder, 'problem.yaml')))) {
+    const course = await loadCourse(folder);
+    if (course !== null) return problemOfCourse(course, folder, path);
+  }
+  return (await loadFolder(folder, path, options)).problem;
+}
+
+/** Like {@link loadProblem}, for problem packages alone. */
+export async function loadPackage(path: string, options: LoadProblemOptions): Promise<ProblemPackage> {
+  return loadFolder(await folderOf(path), path, options);
+}
+
+/** Of an archive the folder that it was unpacked into. */
+async function folderOf(path: string): Promise<string> {
   if (!isArchive(path) || !(await isFile(path))) {
     await assertFolder(path, 'problem folder');
-    return loadFolder(path, path);
+    return path;
   }
   const unpacked = await unpackArchive(path, PROBLEM_ARCHIVE);
   removeAtExit(unpacked);
-  const folder = await topFolder(unpacked, (one) =>
-    hasAnyOf(one, ['problem.yaml', 'init.yml', 'tests', '.github']),
-  );
-  return loadFolder(folder, path);
+  return topFolder(unpacked, (one) => hasAnyOf(one, ['problem.yaml', 'init.yml', 'tests', '.github']));
 }
 
 async function hasAnyOf(folder: string, names: readonly string[]): Promise<boolean> {
@@ -77,19 +112,22 @@ async function hasAnyOf(folder: string, names: readonly string[]): Promise<boole
   return names.some((name) => found.has(name));
 }
 
-async function loadFolder(folder: string, path: string): Promise<Problem> {
-  if (!(await isFile(join(folder, 'problem.yaml')))) {
-    const course = await loadCourse(folder);
-    if (course !== null) return problemOfCourse(course, folder, path);
-  }
+async function loadFolder(
+  folder: string,
+  path: string,
+  { compiler }: LoadProblemOptions,
+): Promise<ProblemPackage> {
   const settings = await loadSettings(folder);
-  const own = await loadOwnJudging(folder, settings);
-  const ignored = await ignoredAtTop(folder);
+  const own = await loadOwnJudging(folder, settings, compiler);
+  const ignored = [...(await ignoredAtTop(folder)), ...(await ignoredIncludes(folder))];
   const root = await realpath(folder);
-  const tests = await loadTests(folder, settings, own !== null, {
-    root,
-    onIgnored: (file) => ignored.push(file),
-  });
+  const tests = await loadTests(
+    folder,
+    settings,
+    { hasOwnValidator: own !== null, hasGrader: await hasGrader(folder) },
+    { root, onIgnored: (file) => ignored.push(file) },
+  );
+  const grader = await loadGrader(tests, { root: folder, constants: settings.constants, compiler });
   const isScoring = settings.types.has('scoring');
   const scoring = { tests, isScoring, objective: settings.objective };
   const examples = await loadPackageSubmissions(folder, {
@@ -98,7 +136,7 @@ async function loadFolder(folder: string, path: string): Promise<Problem> {
     constants: settings.constants,
   });
   const { limits: limitSettings } = settings;
-  return {
+  const problem: Problem = {
     name: settings.name ?? nameOf(path),
     path,
     version: settings.version,
@@ -107,6 +145,7 @@ async function loadFolder(folder: string, path: string): Promise<Problem> {
     limits: limitsFor(limitSettings, limitSettings.timing.cpuMs ?? DEFAULT_LIMITS.cpuMs),
     allTests: testsOf(tests),
     own,
+    grader,
     best: bestScores(scoring, own !== null && own.scoring !== 'never'),
     included: await loadIncluded(folder, settings.constants),
     handIn: null,
@@ -114,6 +153,7 @@ async function loadFolder(folder: string, path: string): Promise<Problem> {
     ignored: [...ignored, ...examples.ignored].map((file) => relative(folder, file)),
     warnings: settings.warnings,
   };
+  return { problem, folder, settings };
 }
 
 /** Of what the teacher gives to a run; with what a student has it must fit into a request. */
@@ -142,6 +182,7 @@ async function problemOfCourse(course: LoadedCourse, folder: string, path: strin
     limits: limitsFor(settings.limits, cpuMs),
     allTests,
     own: null,
+    grader: null,
     best: bestScores(scoring),
     included,
     handIn: course.handIn,

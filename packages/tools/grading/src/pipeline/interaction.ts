@@ -36,12 +36,13 @@ function sharedWall(
 
 /**
  * What the validator's judgement counts beside the end of the program; null where the run itself decides. A program that is
- * told that it is wrong may crash at the end of its input: the validator's word came first then.
+ * told that it is wrong may crash at the end of its input: the validator's word came first then. So it is when the
+ * validator fails and leaves the program alone.
  */
 export function judgementBeside(
   { status, endedFirst }: RunResult,
   judgement: ValidatorJudgement,
 ): OutputJudgement | null {
   if (status === 'ok') return judgement;
-  return endedFirst === 'interactor' && judgement.verdict === 'WA' ? judgement : null;
+  return endedFirst === 'interactor' && judgement.verdict !== 'AC' ? judgement : null;
 }

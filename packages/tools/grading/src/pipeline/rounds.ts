@@ -13,6 +13,7 @@ import {
 } from '../judge/verdict.js';
 import type { SubmittedProgram } from '../submissions/program.js';
 import type { Comparer } from '../validators/comparer.js';
+import { askGrader } from './graders.js';
 import { programFor, requestBytes, requestFor } from './request.js';
 import type { GradingService } from './service.js';
 import { Validation } from './validation.js';
@@ -57,7 +58,10 @@ export async function judgeSubmission(
   let size = options.runsAll ? MOST_PER_ROUND : FIRST_ROUND;
   for (;;) {
     const tests = withinBytes(program, judging.next(size));
-    if (tests.length === 0) return;
+    if (tests.length === 0) {
+      if (await askGrader(service, judging, options)) continue;
+      return;
+    }
     await new Round(service, judging, program, tests, comparer, options).run();
     size = Math.min(MOST_PER_ROUND, 2 * size);
   }

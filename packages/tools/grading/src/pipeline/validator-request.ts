@@ -35,7 +35,7 @@ export async function validatorProgram(
   problem: Problem,
   own: OwnJudging,
   { program }: OwnValidator,
-  test: TestCase,
+  test: Pick<TestCase, 'answer' | 'validatorFlags'>,
   { input, pack }: ValidatorInput,
 ): Promise<ValidatorProgram> {
   const isKept = own.passes > 1;
@@ -72,7 +72,9 @@ export function validationOf(
   };
 }
 
-function validatorLimits({ limitSettings }: Problem): LimitsRequest & { cpuMs: number; wallMs: number } {
+export function validatorLimits({
+  limitSettings,
+}: Problem): LimitsRequest & { cpuMs: number; wallMs: number } {
   const { cpuMs, memoryBytes, outputBytes } = limitSettings.validator;
   const cpu = Math.min(MAX_CPU_MS, cpuMs);
   return {

@@ -59,7 +59,7 @@ function walkGroup(group: TestGroup, state: State, problem: ScoringProblem, coun
     if (part.verdict !== 'AC' && rules.breaksOnReject) isBroken = true;
   }
   if (parts.length === 0) return null;
-  const result = aggregated(parts, rules);
+  const result = graded(group, parts, rules, state) ?? aggregated(parts, rules);
   if (counts) assertRange(group, result, rules, state, problem);
   const score = problem.isScoring ? rounded(result.score) : null;
   if (group.name !== 'data') {
@@ -83,6 +83,26 @@ function walkTest(test: TestCase, rules: LegacyRules, state: State): Part {
   if (verdict !== 'AC' && state.walk.decides(outcome)) state.isDecided = true;
   const given = outcome.score ?? (verdict === 'AC' ? rules.acceptScore : rules.rejectScore);
   return { verdict, score: given };
+}
+
+/** The codes that graders know. */
+const CODES: Partial<Record<Verdict, string>> = { AC: 'AC', WA: 'WA', TLE: 'TLE' };
+
+/** By the grader of the package, once all results of the group are there; null without one. */
+function graded(
+  group: TestGroup,
+  parts: readonly Part[],
+  { graderFlags }: LegacyRules,
+  state: State,
+): Part | null {
+  if (graderFlags === undefined || state.walk.pending.length > 0) return null;
+  if (parts.some(({ verdict }) => verdict === 'JE')) return null;
+  const results = parts.map(({ verdict, score }) => `${CODES[verdict] ?? 'RTE'} ${score}\n`).join('');
+  const answer = state.walk.answerOf?.({ group: group.name, flags: graderFlags, results });
+  if (answer === undefined) return null;
+  if (!('fault' in answer)) return answer;
+  state.fault ??= answer.fault;
+  return { verdict: 'JE', score: 0 };
 }
 
 function aggregated(parts: readonly Part[], rules: LegacyRules): Part {

@@ -1,4 +1,5 @@
 import { isGroup, type TestCase } from '../data/test-case.js';
+import { asksForGrader } from '../package/grader.js';
 import type { TestOutcome } from '../judge/verdict.js';
 import { walkLegacy } from './legacy.js';
 import { walkModern } from './modern.js';
@@ -33,6 +34,8 @@ export function bestScores(problem: ScoringProblem, validatorGives = false): Bes
   }
   const accepted = walkTests(problem, allAccepted());
   if (rules.kind === 'legacy') {
+    if (asksForGrader(problem.tests))
+      return { problem: Number.isFinite(rules.range[1]) ? rules.range[1] : null, groups: new Map() };
     if (Number.isFinite(rules.range[1])) {
       return { problem: rules.range[1], groups: validatorGives ? new Map() : scoresOf(accepted) };
     }

@@ -10,6 +10,16 @@ export interface GroupOutcome {
   readonly maxScore: number | null;
 }
 
+/** What the grader of a package is asked: one line for each result of a group, a verdict and points. */
+export interface GraderCall {
+  readonly group: string;
+  readonly flags: readonly string[];
+  readonly results: string;
+}
+
+/** What it answers, or one line that says why it does not. */
+export type GraderAnswer = { readonly verdict: Verdict; readonly score: number } | { readonly fault: string };
+
 /** What judging asks of a walk: which tests are still to run, and what follows from those that have run. */
 export interface Walk {
   readonly outcomeOf: (test: TestCase) => TestOutcome | undefined;
@@ -18,6 +28,8 @@ export interface Walk {
   /** Tests without an outcome that are needed if all before them pass, in order; at most `limit` are collected. */
   readonly pending: TestCase[];
   readonly limit: number;
+  /** Undefined: it is not known yet, and the walk goes on as the default grader would. */
+  readonly answerOf?: (call: GraderCall) => GraderAnswer | undefined;
 }
 
 export interface WalkResult {

@@ -1,12 +1,11 @@
 import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { isFile, isFolder } from '../files/bounded.js';
-import { InputError } from '../files/errors.js';
+import { join } from 'node:path';
+import { isFolder } from '../files/bounded.js';
 import { compareNames, isIgnoredName } from '../files/names.js';
-import { bytesWithConstants, type Constants } from '../package/constants.js';
-import { fileProgram, folderProgram, type SubmittedProgram } from '../submissions/program.js';
+import type { SubmittedProgram } from '../submissions/program.js';
+import { isBesideProgram, loadPackageProgram, type ProgramOptions } from './package-program.js';
 
-/** An output validator of a package; it runs in the sandbox like a submission. */
+/** A validator of a package; it runs in the sandbox like a submission. */
 export interface OwnValidator {
   /** For messages: below the package. */
   readonly name: string;
@@ -20,7 +19,7 @@ const MODERN_FOLDERS = ['output_validator'] as const;
 /** The folder of output validators that has something in it; null without one. */
 export async function validatorFolder(problem: string, isLegacy: boolean): Promise<string | null> {
   for (const name of isLegacy ? LEGACY_FOLDERS : MODERN_FOLDERS) {
-    if ((await namesIn(join(problem, name))).length > 0) return name;
+    if ((await programNames(join(problem, name))).length > 0) return name;
   }
   return null;
 }
@@ -28,48 +27,33 @@ export async function validatorFolder(problem: string, isLegacy: boolean): Promi
 /**
  * The output validators of a package, each a file or a folder. In the earlier format there may be several, and all must
  * accept.
- * @throws InputError for what is no Python: it would have to run outside of the sandbox
+ * @throws InputError for what cannot run in the sandbox
  */
 export async function loadValidators(
-  problem: string,
   folder: string,
-  constants: Constants,
+  options: ProgramOptions,
   isLegacy: boolean,
 ): Promise<OwnValidator[]> {
-  const path = join(problem, folder);
-  const names = await namesIn(path);
+  const path = join(options.root, folder);
+  const names = await programNames(path);
   const [only] = names;
   const isOneProgram =
     !isLegacy && !(names.length === 1 && only !== undefined && (await isFolder(join(path, only))));
   const programs = isOneProgram ? [path] : names.map((name) => join(path, name));
   const loaded: OwnValidator[] = [];
-  for (const one of programs) loaded.push(await loadValidator(one, one.slice(problem.length + 1), constants));
+  for (const one of programs) {
+    loaded.push({
+      name: one.slice(options.root.length + 1),
+      program: await loadPackageProgram(one, options),
+    });
+  }
   return loaded;
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+/** Files and folders of a folder of programs that are programs by themselves. */
+export async function programNames(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => []);
-  return names.filter((name) => !isIgnoredName(name) && !/^README/i.test(name)).sort(compareNames);
-}
-
-async function loadValidator(path: string, name: string, constants: Constants): Promise<OwnValidator> {
-  const program = (await isFile(path)) ? await fromFile(path) : await fromFolder(path);
-  const files = program.files.map((file) => ({ ...file, bytes: bytesWithConstants(file.bytes, constants) }));
-  return { name, program: { ...program, files } };
-}
-
-async function fromFile(path: string): Promise<SubmittedProgram> {
-  if (!/\.py3?$/.test(path)) throw new InputError(`${path}: only output validators in Python are run here`);
-  return fileProgram(path, basename(path));
-}
-
-async function fromFolder(path: string): Promise<SubmittedProgram> {
-  const names = await namesIn(path);
-  const foreign = names.find(
-    (name) => /^(build|run)$/.test(name) || /\.(c|cc|cpp|cxx|java|rs|go|kt|sh)$/.test(name),
-  );
-  if (foreign !== undefined) {
-    throw new InputError(`${join(path, foreign)}: only output validators in Python are run here`);
-  }
-  return folderProgram(path);
+  return names
+    .filter((name) => !isIgnoredName(name) && !/^README/i.test(name) && !isBesideProgram(name))
+    .sort(compareNames);
 }

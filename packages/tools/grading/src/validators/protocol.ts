@@ -26,6 +26,8 @@ type FeedbackName = (typeof FEEDBACK_FILES)[number];
 /** Of a message that is kept. */
 const MAX_MESSAGE = 64 * 1024;
 const MAX_REASON = 300;
+/** A sum of larger points would not be exact. */
+const MAX_SCORE = 1e12;
 
 /**
  * Whether points come from the validator: never; always, by `score` of the earlier format; where it gives them; or only
@@ -109,6 +111,7 @@ function numberFault(name: string, value: number | null, scoring: ValidatorScori
   if (value === null) return `wrote no number into ${name}`;
   if (name === 'score_multiplier.txt' && !(value >= 0 && value <= 1))
     return `wrote ${value} into ${name}, not 0 to 1`;
+  if (Math.abs(value) > MAX_SCORE) return `wrote ${value} into ${name}, more than ${MAX_SCORE}`;
   return scoring === 'accepted' && value < 0 ? `wrote a negative number into ${name}` : null;
 }
 

@@ -38,7 +38,7 @@ describe('a problem package', () => {
     [
       'has a validator in C++',
       { 'problem.yaml': MODERN, 'output_validator/v.cc': '' },
-      /v\.cc: only output validators in/,
+      /v\.cc: C\+\+ is compiled only with --compile/,
     ],
     [
       'has a static validator',
@@ -48,7 +48,7 @@ describe('a problem package', () => {
     [
       'has a grader',
       { 'problem.yaml': 'type: scoring', 'data/testdata.yaml': 'grading: custom', ...testFiles('secret/1') },
-      /data\/testdata\.yaml: grading: custom: graders of the package/,
+      /data\/testdata\.yaml: grading: custom: and there is no grader in graders\//,
     ],
     [
       'has static tests',
@@ -122,7 +122,8 @@ describe('a problem package', () => {
       'include/cpp/main.cpp': '',
       ...testFiles('secret/1'),
     });
-    const { included } = await loadProblem(path());
+    const { included, ignored } = await loadProblem(path());
+    expect(ignored).toEqual(['include/cpp']);
     expect(included.map(({ name, bytes }) => [name, bytes.toString()])).toEqual([
       ['data.txt', 'n is 7'],
       ['other.txt', 'other'],

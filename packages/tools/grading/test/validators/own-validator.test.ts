@@ -45,19 +45,52 @@ describe('output validators of a package', () => {
     ).toEqual([['output_validator', 'N = 3']]);
   });
 
+  it('may be a script in Python that is named run', async () => {
+    await put({
+      'problem.yaml': 'validation: custom',
+      'output_validators/v/run': '#!/usr/bin/env python3\nimport lib',
+      'output_validators/v/lib.py': '',
+      'output_validators/notes.h': '',
+      ...testFiles('secret/1'),
+    });
+    expect((await own())?.validators.map(({ name, program }) => [name, program.entry])).toEqual([
+      ['output_validators/v', 'run'],
+    ]);
+  });
+
   it('do nothing where the earlier format says that the default one judges', async () => {
     await put({ 'problem.yaml': 'name: x', 'output_validators/a.cc': '', ...testFiles('secret/1') });
     expect(await own()).toBeNull();
   });
 
   it.each<[string, Record<string, string>, RegExp]>([
-    ['C++', { 'output_validators/a.cc': '' }, /output_validators\/a\.cc: only output validators in Python/],
-    ['C++ in a folder', { 'output_validators/v/a.cc': '' }, /v\/a\.cc: only output validators in Python/],
+    [
+      'C++',
+      { 'output_validators/a.cc': '' },
+      /output_validators\/a\.cc: C\+\+ is compiled only with --compile/,
+    ],
+    ['C++ in a folder', { 'output_validators/v/a.cc': '' }, /v\/a\.cc: C\+\+ is compiled only with/],
+    [
+      'Java',
+      { 'output_validators/v/A.java': '' },
+      /v\/A\.java: only validators in Python, C and C\+\+ are run here/,
+    ],
+    [
+      'two languages',
+      { 'output_validators/v/a.cc': '', 'output_validators/v/b.py': '' },
+      /a\.cc and b\.py; a validator is in one language/,
+    ],
+    [
+      'a script that builds it',
+      { 'output_validators/v/build': '', 'output_validators/v/a.cc': '' },
+      /v\/build: scripts that build/,
+    ],
     [
       'a script',
-      { 'output_validators/v/run': '', 'output_validators/v/a.py': '' },
-      /v\/run: only output validators/,
+      { 'output_validators/v/run': '#!/bin/sh\nexit 42', 'output_validators/v/a.py': '' },
+      /v\/run: of scripts that run a validator only those in Python/,
     ],
+    ['a program of a machine', { 'output_validators/v/run': '\u007fELF\u0001\u0001' }, /v\/run: of scripts/],
     ['nothing', {}, /validation: custom: and there is no output validator/],
   ])('in %s are refused by name', async (_name, files, message) => {
     await put({ 'problem.yaml': 'validation: custom', ...files, ...testFiles('secret/1') });
