@@ -1,4 +1,10 @@
-import type { GradingReport, GradingSelection, ProblemReport, SubmissionReport } from '@sandpiper/grading';
+import type {
+  GradingReport,
+  GradingSelection,
+  ProblemReport,
+  SubmissionReport,
+  TestOutcome,
+} from '@sandpiper/grading';
 import type { Colour } from '../terminal/colour.js';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { type Column, leastWidth, renderTable, shortenedTo, wrapped } from '../terminal/table.js';
@@ -79,7 +85,9 @@ function noteLines(text: string, { width }: RenderOptions): string[] {
 const LABEL: Submission = {
   head: 'submission',
   align: 'left',
-  cell: ({ label }) => escapeForTerminal(label, 60),
+  cell: ({ label }) =>
+    label.includes('/') ? lastPart(escapeForTerminal(label), 60) : escapeForTerminal(label, 60),
+  keepsEnd: ({ label }) => label.includes('/'),
   atLeast: 16,
 };
 
@@ -149,10 +157,15 @@ function colourOf(verdict: SubmissionReport['verdict']): Colour {
 }
 
 /** Which time was up, where time was up. */
+const LATE: Readonly<Partial<Record<TestOutcome['status'], string>>> = {
+  'time-limit': 'TLE CPU',
+  'wall-limit': 'TLE wall',
+};
+
 function verdictCell({ verdict, tests }: SubmissionReport): string {
   if (verdict !== 'TLE') return verdict ?? 'stopped';
   const late = tests.find((test) => test.verdict === 'TLE');
-  return late?.status === 'wall-limit' ? 'TLE wall' : 'TLE CPU';
+  return (late === undefined ? undefined : LATE[late.status]) ?? verdict;
 }
 
 /** Points by group, for problems that have both: in several tables where one would be too wide. */

@@ -10,6 +10,8 @@ export interface Column<Row> {
   readonly colour?: (row: Row) => Colour | null;
   /** The width to which cells may be shortened where a table is too wide; without one they stay whole. */
   readonly atLeast?: number;
+  /** Whether a cell that is shortened keeps its end, as the name of a file at the end of a path. */
+  readonly keepsEnd?: (row: Row) => boolean;
   /** Columns that are left out where shortening is not enough, the highest number first. */
   readonly mayGo?: number;
 }
@@ -111,8 +113,8 @@ function drawn<Row>(
   });
   for (const row of rows) {
     table.push(
-      columns.map(({ cell, colour }, n) => {
-        const text = shortenedTo(cell(row), widths[n] ?? 0);
+      columns.map(({ cell, colour, keepsEnd }, n) => {
+        const text = shortenedTo(cell(row), widths[n] ?? 0, keepsEnd?.(row));
         const paint = isColoured ? (colour?.(row) ?? null) : null;
         return paint === null ? text : painted(text, paint);
       }),
@@ -126,23 +128,29 @@ function drawn<Row>(
   return table.toString();
 }
 
-/** Text of at most `width` columns, with three dots where it was longer. */
-export function shortenedTo(text: string, width: number): string {
+/** Text of at most `width` columns, with three dots where it was longer: at its end, or at its begin. */
+export function shortenedTo(text: string, width: number, keepsEnd = false): string {
   if (stringWidth(text) <= width) return text;
   const dots = '...'.slice(0, Math.max(0, width));
-  return `${startOf(text, width - dots.length)}${dots}`;
+  const left = width - dots.length;
+  if (!keepsEnd) return `${startOf(text, left)}${dots}`;
+  const characters = charactersOf(text).reverse();
+  return `${dots}${withinWidth(characters, left).reverse().join('')}`;
 }
 
-/** As many whole characters as fit. */
-function startOf(text: string, width: number): string {
-  let start = '';
+const startOf = (text: string, width: number): string => withinWidth(charactersOf(text), width).join('');
+
+const charactersOf = (text: string): string[] =>
+  [...new Intl.Segmenter().segment(text)].map(({ segment }) => segment);
+
+/** As many of them as fit. */
+function withinWidth(characters: readonly string[], width: number): string[] {
   let used = 0;
-  for (const { segment } of new Intl.Segmenter().segment(text)) {
-    used += stringWidth(segment);
-    if (used > width) break;
-    start += segment;
-  }
-  return start;
+  const past = characters.findIndex((character) => {
+    used += stringWidth(character);
+    return used > width;
+  });
+  return characters.slice(0, past === -1 ? characters.length : past);
 }
 
 /** Lines of at most `width` columns, broken at spaces where there are some; the last is shortened. */

@@ -78,11 +78,14 @@ describe('the table', () => {
   });
 
   it('says whether CPU time or elapsed time was up', () => {
-    const late = (status: 'time-limit' | 'wall-limit') =>
+    const late = (status: 'time-limit' | 'wall-limit' | 'deadlock') =>
       gradedRow(`${status}.py`, summaryOf([outcomeOf('secret/1', 'TLE', { status })]));
-    const text = renderGradingReport(reportOf([gradedAs([late('time-limit'), late('wall-limit')])]));
+    const text = renderGradingReport(
+      reportOf([gradedAs([late('time-limit'), late('wall-limit'), late('deadlock')])]),
+    );
     expect(text).toMatch(/time-limit\.py │ TLE CPU +│/);
     expect(text).toMatch(/wall-limit\.py │ TLE wall +│/);
+    expect(text).toMatch(/deadlock\.py +│ TLE +│/);
   });
 
   it('warns of what is accepted close to the time limit', () => {
@@ -141,6 +144,12 @@ describe('on a narrow terminal', () => {
     expect(text).not.toContain('first failure');
     expect(text).toMatch(/│ {3}secret\/a-group\/with-a-long-name-03: line 1: expected "many words"/);
     expect(text).toContain('...');
+  });
+
+  it('shows the end of a path and the begin of a name', () => {
+    const labels = [`accepted/${'long-'.repeat(10)}name.py`, `${'b'.repeat(50)}.py`];
+    const some = reportOf([gradedAs(labels.map((label) => gradedRow(label, summaryOf([good]))))]);
+    expect(renderGradingReport(some, inColumns(60))).toMatch(/│ \.\.\.\S*name\.py +│[^]*│ bbb\S*\.\.\. +│/);
   });
 
   it('is as it is on a wide one where it fits', () => {

@@ -72,10 +72,14 @@ const REASONS: Readonly<Record<Exclude<Verdict, 'AC' | 'TLE'>, string>> = {
   JE: 'the judge failed, not the program',
 };
 
+const LATE: Readonly<Partial<Record<TestOutcome['status'], string>>> = {
+  'wall-limit': 'more elapsed time than allowed',
+  deadlock: 'deadlock: the program and the validator both wait for input',
+};
+
 function publicReason({ verdict, status, reason }: TestOutcome): string | null {
   if (verdict === 'AC') return null;
-  if (verdict === 'TLE')
-    return status === 'wall-limit' ? 'more elapsed time than allowed' : 'more CPU time than allowed';
+  if (verdict === 'TLE') return LATE[status] ?? 'more CPU time than allowed';
   const detail =
     verdict === 'WA' ? placeIn(reason) : verdict === 'RTE' || verdict === 'CE' ? errorIn(reason) : null;
   return detail === null ? REASONS[verdict] : `${REASONS[verdict]} (${detail})`;

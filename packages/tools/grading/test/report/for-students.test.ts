@@ -39,6 +39,11 @@ describe('a report for students', () => {
     ['CE', { reason: 'SyntaxError: SECRET' }, 'does not compile (SyntaxError)'],
     ['TLE', { status: 'time-limit', reason: 'CPU time: SECRET' }, 'more CPU time than allowed'],
     ['TLE', { status: 'wall-limit', reason: 'SECRET' }, 'more elapsed time than allowed'],
+    [
+      'TLE',
+      { status: 'deadlock', reason: 'SECRET' },
+      'deadlock: the program and the validator both wait for input',
+    ],
     ['MLE', { status: 'memory-limit', reason: 'SECRET' }, 'more memory than allowed'],
     ['OLE', { status: 'output-limit', reason: 'SECRET' }, 'more output than allowed'],
     ['JE', { reason: 'v.py: SECRET' }, 'the judge failed, not the program'],
