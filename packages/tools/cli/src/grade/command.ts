@@ -45,6 +45,8 @@ export interface GradeOptions extends ReportTargets {
 
 /** Names of ignored files in one line. */
 const NAMED_IGNORED = 4;
+/** Columns of a terminal that does not say. */
+const USUAL_WIDTH = 80;
 /** Lines about names of folders. */
 const MAX_NOTES = 20;
 
@@ -171,7 +173,8 @@ async function report(
   const stream = takesStdout(options) ? process.stderr : process.stdout;
   stream.write(
     renderGradingReport(whole, {
-      width: stream.isTTY ? stream.columns : Infinity,
+      // A terminal may not know its size.
+      width: stream.isTTY ? stream.columns || USUAL_WIDTH : Infinity,
       isColoured: isColoured(options.color ?? 'auto', stream),
     }),
   );

@@ -251,7 +251,7 @@ function failureText({ fault, firstFailure, verdict, tests }: SubmissionReport, 
   if (fault !== null) return escapeForTerminal(fault, max);
   if (firstFailure !== null)
     return escapeForTerminal(`${firstFailure.test}: ${firstFailure.reason ?? firstFailure.status}`, max);
-  return verdict === null ? `stopped after ${tests.length} tests` : '';
+  return verdict === null ? `stopped after ${tests.length} test${tests.length === 1 ? '' : 's'}` : '';
 }
 
 function mebibytes(bytes: number): string {

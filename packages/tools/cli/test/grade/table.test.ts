@@ -101,7 +101,7 @@ describe('the table', () => {
     const stopped = gradedRow('a.py', summaryOf([good]), { isFinished: false });
     const selection = { tests: ['sample/*'], submissions: [], cpuMs: 1500, memoryBytes: 64 * MIB };
     const text = renderGradingReport(reportOf([gradedAs([stopped])], { isComplete: false, selection }));
-    expect(text).toMatch(/a\.py +│ stopped │ +1\/1 │.*│ stopped after 1 tests │/);
+    expect(text).toMatch(/a\.py +│ stopped │ +1\/1 │.*│ stopped after 1 test │/);
     expect(text).toContain('Only these tests ran: sample/*; verdicts and points are theirs.');
     expect(text).toContain('The time limit is 1.5 s, by --time-limit.');
     expect(text).toContain('The memory limit is 64.0 MiB, by --memory.');
