@@ -105,6 +105,14 @@ describe('kept excerpts', () => {
     }
   });
 
+  it('have no outputs of a program that talked with a validator, whose conversation is shown', async () => {
+    const keeper = new ExcerptKeeper(true);
+    const talked = judged(0, 0, 'WA', { stderr: 'oh' }, { conversation: [] });
+    await keeper.keep(talked);
+    const excerpt = keeper.of(talked.submission, 'secret/0');
+    expect(excerpt).toMatchObject({ expectedBytes: 0, gotBytes: 0, stderr: 'oh' });
+  });
+
   it('are three of a submission at most', async () => {
     const keeper = new ExcerptKeeper(true);
     for (const test of [0, 1, 2, 3]) await keeper.keep(judged(0, test, 'WA'));

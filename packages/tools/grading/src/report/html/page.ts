@@ -32,7 +32,7 @@ export function htmlOf(report: GradingReport, excerptOf: ExcerptOf = () => null)
 <body>
 <header><h1>${escapeHtml(title)}</h1>${notesOf(report)}</header>
 <main>
-${report.problems.map(problemSection).join('\n')}
+${report.problems.map((problem) => problemSection(problem, report.problems.length > 1)).join('\n')}
 ${overview(report, rows)}
 </main>
 <noscript><p class="note">The table is complete; opening a student, searching and sorting need JavaScript.</p></noscript>
@@ -65,7 +65,8 @@ function notesOf({ isComplete, selection, problems }: GradingReport): string {
   return notes.map((note) => `<p class="note">${escapeHtml(note)}</p>`).join('');
 }
 
-function problemSection(problem: ProblemReport): string {
+/** @param isNamed whether the page has others too: the only one is its title */
+function problemSection(problem: ProblemReport, isNamed: boolean): string {
   const { name, submissions, limits, timeLimitNote, isScoring } = problem;
   const accepted = submissions.filter(({ verdict }) => verdict === 'AC').length;
   const scores = submissions.flatMap(({ score }) => (score === null ? [] : [score]));
@@ -81,7 +82,7 @@ function problemSection(problem: ProblemReport): string {
     ...(limits.memoryBytes === undefined ? [] : [`${Math.round(limits.memoryBytes / 2 ** 20)} MiB`]),
   ];
   const note = timeLimitNote === null ? '' : `<p class="facts">${escapeHtml(timeLimitNote)}</p>`;
-  return `<section class="problem"><h2>${escapeHtml(name)}</h2><p class="facts">${escapeHtml(facts.join(' · '))}</p>${note}
+  return `<section class="problem">${isNamed ? `<h2>${escapeHtml(name)}</h2>` : ''}<p class="facts">${escapeHtml(facts.join(' · '))}</p>${note}
 <div class="pictures">${resultsPicture(problem)}${timesPicture(problem)}</div></section>`;
 }
 

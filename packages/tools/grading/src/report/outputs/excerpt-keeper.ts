@@ -22,7 +22,12 @@ export class ExcerptKeeper {
     if (!this.showsSecret && !isSeenTest(test.name, outcome.visibility)) return;
     const own = this.kept.get(submission) ?? new Map<string, OutputExcerpt>();
     if (own.size >= MAX_PER_SUBMISSION) return;
-    const excerpt = excerptOf(bytesOf(result, 'stdout'), await test.answer.read(), bytesOf(result, 'stderr'));
+    const stderr = bytesOf(result, 'stderr');
+    // Of programs that talk with a validator the conversation is shown, which is in the outcome.
+    const excerpt =
+      outcome.conversation === undefined
+        ? excerptOf(bytesOf(result, 'stdout'), await test.answer.read(), stderr)
+        : excerptOf(Buffer.alloc(0), Buffer.alloc(0), stderr);
     own.set(test.name, excerpt);
     this.kept.set(submission, own);
     this.total += sizeOf(excerpt);
