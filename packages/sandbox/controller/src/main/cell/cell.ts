@@ -143,7 +143,11 @@ export class Cell {
     const conversing = new Conversing(run, interactor);
     this.#conversation = conversing;
     try {
-      return await conversing.run(this, await this.#secondCell());
+      const second = await this.#secondCell();
+      // The time of a program counts while its interactor is not there yet.
+      await this.#unlessDead(this.#turn);
+      await second.#unlessDead(second.#turn);
+      return await conversing.run(this, second);
     } finally {
       this.#conversation = null;
     }
