@@ -43,7 +43,7 @@ const memory = readFileSync(
 );
 
 function constantOf(name: string): number {
-  const factor = new RegExp(`^const ${name} = (\\d+) \\* MIB;$`, 'm').exec(memory)?.[1];
+  const factor = new RegExp(`^(?:export )?const ${name} = (\\d+) \\* MIB;$`, 'm').exec(memory)?.[1];
   if (factor === undefined) throw new Error(`memory.ts of the controller has no ${name} in MiB`);
   return Number(factor) * MIB;
 }
