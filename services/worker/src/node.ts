@@ -17,6 +17,7 @@ import {
   type RunJob,
   withDeadline,
 } from '@sandpiper/contracts';
+import { Comparer } from '@sandpiper/grading';
 import {
   connectPatient,
   connectSubscriber,
@@ -115,6 +116,7 @@ export class WorkerNode {
     subscriber: Redis;
   };
   private readonly replication: Replication;
+  private readonly comparer = new Comparer();
   private readonly cells: Cells;
   private readonly attempts: Attempts;
   private readonly consumer: Worker<RunJob>;
@@ -155,6 +157,7 @@ export class WorkerNode {
     });
     this.attempts = new Attempts({
       ...{ node: name, store, cells: this.cells, live, metrics, log, clock, inspect },
+      comparer: this.comparer,
       tracing: options.tracing ?? NO_TRACING,
       replication: this.replication,
     });
@@ -330,6 +333,7 @@ export class WorkerNode {
   private disconnect(): null {
     for (const connection of Object.values(this.connections)) connection.disconnect();
     this.replication.close();
+    void this.comparer.close();
     return null;
   }
 

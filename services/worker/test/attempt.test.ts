@@ -2,6 +2,7 @@ import { Writable } from 'node:stream';
 import { FakeClock, settled, type Inspection } from '@sandpiper/actor';
 import { completeLimits, type RunStatus } from '@sandpiper/contracts';
 import { HostShortOfMemoryError, RunRefusedError } from '@sandpiper/controller';
+import { Comparer } from '@sandpiper/grading';
 import { type Claim, NO_REPLICATION } from '@sandpiper/store';
 import { createLogger, createNodeMetrics, type NodeMetrics, NO_TRACING } from '@sandpiper/telemetry';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -131,6 +132,7 @@ function script(how: Partial<Script> = {}): Script {
 function start({ id }: Script, more: Partial<AttemptTools> = {}): Attempt {
   return new Attempt(id, `run-${id}`, {
     ...{ node: 'n1', store, cells, metrics, log, clock },
+    comparer: new Comparer(),
     live: { begin: () => expect.unreachable('no run here is live') },
     tracing: NO_TRACING,
     replication: NO_REPLICATION,

@@ -21,3 +21,4 @@ export * from './run-request.js';
 export * from './run-result.js';
 export { wordsFault } from './run-words.js';
 export * from './transcript.js';
+export * from './verdict.js';

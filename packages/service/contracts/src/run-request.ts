@@ -5,6 +5,7 @@ import type { Limits } from './limits.js';
 import { REQUEST_BOUNDS } from './request-bounds.js';
 import { base64 } from './run-files.js';
 import { checkProgram, programFields } from './run-program.js';
+import { expectedFault, expectedFields } from './verdict.js';
 
 /**
  * `seccomp`: the stock pypy3 under the shim. `rpython`: a PyPy translated with `--sandbox`, where a node has
@@ -49,6 +50,7 @@ export const runRequestSchema = z
       .describe(
         'How often to run it again while it meets its wall limit because it waited for a CPU; default 0',
       ),
+    ...expectedFields,
     priority: z.number().int().min(0).max(100).optional().describe('0 is served first; default 50'),
     tags: z.array(z.string().min(1).max(128)).max(16).optional(),
     callbackUrl: z
@@ -68,6 +70,10 @@ export const runRequestSchema = z
     idempotencyKey: z.string().min(1).max(256).optional(),
   })
   .superRefine(checkProgram)
+  .superRefine((r, context) => {
+    const fault = expectedFault(r);
+    if (fault !== null) context.addIssue({ code: 'custom', ...fault });
+  })
   .refine((r) => r.stdin === undefined || r.stdinBase64 === undefined, {
     message: 'give at most one of stdin and stdinBase64',
     path: ['stdin'],

@@ -4,6 +4,7 @@ import { limitsSchema } from './limits.js';
 import { MAX_MESSAGE_LENGTH } from './one-line.js';
 import { REFUSED_KINDS } from './refusals.js';
 import { engineSchema } from './run-request.js';
+import { verdictFields } from './verdict.js';
 
 /** How an execution ended. Verdicts on the output belong to graders, not here. */
 export const RUN_STATUSES = [
@@ -180,6 +181,7 @@ export type Utterance = z.infer<typeof utteranceSchema>;
 
 /** {@link runResultSchema} without its refinements: Zod cannot extend refined objects. */
 export const runResultFields = plainResultFields.extend({
+  ...verdictFields,
   interactor: plainResultFields
     .optional()
     .describe('How the second program ended, for a request with `interactor`'),

@@ -14,6 +14,8 @@ const PRIVATE_FIELDS = [
   'source',
   'stdin',
   'stdinBase64',
+  'expected',
+  'expectedBase64',
   'stdout',
   'stdoutBase64',
   'stderr',

@@ -98,6 +98,8 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
       ),
     )
     .option('--stdin <file>', 'read the standard input from a file')
+    .option('--expected <file>', 'compare the output with a file, and print the verdict')
+    .option('--checker <flags>', 'for --expected: flags such as "case_sensitive float_tolerance 1e-6"')
     .option(
       '--file <[name=]path>',
       'put a file beside the program and into its working folder (repeatable)',
@@ -124,6 +126,10 @@ function addRun(program: Command, commands: Commands, onExitCode: (code: number)
         ["sandpiper run -c 'print(6 * 7)'", 'like pypy3 -c'],
         ['sandpiper run --folder . tool.py', 'with the modules beside it'],
         ['sandpiper run --stdin 1.in --time 1s --memory 64m solve.py', 'limits of CPU time and memory'],
+        [
+          'sandpiper run --stdin 1.in --expected 1.ans solve.py',
+          'AC, or why not; exit code 1 for a wrong answer',
+        ],
         ['sandpiper run --file data.csv=/tmp/x.csv tool.py --verbose', '--verbose goes to the program'],
         ['sandpiper run --json hello.py | jq .usage', 'resources used'],
         ['sandpiper run --server http://127.0.0.1:8080 chat.py', 'the same, on a service'],

@@ -4,6 +4,7 @@ export { assertFolder, readBounded } from './files/bounded.js';
 export * from './files/content.js';
 export * from './files/errors.js';
 export * from './judge/expected.js';
+export * from './judge/judge-run.js';
 export * from './judge/judging.js';
 export * from './judge/outcome.js';
 export * from './judge/verdict.js';

@@ -1,6 +1,7 @@
 import { type Clock, type Inspect, LifecycleActor, type Self } from '@sandpiper/actor';
 import { HostShortOfMemoryError, RunRefusedError } from '@sandpiper/controller';
-import { cpuWaitOf, type RunResult, toError } from '@sandpiper/contracts';
+import { cpuWaitOf, expectsOutput, type RunResult, type RunVerdict, toError } from '@sandpiper/contracts';
+import { type Comparer, verdictOnRun } from '@sandpiper/grading';
 import {
   type Claim,
   MAX_DEATHS,
@@ -37,6 +38,8 @@ export interface AttemptTools {
   readonly store: Pick<RunStore, 'claim' | 'defer' | 'finish' | 'release'>;
   readonly cells: Cells;
   readonly live: Pick<LiveRuns, 'begin'>;
+  /** Compares outputs with what their runs expect. */
+  readonly comparer: Comparer;
   readonly metrics: NodeMetrics;
   readonly tracing: Tracing;
   readonly replication: Pick<Replication, 'reached' | 'replicas'>;
@@ -195,9 +198,11 @@ export class Attempt {
       const claim = this.#claimed();
       const { retries } = claim;
       const result = await this.#runInCell(this.#cell(), claim);
-      this.#result = retries === 0 ? result : { ...result, retries };
+      const again = mayRunAgain(result, claim);
+      const verdict = again ? {} : await verdictOnRun(result, claim.request, this.tools.comparer);
+      this.#result = { ...result, ...(retries === 0 ? {} : { retries }), ...verdict };
       this.#record?.ran(this.#result);
-      return { type: 'ended', killed: result.status === 'cancelled', again: mayRunAgain(result, claim) };
+      return { type: 'ended', killed: result.status === 'cancelled', again };
     } catch (thrown) {
       const error = toError(thrown);
       this.#error = error;
@@ -241,7 +246,10 @@ export class Attempt {
     const status = what === 'cancelled' ? 'cancelled' : 'internal-error';
     const message = MESSAGES[what](this.#error, deaths);
     const place = { node: this.tools.node, cell: this.#cell().cellId };
-    return syntheticResult({ id: this.runId, status, message, limits, engine, attempt, ...place });
+    const result = syntheticResult({ id: this.runId, status, message, limits, engine, attempt, ...place });
+    if (!expectsOutput(request)) return result;
+    return { ...result, verdict: 'JE', verdictReason: result.message ?? status } satisfies RunVerdict &
+      RunResult;
   }
 
   /** The result is stored in any case; only its replication is late. */

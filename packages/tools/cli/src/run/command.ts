@@ -17,9 +17,10 @@ import {
   runLocally,
 } from '@sandpiper/controller';
 import { InputError } from '@sandpiper/grading';
-import { EXIT, exitCodeOf } from '../exit-codes.js';
+import { EXIT } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
 import { limitsOf } from '../limit-options.js';
+import { expectedOutputOf, judged, reportVerdict } from './expected.js';
 import { writeOutputs } from './output-files.js';
 import { buildRequest, openStdin, printOutput, readAll, report, type RunOptions } from './input.js';
 import { liesIn } from './folder.js';
@@ -48,14 +49,16 @@ export async function runCommand(
   const interpreter = interpreterOf(options);
   const deterministic = determinismOf(options);
   const request = buildRequest(args, limits, options);
+  const expectation = await expectedOutputOf(options);
   const layout = await layOut(file, options, completeLimits(limits).diskBytes);
   const cpu = options.cpu === undefined ? null : requireCpu(options.cpu);
   const outputs = options.out ?? [];
   const tracePath = options.trace === undefined ? null : requireTracePath(options.trace);
   const isRepeated = (options.retryUnreliable ?? 0) > 0;
+  const isCaptured = isRepeated || expectation !== null;
   const stdinFd = options.stdin === undefined ? 0 : openStdin(options.stdin);
   try {
-    const result = await runInterruptibly(
+    const ended = await runInterruptibly(
       {
         request,
         interpreter,
@@ -64,17 +67,19 @@ export async function runCommand(
         ...(instead === null ? {} : { instead }),
         outputs: outputs.map(({ name }) => name),
         stdin: stdinOf(stdinFd, deterministic !== null, isRepeated),
-        output: options.json === true || isRepeated ? 'capture' : 'pass-through',
+        output: options.json === true || isCaptured ? 'capture' : 'pass-through',
         ...(options.combined === true ? { combined: true } : {}),
         tracePath,
       },
       { cpu, retryUnreliable: options.retryUnreliable ?? 0 },
     );
-    if (isRepeated && options.json !== true) await printOutput(result);
+    const result = await judged(ended, layout, expectation);
+    if (isCaptured && options.json !== true) await printOutput(result);
     const allThere = writeOutputs(result, outputs);
     await report(result, options.json === true);
     explainMissingModule(result, file, options);
-    return allThere || result.status !== 'ok' ? exitCodeOf(result) : EXIT.failed;
+    const code = reportVerdict(result);
+    return allThere || result.status !== 'ok' ? code : EXIT.failed;
   } finally {
     if (stdinFd !== 0) closeSync(stdinFd);
   }

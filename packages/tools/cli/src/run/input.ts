@@ -16,18 +16,18 @@ import { escapeForTerminal } from '../terminal/escape.js';
 import { endingLine } from '../exit-codes.js';
 import type { LimitOptions } from '../limit-options.js';
 import { quote, type Pair } from '../options.js';
+import type { ExpectedOptions } from './expected.js';
 import type { OutputTarget } from './output-files.js';
 
 /** The command line options of one run, local or remote, and the request built from them. */
 
-export interface RunOptions extends LimitOptions {
+export interface RunOptions extends LimitOptions, ExpectedOptions {
   /** Code to run in place of a program. */
   c?: string;
   /** A module to run in place of a program. */
   m?: string;
   folder?: string;
   json?: boolean;
-  combined?: boolean;
   /** The run is repeated, so its output is printed at its end. */
   retryUnreliable?: number;
   weakerLimits?: boolean;

@@ -6,8 +6,9 @@ import type { Writable } from 'node:stream';
 import type { RunStream, SandpiperClient } from '@sandpiper/client';
 import { fileNameSchema, REQUEST_BOUNDS, type RunRequest, type RunResult } from '@sandpiper/contracts';
 import { InputError, readBounded } from '@sandpiper/grading';
-import { EXIT, exitCodeOf } from '../exit-codes.js';
+import { EXIT } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
+import { expectedOutputOf, reportVerdict } from './expected.js';
 import { writeOutputs } from './output-files.js';
 import { OutputOnce } from './output-once.js';
 import { Patience } from '../patience.js';
@@ -52,7 +53,8 @@ export async function runRemotely(
     const result = await follow(client, id, options, signal);
     const allThere = writeOutputs(result, options.out ?? []);
     await report(result, options.json === true);
-    return allThere || result.status !== 'ok' ? exitCodeOf(result) : EXIT.failed;
+    const code = reportVerdict(result);
+    return allThere || result.status !== 'ok' ? code : EXIT.failed;
   } catch (error) {
     if (interrupt.signal.aborted) return EXIT.interrupted;
     throw error;
@@ -71,6 +73,7 @@ async function requestOf(program: string, args: readonly string[], options: RunO
     entry,
     ...(options.engine === undefined ? {} : { engine: options.engine }),
     ...(outputs.length === 0 ? {} : { outputs }),
+    ...(await expectedOutputOf(options)),
     ...inputOf(options),
   });
 }

@@ -7,14 +7,10 @@ import {
   type Utterance,
   STACK_OVERFLOW_MESSAGE,
   textOf,
+  type Verdict,
 } from '@sandpiper/contracts';
 
-/**
- * The grader's verdict on a run. CE: it does not compile, or nothing of what was handed in can be run. JE: the judge
- * failed, not the program.
- */
-export const VERDICTS = ['AC', 'WA', 'TLE', 'MLE', 'RTE', 'OLE', 'CE', 'JE'] as const;
-export type Verdict = (typeof VERDICTS)[number];
+export { VERDICTS, type Verdict } from '@sandpiper/contracts';
 
 /** Statuses that decide the verdict; for `ok` the output does. */
 const VERDICT_OF_STATUS: Readonly<Record<Exclude<RunStatus, 'ok'>, Verdict>> = {
