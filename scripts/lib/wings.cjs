@@ -48,7 +48,8 @@ const MAY_IMPORT = {
   'trials/hostile': ['sandbox/controller', 'service/contracts', 'trials/faults'],
   'trials/soak': ['service/client', 'service/contracts', 'service/store', 'trials/faults'],
   'trials/testkit': [],
-  'services/scheduler': ['service/contracts', 'service/store', 'service/telemetry'],
+  // Its judge does as `sandpiper grade` does.
+  'services/scheduler': ['service/contracts', 'service/store', 'service/telemetry', 'tools/grading'],
   'services/worker': [
     'sandbox/controller',
     'service/actor',

@@ -11,12 +11,14 @@ import {
   NO_REPLICATION,
   NodeRegistry,
   onTrouble,
+  ProblemStore,
   QUEUE_PREFIX,
   ResultReader,
   RetentionStore,
   type Replication,
   RunStore,
   subscribeEvents,
+  SubmissionStore,
   TenantStore,
   type RedisConnection,
 } from '@sandpiper/store';
@@ -49,6 +51,11 @@ import { lingerAfterRefusals } from './http/lingering-close.js';
 import { type CallbackOptions, Callbacks } from './callbacks/callbacks.js';
 import type { App, Context } from './context.js';
 import { Dispatcher } from './dispatcher.js';
+import { CheckPool } from './judging/check-pool.js';
+import { startJudge } from './judging/judge-host.js';
+import { DEFAULT_JUDGING, type JudgingOptions } from './judging/judging-options.js';
+import { PackageIntake } from './judging/package-intake.js';
+import { sweepSubmissions } from './judging/sweep.js';
 import { closePromptly } from './drain.js';
 import { liveFollowersOf } from './live/live-follower.js';
 import { takeSnapshot } from './metrics-snapshot.js';
@@ -65,8 +72,10 @@ import { deadLetterRoutes } from './routes/dead-letters.js';
 import { keyRoutes } from './routes/keys.js';
 import { nodeRoutes } from './routes/nodes.js';
 import { operationRoutes } from './routes/operations.js';
+import { packageIntakeRoute, problemRoutes } from './routes/problem-packages.js';
 import { acceptWebSockets, runStreamRoute } from './routes/run-stream.js';
 import { runRoutes } from './routes/runs.js';
+import { submissionRoutes } from './routes/submissions.js';
 import { tenantRoutes } from './routes/tenants.js';
 import { answerUnparsed } from './http/unparsed.js';
 import { validatorCompiler } from './validation.js';
@@ -102,6 +111,7 @@ export interface AppDeps {
   readonly ceilings?: LimitCeilings;
   /** The service was asked to stop: it is not ready any more. Default: never. */
   readonly isLeaving?: () => boolean;
+  readonly judging?: JudgingOptions;
   /** Engines that the nodes offer; default seccomp alone. */
   readonly engines?: readonly Engine[];
 }
@@ -150,6 +160,12 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     batchIntakeRoute(plugin, context, { line: deps.bodyLimit, all: deps.batchLimit, stuckMs });
     done();
   });
+  problemRoutes(app, context);
+  await app.register((plugin: App, _options, done) => {
+    packageIntakeRoute(plugin, context);
+    done();
+  });
+  submissionRoutes(app, context);
   nodeRoutes(app, context);
   tenantRoutes(app, context);
   keyRoutes(app, context);
@@ -219,6 +235,8 @@ function makeContext(deps: AppDeps): Context {
     () => dispatcher.wake(),
   );
   const inFlight = deps.bodies?.all ?? BODIES_IN_FLIGHT;
+  const { packages: packageBounds, folder } = deps.judging ?? DEFAULT_JUDGING;
+  const checks = new CheckPool(packageBounds, folder);
   return {
     isLeaving: deps.isLeaving ?? (() => false),
     store,
@@ -227,6 +245,8 @@ function makeContext(deps: AppDeps): Context {
     nodes,
     deadLetters,
     tenants: new TenantStore(redis),
+    problems: new ProblemStore(redis),
+    submissions: new SubmissionStore(bulk),
     keys: new ApiKeyStore(redis),
     retention,
     bounds,
@@ -241,6 +261,15 @@ function makeContext(deps: AppDeps): Context {
     admission,
     intake: new BatchIntake({ store: batches, bulk: new BatchStore(bulk), admission }),
     dispatcher,
+    checks,
+    packages: new PackageIntake({
+      problems: new ProblemStore(bulk),
+      checks,
+      bounds: () => bounds.judging,
+      folder,
+      limit: packageBounds.fileBytes,
+      stuckMs: deps.bodies?.stuckMs ?? DEFAULT_STUCK_MS,
+    }),
     callbacks,
     metrics,
     log,
@@ -294,6 +323,7 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
       if (event.callback) callbacks?.wake();
     },
     onNodesChanged: () => dispatcher.nodesChanged(),
+    onSubmission: (id) => waiters.wake(id),
     onReady() {
       waiters.wakeAll();
       dispatcher.nodesChanged();
@@ -303,6 +333,13 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
   deps.redis.on('close', () => waiters.wakeAll());
   deps.redis.on('ready', () => dispatcher.nodesChanged());
   const stopLooking = followMemory(deps.redis, context.bounds, deps.log);
+  const stopSweeping = sweepSubmissions(context);
+  const { engines, ceilings } = context.admission.options;
+  const judge = startJudge(
+    deps.judging ?? DEFAULT_JUDGING,
+    { maxQueue: deps.maxQueue, retention: deps.retention, engines, ceilings, log: deps.log },
+    () => dispatcher.wake(),
+  );
   dispatcher.start();
   callbacks?.start();
   app.addHook('preClose', (done) => {
@@ -312,8 +349,9 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
   app.addHook('onClose', async () => {
     subscription.close();
     stopLooking();
-    await Promise.all([dispatcher.close(), callbacks?.close()]);
-    await context.parsers.close();
+    stopSweeping();
+    await Promise.all([dispatcher.close(), callbacks?.close(), judge?.close()]);
+    await Promise.all([context.parsers.close(), context.checks.close()]);
     await context.queue.close().catch(() => undefined);
     deps.redis.disconnect();
     deps.replication?.close();

@@ -1,6 +1,7 @@
 import {
   DEFAULT_KEEP_ENDED,
   DEFAULT_RETENTION_SECONDS,
+  type JudgingBounds,
   type KeepBounds,
   memoryOf,
   type QueueBounds,
@@ -11,8 +12,16 @@ import type { Logger } from '@sandpiper/telemetry';
 /** Defaults: fractions of Redis's maxmemory, or these figures where it has none or does not report it. */
 const QUEUE_PART = 1 / 4;
 const KEEP_PART = 1 / 2;
+const PROBLEM_PART = 1 / 8;
+const SUBMISSION_PART = 1 / 16;
 const DEFAULT_QUEUE_BYTES = 1024 ** 3;
 const DEFAULT_KEEP_BYTES = 4 * 1024 ** 3;
+const DEFAULT_PROBLEM_BYTES = 1024 ** 3;
+const DEFAULT_SUBMISSION_BYTES = 512 * 1024 ** 2;
+
+/** Versions of problems, of all tenants. */
+const MAX_VERSIONS = 10_000;
+const DEFAULT_MAX_SUBMISSIONS = 10_000;
 
 /** Interval of reading Redis's maxmemory, milliseconds. */
 const LOOK_MS = 60_000;
@@ -23,6 +32,10 @@ export interface RetentionOptions {
   /** Default: a fraction of Redis's memory. */
   readonly queueBytes?: number;
   readonly keepBytes?: number;
+  readonly problemBytes?: number;
+  readonly submissionBytes?: number;
+  /** Submissions that may wait for a judge. */
+  readonly maxSubmissions?: number;
   /** Share of each bound for a tenant without its own limit: above 0, at most 1. */
   readonly tenantShare?: number;
 }
@@ -64,6 +77,23 @@ export class Bounds {
       bytes,
       tenantRecords: this.share(records),
       tenantBytes: this.share(bytes),
+    };
+  }
+
+  get judging(): JudgingBounds {
+    const { maxSubmissions: waiting = DEFAULT_MAX_SUBMISSIONS } = this.options;
+    const problemBytes = this.options.problemBytes ?? this.part(PROBLEM_PART, DEFAULT_PROBLEM_BYTES);
+    const submissionBytes =
+      this.options.submissionBytes ?? this.part(SUBMISSION_PART, DEFAULT_SUBMISSION_BYTES);
+    return {
+      versions: MAX_VERSIONS,
+      tenantVersions: this.share(MAX_VERSIONS),
+      problemBytes,
+      tenantProblemBytes: this.share(problemBytes),
+      waiting,
+      tenantWaiting: this.share(waiting),
+      submissionBytes,
+      tenantSubmissionBytes: this.share(submissionBytes),
     };
   }
 

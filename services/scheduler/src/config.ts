@@ -10,10 +10,19 @@ import {
   withSecretFiles,
 } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
+import { tmpdir } from 'node:os';
 import { z } from 'zod';
 import type { LimitCeilings } from './bodies/prepared.js';
 import type { RetentionOptions } from './bounds.js';
 import { type Network, parseNetworks } from './callbacks/address-policy.js';
+import {
+  DEFAULT_PACKAGE_LIMIT,
+  DEFAULT_UNPACKED_LIMIT,
+  type JudgeOfProcess,
+  type JudgingOptions,
+  MAX_PACKAGE_FILES,
+  MAX_PACKAGE_TESTS,
+} from './judging/judging-options.js';
 
 const networks = (list: string, check: z.RefinementCtx): Network[] => {
   try {
@@ -135,6 +144,42 @@ export const schedulerConfigSchema = z.object({
     .describe(
       'share of these bounds, in per cent, of a tenant without limits of its own; by default 25 where keys are required, else 100',
     ),
+  SANDPIPER_PROBLEM_LIMIT: integer(1024, 4 * 1024 ** 3)
+    .default(DEFAULT_PACKAGE_LIMIT)
+    .describe('largest problem package that is uploaded, bytes'),
+  SANDPIPER_UNPACKED_LIMIT: integer(1024, 64 * 1024 ** 3)
+    .default(DEFAULT_UNPACKED_LIMIT)
+    .describe('most bytes that a problem package may have when it is unpacked'),
+  SANDPIPER_PROBLEM_BYTES: integer(MIB, 2 ** 45)
+    .optional()
+    .describe(
+      'how many bytes of Redis problem packages may take; by default an eighth of its `maxmemory`, or 1 GiB without one',
+    ),
+  SANDPIPER_SUBMISSION_BYTES: integer(MIB, 2 ** 45)
+    .optional()
+    .describe(
+      'how many bytes of Redis submissions may take; the oldest that were judged are removed first; by default a sixteenth ' +
+        'of its `maxmemory`, or 512 MiB without one',
+    ),
+  SANDPIPER_MAX_SUBMISSIONS: integer(1, 1_000_000)
+    .default(10_000)
+    .describe('submissions are refused with 429 while this many wait to be judged'),
+  SANDPIPER_JUDGE_AT_ONCE: integer(0, 256)
+    .default(8)
+    .describe('submissions that this scheduler judges at once; 0: it leaves them to others'),
+  SANDPIPER_JUDGE_FOLDER: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'folder in which problem packages are received and unpacked; by default that for temporary files',
+    ),
+  SANDPIPER_JUDGE_DISK_BYTES: integer(MIB, 2 ** 45)
+    .default(2 * 1024 ** 3)
+    .describe('bytes of unpacked packages that stay there for the next submissions'),
+  SANDPIPER_JUDGE_LEASE_MS: integer(2_000, 600_000)
+    .default(10_000)
+    .describe('how long a submission stays with a scheduler that is silent, before another one judges it'),
   ...ceilingShape,
   SANDPIPER_CALLBACK_SECRET: secrets
     .optional()
@@ -197,12 +242,40 @@ export function authOf(config: SchedulerConfig): { on: boolean; adminKeys: reado
 /** Without keys there is one tenant, and it may use everything. */
 export function retentionOf(config: SchedulerConfig, auth: boolean): RetentionOptions {
   const { SANDPIPER_QUEUE_BYTES: queueBytes, SANDPIPER_KEEP_BYTES: keepBytes } = config;
+  const { SANDPIPER_PROBLEM_BYTES: problemBytes, SANDPIPER_SUBMISSION_BYTES: submissionBytes } = config;
   return {
     retentionSeconds: config.SANDPIPER_RETENTION_SECONDS,
     keepEnded: config.SANDPIPER_KEEP_ENDED,
     ...(queueBytes === undefined ? {} : { queueBytes }),
     ...(keepBytes === undefined ? {} : { keepBytes }),
+    ...(problemBytes === undefined ? {} : { problemBytes }),
+    ...(submissionBytes === undefined ? {} : { submissionBytes }),
+    maxSubmissions: config.SANDPIPER_MAX_SUBMISSIONS,
     tenantShare: (config.SANDPIPER_TENANT_SHARE ?? (auth ? USUAL_SHARE : 100)) / 100,
+  };
+}
+
+export function judgingOf(
+  config: SchedulerConfig,
+  redis: Pick<JudgeOfProcess, 'redis' | 'redisTimeoutMs'>,
+): JudgingOptions {
+  return {
+    packages: {
+      fileBytes: config.SANDPIPER_PROBLEM_LIMIT,
+      unpackedBytes: config.SANDPIPER_UNPACKED_LIMIT,
+      entries: MAX_PACKAGE_FILES,
+      tests: MAX_PACKAGE_TESTS,
+    },
+    folder: config.SANDPIPER_JUDGE_FOLDER ?? tmpdir(),
+    judge:
+      config.SANDPIPER_JUDGE_AT_ONCE === 0
+        ? null
+        : {
+            ...redis,
+            atOnce: config.SANDPIPER_JUDGE_AT_ONCE,
+            diskBytes: config.SANDPIPER_JUDGE_DISK_BYTES,
+            leaseMs: config.SANDPIPER_JUDGE_LEASE_MS,
+          },
   };
 }
 

@@ -6,8 +6,10 @@ import type {
   LiveHints,
   LiveStore,
   NodeRegistry,
+  ProblemStore,
   RetentionStore,
   RunStore,
+  SubmissionStore,
   TenantStore,
 } from '@sandpiper/store';
 import type { RunJob } from '@sandpiper/contracts';
@@ -23,6 +25,8 @@ import type { ByteBudget } from './http/byte-budget.js';
 import type { Bounds } from './bounds.js';
 import type { Callbacks } from './callbacks/callbacks.js';
 import type { Dispatcher } from './dispatcher.js';
+import type { CheckPool } from './judging/check-pool.js';
+import type { PackageIntake } from './judging/package-intake.js';
 import type { OpenStreams } from './http/open-streams.js';
 import type { RedisGate } from './redis/redis-gate.js';
 import type { Replies } from './http/replies.js';
@@ -36,6 +40,8 @@ export interface Context {
   readonly nodes: NodeRegistry;
   readonly deadLetters: DeadLetterStore;
   readonly tenants: TenantStore;
+  readonly problems: ProblemStore;
+  readonly submissions: SubmissionStore;
   readonly keys: ApiKeyStore;
   readonly retention: RetentionStore;
   readonly bounds: Bounds;
@@ -54,6 +60,8 @@ export interface Context {
   readonly admission: Admission;
   readonly intake: BatchIntake;
   readonly dispatcher: Dispatcher;
+  readonly checks: CheckPool;
+  readonly packages: PackageIntake;
   /** Null without a secret to sign callbacks. */
   readonly callbacks: Callbacks | null;
   readonly waiters: Waiters;

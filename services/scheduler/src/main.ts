@@ -13,7 +13,14 @@ import {
 } from '@sandpiper/store';
 import { createLogger, startTracing, superviseProcess, tellParent, type Logger } from '@sandpiper/telemetry';
 import { type AppDeps, buildApp } from './app.js';
-import { authOf, ceilingsOf, readSchedulerConfig, retentionOf, type SchedulerConfig } from './config.js';
+import {
+  authOf,
+  ceilingsOf,
+  judgingOf,
+  readSchedulerConfig,
+  retentionOf,
+  type SchedulerConfig,
+} from './config.js';
 import type { App } from './context.js';
 import { adviseOnRedis } from './redis/redis-advice.js';
 
@@ -62,6 +69,7 @@ async function main(): Promise<void> {
       all: config.SANDPIPER_MAX_STREAMS,
       perTenant: auth.on ? Math.ceil(config.SANDPIPER_MAX_STREAMS / 2) : config.SANDPIPER_MAX_STREAMS,
     },
+    judging: judgingOf(config, { redis: settings, redisTimeoutMs: config.SANDPIPER_REDIS_TIMEOUT_MS }),
     ceilings: ceilingsOf(config),
     engines: config.SANDPIPER_ENGINES,
     isLeaving: () => leaving,

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ApiKey,
   backOff,
@@ -18,12 +17,11 @@ import {
   type TenantSettings,
 } from '@sandpiper/contracts';
 import { ApiError, ConnectionError } from './errors.js';
+import { ProblemsClient } from './problems.js';
 import { feedFrom, type FollowOptions, RunStream } from './run-stream.js';
-import { type ClientOptions, query, HttpTransport } from './transport.js';
-
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-}
+import { SubmissionsClient } from './submissions.js';
+import { keyHeader, pause, untilKnown } from './until-known.js';
+import { type CallOptions, type ClientOptions, query, HttpTransport } from './transport.js';
 
 export interface WaitOptions extends CallOptions {
   /** Called after each answer, for a progress bar. */
@@ -51,10 +49,6 @@ const SILENT_MS = 45_000;
 const FOLLOW_TRIES = 5;
 const FOLLOW_BACK_OFF = { firstMs: 500, maxMs: 2_000 };
 
-/** How often a submission of unknown outcome is sent before the error is thrown, and the delays in between. */
-const SUBMIT_TRIES = 4;
-const SUBMIT_BACK_OFF = { firstMs: 500, maxMs: 2_000 };
-
 const DEAD_LETTERS_AT_ONCE = 500;
 
 /**
@@ -62,11 +56,17 @@ const DEAD_LETTERS_AT_ONCE = 500;
  * {@link ConnectionError} when there is no answer, and with the signal's reason when the caller aborts.
  */
 export class SandpiperClient {
+  /** Problem packages that the service judges by. */
+  readonly problems: ProblemsClient;
+  /** Programs that the service judges. */
+  readonly submissions: SubmissionsClient;
   private readonly transport: HttpTransport;
 
   /** @param server e.g. `http://127.0.0.1:8080` */
   constructor(server: string, options: ClientOptions = {}) {
     this.transport = new HttpTransport(server, options);
+    this.problems = new ProblemsClient(this.transport);
+    this.submissions = new SubmissionsClient(this.transport);
   }
 
   get server(): string {
@@ -320,34 +320,8 @@ export class SandpiperClient {
   }
 }
 
-/** A key in the body works like one in the header. */
-const keyHeader = (own: string | undefined): Record<string, string> =>
-  own === undefined ? { 'Idempotency-Key': randomUUID() } : {};
-
-/** Whether the outcome is unknown: the connection broke, or the server's store did not answer. */
-const isUnknown = (error: unknown): boolean =>
-  (error instanceof ConnectionError && error.mayHaveArrived) ||
-  (error instanceof ApiError && error.code === 'unknown-outcome');
-
-/** Retries a submission with its idempotency key while the outcome is unknown. */
-async function untilKnown<T>(send: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await send();
-    } catch (error) {
-      if (!isUnknown(error) || tries >= SUBMIT_TRIES) throw error;
-    }
-    await pause(backOff(tries, SUBMIT_BACK_OFF), signal);
-  }
-}
-
 const batchPath = (id: string): string => `/v1/batches/${encodeURIComponent(id)}`;
 
 /** Whether the error may be temporary. */
 const isPassing = (error: unknown): boolean =>
   error instanceof ConnectionError || (error instanceof ApiError && error.status >= 500);
-
-/** Rejects with the signal's reason. */
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => signal?.throwIfAborted());
-}

@@ -7,6 +7,10 @@ export interface ClientOptions {
   readonly apiKey?: string;
 }
 
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
 const DEFAULT_TIMEOUT_MS = 60_000;
 
 export interface HttpRequest {
@@ -83,6 +87,15 @@ export class HttpTransport {
         ...(call.signal === undefined ? {} : { signal: call.signal }),
       };
       const response = await this.fetch(call, init);
+      return this.parse(response, await response.text()) as T;
+    });
+  }
+
+  /** Sends bytes. Only the caller's signal limits the time. */
+  async uploadBytes<T>(call: HttpRequest, type: string, bytes: Uint8Array<ArrayBuffer> | Blob): Promise<T> {
+    return this.answered(call, async () => {
+      const signal = call.signal === undefined ? {} : { signal: call.signal };
+      const response = await this.fetch(call, { headers: { 'Content-Type': type }, body: bytes, ...signal });
       return this.parse(response, await response.text()) as T;
     });
   }

@@ -24,7 +24,7 @@ export const checkerSchema = z
   })
   .meta({ id: 'Checker' });
 
-export type Checker = z.infer<typeof checkerSchema>;
+export type OutputChecker = z.infer<typeof checkerSchema>;
 
 /** Fields of a request for a run whose output is judged. */
 export const expectedFields = {
@@ -43,7 +43,7 @@ export const expectedFields = {
 interface Expecting {
   readonly expected?: string | undefined;
   readonly expectedBase64?: string | undefined;
-  readonly checker?: Checker | undefined;
+  readonly checker?: OutputChecker | undefined;
   readonly combined?: boolean | undefined;
   readonly interactor?: object | undefined;
 }

@@ -41,6 +41,24 @@
  *   {sandpiper}:live:ID:out      stream  what it writes, and the channel that says so
  *   {sandpiper}:live:ID:in       stream  what it is fed, and the channel that says so
  *   {sandpiper}:live:ID:feeder   string  a client that may feed it is connected
+ *   {sandpiper}:problem:T:P      hash    a problem of a tenant: its latest version, and of each version what it is, JSON
+ *   {sandpiper}:problem:T:P:versions     zset  versions of a problem, by when they were uploaded
+ *   {sandpiper}:package:T:P:V    list    the package of a version, in pieces
+ *   {sandpiper}:upload:ID        list    a package on its way in; it expires
+ *   {sandpiper}:problems:T       zset    problems of a tenant, by name
+ *   {sandpiper}:bytes:problems   hash    tenant -> bytes of its packages; field * is all of them
+ *   {sandpiper}:versions         hash    tenant -> versions of its problems; field * is all of them
+ *   {sandpiper}:submission:ID    hash    a submission: problem, program, state, verdict (lua/README.md)
+ *   {sandpiper}:submissions:T    zset    submissions of a tenant, by when they came
+ *   {sandpiper}:submitted:T:P    zset    those for one problem
+ *   {sandpiper}:judging:of:T     zset    submissions of a tenant that wait for a judge, by when they came
+ *   {sandpiper}:judging          zset    tenants with such submissions, by when one of theirs was last taken
+ *   {sandpiper}:judging:turns    hash    tenant -> the same, also while nothing of it waits; field * counts the turns
+ *   {sandpiper}:judging:waiting  hash    tenant -> submissions that wait; field * is all of them
+ *   {sandpiper}:judging:leased   zset    submissions that a scheduler judges, by the end of its lease
+ *   {sandpiper}:judged           zset    submissions that were judged or cancelled, by when
+ *   {sandpiper}:judged:T         zset    those of one tenant
+ *   {sandpiper}:bytes:submissions hash   tenant -> bytes of its submissions; field * is all of them
  *   {sandpiper}:events           channel what ended (see events.ts)
  *   {sandpiper}:cancel           channel ids of running runs to be cancelled
  *   {sandpiper}:bull:...         BullMQ's own
@@ -52,6 +70,9 @@ export const CANCEL_CHANNEL = `${KEY_PREFIX}:cancel`;
 
 /** Published on the channel of events when a node comes, goes, or changes what it can do. */
 export const NODES_CHANGED = 'nodes';
+
+/** Published there with the id of a submission behind it when the submission changes. */
+export const SUBMISSION_CHANGED = 'submission ';
 
 const key = (name: string): string => `${KEY_PREFIX}:${name}`;
 
@@ -83,6 +104,14 @@ export const KEYS = {
   callbacks: key('callbacks'),
   nodes: key('nodes'),
   cordons: key('cordons'),
+  problemBytes: key('bytes:problems'),
+  versions: key('versions'),
+  judging: key('judging'),
+  judgingTurns: key('judging:turns'),
+  judgingWaiting: key('judging:waiting'),
+  judgingLeased: key('judging:leased'),
+  judged: key('judged'),
+  submissionBytes: key('bytes:submissions'),
 } as const;
 
 /** Obsolete key of earlier versions: ended runs, in one list for all tenants. */
@@ -97,12 +126,21 @@ export const PREFIXES = {
   live: key('live:'),
   ended: key('ended:'),
   dead: key('dead:'),
+  problem: key('problem:'),
+  problems: key('problems:'),
+  package: key('package:'),
+  upload: key('upload:'),
+  submission: key('submission:'),
+  submissions: key('submissions:'),
+  submitted: key('submitted:'),
+  judging: key('judging:of:'),
+  judged: key('judged:'),
 } as const;
 
 /** The field with the total in counters by tenant; no tenant can have this name. */
 export const ALL_TENANTS = '*';
 
-export type IdempotencyKind = 'run' | 'batch';
+export type IdempotencyKind = 'run' | 'batch' | 'submission';
 
 export const runKey = (id: string): string => PREFIXES.run + id;
 export const batchKey = (id: string): string => PREFIXES.batch + id;
@@ -114,6 +152,13 @@ export const liveFeederKey = (id: string): string => `${PREFIXES.live}${id}:feed
 export const endedKey = (tenant: string): string => PREFIXES.ended + tenant;
 export const deadKey = (tenant: string): string => PREFIXES.dead + tenant;
 export const backlogKey = (tenant: string): string => PREFIXES.backlog + tenant;
+/** No name of a tenant has a colon, nor has that of a problem. */
+export const problemKey = (tenant: string, id: string): string => `${PREFIXES.problem}${tenant}:${id}`;
+export const packageKey = (tenant: string, id: string, version: string): string =>
+  `${PREFIXES.package}${tenant}:${id}:${version}`;
+export const submittedKey = (tenant: string, problem: string): string =>
+  `${PREFIXES.submitted}${tenant}:${problem}`;
+export const submissionRedisKey = (id: string): string => PREFIXES.submission + id;
 export const idempotencyRedisKey = (tenant: string, kind: IdempotencyKind, name: string): string =>
   `${PREFIXES.idempotency}${tenant}:${kind}:${name}`;
 

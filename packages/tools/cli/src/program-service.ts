@@ -1,7 +1,8 @@
 import { SCOPES, type Scope, type TenantSettings } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
 import type { Command } from 'commander';
-import type { NodesOptions, ServiceOptions } from './service/commands.js';
+import type { NodesOptions } from './service/commands.js';
+import type { ServiceOptions } from './service/print.js';
 import { examples } from './help.js';
 import { pair, quote, serverUrl, wholeNumber } from './options.js';
 
@@ -125,7 +126,7 @@ export function addServiceCommands(program: Command, onExitCode: (code: number) 
 const AUTHORITY =
   '\nThe command reads its own key from SANDPIPER_API_KEY; for the service of sandpiper up on this host it finds the key.\n';
 
-function withServer(command: Command): Command {
+export function withServer(command: Command): Command {
   return command
     .option(
       '--server <url>',
@@ -143,7 +144,7 @@ const withLabels = (command: Command): Command =>
     pair('--label', 'NAME=VALUE'),
   );
 
-const withParents = <T extends ServiceOptions>(command: Command, own: T): T => ({
+export const withParents = <T extends ServiceOptions>(command: Command, own: T): T => ({
   ...command.optsWithGlobals<T>(),
   ...own,
 });

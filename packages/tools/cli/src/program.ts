@@ -10,6 +10,7 @@ import { outputTarget } from './run/output-files.js';
 import { withLimitOptions } from './limit-options.js';
 import { engine, filePair, pair, retryOption, serverUrl, wholeNumber } from './options.js';
 import { addGrade } from './program-grade.js';
+import { addJudgingCommands } from './program-judging.js';
 import { addServiceCommands } from './program-service.js';
 import { addVerify } from './program-verify.js';
 import type { RunOptions } from './run/input.js';
@@ -61,6 +62,7 @@ export function buildProgram(
   addGrade(program, (...given) => commands.grade(...given), onExitCode);
   addVerify(program, onExitCode);
   addMap(program, commands, onExitCode);
+  addJudgingCommands(program, onExitCode);
   addServiceCommands(program, onExitCode);
   addDoctor(program, commands, onExitCode);
   program.addHelpText(

@@ -15,6 +15,7 @@ const PAGES = [
   'README.md',
   'docs/python.md',
   'docs/grading.md',
+  'docs/judging.md',
   'docs/rewards.md',
   'docs/service.md',
   'docs/operating.md',

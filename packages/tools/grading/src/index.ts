@@ -1,4 +1,5 @@
 export { type TestCase, type TestGroup, type TestFile } from './data/test-case.js';
+export { type ArchiveBounds, topFolder, unpackArchive } from './files/archive.js';
 export * from './files/at-once.js';
 export { assertFolder, readBounded } from './files/bounded.js';
 export * from './files/content.js';

@@ -52,6 +52,7 @@ describe('files that are made from others', () => {
       'SANDPIPER_CELLS',
       'SANDPIPER_GRACE_MS',
       'SANDPIPER_HOST',
+      'SANDPIPER_JUDGE_FOLDER',
       'SANDPIPER_LABELS',
       'SANDPIPER_MAX_DISK_BYTES',
       'SANDPIPER_MAX_MEMORY_BYTES',

@@ -9,7 +9,9 @@ import {
   parseBody,
   type PreparedBatch,
   type PreparedRun,
+  type PreparedSubmission,
   runOf,
+  submissionOf,
 } from './prepared.js';
 import { type ParserPool, THREAD_BYTES } from './parser-pool.js';
 import { ProgressDeadline } from './progress-deadline.js';
@@ -33,7 +35,7 @@ const RETRY_AFTER_SECONDS = 2;
 declare module 'fastify' {
   interface FastifyRequest {
     /** The parsed body of a submission. */
-    prepared: PreparedRun | PreparedBatch | null;
+    prepared: PreparedRun | PreparedBatch | PreparedSubmission | null;
     /** The share of the budget that its body holds. */
     lease: ByteReservation | null;
     /** The request was answered, or its client has left. */
@@ -41,7 +43,7 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     /** What the body holds: it is checked where it is parsed, in a thread when it is large. */
-    takes?: 'run' | 'batch';
+    takes?: 'run' | 'batch' | 'submission';
   }
 }
 
@@ -85,25 +87,33 @@ export function takeBodies(app: App, budget: ByteBudget, pool: ParserPool, optio
 }
 
 async function prepare(
-  takes: 'run' | 'batch',
+  takes: 'run' | 'batch' | 'submission',
   bytes: Buffer,
   pool: ParserPool,
   ceilings: LimitCeilings,
-): Promise<PreparedRun | PreparedBatch> {
+): Promise<PreparedRun | PreparedBatch | PreparedSubmission> {
   const isLarge = bytes.length >= THREAD_BYTES;
   if (takes === 'run') return isLarge ? pool.run(bytes) : runOf(parseBody(bytes), ceilings);
+  if (takes === 'submission') return isLarge ? pool.submission(bytes) : submissionOf(parseBody(bytes));
   return isLarge ? pool.batch(bytes) : batchOf(parseBody(bytes), ceilings);
 }
 
 /** The parsed run of a route that takes a run. */
 export function preparedRun({ prepared }: FastifyRequest): PreparedRun {
-  if (prepared === null || 'runs' in prepared) throw new Error('the route expects a run and has none');
+  if (prepared === null || !('json' in prepared)) throw new Error('the route expects a run and has none');
   return prepared;
 }
 
 /** The parsed batch of a route that takes a batch. */
 export function preparedBatch({ prepared }: FastifyRequest): PreparedBatch {
   if (prepared === null || !('runs' in prepared)) throw new Error('the route expects a batch and has none');
+  return prepared;
+}
+
+/** The parsed submission of a route that takes one. */
+export function preparedSubmission({ prepared }: FastifyRequest): PreparedSubmission {
+  if (prepared === null || !('program' in prepared))
+    throw new Error('the route expects a submission and has none');
   return prepared;
 }
 

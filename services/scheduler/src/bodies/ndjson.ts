@@ -4,7 +4,7 @@ import { CutOffProblem, ApiProblem } from '../problems.js';
 import { noRoom } from './bodies.js';
 import { type LimitCeilings, parseLine, type PreparedRun, runOf } from './prepared.js';
 import { type ParserPool, THREAD_BYTES } from './parser-pool.js';
-import { ProgressDeadline } from './progress-deadline.js';
+import { steady } from './steady.js';
 
 export interface NdjsonBounds {
   /** Longest line, bytes. */
@@ -98,23 +98,6 @@ async function* linesOf(
     if (from < chunk.length) hold(chunk.subarray(from));
   }
   if (held > 0) yield take();
-}
-
-/** The chunks of a body, with a deadline for the sender's progress. */
-async function* steady(body: Readable, stuckMs: number): AsyncGenerator<Buffer> {
-  const progress = new ProgressDeadline(stuckMs, () =>
-    body.destroy(new Error('the body arrived too slowly')),
-  );
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      progress.received(chunk.length);
-      progress.pause();
-      yield chunk;
-      progress.resume();
-    }
-  } finally {
-    progress.pause();
-  }
 }
 
 const isBlank = (line: Buffer): boolean => line.length < THREAD_BYTES && line.toString().trim() === '';

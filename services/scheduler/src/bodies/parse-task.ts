@@ -1,11 +1,11 @@
 import type { ProblemCode } from '../problems.js';
-import type { LimitCeilings, PreparedRun } from './prepared.js';
+import type { LimitCeilings, PreparedRun, PreparedSubmission } from './prepared.js';
 
 /** Messages to and from the thread that parses large bodies: bytes and small facts. */
 
 export interface ParseTask {
   /** `line`: one run of an NDJSON batch. */
-  readonly kind: 'run' | 'batch' | 'line';
+  readonly kind: 'run' | 'batch' | 'line' | 'submission';
   readonly bytes: Uint8Array;
   readonly ceilings: LimitCeilings;
   /** Index of the line. */
@@ -25,6 +25,7 @@ export type ParseAnswer =
         readonly path: string | undefined;
       };
     }
+  | { readonly submission: PreparedSubmission }
   | {
       readonly runs: readonly PackedRun[];
       /** The texts of all runs, concatenated. */

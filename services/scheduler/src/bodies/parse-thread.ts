@@ -1,7 +1,7 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { ApiProblem } from '../problems.js';
 import type { ParseAnswer, ParseTask } from './parse-task.js';
-import { batchOf, parseBody, parseLine, type PreparedBatch, runOf } from './prepared.js';
+import { batchOf, parseBody, parseLine, type PreparedBatch, runOf, submissionOf } from './prepared.js';
 import { scanJson } from './scan.js';
 
 /**
@@ -11,7 +11,10 @@ import { scanJson } from './scan.js';
 // oxlint-disable-next-line import/no-default-export -- Piscina calls the default export
 export default function parseInThread(task: ParseTask): ParseAnswer {
   try {
-    return packed(prepare(task));
+    const text = textOf(task);
+    return task.kind === 'submission'
+      ? { submission: submissionOf(parseBody(text)) }
+      : packed(prepare(task, text));
   } catch (error) {
     if (!(error instanceof ApiProblem)) throw error;
     const { code, message, details } = error;
@@ -19,9 +22,13 @@ export default function parseInThread(task: ParseTask): ParseAnswer {
   }
 }
 
-function prepare({ kind, bytes, ceilings, index }: ParseTask): PreparedBatch {
+function textOf({ bytes }: ParseTask): Buffer {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   scanJson(text);
+  return text;
+}
+
+function prepare({ kind, ceilings, index }: ParseTask, text: Buffer): PreparedBatch {
   if (kind === 'batch') return batchOf(parseBody(text), ceilings);
   const run =
     kind === 'run'

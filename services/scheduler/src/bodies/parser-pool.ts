@@ -3,7 +3,7 @@ import { errorCode } from '@sandpiper/contracts';
 import { Piscina } from 'piscina';
 import { ApiProblem } from '../problems.js';
 import type { ParseAnswer, ParseTask } from './parse-task.js';
-import type { LimitCeilings, PreparedBatch, PreparedRun } from './prepared.js';
+import type { LimitCeilings, PreparedBatch, PreparedRun, PreparedSubmission } from './prepared.js';
 
 /** Bodies from this size on, bytes, are parsed in threads, to keep the event loop responsive. */
 export const THREAD_BYTES = 256 * 1024;
@@ -40,24 +40,36 @@ export class ParserPool {
   }
 
   async run(bytes: Buffer): Promise<PreparedRun> {
-    return only(await this.parse('run', bytes, 0));
+    return only(await this.runs('run', bytes, 0));
+  }
+
+  async submission(bytes: Buffer): Promise<PreparedSubmission> {
+    const answer = await this.parse('submission', bytes, 0);
+    if ('submission' in answer) return answer.submission;
+    throw new Error('the parser thread returned no submission');
   }
 
   batch(bytes: Buffer): Promise<PreparedBatch> {
-    return this.parse('batch', bytes, 0);
+    return this.runs('batch', bytes, 0);
   }
 
   /** @param index index of the run in its batch */
   async line(bytes: Buffer, index: number): Promise<PreparedRun> {
-    return only(await this.parse('line', bytes, index));
+    return only(await this.runs('line', bytes, index));
   }
 
   async close(): Promise<void> {
     await this.pool.destroy();
   }
 
+  private async runs(kind: ParseTask['kind'], bytes: Buffer, index: number): Promise<PreparedBatch> {
+    const answer = await this.parse(kind, bytes, index);
+    if ('runs' in answer) return unpacked(answer);
+    throw new Error('the parser thread returned no runs');
+  }
+
   /** @param bytes in their own buffer, which is transferred and unusable afterwards; @throws ApiProblem */
-  private async parse(kind: ParseTask['kind'], bytes: Buffer, index: number): Promise<PreparedBatch> {
+  private async parse(kind: ParseTask['kind'], bytes: Buffer, index: number): Promise<ParseAnswer> {
     const task: ParseTask = { kind, bytes, ceilings: this.ceilings, index };
     let answer: ParseAnswer;
     try {
@@ -71,7 +83,7 @@ export class ParserPool {
       const { code, message, path } = answer.problem;
       throw new ApiProblem(code, message, path === undefined ? {} : { path });
     }
-    return unpacked(answer);
+    return answer;
   }
 }
 
@@ -80,7 +92,7 @@ function unpacked({
   text,
   name,
   idempotencyKey,
-}: Exclude<ParseAnswer, { problem: unknown }>): PreparedBatch {
+}: Extract<ParseAnswer, { runs: unknown }>): PreparedBatch {
   let at = 0;
   const unpackedRuns = runs.map(({ length, ...run }) => {
     const json = Buffer.from(text.buffer, text.byteOffset + at, length);

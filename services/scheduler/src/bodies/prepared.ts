@@ -8,6 +8,7 @@ import {
   type LimitsRequest,
   type RunRequest,
   runRequestSchema,
+  submissionRequestSchema,
 } from '@sandpiper/contracts';
 import { type WrittenRequest, writtenRequest } from '@sandpiper/store';
 import { parse as parseJson } from 'secure-json-parse';
@@ -28,6 +29,18 @@ export interface PreparedRun extends WrittenRequest {
 export interface PreparedBatch {
   readonly runs: readonly PreparedRun[];
   readonly name: string | null;
+  readonly idempotencyKey: string | undefined;
+}
+
+/** A submission that was checked; its program is as it is to be written. */
+export interface PreparedSubmission {
+  readonly problem: string;
+  readonly version: string | null;
+  /** JSON. */
+  readonly program: string;
+  readonly label: string;
+  readonly runsAll: boolean;
+  readonly fingerprint: string;
   readonly idempotencyKey: string | undefined;
 }
 
@@ -83,6 +96,16 @@ export function batchOf(value: unknown, ceilings: LimitCeilings): PreparedBatch 
   if (!parsed.success) throw toProblem(parsed.error.issues[0], 'body');
   const { runs, name = null, idempotencyKey } = parsed.data;
   return { runs: runs.map((run) => prepareRun(run, ceilings)), name, idempotencyKey };
+}
+
+/** @throws ApiProblem that names the wrong field */
+export function submissionOf(value: unknown): PreparedSubmission {
+  const parsed = submissionRequestSchema.safeParse(value);
+  if (!parsed.success) throw toProblem(parsed.error.issues[0], 'body');
+  const { idempotencyKey, ...content } = parsed.data;
+  const { problem, version = null, label = '', runsAll = false, ...program } = content;
+  const fingerprint = createHash('sha256').update(JSON.stringify(content)).digest('hex');
+  return { problem, version, program: JSON.stringify(program), label, runsAll, fingerprint, idempotencyKey };
 }
 
 /** @throws ApiProblem for a line that is not a JSON object */

@@ -13,7 +13,12 @@ type Audited =
   | 'batch.cancel'
   | 'dead-letter.requeue'
   | 'dead-letter.dismiss'
-  | 'callback.retry';
+  | 'callback.retry'
+  | 'problem.upload'
+  | 'problem.remove'
+  | 'problem.rejudge'
+  | 'submission.cancel'
+  | 'submission.rejudge';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -32,6 +32,19 @@ export const idempotencyHeadersSchema = z.object({
     .describe('Repeating a request with the same key and body returns the same id and runs nothing twice'),
 });
 
+export const afterSchema = z
+  .string()
+  .regex(ID_PATTERN)
+  .optional()
+  .describe('The last entry of the previous page');
+export const limitSchema = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(500)
+  .default(100)
+  .describe('Maximum number of entries');
+
 export const acceptedSchema = z.strictObject({ id: z.string() }).meta({ id: 'Accepted' });
 
 /** Error answers common to all routes; a body may be refused even on a route that expects none. */

@@ -3,8 +3,8 @@
 -- and every earlier write to this master, on any connection. It works while Redis is out of memory.
 --
 -- KEYS: replicated (the mark)
--- ARGV: for each change the key of its record, and what happened: `run` or `batch` (it was accepted) or `end` (of a
---   run)
+-- ARGV: for each change the key of its record, and what happened: `run`, `batch` or `submission` (it was accepted) or
+--   `end` (of a run)
 -- Reply: a list with 1 or 0 for each change
 
 local mark_key = unpack(KEYS)
@@ -14,7 +14,7 @@ local stand = {}
 for i = 1, #ARGV, 2 do
   local record_key, change = unpack(ARGV, i, i + 1)
   local there
-  if change == 'run' then
+  if change == 'run' or change == 'submission' then
     there = redis.call('HEXISTS', record_key, 'state') == 1
   elseif change == 'batch' then
     there = (redis.call('HGET', record_key, 'total') or '') ~= ''

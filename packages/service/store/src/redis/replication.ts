@@ -1,5 +1,5 @@
 import { connectFailFast, type RedisConnection, type RedisTarget } from './connection.js';
-import { batchKey, KEYS, runKey } from '../keys.js';
+import { batchKey, KEYS, runKey, submissionRedisKey } from '../keys.js';
 import { throwFirstError } from './pipelines.js';
 import { STAND } from '../scripts/replicated.js';
 import { integer } from '../service-env.js';
@@ -24,8 +24,8 @@ export interface ReplicationOptions {
   readonly timeoutMs: number;
 }
 
-/** The kind of change: a run or batch was admitted, or a run has ended. */
-export type Change = 'run' | 'batch' | 'end';
+/** The kind of change: a run, batch or submission was admitted, or a run has ended. */
+export type Change = 'run' | 'batch' | 'submission' | 'end';
 
 /** Waits until replicas have a change that Redis has acknowledged. */
 export interface Replication {
@@ -53,6 +53,13 @@ interface Pending {
   readonly change: Change;
   readonly tell: (reached: boolean) => void;
 }
+
+const KEY_OF: Readonly<Record<Change, (id: string) => string>> = {
+  run: runKey,
+  batch: batchKey,
+  submission: submissionRedisKey,
+  end: runKey,
+};
 
 export function replicationOf(
   target: RedisTarget,
@@ -94,7 +101,7 @@ class WaitingReplication implements Replication {
 
   reached(change: Change, id: string): Promise<boolean> {
     return new Promise((tell) => {
-      this.pending.push({ change, key: change === 'batch' ? batchKey(id) : runKey(id), tell });
+      this.pending.push({ change, key: KEY_OF[change](id), tell });
       if (!this.busy) void this.serve();
     });
   }

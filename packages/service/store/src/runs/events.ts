@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { CANCEL_CHANNEL, EVENTS_CHANNEL, NODES_CHANGED } from '../keys.js';
+import { CANCEL_CHANNEL, EVENTS_CHANNEL, NODES_CHANGED, SUBMISSION_CHANGED } from '../keys.js';
 
 /** Published by the script that ends a run. A hint to reread, never the only copy of data. */
 export interface FinishedEvent {
@@ -53,6 +53,8 @@ export interface EventListener {
   onFinished(event: FinishedEvent): void;
   /** A node came, went, or changed its capacity. */
   onNodesChanged?(): void;
+  /** A submission came, went on, or ended. */
+  onSubmission?(id: string): void;
   /** Called after every (re)subscription: messages may have been missed. */
   onReady(): void;
 }
@@ -60,6 +62,9 @@ export interface EventListener {
 export function subscribeEvents(connection: Redis, listener: EventListener): Subscription {
   const onMessage = (message: string): void => {
     if (message === NODES_CHANGED) return listener.onNodesChanged?.();
+    if (message.startsWith(SUBMISSION_CHANGED)) {
+      return listener.onSubmission?.(message.slice(SUBMISSION_CHANGED.length));
+    }
     const event = parseFinishedEvent(message);
     if (event !== null) listener.onFinished(event);
   };

@@ -1,5 +1,5 @@
 import { LIVE_BOUNDS } from '@sandpiper/contracts';
-import { ALL_TENANTS, CANCEL_CHANNEL, EVENTS_CHANNEL, NODES_CHANGED } from '../keys.js';
+import { ALL_TENANTS, CANCEL_CHANNEL, EVENTS_CHANNEL, NODES_CHANGED, SUBMISSION_CHANGED } from '../keys.js';
 import { SCHEMA } from '../schema.js';
 
 /**
@@ -24,6 +24,8 @@ const BYTES = {
   LIVE_ENTRY_BYTES: 48,
   /** The index of a run in the list of those that ended. */
   BATCH_RUN_BYTES: 8,
+  /** A submission beside its program and its result: the hash with its small fields, and its places in lists. */
+  SUBMISSION_BYTES: 1600,
 } as const;
 
 /** Times in milliseconds. */
@@ -67,6 +69,7 @@ export const CONSTANTS = {
   CANCEL_CHANNEL,
   EVENTS_CHANNEL,
   NODES_CHANGED,
+  SUBMISSION_CHANGED,
   LIVE_INPUT_BYTES: LIVE_BOUNDS.input,
   LIVE_WINDOW_BYTES: LIVE_BOUNDS.window,
   /** What a batch is called among the ended records of its tenant, where a run is called by its id alone. */
@@ -76,6 +79,10 @@ export const CONSTANTS = {
    * batch. The bound of all tenants together knows no exception.
    */
   ALWAYS_KEPT: 2,
+  /** Of a problem; the oldest leave first. */
+  MAX_VERSIONS: 20,
+  /** Earlier verdicts of a submission that are kept. */
+  MAX_HISTORY: 20,
   /** How often a run is passed on because the node that took it is the one to avoid; then that node may have it. */
   MAX_PASSES: 20,
 } as const;

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { LocalRun } from '@sandpiper/controller';
 import { MAX_EXPECTED_BYTES, type RunRequest, type RunResult } from '@sandpiper/contracts';
 import {
-  checkerOf,
+  checkerFieldsOf,
   Comparer,
   InputError,
   parseCheckerFlags,
@@ -34,7 +34,7 @@ export async function expectedOutputOf(options: ExpectedOptions): Promise<Expect
   const bytes = await readBounded(expected, MAX_EXPECTED_BYTES);
   return {
     expectedBase64: bytes.toString('base64'),
-    ...(checker === undefined ? {} : { checker: checkerOf(flagsOf(checker)) }),
+    ...(checker === undefined ? {} : { checker: checkerFieldsOf(flagsOf(checker)) }),
   };
 }
 

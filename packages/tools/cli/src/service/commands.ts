@@ -1,18 +1,13 @@
 import type { KeyRequest, NodeView, Scope, TenantSettings } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading';
-import Table from 'cli-table3';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { EXIT } from '../exit-codes.js';
 import { duration } from '../map/progress.js';
 import type { Pair } from '../options.js';
 import { findService } from './address.js';
+import { printed, type ServiceOptions, table } from './print.js';
 
 /** Commands that inspect a running service, or change who may use it and how. */
-
-export interface ServiceOptions {
-  server?: string;
-  json?: boolean;
-}
 
 export interface NodesOptions extends ServiceOptions {
   readonly label?: readonly Pair[];
@@ -21,7 +16,7 @@ export interface NodesOptions extends ServiceOptions {
 /** `sandpiper nodes`. */
 export async function nodesCommand(options: NodesOptions): Promise<number> {
   const nodes = withLabels(await (await findService(options.server)).listNodes(), options.label);
-  print(options, nodes, () => renderNodes(nodes));
+  printed(options, nodes, () => renderNodes(nodes));
   return EXIT.ok;
 }
 
@@ -69,7 +64,7 @@ export function renderNodes(nodes: readonly NodeView[]): string {
 /** `sandpiper keys`. */
 export async function keysCommand(options: ServiceOptions): Promise<number> {
   const keys = await (await findService(options.server)).listKeys();
-  print(options, keys, () =>
+  printed(options, keys, () =>
     keys.length === 0
       ? 'No keys.\n'
       : table(
@@ -94,7 +89,7 @@ export async function createKeyCommand(
     ...(options.name === undefined ? {} : { name: options.name }),
   };
   const made = await (await findService(options.server)).createKey(request);
-  print(options, made, () => `${made.key}\n`);
+  printed(options, made, () => `${made.key}\n`);
   process.stderr.write(`sandpiper: key ${made.id} of ${made.tenant}; it is shown only once\n`);
   return EXIT.ok;
 }
@@ -110,7 +105,7 @@ export async function tenantsCommand(options: ServiceOptions): Promise<number> {
   const tenants = await (await findService(options.server)).listTenants();
   const orShare = (value: number): string => (value === 0 ? 'its share' : String(value));
   const orNone = (value: number): string => (value === 0 ? 'no limit' : String(value));
-  print(options, tenants, () =>
+  printed(options, tenants, () =>
     tenants.length === 0
       ? 'No tenants; all runs belong to "default".\n'
       : table(
@@ -142,14 +137,14 @@ export async function setTenantCommand(
     ...(maxKeptBytes === undefined ? {} : { maxKeptBytes }),
   };
   const tenant = await (await findService(options.server)).setTenant(name, settings);
-  print(options, tenant, () => `${tenant.name}: weight ${tenant.weight}\n`);
+  printed(options, tenant, () => `${tenant.name}: weight ${tenant.weight}\n`);
   return EXIT.ok;
 }
 
 /** `sandpiper dead-letters`. */
 export async function deadLettersCommand(options: ServiceOptions): Promise<number> {
   const dead = await (await findService(options.server)).listDeadLetters();
-  print(options, dead, () =>
+  printed(options, dead, () =>
     dead.length === 0
       ? 'No dead letters.\n'
       : table(
@@ -163,25 +158,6 @@ export async function deadLettersCommand(options: ServiceOptions): Promise<numbe
 /** `sandpiper dead-letters requeue ID`. */
 export async function requeueCommand(id: string, options: ServiceOptions): Promise<number> {
   const again = await (await findService(options.server)).requeueDeadLetter(id);
-  print(options, { id: again }, () => `${again}\n`);
+  printed(options, { id: again }, () => `${again}\n`);
   return EXIT.ok;
-}
-
-function print(options: ServiceOptions, value: unknown, render: () => string): void {
-  process.stdout.write(options.json === true ? `${JSON.stringify(value, null, 2)}\n` : render());
-}
-
-function table(head: string[], rows: readonly string[][]): string {
-  const made = new Table({ head, style: { head: [], border: [] } });
-  made.push(
-    ...rows.map((row) =>
-      row.map((cell) =>
-        cell
-          .split('\n')
-          .map((line) => escapeForTerminal(line, 200))
-          .join('\n'),
-      ),
-    ),
-  );
-  return `${made.toString()}\n`;
 }

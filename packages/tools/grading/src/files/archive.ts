@@ -39,13 +39,13 @@ export function isArchive(path: string): boolean {
 }
 
 /**
- * Unpacks an archive into a folder of its own, which the caller removes. Names that lead out of it, links, encrypted
+ * Unpacks an archive into a folder of its own below `within`, which the caller removes. Names that lead out of it, links, encrypted
  * entries and more than the bounds are refused, and what an entry says of its size is checked against what comes.
  * @throws InputError that names the archive and the entry
  */
-export async function unpackArchive(file: string, bounds: ArchiveBounds): Promise<string> {
+export async function unpackArchive(file: string, bounds: ArchiveBounds, within = tmpdir()): Promise<string> {
   await boundedSize(file, bounds.fileBytes);
-  const folder = await mkdtemp(join(tmpdir(), 'sandpiper-archive-'));
+  const folder = await mkdtemp(join(within, 'sandpiper-archive-'));
   try {
     await unpackAll(file, folder, bounds);
   } catch (error) {

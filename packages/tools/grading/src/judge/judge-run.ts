@@ -3,7 +3,7 @@ import {
   expectsOutput,
   messageOf,
   oneLine,
-  type Checker,
+  type OutputChecker,
   type RunRequest,
   type RunResult,
   type RunVerdict,
@@ -51,7 +51,7 @@ async function judgeOutput(
   }
 }
 
-function optionsOf(checker: Checker = {}): CheckerOptions {
+function optionsOf(checker: OutputChecker = {}): CheckerOptions {
   return {
     caseSensitive: checker.caseSensitive ?? DEFAULT_CHECKER.caseSensitive,
     spaceChangeSensitive: checker.spaceChangeSensitive ?? DEFAULT_CHECKER.spaceChangeSensitive,
@@ -61,7 +61,7 @@ function optionsOf(checker: Checker = {}): CheckerOptions {
 }
 
 /** The flags of the format as the field of a request. */
-export function checkerOf(options: CheckerOptions): Checker {
+export function checkerFieldsOf(options: CheckerOptions): OutputChecker {
   const { caseSensitive, spaceChangeSensitive, absoluteTolerance, relativeTolerance } = options;
   return {
     caseSensitive,

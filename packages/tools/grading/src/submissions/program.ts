@@ -3,7 +3,7 @@ import { REQUEST_BOUNDS } from '@sandpiper/contracts';
 import type { HandIn } from '../courses/course-test.js';
 import { boundedSize } from '../files/bounded.js';
 import { InputError } from '../files/errors.js';
-import { filesBelow, type FoundFile } from '../files/files-below.js';
+import { filesBelow } from '../files/files-below.js';
 
 /** One file of a program; its bytes are Python's to decode, since a coding line may name any encoding. */
 export interface ProgramFile {
@@ -57,20 +57,30 @@ export async function folderProgram(
       throw new InputError(`${folder}: is larger than ${MAX_PROGRAM_BYTES / 2 ** 20} MiB`);
     files.push({ name, bytes: await readFile(path) });
   }
-  const program = handIn === null ? rooted(folder, files, found, entry) : handedIn(folder, files, handIn);
-  assertPython3(program, folder);
+  return programOfFiles(files, { entry, handIn }, folder);
+}
+
+/**
+ * The program that files are, by the same rules.
+ * @param where names them in errors
+ * @throws InputError that says what is wrong with them
+ */
+export function programOfFiles(
+  files: readonly ProgramFile[],
+  { entry = null, handIn = null }: Pick<FolderOptions, 'entry' | 'handIn'>,
+  where: string,
+): SubmittedProgram {
+  if (handIn !== null && files.length > MAX_COURSE_FILES)
+    throw new InputError(`${where}: contains more than ${MAX_COURSE_FILES} files`);
+  const program = handIn === null ? rooted(where, files, entry) : handedIn(where, files, handIn);
+  assertPython3(program, where);
   return program;
 }
 
 /** Many archives and folders have one folder at the top, in which the program lies: its modules import from there. */
-function rooted(
-  folder: string,
-  files: readonly ProgramFile[],
-  found: readonly FoundFile[],
-  entry: string | null,
-): SubmittedProgram {
+function rooted(folder: string, files: readonly ProgramFile[], entry: string | null): SubmittedProgram {
   if (entry !== null) {
-    if (found.some(({ name }) => name === entry)) return { entry, files };
+    if (files.some(({ name }) => name === entry)) return { entry, files };
     throw new InputError(`${folder}: has no ${entry}, which is to start it`);
   }
   const python = files.filter(({ name }) => name.endsWith('.py'));

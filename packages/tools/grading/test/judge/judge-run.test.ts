@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkerOf, verdictOnRun } from '../../src/judge/judge-run.js';
+import { checkerFieldsOf, verdictOnRun } from '../../src/judge/judge-run.js';
 import { Comparer } from '../../src/validators/comparer.js';
 import { parseCheckerFlags } from '../../src/validators/flags.js';
 import { resultOf } from '../results.js';
@@ -71,7 +71,7 @@ describe('the verdict on a run', () => {
 
   it('takes the flags of the format as fields', () => {
     const options = parseCheckerFlags(['case_sensitive', 'float_tolerance', '1e-6']);
-    expect(checkerOf(options)).toEqual({
+    expect(checkerFieldsOf(options)).toEqual({
       caseSensitive: true,
       spaceChangeSensitive: false,
       absoluteTolerance: 1e-6,

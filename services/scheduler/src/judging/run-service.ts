@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BatchRequest, BatchState, RunState } from '@sandpiper/contracts';
+import type { GradingService } from '@sandpiper/grading';
+import type { BatchFacts, BatchStore, RunStore } from '@sandpiper/store';
+import type { Submitter } from '../admission.js';
+import type { BatchIntake } from '../batches/batch-intake.js';
+import { batchOf, type LimitCeilings } from '../bodies/prepared.js';
+import { cancelBatch } from '../cancel.js';
+import { ApiProblem } from '../problems.js';
+import type { RedisGate } from '../redis/redis-gate.js';
+import type { Waiters } from '../waiters.js';
+
+/** What the runs of all judgings share. */
+export interface RunServices {
+  readonly intake: BatchIntake;
+  readonly batches: BatchStore;
+  readonly store: RunStore;
+  readonly waiters: Waiters;
+  readonly gate: RedisGate;
+  readonly ceilings: LimitCeilings;
+}
+
+/** Whose runs they are, and what names them. */
+export interface RunOwner {
+  readonly who: Submitter;
+  /** Runs of one name and the same content run once, whoever judges: a scheduler that takes over finds what has run. */
+  readonly name: string;
+  readonly signal: AbortSignal;
+  /** Whether runs are left to the judge that takes over when the signal aborts. */
+  readonly isHandedOver: () => boolean;
+}
+
+/** A full queue, or a store that is away: the same again later may succeed. */
+const PASSING = new Set([429, 503]);
+const USUAL_DELAY_SECONDS = 2;
+
+const isDone = (batch: BatchFacts | null): boolean => batch === null || batch.done === batch.total;
+
+/** The service as grading needs it, within the process: its runs wait their turn beside all others of their tenant. */
+export class RunService implements GradingService {
+  /** How often each content was submitted. */
+  private readonly times = new Map<string, number>();
+
+  constructor(
+    private readonly services: RunServices,
+    private readonly owner: RunOwner,
+  ) {}
+
+  async submitBatch({ runs }: BatchRequest): Promise<string> {
+    const { intake, gate, ceilings } = this.services;
+    const prepared = batchOf({ runs }, ceilings);
+    const key = this.keyOf(prepared.runs.map(({ fingerprint }) => fingerprint));
+    const head = { name: null, key, count: prepared.runs.length };
+    const send = () => gate.change(() => intake.take(prepared.runs, head, this.owner.who));
+    return (await this.patiently(send)).id;
+  }
+
+  async getBatch(id: string, { waitSeconds }: { waitSeconds: number }): Promise<BatchState> {
+    const { batches, waiters, gate } = this.services;
+    const { signal } = this.owner;
+    const read = (): Promise<BatchFacts | null> => this.patiently(() => gate.run(() => batches.facts(id)));
+    const batch = await waiters.until(id, waitSeconds, signal, read, isDone);
+    if (batch === null) throw new Error(`batch ${id} has left the store before its results were read`);
+    const states = await this.patiently(() => gate.run(() => batches.states(batch)));
+    const { name, total, done, byStatus } = batch;
+    const runs = states.map((run) => ({ ...run, result: null }));
+    return { id, name, state: isDone(batch) ? 'done' : 'running', total, done, byStatus, runs };
+  }
+
+  async getRun(id: string): Promise<RunState> {
+    const { gate, store } = this.services;
+    const run = await this.patiently(() => gate.run(() => store.runState(id)));
+    return run ?? { id, state: 'done', result: null };
+  }
+
+  async cancelBatch(id: string): Promise<void> {
+    if (this.owner.isHandedOver()) return;
+    const { gate, batches, store } = this.services;
+    const batch = await gate.run(() => batches.facts(id));
+    if (batch !== null && !isDone(batch)) await gate.change(() => cancelBatch(store, batch));
+  }
+
+  /** Equal contents within one judging are told apart by their order, which is the same whoever judges. */
+  private keyOf(fingerprints: readonly string[]): string {
+    const content = createHash('sha256').update(fingerprints.join('\n')).digest('hex');
+    const times = (this.times.get(content) ?? 0) + 1;
+    this.times.set(content, times);
+    return `${this.owner.name} ${times} ${content}`;
+  }
+
+  private async patiently<T>(work: () => Promise<T>): Promise<T> {
+    const { signal } = this.owner;
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof ApiProblem) || !PASSING.has(error.statusCode)) throw error;
+        const seconds = error.details.retryAfterSeconds ?? USUAL_DELAY_SECONDS;
+        await sleep(seconds * 1000, undefined, { signal });
+      }
+    }
+  }
+}
