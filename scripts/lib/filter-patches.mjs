@@ -1,10 +1,11 @@
 // What of the filter is not in the rows of its policy: the steps that compile them, and the place where each filter is
 // installed. One is left out or loosened at a time (scripts/test-mutations). `find` must stand in the file exactly once.
+// `needs32` says that only a call of 32-bit code shows it, which some kernels do not have.
 
 const filter = 'shim/filter.c';
 const all = ['guest', 'virtual-time', 'parent', 'translated'];
 
-/** @type {{ what: string, file: string, find: string, replace: string, subjects: string[] }[]} */
+/** @type {{ what: string, file: string, find: string, replace: string, subjects: string[], needs32?: true }[]} */
 export const PATCHES = [
   {
     what: 'filter.c: any architecture',
@@ -12,6 +13,7 @@ export const PATCHES = [
     find: 'require_equal(SHIM_AUDIT_ARCH, SECCOMP_RET_KILL_PROCESS);',
     replace: '',
     subjects: all,
+    needs32: true,
   },
   {
     what: 'filter.c: another architecture is trapped, not killed',
@@ -19,6 +21,7 @@ export const PATCHES = [
     find: 'require_equal(SHIM_AUDIT_ARCH, SECCOMP_RET_KILL_PROCESS);',
     replace: 'require_equal(SHIM_AUDIT_ARCH, SECCOMP_RET_TRAP);',
     subjects: all,
+    needs32: true,
   },
   {
     what: 'filter.c: the upper half of an argument may be anything',
