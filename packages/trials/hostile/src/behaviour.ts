@@ -57,6 +57,14 @@ export interface Behaviour {
 
 export const MIB = 1024 * 1024;
 
+/** For a call of 32-bit code: the filter ends it; a kernel without CONFIG_IA32_EMULATION has none, and it is a fault. */
+export const IN_32_BIT = {
+  status: ['violation', 'runtime-error'],
+  exitCode: null,
+  stdout: '',
+  message: /system call of another architecture|died of SIGSEGV/,
+} as const satisfies Expectation;
+
 /** For what is to be ended by a limit of time. */
 export const SHORT = { cpuMs: 200, wallMs: 20_000 } as const;
 /** For what is to be ended by a limit of elapsed time, and uses none. */

@@ -1,4 +1,4 @@
-import { type Attack, type Behaviour, nativeAttack, OK, SHORT, SHORT_WAIT } from '../behaviour.js';
+import { type Attack, type Behaviour, IN_32_BIT, nativeAttack, OK, SHORT, SHORT_WAIT } from '../behaviour.js';
 
 const REFUSED = (count: number) => ({ ...OK, stdout: `${count} tried\n` });
 const ENDED_BY_CPU = { status: 'time-limit', exitCode: null, message: /CPU time limit/ } as const;
@@ -192,7 +192,7 @@ function forgedFrames(withoutTrap: Attack['expect']): Attack[] {
     nativeAttack('frame mask', withoutTrap, { onGvisor: skipped }),
     nativeAttack(
       'frame mode',
-      { status: 'violation', message: /system call of another architecture/ },
+      IN_32_BIT,
       // It goes on in the mode that it was in, and the bytes mean something else there.
       { onGvisor: { status: ['runtime-error', 'time-limit'] }, limits: SHORT },
     ),

@@ -1,4 +1,4 @@
-import { type Attack, type Behaviour, nativeAttack, OK } from '../behaviour.js';
+import { type Attack, type Behaviour, IN_32_BIT, nativeAttack, OK } from '../behaviour.js';
 
 const REFUSED = (count: number) => ({ ...OK, stdout: `${count} tried\n` });
 const ANOTHER_MODE = {
@@ -23,7 +23,7 @@ export const SYSTEM_CALLS: readonly Behaviour[] = [
     title: 'int 0x80',
     // gVisor passes it to the filter under a number that nothing has; on a host without 32-bit code it faults.
     ...both(
-      nativeAttack('int-80', ANOTHER_MODE, {
+      nativeAttack('int-80', IN_32_BIT, {
         onGvisor: { status: ['ok', 'runtime-error'], stdout: /^(granted: -\d+\n)?$/ },
       }),
     ),
@@ -34,10 +34,10 @@ export const SYSTEM_CALLS: readonly Behaviour[] = [
     ...both(
       // gVisor executes no such call: it goes on behind it, where this program turns for ever, or on a host without
       // 32-bit code it faults.
-      nativeAttack('far-jump int', ANOTHER_MODE, {
+      nativeAttack('far-jump int', IN_32_BIT, {
         ...{ limits: { cpuMs: 1_000 }, onGvisor: { status: ['time-limit', 'runtime-error'], stdout: '' } },
       }),
-      nativeAttack('far-call', ANOTHER_MODE, {
+      nativeAttack('far-call', IN_32_BIT, {
         onGvisor: {
           status: ['ok', 'runtime-error'],
           stdout: /^(0 calls were executed from 32-bit code\n)?$/,
