@@ -27,7 +27,8 @@ beforeAll(() => {
   // A thousand deadly calls are a thousand processes: x32 as a whole is tried with one filter per engine.
   tryAll('--thorough', 'guest', 'translated');
   tryAll('virtual-time', 'parent', 'child');
-});
+  // Half a minute of CPU time, which a busy host stretches.
+}, 300_000);
 
 function tryAll(...what: string[]): void {
   const tried = spawnSync(TRY_SYSCALL, ['--shim', SHIM_PATH, '--table', ...what], {
