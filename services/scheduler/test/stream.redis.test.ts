@@ -39,8 +39,9 @@ beforeEach(async () => {
   ({ app } = await startApp(server.url, {
     auth: { on: true, adminKeys: [ADMIN] },
     streams: { all: 4, perTenant: 3, stuckMs: 60_000 },
+    // Megabytes of one run pass this process on both sides: on a busy host its own loop makes a command late.
+    redisTimeoutMs: 60_000,
   }));
-  // A node is more patient with Redis than the scheduler of these tests.
   redis = connectFailFast(server.url, 60_000);
   store = new RunStore(redis);
   live = new LiveStore(redis);

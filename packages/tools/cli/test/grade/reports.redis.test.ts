@@ -36,6 +36,7 @@ it('the example contest has all reports, and only the teacher sees secret tests'
   const reports = ['--html', at('page.html'), '--gradescope', at('results'), '--save-outputs', at('outputs')];
   const { stdout, stderr } = await grade(
     'examples/contest',
+    '--compile',
     '--json',
     at('all.json'),
     '--csv',
