@@ -16,7 +16,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   'fails.py': 'def f():\n    1 / 0\nf()\n',
   'random_by_itself.py': 'import os\nprint(os.urandom(8))\n',
   'thread.py': 'import threading\nthreading.Thread(target=print).start()\n',
-  'large.py': 'b = bytearray(400 << 20)\nb[::4096] = b"x" * len(b[::4096])\nprint(len(b))\n',
+  'large.py': 'b = bytearray(300 << 20)\nb[::4096] = b"x" * len(b[::4096])\nprint(len(b))\n',
   'shell.py': 'import os\nos.system("true")\n',
   'endless.py': 'while True: pass\n',
   'prints_much.py': 'while True: print("x" * 10_000)\n',
@@ -32,7 +32,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('runs each program on both sides, says what came of it, and resumes', async () => {
-  const command = parseCorpusCommand(['--as-me', '--jobs', '2', '--patience', '4', join(folder, 'made')]);
+  const command = parseCorpusCommand(['--as-me', '--jobs', '2', '--patience', '25', join(folder, 'made')]);
   if (command.kind !== 'compare') throw new Error('unexpected command');
   const path = join(folder, 'results');
   const run = async () => {
