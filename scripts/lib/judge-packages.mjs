@@ -1,4 +1,4 @@
-// Grades every problem package below some folders on its own submissions, and prints which verdicts are as foretold.
+// Grades every problem package below the given folders on its own submissions, and compares verdicts with expectations.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,12 +8,12 @@ import { fileURLToPath } from 'node:url';
 const HELP = `Usage: scripts/judge-packages FOLDER... [-- options of sandpiper grade]
 
 Grades every folder with a problem.yaml below each FOLDER with "sandpiper grade", and prints one line for each: how many
-of its submissions did what the package foretells, or why it was not judged. Below it, each difference.
+of its submissions match the verdicts that the package expects, or why it was not judged. Each difference follows on a line.
 SANDPIPER_SERVER names a running service; without it each package starts one of its own.
 
   scripts/judge-packages ../problems -- --compile
 
-Exit code: 0 when every judged submission is as foretold, 1 when one is not, 2 when no package is found.
+Exit code: 0 when every judged submission is as expected, 1 when one is not, 2 when no package is found.
 `;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -82,19 +82,19 @@ async function judge(folder, scratch) {
     return { refused: (why ?? `exit code ${code}`).replace('sandpiper: ', '').replaceAll(`${folder}/`, '') };
   }
   const submissions = JSON.parse(text).problems.flatMap((problem) => problem.submissions);
-  const foretold = submissions.filter((one) => one.expected !== null);
+  const expected = submissions.filter((one) => one.expected !== null);
   return {
-    foretold: foretold.length,
-    right: foretold.filter((one) => one.mismatch === null).length,
-    others: submissions.length - foretold.length,
-    differences: foretold
+    expected: expected.length,
+    right: expected.filter((one) => one.mismatch === null).length,
+    others: submissions.length - expected.length,
+    differences: expected
       .filter((one) => one.mismatch !== null)
       .map((one) => `${one.label}: ${one.verdict}: ${one.mismatch}`),
   };
 }
 
 const scratch = await mkdtemp(join(tmpdir(), 'judge-packages-'));
-const totals = { judged: 0, refused: 0, without: 0, foretold: 0, right: 0 };
+const totals = { judged: 0, refused: 0, without: 0, expected: 0, right: 0 };
 try {
   for (const top of folders) {
     for (const folder of await packagesBelow(top)) {
@@ -111,11 +111,11 @@ try {
         continue;
       }
       totals.judged++;
-      totals.foretold += found.foretold;
+      totals.expected += found.expected;
       totals.right += found.right;
-      const others = found.others === 0 ? '' : ` and ${found.others} of which nothing is foretold`;
-      console.log(`${name.padEnd(52)} judged   ${found.right} of ${found.foretold}${others}`);
-      for (const line of found.differences) console.log(`  not as foretold: ${line}`);
+      const others = found.others === 0 ? '' : ` and ${found.others} without an expected verdict`;
+      console.log(`${name.padEnd(52)} judged   ${found.right} of ${found.expected}${others}`);
+      for (const line of found.differences) console.log(`  unexpected: ${line}`);
     }
   }
 } finally {
@@ -123,7 +123,7 @@ try {
 }
 console.log(
   `${totals.judged + totals.refused + totals.without} packages: ${totals.judged} judged, ${totals.refused} refused, ` +
-    `${totals.without} without a submission in Python; ${totals.right} of ${totals.foretold} submissions as foretold`,
+    `${totals.without} without a submission in Python; ${totals.right} of ${totals.expected} submissions as expected`,
 );
 if (totals.judged + totals.refused + totals.without === 0) process.exit(2);
-process.exit(totals.right === totals.foretold ? 0 : 1);
+process.exit(totals.right === totals.expected ? 0 : 1);

@@ -35,7 +35,7 @@ async function grade(path: string, ...options: string[]): Promise<{ report: Grad
   return { report: JSON.parse(await readFile(json, 'utf8')) as GradingReport, code };
 }
 
-it('the example contest gets the verdicts and points that its packages foretell', async () => {
+it('the example contest gets the verdicts and points that its packages expect', async () => {
   const { report, code } = await grade('examples/contest', '--compile');
   const unexpected = report.problems.flatMap(({ submissions }) =>
     submissions.filter(({ expected, mismatch }) => expected === null || mismatch !== null),

@@ -56,7 +56,7 @@ describe('validators in C++', () => {
   it('that are hostile are a JE that says so, and hurt no other', async () => {
     const hostile: Readonly<Record<string, string>> = {
       constructor:
-        'struct A { A() { ofstream("/etc/passwd") << "x"; if (!ifstream("/work/main")) _exit(0); } } a;\nint main() { return 42; }',
+        'struct A { A() { ofstream("/etc/passwd") << "x"; if (!ifstream("/etc/shadow")) _exit(0); } } a;\nint main() { return 42; }',
       'exits-0': 'int main() { exit(0); }',
       forks: 'int main() { for (int n = 0; n < 1000; n++) if (fork() < 0) return 7; return 42; }',
       hangs: 'int main() { for (volatile int n = 0;; n++); }',

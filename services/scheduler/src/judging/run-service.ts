@@ -24,7 +24,7 @@ export interface RunServices {
 /** Whose runs they are, and what names them. */
 export interface RunOwner {
   readonly who: Submitter;
-  /** Runs of one name and the same content run once, whoever judges: a scheduler that takes over finds what has run. */
+  /** Runs with the same name and content run once: a scheduler that takes over a submission reuses their results. */
   readonly name: string;
   readonly signal: AbortSignal;
   /** Whether runs are left to the judge that takes over when the signal aborts. */
@@ -81,7 +81,7 @@ export class RunService implements GradingService {
     if (batch !== null && !isDone(batch)) await gate.change(() => cancelBatch(store, batch));
   }
 
-  /** Equal contents within one judging are told apart by their order, which is the same whoever judges. */
+  /** Numbers runs with equal content in order. The order does not depend on the scheduler that judges. */
   private keyOf(fingerprints: readonly string[]): string {
     const content = createHash('sha256').update(fingerprints.join('\n')).digest('hex');
     const times = (this.times.get(content) ?? 0) + 1;
