@@ -1,10 +1,11 @@
 // test-mutations.mjs [--bits] [--tests] [--sample N] [--only TEXT]: see scripts/test-mutations.
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify, parseArgs } from 'node:util';
+import { has32BitCalls } from '../../packages/trials/testkit/dist/calls-of-32-bits.js';
 import { CheckoutCopy } from '../../packages/trials/testkit/dist/checkout-copy.js';
 import { PATCHES } from './filter-patches.mjs';
 
@@ -50,15 +51,6 @@ function rowMutants() {
       const make = (to) => execFileSync(mutate, [number, join(mutantsFolder, 'shim.so'), to]);
       return { what, subjects: subjects.split(' '), make };
     });
-}
-
-/** Whether this kernel has calls of 32-bit code (CONFIG_IA32_EMULATION): where not, `int $0x80` is a fault. */
-function has32BitCalls() {
-  const program = join(mutantsFolder, 'getpid32');
-  const text =
-    'int main(void) { int r; __asm__ volatile("int $0x80" : "=a"(r) : "a"(20)); return r > 0 ? 0 : 1; }';
-  execFileSync('cc', ['-x', 'c', '-', '-o', program], { input: text });
-  return spawnSync(program).status === 0;
 }
 
 /** Changes of the text of the compiler: built from a copy. */

@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { bytesOf, type LimitsRequest, type RunStatus } from '@sandpiper/contracts';
+import { CALL_OF_32_BITS, has32BitCalls } from '@sandpiper/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Cell } from '@sandpiper/controller';
 import { runSource } from './local.js';
@@ -28,13 +28,6 @@ interface Case {
   readonly stderr?: RegExp;
   readonly stdout?: RegExp;
 }
-
-const CALL_OF_32_BITS = `import ctypes, mmap
-m = mmap.mmap(-1, 4096, prot=7)
-m.write(bytes([0xb8, 20, 0, 0, 0, 0xcd, 0x80, 0xc3]))
-ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()`;
-/** A kernel without CONFIG_IA32_EMULATION has no such call: there it is a fault, in the sandbox and outside. */
-const has32BitCalls = spawnSync('pypy3', ['-c', CALL_OF_32_BITS]).status === 0;
 
 const SMALL = { cpuMs: 500, wallMs: 1500 };
 /** Elapsed time is left at its default: on a busy host half a second of CPU time may take long. */
@@ -170,7 +163,7 @@ print(open("/etc/passwd").read(), open("/etc/hostname").read())`,
   {
     name: 'makes a system call of 32 bits',
     source: CALL_OF_32_BITS,
-    ...(has32BitCalls ? { status: 'violation' } : { status: 'runtime-error', signal: 'SIGSEGV' }),
+    ...(has32BitCalls() ? { status: 'violation' } : { status: 'runtime-error', signal: 'SIGSEGV' }),
   },
   {
     name: 'makes a call of the x32 table',

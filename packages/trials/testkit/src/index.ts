@@ -1,3 +1,4 @@
+export { CALL_OF_32_BITS, has32BitCalls } from './calls-of-32-bits.js';
 export { type Certificates, makeCertificates } from './certificates.js';
 export { CheckoutCopy } from './checkout-copy.js';
 export { freePort } from './free-port.js';
