@@ -45,7 +45,7 @@ const MAY_IMPORT = {
   // The simulation makes nodes whose cells cost nothing, and that is all of the exception below.
   'trials/faults': ['service/contracts', 'service/store', 'service/telemetry', 'services/worker'],
   'trials/fuzz': ['sandbox/abi', 'sandbox/kernel', 'sandbox/protocol', 'trials/testkit'],
-  'trials/hostile': ['sandbox/controller', 'service/contracts', 'trials/faults'],
+  'trials/hostile': ['sandbox/controller', 'service/contracts', 'trials/faults', 'trials/testkit'],
   'trials/soak': ['service/client', 'service/contracts', 'service/store', 'trials/faults'],
   'trials/testkit': [],
   // Its judge does as `sandpiper grade` does.
