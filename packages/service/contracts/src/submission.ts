@@ -62,7 +62,10 @@ export const testVerdictSchema = z
     score: z.number().optional(),
     scoreMultiplier: z.number().optional(),
     judgeMessage: z.string().optional().describe('judgemessage.txt of the output validator'),
-    teamMessage: z.string().optional().describe('teammessage.txt: it may be shown to those who handed in'),
+    teamMessage: z
+      .string()
+      .optional()
+      .describe('teammessage.txt: may be shown to the author of the submission'),
     conversation: z
       .array(utteranceSchema)
       .optional()

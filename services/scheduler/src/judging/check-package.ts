@@ -63,7 +63,7 @@ export async function openPackage(
   }
 }
 
-/** A message with paths as they are in the package: those of this host are no business of its owner. */
+/** A message with paths inside the package: it must not show paths of this host. */
 function inPackage(message: string, places: readonly string[]): string {
   let told = message;
   for (const place of places) {

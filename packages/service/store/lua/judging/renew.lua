@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- A judge goes on with a submission: its lease is extended, and how far it is is stored.
+-- Extends a judge's lease on a submission and stores its progress.
 --
 -- KEYS: the submission, leased submissions
 -- ARGV: id, name of the claim, lease (milliseconds), progress as 'DONE TOTAL' or ''

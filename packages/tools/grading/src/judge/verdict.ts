@@ -38,7 +38,7 @@ export interface OutputJudgement {
   readonly scoreMultiplier?: number;
   /** For judges, whole, from a validator. */
   readonly judgeMessage?: string | null;
-  /** For who handed in, from a validator. */
+  /** For the author of the submission, from a validator. */
   readonly teamMessage?: string | null;
 }
 

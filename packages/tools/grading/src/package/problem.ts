@@ -44,7 +44,7 @@ export interface Problem {
   readonly grader: OwnValidator | null;
   readonly best: BestScores;
   readonly included: readonly ProgramFile[];
-  /** What a course wants from students; null where a submission is a program that starts by itself. */
+  /** The files that a course asks students for; null where a submission is a program that starts by itself. */
   readonly handIn: HandIn | null;
   /** Those of the package itself. */
   readonly examples: readonly Submission[];

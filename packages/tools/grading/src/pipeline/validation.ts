@@ -85,7 +85,7 @@ export class Validation {
     return this.validate(test, pass, output);
   }
 
-  /** All validators must accept; the first that does not has the word. */
+  /** All validators must accept; the first one that does not decides. */
   private async validate(test: TestCase, pass: ValidatorInput, output: Buffer): Promise<Passed> {
     let last: Passed = DECIDED_BY_RUN;
     for (const validator of this.own.validators) {

@@ -59,7 +59,7 @@ export async function readEarlierReport(file: string): Promise<EarlierResults> {
     if (problem.contentHash !== null && problem.timeLimitNote !== null)
       limits.set(problem.contentHash, { limits: problem.limits, note: problem.timeLimitNote });
     for (const { key, tests } of problem.submissions) {
-      // Two who handed in the same program have one key, and one of them may have been stopped earlier.
+      // Equal programs of two students share one key, and one of them may have been stopped earlier.
       if (key === null || tests.length < (outcomes.get(key)?.size ?? 0)) continue;
       outcomes.set(key, new Map(tests.map((test) => [test.test, test as TestOutcome])));
     }

@@ -38,7 +38,7 @@ function submissionForStudents(submission: SubmissionReport): SubmissionReport {
   };
 }
 
-/** Of the validator only what it says to who handed in. Named one by one, so that nothing comes in unseen. */
+/** Keeps only the validator's message to the student. Fields are named one by one, so that a new one is left out. */
 function testForStudents(test: TestOutcome): TestOutcome {
   if (isSeenTest(test.test, test.visibility)) return test;
   const { verdict, status, cpuMs, wallMs, peakMemoryBytes } = test;

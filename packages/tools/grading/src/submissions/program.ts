@@ -35,7 +35,7 @@ export interface FolderOptions {
   readonly entry?: string | null;
   /** The folder that links must not leave; by default the one that is read. */
   readonly root?: string | undefined;
-  /** What a course wants: then no file must start by itself. */
+  /** The files that a course asks for; then no file needs to be a program. */
   readonly handIn?: HandIn | null;
 }
 

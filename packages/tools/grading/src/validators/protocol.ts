@@ -45,7 +45,7 @@ export interface ValidatorOptions {
 export interface ValidatorJudgement extends OutputJudgement {
   /** judgemessage.txt. */
   readonly judgeMessage: string | null;
-  /** teammessage.txt: may be shown to who handed in. */
+  /** teammessage.txt: may be shown to the author of the submission. */
   readonly teamMessage: string | null;
   /** The input of the next pass of a multi-pass problem; null when there is none. */
   readonly nextPass: Buffer | null;

@@ -141,7 +141,7 @@ async function rejectedAnswer(
   return null;
 }
 
-/** By all validators of the problem: the first that does not accept has the word. */
+/** By all validators of the problem; the first one that does not accept decides. */
 async function judged({ context, own, comparer }: OutputJudge, given: Judged): Promise<OutputJudgement> {
   if (own === null) {
     const { test, output } = given;
