@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { isArchive } from './files/archive.js';
 import { assertFolder, isFile, isFolder, readBounded } from './files/bounded.js';
 import { InputError } from './files/errors.js';
+import { parseJson } from './files/json.js';
 import { compareNames, isIgnoredName } from './files/names.js';
 import { VERDICTS } from './judge/verdict.js';
 import { type LoadProblemOptions, loadProblem, type Problem, WITHOUT_COMPILER } from './package/problem.js';
@@ -126,13 +127,4 @@ async function loadExpected(file: string): Promise<ExpectedVerdicts> {
   return new Map(
     Object.entries(parsed.data).map(([name, byLabel]) => [name, new Map(Object.entries(byLabel))]),
   );
-}
-
-function parseJson(text: string, file: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    return value;
-  } catch (cause) {
-    throw new InputError(`${file}: is not JSON`, { cause });
-  }
 }

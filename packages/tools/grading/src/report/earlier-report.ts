@@ -2,6 +2,7 @@ import { RUN_STATUSES, utteranceSchema } from '@sandpiper/contracts';
 import { z } from 'zod';
 import { readBounded } from '../files/bounded.js';
 import { InputError } from '../files/errors.js';
+import { parseJson } from '../files/json.js';
 import { type TestOutcome, VERDICTS } from '../judge/verdict.js';
 import type { ProblemLimits } from '../package/limits.js';
 import type { EarlierResults } from '../pipeline/pipeline.js';
@@ -68,13 +69,4 @@ export async function readEarlierReport(file: string): Promise<EarlierResults> {
     timeLimitOf: (contentHash) => limits.get(contentHash) ?? null,
     outcomesOf: (key) => outcomes.get(key) ?? new Map<string, TestOutcome>(),
   };
-}
-
-function parseJson(text: string, file: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    return value;
-  } catch (cause) {
-    throw new InputError(`${file}: is not JSON`, { cause });
-  }
 }

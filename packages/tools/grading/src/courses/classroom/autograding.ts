@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { InputError } from '../../files/errors.js';
+import { parseJson } from '../../files/json.js';
 import { COMPARISONS } from '../checks/classroom-check.js';
 
 /** One test of GitHub Classroom. */
@@ -55,15 +56,6 @@ export function parseAutograding(json: string, where: string): ClassroomTest[] {
     timeout: (test.timeout ?? 0) || DEFAULT_MINUTES,
     points: test.points ?? null,
   }));
-}
-
-function parseJson(json: string, where: string): unknown {
-  try {
-    const value: unknown = JSON.parse(json.replace(/^\uFEFF/, ''));
-    return value;
-  } catch (cause) {
-    throw new InputError(`${where}: is not JSON`, { cause });
-  }
 }
 
 function describe(error: z.ZodError): string {
