@@ -60,9 +60,9 @@ async function inFarm({ say }: Stage, { runs }: PodTrial, farm: Farm): Promise<O
 
   const steady = await new Load({ api: farm.api, count: runs, request: mixedProgram, name: 'steady' }).run();
   await untilEnded(redis, runs, (ended) => tell(`${ended} of ${runs} runs ended`));
-  const { load, long, left } = await drainOne(farm, redis, one, runs);
+  const { load, longRuns, left } = await drainOne(farm, redis, one, runs);
   say(`${left.name} left in ${left.ms} ms`);
-  const all = [...steady.ids, ...load.ids, long];
+  const all = [...steady.ids, ...load.ids, ...longRuns];
   await untilEnded(redis, all.length, (ended) => tell(`${ended} of ${all.length} runs ended`));
 
   const stopped = [await farm.retire(two), await farm.retire(scheduler)];
@@ -95,8 +95,8 @@ const cellsOf = ({ api }: Farm, { name }: EngineContainer): Promise<number> =>
 
 interface Drained {
   readonly load: Load;
-  /** A run of 4 seconds that was on the worker when it was told to leave. */
-  readonly long: string;
+  /** Runs of 4 seconds; the last of them was on the worker when it was told to leave. */
+  readonly longRuns: readonly string[];
   readonly left: Departure;
 }
 
@@ -105,20 +105,20 @@ async function drainOne(farm: Farm, redis: Redis, worker: EngineContainer, runs:
   const load = new Load({ api: farm.api, count: runs, request: mixedProgram, name: 'drain' });
   const submitting = load.run();
   await until('the load is under way', 60_000, async () => (await countEnded(redis)) > before + runs / 10);
-  const long = await longRunOn(farm.api, worker.name);
+  const longRuns = await longRunsUntilOn(farm.api, worker.name);
   const left = await farm.retire(worker);
   await submitting;
-  return { load, long, left };
+  return { load, longRuns, left };
 }
 
 /** Nodes take what comes, so it is tried until the run is where it should be. */
-async function longRunOn(api: Api, node: string): Promise<string> {
+async function longRunsUntilOn(api: Api, node: string): Promise<string[]> {
   const source = 'import time; time.sleep(4)\nprint("long")\n';
   const id = await api.submit({ source, priority: 0 }, `long-${randomUUID()}`);
   const has = await until('a node has the long run', 60_000, async () =>
     (await api.nodes()).find(({ cells }) => cells.some(({ run }) => run === id)),
   );
-  return has.name === node ? id : longRunOn(api, node);
+  return has.name === node ? [id] : [id, ...(await longRunsUntilOn(api, node))];
 }
 
 export const leftInOrder = ({ name, code, ms }: Departure): Observation =>
