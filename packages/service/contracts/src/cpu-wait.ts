@@ -6,8 +6,8 @@ export const MAX_RETRIES = 5;
 export const retriesSchema = z.number().int().min(0).max(MAX_RETRIES);
 
 /**
- * With each call a guest waits for its controller, and for the CPU until the controller sleeps: no sign of others.
- * Milliseconds.
+ * With each call a guest waits for its controller, and for the CPU until the controller sleeps, and the controller waits
+ * likewise: no sign of others. Milliseconds for each of the two.
  */
 export const WAIT_PER_CALL_MS = 0.02;
 
@@ -22,9 +22,11 @@ const WAITED_PART = 0.1;
 
 interface Measured {
   readonly cpuMs: number;
+  readonly controllerCpuMs: number;
   readonly wallMs: number;
   readonly syscalls: number;
   readonly waitMs?: number | undefined;
+  readonly controllerWaitMs?: number | undefined;
   readonly throttledMs?: number | undefined;
 }
 
@@ -37,20 +39,26 @@ interface Ended {
 
 /**
  * How long a run waited for a CPU that met its wall limit for that reason, milliseconds; null for any other run. It is
- * one where it was below its CPU limit, was running or runnable for at least half of the time, and waited for at least a
- * tenth of it.
+ * one where it was below its CPU limit, it or its controller was running or runnable for at least half of the time, and
+ * waited for at least a tenth of it.
  */
 export function cpuWaitOf({ status, usage, limits }: Ended): number | null {
   if (status !== 'wall-limit' || usage.cpuMs >= limits.cpuMs) return null;
   const waited = waitedMs(usage);
   const decisive = waited >= WAITED_PART * usage.wallMs;
-  return decisive && usage.cpuMs + waited >= ACTIVE_PART * usage.wallMs ? waited : null;
+  const active = usage.cpuMs + usage.controllerCpuMs + waited;
+  return decisive && active >= ACTIVE_PART * usage.wallMs ? waited : null;
 }
 
-/** A cap on the CPU makes it wait too, and may be counted in both; that of its start is not the run's. */
-function waitedMs({ cpuMs, wallMs, syscalls, waitMs = 0, throttledMs = 0 }: Measured): number {
-  const runnable = Math.max(waitMs - syscalls * WAIT_PER_CALL_MS, throttledMs);
-  return Math.min(Math.max(0, runnable), Math.max(0, wallMs - cpuMs));
+/**
+ * The program waits for a CPU, or for its controller that waits for one. A cap on the CPU makes the program wait too, and
+ * may be counted in both; that of its start is not the run's.
+ */
+function waitedMs(usage: Measured): number {
+  const { cpuMs, wallMs, syscalls, waitMs = 0, controllerWaitMs = 0, throttledMs = 0 } = usage;
+  const ofCalls = syscalls * WAIT_PER_CALL_MS;
+  const own = Math.max(0, waitMs - ofCalls, throttledMs);
+  return Math.min(own + Math.max(0, controllerWaitMs - ofCalls), Math.max(0, wallMs - cpuMs));
 }
 
 /** `it waited 1.8 s of 2 s for a CPU`; null where {@link cpuWaitOf} is. */

@@ -42,6 +42,9 @@ export const usageSchema = z
     waitMs: milliseconds
       .optional()
       .describe('Time that the program was runnable but had no CPU, where the kernel reports it'),
+    controllerWaitMs: milliseconds
+      .optional()
+      .describe('Time that the controller could have answered the program but had no CPU, where known'),
     throttledMs: milliseconds
       .optional()
       .describe('Time that the CPU cap kept it waiting, start-up included, where the node has a cap'),

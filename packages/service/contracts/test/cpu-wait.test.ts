@@ -3,7 +3,7 @@ import { cpuWaitLine, cpuWaitOf } from '../src/cpu-wait.js';
 import { runRequestSchema } from '../src/run-request.js';
 
 const limits = { cpuMs: 1000 };
-const usage = { cpuMs: 200, wallMs: 2001, syscalls: 100, waitMs: 1800 };
+const usage = { cpuMs: 200, controllerCpuMs: 0, wallMs: 2001, syscalls: 100, waitMs: 1800 };
 const run = { status: 'wall-limit', usage, limits };
 
 describe('a run that met its wall limit', () => {
@@ -22,6 +22,12 @@ describe('a run that met its wall limit', () => {
     ['met its CPU limit as well', { cpuMs: 1000, waitMs: 900 }],
   ])('is not where it %s', (_what, more) => {
     expect(cpuWaitLine({ ...run, usage: { ...usage, ...more } })).toBeNull();
+  });
+
+  it('waits for its controller where that has no CPU', () => {
+    const served = { ...usage, cpuMs: 480, controllerCpuMs: 500, waitMs: 50, controllerWaitMs: 900 };
+    expect(cpuWaitLine({ ...run, usage: served })).toBe('it waited 946 ms of 2 s for a CPU');
+    expect(cpuWaitOf({ ...run, usage: { ...served, controllerWaitMs: undefined } })).toBeNull();
   });
 
   it('waits by a cap on its CPU too, which is not counted twice', () => {

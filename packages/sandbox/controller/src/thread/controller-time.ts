@@ -1,33 +1,43 @@
 import { existsSync } from 'node:fs';
 import { FigureFile } from '../crossing/figure-file.js';
 
-let clock: (() => number) | null = null;
-
 /** USER_HZ, in which `stat` counts: 100 on x86-64. */
 const NS_PER_TICK = 10_000_000;
 
-/**
- * CPU time of the calling thread, nanoseconds: the first figure of schedstat
- * (Documentation/scheduler/sched-stats). A kernel without CONFIG_SCHED_INFO has none; there stat tells it to
- * 10 ms.
- */
-export function threadCpuNs(): number {
-  clock ??= threadClock('/proc/thread-self');
-  return clock();
+/** What the kernel says of a thread, nanoseconds since its start. */
+export interface ThreadFigures {
+  readonly cpuNs: number;
+  /** For how long it was runnable and had no CPU; null where the kernel does not tell. */
+  readonly waitNs: number | null;
 }
 
-/** @param folder of the thread, in /proc */
-export function threadClock(folder: string): () => number {
+let ownFigures: (() => ThreadFigures) | null = null;
+
+/** Of the calling thread. */
+export function threadFigures(): ThreadFigures {
+  ownFigures ??= figuresIn('/proc/thread-self');
+  return ownFigures();
+}
+
+/**
+ * The first two figures of schedstat (Documentation/scheduler/sched-stats). A kernel without CONFIG_SCHED_INFO has
+ * none; there stat tells the CPU time to 10 ms.
+ * @param folder of the thread, in /proc
+ */
+export function figuresIn(folder: string): () => ThreadFigures {
   if (existsSync(`${folder}/schedstat`)) {
     const schedstat = new FigureFile(`${folder}/schedstat`);
-    return () => Number(schedstat.read().split(' ', 1)[0]);
+    return () => {
+      const [cpuNs = 0, waitNs = 0] = schedstat.read().split(' ').map(Number);
+      return { cpuNs, waitNs };
+    };
   }
   const file = new FigureFile(`${folder}/stat`);
   return () => {
     const stat = file.read();
     // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th field behind it.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * NS_PER_TICK;
+    return { cpuNs: (Number(fields[11]) + Number(fields[12])) * NS_PER_TICK, waitNs: null };
   };
 }
 
@@ -44,7 +54,7 @@ const START_MS = 3_000;
  * rest can have been used up: CPU time never advances faster than wall time.
  */
 export class ControllerTime {
-  #startNs: number | null = null;
+  #start: ThreadFigures | null = null;
   #nextLookMs = Infinity;
   #limitMs = START_MS;
 
@@ -62,17 +72,27 @@ export class ControllerTime {
 
   #begin(limitMs: number): void {
     this.#limitMs = limitMs;
-    this.#startNs = threadCpuNs();
+    this.#start = threadFigures();
     this.#nextLookMs = performance.now() + limitMs;
   }
 
   /** @throws ControllerTimeError when the limit is crossed */
   check(): void {
     const nowMs = performance.now();
-    if (nowMs < this.#nextLookMs || this.#startNs === null) return;
-    const leftMs = this.#limitMs - (threadCpuNs() - this.#startNs) / 1e6;
+    if (nowMs < this.#nextLookMs || this.#start === null) return;
+    const leftMs = this.#limitMs - (threadFigures().cpuNs - this.#start.cpuNs) / 1e6;
     if (leftMs <= 0) throw new ControllerTimeError();
     // The figure may lag by a tick of the scheduler, so it is not read again sooner.
     this.#nextLookMs = nowMs + Math.max(leftMs, 1);
+  }
+
+  /**
+   * For how long this thread was runnable and had no CPU since the run, or else the start, began: milliseconds, null
+   * where the kernel does not tell.
+   */
+  waitedMs(): number | null {
+    const now = threadFigures().waitNs;
+    const before = this.#start?.waitNs ?? null;
+    return now === null || before === null ? null : (now - before) / 1e6;
   }
 }

@@ -19,6 +19,8 @@ export interface EndedJob {
   /** From when the cell took the run to the start of its program, milliseconds; null when it never started. */
   readonly startupMs: number | null;
   readonly controllerCpuMs: number;
+  /** For how long the thread that answered had no CPU, from the start of the program, milliseconds; null where unknown. */
+  readonly controllerWaitMs: number | null;
   readonly pressureBefore: HostPressure;
 }
 
@@ -69,7 +71,8 @@ export function resultOf(
   };
 }
 
-function usageOf({ kernel, end, decisions, startupMs, controllerCpuMs }: EndedJob): RunResult['usage'] {
+function usageOf(run: EndedJob): RunResult['usage'] {
+  const { kernel, end, decisions, startupMs, controllerCpuMs, controllerWaitMs } = run;
   return {
     cpuMs: end.cpuNs / 1e6,
     startupCpuMs: end.startupCpuNs / 1e6,
@@ -77,6 +80,7 @@ function usageOf({ kernel, end, decisions, startupMs, controllerCpuMs }: EndedJo
     wallMs: end.wallNs / 1e6,
     ...(startupMs === null ? {} : { startupMs }),
     ...(end.waitedNs === null ? {} : { waitMs: end.waitedNs / 1e6 }),
+    ...(controllerWaitMs === null ? {} : { controllerWaitMs }),
     ...(end.throttledNs === null ? {} : { throttledMs: end.throttledNs / 1e6 }),
     peakMemoryBytes: end.peakBytes,
     ...(decisions.refusedGrowth > 0 ? { refusedGrowth: decisions.refusedGrowth } : {}),

@@ -2,7 +2,7 @@ import type { RunResult } from '@sandpiper/contracts';
 import type { GuestEnd, KeeperClient, StartedGuest } from '@sandpiper/guest';
 import { PlacementError } from '@sandpiper/kernel';
 import { Channel, DescriptorTransport } from '@sandpiper/protocol';
-import { threadCpuNs } from './controller-time.js';
+import { threadFigures } from './controller-time.js';
 import { RunRefusedError } from '../crossing/refused.js';
 import { type EngineTraits, engineTraits } from '../crossing/engines.js';
 import { inspectTranslated, STARTUP_MS } from './start/handshake.js';
@@ -30,7 +30,7 @@ export function runGuest(
 ): GuestRun {
   const startedAt = new Date();
   const takenAt = performance.now();
-  const cpuBefore = threadCpuNs();
+  const cpuBefore = threadFigures().cpuNs;
   assertInterpreterFiles(job.interpreter);
   const traits = engineTraits(job.interpreter);
   const warm = warmGuests?.take(job) ?? null;
@@ -66,7 +66,7 @@ export function runGuest(
   } finally {
     session.kernel.close();
   }
-  const result = session.result(end, startedAt, takenAt, (threadCpuNs() - cpuBefore) / 1e6);
+  const result = session.result(end, startedAt, takenAt, (threadFigures().cpuNs - cpuBefore) / 1e6);
   return { result, fault: session.faultReport };
 }
 

@@ -183,6 +183,7 @@ export class Session {
    * @throws HostShortOfMemoryError when the kernel killed the guest because other processes had taken the memory
    */
   result(end: GuestEnd, startedAt: Date, takenAt: number, controllerCpuMs: number): RunResult {
+    const controllerWaitMs = this.#beganAt === null ? null : this.#time.waitedMs();
     const { job, context, kernel } = this;
     const decisions = this.#decisions;
     decisions.cancelled = this.#isCancelled();
@@ -193,8 +194,9 @@ export class Session {
     const start = this.warm === null ? 'cold' : this.#forked === null ? 'waiting' : 'forked';
     const startupMs = this.#beganAt === null ? null : this.#beganAt - takenAt;
     const pressureBefore = this.#pressureBefore;
+    const controller = { controllerCpuMs, controllerWaitMs };
     return resultOf(
-      { job, context, kernel, decisions, end, start, startedAt, startupMs, controllerCpuMs, pressureBefore },
+      { job, context, kernel, decisions, end, start, startedAt, startupMs, ...controller, pressureBefore },
       (encoder) => this.#collect(encoder),
     );
   }
