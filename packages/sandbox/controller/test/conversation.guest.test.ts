@@ -169,6 +169,22 @@ sys.stdout = None
     expect((await converse({ program: GUESS, interactor: HOST })).status).toBe('ok');
   });
 
+  it('a closed output is the end of the input of the other, and a closed input a broken pipe', async () => {
+    const silent = await converse({
+      program: 'import os, sys\nprint(1, flush=True)\nos.close(1)\nsys.stderr.write(input())',
+      interactor: 'import sys\nprint(len(sys.stdin.read()), flush=True)',
+    });
+    expect(silent).toMatchObject({ stderr: '2', interactor: { status: 'ok' } });
+
+    const deaf = await converse({
+      program: 'input()\nwhile True: print("x" * 1000, flush=True)',
+      interactor: 'import os, time\nos.close(0)\nprint(1, flush=True)\nwhile True: time.sleep(1)',
+      interactorLimits: { wallMs: 3_000 },
+    });
+    expect(deaf).toMatchObject({ status: 'runtime-error', endedFirst: 'program' });
+    expect(textOf(deaf, 'stderr')).toContain('BrokenPipeError');
+  });
+
   it('that need more memory than the cell has are refused with the figures', async () => {
     const limits = { memoryBytes: 64 * 2 ** 30 };
     await expect(converse({ program: 'pass', interactor: 'pass', limits })).rejects.toThrow(

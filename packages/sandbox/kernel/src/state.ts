@@ -165,7 +165,10 @@ export class KernelState {
 
   /** Both streams share one limit. What fits is kept; the first byte beyond it ends the run. */
   #output(name: 'stdout' | 'stderr', ino: number): StandardOutput {
-    return new StandardOutput((data) => this.#write(name, data), ino, this.options[name].terminal);
+    const stream = this.options[name];
+    const { terminal } = stream;
+    const write = (data: Buffer): number => this.#write(name, data);
+    return new StandardOutput({ write, closed: () => stream.closed?.(), terminal }, ino);
   }
 
   #write(name: 'stdout' | 'stderr', data: Buffer): number {

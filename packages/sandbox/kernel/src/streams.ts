@@ -1,7 +1,7 @@
 import { Errno, O, POLL, S_IF, type StatFields, SyscallError } from '@sandpiper/abi';
 import { Inode } from '@sandpiper/vfs';
 import { OpenFile } from './descriptors.js';
-import type { InputStream, Terminal } from './types.js';
+import type { InputStream, OutputStream, Terminal } from './types.js';
 
 /** An unnamed file that can be reopened through /proc/self/fd: the end of a pipe, a stream. */
 export class StreamInode extends Inode {
@@ -73,6 +73,10 @@ export class StandardInput extends Stream {
     return data;
   }
 
+  override released(): void {
+    this.source.closed?.();
+  }
+
   override poll(): number {
     return POLL.IN;
   }
@@ -80,15 +84,18 @@ export class StandardInput extends Stream {
 
 export class StandardOutput extends Stream {
   constructor(
-    private readonly sink: (data: Buffer) => number,
+    private readonly sink: OutputStream,
     ino: number,
-    terminal?: Terminal,
   ) {
-    super(ino, O.WRONLY, kindOf(terminal), terminal);
+    super(ino, O.WRONLY, kindOf(sink.terminal), sink.terminal);
   }
 
   override write(data: Buffer): number {
-    return this.sink(data);
+    return this.sink.write(data);
+  }
+
+  override released(): void {
+    this.sink.closed?.();
   }
 
   override poll(): number {

@@ -37,6 +37,8 @@ export type CallOutcome =
 export interface InputStream {
   /** At most `max` bytes; empty at the end. May wait; null when a signal for the guest came first. */
   read(max: number): Buffer | null;
+  /** The guest has closed its last descriptor of it. */
+  closed?(): void;
   /** Where it is one. */
   readonly terminal?: Terminal | undefined;
 }
@@ -60,6 +62,8 @@ export interface OutputStream {
    * fail
    */
   write(data: Buffer): number;
+  /** The guest has closed its last descriptor of it. */
+  closed?(): void;
   /** Where it is one. */
   readonly terminal?: Terminal | undefined;
 }

@@ -26,4 +26,6 @@ export type ToMain =
   | { readonly kind: 'output'; readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
   | { readonly kind: 'input' }
   /** A signal came while it waited for input. */
-  | { readonly kind: 'interrupted' };
+  | { readonly kind: 'interrupted' }
+  /** The guest has closed a stream while it runs. */
+  | { readonly kind: 'closed'; readonly stream: 'stdin' | 'stdout' };

@@ -287,6 +287,7 @@ function beginningWith(input: GuestInput, onFound: () => void): GuestInput {
       onFound();
       return input.read(max);
     },
+    closed: () => input.closed?.(),
   };
 }
 

@@ -14,7 +14,10 @@ class End {
   /** Told once what it prints is read no more. */
   tellUnread: () => void = () => {};
   isWaiting = false;
-  hasEnded = false;
+  /** It reads no more. */
+  isDeaf = false;
+  /** It prints no more. */
+  isSilent = false;
   #question: ((data: Uint8Array | null) => void) | null = null;
 
   /** Replaces a question that is still open: the guest was interrupted and asks again. */
@@ -25,9 +28,9 @@ class End {
     });
   }
 
-  /** @param speakerHasEnded nothing more will come */
-  answer(speakerHasEnded: boolean): void {
-    if (this.#question === null || (this.heard.length === 0 && !speakerHasEnded)) return;
+  /** @param isLast nothing more will come */
+  answer(isLast: boolean): void {
+    if (this.#question === null || (this.heard.length === 0 && !isLast)) return;
     const question = this.#question;
     this.#question = null;
     this.isWaiting = false;
@@ -46,9 +49,9 @@ class End {
 }
 
 /**
- * Two programs joined by pipes: the standard output of each is the standard input of the other. When one has ended, the
- * other reads what is left and then the end of file. A program that prints what nothing reads any more gets EPIPE; an
- * interactor does not, so that a program that leaves early never makes its judge fail.
+ * Two programs joined by pipes: the standard output of each is the standard input of the other. When one has ended, or
+ * closed its output, the other reads what is left and then the end of file. A program that prints what nothing reads any
+ * more gets EPIPE; an interactor does not, so that a program that leaves early never makes its judge fail.
  *
  * A guest's output reaches this class before its next question, so when both wait and nothing waits to be read, neither
  * can go on: a deadlock, known at once and whatever the load of the host.
@@ -92,34 +95,45 @@ export class Conversation {
       },
       onInput: () => {
         const answer = own.ask();
-        own.answer(other.hasEnded);
+        own.answer(other.isSilent);
         this.#lookForDeadlock();
         return answer;
       },
       onInterrupted: () => {
         own.isWaiting = false;
       },
+      onClosed: (stream) => (stream === 'stdin' ? this.#deafen(speaker) : this.#silence(speaker)),
       whenUnread: (tell) => {
         own.tellUnread = tell;
-        if (speaker === 'program' && other.hasEnded) tell();
+        if (speaker === 'program' && other.isDeaf) tell();
       },
     };
   }
 
   /** That guest has ended. */
   end(speaker: Speaker): void {
-    const other = otherOf(speaker);
     this.#endedFirst ??= speaker;
-    this.#ends[speaker].hasEnded = true;
     this.#ends[speaker].isWaiting = false;
-    if (other === 'program') this.#ends.program.tellUnread();
-    this.#ends[other].answer(true);
+    this.#deafen(speaker);
+    this.#silence(speaker);
+  }
+
+  #deafen(speaker: Speaker): void {
+    const end = this.#ends[speaker];
+    end.isDeaf = true;
+    end.heard.length = 0;
+    if (speaker === 'interactor') this.#ends.program.tellUnread();
+  }
+
+  #silence(speaker: Speaker): void {
+    this.#ends[speaker].isSilent = true;
+    this.#ends[otherOf(speaker)].answer(true);
   }
 
   #say(speaker: Speaker, data: Buffer): void {
     const listener = this.#ends[otherOf(speaker)];
     this.#keep(speaker, data);
-    if (listener.hasEnded) return;
+    if (listener.isDeaf) return;
     listener.heard.push(data);
     listener.answer(false);
   }

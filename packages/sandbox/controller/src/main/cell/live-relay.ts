@@ -11,6 +11,8 @@ export interface LiveStreams {
   onInput(): Promise<Uint8Array | null>;
   /** A signal came while the guest waited for input. */
   onInterrupted?(): void;
+  /** The guest reads, or prints, no more while it runs. */
+  onClosed?(stream: 'stdin' | 'stdout'): void;
   /** @param tell called once nothing reads standard output any more */
   whenUnread?(tell: () => void): void;
 }
@@ -33,6 +35,7 @@ export function serveLiveStreams(
       return;
     }
     if (message.kind === 'interrupted') return streams.onInterrupted?.();
+    if (message.kind === 'closed') return streams.onClosed?.(message.stream);
     streams.onOutput(message.stream, message.data);
     Atomics.sub(words, IN_FLIGHT, costOf(message.data));
     Atomics.notify(words, IN_FLIGHT);

@@ -27,6 +27,11 @@ export class LiveInputStream implements InputStream {
     return piece;
   }
 
+  closed(): void {
+    const { port } = this.live;
+    port.postMessage({ kind: 'closed', stream: 'stdin' } satisfies ToMain);
+  }
+
   /** False when a signal came first. */
   #wait(): boolean {
     const { port, words } = this.live;
@@ -69,6 +74,11 @@ export class LiveOutputStream implements OutputStream {
     port.postMessage({ kind: 'output', stream: this.stream, data: Uint8Array.from(data) } satisfies ToMain);
     return data.length;
   }
+
+  closed(): void {
+    const { port } = this.live;
+    if (this.stream === 'stdout') port.postMessage({ kind: 'closed', stream: 'stdout' } satisfies ToMain);
+  }
 }
 
 /** Delivered as it comes, and kept for the result. */
@@ -81,5 +91,9 @@ export class CapturedLiveOutput extends CaptureOutput {
     const written = this.live.write(data);
     super.write(data);
     return written;
+  }
+
+  closed(): void {
+    this.live.closed();
   }
 }
