@@ -1,7 +1,7 @@
 export { type TestCase, type TestGroup, type TestFile } from './data/test-case.js';
-export { type ArchiveBounds, topFolder, unpackArchive } from './files/archive.js';
+export { type ArchiveBounds, isArchive, topFolder, unpackArchive } from './files/archive.js';
 export * from './files/at-once.js';
-export { assertFolder, readBounded } from './files/bounded.js';
+export { assertFolder, isFolder, readBounded } from './files/bounded.js';
 export * from './files/content.js';
 export * from './files/errors.js';
 export * from './judge/expected.js';
@@ -16,6 +16,7 @@ export * from './package/problem.js';
 export * from './scoring/walk.js';
 export * from './submissions/load.js';
 export * from './submissions/program.js';
+export type * from './submissions/submitted-program.js';
 export * from './submissions/submission.js';
 export * from './validators/comparer.js';
 export * from './validators/flags.js';

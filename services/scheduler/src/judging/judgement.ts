@@ -105,7 +105,7 @@ function withLimit(
 
 function submissionOf(program: SubmittedFiles, { handIn }: Problem): Submission {
   const base = { label: 'submission', path: 'submission', expectation: null };
-  const [wanted, ...more] = handIn?.files ?? [];
+  const [wanted, ...more] = handIn?.kind === 'modules' ? handIn.files : [];
   const name = program.entry ?? (wanted !== undefined && more.length === 0 ? wanted : 'main.py');
   const files = program.files?.map((file) => ({ name: file.name, bytes: bytesOf(file, 'content') })) ?? [
     { name, bytes: Buffer.from(program.source ?? '') },

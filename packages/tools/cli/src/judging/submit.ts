@@ -6,7 +6,16 @@ import {
   type SubmissionState,
   type SubmissionSummary,
 } from '@sandpiper/contracts';
-import { type Submission, InputError, loadSubmissions, readBounded } from '@sandpiper/grading';
+import {
+  filesOf,
+  InputError,
+  isArchive,
+  isFolder,
+  loadSubmissions,
+  type ProgramFile,
+  readBounded,
+  type Submission,
+} from '@sandpiper/grading';
 import { EXIT } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
 import { findService } from '../service/address.js';
@@ -64,7 +73,12 @@ async function programOf(paths: readonly string[], entry: string | undefined) {
   return { files, ...(entry === undefined ? {} : { entry }) };
 }
 
+/** Without a program it is a submission of answers, which the service tells from the problem. */
 async function filesOfOne(path: string) {
+  const isOneFile = !isArchive(path) && !(await isFolder(path));
+  const files = isOneFile ? [] : await filesOf(path);
+  if (files.length > 0 && !files.some(({ name }) => name.endsWith('.py'))) return files.map(runFile);
+  if (isOneFile && !path.endsWith('.py')) return [await fileOf(path)];
   const { submissions } = await loadSubmissions([path]);
   const [one, another] = submissions;
   if (one === undefined || another !== undefined) {
@@ -72,12 +86,14 @@ async function filesOfOne(path: string) {
   }
   const { program, fault }: Submission = one;
   if (program === null) throw new InputError(`${path}: ${fault ?? 'cannot be read'}`);
-  return program.files.map(({ name, bytes }) => ({ name, ...fieldsOf('content', encodeBytes(bytes)) }));
+  return program.files.map(runFile);
 }
+
+const runFile = ({ name, bytes }: ProgramFile) => ({ name, ...fieldsOf('content', encodeBytes(bytes)) });
 
 async function fileOf(path: string) {
   const bytes = await readBounded(path, REQUEST_BOUNDS.sourceBytes);
-  return { name: basename(path), ...fieldsOf('content', encodeBytes(bytes)) };
+  return runFile({ name: basename(path), bytes });
 }
 
 function tell({ state, progress }: SubmissionSummary): void {

@@ -19,9 +19,3 @@ export interface CourseTest {
   /** Points of a run that failed, for what it printed before; absent: none. */
   readonly pointsOfFailed?: (result: RunResult) => Promise<number>;
 }
-
-/** What students hand in for a course; a problem of a package has programs that start by themselves. */
-export interface HandIn {
-  /** Below the folder of a student. A file that is handed in alone gets the name where there is just one. */
-  readonly files: readonly string[];
-}

@@ -1,5 +1,5 @@
 import type { TestGroup } from '../data/test-case.js';
-import type { HandIn } from './course-test.js';
+import type { HandedModules } from '../submissions/hand-in.js';
 import type { CourseSettings } from './course-yaml.js';
 
 export const COURSE_FORMATS = ['dmoj', 'classroom', 'unit-tests'] as const;
@@ -11,7 +11,7 @@ export interface LoadedCourse {
   readonly settings: CourseSettings;
   readonly tests: TestGroup;
   /** null: programs that start by themselves. */
-  readonly handIn: HandIn | null;
+  readonly handIn: HandedModules | null;
   /** Files that have no effect here. */
   readonly ignored: readonly string[];
   readonly warnings: readonly string[];

@@ -110,6 +110,21 @@ export function gradeRun(
   };
 }
 
+/** Of a submit-answer problem, a test to which the submission has no answer: nothing ran. */
+export function unanswered(test: string): TestOutcome {
+  return {
+    test,
+    verdict: 'WA',
+    status: 'ok',
+    reason: 'the submission has no answer to this test',
+    exitCode: null,
+    signal: null,
+    cpuMs: 0,
+    wallMs: 0,
+    peakMemoryBytes: 0,
+  };
+}
+
 function detailsOf(judgement: OutputJudgement | null): Partial<TestOutcome> {
   if (judgement === null) return {};
   const { score, scoreMultiplier, judgeMessage, teamMessage } = judgement;

@@ -4,7 +4,7 @@ import { REQUEST_BOUNDS } from '@sandpiper/contracts';
 import { boundedSize, isFolder } from '../files/bounded.js';
 import { filesBelow } from '../files/files-below.js';
 import { compareNames, isIgnoredName } from '../files/names.js';
-import type { ProgramFile } from '../submissions/program.js';
+import type { ProgramFile } from '../submissions/submitted-program.js';
 import { bytesWithConstants, type Constants } from './constants.js';
 
 /** For all languages first; then that of the language, which overrides it. */

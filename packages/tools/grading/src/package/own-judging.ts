@@ -29,8 +29,6 @@ export async function loadOwnJudging(
   compiler: Compiler | null,
 ): Promise<OwnJudging | null> {
   const yaml = join(folder, 'problem.yaml');
-  if (settings.types.has('submit-answer'))
-    throw new InputError(`${yaml}: submit-answer problems are not judged here`);
   if (await isFilled(join(folder, 'static_validator'))) {
     throw new InputError(`${join(folder, 'static_validator')}: static validators are not run here`);
   }

@@ -2,7 +2,6 @@ import { readdir, realpath } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { DEFAULT_LIMITS } from '@sandpiper/contracts';
 import { loadCourse } from '../courses/course.js';
-import type { HandIn } from '../courses/course-test.js';
 import type { CourseFormat, LoadedCourse } from '../courses/loaded-course.js';
 import { type TestCase, type TestGroup, testsOf } from '../data/test-case.js';
 import { loadTests } from '../data/load-tests.js';
@@ -13,7 +12,8 @@ import { compareNames, isIgnoredName } from '../files/names.js';
 import { removeAtExit } from '../files/temporary.js';
 import { type BestScores, bestScores } from '../scoring/score.js';
 import { loadPackageSubmissions } from '../submissions/of-package.js';
-import type { ProgramFile } from '../submissions/program.js';
+import type { HandIn } from '../submissions/hand-in.js';
+import type { ProgramFile } from '../submissions/submitted-program.js';
 import type { Submission } from '../submissions/submission.js';
 import type { Compiler } from '../validators/native/compiler.js';
 import type { OwnValidator } from '../validators/own-validator.js';
@@ -44,7 +44,7 @@ export interface Problem {
   readonly grader: OwnValidator | null;
   readonly best: BestScores;
   readonly included: readonly ProgramFile[];
-  /** The files that a course asks students for; null where a submission is a program that starts by itself. */
+  /** What is submitted where that is no program that starts by itself. */
   readonly handIn: HandIn | null;
   /** Those of the package itself. */
   readonly examples: readonly Submission[];
@@ -130,12 +130,15 @@ async function loadFolder(
   const grader = await loadGrader(tests, { root: folder, constants: settings.constants, compiler });
   const isScoring = settings.types.has('scoring');
   const scoring = { tests, isScoring, objective: settings.objective };
+  const allTests = testsOf(tests);
+  const handIn = settings.types.has('submit-answer') ? answersTo(allTests) : null;
   const examples = await loadPackageSubmissions(folder, {
     isLegacy: isLegacy(settings.version),
     isScoring,
     constants: settings.constants,
+    handIn,
   });
-  const { limits: limitSettings } = settings;
+  const limitSettings = handIn === null ? settings.limits : withoutMeasuring(settings.limits);
   const problem: Problem = {
     name: settings.name ?? nameOf(path),
     path,
@@ -143,17 +146,27 @@ async function loadFolder(
     ...scoring,
     limitSettings,
     limits: limitsFor(limitSettings, limitSettings.timing.cpuMs ?? DEFAULT_LIMITS.cpuMs),
-    allTests: testsOf(tests),
+    allTests,
     own,
     grader,
     best: bestScores(scoring, own !== null && own.scoring !== 'never'),
     included: await loadIncluded(folder, settings.constants),
-    handIn: null,
+    handIn,
     examples: examples.submissions,
     ignored: [...ignored, ...examples.ignored].map((file) => relative(folder, file)),
     warnings: settings.warnings,
   };
   return { problem, folder, settings };
+}
+
+const answersTo = (tests: readonly TestCase[]): HandIn => ({
+  kind: 'answers',
+  tests: tests.map(({ name }) => name),
+});
+
+/** What prints an answer is ours, and needs no limit of the package's. */
+function withoutMeasuring(limits: LimitSettings): LimitSettings {
+  return { ...limits, timing: { ...limits.timing, cpuMs: DEFAULT_LIMITS.cpuMs } };
 }
 
 /** Of what the teacher gives to a run; with what a student has it must fit into a request. */

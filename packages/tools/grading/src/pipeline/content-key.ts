@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { Content } from '../files/content.js';
 import type { ProblemLimits } from '../package/limits.js';
 import type { Problem } from '../package/problem.js';
-import type { SubmittedProgram } from '../submissions/program.js';
+import type { SubmittedProgram } from '../submissions/submitted-program.js';
 
 /**
  * SHA-256, in hex, of all of a package that verdicts depend on: tests with their contents, groups, validators, included

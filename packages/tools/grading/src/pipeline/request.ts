@@ -1,10 +1,13 @@
 import { encodeBytes, fieldsOf, type RunFile, type RunRequest } from '@sandpiper/contracts';
 import type { TestCase } from '../data/test-case.js';
 import type { Problem } from '../package/problem.js';
-import { type SubmittedProgram, type ProgramFile, withGiven, withIncluded } from '../submissions/program.js';
+import { answerTo } from '../submissions/answers.js';
+import { withGiven, withIncluded } from '../submissions/program.js';
+import type { SubmittedProgram, ProgramFile } from '../submissions/submitted-program.js';
 
 /** The program as it runs: with the files that the problem gives to every submission. */
 export function programFor(problem: Problem, program: SubmittedProgram): SubmittedProgram {
+  if (problem.handIn?.kind === 'answers') return program;
   if (problem.handIn !== null) return withIncluded(program, problem.included);
   const [only] = program.files;
   // A file called random.py would hide the module; nobody imports the only file of a program.
@@ -31,8 +34,9 @@ export async function requestFor(
       async ({ name, content }): Promise<ProgramFile> => ({ name, bytes: await content.read() }),
     ),
   );
-  const entry = test.course?.entry ?? program.entry;
-  const files = startable(entry, withGiven(program.files, own));
+  const run = problem.handIn?.kind === 'answers' ? answerTo(program, test.name) : program;
+  const entry = test.course?.entry ?? run.entry;
+  const files = startable(entry, withGiven(run.files, own));
   return {
     entry,
     files: files.map(runFile),

@@ -10,8 +10,10 @@ import {
   type OutputJudgement,
   outputOf,
   type TestOutcome,
+  unanswered,
 } from '../judge/verdict.js';
-import type { SubmittedProgram } from '../submissions/program.js';
+import { isUnanswered } from '../submissions/answers.js';
+import type { SubmittedProgram } from '../submissions/submitted-program.js';
 import type { Comparer } from '../validators/comparer.js';
 import { askGrader } from './graders.js';
 import { programFor, requestBytes, requestFor } from './request.js';
@@ -55,6 +57,8 @@ export async function judgeSubmission(
   const { problem, submission } = judging;
   if (submission.program === null) return;
   const program = programFor(problem, submission.program);
+  for (const test of problem.allTests)
+    if (isUnanswered(program, problem.handIn, test.name)) judging.record(test, unanswered(test.name));
   let size = options.runsAll ? MOST_PER_ROUND : FIRST_ROUND;
   for (;;) {
     const tests = withinBytes(program, judging.next(size));

@@ -3,7 +3,7 @@ import type { TestCase } from '../data/test-case.js';
 import { type JudgedRun, needsJudgement, type OutputJudgement, outputOf } from '../judge/verdict.js';
 import type { OwnJudging } from '../package/own-judging.js';
 import type { Problem } from '../package/problem.js';
-import type { SubmittedProgram } from '../submissions/program.js';
+import type { SubmittedProgram } from '../submissions/submitted-program.js';
 import { packOf } from '../validators/keep-feedback.js';
 import type { OwnValidator } from '../validators/own-validator.js';
 import { judgementOf, type ValidatorJudgement } from '../validators/protocol.js';

@@ -1,10 +1,12 @@
 import { readdir, realpath, rm, stat } from 'node:fs/promises';
 import { basename, join, normalize, sep } from 'node:path';
-import type { HandIn } from '../courses/course-test.js';
 import { isArchive, SUBMISSION_ARCHIVE, unpackArchive } from '../files/archive.js';
 import { InputError } from '../files/errors.js';
 import { compareNames, isIgnoredName } from '../files/names.js';
-import { fileProgram, folderProgram, type SubmittedProgram } from './program.js';
+import { areAnswers, answersOf } from './answers.js';
+import type { HandIn } from './hand-in.js';
+import { fileProgram, filesOfFolder, folderProgram, programFile } from './program.js';
+import type { ProgramFile, SubmittedProgram } from './submitted-program.js';
 import type { Submission } from './submission.js';
 
 /** More is a mistake, such as a whole home folder. */
@@ -25,8 +27,9 @@ export interface LoadedSubmissions {
 }
 
 /**
- * Reads what was handed in, for a course by the names that it wants. A file, an archive, and a folder with main.py or __main__.py is one submission each. Every
- * other folder that is named is a folder of submissions: each file, folder and archive in it is one.
+ * Reads what was submitted, for a course by the names that it wants. A file, an archive, and a folder with main.py or
+ * __main__.py is one submission each. Every other folder that is named is a folder of submissions: each file, folder and
+ * archive in it is one.
  * @throws InputError only for what the command line names wrongly; the fault of one submission is in its `fault`
  */
 export async function loadSubmissions(
@@ -57,15 +60,21 @@ async function expand(path: string, ignored: string[], handIn: HandIn | null): P
   if (found === null) throw new InputError(`${path}: no such submission`);
   if (!found.isDirectory()) {
     if (isArchive(path)) return [{ path, kind: 'archive', within: null }];
-    if (path.endsWith('.py')) return [{ path, kind: 'file', within: null }];
+    if (path.endsWith('.py') || handIn?.kind === 'answers') return [{ path, kind: 'file', within: null }];
     throw new InputError(`${path}: a submission is a .py file, a .zip, or a folder`);
   }
   const names = await readdir(path);
-  const starting = handIn === null ? ['main.py', '__main__.py'] : handIn.files;
-  if (starting.some((name) => names.includes(name))) return [{ path, kind: 'folder', within: null }];
+  if (isOne(names, handIn)) return [{ path, kind: 'folder', within: null }];
   const inside = await handedIn(path, names, ignored);
   if (inside.length === 0) throw new InputError(`${path}: the folder contains no .py file, folder or .zip`);
   return inside;
+}
+
+/** Whether a folder with these names is one submission. */
+function isOne(names: readonly string[], handIn: HandIn | null): boolean {
+  if (handIn?.kind === 'answers') return areAnswers(names, handIn);
+  const starting = handIn === null ? ['main.py', '__main__.py'] : handIn.files;
+  return starting.some((name) => names.includes(name));
 }
 
 /** The files, folders and archives of a folder of submissions, in the order of their names. */
@@ -90,7 +99,7 @@ async function readHanded(
 ): Promise<Pick<Submission, 'program' | 'fault'>> {
   try {
     await assertWithin(handed);
-    return { program: await programOf(handed.path, handed.kind, handIn), fault: null };
+    return { program: await programOf(handed.path, handed.kind, { handIn }), fault: null };
   } catch (error) {
     return { program: null, fault: faultOf(error, handed.path) };
   }
@@ -104,21 +113,37 @@ function faultOf(error: unknown, path: string): string {
     : message.replaceAll(`${path}/`, '');
 }
 
-async function programOf(
+/**
+ * @param options.root the folder that links in a folder must not leave; by default the folder itself
+ * @throws InputError that says what is wrong with it
+ */
+export async function programOf(
   path: string,
   kind: Handed['kind'],
-  handIn: HandIn | null,
+  { handIn, root }: { readonly handIn: HandIn | null; readonly root?: string },
 ): Promise<SubmittedProgram> {
-  if (kind === 'folder') return folderProgram(path, { handIn });
+  if (kind === 'folder') return folderProgram(path, { handIn, root });
   if (kind === 'archive') return archiveProgram(path, handIn);
+  if (handIn?.kind === 'answers') return answersOf([await programFile(path)], handIn, path);
   const [only, ...more] = handIn?.files ?? [];
   return fileProgram(path, only !== undefined && more.length === 0 ? only : basename(path));
 }
 
-async function archiveProgram(path: string, handIn: HandIn | null): Promise<SubmittedProgram> {
+const archiveProgram = (path: string, handIn: HandIn | null): Promise<SubmittedProgram> =>
+  withUnpacked(path, (folder) => folderProgram(folder, { handIn }));
+
+/**
+ * The files of a folder or an archive as they are, whatever starts.
+ * @throws InputError for links that leave it, and for more than a submission may have
+ */
+export const filesOf = (path: string): Promise<readonly ProgramFile[]> =>
+  isArchive(path) ? withUnpacked(path, filesOfFolder) : filesOfFolder(path);
+
+/** Errors name files as they are in the archive. */
+async function withUnpacked<T>(path: string, read: (folder: string) => Promise<T>): Promise<T> {
   const folder = await unpackArchive(path, SUBMISSION_ARCHIVE);
   try {
-    return await folderProgram(folder, { handIn });
+    return await read(folder);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new InputError(message.replaceAll(`${folder}/`, '').replace(`${folder}: `, ''), { cause: error });

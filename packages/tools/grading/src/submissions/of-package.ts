@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { isArchive } from '../files/archive.js';
 import { isFolder } from '../files/bounded.js';
 import { InputError } from '../files/errors.js';
 import { compareNames, isIgnoredName } from '../files/names.js';
@@ -11,7 +12,10 @@ import {
   readSubmissionsYaml,
   type SubmissionsYaml,
 } from './expectations.js';
-import { fileProgram, folderProgram, type SubmittedProgram } from './program.js';
+import type { HandIn } from './hand-in.js';
+import { programOf } from './load.js';
+import { fileProgram, folderProgram } from './program.js';
+import type { SubmittedProgram } from './submitted-program.js';
 import type { Submission } from './submission.js';
 
 export interface PackageSubmissions {
@@ -24,6 +28,8 @@ export interface PackageOptions {
   readonly isLegacy: boolean;
   readonly isScoring: boolean;
   readonly constants: Constants;
+  /** null: programs. */
+  readonly handIn: HandIn | null;
 }
 
 /**
@@ -67,10 +73,8 @@ async function loadExample(
   yaml: SubmissionsYaml,
   options: PackageOptions & { readonly root: string },
 ): Promise<Submission | null> {
-  const language = languageOf(yaml, label);
-  if (language !== null && !/^(python3?|pypy3?|python3numpy)$/.test(language)) return null;
   const isDirectory = (await stat(path).catch(() => null))?.isDirectory() === true;
-  if (!isDirectory && !/\.py3?$/.test(path)) return null;
+  if (options.handIn === null && !isPython(path, isDirectory, languageOf(yaml, label))) return null;
   const entryPoint = isDirectory ? entryPointOf(yaml, label) : null;
   const read = await readExample(path, entryPoint, isDirectory, options);
   if (read === null) return null;
@@ -79,14 +83,23 @@ async function loadExample(
   return { label, path, program: read.program, fault: read.fault, expectation };
 }
 
+function isPython(path: string, isDirectory: boolean, language: string | null): boolean {
+  if (language !== null && !/^(python3?|pypy3?|python3numpy)$/.test(language)) return false;
+  return isDirectory || /\.py3?$/.test(path);
+}
+
 /** null for a folder in another language, and for Python 2. */
 async function readExample(
   path: string,
   entry: string | null,
   isDirectory: boolean,
-  { constants, root }: { readonly constants: Constants; readonly root: string },
+  { constants, handIn, root }: PackageOptions & { readonly root: string },
 ): Promise<{ program: SubmittedProgram | null; fault: string | null } | null> {
   try {
+    if (handIn !== null) {
+      const kind = isDirectory ? 'folder' : isArchive(path) ? 'archive' : 'file';
+      return { program: await programOf(path, kind, { handIn, root }), fault: null };
+    }
     const program = isDirectory
       ? await folderProgram(path, { entry, root })
       : await fileProgram(path, basename(path));

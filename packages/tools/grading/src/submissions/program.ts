@@ -1,31 +1,28 @@
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { REQUEST_BOUNDS } from '@sandpiper/contracts';
-import type { HandIn } from '../courses/course-test.js';
 import { boundedSize } from '../files/bounded.js';
 import { InputError } from '../files/errors.js';
-import { filesBelow } from '../files/files-below.js';
-
-/** One file of a program; its bytes are Python's to decode, since a coding line may name any encoding. */
-export interface ProgramFile {
-  readonly name: string;
-  readonly bytes: Buffer;
-}
-
-/** What runs: files, and which of them starts. */
-export interface SubmittedProgram {
-  readonly entry: string;
-  readonly files: readonly ProgramFile[];
-}
+import { type BelowBounds, filesBelow } from '../files/files-below.js';
+import { answersOf } from './answers.js';
+import type { HandedModules, HandIn } from './hand-in.js';
+import type { ProgramFile, SubmittedProgram } from './submitted-program.js';
 
 /** A body must hold the whole program. */
 const MAX_PROGRAM_BYTES = REQUEST_BOUNDS.sourceBytes;
 /** Of one student: a run has the tests and what the course includes, too. */
 const MAX_COURSE_FILES = 300;
 
+/** @throws InputError when it is no regular file, or too large */
+export async function programFile(path: string): Promise<ProgramFile> {
+  await boundedSize(path, MAX_PROGRAM_BYTES);
+  return { name: basename(path), bytes: await readFile(path) };
+}
+
 /** A program of one file. @throws InputError when it is no regular file, or too large */
 export async function fileProgram(path: string, name: string): Promise<SubmittedProgram> {
-  await boundedSize(path, MAX_PROGRAM_BYTES);
-  const program = { entry: name, files: [{ name, bytes: await readFile(path) }] };
+  const { bytes } = await programFile(path);
+  const program = { entry: name, files: [{ name, bytes }] };
   assertPython3(program, path);
   return program;
 }
@@ -35,7 +32,7 @@ export interface FolderOptions {
   readonly entry?: string | null;
   /** The folder that links must not leave; by default the one that is read. */
   readonly root?: string | undefined;
-  /** The files that a course asks for; then no file needs to be a program. */
+  /** What is submitted where that is no program that starts by itself. */
   readonly handIn?: HandIn | null;
 }
 
@@ -47,17 +44,27 @@ export async function folderProgram(
   folder: string,
   { entry = null, root, handIn = null }: FolderOptions = {},
 ): Promise<SubmittedProgram> {
-  const maxFiles = handIn === null ? REQUEST_BOUNDS.files : MAX_COURSE_FILES;
-  const found = await filesBelow(folder, { maxFiles, root });
+  const maxFiles = handIn?.kind === 'modules' ? MAX_COURSE_FILES : REQUEST_BOUNDS.files;
+  return programOfFiles(await filesOfFolder(folder, { maxFiles, root }), { entry, handIn }, folder);
+}
+
+/**
+ * All files below a folder.
+ * @throws InputError for links that leave it, and for more than a submission may have
+ */
+export async function filesOfFolder(
+  folder: string,
+  bounds: BelowBounds = { maxFiles: REQUEST_BOUNDS.files },
+): Promise<ProgramFile[]> {
   let total = 0;
   const files: ProgramFile[] = [];
-  for (const { name, path } of found) {
+  for (const { name, path } of await filesBelow(folder, bounds)) {
     total += await boundedSize(path, MAX_PROGRAM_BYTES);
     if (total > MAX_PROGRAM_BYTES)
       throw new InputError(`${folder}: is larger than ${MAX_PROGRAM_BYTES / 2 ** 20} MiB`);
     files.push({ name, bytes: await readFile(path) });
   }
-  return programOfFiles(files, { entry, handIn }, folder);
+  return files;
 }
 
 /**
@@ -70,6 +77,7 @@ export function programOfFiles(
   { entry = null, handIn = null }: Pick<FolderOptions, 'entry' | 'handIn'>,
   where: string,
 ): SubmittedProgram {
+  if (handIn?.kind === 'answers') return answersOf(files, handIn, where);
   if (handIn !== null && files.length > MAX_COURSE_FILES)
     throw new InputError(`${where}: contains more than ${MAX_COURSE_FILES} files`);
   const program = handIn === null ? rooted(where, files, entry) : handedIn(where, files, handIn);
@@ -102,7 +110,7 @@ function rooted(folder: string, files: readonly ProgramFile[], entry: string | n
 function handedIn(
   folder: string,
   files: readonly ProgramFile[],
-  { files: wanted }: HandIn,
+  { files: wanted }: HandedModules,
 ): SubmittedProgram {
   if (!files.some(({ name }) => name.endsWith('.py')))
     throw new InputError(`${folder}: the folder contains no .py file`);

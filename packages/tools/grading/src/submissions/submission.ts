@@ -1,4 +1,4 @@
-import type { SubmittedProgram } from './program.js';
+import type { SubmittedProgram } from './submitted-program.js';
 
 export interface Submission {
   /** The name of the file or folder where it is unique, else its path. */

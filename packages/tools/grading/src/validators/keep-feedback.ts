@@ -1,5 +1,5 @@
 import { bytesOf, type RunResult } from '@sandpiper/contracts';
-import type { SubmittedProgram } from '../submissions/program.js';
+import type { SubmittedProgram } from '../submissions/submitted-program.js';
 
 /** All files of the feedback folder, packed: the passes of a multi-pass problem share them. */
 export const FEEDBACK_PACK = '/judge/feedback/.pack';

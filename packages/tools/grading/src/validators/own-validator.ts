@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isFolder } from '../files/bounded.js';
 import { compareNames, isIgnoredName } from '../files/names.js';
-import type { SubmittedProgram } from '../submissions/program.js';
+import type { SubmittedProgram } from '../submissions/submitted-program.js';
 import { isBesideProgram, loadPackageProgram, type ProgramOptions } from './package-program.js';
 
 /** A validator of a package; it runs in the sandbox like a submission. */

@@ -5,12 +5,8 @@ import { boundedSize, isFile } from '../files/bounded.js';
 import { InputError, NotDoneError } from '../files/errors.js';
 import { filesBelow, type FoundFile } from '../files/files-below.js';
 import { bytesWithConstants, type Constants } from '../package/constants.js';
-import {
-  fileProgram,
-  folderProgram,
-  type ProgramFile,
-  type SubmittedProgram,
-} from '../submissions/program.js';
+import { fileProgram, folderProgram } from '../submissions/program.js';
+import type { ProgramFile, SubmittedProgram } from '../submissions/submitted-program.js';
 import { type Compiler, isNativeSource } from './native/compiler.js';
 import { nativeProgram } from './native/native-program.js';
 

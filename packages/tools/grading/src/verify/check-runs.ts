@@ -12,7 +12,7 @@ import { runFile } from '../pipeline/request.js';
 import { runOne } from '../pipeline/run-one.js';
 import type { GradingService } from '../pipeline/service.js';
 import { validatorLimits } from '../pipeline/validator-request.js';
-import type { ProgramFile } from '../submissions/program.js';
+import type { ProgramFile } from '../submissions/submitted-program.js';
 import type { OwnValidator } from '../validators/own-validator.js';
 
 /** A service, and what ends all work with it. */

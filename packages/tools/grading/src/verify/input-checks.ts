@@ -1,4 +1,4 @@
-import type { ProgramFile } from '../submissions/program.js';
+import type { ProgramFile } from '../submissions/submitted-program.js';
 import type { GivenInputFlags, TestCase, TestFile } from '../data/test-case.js';
 import { type Content, fixedContent } from '../files/content.js';
 import type { OwnValidator } from '../validators/own-validator.js';

@@ -31,7 +31,7 @@ it('a test is a command with points, input and limits', async () => {
     isScoring: true,
     best: { problem: 4 },
   });
-  expect(problem.handIn?.files).toEqual(['main.py', 'src/hello.py']);
+  expect(problem.handIn).toEqual({ kind: 'modules', files: ['main.py', 'src/hello.py'] });
   expect(
     problem.allTests.map(({ name, args, course }) => [name, args, course?.entry, course?.limits.cpuMs]),
   ).toEqual([

@@ -40,7 +40,7 @@ it('a folder of tests needs nothing else: each test is a row with points', async
     isScoring: true,
     best: { problem: 7 },
     limits: { cpuMs: 10_000 },
-    handIn: { files: [] },
+    handIn: { kind: 'modules', files: [] },
   });
   expect(problem.included.map(({ name }) => name)).toEqual(['given.py']);
   expect(testsOf(problem.tests).map(({ name, course }) => [name, course?.points])).toEqual([

@@ -31,11 +31,6 @@ describe('a problem package', () => {
       /multi-pass problems need an output/,
     ],
     [
-      'wants answers',
-      { 'problem.yaml': `${MODERN}type: submit-answer` },
-      /submit-answer problems are not judged/,
-    ],
-    [
       'has a validator in C++',
       { 'problem.yaml': MODERN, 'output_validator/v.cc': '' },
       /v\.cc: C\+\+ is compiled only with --compile/,

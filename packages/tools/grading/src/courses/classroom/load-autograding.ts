@@ -38,7 +38,7 @@ export async function loadAutograding(
   return {
     settings,
     tests: { name: 'data', items: tests, rules: { kind: 'points', aggregation: 'sum', requires: [] } },
-    handIn: { files: [...files] },
+    handIn: { kind: 'modules', files: [...files] },
     ignored: [],
     warnings: [],
   };

@@ -50,7 +50,7 @@ export async function loadUnitTests(
   return {
     settings,
     tests: groupsOf(found.tests, new CaseBuilder(tests, found, bringsPytest, settings)),
-    handIn: { files: settings.files },
+    handIn: { kind: 'modules', files: settings.files },
     ignored: [],
     warnings: found.skipped.map((test) => `${test} is skipped and has no points`),
   };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { errorCode, oneLine } from '@sandpiper/contracts';
 import { InputError } from '../../files/errors.js';
-import type { ProgramFile } from '../../submissions/program.js';
+import type { ProgramFile } from '../../submissions/submitted-program.js';
 import { type BoundedEnd, runBounded } from './bounded-command.js';
 
 /** The sources of a program in C or C++, with the headers beside them. */

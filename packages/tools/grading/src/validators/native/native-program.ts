@@ -1,5 +1,5 @@
 import { deflateSync } from 'node:zlib';
-import type { SubmittedProgram } from '../../submissions/program.js';
+import type { SubmittedProgram } from '../../submissions/submitted-program.js';
 
 const DRIVER = 'sandpiper_native.py';
 /** In a folder that no file of a run has to lie in. */
