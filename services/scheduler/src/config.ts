@@ -164,6 +164,13 @@ export const schedulerConfigSchema = z.object({
   SANDPIPER_MAX_SUBMISSIONS: integer(1, 1_000_000)
     .default(10_000)
     .describe('submissions are refused with 429 while this many wait to be judged'),
+  SANDPIPER_COMPILE: z
+    .enum(['0', '1'])
+    .default('0')
+    .describe(
+      '1: validators in C and C++ of problem packages are compiled by the compiler of this host, outside of any sandbox; ' +
+        'set it only where every tenant who uploads problems is trusted as much as you are',
+    ),
   SANDPIPER_JUDGE_AT_ONCE: integer(0, 256)
     .default(8)
     .describe('submissions that this scheduler judges at once; 0: it leaves them to others'),
@@ -265,6 +272,7 @@ export function judgingOf(
       unpackedBytes: config.SANDPIPER_UNPACKED_LIMIT,
       entries: MAX_PACKAGE_FILES,
       tests: MAX_PACKAGE_TESTS,
+      mayCompile: config.SANDPIPER_COMPILE === '1',
     },
     folder: config.SANDPIPER_JUDGE_FOLDER ?? tmpdir(),
     judge:

@@ -23,7 +23,7 @@ beforeAll(async () => {
   ({ app } = await startApp(server.url, {
     auth: { on: true, adminKeys: [ADMIN] },
     judging: {
-      packages: { fileBytes: 2 * MIB, unpackedBytes: 8 * MIB, entries: 200, tests: 20 },
+      packages: { fileBytes: 2 * MIB, unpackedBytes: 8 * MIB, entries: 200, tests: 20, mayCompile: false },
       folder,
       judge: null,
     },
@@ -206,6 +206,16 @@ describe('a problem package', () => {
         { name: 'data/secret/1.ans', bytes: '' },
       ],
       /^output_validators\/v\.sh: /,
+    ],
+    [
+      'a validator in C++ where nothing may be compiled',
+      [
+        { name: 'problem.yaml', bytes: 'validation: custom\n' },
+        { name: 'output_validators/v.cc', bytes: 'int main() { return 42; }' },
+        { name: 'data/secret/1.in', bytes: '' },
+        { name: 'data/secret/1.ans', bytes: '' },
+      ],
+      /^output_validators\/v\.cc: C\+\+ is compiled only where --compile or SANDPIPER_COMPILE=1 allows it$/,
     ],
   ];
 

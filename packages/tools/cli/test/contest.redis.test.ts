@@ -123,6 +123,43 @@ it('a validator that fails, hangs or is hostile is a JE that says so, and hurts 
   expect(code).toBe(1);
 }, 300_000);
 
+/** Each talks to a validator that prints a number and wants the next one. */
+const TALKERS: Readonly<Record<string, readonly [source: string, verdict: string | RegExp]>> = {
+  'answers-right': ['print(int(input()) + 1)', 'AC'],
+  'answers-and-floods': ['print(int(input()) + 1)\nwhile True: print("x" * 1000)', /^(RTE|OLE|AC)$/],
+  'bytes-of-all-kinds': ['import sys\nsys.stdout.buffer.write(bytes(range(256)))', 'WA'],
+  'closes-both': ['import os, time\nos.close(0)\nos.close(1)\ntime.sleep(0.1)', 'WA'],
+  floods: ['while True: print("x" * 1000, end="", flush=True)', /^(WA|OLE)$/],
+  leaves: ['pass', 'WA'],
+  'never-answers': ['import time\ntime.sleep(3600)', 'TLE'],
+  'reads-for-ever': ['import sys\nsys.stdin.read()', 'TLE'],
+  'reads-the-secret': ['print(open("answer").read())', 'RTE'],
+  'stops-the-validator': ['import os\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)', /^RTE$/],
+};
+
+it('a program that attacks its validator through the pipe is judged, and hurts no other', async () => {
+  await put(
+    'problem.yaml',
+    'validation: custom interactive\nlimits: {time_limit: 1, memory: 64, validation_time: 1}',
+  );
+  await put(
+    'output_validators/v.py',
+    'import sys\nprint(1, flush=True)\nline = sys.stdin.buffer.readline(100)\nsys.exit(42 if line == b"2\\n" else 43)',
+  );
+  await put('data/secret/1.in', '1');
+  await put('data/secret/1.ans', '2');
+  for (const [name, [source]] of Object.entries(TALKERS))
+    await put(`submissions/wrong_answer/${name}.py`, source);
+  const { report } = await grade(folder);
+  const [problem] = report.problems;
+  const verdicts = problem?.submissions.map(({ label, verdict }) => [label, verdict]) ?? [];
+  const wanted = Object.entries(TALKERS).map(([name, [, verdict]]) => [
+    `wrong_answer/${name}.py`,
+    typeof verdict === 'string' ? verdict : (expect.stringMatching(verdict) as string),
+  ]);
+  expect(Object.fromEntries(verdicts)).toEqual(Object.fromEntries(wanted));
+}, 300_000);
+
 async function put(name: string, content: string): Promise<void> {
   await mkdir(dirname(join(folder, name)), { recursive: true });
   await writeFile(join(folder, name), content);

@@ -89,7 +89,7 @@ describe('sandpiper verify', () => {
       'warning package secret/2.in: does not end with a line break',
       'error inputs secret/2: input_validators/digits.py rejects it',
       'warning inputs input_validators/other.ctd: is not run: Checktestdata files are not read here',
-      'warning inputs input_validators/other.cc: is not run: input_validators/other.cc: C++ is compiled only with --compile (or SANDPIPER_COMPILE=1)',
+      'warning inputs input_validators/other.cc: is not run: input_validators/other.cc: C++ is compiled only where --compile or SANDPIPER_COMPILE=1 allows it',
       'error outputs invalid_output/2: is accepted',
       'error outputs valid_output/2: is rejected: the output validator rejects the output',
       'error submissions accepted/a.py: sample/1: WA, which is not permitted',

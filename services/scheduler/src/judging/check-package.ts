@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { errorCode, oneLine, type ProblemFacts } from '@sandpiper/contracts';
 import {
   type ArchiveBounds,
+  HostCompiler,
   InputError,
   loadProblem,
   type Problem,
@@ -13,6 +14,8 @@ import {
 /** What a package may be, beyond the bounds of its archive. */
 export interface PackageBounds extends ArchiveBounds {
   readonly tests: number;
+  /** Whether validators in C and C++ are compiled, by the compiler of this host and outside of any sandbox. */
+  readonly mayCompile: boolean;
 }
 
 /** What a folder of a problem has, as grade knows it: a package, or a course. */
@@ -45,7 +48,9 @@ export async function openPackage(
     top = await topFolder(folder, async (one) =>
       (await readdir(one)).some((name) => PROBLEM_MARKS.has(name)),
     );
-    const problem = await loadProblem(top);
+    // One for each package: it keeps what it has compiled.
+    const compiler = bounds.mayCompile ? new HostCompiler() : null;
+    const problem = await loadProblem(top, { compiler });
     if (problem.allTests.length > bounds.tests) {
       throw new InputError(
         `the package has ${problem.allTests.length} tests, and this service judges at most ${bounds.tests}`,

@@ -13,6 +13,8 @@ const IDLE_MS = 10_000;
 const HEAP_MIB = 512;
 /** A package that takes longer is refused, milliseconds. */
 const CHECK_MS = 60_000;
+/** The same where its validators are compiled. */
+const COMPILING_CHECK_MS = 360_000;
 
 /** Tests run the sources, but the thread needs the built file. */
 const THREAD_FILE = fileURLToPath(new URL('../../dist/judging/check-thread.js', import.meta.url));
@@ -57,12 +59,13 @@ export class CheckPool {
 
   private async run(task: PackageCheckTask): Promise<CheckAnswer> {
     const stop = new AbortController();
-    const late = setTimeout(() => stop.abort(), CHECK_MS);
+    const patienceMs = this.bounds.mayCompile ? COMPILING_CHECK_MS : CHECK_MS;
+    const late = setTimeout(() => stop.abort(), patienceMs);
     try {
       return (await this.pool.run(task, { signal: stop.signal })) as CheckAnswer;
     } catch (error) {
       if (stop.signal.aborted) {
-        throw new ApiProblem('invalid-package', `reading the package takes more than ${CHECK_MS / 1000} s`);
+        throw new ApiProblem('invalid-package', `reading the package takes more than ${patienceMs / 1000} s`);
       }
       if (errorCode(error) !== 'ERR_WORKER_OUT_OF_MEMORY') throw error;
       throw new ApiProblem(

@@ -36,6 +36,7 @@ export const DEFAULT_JUDGING: JudgingOptions = {
     unpackedBytes: DEFAULT_UNPACKED_LIMIT,
     entries: MAX_PACKAGE_FILES,
     tests: MAX_PACKAGE_TESTS,
+    mayCompile: false,
   },
   folder: tmpdir(),
   judge: null,

@@ -19,7 +19,7 @@ export interface ProgramOptions {
 }
 
 /** Says how to allow what {@link ProgramOptions.compiler} is for. */
-const COMPILE_HINT = 'is compiled only with --compile (or SANDPIPER_COMPILE=1)';
+const COMPILE_HINT = 'is compiled only where --compile or SANDPIPER_COMPILE=1 allows it';
 
 const isHeader = (name: string): boolean => /\.(h|hh|hpp|hxx|h\+\+|inl|ipp|tcc)$/i.test(name);
 const isPython = (name: string): boolean => /\.py3?$/.test(name);

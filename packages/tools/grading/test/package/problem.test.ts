@@ -33,7 +33,7 @@ describe('a problem package', () => {
     [
       'has a validator in C++',
       { 'problem.yaml': MODERN, 'output_validator/v.cc': '' },
-      /v\.cc: C\+\+ is compiled only with --compile/,
+      /v\.cc: C\+\+ is compiled only where --compile/,
     ],
     [
       'has a static validator',

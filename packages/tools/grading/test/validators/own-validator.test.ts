@@ -67,9 +67,9 @@ describe('output validators of a package', () => {
     [
       'C++',
       { 'output_validators/a.cc': '' },
-      /output_validators\/a\.cc: C\+\+ is compiled only with --compile/,
+      /output_validators\/a\.cc: C\+\+ is compiled only where --compile/,
     ],
-    ['C++ in a folder', { 'output_validators/v/a.cc': '' }, /v\/a\.cc: C\+\+ is compiled only with/],
+    ['C++ in a folder', { 'output_validators/v/a.cc': '' }, /v\/a\.cc: C\+\+ is compiled only where/],
     [
       'Java',
       { 'output_validators/v/A.java': '' },
