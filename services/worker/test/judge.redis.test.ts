@@ -208,13 +208,15 @@ describe('the judge of a service', () => {
     await client.problems.upload(Uint8Array.from(zipOf([{ name: 'add/tests/test_add.py', bytes }])), {
       id: 'add',
     });
-    const verdictOn = async (content: string): Promise<string | null> => {
+    const judgedOn = async (content: string): Promise<SubmissionState> => {
       const files = [{ name: 'add.py', content }];
-      const id = await client.submissions.submit({ problem: 'add', files });
-      return (await client.submissions.judged(id)).verdict;
+      return client.submissions.judged(await client.submissions.submit({ problem: 'add', files }));
     };
-    expect(await verdictOn('def add(a, b): return a + b')).toBe('AC');
-    expect(await verdictOn('def add(a, b): return a - b')).toBe('WA');
+    expect(await judgedOn('def add(a, b): return a + b')).toMatchObject({
+      verdict: 'AC',
+      result: { tests: [{ visibility: 'visible' }] },
+    });
+    expect(await judgedOn('def add(a, b): return a - b')).toMatchObject({ verdict: 'WA' });
   }, 300_000);
 });
 

@@ -52,3 +52,11 @@ it('a run that sleeps until its wall limit beside them is not', async () => {
   expect(result.retries).toBeUndefined();
   expect(cpuWaitOf(result)).toBeNull();
 });
+
+it('a run whose controller waits for the CPU beside them says so', async () => {
+  const source = 'data = b"x" * 2**20\nwhile True:\n  with open("f", "wb") as f: f.write(data)';
+  const { status, usage, unreliable } = await run(source, { cpuMs: 20_000, wallMs: 3_000 });
+  expect(status).toBe('wall-limit');
+  expect(usage.controllerWaitMs).toBeGreaterThan(0.1 * usage.wallMs);
+  expect(unreliable).toMatch(/^it waited [\d.]+ s of [\d.]+ s for a CPU$/);
+});

@@ -48,6 +48,11 @@ export type SubmissionRequest = z.infer<typeof submissionRequestSchema>;
 /** What is stored of a program that was handed in. */
 export type SubmittedFiles = Pick<SubmissionRequest, 'source' | 'files' | 'entry'>;
 
+/** Who may see the result of a test, as Gradescope names it. */
+export const TEST_VISIBILITIES = ['visible', 'hidden', 'after_due_date', 'after_published'] as const;
+export const testVisibilitySchema = z.enum(TEST_VISIBILITIES);
+export type TestVisibility = z.infer<typeof testVisibilitySchema>;
+
 export const testVerdictSchema = z
   .strictObject({
     test: z.string().describe('e.g. sample/1, secret/group/03'),
@@ -61,6 +66,9 @@ export const testVerdictSchema = z
     peakMemoryBytes: count,
     score: z.number().optional(),
     scoreMultiplier: z.number().optional(),
+    maxScore: z.number().optional().describe('Points of the test, in a course'),
+    visibility: testVisibilitySchema.optional().describe('Who may see it, in a course'),
+    number: z.string().optional().describe('For people, such as 1.2; in a course'),
     judgeMessage: z.string().optional().describe('judgemessage.txt of the output validator'),
     teamMessage: z
       .string()

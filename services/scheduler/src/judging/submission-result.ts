@@ -49,6 +49,7 @@ export function submissionResultOf(
 
 function testOf(test: TestOutcome, cut: (typeof CUTS)[number]): TestVerdict {
   const { judgeMessage, teamMessage, score, scoreMultiplier, unreliable, conversation } = test;
+  const { maxScore, visibility, number } = test;
   return {
     test: test.test,
     verdict: test.verdict,
@@ -61,6 +62,9 @@ function testOf(test: TestOutcome, cut: (typeof CUTS)[number]): TestVerdict {
     peakMemoryBytes: test.peakMemoryBytes,
     ...(score === undefined ? {} : { score }),
     ...(scoreMultiplier === undefined ? {} : { scoreMultiplier }),
+    ...(maxScore === undefined ? {} : { maxScore }),
+    ...(visibility === undefined ? {} : { visibility }),
+    ...(number === undefined ? {} : { number }),
     ...(judgeMessage === undefined || cut.message === 0
       ? {}
       : { judgeMessage: judgeMessage.slice(0, cut.message) }),

@@ -6,11 +6,12 @@ import {
   type RunStatus,
   type Utterance,
   STACK_OVERFLOW_MESSAGE,
+  type TestVisibility,
   textOf,
   type Verdict,
 } from '@sandpiper/contracts';
 
-export { VERDICTS, type Verdict } from '@sandpiper/contracts';
+export { TEST_VISIBILITIES, type TestVisibility, VERDICTS, type Verdict } from '@sandpiper/contracts';
 
 /** Statuses that decide the verdict; for `ok` the output does. */
 const VERDICT_OF_STATUS: Readonly<Record<Exclude<RunStatus, 'ok'>, Verdict>> = {
@@ -47,10 +48,6 @@ export interface JudgedRun {
   readonly result: RunResult;
   readonly judgement: OutputJudgement | null;
 }
-
-/** Who may see the result of a test, as Gradescope names it. */
-export const TEST_VISIBILITIES = ['visible', 'hidden', 'after_due_date', 'after_published'] as const;
-export type TestVisibility = (typeof TEST_VISIBILITIES)[number];
 
 export interface TestOutcome {
   readonly test: string;
