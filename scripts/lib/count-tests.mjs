@@ -33,6 +33,18 @@ if (inCi && missing.length > 0) {
   console.log('CI: a skipped test is a failure, for every real component is meant to be there:');
   for (const test of missing) console.log(`  ${test.fullName}`);
 }
+const SLOWEST = 15;
+const slowest = files
+  .map(({ name, startTime, endTime }) => ({
+    name: relative(process.cwd(), name),
+    seconds: (endTime - startTime) / 1000,
+  }))
+  .sort((a, b) => b.seconds - a.seconds)
+  .slice(0, SLOWEST);
+if (files.length > SLOWEST) {
+  console.log('\nThe slowest files, seconds:');
+  for (const { name, seconds } of slowest) console.log(`${seconds.toFixed(0).padStart(6)}  ${name}`);
+}
 const MESSAGE_LINES = 12;
 const shortened = (messages) =>
   messages
