@@ -155,6 +155,20 @@ sys.stdout = None
     expect(slow).toMatchObject({ endedFirst: 'interactor', interactor: { status: 'time-limit' } });
   });
 
+  it('tell who kept whom waiting when the time of one is over', async () => {
+    const sleeps = 'import time\ntime.sleep(3600)';
+    const limits = { wallMs: 500 };
+    const slow = await converse({ program: sleeps, interactor: 'input()', limits });
+    expect(slow).toMatchObject({ status: 'wall-limit', endedFirst: 'program', endedWaiting: false });
+    const kept = await converse({
+      program: 'input()',
+      interactor: sleeps,
+      limits,
+      interactorLimits: { wallMs: 2_000 },
+    });
+    expect(kept).toMatchObject({ status: 'wall-limit', endedFirst: 'program', endedWaiting: true });
+  });
+
   it('end together when their run is cancelled, at any moment', async () => {
     const forever = 'import time\nwhile True: time.sleep(1)';
     const early = converse({ program: forever, interactor: forever, id: 'early' });

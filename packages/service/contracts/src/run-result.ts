@@ -192,6 +192,10 @@ export const runResultFields = plainResultFields.extend({
     .enum(['program', 'interactor', 'neither'])
     .optional()
     .describe('Which of the two ended first; neither: both waited for input, and were ended (deadlock)'),
+  endedWaiting: z
+    .boolean()
+    .optional()
+    .describe('What ended first was waiting for the other then: the other kept it waiting'),
   conversation: z.array(utteranceSchema).optional().describe('What the two said, as far as it was asked for'),
   conversationTruncated: z.boolean().optional(),
 });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,26 +17,40 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The report, and the exit code. */
-async function grade(path: string, ...options: string[]): Promise<{ report: GradingReport; code: number }> {
+interface Graded {
+  readonly report: GradingReport;
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function grade(path: string, ...options: string[]): Promise<Graded> {
   const json = join(folder, 'report.json');
   const run = promisify(execFile)('./sandpiper', ['grade', path, '--json', json, ...options], {
     cwd: ROOT,
     timeout: 280_000,
   });
-  const code = await run.then(
-    () => 0,
-    async (error: { code: number }) => {
+  const end = await run.then(
+    (printed) => ({ code: 0, ...printed }),
+    async (error: Omit<Graded, 'report'>) => {
       // Without a report it did not fail as it may here.
       await readFile(json).catch(() => Promise.reject(error as unknown as Error));
-      return error.code;
+      return error;
     },
   );
-  return { report: JSON.parse(await readFile(json, 'utf8')) as GradingReport, code };
+  return { ...end, report: JSON.parse(await readFile(json, 'utf8')) as GradingReport };
 }
 
-it('the example contest gets the verdicts and points that its packages expect', async () => {
-  const { report, code } = await grade('examples/contest', '--compile');
+/** Every kind of report at once. */
+const reportOptions = (): string[] => [
+  ...['--csv', '-', '--html', join(folder, 'page.html')],
+  ...['--gradescope', join(folder, 'results'), '--save-outputs', join(folder, 'outputs')],
+];
+
+it('the example contest gets the verdicts and points that its packages expect, and all reports', async () => {
+  const graded = await grade('examples/contest', '--compile', ...reportOptions());
+  const { report, code } = graded;
+  await assertReports(graded);
   const unexpected = report.problems.flatMap(({ submissions }) =>
     submissions.filter(({ expected, mismatch }) => expected === null || mismatch !== null),
   );
@@ -122,6 +136,33 @@ it('a validator that fails, hangs or is hostile is a JE that says so, and hurts 
   });
   expect(code).toBe(1);
 }, 300_000);
+
+/** Only the teacher sees secret tests. */
+async function assertReports({ report, stdout, stderr }: Graded): Promise<void> {
+  const submissions = report.problems.flatMap((problem) => problem.submissions);
+  expect(report.isComplete).toBe(true);
+  expect(stdout.split('\r\n')).toHaveLength(submissions.length + 2);
+  expect(stderr).toContain('verdicts are as expected.');
+
+  const page = await readFile(join(folder, 'page.html'), 'utf8');
+  for (const { name } of report.problems) expect(page).toContain(name);
+
+  expect(await readdir(join(folder, 'results'))).toHaveLength(report.problems.length);
+  const results = await readdir(join(folder, 'results'), { recursive: true });
+  expect(results.filter((file) => file.endsWith('.json'))).toHaveLength(submissions.length);
+
+  const failed = submissions.flatMap(({ tests }) => tests.filter(({ verdict }) => verdict !== 'AC'));
+  const outputs = await readdir(join(folder, 'outputs'), { recursive: true });
+  const saved = outputs.filter((file) => file.endsWith('.txt'));
+  // Those too that ran beside a failure that decided.
+  expect(saved.length).toBeGreaterThanOrEqual(failed.filter(({ cpuMs }) => cpuMs > 0).length);
+  expect(stderr).toContain(`--save-outputs: saved the outputs of ${saved.length} test`);
+
+  const secrets = failed.filter(({ test, reason }) => test.startsWith('secret/') && /"/.test(reason ?? ''));
+  for (const { reason } of secrets) {
+    for (const shown of [stdout, page]) expect(shown).not.toContain(reason);
+  }
+}
 
 /** Each talks to a validator that prints a number and wants the next one. */
 const TALKERS: Readonly<Record<string, readonly [source: string, verdict: string | RegExp]>> = {

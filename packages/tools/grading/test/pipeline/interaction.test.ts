@@ -11,6 +11,13 @@ const judged = (verdict: ValidatorJudgement['verdict']): ValidatorJudgement => (
   nextPass: null,
 });
 
+it('a program that waits for its validator until its time is over is not to blame', () => {
+  const end = { endedFirst: 'program', endedWaiting: true } as const;
+  expect(judgementBeside(resultOf('wall-limit', end), judged('WA'))?.verdict).toBe('JE');
+  expect(judgementBeside(resultOf('wall-limit', { ...end, endedWaiting: false }), judged('JE'))).toBeNull();
+  expect(judgementBeside(resultOf('time-limit', end), judged('WA'))).toBeNull();
+});
+
 it.each([
   ['ended well', 'ok', 'program', 'AC', 'AC'],
   ['ended well, and its validator failed', 'ok', 'interactor', 'JE', 'JE'],

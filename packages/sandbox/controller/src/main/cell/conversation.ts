@@ -14,6 +14,8 @@ class End {
   /** Told once what it prints is read no more. */
   tellUnread: () => void = () => {};
   isWaiting = false;
+  /** A signal ended its wait, such as that of its time limit, and it has not asked again. */
+  wasInterrupted = false;
   /** It reads no more. */
   isDeaf = false;
   /** It prints no more. */
@@ -23,6 +25,7 @@ class End {
   /** Replaces a question that is still open: the guest was interrupted and asks again. */
   ask(): Promise<Uint8Array | null> {
     this.isWaiting = true;
+    this.wasInterrupted = false;
     return new Promise((resolve) => {
       this.#question = resolve;
     });
@@ -62,6 +65,7 @@ export class Conversation {
   #kept = 0;
   #truncated = false;
   #endedFirst: Speaker | 'neither' | null = null;
+  #endedWaiting = false;
 
   /** @param keepBytes how much of what is said is kept for the result */
   constructor(
@@ -72,6 +76,11 @@ export class Conversation {
   /** Which of the two ended first; `neither` after a deadlock. */
   get endedFirst(): Speaker | 'neither' | null {
     return this.#endedFirst;
+  }
+
+  /** What ended first was waiting for the other then, and the other was not waiting for it. */
+  get endedWaiting(): boolean {
+    return this.#endedWaiting;
   }
 
   get isTruncated(): boolean {
@@ -101,6 +110,7 @@ export class Conversation {
       },
       onInterrupted: () => {
         own.isWaiting = false;
+        own.wasInterrupted = true;
       },
       onClosed: (stream) => (stream === 'stdin' ? this.#deafen(speaker) : this.#silence(speaker)),
       whenUnread: (tell) => {
@@ -112,7 +122,11 @@ export class Conversation {
 
   /** That guest has ended. */
   end(speaker: Speaker): void {
-    this.#endedFirst ??= speaker;
+    if (this.#endedFirst === null) {
+      this.#endedFirst = speaker;
+      const { isWaiting, wasInterrupted } = this.#ends[speaker];
+      this.#endedWaiting = (isWaiting || wasInterrupted) && !this.#ends[otherOf(speaker)].isWaiting;
+    }
     this.#ends[speaker].isWaiting = false;
     this.#deafen(speaker);
     this.#silence(speaker);

@@ -63,13 +63,13 @@ export class Conversing {
   }
 
   #joined(program: RunResult, interactor: RunResult): RunResult {
-    const { endedFirst, utterances, isTruncated } = this.#conversation;
+    const { endedFirst, endedWaiting, utterances, isTruncated } = this.#conversation;
     const isDeadlock = endedFirst === 'neither' && !this.#isCancelled;
     const keeps = (this.interactor.conversationBytes ?? 0) > 0;
     return {
       ...(isDeadlock ? deadlocked(program) : program),
       interactor: isDeadlock ? deadlocked(interactor) : interactor,
-      ...(endedFirst === null ? {} : { endedFirst }),
+      ...(endedFirst === null ? {} : { endedFirst, endedWaiting }),
       ...(keeps ? { conversation: utterances, conversationTruncated: isTruncated } : {}),
     };
   }
