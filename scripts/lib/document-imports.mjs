@@ -18,7 +18,7 @@ function importsOf(name) {
   const folder = join(top, folderOf(name), 'src');
   const files = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith('.ts'));
   const found = files.flatMap((file) =>
-    [...readFileSync(join(folder, file), 'utf8').matchAll(/\bfrom '@sandpiper\/([\w-]+)'/g)].map(
+    [...readFileSync(join(folder, file), 'utf8').matchAll(/\bfrom '@sandpiper\/([\w-]+)(?:\/[\w-]+)?'/g)].map(
       ([, short]) => nameOf.get(short) ?? `(unknown) ${short}`,
     ),
   );

@@ -17,7 +17,7 @@ import {
   type RunJob,
   withDeadline,
 } from '@sandpiper/contracts';
-import { Comparer } from '@sandpiper/grading';
+import { Comparer } from '@sandpiper/grading/judge-run';
 import {
   connectPatient,
   connectSubscriber,

@@ -1,10 +1,6 @@
 import { type Compiler, HostCompiler, InputError } from '@sandpiper/grading';
 import { quote } from './options.js';
 
-/** What `--compile` does, for help. */
-export const COMPILE_HELP =
-  'compile validators in C and C++ with the compiler of this host; trust the package as you would a Makefile';
-
 /**
  * The compiler of this host, where --compile or SANDPIPER_COMPILE allows it.
  * @throws InputError when the variable has another value than 0 or 1

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { inspectHost, type HostReport, type TranslatedInterpreter } from '@sandpiper/controller';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import { EXIT } from './exit-codes.js';
 
 export interface DoctorOptions {

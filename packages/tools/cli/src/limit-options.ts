@@ -6,7 +6,7 @@ import {
   type Limits,
   stackExceedsMemory,
 } from '@sandpiper/contracts';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import { type Command, Option } from 'commander';
 import { quote, wholeNumber } from './options.js';
 

@@ -1,5 +1,5 @@
 import { ENGINES, type Engine, MAX_RETRIES } from '@sandpiper/contracts';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import type { Command } from 'commander';
 import { basename } from 'node:path';
 import { escapeForTerminal } from './terminal/escape.js';

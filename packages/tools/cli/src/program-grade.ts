@@ -1,5 +1,6 @@
-import { InputError, TEST_VISIBILITIES, type TestVisibility } from '@sandpiper/grading';
-import { COMPILE_HELP } from './compiler.js';
+import { TEST_VISIBILITIES, type TestVisibility } from '@sandpiper/contracts';
+import { InputError } from '@sandpiper/grading/basics';
+import { COMPILE_HELP } from './compile-help.js';
 import { type Command, Option } from 'commander';
 import type { GradeOptions } from './grade/command.js';
 import { examples } from './help.js';

@@ -1,5 +1,5 @@
 import { SCOPES, type Scope, type TenantSettings } from '@sandpiper/contracts';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import type { Command } from 'commander';
 import type { NodesOptions } from './service/commands.js';
 import type { ServiceOptions } from './service/print.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { COMPILE_HELP } from './compiler.js';
+import { COMPILE_HELP } from './compile-help.js';
 import { examples } from './help.js';
 import { retryOption, serverUrl, wholeNumber } from './options.js';
 import type { VerifyCommandOptions } from './verify/command.js';

@@ -29,6 +29,7 @@ export * from './pipeline/pipeline.js';
 export * from './pipeline/selection.js';
 export type { GradingService } from './pipeline/service.js';
 export * from './verify/findings.js';
+export * from './verify/parts.js';
 export type { VerifiedSubmission } from './verify/submission-checks.js';
 export * from './verify/verify.js';
 export * from './report/earlier-report.js';

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { errorCode, type ProblemFacts } from '@sandpiper/contracts';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import { factsOf, openPackage, type PackageBounds } from './check-package.js';
 
 export interface PackageCheckTask {

@@ -1,5 +1,5 @@
 import { messageOf, Pump } from '@sandpiper/contracts';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import type { SubmissionStore, TakenSubmission } from '@sandpiper/store';
 import type { Logger } from '@sandpiper/telemetry';
 import { ApiProblem } from '../problems.js';

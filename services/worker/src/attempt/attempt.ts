@@ -1,7 +1,7 @@
 import { type Clock, type Inspect, LifecycleActor, type Self } from '@sandpiper/actor';
 import { HostShortOfMemoryError, RunRefusedError } from '@sandpiper/controller';
 import { cpuWaitOf, expectsOutput, type RunResult, type RunVerdict, toError } from '@sandpiper/contracts';
-import { type Comparer, verdictOnRun } from '@sandpiper/grading';
+import { type Comparer, verdictOnRun } from '@sandpiper/grading/judge-run';
 import {
   type Claim,
   MAX_DEATHS,

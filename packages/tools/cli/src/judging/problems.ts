@@ -1,7 +1,7 @@
 import { openAsBlob } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { StoredProblem } from '@sandpiper/contracts';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import { EXIT } from '../exit-codes.js';
 import { findService } from '../service/address.js';
 import { printed, type ServiceOptions, table } from '../service/print.js';

@@ -1,6 +1,6 @@
 import type { SandpiperClient } from '@sandpiper/client';
 import { filePathSchema, REQUEST_BOUNDS, type RunFile, type RunRequest } from '@sandpiper/contracts';
-import { InputError, readBounded } from '@sandpiper/grading';
+import { InputError, readBounded } from '@sandpiper/grading/basics';
 import { EXIT } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
 import { countInputs, groupInputs } from './inputs.js';

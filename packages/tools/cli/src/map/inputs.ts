@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { REQUEST_BOUNDS, runRequestSchema, type RunRequest } from '@sandpiper/contracts';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 
 /** Lines in one batch, and their total length, characters. */
 const LINES_PER_BATCH = 200;

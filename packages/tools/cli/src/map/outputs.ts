@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createReadStream, createWriteStream, existsSync, statSync, truncateSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { cpuWaitOf, type RunResult, type RunState } from '@sandpiper/contracts';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 
 /** The destination of the output lines. */
 export interface MapOutput {

@@ -16,7 +16,7 @@ import {
   type LocalRunOptions,
   runLocally,
 } from '@sandpiper/controller';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import { EXIT } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
 import { limitsOf } from '../limit-options.js';

@@ -1,14 +1,8 @@
 import { resolve } from 'node:path';
 import type { LocalRun } from '@sandpiper/controller';
 import { MAX_EXPECTED_BYTES, type RunRequest, type RunResult } from '@sandpiper/contracts';
-import {
-  checkerFieldsOf,
-  Comparer,
-  InputError,
-  parseCheckerFlags,
-  readBounded,
-  verdictOnRun,
-} from '@sandpiper/grading';
+import { InputError, readBounded } from '@sandpiper/grading/basics';
+import { checkerFieldsOf, Comparer, parseCheckerFlags, verdictOnRun } from '@sandpiper/grading/judge-run';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import { escapeForTerminal } from '../terminal/escape.js';
 

@@ -11,7 +11,7 @@ import {
 import { join, relative, resolve } from 'node:path';
 import { errorCode, REQUEST_BOUNDS, isInSystemFolder } from '@sandpiper/contracts';
 import type { LocalRun } from '@sandpiper/controller';
-import { InputError, readBounded } from '@sandpiper/grading';
+import { InputError, readBounded } from '@sandpiper/grading/basics';
 import { quote } from '../options.js';
 import type { NamedFile } from './input.js';
 

@@ -11,7 +11,7 @@ import {
   type RunRequest,
   type RunResult,
 } from '@sandpiper/contracts';
-import { InputError, readBounded } from '@sandpiper/grading';
+import { InputError, readBounded } from '@sandpiper/grading/basics';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { endingLine } from '../exit-codes.js';
 import type { LimitOptions } from '../limit-options.js';

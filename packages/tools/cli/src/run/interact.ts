@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { completeLimits, LIMITS, type RunResult, RUN_FOLDER } from '@sandpiper/contracts';
 import { Cell, currentCpu, type GuestJob, type LiveStreams } from '@sandpiper/controller';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import { requireCpu, requireTracePath, interpreterOf } from './command.js';
 import type { RunOptions } from './input.js';
 import { type LimitOptions, limitsOf } from '../limit-options.js';

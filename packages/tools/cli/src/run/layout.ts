@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { isInSystemFolder, REQUEST_BOUNDS, RUN_FOLDER } from '@sandpiper/contracts';
 import type { LocalRun } from '@sandpiper/controller';
-import { InputError, readBounded } from '@sandpiper/grading';
+import { InputError, readBounded } from '@sandpiper/grading/basics';
 import { quote } from '../options.js';
 import { liesIn, mountsOf, openFolder, type ShownFolder, showsFile } from './folder.js';
 import { type NamedFile, readFiles, type RunOptions } from './input.js';

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { bytesOf, filePathSchema, type RunResult } from '@sandpiper/contracts';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { quote } from '../options.js';
 

@@ -1,5 +1,5 @@
 import { RunRefusedError } from '@sandpiper/controller';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import { escapeForTerminal } from '../terminal/escape.js';
 
 /** A run that was refused is a fault of the command line or the host, told in one line; any other error is ours. */

@@ -5,7 +5,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { RunStream, SandpiperClient } from '@sandpiper/client';
 import { fileNameSchema, REQUEST_BOUNDS, type RunRequest, type RunResult } from '@sandpiper/contracts';
-import { InputError, readBounded } from '@sandpiper/grading';
+import { InputError, readBounded } from '@sandpiper/grading/basics';
 import { EXIT } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
 import { expectedOutputOf, reportVerdict } from './expected.js';

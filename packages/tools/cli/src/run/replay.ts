@@ -9,7 +9,7 @@ import {
   transcriptHeaderSchema,
 } from '@sandpiper/contracts';
 import { interpreterStampOf, runLocally } from '@sandpiper/controller';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { EXIT } from '../exit-codes.js';
 import { quote } from '../options.js';

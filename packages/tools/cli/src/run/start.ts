@@ -1,5 +1,5 @@
 import { REQUEST_BOUNDS } from '@sandpiper/contracts';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import { Command } from 'commander';
 import type { RunOptions } from './input.js';
 

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SandpiperClient } from '@sandpiper/client';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import { serverUrl } from '../options.js';
 import { defaultStateDir, SERVICE_FILE, type ServiceFile } from './state-folder.js';
 

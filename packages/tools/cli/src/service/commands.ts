@@ -1,5 +1,5 @@
 import type { KeyRequest, NodeView, Scope, TenantSettings } from '@sandpiper/contracts';
-import { InputError } from '@sandpiper/grading';
+import { InputError } from '@sandpiper/grading/basics';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { EXIT } from '../exit-codes.js';
 import { duration } from '../map/progress.js';

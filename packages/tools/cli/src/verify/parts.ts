@@ -1,4 +1,4 @@
-import { InputError, VERIFY_PARTS, type VerifyPart } from '@sandpiper/grading';
+import { InputError, VERIFY_PARTS, type VerifyPart } from '@sandpiper/grading/basics';
 import { quote } from '../options.js';
 
 /** A parser for `--parts inputs,outputs`. */

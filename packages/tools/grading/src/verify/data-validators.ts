@@ -3,7 +3,8 @@ import { InputError, NotDoneError } from '../files/errors.js';
 import type { OwnValidator } from '../validators/own-validator.js';
 import { programNames } from '../validators/own-validator.js';
 import { loadPackageProgram, type ProgramOptions } from '../validators/package-program.js';
-import type { Findings, VerifyPart } from './findings.js';
+import type { Findings } from './findings.js';
+import type { VerifyPart } from './parts.js';
 
 /** The validators of inputs, or of answers. */
 export interface DataValidators {

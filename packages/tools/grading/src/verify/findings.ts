@@ -1,8 +1,5 @@
 import { compareNames } from '../files/names.js';
-
-/** Parts of a package, in the order in which they are checked. */
-export const VERIFY_PARTS = ['package', 'inputs', 'outputs', 'submissions'] as const;
-export type VerifyPart = (typeof VERIFY_PARTS)[number];
+import { VERIFY_PARTS, type VerifyPart } from './parts.js';
 
 export interface VerifyFinding {
   readonly part: VerifyPart;
