@@ -70,6 +70,7 @@ describe('the judge of a service', () => {
       const stored = await client.problems.upload(await zipped(folder), { id: name });
       const problem = await loadProblem(folder, { compiler: new HostCompiler() });
       expect(stored).toMatchObject({ id: name, name: problem.name, tests: problem.allTests.length });
+      expect(stored.types.includes('submit-answer')).toBe(name === 'rulers');
       // What a package expects of its own submissions decides how many tests grade runs.
       const examples = problem.examples.filter(({ label }) => !label.startsWith('time_limit'));
       const submissions = examples.map((example) => ({ ...example, expectation: null }));

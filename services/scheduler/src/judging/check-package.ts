@@ -93,11 +93,12 @@ export function factsOf(problem: Problem): ProblemFacts {
   };
 }
 
-function typesOf({ isScoring, own }: Problem): string[] {
+function typesOf({ handIn, isScoring, own }: Problem): string[] {
   return [
     isScoring ? 'scoring' : 'pass-fail',
     ...(own !== null && own.passes > 1 ? ['multi-pass'] : []),
     ...(own?.isInteractive === true ? ['interactive'] : []),
+    ...(handIn?.kind === 'answers' ? ['submit-answer'] : []),
   ];
 }
 
