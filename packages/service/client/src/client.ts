@@ -7,6 +7,7 @@ import {
   type BatchSummary,
   type DeadLetters,
   type DeadLetterSummary,
+  type EndedRun,
   type KeyRequest,
   type NewKey,
   type NodeView,
@@ -28,15 +29,6 @@ export interface WaitOptions extends CallOptions {
   readonly onProgress?: (batch: BatchSummary) => void;
   /** Longest time between two calls of `onProgress`, seconds. */
   readonly progressSeconds?: number;
-}
-
-/** A run of a batch that has ended. */
-export interface EndedRun {
-  /** Number of ended runs, this one included. */
-  readonly position: number;
-  /** Its index in the batch. */
-  readonly index: number;
-  readonly run: RunState;
 }
 
 /** Longest wait of the server in one request, seconds; longer waits take several requests. */

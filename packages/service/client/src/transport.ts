@@ -112,9 +112,15 @@ export class HttpTransport {
       const response = await this.answered(call, () => this.fetch(call, { signal }));
       if (!response.ok) this.parse(response, await this.answered(call, () => response.text()));
       const reader = (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream()).getReader();
+      // Node 20 leaves the stream of an answer open for ever that is aborted when its end has come but was not read.
+      signal.addEventListener('abort', () => void reader.cancel().catch(() => undefined));
       let rest = '';
       for (;;) {
-        const { done, value } = await this.answered(call, () => reader.read());
+        const { done, value } = await this.answered(call, async () => {
+          const part = await reader.read();
+          signal.throwIfAborted();
+          return part;
+        });
         if (done) return;
         silent.refresh();
         const lines = (rest + value).split('\n');

@@ -111,6 +111,27 @@ describe('client', () => {
   });
 });
 
+describe('a stream', () => {
+  it('ends when its caller stops at its last line', async () => {
+    const line = (n: number) => `${JSON.stringify({ position: n, index: n - 1, run: { id: `r${n}` } })}\n`;
+    let sendLast: () => void = () => undefined;
+    const client = await serve((_, response) => {
+      response.writeHead(200).write(line(1));
+      // The last line and the end arrive together.
+      sendLast = () => response.end(line(2));
+    });
+    const controller = new AbortController();
+    const ends = client.followBatch('b', { signal: controller.signal });
+    await ends.next();
+    const last = ends.next();
+    const afterIt = ends.next();
+    sendLast();
+    expect((await last).value).toMatchObject({ position: 2 });
+    controller.abort(new Error('enough'));
+    await expect(afterIt).rejects.toThrow('enough');
+  });
+});
+
 describe('a submission', () => {
   const submissions: [string, (client: SandpiperClient) => Promise<string>][] = [
     ['of a run', (client) => client.submitRun({ source: '' })],

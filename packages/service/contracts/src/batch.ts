@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { runRequestSchema } from './run-request.js';
-import { runResultSchema, runStatusSchema } from './run-result.js';
+import { runResultSchema, type RunState, runStatusSchema } from './run-result.js';
 
 export const MAX_BATCH_RUNS = 10_000;
 
@@ -58,3 +58,12 @@ export interface RunJob {
 export const JOB_VERSION = 2;
 
 export const RUN_QUEUE = 'sandpiper-runs';
+
+/** A run of a batch that has ended. */
+export interface EndedRun {
+  /** Number of ended runs, this one included. */
+  readonly position: number;
+  /** Its index in the batch. */
+  readonly index: number;
+  readonly run: RunState;
+}

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { EndedRun } from '@sandpiper/contracts';
 import type { GradingService } from '@sandpiper/grading';
 
 /** How long one request is retried on an overloaded server before the command gives up, milliseconds. */
@@ -11,10 +12,37 @@ export function patient(service: GradingService, signal: AbortSignal): GradingSe
   const patience = new Patience(signal);
   return {
     submitBatch: (batch) => patience.retry(() => service.submitBatch(batch)),
-    getBatch: (id, options) => patience.retry(() => service.getBatch(id, options)),
-    getRun: (id) => patience.retry(() => service.getRun(id)),
+    followBatch: (id, options) => followPatiently(service, patience, id, options),
     cancelBatch: (id) => service.cancelBatch(id),
   };
+}
+
+/** The ends of a batch's runs; goes on after a refusal where it was. */
+async function* followPatiently(
+  service: GradingService,
+  patience: Patience,
+  id: string,
+  { signal, from = 0 }: { readonly signal: AbortSignal; readonly from?: number },
+): AsyncGenerator<EndedRun> {
+  let position = from;
+  let ends: AsyncIterator<EndedRun> | null = null;
+  const next = async (): Promise<IteratorResult<EndedRun>> => {
+    ends ??= service.followBatch(id, { signal, from: position })[Symbol.asyncIterator]();
+    try {
+      return await ends.next();
+    } catch (error) {
+      ends = null;
+      throw error;
+    }
+  };
+  try {
+    for (let ended = await patience.retry(next); ended.done !== true; ended = await patience.retry(next)) {
+      position = ended.value.position;
+      yield ended.value;
+    }
+  } finally {
+    await (ends as AsyncIterator<EndedRun> | null)?.return?.();
+  }
 }
 
 /**

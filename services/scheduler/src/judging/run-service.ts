@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BatchRequest, BatchState, RunState } from '@sandpiper/contracts';
+import type { BatchRequest, EndedRun } from '@sandpiper/contracts';
 import type { GradingService } from '@sandpiper/grading';
-import type { BatchFacts, BatchStore, RunStore } from '@sandpiper/store';
+import { type BatchFacts, type BatchStore, batchRunId, type RunStore } from '@sandpiper/store';
 import type { Submitter } from '../admission.js';
+import { followersOf } from '../batches/batch-follower.js';
 import type { BatchIntake } from '../batches/batch-intake.js';
 import { batchOf, type LimitCeilings } from '../bodies/prepared.js';
 import { cancelBatch } from '../cancel.js';
@@ -34,6 +35,10 @@ export interface RunOwner {
 /** A full queue, or a store that is away: the same again later may succeed. */
 const PASSING = new Set([429, 503]);
 const USUAL_DELAY_SECONDS = 2;
+/** Ended runs that are listed at once. */
+const LOOK_AT_ONCE = 64;
+/** Whether a batch is still there is looked at after each, without news. */
+const LOOK_SECONDS = 5;
 
 const isDone = (batch: BatchFacts | null): boolean => batch === null || batch.done === batch.total;
 
@@ -56,22 +61,27 @@ export class RunService implements GradingService {
     return (await this.patiently(send)).id;
   }
 
-  async getBatch(id: string, { waitSeconds }: { waitSeconds: number }): Promise<BatchState> {
-    const { batches, waiters, gate } = this.services;
-    const { signal } = this.owner;
-    const read = (): Promise<BatchFacts | null> => this.patiently(() => gate.run(() => batches.facts(id)));
-    const batch = await waiters.until(id, waitSeconds, signal, read, isDone);
-    if (batch === null) throw new Error(`batch ${id} has left the store before its results were read`);
-    const states = await this.patiently(() => gate.run(() => batches.states(batch)));
-    const { name, total, done, byStatus } = batch;
-    const runs = states.map((run) => ({ ...run, result: null }));
-    return { id, name, state: isDone(batch) ? 'done' : 'running', total, done, byStatus, runs };
-  }
-
-  async getRun(id: string): Promise<RunState> {
-    const { gate, store } = this.services;
-    const run = await this.patiently(() => gate.run(() => store.runState(id)));
-    return run ?? { id, state: 'done', result: null };
+  async *followBatch(
+    id: string,
+    { signal, from = 0 }: { readonly signal: AbortSignal; readonly from?: number },
+  ): AsyncGenerator<EndedRun> {
+    const { batches, gate, waiters } = this.services;
+    const read = <T>(look: () => Promise<T>): Promise<T> => this.patiently(() => gate.run(look));
+    for (let position = from; ; ) {
+      const look = () => read(() => batches.ended(id, position, LOOK_AT_ONCE));
+      const isNews = (found: readonly number[]): boolean => found.length > 0;
+      const found = await waiters.until(followersOf(id), LOOK_SECONDS, signal, look, isNews);
+      signal.throwIfAborted();
+      for (const index of found) {
+        position += 1;
+        const name = batchRunId(id, index);
+        const run = await read(() => this.services.store.runState(name));
+        yield { position, index, run: run ?? { id: name, state: 'done', result: null } };
+      }
+      const batch = await read(() => batches.facts(id));
+      if (batch === null) throw new Error(`batch ${id} has left the store before its results were read`);
+      if (position >= batch.total) return;
+    }
   }
 
   async cancelBatch(id: string): Promise<void> {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { EndedRun } from '@sandpiper/client';
-import { type RunRequest, type RunState, toError } from '@sandpiper/contracts';
+import { type EndedRun, type RunRequest, type RunState, toError } from '@sandpiper/contracts';
 import { type MapInput, runOfInput } from './inputs.js';
 
 /** The part of a client that mapping uses. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { BatchState, RunRequest, RunResult } from '@sandpiper/contracts';
+import { type EndedRun, type RunRequest, type RunResult, toError } from '@sandpiper/contracts';
 import { courseOutcome } from '../courses/course-outcome.js';
 import type { TestCase } from '../data/test-case.js';
-import { mapAtOnce } from '../files/at-once.js';
+import { eachAtOnce } from '../files/at-once.js';
 import type { Judging } from '../judge/judging.js';
 import {
   gradeRun,
@@ -28,9 +28,8 @@ const FIRST_ROUND = 2;
 const MOST_PER_ROUND = 64;
 /** Small enough for the body limit of any server and for the memory of both sides. */
 const ROUND_BYTES = 4 * 1024 * 1024;
-/** Outputs are fetched run by run and dropped after the check: each may have megabytes. */
-const FETCHES_AT_ONCE = 8;
-const WAIT_SECONDS = 1;
+/** Results are taken from the service as they are judged, and dropped then: each may have megabytes. */
+const JUDGED_AT_ONCE = 8;
 
 export interface RoundOptions {
   readonly retryUnreliable: number;
@@ -123,31 +122,44 @@ class Round {
 
   /** false when the verdict stands before all runs have ended. */
   private async follow(id: string): Promise<boolean> {
-    for (;;) {
-      this.options.signal.throwIfAborted();
-      const batch = await this.service.getBatch(id, { waitSeconds: WAIT_SECONDS, results: false });
-      await this.fetchFinished(batch);
-      if (this.left.size === 0) return true;
-      if (this.judging.next(1).length === 0) return false;
-      if (batch.state === 'done')
-        throw new Error(`the server reports batch ${id} as done, but not all of its runs`);
+    const { signal } = this.options;
+    const stop = new AbortController();
+    const stopToo = (): void => stop.abort();
+    signal.addEventListener('abort', stopToo);
+    const failures: Error[] = [];
+    try {
+      await eachAtOnce(this.ends(id, stop.signal), JUDGED_AT_ONCE, async (ended) => {
+        await this.take(ended).catch((error: unknown) => failures.push(toError(error)));
+        if (failures.length > 0 || this.judging.next(1).length === 0) stop.abort();
+      });
+    } finally {
+      signal.removeEventListener('abort', stopToo);
+    }
+    signal.throwIfAborted();
+    for (const failure of failures) throw failure;
+    if (this.left.size === 0) return true;
+    if (stop.signal.aborted) return false;
+    throw new Error(`the server reports batch ${id} as done, but not all of its runs`);
+  }
+
+  /** The runs of the batch as they end, until the last or until `stop` aborts. */
+  private async *ends(id: string, stop: AbortSignal): AsyncGenerator<EndedRun> {
+    try {
+      yield* this.service.followBatch(id, { signal: stop });
+    } catch (error) {
+      if (!stop.aborted) throw error;
     }
   }
 
-  private async fetchFinished(batch: BatchState): Promise<void> {
-    const finished = batch.runs.flatMap((run, index) => {
-      const test = this.tests[index];
-      return run.state === 'done' && test !== undefined && this.left.has(test) ? [{ id: run.id, test }] : [];
-    });
-    await mapAtOnce(finished, FETCHES_AT_ONCE, async ({ id, test }) => {
-      const { result } = await this.service.getRun(id);
-      if (result === null) throw new Error(`the server reports run ${id} as done, but has no result for it`);
-      const judged = await this.outcomeOf(result, test);
-      this.judging.record(test, judged.outcome);
-      await this.options.onJudged(test, judged.outcome, judged.result);
-      this.left.delete(test);
-      this.options.onTests(1);
-    });
+  private async take({ index, run: { id, result } }: EndedRun): Promise<void> {
+    const test = this.tests[index];
+    if (test === undefined || !this.left.has(test)) return;
+    if (result === null) throw new Error(`the server reports run ${id} as done, but has no result for it`);
+    const judged = await this.outcomeOf(result, test);
+    this.judging.record(test, judged.outcome);
+    await this.options.onJudged(test, judged.outcome, judged.result);
+    this.left.delete(test);
+    this.options.onTests(1);
   }
 
   private requestOf(test: TestCase): Promise<RunRequest> {

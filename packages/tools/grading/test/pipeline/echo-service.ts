@@ -1,46 +1,42 @@
+import { once } from 'node:events';
 import {
   DEFAULT_LIMITS,
   type BatchRequest,
-  type BatchState,
+  type EndedRun,
   type RunRequest,
   type RunResult,
 } from '@sandpiper/contracts';
 import type { GradingService } from '../../src/pipeline/service.js';
 
-/** A service that answers each run with its own standard input, two runs per look at the batch. */
+/** A service that answers each run with its own standard input, in order. */
 export class EchoService implements GradingService {
-  readonly batches = new Map<string, { runs: RunRequest[]; done: number }>();
+  readonly batches = new Map<string, readonly RunRequest[]>();
   readonly cancelled: string[] = [];
+
+  /** @param ends runs of each batch that end; the others run until they are cancelled */
+  constructor(private readonly ends = Number.POSITIVE_INFINITY) {}
 
   async submitBatch(batch: BatchRequest): Promise<string> {
     const id = `b${this.batches.size}`;
-    this.batches.set(id, { runs: batch.runs, done: 0 });
+    this.batches.set(id, batch.runs);
     return id;
   }
 
-  async getBatch(id: string): Promise<BatchState> {
-    const batch = this.batches.get(id);
-    if (batch === undefined) throw new Error('no such batch');
-    batch.done = Math.min(batch.done + 2, batch.runs.length);
-    return {
-      id,
-      name: null,
-      state: batch.done === batch.runs.length ? 'done' : 'running',
-      total: batch.runs.length,
-      done: batch.done,
-      byStatus: {},
-      runs: batch.runs.map((_, n) => ({
-        id: `${id}/${n}`,
-        state: n < batch.done ? 'done' : 'queued',
-        result: null,
-      })),
-    };
-  }
-
-  async getRun(id: string) {
-    const [batch = '', n = ''] = id.split('/');
-    const request = this.batches.get(batch)?.runs[Number(n)];
-    return { id, state: 'done' as const, result: resultOf(id, request?.stdin ?? '') };
+  async *followBatch(
+    id: string,
+    { signal, from = 0 }: { readonly signal: AbortSignal; readonly from?: number },
+  ): AsyncGenerator<EndedRun> {
+    const runs = this.batches.get(id) ?? [];
+    for (const [index, { stdin = '' }] of runs.slice(from).entries()) {
+      if (from + index >= this.ends) await once(signal, 'abort');
+      signal.throwIfAborted();
+      const run = `${id}/${from + index}`;
+      yield {
+        position: from + index + 1,
+        index: from + index,
+        run: { id: run, state: 'done', result: resultOf(run, stdin) },
+      };
+    }
   }
 
   async cancelBatch(id: string): Promise<void> {

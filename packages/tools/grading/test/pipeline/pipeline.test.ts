@@ -26,8 +26,7 @@ const options = {
   signal: new AbortController().signal,
 };
 
-const runsOf = (service: EchoService): RunRequest[] =>
-  [...service.batches.values()].flatMap(({ runs }) => runs);
+const runsOf = (service: EchoService): RunRequest[] => [...service.batches.values()].flat();
 
 describe('grading through a service', () => {
   it('submits every submission on every test, and reports the progress', async () => {
@@ -78,7 +77,7 @@ describe('grading through a service', () => {
   });
 
   it('cancels what still runs when the verdict stands', async () => {
-    const service = new EchoService();
+    const service = new EchoService(3);
     const tests = Array.from({ length: 20 }, (): [string, string] => ['1', '1']);
     await gradeAll(service, [job([['1', '1'], ['1', '1'], ['1', 'x'], ...tests], 1)], options);
     expect(service.cancelled).toEqual(['b1']);
@@ -171,7 +170,9 @@ describe('grading through a service', () => {
     ).rejects.toThrow();
 
     const failing = new EchoService();
-    failing.getRun = () => Promise.reject(new Error('gone'));
+    failing.followBatch = () => {
+      throw new Error('gone');
+    };
     await expect(gradeAll(failing, [job(many, 1)], options)).rejects.toThrow('gone');
     expect(failing.cancelled).toEqual(['b0']);
   });

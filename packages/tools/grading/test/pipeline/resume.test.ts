@@ -53,7 +53,7 @@ async function graded(
 }
 
 const runsOf = ({ batches }: EchoService): number =>
-  [...batches.values()].reduce((sum, { runs }) => sum + runs.length, 0);
+  [...batches.values()].reduce((sum, runs) => sum + runs.length, 0);
 
 async function resumed(report: GradingReport, job: KeyedJob, options: Partial<GradingOptions> = {}) {
   const file = join(folder, 'report.json');

@@ -86,7 +86,7 @@ describe('answers', () => {
       verdict: 'WA',
       reason: 'the submission has no answer to this test',
     });
-    const runs = [...service.batches.values()].flatMap((batch) => batch.runs);
+    const runs = [...service.batches.values()].flat();
     expect(runs.map(({ files }) => files?.at(-1))).toEqual([
       { name: 'answer', content: 'a' },
       { name: 'answer', content: 'b' },
