@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type RunResult, toError } from '@sandpiper/contracts';
 import type { TestCase } from '../data/test-case.js';
 import { mapAtOnce } from '../files/at-once.js';
@@ -203,6 +204,8 @@ async function judgeAll(
   const stop = new AbortController();
   // oxlint-disable-next-line sandpiper/no-long-lived-race -- the signal of one command, which is all that this process does
   const either = AbortSignal.any([signal, stop.signal]);
+  // Each round in flight listens, and each run that a validator makes.
+  setMaxListeners(0, either);
   await mapAtOnce(seeded, SUBMISSIONS_AT_ONCE, async ({ judging, known }) => {
     const { submission, problem } = judging;
     let ran = known;
