@@ -3,30 +3,58 @@
 # the backports.
 #
 #   unpack_debian FOLDER PACKAGE...   from this Debian's main and backports, without what the packages depend on
+#   make_debian_root SUITE FOLDER PACKAGE...
+#                                     a whole file system: the packages of a suite and all that they depend on
 #   find_program VARIABLE PROGRAM FOLDER PACKAGE...
 #                                     sets VARIABLE to this machine's PROGRAM, else to that of the packages, unpacked into
 #                                     .tools/FOLDER; says so where neither runs. A VARIABLE that is set stays
 
-# In a subshell with a set of lists of its own: apt of this machine stays as it is.
+# Sets `apt` to the options of an apt-get with lists, sources and archives of its own in $work, which the caller removes:
+# apt of this machine stays as it is. CODENAME is this Debian's: the sites are those of its sources.
+own_apt() {
+  local codename site keyring=/usr/share/keyrings/debian-archive-keyring.gpg suite
+  mkdir -p "$work/lists/partial" "$work/archives/partial"
+  codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  # shellcheck disable=SC2016 # apt-get replaces the name
+  site=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' "Codename: $codename" | head -n 1)
+  [[ -n $site ]] || { echo 'this is not a Debian with its own sources'; return 1; }
+  for suite in "$@"; do
+    [[ $suite != own ]] || suite=$codename
+    echo "deb [signed-by=$keyring] $site ${suite/#own-/$codename-} main"
+  done >"$work/sources"
+  apt=(-o "Dir::Etc::sourcelist=$work/sources" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work" -o "Dir::Cache::archives=$work/archives" -o APT::Sandbox::User=root)
+  apt-get "${apt[@]}" update
+}
+
+# In a subshell, for the trap.
 unpack_debian() (
   set -e
   folder=$1
   shift
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  mkdir -p "$work/lists/partial" "$work/archives/partial"
-  codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  # shellcheck disable=SC2016 # apt-get replaces the name
-  site=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' "Codename: $codename" | head -n 1)
-  [[ -n $site ]] || { echo 'this is not a Debian with its own sources'; exit 1; }
-  keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-  printf "deb [signed-by=$keyring] $site %s main\n" "$codename" "$codename-backports" >"$work/sources"
-  apt=(-o "Dir::Etc::sourcelist=$work/sources" -o Dir::Etc::sourceparts=/dev/null
-    -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work" -o "Dir::Cache::archives=$work/archives" -o APT::Sandbox::User=root)
-  apt-get "${apt[@]}" update
+  own_apt own own-backports
   cd "$work"
   apt-get "${apt[@]}" download "$@"
   for package in *.deb; do dpkg-deb --extract "$package" "$folder"; done
+)
+
+make_debian_root() (
+  set -e
+  suite=$1 folder=$2
+  shift 2
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  own_apt "$suite"
+  : >"$work/status"
+  apt+=(-o "Dir::State::status=$work/status" -o Debug::NoLocking=1 -o APT::Install-Recommends=false)
+  apt-get "${apt[@]}" install --yes --download-only base-files libc-bin "$@"
+  for package in "$work"/archives/*.deb; do dpkg-deb --extract "$package" "$folder"; done
+  # No script of a package has run, so what update-alternatives would link is linked here: BLAS and LAPACK.
+  for library in "$folder"/usr/lib/x86_64-linux-gnu/{blas,lapack}/lib*.so.3; do
+    [[ ! -e $library ]] || ln -sf "${library#"$folder/usr/lib/x86_64-linux-gnu/"}" "$folder/usr/lib/x86_64-linux-gnu/"
+  done
 )
 
 # shellcheck disable=SC2154 # steps.sh sets tools

@@ -1,5 +1,12 @@
 import { hostname } from 'node:os';
-import { cellsFor, type CpuShare, DEFAULT_PROFILE, type TranslatedInterpreter } from '@sandpiper/controller';
+import {
+  cellsFor,
+  type CpuShare,
+  DEFAULT_PROFILE,
+  DEFAULT_RUNTIME,
+  type Runtime,
+  type TranslatedInterpreter,
+} from '@sandpiper/controller';
 import { type NodeLabels, nodeLabelsSchema } from '@sandpiper/contracts';
 import { integer, readEnvironment, redisEnvShape, replicationEnvShape } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
@@ -91,6 +98,24 @@ export const workerConfigSchema = z
         'modules that the parent of each cell imports before guests are forked from it: `default`, or names separated by ' +
           'commas. With `cold` there is no parent, and every run starts an interpreter',
       ),
+    SANDPIPER_RUNTIMES: z
+      .string()
+      .startsWith('/', 'must be an absolute path')
+      .optional()
+      .describe('file that describes runtimes ([runtimes.md](runtimes.md))'),
+    SANDPIPER_RUNTIME: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'runtime of all programs: a name of that file, or the path of an interpreter; by default `pypy3`',
+      ),
+    SANDPIPER_LIBRARIES: z
+      .string()
+      .regex(/^\/[^:]*(:\/[^:]*)*$/, 'must be absolute paths, separated by ":"')
+      .transform((list) => list.split(':'))
+      .optional()
+      .describe('folders of modules that all programs find, read-only, separated by `:`'),
     SANDPIPER_RPYTHON_PYPY: z
       .string()
       .startsWith('/', 'must be an absolute path')
@@ -144,6 +169,14 @@ export function rpythonOf(config: WorkerConfig): TranslatedInterpreter | null {
   const { SANDPIPER_RPYTHON_PYPY: executable, SANDPIPER_RPYTHON_LIB: library } = config;
   if (executable === undefined || library === undefined) return null;
   return { engine: 'rpython', executable, library };
+}
+
+/** What the programs of this node run by. @throws Error of one line when a part of it is not right */
+export async function nodeRuntime(config: WorkerConfig): Promise<Runtime> {
+  const { SANDPIPER_RUNTIMES: file, SANDPIPER_RUNTIME: name, SANDPIPER_LIBRARIES: libraries = [] } = config;
+  if (file === undefined && name === undefined && libraries.length === 0) return DEFAULT_RUNTIME;
+  const { chooseRuntime } = await import('@sandpiper/controller/runtimes');
+  return chooseRuntime({ file: file ?? null, name, libraries });
 }
 
 /** The modules of the profile, or null for cold starts. */

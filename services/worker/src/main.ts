@@ -1,6 +1,13 @@
 import { messageOf } from '@sandpiper/contracts';
 
-import { Cell, cpuShare, memoryOfNode, memoryWarnings, StartUpProof } from '@sandpiper/controller';
+import {
+  Cell,
+  cpuShare,
+  memoryOfNode,
+  memoryWarnings,
+  type ProofListener,
+  StartUpProof,
+} from '@sandpiper/controller';
 import { redisSettings, replicationOptions } from '@sandpiper/store';
 import {
   createLogger,
@@ -9,7 +16,15 @@ import {
   superviseProcess,
   tellParent,
 } from '@sandpiper/telemetry';
-import { advertised, nodeNameOf, planCells, readWorkerConfig, profileOf, rpythonOf } from './config.js';
+import {
+  advertised,
+  nodeNameOf,
+  planCells,
+  readWorkerConfig,
+  profileOf,
+  rpythonOf,
+  nodeRuntime,
+} from './config.js';
 import { WorkerNode } from './node.js';
 import { operationsServer } from './operations-server.js';
 
@@ -32,11 +47,13 @@ async function main(): Promise<void> {
   const lasting = [...plan.warnings, ...memoryWarnings(memoryOfNode(memoryBytes), plan.cpus.length)];
   for (const warning of lasting) log.warn(warning);
   const warnings = (): string[] => [...lasting, ...new Set(unprepared.values()), ...(node?.warnings ?? [])];
-  const proof = new StartUpProof(rpythonOf(config), {
+  const runtime = await nodeRuntime(config);
+  const listener: ProofListener = {
     passed: ({ tookMs }) => log.info({ tookMs: Math.round(tookMs) }, 'self-test passed'),
     failed: (failures, retryMs) =>
       log.error({ failures, retryMs }, 'self-test failed: the node takes no runs'),
-  });
+  };
+  const proof = new StartUpProof(rpythonOf(config), listener, runtime);
   const beginning = {
     get notReadyBecause() {
       return proof.reasons.length > 0 ? proof.reasons : ['cells are starting'];
@@ -75,6 +92,7 @@ async function main(): Promise<void> {
           cells: plan.cpus.length,
           memoryBytes,
           rpython: rpythonOf(config),
+          runtime,
           profile: profileOf(config),
           onUnprepared: (why) => {
             unprepared.set(spec.id, `profile of the fork server: ${why}`);

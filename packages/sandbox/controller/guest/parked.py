@@ -1,8 +1,8 @@
 """Runs as sitecustomize in the parent of the fork server, before any program: imports the profile's modules, parks, and
 in each child makes the process look as if it had been started with the arguments and variables of its run.
 
-The last words, PROFILE, CALL_FD and FIRST_BYTES are put before this text. No call goes to CALL_FD but those below; the controller answers
-them itself.
+The last words, PROFILE, CALL_FD and FIRST_BYTES are put before this text, and parked_pypy.py or parked_cpython.py behind
+it. No call goes to CALL_FD but those of the three; the controller answers them itself.
 """
 
 
@@ -43,22 +43,6 @@ def imported():
         posix.write(CALL_FD, "; ".join(complaints).encode("utf-8", "replace")[:1000])
 
 
-class Words(list):
-    """sys.argv of the parent. The code that starts a program (app_main.py of PyPy) reads the first word twice: for its name and
-    folder, and again when it knows that it is neither a folder nor an archive. There the parent parks."""
-
-    asked = False
-
-    def __getitem__(self, index):
-        if not self.asked:
-            self.asked = True
-            return super().__getitem__(index)
-        become(list(self))
-        import sys
-
-        return sys.argv[index]
-
-
 def make_stdin_anew():
     """As an interpreter that starts now would make it: the stream remembers that it was a file when the parent started.
     Modules may hold these objects, so they stay the same."""
@@ -72,10 +56,10 @@ def make_stdin_anew():
     stdin.__init__(stdin.buffer, stdin.encoding, stdin.errors, "\n", stdin.line_buffering)
 
 
-def become(started_with):
-    import builtins
+def park():
+    """The parent ends here: it tells its modules, and returns in each child with the order of its run: entropy, the kind of
+    standard input, arguments, variables, and the text of the program, if the order has one."""
     import gc
-    import io
     import os
     import posix
     import sys
@@ -84,9 +68,12 @@ def become(started_with):
     # Twice: the second collects what finalizers released. Children begin with an empty nursery.
     gc.collect()
     gc.collect()
+    if hasattr(gc, "freeze"):
+        # A collection in a child would write to all that it looks at, and so copy it.
+        gc.freeze()
 
-    # The parent ends here. Each child touches the pages that any program touches before a run waits for it, and then
-    # waits for the order of its own run.
+    # Each child touches the pages that any program touches before a run waits for it, and then waits for the order of
+    # its own run.
     posix.read(CALL_FD, 1)
     exec(compile(WARM_UP, "main.py", "exec"), {"__name__": "__main__"})
     order = posix.read(CALL_FD, FIRST_BYTES)
@@ -97,11 +84,15 @@ def become(started_with):
     count, variables = int(count), int(variables)
     words = words.split(b"\0", count + 2 * variables)
     program = words.pop()
-    sys.argv = list(map(os.fsdecode, words[:count]))
-    if sys.argv[0] != started_with[0]:
-        sys.modules["__main__"].__file__ = os.path.abspath(sys.argv[0])
-        sys.path[0] = sys.pypy_resolvedirof(sys.argv[0])
-    variables = dict(zip(words[count::2], words[count + 1::2]))
+    return entropy, kind, words[:count], dict(zip(words[count::2], words[count + 1::2])), program
+
+
+def take_surroundings(entropy, kind, variables):
+    """Variables and standard input of the run; what holds a state of chance is new: two children must not draw the same
+    numbers."""
+    import os
+    import sys
+
     for name in [name for name in os.environb if name not in variables]:
         del os.environb[name]
     for name, value in variables.items():
@@ -109,23 +100,14 @@ def become(started_with):
             os.environb[name] = value
     if kind != b"file":
         make_stdin_anew()
-    random = sys.modules.get("random")
-    if random is not None:
-        # As CPython's module does after a fork: two children must not draw the same numbers.
-        random.seed(int(entropy, 16))
-
-    # The order holds the program's text, so its first read needs no call.
-    opener = builtins.open
-
-    def program_text(path, mode):
-        builtins.open = opener
-        return io.BytesIO(program)
-
-    builtins.open = program_text
-
-
-imported()
-import sys
-sys.argv = Words(sys.argv)
-# Tells site that there is no such module, so none is left behind.
-raise ImportError("no sitecustomize", name="sitecustomize")
+    loaded = sys.modules.get
+    if loaded("random") is not None:
+        # As CPython's module does after a fork.
+        loaded("random").seed(int(entropy, 16))
+    if loaded("tempfile") is not None:
+        loaded("tempfile")._name_sequence = None
+    if loaded("_ssl") is not None:
+        # OpenSSL notices a fork by the process id, which is the same here.
+        loaded("_ssl").RAND_add(entropy, 0.0)
+    if loaded("numpy.random") is not None:
+        loaded("numpy.random").seed()

@@ -6,6 +6,11 @@ import { GuestFigures } from './guest-figures.js';
 /** What a guest is started with. Strings hold no NUL: the contracts check that. */
 export interface GuestStart {
   readonly executable: string;
+  /**
+   * The glibc loader of another root, which is executed in the program's place: `argv` is the loader's then, and names
+   * the program.
+   */
+  readonly loader?: string;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /**
@@ -178,6 +183,7 @@ export class KeeperClient {
     this.#send(
       'start',
       guest.executable,
+      guest.loader ?? '',
       guest.cpu ?? -1,
       guest.startupMs,
       guest.kind,

@@ -199,6 +199,7 @@ describe('the keeper survives any frame', () => {
       words(
         'start',
         '/bin/true',
+        '',
         '-1',
         '1',
         'stock',
@@ -210,7 +211,7 @@ describe('the keeper survives any frame', () => {
     ['a start without words', words('start')],
     [
       'a start with more arguments than words',
-      words('start', '/bin/true', '-1', '1000', 'stock', '0', '9', 'x'),
+      words('start', '/bin/true', '', '-1', '1000', 'stock', '0', '9', 'x'),
     ],
     ['a mark with invalid limits', words('mark', '1', '-1', 'NaN')],
     ['a mark without a stack', words('mark', '1', '1', '8388608')],

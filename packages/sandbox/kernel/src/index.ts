@@ -4,7 +4,7 @@ export * from './kernel.js';
 export * from './mounts.js';
 export type { LateRoom, Offer } from './short-cuts.js';
 export { EXTENSION_SUFFIX } from './surroundings/extension-suffix.js';
-export { LAST_WORDS } from './surroundings/last-words.js';
+export { LAST_WORDS, onPath } from './surroundings/last-words.js';
 export { libcSurface } from './surfaces/libc.js';
 export { linuxSurface } from './surfaces/linux.js';
 export type { Row, Support, Surface } from './surfaces/surface.js';

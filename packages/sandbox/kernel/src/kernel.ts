@@ -94,7 +94,8 @@ export class GuestKernel {
 
   /**
    * What a forked child would inherit from the guest; null where the guest has more than this can express:
-   * open files besides the standard streams, another working directory, a timer, a shared mapping.
+   * open files besides the standard streams, another working directory, a timer, a shared mapping of a file that can
+   * change.
    */
   inheritance(): Inheritance | null {
     const { fds, cwd, timers, mappings, sigactions, alternateStack, umask, space, options } = this.#state;
@@ -103,7 +104,7 @@ export class GuestKernel {
       fds.count !== 3 ||
       cwd.directory !== start.directory ||
       Object.values(timers).some((timer) => timer !== null) ||
-      mappings.count > 0
+      mappings.mayChange
     )
       return null;
     return { sigactions: new Map(sigactions), alternateStack, umask };

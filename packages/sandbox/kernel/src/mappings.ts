@@ -32,6 +32,11 @@ export class Mappings {
     return this.#all.length;
   }
 
+  /** Whether one is of a file that can change. Of any other the guest's memory is a whole copy, and stays one. */
+  get mayChange(): boolean {
+    return this.#all.some(({ inode }) => inode instanceof MemoryFile);
+  }
+
   /** The mapped files, each once per mapping. */
   inodes(): FileInode[] {
     return this.#all.map(({ inode }) => inode);

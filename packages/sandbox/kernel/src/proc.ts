@@ -66,7 +66,7 @@ export function placeProc(state: KernelState): void {
   const put = (path: string, text: string) => space.placeFile(path, Buffer.from(text), false, 0o444);
   const own = `/proc/${GUEST_PID}`;
   put(`${own}/cmdline`, options.argv.map((arg) => `${arg}\0`).join(''));
-  put(`${own}/comm`, 'pypy3\n');
+  put(`${own}/comm`, `${state.processName}\n`);
   placeFigures(state, own);
   if (state.inputInode !== null) space.place(INPUT_PATH, state.inputInode);
   space.placeLink(`${own}/exe`, Buffer.from(options.executable).toString('latin1'));

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { encodeRlimit, O } from '@sandpiper/abi';
 import { DeviceInode, type Location, NameSpace } from '@sandpiper/vfs';
 import { FdTable, type OpenFile } from './descriptors.js';
@@ -95,6 +96,11 @@ export class KernelState {
   }
 
   /** Nanoseconds since the epoch. */
+  /** The name of the process: of the program, as execve(2) sets it (PR_SET_NAME). */
+  get processName(): string {
+    return basename(this.options.executable).slice(0, 15);
+  }
+
   now(): bigint {
     return this.options.clock.realtimeNs();
   }

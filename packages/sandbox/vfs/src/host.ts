@@ -204,7 +204,7 @@ export interface HostView {
 export interface AddedText {
   readonly before?: string;
   readonly after?: string;
-  /** Where the host has no such file, there is one with this text only. */
+  /** Where the host has no such file, or a link in its place, there is one with this text only. */
   readonly creates?: boolean;
 }
 
@@ -262,6 +262,9 @@ function hostInode(path: Buffer, view: HostView): Inode | null {
     if (s.isDirectory()) return new HostDirectory(path, info, view);
     if (s.isFile()) return new HostFile(path, info, view.added?.['']);
     if (s.isSymbolicLink()) {
+      // Debian's sitecustomize.py is one, into a folder that is not shown.
+      const text = view.added?.[''];
+      if (text?.creates === true) return new HostFile(path, { ...CREATED, size: 0 }, text);
       const target = readlinkSync(path, { encoding: 'buffer' }).toString('latin1');
       return new SymlinkInode(info.ino, target, info.mtimeNs, false);
     }

@@ -56,6 +56,22 @@ export function filePair(text: string, before: readonly Pair[] | undefined): Pai
   return pair('--file', 'NAME=PATH or PATH')(own, before === undefined ? undefined : [...before]);
 }
 
+/** An option that may be given several times. */
+export const listed = (text: string, before: readonly string[] = []): string[] => [...before, text];
+
+export const runtimeOption = (command: Command): Command =>
+  command.option(
+    '--runtime <name>',
+    'a runtime of this host, or the path of an interpreter: see sandpiper runtimes',
+  );
+
+export const librariesOption = (command: Command): Command =>
+  command.option(
+    '--lib <folder>',
+    'modules that programs find, as pip install --target leaves them (repeatable)',
+    listed,
+  );
+
 /** @throws InputError unless it is an http or https address */
 export function serverUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;

@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import type { GradeOptions } from './grade/command.js';
 import { examples } from './help.js';
 import { limitParser } from './limit-options.js';
-import { quote, retryOption, serverUrl, wholeNumber } from './options.js';
+import { librariesOption, quote, retryOption, runtimeOption, serverUrl, wholeNumber } from './options.js';
 import { COLOUR_CHOICES } from './terminal/colour.js';
 
 const MAX_NODES = 64;
@@ -17,7 +17,7 @@ type Grade = (problem: string, submissions: readonly string[], options: GradeOpt
 
 export function addGrade(program: Command, grade: Grade, onExitCode: (code: number) => void): void {
   const command = program.command('grade');
-  retryOption(withReports(withSelection(command)), GRADE_RETRIES)
+  librariesOption(runtimeOption(retryOption(withReports(withSelection(command)), GRADE_RETRIES)))
     .description('Grade submissions on the tests of a problem and print a table.')
     .argument(
       '<problem>',

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { COMPILE_HELP } from './compile-help.js';
 import { examples } from './help.js';
-import { retryOption, serverUrl, wholeNumber } from './options.js';
+import { librariesOption, retryOption, runtimeOption, serverUrl, wholeNumber } from './options.js';
 import type { VerifyCommandOptions } from './verify/command.js';
 import { verifyParts } from './verify/parts.js';
 
@@ -11,7 +11,7 @@ const VERIFY_RETRIES = 1;
 
 /** The command for authors of problems. */
 export function addVerify(program: Command, onExitCode: (code: number) => void): void {
-  retryOption(program.command('verify'), VERIFY_RETRIES)
+  librariesOption(runtimeOption(retryOption(program.command('verify'), VERIFY_RETRIES)))
     .description('Check a problem package: its data, its validators, and its submissions.')
     .argument('<problem>', 'a problem package (ICPC/Kattis format, a folder or .zip)')
     .option(

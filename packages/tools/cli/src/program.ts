@@ -1,5 +1,6 @@
 import { ENGINES } from '@sandpiper/contracts';
 import { Command, Option } from 'commander';
+import type { RuntimesOptions } from './runtimes/command.js';
 import type { DoctorOptions } from './doctor.js';
 import type { GradeOptions } from './grade/command.js';
 import type { InteractOptions } from './run/interact.js';
@@ -8,7 +9,17 @@ import type { UpOptions } from './embedded/command.js';
 import { examples } from './help.js';
 import { outputTarget } from './run/output-files.js';
 import { withLimitOptions } from './limit-options.js';
-import { engine, filePair, pair, retryOption, serverUrl, wholeNumber } from './options.js';
+import {
+  engine,
+  filePair,
+  librariesOption,
+  listed,
+  pair,
+  retryOption,
+  runtimeOption,
+  serverUrl,
+  wholeNumber,
+} from './options.js';
 import { addGrade } from './program-grade.js';
 import { addJudgingCommands } from './program-judging.js';
 import { addServiceCommands } from './program-service.js';
@@ -64,6 +75,7 @@ export function buildProgram(
   addMap(program, commands, onExitCode);
   addJudgingCommands(program, onExitCode);
   addServiceCommands(program, onExitCode);
+  addRuntimes(program, onExitCode);
   addDoctor(program, commands, onExitCode);
   program.addHelpText(
     'after',
@@ -193,20 +205,20 @@ function withLimits(command: Command): Command {
 
 /** The options of every command that runs one guest on this host. */
 function withGuestOptions(command: Command): Command {
-  return withLimits(command)
+  return runtimeOption(withLimits(command))
     .option('--engine <name>', `the engine: ${ENGINES.join(' or ')}`, engine)
     .option('--pypy <path>', 'for rpython: a PyPy translated with --sandbox')
     .option(
       '--lib <folder>',
-      'for rpython: the folder of its lib-python and lib_pypy; otherwise, in interact: modules to import',
+      'modules to import, as pip install --target leaves them (repeatable); for rpython: its library',
+      listed,
     )
     .option('--trace <file>', 'write one line per system call, like strace')
     .option('--cpu <n>', 'pin the run to this processor', wholeNumber('--cpu', 0, 4095));
 }
 
 function addUp(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
-  program
-    .command('up')
+  librariesOption(runtimeOption(program.command('up')))
     .description('Start the whole service on this host: its own Redis, the scheduler and worker nodes.')
     .option('--nodes <n>', 'worker nodes', wholeNumber('--nodes', 1, MAX_NODES))
     .option('--port <n>', 'port of the HTTP API; 0 takes a free one', wholeNumber('--port', 0, 65_535))
@@ -235,7 +247,7 @@ function addUp(program: Command, commands: Commands, onExitCode: (code: number) 
 }
 
 function addMap(program: Command, commands: Commands, onExitCode: (code: number) => void): void {
-  retryOption(withLimits(program.command('map')), 0)
+  librariesOption(runtimeOption(retryOption(withLimits(program.command('map')), 0)))
     .description('Run one program over many inputs, one per line; outputs keep their order.')
     .argument('<program>', 'a Python file')
     .argument('<inputs>', 'a file of lines, each the standard input of one run; "-" is the standard input')
@@ -278,6 +290,33 @@ function addMap(program: Command, commands: Commands, onExitCode: (code: number)
     )
     .action(async (path: string, inputs: string, options: MapOptions) => {
       onExitCode(await commands.map(path, inputs, options));
+    });
+}
+
+function addRuntimes(program: Command, onExitCode: (code: number) => void): void {
+  const runtimes = program
+    .command('runtimes')
+    .description('List the interpreters that programs can run by, with their libraries.')
+    .option('--json', 'print them as JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ['sandpiper runtimes', 'exit code 1 when one of them is not right'],
+        ['sandpiper runtimes check python3', 'try one, cold and forked'],
+        ['sandpiper run --runtime python3 hello.py', 'run a program by it'],
+      ),
+    )
+    .action(async (options: RuntimesOptions) => {
+      const { runtimesCommand } = await import('./runtimes/command.js');
+      onExitCode(await runtimesCommand(options));
+    });
+  runtimes
+    .command('check')
+    .description('Try a runtime: what programs see, what they cannot reach, and limits, cold and forked.')
+    .argument('<name>', 'its name')
+    .action(async (name: string) => {
+      const { checkCommand } = await import('./runtimes/command.js');
+      onExitCode(await checkCommand(name));
     });
 }
 

@@ -92,7 +92,7 @@ describe('sandpiper run --engine rpython', () => {
       /--engine rpython needs --pypy PATH and --lib DIR/,
     ],
     ['a binary for the other engine', ['--pypy', PYPY], /--pypy needs --engine rpython/],
-    ['a library for the other engine', ['--lib', library], /--lib needs --engine rpython/],
+    ['a runtime of the other engine', [...ENGINE, '--runtime', 'default'], /--runtime does not go with/],
     ['a binary that is not there', [...ENGINE, '--pypy', 'none'], /\/none: no such file$/],
     [
       'a binary that is a text',

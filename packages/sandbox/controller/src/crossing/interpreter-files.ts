@@ -1,15 +1,9 @@
-import { type BigIntStats, closeSync, openSync, readSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { type BigIntStats, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { errorCode, messageOf } from '@sandpiper/contracts';
-import { PYPY3_PATH } from '@sandpiper/guest';
 import { RunRefusedError } from './refused.js';
-import { type Interpreter, LIBRARY_FOLDERS } from './engines.js';
-
-/**
- * The glibc loader, which the shim is made for. A loader that does not preload it would start the program
- * unlocked.
- */
-const LOADER = 'ld-linux-x86-64.so.2';
+import { engineTraits, type Interpreter, LIBRARY_FOLDERS } from './engines.js';
+import { assertLoader } from './loader.js';
 
 /** Files that passed the checks, by path, with their stamps. Only files of this node's configuration. */
 const right = new Map<string, string>();
@@ -21,7 +15,10 @@ const right = new Map<string, string>();
  */
 export function assertInterpreterFiles(interpreter: Interpreter): void {
   if (interpreter.engine === 'seccomp') {
-    assertProgram(PYPY3_PATH);
+    const { executable, loader } = engineTraits(interpreter);
+    assertProgram(executable);
+    if (loader?.[0] !== undefined && look(loader[0]) === undefined)
+      throw new RunRefusedError(`${loader[0]}: no such file`);
     return;
   }
   const { executable, library } = interpreter;
@@ -69,66 +66,4 @@ function look(path: string): BigIntStats | undefined {
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new RunRefusedError(`${path}: cannot be inspected: ${code}`);
   }
-}
-
-/** The sandbox is preloaded, so a program without a loader would run without it: the ELF header tells. */
-function assertLoader(executable: string): void {
-  const loader = readLoader(executable);
-  if (loader === null) {
-    throw new RunRefusedError(
-      `${executable}: is statically linked: the sandbox is preloaded and needs a dynamically linked program`,
-    );
-  }
-  if (basename(loader) !== LOADER) {
-    throw new RunRefusedError(
-      `${executable}: is loaded by ${JSON.stringify(loader.slice(0, 80))}, not by glibc's ${LOADER}`,
-    );
-  }
-}
-
-/** What elf(5) calls a program's interpreter, from its PT_INTERP header; null when it has none. */
-function readLoader(executable: string): string | null {
-  const HEADER_BYTES = 64;
-  const ENTRY_BYTES = 56;
-  const MAX_ENTRIES = 64;
-  const PT_INTERP = 3;
-  const fd = openToRead(executable);
-  try {
-    const header = readAt(fd, 0, HEADER_BYTES);
-    if (!isProgram(header)) {
-      throw new RunRefusedError(`${executable}: is not a program for Linux on x86-64`);
-    }
-    const count = Math.min(header.readUInt16LE(56), MAX_ENTRIES);
-    const table = readAt(fd, Number(header.readBigUInt64LE(32)), count * ENTRY_BYTES);
-    for (let at = 0; at + ENTRY_BYTES <= table.length; at += ENTRY_BYTES) {
-      if (table.readUInt32LE(at) !== PT_INTERP) continue;
-      const size = Number(table.readBigUInt64LE(at + 32));
-      const path = readAt(fd, Number(table.readBigUInt64LE(at + 8)), Math.min(size, 4096));
-      return path.toString('latin1').replace(/\0.*$/s, '');
-    }
-    return null;
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** A 64-bit ELF file, little-endian, ET_EXEC or ET_DYN, for x86-64. */
-function isProgram(header: Buffer): boolean {
-  if (header.length < 64 || header.toString('latin1', 0, 6) !== '\x7fELF\x02\x01') return false;
-  return [2, 3].includes(header.readUInt16LE(16)) && header.readUInt16LE(18) === 62;
-}
-
-function openToRead(path: string): number {
-  try {
-    return openSync(path, 'r');
-  } catch (error) {
-    throw new RunRefusedError(`${path}: is not readable: ${errorCode(error) ?? messageOf(error)}`);
-  }
-}
-
-/** Fewer bytes where the file ends; none where the position is invalid. */
-function readAt(fd: number, position: number, size: number): Buffer {
-  const bytes = Buffer.alloc(size);
-  if (size === 0 || !Number.isSafeInteger(position)) return bytes.subarray(0, 0);
-  return bytes.subarray(0, readSync(fd, bytes, 0, size, position));
 }

@@ -2,6 +2,7 @@ import type { Limits, RunRequest } from '@sandpiper/contracts';
 import type { HostMount, Terminal } from '@sandpiper/kernel';
 import type { Interpreter } from './engines.js';
 import type { LivePort } from './live-port.js';
+import type { Runtime } from './runtime.js';
 
 /** A file of the run, at an absolute virtual path. */
 export interface GuestFile {
@@ -88,6 +89,8 @@ export interface CellContext {
   readonly shared: Int32Array;
   /** The modules that the cell's parent imports before it parks; null: every run starts cold. */
   readonly profile: readonly string[] | null;
+  /** What the cell's first parent runs. */
+  readonly runtime: Runtime;
   /** For a job whose streams are `live`. */
   readonly live: LivePort | null;
 }

@@ -105,7 +105,7 @@ export class JobKernel {
     this.#trace = trace;
     this.#transcript =
       deterministic === null ? null : new Transcript(deterministic.transcriptPath, job, traits);
-    this.env = variablesOf(job);
+    this.env = variablesOf(job, traits);
     this.#kernel = new GuestKernel(traits.surface, {
       limits: job.limits,
       stdin: beginningWith(this.#stdin, () => hooks.onOwnFound()),
@@ -332,9 +332,10 @@ function isInterruptHandler(key: string, [signal]: readonly number[]): boolean {
 }
 
 /** The environment of the guest's program. */
-function variablesOf(job: GuestJob): Readonly<Record<string, string>> {
+function variablesOf(job: GuestJob, traits: EngineTraits): Readonly<Record<string, string>> {
   const { deterministic } = job;
   return environmentOf(job.folder, {
+    ...traits.env,
     ...(job.programPath === null && job.instead === undefined ? { TERM: 'vt100' } : {}),
     ...(deterministic === null ? {} : { PYTHONHASHSEED: hashSeedOf(deterministic) }),
     ...job.env,

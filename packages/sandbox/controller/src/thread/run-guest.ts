@@ -4,7 +4,7 @@ import { PlacementError } from '@sandpiper/kernel';
 import { Channel, DescriptorTransport } from '@sandpiper/protocol';
 import { threadFigures } from './controller-time.js';
 import { RunRefusedError } from '../crossing/refused.js';
-import { type EngineTraits, engineTraits } from '../crossing/engines.js';
+import { guestCommand, type EngineTraits, engineTraits } from '../crossing/engines.js';
 import { inspectTranslated, STARTUP_MS } from './start/handshake.js';
 import { assertInterpreterFiles } from '../crossing/interpreter-files.js';
 import { argvOf, type CellContext, type GuestJob, SHARED_CANCELLED, SHARED_PID } from '../crossing/job.js';
@@ -79,8 +79,7 @@ function startGuest(
 ): StartedGuest {
   return keeper.start({
     kind: traits.kind,
-    executable: traits.executable,
-    argv: [traits.argv0, ...argvOf(job)],
+    ...guestCommand(traits, argvOf(job)),
     // A translated guest asks the controller for its variables.
     env: traits.kind === 'stock' ? env : {},
     deterministic: job.deterministic !== null,

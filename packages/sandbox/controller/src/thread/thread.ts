@@ -19,7 +19,10 @@ function heldFor(context: CellContext): NonNullable<typeof held> {
   // Controller and guest never run at the same time: on one CPU a call costs a switch, not a wake-up of
   // another CPU.
   if (context.cpu !== null) keeper.pinThread(ownThreadId(), context.cpu);
-  const warm = context.profile === null ? null : new WarmGuests(keeper, context.profile, context.cpu);
+  const warm =
+    context.profile === null
+      ? null
+      : new WarmGuests(keeper, { engine: 'seccomp', runtime: context.runtime }, context.profile, context.cpu);
   held = { directory: context.keeperDirectory, keeper, warm };
   return held;
 }

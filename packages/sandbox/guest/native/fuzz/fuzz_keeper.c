@@ -74,14 +74,14 @@ static size_t command_frame(unsigned char *to, size_t room) {
   memcpy(to + size, command, strlen(command) + 1);
   size += strlen(command) + 1;
   /* What `start` takes, in its order, each replaced now and then. */
-  static const char *const start[] = {"/usr/bin/pypy3", "-1", "20000", "stock", "0", "1", "pypy3", "A=B"};
-  unsigned count = take_byte(&input) % 9;
+  static const char *const start[] = {"/usr/bin/pypy3", "", "-1", "20000", "stock", "0", "1", "pypy3", "A=B"};
+  unsigned count = take_byte(&input) % 10;
   for (unsigned i = 0; i < count; i++) {
     unsigned choice = take_byte(&input);
     const char *word = words[choice % (sizeof words / sizeof *words)];
     char number[32];
     if (command[0] == 's' && command[4] == 't' && command[5] == 0 && choice < 200) {
-      word = i == 3 && choice % 3 == 0 ? "parked" : start[i < 8 ? i : 7];
+      word = i == 4 && choice % 3 == 0 ? "parked" : start[i < 9 ? i : 8];
     } else if (choice > 220) {
       snprintf(number, sizeof number, "%lld", (long long)take_hostile(&input));
       word = number;

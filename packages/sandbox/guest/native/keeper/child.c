@@ -117,7 +117,8 @@ void child_become_guest(const struct guest_spec *spec, const struct guest_files 
   if (!spec->parked && !cgroup_is_kept() && cgroup_enter() != 0) _exit(GUEST_EXIT_NO_GROUP);
   if (!spec->parked) child_die_first(0);
   /* As the user who may read it, and right before it is executed: it may have been replaced. */
-  if (!program_takes_preload(spec->executable)) _exit(GUEST_EXIT_NO_PRELOAD);
+  if (!program_takes_preload(spec->executable) || (spec->loader != NULL && !program_is_loader(spec->loader)))
+    _exit(GUEST_EXIT_NO_PRELOAD);
   place_descriptors(files, spec->translated);
   set_limit(RLIMIT_CORE, 0);
   set_limit(RLIMIT_FSIZE, 0);
@@ -143,6 +144,6 @@ void child_become_guest(const struct guest_spec *spec, const struct guest_files 
   signal(SIGPIPE, SIG_DFL);
   if (spec->fixed_addresses && personality(ADDR_NO_RANDOMIZE) < 0) _exit(GUEST_EXIT_NO_FIXED_ADDRESSES);
   require_shim();
-  execve(spec->executable, spec->argv, spec->environment);
+  execve(spec->loader != NULL ? spec->loader : spec->executable, spec->argv, spec->environment);
   _exit(errno == E2BIG ? GUEST_EXIT_TOO_LONG : GUEST_EXIT_NOT_EXECUTED);
 }

@@ -10,6 +10,7 @@ struct guest_spec {
   char *const *argv; /* argv[0] is what the guest sees; `executable` is what is executed */
   char *const *environment;
   const char *executable;
+  const char *loader; /* executed in its place; NULL: the kernel finds the loader */
   int64_t startup_ns; /* wall time until the program begins */
   int64_t cpu_ns, wall_ns;
   int64_t memory;

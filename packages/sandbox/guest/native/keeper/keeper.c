@@ -143,14 +143,17 @@ static void start(struct words *words) {
   struct guest_spec spec = {0};
   int64_t cpu, startup_ms, fixed, count;
   const char *kind;
+  const char *loader;
   spec.executable = words_take(words);
-  if (spec.executable == NULL || words_take_number(words, -1, CPU_SETSIZE - 1, &cpu) != 0 ||
+  if (spec.executable == NULL || (loader = words_take(words)) == NULL ||
+      words_take_number(words, -1, CPU_SETSIZE - 1, &cpu) != 0 ||
       words_take_number(words, 1, MAX_MS, &startup_ms) != 0 || (kind = words_take(words)) == NULL ||
       words_take_number(words, 0, 1, &fixed) != 0 || words_take_number(words, 1, FRAME_MAX, &count) != 0 ||
       (uint64_t)count > words->count - words->next) {
     report("failed a start command that makes no sense\n");
     return;
   }
+  spec.loader = *loader == 0 ? NULL : loader;
   spec.cpu = (int)cpu;
   spec.startup_ns = startup_ms * MILLISECOND;
   spec.translated = strcmp(kind, "translated") == 0;

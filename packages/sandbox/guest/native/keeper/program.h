@@ -9,4 +9,7 @@
  */
 int program_takes_preload(const char *path);
 
+/* Whether a file is a loader of glibc, which takes the preload for the program that its arguments name. */
+int program_is_loader(const char *path);
+
 #endif

@@ -145,7 +145,8 @@ export const processOperations = {
     const PR_SET_NAME = 15;
     const PR_GET_NAME = 16;
     if (c.int(0) === PR_SET_NAME) return 0;
-    if (c.int(0) === PR_GET_NAME) return c.putUnlessNull(1, Buffer.from('pypy3\0'));
+    if (c.int(0) === PR_GET_NAME)
+      return c.putUnlessNull(1, Buffer.from(`${c.state.processName}\0`, 'latin1'));
     throw new SyscallError(Errno.EINVAL);
   },
   exit: (c) => {

@@ -76,7 +76,7 @@ function statusOf(state: KernelState, memory: MemoryPicture): string {
   const ids = Array.from({ length: 4 }, () => GUEST_UID).join('\t');
   const kib = (name: string, figure: number) => `${name}:\t${String(figure).padStart(8)} kB`;
   return [
-    'Name:\tpypy3',
+    `Name:\t${state.processName}`,
     `Umask:\t${state.umask.toString(8).padStart(4, '0')}`,
     'State:\tR (running)',
     `Tgid:\t${GUEST_PID}`,
@@ -113,7 +113,7 @@ function statOf(state: KernelState, memory: MemoryPicture): string {
   const fields: (string | number | bigint)[] = Array.from({ length: 52 }, () => 0);
   const set = (first: number, ...values: (string | number | bigint)[]) =>
     fields.splice(first - 1, values.length, ...values);
-  set(1, GUEST_PID, '(pypy3)', 'R', 1, GUEST_PID, GUEST_PID, 0, -1);
+  set(1, GUEST_PID, `(${state.processName})`, 'R', 1, GUEST_PID, GUEST_PID, 0, -1);
   set(14, state.cpuNs() / TICK_NS);
   set(18, 20 + state.niceness, state.niceness, 1);
   set(23, size * KIB, Math.floor(resident / PAGE_KIB), '18446744073709551615');

@@ -22,7 +22,19 @@ def last_words():
 last_words()
 `;
 
-/** A module that site looks for at each start. The error tells site that there is none, so none is left behind. */
-export const SITE_CUSTOMIZE = `${LAST_WORDS}
+/**
+ * A module that site looks for at each start: it puts folders of modules behind all others. The error tells site that
+ * there is none, so none is left behind.
+ */
+export function siteCustomize(libraries: readonly string[]): string {
+  return `${LAST_WORDS}${onPath(libraries)}
 raise ImportError("no sitecustomize", name="sitecustomize")
 `;
+}
+
+/** Files named .pth in them are not obeyed: they hold code, and would cost time at each start. */
+export function onPath(libraries: readonly string[]): string {
+  if (libraries.length === 0) return '';
+  const list = libraries.map((path) => JSON.stringify(path)).join(', ');
+  return `\nimport sys\nsys.path.extend(path for path in [${list}] if path not in sys.path)\ndel sys\n`;
+}

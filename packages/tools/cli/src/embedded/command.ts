@@ -3,8 +3,9 @@ import { startEmbedded } from './embedded.js';
 import type { Durability } from './redis.js';
 import { EXIT } from '../exit-codes.js';
 import { catchInterrupts } from '../interrupt.js';
+import { type RuntimeOptions, runtimeVariables } from '../runtimes/runtime-options.js';
 
-export interface UpOptions {
+export interface UpOptions extends RuntimeOptions {
   nodes?: number;
   port?: number;
   host?: string;
@@ -23,6 +24,7 @@ export async function upCommand(options: UpOptions): Promise<number> {
   );
   const service = await startEmbedded({
     ...options,
+    variables: await runtimeVariables(options),
     onEvent: (line) => process.stderr.write(`sandpiper: ${line}\n`),
   });
   process.stdout.write(welcome(service.url, service.adminKey !== null));

@@ -24,6 +24,8 @@ export interface EmbeddedOptions {
   readonly host?: string;
   /** Default: `sandpiper` in $XDG_STATE_HOME, or in ~/.local/state. */
   readonly stateDir?: string;
+  /** Further variables of the nodes, such as those of `runtimeVariables`. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Nodes start an interpreter for every run. */
   readonly cold?: boolean;
   /** When Redis syncs acknowledged writes to the disk; default `always`: they survive a power failure. */
@@ -207,6 +209,7 @@ class Parts {
       SANDPIPER_HOST: '127.0.0.1',
       SANDPIPER_PORT: '0',
       ...(this.options.cold === true ? { SANDPIPER_PROFILE: 'cold' } : {}),
+      ...this.options.variables,
     });
     return this.add(name, {
       spawn: () => spawnService('worker', env, log.fd),

@@ -17,6 +17,7 @@ import {
 } from '@sandpiper/grading';
 import { allowedCompiler } from '../compiler.js';
 import { EXIT } from '../exit-codes.js';
+import type { RuntimeOptions } from '../runtimes/runtime-options.js';
 import { catchInterrupts } from '../interrupt.js';
 import { patient } from '../patience.js';
 import { withService } from '../service/address.js';
@@ -27,7 +28,7 @@ import { createGradingProgress } from './progress.js';
 import { renderGradingReport } from './render.js';
 import { assertTargets, type ReportTargets, takesStdout, writeReports } from './report-targets.js';
 
-export interface GradeOptions extends ReportTargets {
+export interface GradeOptions extends ReportTargets, RuntimeOptions {
   server?: string;
   nodes?: number;
   retryUnreliable?: number;

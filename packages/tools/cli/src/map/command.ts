@@ -8,12 +8,13 @@ import { openOutput, outputLine } from './outputs.js';
 import { mapInputs, type MapService } from './pipeline.js';
 import { MapProgress } from './progress.js';
 import { type LimitOptions, limitsOf } from '../limit-options.js';
+import type { RuntimeOptions } from '../runtimes/runtime-options.js';
 import { quote, type Pair } from '../options.js';
 import { Patience } from '../patience.js';
 import { parseRequest } from '../run/input.js';
 import { withService } from '../service/address.js';
 
-export interface MapOptions extends LimitOptions {
+export interface MapOptions extends LimitOptions, RuntimeOptions {
   server?: string;
   nodes?: number;
   out?: string;

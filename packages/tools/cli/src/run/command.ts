@@ -1,12 +1,6 @@
 import { closeSync, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import {
-  completeLimits,
-  DEFAULT_EPOCH_S,
-  DEFAULT_SEED,
-  type Engine,
-  type RunResult,
-} from '@sandpiper/contracts';
+import { completeLimits, DEFAULT_EPOCH_S, DEFAULT_SEED, type RunResult } from '@sandpiper/contracts';
 import {
   allowedCpuList,
   availableCpus,
@@ -27,6 +21,7 @@ import { liesIn } from './folder.js';
 import { layOut } from './layout.js';
 import { missingModuleLine } from './missing-module.js';
 import { assertGoesWithoutFile, wordsInstead } from './start.js';
+import { chosenRuntime } from '../runtimes/runtime-options.js';
 import { asInputError } from './refused.js';
 
 /**
@@ -46,7 +41,7 @@ export async function runCommand(
     return runRemotely(options.server, file, args, options);
   }
   const limits = limitsOf(options);
-  const interpreter = interpreterOf(options);
+  const interpreter = await interpreterOf(options);
   const deterministic = determinismOf(options);
   const request = buildRequest(args, limits, options);
   const expectation = await expectedOutputOf(options);
@@ -101,17 +96,16 @@ function explainMissingModule(result: RunResult, file: string | null, options: R
 }
 
 /** The interpreter that the options name. @throws InputError when the options conflict */
-export function interpreterOf(options: {
-  engine?: Engine;
-  pypy?: string;
-  lib?: string | undefined;
-}): Interpreter {
-  const { engine = 'seccomp', pypy, lib } = options;
+export async function interpreterOf(
+  options: Pick<RunOptions, 'engine' | 'pypy' | 'lib' | 'runtime'>,
+): Promise<Interpreter> {
+  const { engine = 'seccomp', pypy } = options;
   if (engine === 'seccomp') {
     if (pypy !== undefined) throw new InputError('--pypy needs --engine rpython');
-    if (lib !== undefined) throw new InputError('--lib needs --engine rpython');
-    return { engine };
+    return { engine, runtime: await chosenRuntime(options) };
   }
+  if (options.runtime !== undefined) throw new InputError('--runtime does not go with --engine rpython');
+  const lib = options.lib?.at(-1);
   if (pypy === undefined || lib === undefined) {
     throw new InputError(
       '--engine rpython needs --pypy PATH and --lib DIR: a PyPy translated with --sandbox, and its library',

@@ -37,7 +37,8 @@ export interface RunOptions extends LimitOptions, ExpectedOptions {
   env?: Pair[];
   engine?: Engine;
   pypy?: string;
-  lib?: string;
+  lib?: string[];
+  runtime?: string;
   deterministic?: boolean;
   seed?: string;
   epoch?: number;

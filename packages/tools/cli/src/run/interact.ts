@@ -16,19 +16,17 @@ import { asInputError } from './refused.js';
 
 export interface InteractOptions
   extends LimitOptions,
-    Pick<RunOptions, 'engine' | 'pypy' | 'lib' | 'env' | 'trace' | 'cpu'> {
+    Pick<RunOptions, 'engine' | 'pypy' | 'lib' | 'runtime' | 'env' | 'trace' | 'cpu'> {
   tmp?: string;
   raw?: boolean;
 }
 
-/** Where the guest sees the folder of `--lib`, for the interpreter that has a library of its own. */
-const LIBRARY_PATH = '/opt/lib';
 /** Number of consecutive Ctrl-C without a new prompt after which the session is ended. */
 const PATIENCE = 3;
 
 /** `sandpiper interact`: a prompt on a sandboxed interpreter. Returns the exit code. */
 export async function interactCommand(options: InteractOptions): Promise<number> {
-  const job = jobOf(options);
+  const job = await jobOf(options);
   const cpu = options.cpu === undefined ? currentCpu() : requireCpu(options.cpu);
   const cell = await Cell.start({ id: null, cpu, node: null, rpython: null });
   const terminal = process.stdin.isTTY && process.stdout.isTTY;
@@ -62,23 +60,19 @@ export async function interactCommand(options: InteractOptions): Promise<number>
   }
 }
 
-function jobOf(options: InteractOptions): GuestJob {
-  const { lib, tmp } = options;
-  const ownLibrary = options.engine !== 'rpython' && lib !== undefined;
+async function jobOf(options: InteractOptions): Promise<GuestJob> {
+  const { tmp } = options;
   const env = Object.fromEntries((options.env ?? []).map(({ name, value }) => [name, value]));
   return {
     id: randomUUID(),
     attempt: 1,
-    interpreter: interpreterOf(ownLibrary ? { ...options, lib: undefined } : options),
+    interpreter: await interpreterOf(options),
     programPath: null,
     args: [],
-    env: ownLibrary ? { PYTHONPATH: LIBRARY_PATH, ...env } : env,
+    env,
     folder: RUN_FOLDER,
     files: [],
-    mounts: [
-      ...(tmp === undefined ? [] : [{ host: folder('--tmp', tmp), path: '/tmp' }]),
-      ...(ownLibrary ? [{ host: folder('--lib', lib), path: LIBRARY_PATH }] : []),
-    ],
+    mounts: tmp === undefined ? [] : [{ host: folder('--tmp', tmp), path: '/tmp' }],
     stdin: { kind: 'live' },
     output: 'live',
     tracePath: options.trace === undefined ? null : requireTracePath(options.trace),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { SandpiperClient } from '@sandpiper/client';
 import { InputError } from '@sandpiper/grading/basics';
 import { serverUrl } from '../options.js';
+import { type RuntimeOptions, runtimeVariables } from '../runtimes/runtime-options.js';
 import { defaultStateDir, SERVICE_FILE, type ServiceFile } from './state-folder.js';
 
 /** The key from the environment, if any. */
@@ -37,11 +38,15 @@ export async function findService(server: string | undefined): Promise<Sandpiper
 
 /** Runs `work` with a service: the named one, or a temporary one that ends with the work. */
 export async function withService<T>(
-  options: { readonly server?: string; readonly nodes?: number },
+  options: { readonly server?: string; readonly nodes?: number } & RuntimeOptions,
   work: (client: SandpiperClient) => Promise<T>,
 ): Promise<T> {
   const named = options.server ?? process.env['SANDPIPER_SERVER'];
-  if (named !== undefined && named !== '') return work(clientOf(serverUrl(named)));
+  if (named !== undefined && named !== '') {
+    if (options.runtime !== undefined || options.lib !== undefined)
+      throw new InputError('--runtime and --lib do not go with a server: its nodes have theirs');
+    return work(clientOf(serverUrl(named)));
+  }
   const { startEmbedded } = await import('../embedded/embedded.js');
   const stateDir = await mkdtemp(join(tmpdir(), 'sandpiper-own-'));
   try {
@@ -52,6 +57,7 @@ export async function withService<T>(
       // Its state folder is removed with it.
       durability: 'everysec',
       ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
+      variables: await runtimeVariables(options),
     });
     try {
       const { url, adminKey } = service;

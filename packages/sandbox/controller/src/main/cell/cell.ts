@@ -7,11 +7,12 @@ import { Conversing } from './conversing.js';
 import { assertEnforceable, assertPairEnforceable } from './enforceable.js';
 import { RunRefusedError } from '../../crossing/refused.js';
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
+import { DEFAULT_RUNTIME, type Runtime } from '../../crossing/runtime.js';
 import { type CellContext, type GuestJob, SHARED_CANCELLED, SHARED_PID } from '../../crossing/job.js';
 import { LIVE_WORDS } from '../../crossing/live-port.js';
 import { type LiveStreams, serveLiveStreams } from './live-relay.js';
 import { HostShortOfMemoryError } from '../../crossing/host-memory.js';
-import { jobOfRequest, type RequestedRun } from './request-job.js';
+import { type Interpreters, jobOfRequest, type RequestedRun } from './request-job.js';
 import { largestMemoryLimit, memoryOfNode } from '../share/memory.js';
 import type { ThreadAnswer } from '../../crossing/thread-answer.js';
 import { resultOfStuck, UnreadReports, watch } from './watchdog.js';
@@ -23,6 +24,8 @@ export interface CellOptions {
   readonly node: string | null;
   /** The translated interpreter of this node, if it has one. */
   readonly rpython: TranslatedInterpreter | null;
+  /** What requests run by, and what the first parent runs; by default Debian's. */
+  readonly runtime?: Runtime;
   /** How many cells share the node's memory; by default one. */
   readonly cells?: number;
   /** The memory that the node plans with, bytes; by default all that its control groups allow. */
@@ -135,12 +138,12 @@ export class Cell {
   async run(run: RequestedRun, streams: LiveStreams | null = null): Promise<RunResult> {
     const { interactor } = run.request;
     if (interactor !== undefined) return this.#converse(run, interactor);
-    return this.runJob(jobOfRequest(run, this.options.rpython, streams !== null), streams);
+    return this.runJob(jobOfRequest(run, this.#interpreters, streams !== null), streams);
   }
 
   async #converse(run: RequestedRun, interactor: AdmittedInteractor): Promise<RunResult> {
     assertPairEnforceable(run.request, interactor, this.#largestMemoryLimit());
-    const conversing = new Conversing(run, interactor);
+    const conversing = new Conversing(run, interactor, this.#interpreters);
     this.#conversation = conversing;
     try {
       const second = await this.#secondCell();
@@ -236,6 +239,11 @@ export class Cell {
     return resultOfStuck(job, context, cancelled, reports.takeEnd(), startedAt);
   }
 
+  get #interpreters(): Interpreters {
+    const { rpython, runtime = DEFAULT_RUNTIME } = this.options;
+    return { rpython, runtime };
+  }
+
   #largestMemoryLimit(): number {
     return largestMemoryLimit(memoryOfNode(this.options.memoryBytes ?? null), this.options.cells ?? 1);
   }
@@ -265,6 +273,7 @@ export class Cell {
       largestMemoryBytes: this.#largestMemoryLimit(),
       shared: this.#shared,
       profile: this.options.profile ?? null,
+      runtime: this.#interpreters.runtime,
       live,
     };
   }

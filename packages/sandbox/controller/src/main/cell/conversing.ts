@@ -2,7 +2,7 @@ import type { AdmittedInteractor, RunResult } from '@sandpiper/contracts';
 import type { GuestJob } from '../../crossing/job.js';
 import { Conversation, type Speaker } from './conversation.js';
 import type { LiveStreams } from './live-relay.js';
-import { jobsOfConversation, type RequestedRun } from './request-job.js';
+import { type Interpreters, jobsOfConversation, type RequestedRun } from './request-job.js';
 
 /** A cell, as far as a conversation needs it. */
 interface Talker {
@@ -21,13 +21,14 @@ export class Conversing {
   constructor(
     private readonly requested: RequestedRun,
     private readonly interactor: AdmittedInteractor,
+    private readonly interpreters: Interpreters,
   ) {
     this.#conversation = new Conversation(interactor.conversationBytes ?? 0, () => this.#end());
   }
 
   /** Rejects when either sandbox fails; both guests are gone then. */
   async run(first: Talker, second: Talker): Promise<RunResult> {
-    const jobs = jobsOfConversation(this.requested, this.interactor);
+    const jobs = jobsOfConversation(this.requested, this.interactor, this.interpreters);
     this.#talkers = [first, second];
     const running = [
       this.#runSide('program', first, jobs.program),

@@ -11,6 +11,14 @@ import {
 import { RunRefusedError } from '../../crossing/refused.js';
 import type { Interpreter, TranslatedInterpreter } from '../../crossing/engines.js';
 import type { Determinism, GuestFile, GuestJob } from '../../crossing/job.js';
+import type { Runtime } from '../../crossing/runtime.js';
+
+/** What the runs of a cell may ask for. */
+export interface Interpreters {
+  /** The translated one, if there is one. */
+  readonly rpython: TranslatedInterpreter | null;
+  readonly runtime: Runtime;
+}
 
 /** A run as the API gives it. */
 export interface RequestedRun {
@@ -23,11 +31,7 @@ export interface RequestedRun {
  * The job for a request of the API.
  * @param live a client feeds and follows its streams
  */
-export function jobOfRequest(
-  run: RequestedRun,
-  rpython: TranslatedInterpreter | null,
-  live: boolean,
-): GuestJob {
+export function jobOfRequest(run: RequestedRun, interpreters: Interpreters, live: boolean): GuestJob {
   const { request } = run;
   const entry = request.entry ?? 'main.py';
   const files: GuestFile[] = (request.files ?? []).map((file) => ({
@@ -40,7 +44,7 @@ export function jobOfRequest(
   return {
     id: run.id,
     attempt: run.attempt,
-    interpreter: interpreterOf(request.engine ?? 'seccomp', rpython),
+    interpreter: interpreterOf(request.engine ?? 'seccomp', interpreters),
     programPath: entry,
     args: request.args ?? [],
     env: request.env ?? {},
@@ -64,10 +68,11 @@ export function jobOfRequest(
 export function jobsOfConversation(
   run: RequestedRun,
   interactor: AdmittedInteractor,
+  interpreters: Interpreters,
 ): { program: GuestJob; interactor: GuestJob } {
   return {
-    program: jobOfRequest(run, null, true),
-    interactor: jobOfRequest({ ...run, request: interactor }, null, true),
+    program: jobOfRequest(run, interpreters, true),
+    interactor: jobOfRequest({ ...run, request: interactor }, interpreters, true),
   };
 }
 
@@ -77,8 +82,8 @@ function determinismOf({ deterministic }: AdmittedRequest): Determinism | null {
   return { seed, epochMs: epoch * 1000, transcriptPath: null };
 }
 
-function interpreterOf(engine: Engine, rpython: TranslatedInterpreter | null): Interpreter {
-  if (engine === 'seccomp') return { engine };
+function interpreterOf(engine: Engine, { rpython, runtime }: Interpreters): Interpreter {
+  if (engine === 'seccomp') return { engine, runtime };
   if (rpython === null) throw new RunRefusedError('this node has no interpreter for the engine rpython');
   return rpython;
 }

@@ -11,7 +11,7 @@ import {
 import { cgroupFolder, TRANSLATED_GUEST_PATH } from '@sandpiper/guest';
 import type { Cell } from '../cell/cell.js';
 import type { GuestJob } from '../../crossing/job.js';
-import { type Interpreter, LIBRARY_FOLDERS } from '../../crossing/engines.js';
+import { type Interpreter, LIBRARY_FOLDERS, type StockInterpreter } from '../../crossing/engines.js';
 
 const MIB = 1024 * 1024;
 
@@ -38,6 +38,7 @@ export class SelfTestBench {
   constructor(
     private readonly cell: Cell,
     folder: string,
+    readonly stock: StockInterpreter = { engine: 'seccomp' },
   ) {
     // Only the sandbox shall keep the guests from it: when we are root, they run as another user.
     chmodSync(folder, 0o755);
@@ -51,7 +52,7 @@ export class SelfTestBench {
   run(
     source: string,
     limits: LimitsRequest,
-    interpreter: Interpreter = { engine: 'seccomp' },
+    interpreter: Interpreter = this.stock,
     start: 'forked' | 'cold' = 'forked',
     deterministic: GuestJob['deterministic'] = null,
   ): Promise<RunResult> {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { firstLine, messageOf, textOf } from '@sandpiper/contracts';
 import { Cell } from '../cell/cell.js';
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
+import { DEFAULT_RUNTIME, type Runtime } from '../../crossing/runtime.js';
 import { type Check, ending, PATIENT, SelfTestBench } from './self-test-bench.js';
 import { BOMB, HOSTILE, HOSTILE_CALLS, OTHER_MODE, SLEEP, SPIN } from './self-test-programs.js';
 import { translatedChecks } from './self-test-translated.js';
@@ -32,6 +33,7 @@ const DEADLINE_MS = 60_000;
 export async function selfTest(
   rpython: TranslatedInterpreter | null,
   signal?: AbortSignal,
+  runtime: Runtime = DEFAULT_RUNTIME,
 ): Promise<SelfTestReport> {
   const startedAt = performance.now();
   const checks: SelfTestCheck[] = [];
@@ -41,9 +43,9 @@ export async function selfTest(
   signal?.addEventListener('abort', stop);
   const late = setTimeout(stop, DEADLINE_MS);
   try {
-    cell = await Cell.start({ id: null, cpu: null, node: null, rpython: null, profile: [] });
+    cell = await Cell.start({ id: null, cpu: null, node: null, rpython: null, runtime, profile: [] });
     if (signal?.aborted === true) stop();
-    const bench = new SelfTestBench(cell, folder);
+    const bench = new SelfTestBench(cell, folder, { engine: 'seccomp', runtime });
     const all = [...CHECKS, ...(rpython === null ? [] : translatedChecks(rpython))];
     for (const [name, check] of all) checks.push({ name, failure: await settled(check(bench)) });
   } catch (error) {
@@ -68,7 +70,7 @@ const CHECKS: readonly Check[] = [
 ];
 
 async function refusesCalls(bench: SelfTestBench, start: 'forked' | 'cold'): Promise<string | null> {
-  const result = await bench.run(HOSTILE, PATIENT, { engine: 'seccomp' }, start);
+  const result = await bench.run(HOSTILE, PATIENT, bench.stock, start);
   if (bench.foundOnHost()) return 'a program made a file on the host';
   if (result.status !== 'ok') return ending(result);
   if (result.start !== start)

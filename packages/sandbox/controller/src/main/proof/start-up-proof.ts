@@ -1,6 +1,7 @@
 import { backOff } from '@sandpiper/contracts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TranslatedInterpreter } from '../../crossing/engines.js';
+import { DEFAULT_RUNTIME, type Runtime } from '../../crossing/runtime.js';
 import { selfTest, type SelfTestReport } from './self-test.js';
 
 /** Delays between failed self-tests. */
@@ -26,6 +27,7 @@ export class StartUpProof {
   constructor(
     private readonly rpython: TranslatedInterpreter | null,
     private readonly listener: ProofListener,
+    private readonly runtime: Runtime = DEFAULT_RUNTIME,
   ) {
     this.passed = this.#try();
   }
@@ -43,7 +45,7 @@ export class StartUpProof {
   async #try(): Promise<boolean> {
     const { signal } = this.#stopping;
     for (let tries = 1; !signal.aborted; tries++) {
-      const report = await selfTest(this.rpython, signal);
+      const report = await selfTest(this.rpython, signal, this.runtime);
       if (signal.aborted) break;
       if (report.passed) {
         this.#hasPassed = true;

@@ -1,16 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import { type KeeperClient, PYPY3_PATH, type StartedGuest } from '@sandpiper/guest';
-import { GuestKernel, HostClock, type Inheritance, LAST_WORDS } from '@sandpiper/kernel';
+import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
+import { GuestKernel, HostClock, type Inheritance, LAST_WORDS, onPath } from '@sandpiper/kernel';
 import { completeLimits, RUN_FOLDER } from '@sandpiper/contracts';
 import { Channel, DescriptorTransport, type Request } from '@sandpiper/protocol';
 import { RunRefusedError } from '../../crossing/refused.js';
-import { type EngineTraits, engineTraits } from '../../crossing/engines.js';
+import {
+  guestCommand,
+  type EngineTraits,
+  engineTraits,
+  isSameRuntime,
+  stockRuntime,
+  type StockInterpreter,
+} from '../../crossing/engines.js';
 import { greet } from './handshake.js';
 import { assertInterpreterFiles, stampOfFile } from '../../crossing/interpreter-files.js';
 import { type GuestJob, wordsOfProgram } from '../../crossing/job.js';
 import { environmentOf, hasEarlyVariable } from './environment.js';
+import { findProgramNames, longestName, MARKER, nameProgram, type ProgramNames } from './program-name.js';
 import { BufferFile, CaptureOutput } from '../streams/streams.js';
 
 /** Not a descriptor of the virtual kernel: its table ends at 4096. */
@@ -37,7 +45,9 @@ const MAX_FAILURES = 3;
 /** From the last record of a zip archive (APPNOTE 4.3.16), from which Python would import the program. */
 const END_OF_ARCHIVE = 'PK\x05\x06';
 
-const PARKED = readFileSync(new URL('../../../guest/parked.py', import.meta.url), 'utf8');
+const partOf = (name: string) => readFileSync(new URL(`../../../guest/${name}`, import.meta.url), 'utf8');
+const PARKED = { pypy: partOf('parked_pypy.py'), cpython: partOf('parked_cpython.py') };
+const PARKED_BOTH = partOf('parked.py');
 
 /** A child that waits for its order. */
 interface Child {
@@ -54,6 +64,8 @@ interface Parent {
   readonly modules: ReadonlySet<string>;
   /** Errors of profile modules that could not be imported. */
   readonly complaint: string | null;
+  /** Where a CPython keeps the name of its program; null for a PyPy. */
+  readonly names: ProgramNames | null;
   readonly since: number;
   /** Stamp of the interpreter's file when the parent was started. */
   readonly stamp: string | null;
@@ -66,6 +78,8 @@ export interface ForkedGuest {
   readonly channel: Channel;
   readonly asked: Request;
   readonly order: Buffer;
+  /** What to do with its memory before it goes on. */
+  readonly prepare: (channel: Channel) => void;
   readonly inheritance: Inheritance;
 }
 
@@ -81,6 +95,7 @@ export class ForkServer {
 
   constructor(
     private readonly keeper: KeeperClient,
+    readonly interpreter: StockInterpreter,
     private readonly profile: readonly string[],
     private readonly cpu: number | null,
   ) {}
@@ -122,12 +137,15 @@ export class ForkServer {
   /** Null when the job needs its own interpreter, or there is no parent. */
   fork(job: GuestJob): ForkedGuest | null {
     const parent = this.#parent;
-    const order = parent !== null && suits(job, parent) ? orderOf(job) : null;
+    const order = parent !== null && this.#suits(job, parent) ? this.#orderOf(job, parent) : null;
     if (parent !== null && order !== null && order.length <= MAX_BYTES) {
       if (this.#child !== null && !isFresh(this.#child)) this.#discardChild();
       const child = this.#child ?? this.#forkOne(parent);
       this.#child = null;
-      if (child !== null) return { ...child, order, inheritance: parent.inheritance };
+      const prepare = (channel: Channel) => {
+        if (parent.names !== null) nameProgram(channel, parent.names, job);
+      };
+      if (child !== null) return { ...child, order, prepare, inheritance: parent.inheritance };
     }
     // The keeper has one guest at a time.
     this.#discardChild();
@@ -172,18 +190,17 @@ export class ForkServer {
 
   #isOld(parent: Parent): boolean {
     const { children, since, stamp } = parent;
-    return children >= MAX_CHILDREN || Date.now() - since > OLDEST_MS || stamp !== stampOfInterpreter();
+    return children >= MAX_CHILDREN || Date.now() - since > OLDEST_MS || stamp !== this.#stamp();
   }
 
   #start(): Parent {
-    assertInterpreterFiles(INTERPRETER);
-    const traits = engineTraits(INTERPRETER);
-    const stamp = stampOfInterpreter();
+    assertInterpreterFiles(this.interpreter);
+    const traits = engineTraits(this.interpreter);
+    const stamp = this.#stamp();
     const guest = this.keeper.start({
       kind: 'parked',
-      executable: traits.executable,
-      argv: [traits.argv0, 'main.py'],
-      env: { ...environmentOf(RUN_FOLDER), PYTHONPATH: FOLDER },
+      ...guestCommand(traits, [programOfParent(traits)]),
+      env: { ...environmentOf(RUN_FOLDER, traits.env), PYTHONPATH: FOLDER },
       deterministic: false,
       cpu: this.cpu,
       startupMs: PARKS_WITHIN_MS,
@@ -193,7 +210,7 @@ export class ForkServer {
       parked = serveUntilParked(
         new Channel(new DescriptorTransport(guest.requests, guest.replies), 'linux'),
         traits,
-        this.profile,
+        stockRuntime(this.interpreter).profile ?? this.profile,
       );
       if (parked === null || !this.keeper.park())
         throw new RunRefusedError('the parent of the fork server did not park');
@@ -206,18 +223,64 @@ export class ForkServer {
       guest.close();
     }
   }
-}
 
-const INTERPRETER = { engine: 'seccomp' } as const;
+  /** Its file may have been replaced, or be missing. */
+  #stamp(): string | null {
+    try {
+      return stampOfFile(engineTraits(this.interpreter).executable);
+    } catch {
+      return null;
+    }
+  }
 
-/** Its file may have been replaced, or be missing. */
-function stampOfInterpreter(): string | null {
-  try {
-    return stampOfFile(PYPY3_PATH);
-  } catch {
-    return null;
+  /** Whether a child is equivalent to a separate interpreter for this job. */
+  #suits(job: GuestJob, parent: Parent): boolean {
+    return (
+      job.interpreter.engine === 'seccomp' &&
+      isSameRuntime(job.interpreter, this.interpreter) &&
+      job.deterministic === null &&
+      job.output !== 'pass-through' &&
+      job.folder === RUN_FOLDER &&
+      parent.stamp === this.#stamp() &&
+      (parent.names === null ||
+        wordsOfProgram(job)
+          .slice(0, 1)
+          .every((name) => name.length <= longestName)) &&
+      // A user's own modules, which the interpreter imports before the program (site.py): the parent has none.
+      !job.files.some((file) => file.path.includes('/.local/')) &&
+      // The parent has begun already.
+      !hasEarlyVariable(job.env) &&
+      !job.files.some((file) => parent.modules.has(moduleOf(file.path)))
+    );
+  }
+
+  /**
+   * Arguments, variables and program of a run, entropy for its random generator and the kind of its standard input, as
+   * parked.py reads them. A CPython reads its program itself.
+   */
+  #orderOf(job: GuestJob, parent: Parent): Buffer | null {
+    const program = programOf(job);
+    if (program === null) return null;
+    const argv = wordsOfProgram(job);
+    const { env } = engineTraits(this.interpreter);
+    const variables = Object.entries(environmentOf(job.folder, { ...env, ...job.env })).flat();
+    const words = [
+      randomBytes(64).toString('hex'),
+      job.stdin.kind === 'buffer' ? 'file' : 'other',
+      argv.length,
+      variables.length / 2,
+      ...argv,
+      ...variables,
+      '',
+    ];
+    const text = parent.names === null ? program : Buffer.alloc(0);
+    const order = Buffer.concat([Buffer.from(words.join('\0')), text]);
+    return Buffer.concat([Buffer.from(`${order.length}\0`), order]);
   }
 }
+
+/** What a parent is started with: a CPython's is replaced in its memory. */
+const programOfParent = ({ parks }: EngineTraits): string => (parks === 'cpython' ? MARKER : 'main.py');
 
 /** It may have been killed meanwhile. */
 function isFresh({ guest, since }: Child): boolean {
@@ -228,7 +291,10 @@ function isFresh({ guest, since }: Child): boolean {
 function serveUntilParked(channel: Channel, traits: EngineTraits, profile: readonly string[]) {
   if (!greet(channel)) return null;
   const names = profile.map((name) => JSON.stringify(name)).join(', ');
-  const source = `${LAST_WORDS}\nPROFILE = [${names}]\nCALL_FD = ${CALL_FD}\nFIRST_BYTES = ${FIRST_BYTES}\n${PARKED}`;
+  const { parks, libraries } = traits;
+  if (parks === null) throw new Error(`${traits.executable}: has no fork server`);
+  const numbers = `CALL_FD = ${CALL_FD}\nFIRST_BYTES = ${FIRST_BYTES}\n`;
+  const source = `${LAST_WORDS}${onPath(libraries)}\nPROFILE = [${names}]\n${numbers}${PARKED_BOTH}\n${PARKED[parks]}`;
   const said = new CaptureOutput();
   const kernel = new GuestKernel(traits.surface, {
     limits: completeLimits({}),
@@ -239,7 +305,7 @@ function serveUntilParked(channel: Channel, traits: EngineTraits, profile: reado
     cwd: RUN_FOLDER,
     files: [{ path: posix.join(FOLDER, 'sitecustomize.py'), data: Buffer.from(source) }],
     hostMounts: traits.mounts,
-    argv: [traits.argv0, 'main.py'],
+    argv: [traits.argv0, programOfParent(traits)],
     executable: traits.virtualExecutable,
     env: {},
     clock: new HostClock(),
@@ -257,10 +323,16 @@ function serveUntilParked(channel: Channel, traits: EngineTraits, profile: reado
     } else if (isCall(request, 'read')) {
       const inheritance = kernel.inheritance();
       if (inheritance === null) throw new Error('the parent holds state that a child would not inherit');
-      channel.park();
-      // The last thing it reports is its modules.
+      // The last thing it reports is its modules, and a CPython before them an address of its heap.
       const modules: ReadonlySet<string> = new Set(told.pop()?.split('\0'));
-      return { inheritance, modules, complaint: told.pop() ?? null };
+      const parked = {
+        inheritance,
+        modules,
+        names: parks === 'cpython' ? findProgramNames(channel, Number(told.pop())) : null,
+        complaint: told.pop() ?? null,
+      };
+      channel.park();
+      return parked;
     } else {
       const outcome = kernel.call(name, request.args, channel);
       if (outcome.kind === 'return') channel.returnInt(outcome.value);
@@ -279,7 +351,8 @@ function lastLine(said: CaptureOutput): string {
 }
 
 /** Answers a child that waits for its order. Returns false when it has ended meanwhile. */
-export function sendOrder({ channel, asked, order }: ForkedGuest): boolean {
+export function sendOrder({ channel, asked, order, prepare }: ForkedGuest): boolean {
+  prepare(channel);
   let request: Request | null = asked;
   for (let sent = 0; sent < order.length; ) {
     request ??= channel.nextRequest();
@@ -297,28 +370,6 @@ export function sendOrder({ channel, asked, order }: ForkedGuest): boolean {
 }
 
 /**
- * Arguments, variables and program of a run, entropy for its random generator and the kind of its standard input, as
- * parked.py reads them.
- */
-function orderOf(job: GuestJob): Buffer | null {
-  const program = programOf(job);
-  if (program === null) return null;
-  const argv = wordsOfProgram(job);
-  const variables = Object.entries(environmentOf(job.folder, job.env)).flat();
-  const words = [
-    randomBytes(64).toString('hex'),
-    job.stdin.kind === 'buffer' ? 'file' : 'other',
-    argv.length,
-    variables.length / 2,
-    ...argv,
-    ...variables,
-    '',
-  ];
-  const order = Buffer.concat([Buffer.from(words.join('\0')), program]);
-  return Buffer.concat([Buffer.from(`${order.length}\0`), order]);
-}
-
-/**
  * The text of a program that is a file of the run; null where it is none, or may be an archive or compiled.
  */
 function programOf(job: GuestJob): Buffer | null {
@@ -326,22 +377,6 @@ function programOf(job: GuestJob): Buffer | null {
   const path = posix.resolve(job.folder, job.programPath);
   const data = job.files.findLast((file) => file.path === path)?.data ?? null;
   return data === null || Buffer.from(data).includes(END_OF_ARCHIVE) ? null : Buffer.from(data);
-}
-
-/** Whether a child is equivalent to a separate interpreter for this job. */
-function suits(job: GuestJob, parent: Parent): boolean {
-  return (
-    job.interpreter.engine === 'seccomp' &&
-    job.deterministic === null &&
-    job.output !== 'pass-through' &&
-    job.folder === RUN_FOLDER &&
-    parent.stamp === stampOfInterpreter() &&
-    // A user's own modules, which the interpreter imports before the program (site.py): the parent has none.
-    !job.files.some((file) => file.path.includes('/.local/')) &&
-    // The parent has begun already.
-    !hasEarlyVariable(job.env) &&
-    !job.files.some((file) => parent.modules.has(moduleOf(file.path)))
-  );
 }
 
 /**

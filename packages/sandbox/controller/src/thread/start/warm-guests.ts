@@ -1,5 +1,5 @@
 import type { KeeperClient, StartedGuest } from '@sandpiper/guest';
-import type { Interpreter } from '../../crossing/engines.js';
+import { type Interpreter, isSameRuntime, type StockInterpreter } from '../../crossing/engines.js';
 import { type ForkedGuest, ForkServer } from './fork-server.js';
 import type { GuestJob } from '../../crossing/job.js';
 import { WaitingStart } from './waiting-start.js';
@@ -17,12 +17,18 @@ export interface WarmGuest {
  * just started. One of them, as a keeper has one guest at a time: the kind that was used last.
  */
 export class WarmGuests {
-  readonly #forkServer: ForkServer;
+  #forkServer: ForkServer;
   readonly #waiting: WaitingStart;
-  #wanted: Interpreter = { engine: 'seccomp' };
+  #wanted: Interpreter;
 
-  constructor(keeper: KeeperClient, profile: readonly string[], cpu: number | null) {
-    this.#forkServer = new ForkServer(keeper, profile, cpu);
+  constructor(
+    private readonly keeper: KeeperClient,
+    first: StockInterpreter,
+    private readonly profile: readonly string[],
+    private readonly cpu: number | null,
+  ) {
+    this.#wanted = first;
+    this.#forkServer = new ForkServer(keeper, first, profile, cpu);
     this.#waiting = new WaitingStart(keeper, cpu);
   }
 
@@ -44,10 +50,14 @@ export class WarmGuests {
 
   /** Null when there is none for this job; then the keeper has no guest, and one can be started. */
   take(job: GuestJob): WarmGuest | null {
-    this.#wanted = job.interpreter;
+    const { interpreter } = job;
+    this.#wanted = interpreter;
     const started = this.#waiting.take(job);
     if (started !== null) return { ...started, forked: null };
     const forked = this.#forkServer.fork(job);
+    // The next parent takes the place of this one in the keeper.
+    if (interpreter.engine === 'seccomp' && !isSameRuntime(interpreter, this.#forkServer.interpreter))
+      this.#forkServer = new ForkServer(this.keeper, interpreter, this.profile, this.cpu);
     return forked === null ? null : { guest: forked.guest, forked, unanswered: [] };
   }
 }

@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto';
+import { completeLimits, firstLine, RUN_FOLDER, type RunResult } from '@sandpiper/contracts';
+import { z } from 'zod';
+import { DEFAULT_PROFILE } from '../../crossing/profile.js';
+import { RunRefusedError } from '../../crossing/refused.js';
+import type { GuestJob } from '../../crossing/job.js';
+import type { Runtime } from '../../crossing/runtime.js';
+import { Cell } from '../cell/cell.js';
+import { currentCpu } from '../proof/host.js';
+import { selfTest } from '../proof/self-test.js';
+import { assertRuntime } from './runtime-file.js';
+
+/** What a runtime says of itself, or what is wrong with it. */
+export interface RuntimeFacts {
+  readonly name: string;
+  readonly interpreter: string;
+  readonly root: string | null;
+  /** `PyPy` or `CPython`; null where it does not start. */
+  readonly implementation: string | null;
+  /** Of Python. */
+  readonly version: string | null;
+  /** What is installed in it: names and versions, in order. */
+  readonly libraries: readonly { readonly name: string; readonly version: string }[];
+  readonly problem: string | null;
+}
+
+const ASK = `
+import importlib.metadata, json, platform
+found = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions() if d.metadata["Name"]}
+print(json.dumps([platform.python_implementation(), platform.python_version(), sorted(found.items())]))
+`;
+
+const answerSchema = z.tuple([z.string(), z.string(), z.array(z.tuple([z.string(), z.string()]))]);
+
+/** Starts it in a sandbox and asks. */
+export async function inspectRuntime(runtime: Runtime): Promise<RuntimeFacts> {
+  const { name, place } = runtime;
+  const facts = { name, interpreter: place.program, root: place.root };
+  try {
+    assertRuntime(runtime);
+    const result = await ask(runtime);
+    if (result.status !== 'ok') throw new RunRefusedError(`does not start: ${whyNot(result)}`);
+    const [implementation, version, libraries] = answerSchema.parse(JSON.parse(result.stdout ?? ''));
+    const listed = libraries.map(([library, itsVersion]) => ({ name: library, version: itsVersion }));
+    return { ...facts, implementation, version, libraries: listed, problem: null };
+  } catch (error) {
+    if (!(error instanceof RunRefusedError)) throw error;
+    return { ...facts, implementation: null, version: null, libraries: [], problem: error.message };
+  }
+}
+
+export interface RuntimeCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+interface Expectation {
+  readonly name: string;
+  readonly source: string;
+  readonly expected: Partial<Pick<RunResult, 'status' | 'exitCode' | 'stdout'>>;
+}
+
+/** What programs of any runtime see the same. */
+const EXPECTATIONS: readonly Expectation[] = [
+  {
+    name: 'arguments, input and output',
+    source: 'import sys\nprint(sys.argv[1:], sys.stdin.read())',
+    expected: { status: 'ok', stdout: "['a', 'b c'] in\n" },
+  },
+  {
+    name: 'exit codes',
+    source: 'import sys\nsys.exit(7)',
+    expected: { status: 'runtime-error', exitCode: 7 },
+  },
+  {
+    name: 'files',
+    source:
+      'import os\nwith open("f", "w") as f: f.write("x" * 9)\nprint(os.path.getsize("f"), os.listdir("/").count("box"))',
+    expected: { status: 'ok', stdout: '9 1\n' },
+  },
+  {
+    name: 'modules in C',
+    source:
+      'import hashlib, json, sqlite3, zlib\nprint(hashlib.sha256(b"").hexdigest()[:8], len(zlib.compress(b"0" * 99)))',
+    expected: { status: 'ok', stdout: 'e3b0c442 12\n' },
+  },
+  {
+    name: 'no other process',
+    source: 'import os\nprint(os.fork())',
+    expected: { status: 'runtime-error', stdout: '' },
+  },
+  {
+    name: 'no network',
+    source: 'import socket\nsocket.create_connection(("127.0.0.1", 80))',
+    expected: { status: 'runtime-error', stdout: '' },
+  },
+];
+
+/** Tries a runtime: cold, and forked from a parent. */
+export async function* checkRuntime(runtime: Runtime): AsyncGenerator<RuntimeCheck> {
+  const facts = await inspectRuntime(runtime);
+  const detail = facts.problem ?? `${facts.implementation} ${facts.version}`;
+  yield { name: 'starts', ok: facts.problem === null, detail };
+  if (facts.problem !== null) return;
+  const { checks } = await selfTest(null, undefined, runtime);
+  for (const { name, failure } of checks)
+    yield { name: `self-test, ${name}`, ok: failure === null, detail: failure ?? 'as it must be' };
+  for (const start of ['cold', 'forked'] as const) {
+    const problems: string[] = [];
+    const cell = await cellOf(runtime, start, (why) => problems.push(why));
+    try {
+      for (const { name, source, expected } of EXPECTATIONS) {
+        const result = await cell.runJob(jobOf(runtime, source));
+        const isRight = Object.entries(expected).every(([key, value]) => result[key as 'status'] === value);
+        const ok = isRight && result.start === start;
+        const seen =
+          result.start === start ? whyNot(result) : `starts ${result.start}: ${problems.join('; ')}`;
+        yield { name: `${name}, ${start}`, ok, detail: ok ? 'as it must be' : firstLine(seen) };
+      }
+    } finally {
+      await cell.close();
+    }
+  }
+}
+
+const whyNot = (result: RunResult): string => {
+  const said = (result.stderr ?? '').trim().split('\n').at(-1) ?? '';
+  return firstLine(said === '' ? (result.message ?? result.status) : said).slice(0, 300);
+};
+
+async function ask(runtime: Runtime): Promise<RunResult> {
+  const cell = await cellOf(runtime, 'cold', () => undefined);
+  try {
+    return await cell.runJob(jobOf(runtime, ASK));
+  } finally {
+    await cell.close();
+  }
+}
+
+/** The caller closes it. */
+function cellOf(
+  runtime: Runtime,
+  start: 'cold' | 'forked',
+  onUnprepared: (why: string) => void,
+): Promise<Cell> {
+  const place = { id: null, cpu: currentCpu(), node: null, rpython: null, runtime, onUnprepared };
+  return Cell.start({ ...place, profile: start === 'cold' ? null : DEFAULT_PROFILE });
+}
+
+const jobOf = (runtime: Runtime, source: string): GuestJob => ({
+  id: randomUUID(),
+  attempt: 1,
+  interpreter: { engine: 'seccomp', runtime },
+  programPath: 'main.py',
+  args: ['a', 'b c'],
+  env: {},
+  folder: RUN_FOLDER,
+  files: [{ path: `${RUN_FOLDER}/main.py`, data: Buffer.from(source) }],
+  mounts: [],
+  stdin: { kind: 'buffer', data: Buffer.from('in') },
+  output: 'capture',
+  tracePath: null,
+  deterministic: null,
+  outputs: [],
+  limits: completeLimits({ cpuMs: 2000, memoryBytes: 128 * 2 ** 20 }),
+});

@@ -1,0 +1,259 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { textOf } from '@sandpiper/contracts';
+import { Cell, DEFAULT_PROFILE, type Runtime } from '@sandpiper/controller';
+import { checkRuntime, inspectRuntime, runtimeOfPath, withLibraries } from '@sandpiper/controller/runtimes';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runSource, type SourceRun } from './local.js';
+
+/** The host's CPython, which scripts/setup installs. */
+const PYTHON = '/usr/bin/python3';
+const PROGRAMS = new URL('../../../../examples/programs/', import.meta.url);
+const python = runtimeOfPath(PYTHON);
+
+let folder: string;
+let cold: Cell;
+let forking: Cell;
+
+const start = (id: number, runtime: Runtime, profile: readonly string[] | null) =>
+  Cell.start({ id, cpu: null, node: null, rpython: null, runtime, profile });
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sandpiper-runtime-'));
+  [cold, forking] = await Promise.all([start(0, python, null), start(1, python, DEFAULT_PROFILE)]);
+});
+
+afterAll(async () => {
+  await Promise.all([cold.close(), forking.close()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function seen(cell: Cell, source: string, more: SourceRun = {}) {
+  const result = await runSource(cell, source, {
+    interpreter: { engine: 'seccomp', runtime: python },
+    ...more,
+  });
+  const { start: how, exitCode } = result;
+  return { how, what: { exitCode, stdout: textOf(result, 'stdout'), stderr: textOf(result, 'stderr') } };
+}
+
+const said = async (cell: Cell, source: string, more: SourceRun = {}): Promise<string> => {
+  const { what } = await seen(cell, source, more);
+  expect(what.stderr).toBe('');
+  return what.stdout;
+};
+
+/** The same by the bare interpreter, in a folder of its own. */
+function bare(source: string, { args = [], stdin = '', programPath = 'main.py' }: SourceRun = {}) {
+  const box = mkdtempSync(join(folder, 'box-'));
+  const program = join(box, programPath);
+  mkdirSync(dirname(program), { recursive: true });
+  writeFileSync(program, source);
+  const env = { PATH: '/usr/bin:/bin', HOME: box, LANG: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1' };
+  const input = join(box, '..', 'stdin');
+  writeFileSync(input, stdin);
+  const fd = openSync(input, 'r');
+  const { status, stdout, stderr } = spawnSync(PYTHON, [programPath, ...args], {
+    ...{ cwd: box, env },
+    stdio: [fd, 'pipe', 'pipe'],
+  });
+  closeSync(fd);
+  const shown = (bytes: Buffer) =>
+    bytes.toString().replaceAll(box, '/box').replaceAll(input, '/proc/2/stdin');
+  return { exitCode: status, stdout: shown(stdout), stderr: shown(stderr) };
+}
+
+const optional = (name: string) => {
+  const path = new URL(name, PROGRAMS);
+  return existsSync(path) ? readFileSync(path, 'utf8') : null;
+};
+
+describe('CPython in the sandbox', () => {
+  it.each(readdirSync(PROGRAMS).filter((name) => name.endsWith('.py')))('runs %s as bare', async (name) => {
+    const args = optional(name.replace('.py', '.args'))?.trimEnd().split('\n') ?? [];
+    const stdin = optional(name.replace('.py', '.in')) ?? '';
+    const source = readFileSync(new URL(name, PROGRAMS), 'utf8');
+    const expected = bare(source, { args, stdin });
+    const [first, second] = [
+      await seen(cold, source, { args, stdin }),
+      await seen(forking, source, { args, stdin }),
+    ];
+    expect([first.how, second.how]).toEqual(['cold', 'forked']);
+    expect(first.what).toEqual(expected);
+    expect(second.what).toEqual(expected);
+  });
+
+  it.each([
+    ['of a subfolder', 'sub/prog.py'],
+    ['in another script', 'prüfung-题.py'],
+    ['that is longer than usual', `${'long'.repeat(50)}.py`],
+  ])('knows a program %s by its name', async (_, programPath) => {
+    const source = [
+      'import sys, __main__, traceback',
+      'print(sys.argv, sys.orig_argv[1:], sys.path[0], __file__, __main__.__spec__, ascii(__name__))',
+      'traceback.print_stack(file=sys.stdout)',
+      'def inner(): raise ValueError("x")',
+      'inner()',
+    ].join('\n');
+    const expected = bare(source, { programPath, args: ['a', 'b c'] });
+    for (const cell of [cold, forking]) {
+      const files = { [programPath]: source };
+      const { what } = await seen(cell, '', { programPath, files, args: ['a', 'b c'] });
+      expect(what).toEqual(expected);
+    }
+  });
+
+  it('starts cold for a name that no parent has room for', async () => {
+    const programPath = `${'x'.repeat(200)}/`.repeat(12) + 'main.py';
+    const { how, what } = await seen(forking, '', { programPath, files: { [programPath]: 'print(1)' } });
+    expect([how, what.stdout]).toEqual(['cold', '1\n']);
+  });
+
+  it('ends as a program ends: exit handlers, objects, threads of the library, codes', async () => {
+    const source = [
+      'import atexit, sys, tempfile, weakref, threading',
+      'class Thing:',
+      '    def __init__(self, name): self.name = name',
+      '    def __del__(self): print("gone", self.name)',
+      'one = Thing("global")',
+      'cycle = Thing("cycle"); cycle.me = cycle',
+      'kept = tempfile.TemporaryDirectory()',
+      'weakref.finalize(kept, print, "finalized")',
+      'atexit.register(print, "first", Thing)',
+      'atexit.register(lambda: print("second", threading.main_thread().name))',
+      'sys.exit(int(sys.argv[1]) if len(sys.argv) > 1 else None)',
+    ].join('\n');
+    for (const args of [[], ['3']]) {
+      const expected = bare(source, { args });
+      for (const cell of [cold, forking]) expect((await seen(cell, source, { args })).what).toEqual(expected);
+    }
+    for (const text of [
+      'raise KeyboardInterrupt',
+      'import os; os.abort()',
+      'raise SystemExit("why")',
+      '1 +',
+    ]) {
+      const [first, second] = [await seen(cold, text), await seen(forking, text)];
+      expect(second.what).toEqual(first.what);
+    }
+  });
+
+  it('gives the children of one parent different random numbers', async () => {
+    const source = [
+      'import random, secrets, tempfile, uuid, os, ssl, hashlib',
+      'name = next(tempfile._get_candidate_names())',
+      'print(random.random(), secrets.token_hex(4), uuid.uuid4(), uuid.uuid1().node, name, ssl.RAND_bytes(4).hex())',
+    ].join('\n');
+    const profile = [...DEFAULT_PROFILE, 'ssl', 'uuid', 'tempfile', 'secrets'];
+    const cell = await start(2, python, profile);
+    try {
+      const drawn = [await said(cell, source), await said(cell, source), await said(cell, source)];
+      const words = drawn.map((line) => line.trim().split(' '));
+      for (const at of [0, 1, 2, 3, 4, 5]) expect(new Set(words.map((line) => line[at])).size).toBe(3);
+    } finally {
+      await cell.close();
+    }
+  });
+
+  it('keeps nothing of one run for the next', async () => {
+    await said(
+      forking,
+      'import json, os; json.mark = 1; os.environ["MARK"] = "1"; open("/tmp/mark", "w").close()',
+    );
+    const look = 'import json, os; print(hasattr(json, "mark"), "MARK" in os.environ, os.listdir("/tmp"))';
+    expect(await said(forking, look)).toBe('False False []\n');
+  });
+});
+
+describe('libraries', () => {
+  const library = () => {
+    const path = mkdtempSync(join(folder, 'library-'));
+    writeFileSync(join(path, 'stones.py'), 'COUNT = 7\n');
+    writeFileSync(join(path, 'json.py'), 'raise SystemExit("shadowed")\n');
+    writeFileSync(join(path, 'sitecustomize.py'), 'print("customized")\n');
+    writeFileSync(join(path, 'evil.pth'), 'import sys; sys.stdout.write("executed")\n');
+    return path;
+  };
+
+  it.each([
+    ['default', '/usr/bin/pypy3'],
+    ['CPython', PYTHON],
+  ])('of %s are found behind its own, and no file of theirs is obeyed at the start', async (_, program) => {
+    const runtime = withLibraries(runtimeOfPath(program), [library()]);
+    const cell = await start(3, runtime, [...DEFAULT_PROFILE, 'stones']);
+    try {
+      const source = 'import json, stones, sys; print(stones.COUNT, stones.__file__, sys.path[-1])';
+      const more = { interpreter: { engine: 'seccomp', runtime } as const };
+      const expected = '7 /libraries/0/stones.py /libraries/0\n';
+      const first = await runSource(cell, source, more);
+      expect([first.start, first.stdout, first.stderr]).toEqual(['forked', expected, '']);
+      const again = await runSource(cell, source, { ...more, env: { PYTHONUTF8: '1' } });
+      expect([again.start, again.stdout, again.stderr]).toEqual(['cold', expected, '']);
+      const denied = await runSource(cell, 'open("/libraries/0/new", "w")', more);
+      expect(denied.stderr).toMatch(/Read-only file system|Permission denied/);
+    } finally {
+      await cell.close();
+    }
+  });
+});
+
+describe('one cell', () => {
+  it('runs what a job names, and forks what the last one named', async () => {
+    const cell = await start(4, python, DEFAULT_PROFILE);
+    try {
+      const source = 'import sys; print(sys.implementation.name)';
+      const by = async (runtime: Runtime) => {
+        const result = await runSource(cell, source, { interpreter: { engine: 'seccomp', runtime } });
+        return [result.start, result.stdout];
+      };
+      const pypy = runtimeOfPath('/usr/bin/pypy3');
+      expect(await by(python)).toEqual(['forked', 'cpython\n']);
+      expect(await by(pypy)).toEqual(['cold', 'pypy\n']);
+      expect(await by(pypy)).toEqual(['forked', 'pypy\n']);
+      expect(await by(python)).toEqual(['cold', 'cpython\n']);
+      expect(await by(python)).toEqual(['forked', 'cpython\n']);
+    } finally {
+      await cell.close();
+    }
+  });
+});
+
+describe('what a runtime is', () => {
+  it('says itself', async () => {
+    const version = execFileSync(PYTHON, ['-c', 'import platform; print(platform.python_version())'], {
+      encoding: 'utf8',
+    });
+    expect(await inspectRuntime(python)).toMatchObject({
+      implementation: 'CPython',
+      version: version.trim(),
+      problem: null,
+    });
+  });
+
+  it('is checked, cold and forked', async () => {
+    const checks: { name: string; ok: boolean; detail: string }[] = [];
+    for await (const check of checkRuntime(python)) checks.push(check);
+    expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect(checks.length).toBeGreaterThan(15);
+  });
+
+  it('is told where it does not start', async () => {
+    const none = runtimeOfPath('/usr/bin/python9');
+    expect(await inspectRuntime(none)).toMatchObject({
+      version: null,
+      problem: '/usr/bin/python9: no such file',
+    });
+  });
+});

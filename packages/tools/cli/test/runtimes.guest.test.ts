@@ -1,0 +1,105 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const SANDPIPER = fileURLToPath(new URL('../../../../sandpiper', import.meta.url));
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sandpiper-cli-runtimes-'));
+  mkdirSync(join(folder, 'modules'));
+  writeFileSync(join(folder, 'modules/greetings.py'), 'GREETING = "hello"\n');
+  writeFileSync(
+    join(folder, 'greet.py'),
+    'import greetings, sys; print(greetings.GREETING, sys.implementation.name)\n',
+  );
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function command(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const { status, stdout, stderr } = spawnSync(SANDPIPER, args, {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, SANDPIPER_RUNTIMES: '', ...env },
+  });
+  return { code: status, stdout, stderr };
+}
+
+const describeIn = (name: string, text: string): string => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+
+describe('sandpiper run', () => {
+  it('takes an interpreter by its path, and folders of modules', () => {
+    const run = ['run', '--lib', 'modules'];
+    expect(command([...run, 'greet.py'])).toEqual({ code: 0, stdout: 'hello pypy\n', stderr: '' });
+    const cpython = command([...run, '--runtime', '/usr/bin/python3', 'greet.py']);
+    expect(cpython).toEqual({ code: 0, stdout: 'hello cpython\n', stderr: '' });
+  });
+
+  it('takes a runtime by its name, of the file of the folder or the named one', () => {
+    const text = 'runtimes: { py: { interpreter: /usr/bin/python3, libraries: [modules] } }';
+    const file = describeIn('sandpiper.runtimes.yaml', text);
+    const expected = { code: 0, stdout: 'hello cpython\n', stderr: '' };
+    expect(command(['run', '--runtime', 'py', 'greet.py'])).toEqual(expected);
+    rmSync(file);
+    const other = describeIn('other.yaml', text);
+    expect(command(['run', '--runtime', 'py', 'greet.py'], { SANDPIPER_RUNTIMES: other })).toEqual(expected);
+  });
+
+  it.each([
+    [
+      'a runtime that is not described',
+      ['--runtime', 'none'],
+      /^sandpiper: there is no runtime "none": .* has default$/,
+    ],
+    [
+      'an interpreter that is not there',
+      ['--runtime', '/usr/bin/python9'],
+      /^sandpiper: \/usr\/bin\/python9: no such file$/,
+    ],
+    ['a library that is not there', ['--lib', 'none'], /^sandpiper: .*\/none: no such folder$/],
+  ])('refuses %s in one line', (_, args, line) => {
+    const { code, stdout, stderr } = command(['run', ...args, 'greet.py']);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr.trimEnd()).toMatch(line);
+  });
+});
+
+describe('sandpiper runtimes', () => {
+  it('lists what each is, and says what is wrong with one', () => {
+    const file = describeIn(
+      'list.yaml',
+      'runtimes: { py: { interpreter: /usr/bin/python3 }, lost: { interpreter: /usr/bin/python9 } }',
+    );
+    const env = { SANDPIPER_RUNTIMES: file };
+    const { code, stdout } = command(['runtimes'], env);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/│ default +│ PyPy 3\.\d+\.\d+ +│ \/usr\/bin\/pypy3 /);
+    expect(stdout).toMatch(/│ py +│ CPython 3\.\d+\.\d+ +│ \/usr\/bin\/python3 /);
+    expect(stdout).toMatch(/^lost: \/usr\/bin\/python9: no such file$/m);
+    const listed = JSON.parse(command(['runtimes', '--json'], env).stdout) as {
+      runtimes: { name: string }[];
+    };
+    expect(listed.runtimes.map(({ name }) => name)).toEqual(['default', 'py', 'lost']);
+  });
+
+  it('tells a wrong file in one line', () => {
+    const file = describeIn('wrong.yaml', 'runtimes: { a: {} }');
+    const { code, stderr } = command(['runtimes'], { SANDPIPER_RUNTIMES: file });
+    expect([code, stderr]).toEqual([2, `sandpiper: ${file}: runtimes.a.interpreter: is missing\n`]);
+  });
+
+  it('tries one', () => {
+    const { code, stdout } = command(['runtimes', 'check', 'default']);
+    expect(stdout).toMatch(/^ok {5}starts: PyPy 3\./);
+    expect(stdout).toMatch(/This runtime is right\.\n$/);
+    expect(code).toBe(0);
+  });
+});
