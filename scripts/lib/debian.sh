@@ -5,6 +5,8 @@
 #   unpack_debian FOLDER PACKAGE...   from this Debian's main and backports, without what the packages depend on
 #   make_debian_root SUITE FOLDER PACKAGE...
 #                                     a whole file system: the packages of a suite and all that they depend on
+#   find_root                         sets TEST_ROOT to such a one of Debian 13 with CPython, PyPy and NumPy in .tools, else
+#                                     says that it is not there
 #   find_program VARIABLE PROGRAM FOLDER PACKAGE...
 #                                     sets VARIABLE to this machine's PROGRAM, else to that of the packages, unpacked into
 #                                     .tools/FOLDER; says so where neither runs. A VARIABLE that is set stays
@@ -56,6 +58,21 @@ make_debian_root() (
     [[ ! -e $library ]] || ln -sf "${library#"$folder/usr/lib/x86_64-linux-gnu/"}" "$folder/usr/lib/x86_64-linux-gnu/"
   done
 )
+
+# shellcheck disable=SC2154 # steps.sh sets tools
+find_root() {
+  [[ -z ${TEST_ROOT:-} ]] || return 0
+  local root=$tools/root-trixie
+  if [[ ! -e $root.whole ]]; then
+    rm -rf "$root"
+    if make_debian_root trixie "$root" python3 pypy3 python3-numpy >"$root.log" 2>&1; then touch "$root.whole"; fi
+  fi
+  if [[ -e $root.whole ]]; then
+    export TEST_ROOT=$root
+  else
+    say 'a root of Debian 13: not available, what needs it is skipped (.tools/root-trixie.log)'
+  fi
+}
 
 # shellcheck disable=SC2154 # steps.sh sets tools
 find_program() {

@@ -20,6 +20,8 @@ import { runSource, type SourceRun } from './local.js';
 
 /** The host's CPython, which scripts/setup installs. */
 const PYTHON = '/usr/bin/python3';
+/** A root of Debian 13 with CPython, PyPy and NumPy, which scripts/test makes; null where there is none. */
+const ROOT = process.env['TEST_ROOT'] ?? null;
 const PROGRAMS = new URL('../../../../examples/programs/', import.meta.url);
 const python = runtimeOfPath(PYTHON);
 
@@ -55,23 +57,43 @@ const said = async (cell: Cell, source: string, more: SourceRun = {}): Promise<s
   return what.stdout;
 };
 
-/** The same by the bare interpreter, in a folder of its own. */
-function bare(source: string, { args = [], stdin = '', programPath = 'main.py' }: SourceRun = {}) {
-  const box = mkdtempSync(join(folder, 'box-'));
+/** The same by the bare interpreter, in a folder of its own; in a root by chroot(1), which only root may use. */
+function bare(
+  source: string,
+  { args = [], stdin = '', programPath = 'main.py' }: SourceRun = {},
+  root: string | null = null,
+  interpreter = PYTHON,
+) {
+  const box = mkdtempSync(join(root === null ? folder : join(root, 'tmp'), 'box-'));
   const program = join(box, programPath);
   mkdirSync(dirname(program), { recursive: true });
   writeFileSync(program, source);
-  const env = { PATH: '/usr/bin:/bin', HOME: box, LANG: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1' };
-  const input = join(box, '..', 'stdin');
+  const input = join(root === null ? folder : join(root, 'tmp'), 'stdin');
   writeFileSync(input, stdin);
+  const home = root === null ? box : box.slice(root.length);
+  const env = { PATH: '/usr/bin:/bin', HOME: home, LANG: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1' };
+  const words = [programPath, ...args];
   const fd = openSync(input, 'r');
-  const { status, stdout, stderr } = spawnSync(PYTHON, [programPath, ...args], {
-    ...{ cwd: box, env },
-    stdio: [fd, 'pipe', 'pipe'],
-  });
+  const stdio = [fd, 'pipe', 'pipe'] as const;
+  // Devices and processes are mounted in sight of it alone, where it opens its input too: so it has a path in the root.
+  const mount = 'mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev"';
+  const enter = `${mount} && exec chroot "$0" "$@" <"$0/tmp/stdin"`;
+  const change = 'import os, sys; os.chdir(sys.argv[1]); os.execv(sys.argv[2], sys.argv[2:])';
+  const { status, stdout, stderr } =
+    root === null
+      ? spawnSync(interpreter, words, { cwd: box, env, stdio: [...stdio] })
+      : spawnSync(
+          '/usr/bin/unshare',
+          ['--mount', 'sh', '-c', enter, root, PYTHON, '-c', change, home, interpreter, ...words],
+          { env: { ...env, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, stdio: [...stdio] },
+        );
   closeSync(fd);
+  rmSync(box, { recursive: true });
   const shown = (bytes: Buffer) =>
-    bytes.toString().replaceAll(box, '/box').replaceAll(input, '/proc/2/stdin');
+    bytes
+      .toString()
+      .replaceAll(home, '/box')
+      .replaceAll(root === null ? input : input.slice(root.length), '/proc/2/stdin');
   return { exitCode: status, stdout: shown(stdout), stderr: shown(stderr) };
 }
 
@@ -206,6 +228,72 @@ describe('libraries', () => {
     } finally {
       await cell.close();
     }
+  });
+});
+
+describe.skipIf(ROOT === null || process.getuid?.() !== 0)('a root of another system', () => {
+  const programs = readdirSync(PROGRAMS).filter((name) => name.endsWith('.py'));
+
+  it.each([
+    ['CPython', PYTHON],
+    ['PyPy', '/usr/bin/pypy3'],
+  ])('runs all programs by its %s as bare, cold and forked', async (_, program) => {
+    const root = ROOT ?? '';
+    const runtime: Runtime = {
+      name: 'root',
+      place: { root, program, libraries: [] },
+      profile: null,
+      env: {},
+    };
+    const cells = await Promise.all([start(5, runtime, null), start(6, runtime, DEFAULT_PROFILE)]);
+    try {
+      for (const name of programs) {
+        const args = optional(name.replace('.py', '.args'))?.trimEnd().split('\n') ?? [];
+        const stdin = optional(name.replace('.py', '.in')) ?? '';
+        const source = readFileSync(new URL(name, PROGRAMS), 'utf8');
+        const expected = bare(source, { args, stdin }, root, program);
+        for (const [cell, how] of [
+          [cells[0], 'cold'],
+          [cells[1], 'forked'],
+        ] as const) {
+          const more = { args, stdin, interpreter: { engine: 'seccomp', runtime } as const };
+          expect({ name, ...(await seen(cell, source, more)) }).toEqual({ name, how, what: expected });
+        }
+      }
+    } finally {
+      await Promise.all(cells.map((cell) => cell.close()));
+    }
+  });
+
+  it('has its own libraries: the children of one NumPy draw different numbers', async () => {
+    const profile = ['numpy', 'numpy.random'];
+    const place = { root: ROOT, program: PYTHON, libraries: [] };
+    const runtime: Runtime = { name: 'numpy', place, profile, env: { OPENBLAS_NUM_THREADS: '1' } };
+    const cell = await start(7, runtime, DEFAULT_PROFILE);
+    try {
+      const source = [
+        'import numpy',
+        'print(numpy.arange(3).sum(), numpy.random.rand(), numpy.random.default_rng().random())',
+        'print(hasattr(numpy, "mark"), numpy.linalg.inv(numpy.eye(2)).tolist()); numpy.mark = 1',
+      ].join('\n');
+      const drawn: (string | undefined)[][] = [];
+      for (let run = 0; run < 3; run++) {
+        const result = await runSource(cell, source, { interpreter: { engine: 'seccomp', runtime } });
+        expect([result.start, result.stderr]).toEqual(['forked', '']);
+        expect(result.stdout).toMatch(/^3 .*\nFalse \[\[1\.0, 0\.0\], \[0\.0, 1\.0\]\]\n$/);
+        drawn.push(result.stdout?.split(/\s/) ?? []);
+      }
+      for (const at of [1, 2]) expect(new Set(drawn.map((words) => words[at])).size).toBe(3);
+    } finally {
+      await cell.close();
+    }
+  });
+
+  it('says what it has', async () => {
+    const place = { root: ROOT, program: PYTHON, libraries: [] };
+    const facts = await inspectRuntime({ name: 'root', place, profile: null, env: {} });
+    expect(facts).toMatchObject({ implementation: 'CPython', problem: null });
+    expect(facts.libraries.map(({ name }) => name)).toContain('numpy');
   });
 });
 

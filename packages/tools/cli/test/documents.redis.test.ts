@@ -14,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 const PAGES = [
   'README.md',
   'docs/python.md',
+  'docs/runtimes.md',
   'docs/grading.md',
   'docs/judging.md',
   'docs/rewards.md',

@@ -8,7 +8,7 @@ for path in ["/etc/shadow", "/etc/hosts", "/etc/resolv.conf", "/etc/machine-id",
 assert os.listdir("/tmp") == [] and sorted(os.listdir("/box")) == ["attacks.so", "given.txt", "main.py"]
 assert sorted(os.environ) == ["GIVEN", "HOME", "LANG", "PATH"], sorted(os.environ)
 assert set(os.listdir("/")) <= {"box", "tmp", "usr", "etc", "dev", "proc", "lib", "lib64"}, os.listdir("/")
-assert set(os.listdir("/etc")) <= {"passwd", "group", "ld.so.cache", "hostname", "localtime", "ssl"}
+assert set(os.listdir("/etc")) <= {"passwd", "group", "ld.so.cache", "hostname", "localtime", "ssl", "alternatives"}
 assert open("/etc/hostname").read() == "sandpiper\n" and os.listdir("/etc/ssl") == ["certs"] and os.listdir("/dev/shm") == []
 for folder, folders, files in os.walk("/", followlinks=False):
     for name in files:

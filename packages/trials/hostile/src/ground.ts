@@ -11,6 +11,7 @@ import {
   type Interpreter,
   type LiveStreams,
 } from '@sandpiper/controller';
+import { runtimeOfPath } from '@sandpiper/controller/runtimes';
 import { type Census, takeCensus } from './census.js';
 
 const TOP = fileURLToPath(new URL('../../../..', import.meta.url));
@@ -64,6 +65,7 @@ export class Subject {
       cpu: null,
       node: 'hostile',
       rpython: null,
+      ...('runtime' in this.interpreter ? { runtime: this.interpreter.runtime } : {}),
       profile: this.profile,
       ...(this.withoutGroups ? { groups: { kind: 'none', why: 'left out for this test' } } : {}),
     });
@@ -108,16 +110,25 @@ export class Ground {
     private readonly temporaryBefore: string | undefined,
     /** The host's kernel is gVisor's. */
     readonly isGvisor: boolean,
+    /** The stock interpreter is not Debian's pypy3. */
+    readonly isOtherRuntime: boolean,
   ) {}
 
-  static async start(names: readonly SubjectName[] = SUBJECTS, isGvisor = false): Promise<Ground> {
+  static async start(
+    names: readonly SubjectName[] = SUBJECTS,
+    isGvisor = false,
+    runtime: string | null = null,
+  ): Promise<Ground> {
     const temporaryBefore = process.env['TMPDIR'];
     const folder = mkdtempSync(join(tmpdir(), 'sandpiper-hostile-'));
     // The guests of root run as users of their own, who must be able to reach the library.
     chmodSync(folder, 0o755);
     process.env['TMPDIR'] = folder;
     const library = makeLibrary(folder);
-    const stock: Interpreter = { engine: 'seccomp' };
+    const stock: Interpreter =
+      runtime === null
+        ? { engine: 'seccomp' }
+        : { engine: 'seccomp', runtime: { ...runtimeOfPath(runtime), env: {} } };
     const translated: Interpreter = { engine: 'rpython', executable: GUEST_PATH, library };
     const real = realTranslated();
     const all: Record<SubjectName, [Interpreter, readonly string[] | null] | null> = {
@@ -134,7 +145,14 @@ export class Ground {
       if (made !== null)
         subjects.set(name, new Subject(name, made[0], made[1], subjects.size, name.endsWith('groups')));
     }
-    const ground = new Ground(folder, subjects, plantSecrets(folder), temporaryBefore, isGvisor);
+    const ground = new Ground(
+      folder,
+      subjects,
+      plantSecrets(folder),
+      temporaryBefore,
+      isGvisor,
+      runtime !== null,
+    );
     for (const subject of subjects.values()) await subject.start();
     return ground;
   }

@@ -10,7 +10,7 @@ import { attacksOn, ONLY_OF_MEMORY } from './plan.js';
 import { lineOf, markdownOf, NEIGHBOUR, type ReportRow, defenceOf } from './report.js';
 import { runAttack } from './run-attack.js';
 
-const HELP = `Usage: scripts/hostile [--neighbour | --alone] [--gvisor] [--markdown FILE] [CASE]...
+const HELP = `Usage: scripts/hostile [--neighbour | --alone] [--gvisor] [--runtime PATH] [--markdown FILE] [CASE]...
 
 Runs what hostile programs do (packages/trials/hostile) against both engines, and after each looks whether all that must hold
 does: the status and its reason, the next run, nothing left behind, nothing shown, dead in time. Behaviours that belong to
@@ -21,6 +21,7 @@ when anything is not as it must be.
   --alone           nothing of the other tenant, which needs a Redis
   --gvisor          expect what gVisor's kernel does, where it differs, and run no tests of other layers
                     (scripts/test-gvisor)
+  --runtime PATH    another interpreter in place of pypy3, such as /usr/bin/python3; alone, and no tests of other layers
   --markdown FILE   write the table as a document too, e.g. docs/hostile.md
 `;
 
@@ -38,7 +39,12 @@ interface Options {
   readonly neighbourOnly: boolean;
   readonly aloneOnly: boolean;
   readonly isGvisor: boolean;
+  /** Path of the stock interpreter; null: Debian's pypy3. */
+  readonly runtime: string | null;
 }
+
+/** Its attacks are variables that only a PyPy obeys. */
+const OF_PYPY_ALONE = 81;
 
 /**
  * How long the other tenant is watched without an attack, seconds, and for how many hellos beside each
@@ -55,6 +61,7 @@ function parse(argv: readonly string[]): Options {
       neighbour: { type: 'boolean' },
       alone: { type: 'boolean' },
       gvisor: { type: 'boolean' },
+      runtime: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
     allowPositionals: true,
@@ -72,8 +79,9 @@ function parse(argv: readonly string[]): Options {
     numbers: positionals.map(Number),
     markdown: values.markdown ?? null,
     neighbourOnly: values.neighbour === true,
-    aloneOnly: values.alone === true,
+    aloneOnly: values.alone === true || values.runtime !== undefined,
     isGvisor: values.gvisor === true,
+    runtime: values.runtime ?? null,
   };
 }
 
@@ -98,13 +106,18 @@ async function* rowsOf(ground: Ground, behaviour: Behaviour): AsyncGenerator<Rep
     }
   }
   // Tests of other layers, which want what a restricted container has not.
-  if (ground.isGvisor) return;
+  if (ground.isGvisor || ground.isOtherRuntime) return;
   for (const test of behaviour.elsewhere ?? [])
     yield { kind: 'elsewhere', behaviour, test, outcome: await runElsewhere(test) };
 }
 
-async function* alone(behaviours: readonly Behaviour[], isGvisor: boolean): AsyncGenerator<ReportRow> {
-  const ground = await Ground.start(SUBJECTS, isGvisor);
+async function* alone(
+  behaviours: readonly Behaviour[],
+  isGvisor: boolean,
+  runtime: string | null,
+): AsyncGenerator<ReportRow> {
+  const names = runtime === null ? SUBJECTS : SUBJECTS.filter((name) => name.startsWith('seccomp'));
+  const ground = await Ground.start(names, isGvisor, runtime);
   try {
     for (const behaviour of behaviours) yield* rowsOf(ground, behaviour);
   } finally {
@@ -126,11 +139,21 @@ async function* besideOthers(behaviours: readonly Behaviour[]): AsyncGenerator<R
   }
 }
 
-async function run({ numbers, markdown, neighbourOnly, aloneOnly, isGvisor }: Options): Promise<number> {
+async function run({
+  numbers,
+  markdown,
+  neighbourOnly,
+  aloneOnly,
+  isGvisor,
+  runtime,
+}: Options): Promise<number> {
   const rows: ReportRow[] = [];
-  const behaviours = CORPUS.filter(({ number }) => numbers.length === 0 || numbers.includes(number));
+  const behaviours = CORPUS.filter(
+    ({ number }) =>
+      (numbers.length === 0 || numbers.includes(number)) && (runtime === null || number !== OF_PYPY_ALONE),
+  );
   for (const part of neighbourOnly ? [besideOthers] : aloneOnly ? [alone] : [alone, besideOthers]) {
-    for await (const row of part(behaviours, isGvisor)) {
+    for await (const row of part(behaviours, isGvisor, runtime)) {
       rows.push(row);
       process.stdout.write(`${lineOf(row)}\n`);
     }

@@ -6,7 +6,11 @@ const ENDED = { status: ['time-limit', 'memory-limit'], exitCode: null, stdout: 
 const SPINS = 'while True: pass\n';
 const HOLDS = 'import sys\nsys.kept = []\nwhile True: sys.kept.append(bytearray(b"x" * (1 << 20)))\n';
 const CALLS = 'import posix\nwhile True: posix.access("/box", 0)\n';
-const SITE = '.local/lib/pypy3.9/site-packages';
+/** Where interpreters look for modules of their user. */
+const SITES = ['pypy3.9', 'python3.11', 'python3.13'].map((name) => `.local/lib/${name}/site-packages`);
+
+const inSites = (name: string, text: string): Record<string, string> =>
+  Object.fromEntries(SITES.map((site) => [`${site}/${name}`, text]));
 
 /** What is executed before the program, once to take CPU time, once memory, once the controller's. */
 function early(name: string, more: (hog: string) => Pick<Attack, 'files' | 'env'>): Attack[] {
@@ -31,13 +35,14 @@ export const START: readonly Behaviour[] = [
         files: { 'sitecustomize.py': hog },
         env: { PYTHONPATH: '/box' },
       })),
-      ...early('usercustomize at home', (hog) => ({ files: { [`${SITE}/usercustomize.py`]: hog } })),
+      ...early('usercustomize at home', (hog) => ({ files: inSites('usercustomize.py', hog) })),
       ...early('a line of a .pth file', (hog) => ({
-        files: { [`${SITE}/hog.pth`]: 'import hog\n', [`${SITE}/hog.py`]: hog },
+        files: { ...inSites('hog.pth', 'import hog\n'), ...inSites('hog.py', hog) },
         env: { PYTHONUNBUFFERED: '1' },
       })),
       ...early('a module in place of one of the library', (hog) => ({
-        files: { 'lib/os.py': hog },
+        // The first that is imported from a file: of PyPy, and of a CPython, which has the others in itself.
+        files: { 'lib/os.py': hog, 'lib/encodings/__init__.py': hog },
         env: { PYTHONPATH: 'lib' },
       })),
       ...early('the category of a warning', (hog) => ({
