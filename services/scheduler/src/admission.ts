@@ -18,6 +18,8 @@ export interface AdmissionOptions {
   readonly bounds: () => QueueBounds;
   readonly ceilings: LimitCeilings;
   readonly engines: readonly Engine[];
+  /** The runtimes that a run may name now. */
+  readonly runtimes: () => readonly string[];
   /** Why callbacks to an address are refused, as words that follow the field's name; null when allowed. */
   readonly callbackFault: (url: string) => string | null;
 }
@@ -90,11 +92,15 @@ export class Admission {
    * Checks a run against the features of this service.
    * @param prefix its path in the body, e.g. `runs.3.`; @throws ApiProblem
    */
-  assertAdmissible({ engine, callbackUrl, live }: PreparedRun, prefix: string): void {
-    const { engines, callbackFault } = this.options;
+  assertAdmissible({ engine, runtime, callbackUrl, live }: PreparedRun, prefix: string): void {
+    const { engines, runtimes, callbackFault } = this.options;
     if (!engines.includes(engine)) {
       const message = `no node has the engine ${engine}; available: ${engines.join(', ')}`;
       throw new ApiProblem('invalid-request', message, { path: `${prefix}engine` });
+    }
+    if (runtime !== null && !runtimes().includes(runtime)) {
+      const message = `not all nodes have the runtime ${JSON.stringify(runtime)}; available: ${runtimes().join(', ')}`;
+      throw new ApiProblem('invalid-request', message, { path: `${prefix}runtime` });
     }
     const fault = callbackUrl === '' ? null : callbackFault(callbackUrl);
     if (fault !== null) throw new ApiProblem('invalid-request', fault, { path: `${prefix}callbackUrl` });

@@ -38,6 +38,7 @@ import {
 } from 'fastify-type-provider-zod';
 import type { Redis } from 'ioredis';
 import { Admission } from './admission.js';
+import { OfferedRuntimes } from './offered-runtimes.js';
 import { auditRequests } from './http/audit.js';
 import { authenticate, type AuthOptions } from './http/auth.js';
 import { followersOf } from './batches/batch-follower.js';
@@ -206,8 +207,10 @@ function makeContext(deps: AppDeps): Context {
     }),
   );
   countReconnects(redis, metrics.redisReconnects);
+  const runtimes = new OfferedRuntimes();
   const dispatcher = new Dispatcher({
     ...{ store, batches, backlog, nodes, retention, bounds, queue, log },
+    onNodes: (views) => runtimes.update(views),
     up: () => gate.up,
     onHandedOverAgain: () => metrics.handedOverAgain.inc(),
   });
@@ -230,6 +233,7 @@ function makeContext(deps: AppDeps): Context {
       bounds: () => bounds.queue,
       ceilings: deps.ceilings ?? {},
       engines: deps.engines ?? ['seccomp'],
+      runtimes: () => runtimes.names,
       callbackFault: (url) => (callbacks === null ? NO_CALLBACKS : callbacks.faultOf(url)),
     },
     () => dispatcher.wake(),
@@ -259,6 +263,7 @@ function makeContext(deps: AppDeps): Context {
     replies: new Replies(results, new ByteBudget(REPLIES_IN_FLIGHT), gate),
     streams: new OpenStreams(deps.streams ?? DEFAULT_STREAMS),
     admission,
+    runtimes,
     intake: new BatchIntake({ store: batches, bulk: new BatchStore(bulk), admission }),
     dispatcher,
     checks,

@@ -19,6 +19,7 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fasti
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admission } from './admission.js';
+import type { OfferedRuntimes } from './offered-runtimes.js';
 import type { BatchIntake } from './batches/batch-intake.js';
 import type { ParserPool } from './bodies/parser-pool.js';
 import type { ByteBudget } from './http/byte-budget.js';
@@ -58,6 +59,7 @@ export interface Context {
   /** Open connections that follow runs and batches. */
   readonly streams: OpenStreams;
   readonly admission: Admission;
+  readonly runtimes: OfferedRuntimes;
   readonly intake: BatchIntake;
   readonly dispatcher: Dispatcher;
   readonly checks: CheckPool;

@@ -1,4 +1,4 @@
-import { JOB_VERSION, messageOf, Pump, type RunJob } from '@sandpiper/contracts';
+import { JOB_VERSION, messageOf, type NodeView, Pump, type RunJob } from '@sandpiper/contracts';
 import {
   type Backlog,
   JOB_NAME,
@@ -64,6 +64,8 @@ export interface DispatcherOptions {
   readonly log: Logger;
   /** Whether Redis is available. */
   readonly up: () => boolean;
+  /** Called with all nodes, each second and when they change. */
+  readonly onNodes?: (nodes: readonly NodeView[]) => void;
   /** A lost run was put into the queue again. */
   readonly onHandedOverAgain?: () => void;
 }
@@ -165,9 +167,9 @@ export class Dispatcher {
   private async measureWindow(): Promise<void> {
     this.nodesWanted = false;
     // A node that is unready because one of its cells keeps dying still takes runs in the others.
-    const nodes = (await this.options.nodes.list()).filter(
-      ({ state }) => state === 'ready' || state === 'not-ready',
-    );
+    const all = await this.options.nodes.list();
+    this.options.onNodes?.(all);
+    const nodes = all.filter(({ state }) => state === 'ready' || state === 'not-ready');
     this.nodes = nodes.length;
     const alive = nodes
       .flatMap(({ cells }) => cells)

@@ -108,7 +108,7 @@ export const workerConfigSchema = z
       .min(1)
       .optional()
       .describe(
-        'runtime of all programs: a name of that file, or the path of an interpreter; by default `pypy3`',
+        'runtime of programs that name none: a name of that file, or the path of an interpreter; by default `pypy3`',
       ),
     SANDPIPER_LIBRARIES: z
       .string()
@@ -171,12 +171,12 @@ export function rpythonOf(config: WorkerConfig): TranslatedInterpreter | null {
   return { engine: 'rpython', executable, library };
 }
 
-/** What the programs of this node run by. @throws Error of one line when a part of it is not right */
-export async function nodeRuntime(config: WorkerConfig): Promise<Runtime> {
+/** What programs may run by; the first is that of runs that name none. @throws Error of one line when a part of it is not right */
+export async function nodeRuntimes(config: WorkerConfig): Promise<readonly Runtime[]> {
   const { SANDPIPER_RUNTIMES: file, SANDPIPER_RUNTIME: name, SANDPIPER_LIBRARIES: libraries = [] } = config;
-  if (file === undefined && name === undefined && libraries.length === 0) return DEFAULT_RUNTIME;
-  const { chooseRuntime } = await import('@sandpiper/controller/runtimes');
-  return chooseRuntime({ file: file ?? null, name, libraries });
+  if (file === undefined && name === undefined && libraries.length === 0) return [DEFAULT_RUNTIME];
+  const { offeredRuntimes } = await import('@sandpiper/controller/runtimes');
+  return offeredRuntimes({ file: file ?? null, name, libraries });
 }
 
 /** The modules of the profile, or null for cold starts. */

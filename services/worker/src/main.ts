@@ -23,7 +23,7 @@ import {
   readWorkerConfig,
   profileOf,
   rpythonOf,
-  nodeRuntime,
+  nodeRuntimes,
 } from './config.js';
 import { WorkerNode } from './node.js';
 import { operationsServer } from './operations-server.js';
@@ -47,13 +47,13 @@ async function main(): Promise<void> {
   const lasting = [...plan.warnings, ...memoryWarnings(memoryOfNode(memoryBytes), plan.cpus.length)];
   for (const warning of lasting) log.warn(warning);
   const warnings = (): string[] => [...lasting, ...new Set(unprepared.values()), ...(node?.warnings ?? [])];
-  const runtime = await nodeRuntime(config);
+  const runtimes = await nodeRuntimes(config);
   const listener: ProofListener = {
     passed: ({ tookMs }) => log.info({ tookMs: Math.round(tookMs) }, 'self-test passed'),
     failed: (failures, retryMs) =>
       log.error({ failures, retryMs }, 'self-test failed: the node takes no runs'),
   };
-  const proof = new StartUpProof(rpythonOf(config), listener, runtime);
+  const proof = new StartUpProof(rpythonOf(config), listener, runtimes);
   const beginning = {
     get notReadyBecause() {
       return proof.reasons.length > 0 ? proof.reasons : ['cells are starting'];
@@ -92,7 +92,7 @@ async function main(): Promise<void> {
           cells: plan.cpus.length,
           memoryBytes,
           rpython: rpythonOf(config),
-          runtime,
+          runtimes,
           profile: profileOf(config),
           onUnprepared: (why) => {
             unprepared.set(spec.id, `profile of the fork server: ${why}`);
@@ -110,6 +110,7 @@ async function main(): Promise<void> {
       orphanMs: config.SANDPIPER_ORPHAN_MS,
       lockMs: config.SANDPIPER_LOCK_MS,
       stalledIntervalMs: config.SANDPIPER_STALLED_INTERVAL_MS,
+      runtimes: runtimes.map((runtime) => runtime.name),
       engines: rpythonOf(config) === null ? ['seccomp'] : ['seccomp', 'rpython'],
       warnings,
       metricsAddress: () => metricsAddress,

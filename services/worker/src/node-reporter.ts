@@ -15,6 +15,7 @@ export interface NodeReporterOptions {
   /** A node that is silent for longer is considered lost, milliseconds. */
   readonly leaseMs: number;
   readonly engines: readonly string[];
+  readonly runtimes: readonly string[];
   readonly state: () => NodeReport['state'];
   readonly cells: () => NodeReport['cells'];
   readonly warnings: () => readonly string[];
@@ -70,7 +71,7 @@ export class NodeReporter {
   }
 
   private async report(): Promise<void> {
-    const { registry, name, leaseMs, engines, state, cells, warnings, metricsAddress, labels, up } =
+    const { registry, name, leaseMs, engines, runtimes, state, cells, warnings, metricsAddress, labels, up } =
       this.options;
     // During an outage of Redis, commands would pile up, one per interval.
     if (!up()) return;
@@ -83,6 +84,7 @@ export class NodeReporter {
       state: state(),
       cells: cells(),
       engines: [...engines],
+      runtimes: [...runtimes],
       version: VERSION,
       schema: SCHEMA,
       startedAt: this.startedAt,

@@ -8,6 +8,7 @@ import {
   type Trouble,
 } from '@sandpiper/actor';
 import {
+  DEFAULT_RUNTIME_NAME,
   type NodeLabels,
   type Engine,
   firstLine,
@@ -65,6 +66,8 @@ export interface NodeOptions extends Partial<RestartPolicy> {
   readonly log: Logger;
   readonly graceMs: number;
   readonly engines?: readonly Engine[];
+  /** Names; by default that of Debian's alone. */
+  readonly runtimes?: readonly string[];
   /** The node takes no runs before this resolves; false: it was asked to leave meanwhile. */
   readonly proven?: Promise<boolean>;
   /** Human-readable warnings: features this node lacks. */
@@ -175,6 +178,7 @@ export class WorkerNode {
       name,
       leaseMs: options.lockMs ?? DEFAULT_LOCK_MS,
       engines: options.engines ?? ['seccomp'],
+      runtimes: options.runtimes ?? [DEFAULT_RUNTIME_NAME],
       state: () => this.reported,
       cells: () => this.cells.facts.map(({ runId, ...cell }) => ({ ...cell, run: runId })),
       warnings: () => [...this.notReadyBecause, ...(options.warnings?.() ?? [])],

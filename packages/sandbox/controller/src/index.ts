@@ -4,7 +4,7 @@ export { RunRefusedError } from './crossing/refused.js';
 export { HostShortOfMemoryError } from './crossing/host-memory.js';
 export type { Interpreter, TranslatedInterpreter } from './crossing/engines.js';
 export type { StockInterpreter } from './crossing/engines.js';
-export { DEFAULT_RUNTIME, DEFAULT_RUNTIME_NAME, type Runtime } from './crossing/runtime.js';
+export { DEFAULT_RUNTIME, type Runtime } from './crossing/runtime.js';
 export { DEFAULT_PROFILE } from './crossing/profile.js';
 export type { HostCheck } from './main/proof/host-check.js';
 export * from './main/proof/host.js';

@@ -30,7 +30,7 @@ let cold: Cell;
 let forking: Cell;
 
 const start = (id: number, runtime: Runtime, profile: readonly string[] | null) =>
-  Cell.start({ id, cpu: null, node: null, rpython: null, runtime, profile });
+  Cell.start({ id, cpu: null, node: null, rpython: null, runtimes: [runtime], profile });
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sandpiper-runtime-'));

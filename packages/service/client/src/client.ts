@@ -14,6 +14,7 @@ import {
   type RunRequest,
   type RunResult,
   type RunState,
+  type Runtimes,
   type Tenant,
   type TenantSettings,
 } from '@sandpiper/contracts';
@@ -230,6 +231,16 @@ export class SandpiperClient {
   /** Removes a batch with all of its runs, like {@link purgeRun}. */
   purgeBatch(id: string, options: CallOptions = {}): Promise<boolean> {
     return this.purge(batchPath(id), options);
+  }
+
+  /** The runtimes that a run may name; the first is that of runs that name none. */
+  async listRuntimes(options: CallOptions = {}): Promise<Runtimes['runtimes']> {
+    const { runtimes } = await this.transport.call<Runtimes>({
+      method: 'GET',
+      path: '/v1/runtimes',
+      ...options,
+    });
+    return runtimes;
   }
 
   async listNodes(options: CallOptions = {}): Promise<NodeView[]> {

@@ -23,6 +23,7 @@ export const nodeReportSchema = z
     state: z.enum(['ready', 'not-ready', 'cordoned', 'draining']),
     cells: z.array(cellViewSchema),
     engines: z.array(z.string()),
+    runtimes: z.array(z.string()).optional().describe('Names; the first is that of runs that name none'),
     version: z.string(),
     schema: z.number().int().positive().describe('The newest schema of stored records that it reads'),
     startedAt: z.iso.datetime(),
@@ -71,5 +72,12 @@ export const targetsSchema = z
   .meta({ id: 'Targets' });
 
 export type Targets = z.infer<typeof targetsSchema>;
+
+/** The answer to `GET /v1/runtimes`: what every node has. */
+export const runtimesSchema = z
+  .strictObject({ runtimes: z.array(z.strictObject({ name: z.string() })) })
+  .meta({ id: 'Runtimes' });
+
+export type Runtimes = z.infer<typeof runtimesSchema>;
 
 export const nodesSchema = z.strictObject({ nodes: z.array(nodeViewSchema) }).meta({ id: 'Nodes' });

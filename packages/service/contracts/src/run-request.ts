@@ -15,6 +15,12 @@ export const ENGINES = ['seccomp', 'rpython'] as const;
 export const engineSchema = z.enum(ENGINES).meta({ id: 'Engine' });
 export type Engine = z.infer<typeof engineSchema>;
 
+/** The runtime of a run that names none. */
+export const DEFAULT_RUNTIME_NAME = 'default';
+export const runtimeNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'must be 1 to 63 of a-z, 0-9, ".", "_" and "-", the first no sign');
+
 /** Default start of a deterministic run's clock: the first second of 2020, UTC. Seconds since 1970. */
 export const DEFAULT_EPOCH_S = 1_577_836_800;
 export const DEFAULT_SEED = '0';
@@ -26,6 +32,11 @@ export const runRequestSchema = z
     stdin: z.string().max(REQUEST_BOUNDS.stdinBytes).optional(),
     stdinBase64: base64(REQUEST_BOUNDS.stdinBytes).optional(),
     engine: engineSchema.optional(),
+    runtime: runtimeNameSchema
+      .optional()
+      .describe(
+        'The interpreter with its libraries, one of `GET /v1/runtimes`; by default the first of the nodes',
+      ),
     deterministic: z
       .strictObject({
         seed: z.string().max(256).optional().describe('Seed of all randomness; default 0'),
@@ -90,6 +101,10 @@ export const runRequestSchema = z
   .refine((r) => r.live !== true || r.deterministic === undefined, {
     message: 'a deterministic run needs all of its input in the request',
     path: ['live'],
+  })
+  .refine((r) => r.runtime === undefined || (r.engine ?? 'seccomp') === 'seccomp', {
+    message: 'a runtime is one of the engine seccomp',
+    path: ['runtime'],
   })
   .superRefine((r, context) => {
     if (r.interactor === undefined) return;

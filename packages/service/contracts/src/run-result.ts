@@ -157,6 +157,7 @@ const plainResultFields = z.strictObject({
   limits: limitsSchema,
   enforcement: enforcementSchema,
   engine: engineSchema,
+  runtime: z.string().optional().describe('The name of its runtime; absent for the default one of Debian'),
   start: z
     .enum(['cold', 'forked', 'waiting'])
     .optional()

@@ -65,7 +65,7 @@ export class Subject {
       cpu: null,
       node: 'hostile',
       rpython: null,
-      ...('runtime' in this.interpreter ? { runtime: this.interpreter.runtime } : {}),
+      ...('runtime' in this.interpreter ? { runtimes: [this.interpreter.runtime] } : {}),
       profile: this.profile,
       ...(this.withoutGroups ? { groups: { kind: 'none', why: 'left out for this test' } } : {}),
     });

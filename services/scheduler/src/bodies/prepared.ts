@@ -21,6 +21,8 @@ export type LimitCeilings = Partial<Omit<Limits, 'controllerCpuMs' | 'stackBytes
 /** A request that was checked, as it is to be written; of the request itself nothing is held any more. */
 export interface PreparedRun extends WrittenRequest {
   readonly limits: Limits;
+  /** Null where it names none. */
+  readonly runtime: string | null;
   /** Identifies the content of a request, without its idempotency key. */
   readonly fingerprint: string;
   readonly idempotencyKey: string | undefined;
@@ -57,7 +59,8 @@ export function prepareRun(request: RunRequest, ceilings: LimitCeilings): Prepar
     interactor === undefined
       ? content
       : { ...content, interactor: { ...interactor, limits: clampedLimits(interactor.limits, ceilings) } };
-  return { ...writtenRequest(complete, limits), limits, fingerprint, idempotencyKey };
+  const { runtime = null } = content;
+  return { ...writtenRequest(complete, limits), limits, runtime, fingerprint, idempotencyKey };
 }
 
 function clampedLimits(given: LimitsRequest | undefined, ceilings: LimitCeilings): Limits {

@@ -50,6 +50,7 @@ async function main(settings: JudgeSettings): Promise<void> {
       bounds: () => bounds.queue,
       ceilings: settings.ceilings,
       engines: settings.engines,
+      runtimes: () => [],
       callbackFault: () => 'runs of a judge have no callbacks',
     },
     () => tell({ type: 'runs-waiting' }),

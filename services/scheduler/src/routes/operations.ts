@@ -1,4 +1,4 @@
-import { loadSchema } from '@sandpiper/contracts';
+import { loadSchema, runtimesSchema } from '@sandpiper/contracts';
 import type { App, Context } from '../context.js';
 import { loadOf } from '../load.js';
 import { ApiProblem } from '../problems.js';
@@ -38,6 +38,20 @@ export function operationRoutes(app: App, context: Context, ping: () => Promise<
       const [depth, views] = await gate.run(() => Promise.all([backlog.counts(), nodes.list()]));
       return loadOf(depth, views);
     },
+  );
+
+  app.get(
+    '/v1/runtimes',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'The runtimes that a run may name: interpreters with their libraries',
+        description: 'Those that all nodes have that take runs; the first is that of runs that name none.',
+        tags: ['runs'],
+        response: { 200: runtimesSchema, ...refusals },
+      },
+    },
+    () => ({ runtimes: context.runtimes.names.map((name) => ({ name })) }),
   );
 
   app.get('/openapi.json', hidden, () => app.swagger());

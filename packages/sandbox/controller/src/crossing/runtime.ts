@@ -1,5 +1,6 @@
-import type { InterpreterPlace } from '@sandpiper/kernel';
+import { DEFAULT_RUNTIME_NAME } from '@sandpiper/contracts';
 import { PYPY3_PATH } from '@sandpiper/guest';
+import type { InterpreterPlace } from '@sandpiper/kernel';
 
 /** A stock interpreter with its libraries, by a name. Data only: it crosses the thread boundary. */
 export interface Runtime {
@@ -10,8 +11,6 @@ export interface Runtime {
   /** Variables of its programs; those of a run win. */
   readonly env: Readonly<Record<string, string>>;
 }
-
-export const DEFAULT_RUNTIME_NAME = 'default';
 
 /** Debian's `pypy3`, which needs no description. */
 export const DEFAULT_RUNTIME: Runtime = {

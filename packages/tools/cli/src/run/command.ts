@@ -37,6 +37,8 @@ export async function runCommand(
   if (instead !== null) assertGoesWithoutFile(instead, options);
   const file = instead === null ? program : null;
   if (options.server !== undefined && file !== null) {
+    if (options.lib !== undefined)
+      throw new InputError('--lib does not go with --server: its nodes have theirs');
     const { runRemotely } = await import('./remote.js');
     return runRemotely(options.server, file, args, options);
   }

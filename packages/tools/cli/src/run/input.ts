@@ -65,6 +65,7 @@ export function buildRequest(
     ...(options.weakerLimits === true ? { accept: { weakerLimits: true } } : {}),
     ...(options.strictLimits === true ? { accept: { weakerLimits: false } } : {}),
     ...(options.combined === true ? { combined: true } : {}),
+    ...(options.server === undefined || options.runtime === undefined ? {} : { runtime: options.runtime }),
     ...(options.retryUnreliable === undefined ? {} : { retryUnreliable: options.retryUnreliable }),
   });
 }

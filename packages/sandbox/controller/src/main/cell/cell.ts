@@ -24,8 +24,8 @@ export interface CellOptions {
   readonly node: string | null;
   /** The translated interpreter of this node, if it has one. */
   readonly rpython: TranslatedInterpreter | null;
-  /** What requests run by, and what the first parent runs; by default Debian's. */
-  readonly runtime?: Runtime;
+  /** What requests may run by. The first is what the first parent runs, too; by default Debian's alone. */
+  readonly runtimes?: readonly Runtime[];
   /** How many cells share the node's memory; by default one. */
   readonly cells?: number;
   /** The memory that the node plans with, bytes; by default all that its control groups allow. */
@@ -240,8 +240,8 @@ export class Cell {
   }
 
   get #interpreters(): Interpreters {
-    const { rpython, runtime = DEFAULT_RUNTIME } = this.options;
-    return { rpython, runtime };
+    const { rpython, runtimes = [DEFAULT_RUNTIME] } = this.options;
+    return { rpython, runtimes };
   }
 
   #largestMemoryLimit(): number {
@@ -273,7 +273,7 @@ export class Cell {
       largestMemoryBytes: this.#largestMemoryLimit(),
       shared: this.#shared,
       profile: this.options.profile ?? null,
-      runtime: this.#interpreters.runtime,
+      runtime: this.#interpreters.runtimes[0] ?? DEFAULT_RUNTIME,
       live,
     };
   }

@@ -5,7 +5,6 @@ import {
   DEFAULT_EPOCH_S,
   DEFAULT_SEED,
   decodeBytes,
-  type Engine,
   RUN_FOLDER,
 } from '@sandpiper/contracts';
 import { RunRefusedError } from '../../crossing/refused.js';
@@ -17,7 +16,8 @@ import type { Runtime } from '../../crossing/runtime.js';
 export interface Interpreters {
   /** The translated one, if there is one. */
   readonly rpython: TranslatedInterpreter | null;
-  readonly runtime: Runtime;
+  /** The first is that of a run that names none. */
+  readonly runtimes: readonly Runtime[];
 }
 
 /** A run as the API gives it. */
@@ -44,7 +44,7 @@ export function jobOfRequest(run: RequestedRun, interpreters: Interpreters, live
   return {
     id: run.id,
     attempt: run.attempt,
-    interpreter: interpreterOf(request.engine ?? 'seccomp', interpreters),
+    interpreter: interpreterOf(request, interpreters),
     programPath: entry,
     args: request.args ?? [],
     env: request.env ?? {},
@@ -82,8 +82,15 @@ function determinismOf({ deterministic }: AdmittedRequest): Determinism | null {
   return { seed, epochMs: epoch * 1000, transcriptPath: null };
 }
 
-function interpreterOf(engine: Engine, { rpython, runtime }: Interpreters): Interpreter {
-  if (engine === 'seccomp') return { engine, runtime };
+function interpreterOf(
+  { engine = 'seccomp', runtime: name }: Pick<AdmittedRequest, 'engine' | 'runtime'>,
+  { rpython, runtimes }: Interpreters,
+): Interpreter {
+  if (engine === 'seccomp') {
+    const runtime = name === undefined ? runtimes[0] : runtimes.find((one) => one.name === name);
+    if (runtime !== undefined) return { engine, runtime };
+    throw new RunRefusedError(`this node has no runtime ${JSON.stringify(name)}`);
+  }
   if (rpython === null) throw new RunRefusedError('this node has no interpreter for the engine rpython');
   return rpython;
 }

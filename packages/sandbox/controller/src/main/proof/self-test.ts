@@ -43,7 +43,14 @@ export async function selfTest(
   signal?.addEventListener('abort', stop);
   const late = setTimeout(stop, DEADLINE_MS);
   try {
-    cell = await Cell.start({ id: null, cpu: null, node: null, rpython: null, runtime, profile: [] });
+    cell = await Cell.start({
+      id: null,
+      cpu: null,
+      node: null,
+      rpython: null,
+      runtimes: [runtime],
+      profile: [],
+    });
     if (signal?.aborted === true) stop();
     const bench = new SelfTestBench(cell, folder, { engine: 'seccomp', runtime });
     const all = [...CHECKS, ...(rpython === null ? [] : translatedChecks(rpython))];

@@ -144,7 +144,7 @@ function cellOf(
   start: 'cold' | 'forked',
   onUnprepared: (why: string) => void,
 ): Promise<Cell> {
-  const place = { id: null, cpu: currentCpu(), node: null, rpython: null, runtime, onUnprepared };
+  const place = { id: null, cpu: currentCpu(), node: null, rpython: null, runtimes: [runtime], onUnprepared };
   return Cell.start({ ...place, profile: start === 'cold' ? null : DEFAULT_PROFILE });
 }
 

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { firstLine, messageOf } from '@sandpiper/contracts';
+import { DEFAULT_RUNTIME_NAME, firstLine, messageOf, runtimeNameSchema } from '@sandpiper/contracts';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { assertInterpreterFiles } from '../../crossing/interpreter-files.js';
 import { RunRefusedError } from '../../crossing/refused.js';
-import { DEFAULT_RUNTIME, DEFAULT_RUNTIME_NAME, type Runtime } from '../../crossing/runtime.js';
+import { DEFAULT_RUNTIME, type Runtime } from '../../crossing/runtime.js';
 
 /** Read where no other file is named, if it is there. */
 export const RUNTIMES_FILE = 'sandpiper.runtimes.yaml';
@@ -25,10 +25,6 @@ const ONE_THREAD = Object.fromEntries(
 export class RuntimeFileError extends Error {
   override readonly name = 'RuntimeFileError';
 }
-
-export const runtimeNameSchema = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'must be 1 to 63 of a-z, 0-9, ".", "_" and "-", the first no sign');
 
 const absolute = z.string().refine((path) => isAbsolute(path), { error: 'must be an absolute path' });
 
@@ -123,6 +119,19 @@ export function chooseRuntime({ file, name = DEFAULT_RUNTIME_NAME, libraries = [
   const runtime = withLibraries(named, libraries);
   assertRuntime(runtime);
   return runtime;
+}
+
+/**
+ * All that a node offers: the chosen one first, as that of runs that name none, and the others of the file. Each part is
+ * checked. @throws RuntimeFileError, RunRefusedError one line
+ */
+export function offeredRuntimes(choice: RuntimeChoice): readonly Runtime[] {
+  const first = chooseRuntime(choice);
+  const others = readRuntimes(choice.file)
+    .filter(({ name }) => name !== first.name)
+    .map((runtime) => withLibraries(runtime, choice.libraries ?? []));
+  for (const runtime of others) assertRuntime(runtime);
+  return [first, ...others];
 }
 
 /** @throws RuntimeFileError that names those that there are */
