@@ -70,6 +70,7 @@ const ROUTES: [string, string, object | undefined, Scope][] = [
   ['GET', '/v1/problems/none', undefined, 'read'],
   ['GET', '/v1/submissions', undefined, 'read'],
   ['GET', '/v1/submissions/none', undefined, 'read'],
+  ['GET', '/v1/runtimes', undefined, 'read'],
   ['GET', '/v1/callback-secret', undefined, 'submit'],
   ['POST', '/v1/problems', {}, 'submit'],
   ['POST', '/v1/problems/none/rejudge', undefined, 'submit'],
