@@ -62,6 +62,16 @@ export function interpreterFiles({ root, program, libraries }: InterpreterPlace)
   };
 }
 
+/** The folders of the host from which a guest of this place imports modules. @throws InterpreterPlaceError */
+export function moduleFolders({ root, program, libraries }: InterpreterPlace): readonly string[] {
+  const library = libraryOf(root, program, realIn(root, program));
+  const own = [library, join(library, 'site-packages'), ...(root === null ? [] : DEBIANS)];
+  return [...own.map((folder) => hostPath(root, folder)), ...libraries];
+}
+
+/** Where Debian's packages put modules for every Python 3; of the host's, programs see only what is named. */
+const DEBIANS = ['/usr/lib/python3/dist-packages'];
+
 /** A path of the root as one of the host. */
 export function hostPath(root: string | null, path: string): string {
   return root === null ? path : join(root, path);

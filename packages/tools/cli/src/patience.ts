@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EndedRun } from '@sandpiper/contracts';
+import type { EndedRun, RunRequest } from '@sandpiper/contracts';
 import type { GradingService } from '@sandpiper/grading';
 
 /** How long one request is retried on an overloaded server before the command gives up, milliseconds. */
@@ -7,11 +7,21 @@ const MAX_WAIT_MS = 15 * 60_000;
 const DEFAULT_RETRY_SECONDS = 1;
 const MAX_RETRY_SECONDS = 60;
 
-/** Wraps a service: on overload (429) it waits as long as the server asks, and says so once. */
-export function patient(service: GradingService, signal: AbortSignal): GradingService {
+/**
+ * Wraps a service: on overload (429) it waits as long as the server asks, and says so once.
+ * @param common what all runs have in common, such as their runtime
+ */
+export function patient(
+  service: GradingService,
+  signal: AbortSignal,
+  common: Partial<RunRequest> = {},
+): GradingService {
   const patience = new Patience(signal);
   return {
-    submitBatch: (batch) => patience.retry(() => service.submitBatch(batch)),
+    submitBatch: ({ runs, ...batch }) => {
+      const all = { ...batch, runs: runs.map((run) => ({ ...run, ...common })) };
+      return patience.retry(() => service.submitBatch(all));
+    },
     followBatch: (id, options) => followPatiently(service, patience, id, options),
     cancelBatch: (id) => service.cancelBatch(id),
   };

@@ -53,6 +53,18 @@ describe('sandpiper run', () => {
     expect(command(['run', '--runtime', 'py', 'greet.py'], { SANDPIPER_RUNTIMES: other })).toEqual(expected);
   });
 
+  it('names the runtimes that have a module which is missing', () => {
+    const file = describeIn(
+      'two.yaml',
+      'runtimes: { py: { interpreter: /usr/bin/python3, libraries: [modules] } }',
+    );
+    const { stderr } = command(['run', 'greet.py'], { SANDPIPER_RUNTIMES: file });
+    expect(stderr).toMatch(/\nsandpiper: greetings is in another runtime: use --runtime py\n$/);
+    expect(command(['run', '-c', 'import nowhere'], { SANDPIPER_RUNTIMES: file }).stderr).not.toMatch(
+      /another runtime/,
+    );
+  });
+
   it.each([
     [
       'a runtime that is not described',

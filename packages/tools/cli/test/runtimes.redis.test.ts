@@ -1,10 +1,14 @@
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { SandpiperClient } from '@sandpiper/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Embedded, startEmbedded } from '../src/embedded/embedded.js';
+
+const SANDPIPER = fileURLToPath(new URL('../../../../sandpiper', import.meta.url));
 
 let folder: string;
 let service: Embedded;
@@ -39,6 +43,22 @@ describe('a service with runtimes', () => {
     const seen = batch.runs.map(({ result }) => [result?.stdout, result?.runtime]);
     const of = (name?: string) => (name === 'python3' ? ['cpython\n', 'python3'] : ['pypy\n', undefined]);
     expect(seen).toEqual(names.map(of));
+  });
+
+  it('grades and maps by the one that a command names', () => {
+    const program = join(folder, 'who.py');
+    writeFileSync(program, `${WHO}\n`);
+    writeFileSync(join(folder, 'inputs.jsonl'), '"a"\n"b"\n');
+    const problem = join(folder, 'who');
+    mkdirSync(join(problem, 'data/secret'), { recursive: true });
+    writeFileSync(join(problem, 'problem.yaml'), 'name: who\nlimits: { time_limit: 5 }\n');
+    writeFileSync(join(problem, 'data/secret/1.in'), '');
+    writeFileSync(join(problem, 'data/secret/1.ans'), 'cpython\n');
+    const by = ['--server', service.url, '--runtime', 'python3'];
+    const said = (args: string[]) => spawnSync(SANDPIPER, args, { encoding: 'utf8' }).stdout;
+    expect(said(['grade', problem, program, ...by])).toMatch(/│ who\.py +│ AC /);
+    expect(said(['grade', problem, program, '--server', service.url])).toMatch(/│ who\.py +│ WA /);
+    expect(said(['map', program, join(folder, 'inputs.jsonl'), ...by])).toMatch(/cpython.*\n.*cpython/);
   });
 
   it('refuses one that not all nodes have, with the list', async () => {

@@ -20,7 +20,7 @@ import { EXIT } from '../exit-codes.js';
 import type { RuntimeOptions } from '../runtimes/runtime-options.js';
 import { catchInterrupts } from '../interrupt.js';
 import { patient } from '../patience.js';
-import { withService } from '../service/address.js';
+import { runtimeOfRequests, withService } from '../service/address.js';
 import { type ColourChoice, isColoured } from '../terminal/colour.js';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { type Jobs, loadJobs } from './jobs.js';
@@ -79,15 +79,19 @@ export async function gradeCommand(
   const ended: { code?: number; error?: Error } = {};
   try {
     await withService(options, async (client) => {
-      const graded = await gradeUntilStopped(patient(client, signal), selected.jobs, {
-        retryUnreliable: options.retryUnreliable ?? 0,
-        runsAll: options.all === true,
-        onProgress: toldFirst(progress.update, options.resume),
-        onJudged: (judged) => outputs.keep(judged),
-        onFinished: ({ label }, { verdict }) => progress.finished(label, verdict),
-        signal,
-        ...(earlier === null ? {} : { earlier }),
-      }).finally(progress.stop);
+      const graded = await gradeUntilStopped(
+        patient(client, signal, runtimeOfRequests(options)),
+        selected.jobs,
+        {
+          retryUnreliable: options.retryUnreliable ?? 0,
+          runsAll: options.all === true,
+          onProgress: toldFirst(progress.update, options.resume),
+          onJudged: (judged) => outputs.keep(judged),
+          onFinished: ({ label }, { verdict }) => progress.finished(label, verdict),
+          signal,
+          ...(earlier === null ? {} : { earlier }),
+        },
+      ).finally(progress.stop);
       // Before the service stops, which takes seconds: a second Ctrl-C must not lose what was judged.
       await report(graded, expectedIn(found.expected), selection, outputs, options, signal).then(
         (code) => {

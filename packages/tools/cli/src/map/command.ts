@@ -12,7 +12,7 @@ import type { RuntimeOptions } from '../runtimes/runtime-options.js';
 import { quote, type Pair } from '../options.js';
 import { Patience } from '../patience.js';
 import { parseRequest } from '../run/input.js';
-import { withService } from '../service/address.js';
+import { runtimeOfRequests, withService } from '../service/address.js';
 
 export interface MapOptions extends LimitOptions, RuntimeOptions {
   server?: string;
@@ -93,6 +93,7 @@ async function baseRequest(program: string, options: MapOptions): Promise<RunReq
   return parseRequest({
     files,
     limits: limitsOf(options),
+    ...runtimeOfRequests(options),
     ...(options.retryUnreliable === undefined ? {} : { retryUnreliable: options.retryUnreliable }),
     ...(options.env === undefined
       ? {}

@@ -19,9 +19,9 @@ import { writeOutputs } from './output-files.js';
 import { buildRequest, openStdin, printOutput, readAll, report, type RunOptions } from './input.js';
 import { liesIn } from './folder.js';
 import { layOut } from './layout.js';
-import { missingModuleLine } from './missing-module.js';
+import { missingModuleLine, otherRuntimesLine } from './missing-module.js';
 import { assertGoesWithoutFile, wordsInstead } from './start.js';
-import { chosenRuntime } from '../runtimes/runtime-options.js';
+import { chosenRuntime, knownRuntimes, runtimesFile } from '../runtimes/runtime-options.js';
 import { asInputError } from './refused.js';
 
 /**
@@ -74,7 +74,7 @@ export async function runCommand(
     if (isCaptured && options.json !== true) await printOutput(result);
     const allThere = writeOutputs(result, outputs);
     await report(result, options.json === true);
-    explainMissingModule(result, file, options);
+    if (!explainMissingModule(result, file, options)) await nameOtherRuntimes(result);
     const code = reportVerdict(result);
     return allThere || result.status !== 'ok' ? code : EXIT.failed;
   } finally {
@@ -88,13 +88,27 @@ function stdinOf(fd: number, isDeterministic: boolean, isRepeated: boolean): Loc
   return readAll(fd, isDeterministic ? '--deterministic' : '--retry-unreliable');
 }
 
-/** A folder that is shown has every module that lies in it. */
-function explainMissingModule(result: RunResult, file: string | null, options: RunOptions): void {
+/** Only where a file describes runtimes. */
+async function nameOtherRuntimes(result: RunResult): Promise<void> {
+  if (runtimesFile() === null) return;
+  const { runtimesWith } = await import('@sandpiper/controller/runtimes');
+  const all = await knownRuntimes();
+  const line = otherRuntimesLine(result, (module) => runtimesWith(module, all));
+  if (line !== null) process.stderr.write(`sandpiper: ${line}\n`);
+}
+
+/**
+ * A folder that is shown has every module that lies in it.
+ * @returns whether there was something to say
+ */
+function explainMissingModule(result: RunResult, file: string | null, options: RunOptions): boolean {
   const { folder } = options;
-  if (folder !== undefined && (file === null || liesIn(resolve(folder), resolve(dirname(file))))) return;
+  if (folder !== undefined && (file === null || liesIn(resolve(folder), resolve(dirname(file)))))
+    return false;
   const given = (options.file ?? []).map(({ name }) => name);
   const line = missingModuleLine(result, file, given);
   if (line !== null) process.stderr.write(`sandpiper: ${line}\n`);
+  return line !== null;
 }
 
 /** The interpreter that the options name. @throws InputError when the options conflict */

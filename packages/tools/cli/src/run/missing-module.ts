@@ -37,6 +37,18 @@ export function missingModuleLine(
   return kindOf(join(folder, name)) === 'folder' ? line(`${name}/`, shellWord(folder)) : null;
 }
 
+/** The line that names runtimes of this host which have a missing module; null where none has. */
+export function otherRuntimesLine(
+  result: RunResult,
+  runtimesWith: (module: string) => readonly string[],
+): string | null {
+  const name = result.status === 'runtime-error' ? missingModule(result) : null;
+  const [first, ...more] = name === null ? [] : runtimesWith(name);
+  if (name === null || first === undefined) return null;
+  const also = more.length === 0 ? '' : ` (${more.join(', ')} too)`;
+  return escapeForTerminal(`${name} is in another runtime: use --runtime ${first}${also}`, 2000);
+}
+
 /** The first part of the name: the module that lies beside the program. */
 function missingModule(result: RunResult): string | null {
   const stderr = bytesOf(result, 'stderr');

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SandpiperClient } from '@sandpiper/client';
+import type { RunRequest } from '@sandpiper/contracts';
 import { InputError } from '@sandpiper/grading/basics';
 import { serverUrl } from '../options.js';
 import { type RuntimeOptions, runtimeVariables } from '../runtimes/runtime-options.js';
@@ -36,16 +37,28 @@ export async function findService(server: string | undefined): Promise<Sandpiper
   return new SandpiperClient(url, { ...own, ...apiKeyOf(process.env) });
 }
 
+/** The service that a command names, by --server or SANDPIPER_SERVER; null: it starts one of its own. */
+function namedServer({ server }: { readonly server?: string }): string | null {
+  const named = server ?? process.env['SANDPIPER_SERVER'] ?? '';
+  return named === '' ? null : serverUrl(named);
+}
+
+/** The runtime that requests name: only to a service that was there before, as one of its own runs by it alone. */
+export const runtimeOfRequests = (
+  options: { readonly server?: string } & RuntimeOptions,
+): Pick<RunRequest, 'runtime'> =>
+  options.runtime === undefined || namedServer(options) === null ? {} : { runtime: options.runtime };
+
 /** Runs `work` with a service: the named one, or a temporary one that ends with the work. */
 export async function withService<T>(
   options: { readonly server?: string; readonly nodes?: number } & RuntimeOptions,
   work: (client: SandpiperClient) => Promise<T>,
 ): Promise<T> {
-  const named = options.server ?? process.env['SANDPIPER_SERVER'];
-  if (named !== undefined && named !== '') {
-    if (options.runtime !== undefined || options.lib !== undefined)
-      throw new InputError('--runtime and --lib do not go with a server: its nodes have theirs');
-    return work(clientOf(serverUrl(named)));
+  const named = namedServer(options);
+  if (named !== null) {
+    if (options.lib !== undefined)
+      throw new InputError('--lib does not go with a service that is there already: its nodes have theirs');
+    return work(clientOf(named));
   }
   const { startEmbedded } = await import('../embedded/embedded.js');
   const stateDir = await mkdtemp(join(tmpdir(), 'sandpiper-own-'));

@@ -5,11 +5,12 @@ import { EXIT } from '../exit-codes.js';
 import { assertWritable } from '../grade/report-targets.js';
 import { catchInterrupts } from '../interrupt.js';
 import { patient } from '../patience.js';
-import { withService } from '../service/address.js';
+import type { RuntimeOptions } from '../runtimes/runtime-options.js';
+import { runtimeOfRequests, withService } from '../service/address.js';
 import { createVerifyProgress } from './progress.js';
 import { renderVerifyReport } from './render.js';
 
-export interface VerifyCommandOptions {
+export interface VerifyCommandOptions extends RuntimeOptions {
   server?: string;
   json?: string;
   nodes?: number;
@@ -32,7 +33,7 @@ export async function verifyCommand(path: string, options: VerifyCommandOptions)
     // Input errors are reported before anything is started.
     const prepared = await prepareVerification(path, parts, { compiler: allowedCompiler(options) });
     const report = await withService(options, (client) =>
-      verify(patient(client, signal), prepared, {
+      verify(patient(client, signal, runtimeOfRequests(options)), prepared, {
         retryUnreliable: options.retryUnreliable ?? 0,
         runsAll: options.all === true,
         onProgress: progress.update,

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { completeLimits, firstLine, RUN_FOLDER, type RunResult } from '@sandpiper/contracts';
+import { InterpreterPlaceError, moduleFolders } from '@sandpiper/kernel';
 import { z } from 'zod';
 import { DEFAULT_PROFILE } from '../../crossing/profile.js';
 import { RunRefusedError } from '../../crossing/refused.js';
@@ -47,6 +50,20 @@ export async function inspectRuntime(runtime: Runtime): Promise<RuntimeFacts> {
     if (!(error instanceof RunRefusedError)) throw error;
     return { ...facts, implementation: null, version: null, libraries: [], problem: error.message };
   }
+}
+
+/** The names of those that have a module, as far as their folders say. */
+export function runtimesWith(module: string, runtimes: readonly Runtime[]): string[] {
+  const has = (folder: string): boolean =>
+    [`${module}.py`, `${module}/__init__.py`].some((path) => existsSync(join(folder, path)));
+  return runtimes.flatMap(({ name, place }) => {
+    try {
+      return moduleFolders(place).some(has) ? [name] : [];
+    } catch (error) {
+      if (error instanceof InterpreterPlaceError) return [];
+      throw error;
+    }
+  });
 }
 
 export interface RuntimeCheck {

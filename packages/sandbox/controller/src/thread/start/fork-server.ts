@@ -248,8 +248,9 @@ export class ForkServer {
           .every((name) => name.length <= longestName)) &&
       // A user's own modules, which the interpreter imports before the program (site.py): the parent has none.
       !job.files.some((file) => file.path.includes('/.local/')) &&
-      // The parent has begun already.
+      // The parent has begun already, with a path of its own.
       !hasEarlyVariable(job.env) &&
+      engineTraits(this.interpreter).env['PYTHONPATH'] === undefined &&
       !job.files.some((file) => parent.modules.has(moduleOf(file.path)))
     );
   }
