@@ -189,6 +189,24 @@ describe('CPython in the sandbox', () => {
     }
   });
 
+  it('runs what asyncio and pipes need: descriptors that do not wait', async () => {
+    const source = [
+      'import asyncio, os, socket',
+      'async def main():',
+      '    ours, theirs = socket.socketpair()',
+      '    reader, writer = await asyncio.open_connection(sock=ours)',
+      '    theirs.send(b"hello\\n")',
+      '    print(await reader.readline(), await asyncio.gather(*(asyncio.sleep(0.01, n) for n in range(3))))',
+      'asyncio.run(main())',
+      'end, other = os.pipe()',
+      'os.set_blocking(end, False)',
+      'try: os.read(end, 1)',
+      'except BlockingIOError: print("would wait", os.get_blocking(end), os.get_blocking(other))',
+    ].join('\n');
+    const expected = "b'hello\\n' [0, 1, 2]\nwould wait False True\n";
+    expect([await said(cold, source), await said(forking, source)]).toEqual([expected, expected]);
+  });
+
   it('keeps nothing of one run for the next', async () => {
     await said(
       forking,

@@ -167,4 +167,21 @@ describe('pipes and devices', () => {
     expect(guest.memory.read(at, 144).readUInt32LE(24) & S_IF.MT).toBe(S_IF.IFO);
     expect(guest.call('ioctl', 1, 0x5401, at)).toBe(-Errno.ENOTTY);
   });
+
+  it('wait or not as FIONBIO says', () => {
+    const guest = new FakeGuest();
+    const at = guest.memory.room(8);
+    guest.call('pipe2', at, 0);
+    const reader = guest.memory.read(at, 8).readInt32LE(0);
+    const flags = () => guest.call('fcntl', reader, 3, 0);
+    const before = flags();
+    guest.memory.write(at, Buffer.from([1, 0, 0, 0]));
+    expect(guest.call('ioctl', reader, 0x5421, at)).toBe(0);
+    expect(flags()).toBe(before | O.NONBLOCK);
+    expect(guest.read(reader, 1)).toBe(`errno ${Errno.EAGAIN}`);
+    guest.memory.write(at, Buffer.alloc(4));
+    expect(guest.call('ioctl', reader, 0x5421, at)).toBe(0);
+    expect(flags()).toBe(before);
+    expect(guest.call('ioctl', reader, 0x5421, 0)).toBe(-Errno.EFAULT);
+  });
 });

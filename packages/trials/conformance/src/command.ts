@@ -20,6 +20,8 @@ MODULE is such as test_json; without any, all ${MODULES.length} modules of the c
   --again             run those again that differ without a reason
   --ci                only the ${FAST_MODULES.length} modules that are fast; what continuous integration runs
   --json FILE         also write everything to FILE, as JSON
+  --runtime PATH      another interpreter than pypy3, such as /usr/bin/python3 with Debian's libpython3.11-testsuite; all
+                      differences have their reasons by the table
   --patience SECONDS  take an interpreter that says nothing for so long for one that hangs (default 120); the method
                       that it hangs in differs, and the module is begun again without it. The sandbox has ${SILENCES} times the
                       longest silence of the bare interpreter where that is more, and with --all no more than that
@@ -41,6 +43,8 @@ export interface Command {
   readonly resultsPath: string | null;
   readonly again: boolean;
   readonly jsonPath: string | null;
+  /** Path of the interpreter; null: Debian's pypy3. */
+  readonly runtime: string | null;
   readonly patienceMs: number;
   /** The sandbox's patience where the bare interpreter was never silent for long. */
   readonly leastPatienceMs: number;
@@ -52,6 +56,7 @@ const OPTIONS = {
   again: { type: 'boolean' },
   ci: { type: 'boolean' },
   json: { type: 'string' },
+  runtime: { type: 'string' },
   patience: { type: 'string' },
   list: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -73,11 +78,12 @@ export function parseCommand(args: readonly string[]): Command | { kind: 'help' 
   return {
     kind: 'compare',
     modules: all ? null : chosen.length > 0 ? [...new Set(chosen)] : MODULES,
-    everyModule: chosen.length === 0,
-    byReasons: all,
+    everyModule: chosen.length === 0 && values.runtime === undefined,
+    byReasons: all || values.runtime !== undefined,
     resultsPath: values.results ?? null,
     again: values.again === true,
     jsonPath: values.json ?? null,
+    runtime: values.runtime ?? null,
     patienceMs: seconds * 1000,
     leastPatienceMs: (all ? Math.min(LEAST_SECONDS, seconds) : seconds) * 1000,
   };

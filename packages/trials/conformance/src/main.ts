@@ -24,7 +24,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   // Written before the long work too: a path that is not writable is reported at once.
   if (command.jsonPath !== null) writeJson(command.jsonPath, '{}\n');
-  const chosen = command.modules ?? everyModule();
+  const chosen = command.modules ?? everyModule(command.runtime ?? 'pypy3');
   const results = forOption('--results', () => new ModuleResults(command.resultsPath));
   const expectations = parseExpectations(readFileSync(LIST, 'utf8'));
   const rules = command.byReasons ? parseReasons(readFileSync(REASONS, 'utf8')) : [];

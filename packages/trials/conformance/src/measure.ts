@@ -20,7 +20,7 @@ export async function compareModules(
   { expectations, rules }: Explanations,
   results: ModuleResults,
 ): Promise<ModuleReport[]> {
-  const sides = { bare: bareSide(), sandbox: sandboxSide() };
+  const sides = { bare: bareSide(command.runtime ?? 'pypy3'), sandbox: sandboxSide(command.runtime) };
   const close = (): void => Object.values(sides).forEach((side) => side.close());
   const interrupt = (): void => {
     close();

@@ -70,10 +70,12 @@ const SLOW: ReadonlySet<string> = new Set([
  * Every test module of the installed package, those of the comparison first.
  * @throws Error where the package is not installed
  */
-export function everyModule(): string[] {
-  const { stdout } = spawnSync('pypy3', ['-c', 'import test; print(test.__path__[0])'], { encoding: 'utf8' });
+export function everyModule(interpreter: string): string[] {
+  const { stdout } = spawnSync(interpreter, ['-c', 'import test; print(test.__path__[0])'], {
+    encoding: 'utf8',
+  });
   const folder = stdout?.trim() ?? '';
-  if (folder === '') throw new Error('the package "test" was not found: is pypy3-lib-testsuite installed?');
+  if (folder === '') throw new Error('the package "test" was not found: is its test suite installed?');
   const found = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => (entry.isDirectory() ? /^test_\w+$/ : /^test_\w+\.py$/).test(entry.name))
     .map((entry) => entry.name.replace(/\.py$/, ''))

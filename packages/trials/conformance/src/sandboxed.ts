@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { runLocally } from '@sandpiper/controller';
+import { DEFAULT_RUNTIME, runLocally } from '@sandpiper/controller';
+import { runtimeOfPath } from '@sandpiper/controller/runtimes';
 import { PYTHONHASHSEED } from './sides.js';
 
 /**
  * A separate process for one sandboxed run: the guest's streams are this process's, so the parent reads them
  * as it reads those of the bare interpreter. The result goes to the parent as a message.
  *
- * Usage: sandboxed.js DRIVER MODULE; standard input is the driver's. A SIGTERM cancels the run.
+ * Usage: sandboxed.js DRIVER MODULE [INTERPRETER]; standard input is the driver's. A SIGTERM cancels the run.
  */
-const [driver = '', module = ''] = process.argv.slice(2);
+const [driver = '', module = '', interpreter] = process.argv.slice(2);
+const runtime = interpreter === undefined ? DEFAULT_RUNTIME : { ...runtimeOfPath(interpreter), env: {} };
 
 const MIB = 1024 * 1024;
 /** The highest limits of the contracts: limits are not what is compared. */
@@ -32,7 +34,7 @@ process.on('SIGTERM', () => abort.abort());
 const result = await runLocally(
   {
     request: { args: [module], env: { TMPDIR: '/tmp', PYTHONHASHSEED }, limits: LIMITS },
-    interpreter: { engine: 'seccomp' },
+    interpreter: { engine: 'seccomp', runtime },
     folder: '/box',
     programPath: DRIVER,
     program: readFileSync(driver),

@@ -19,7 +19,7 @@ export interface Side {
 }
 
 /** The plain interpreter, as an ordinary user, in its own folders, which are removed at the end. */
-export function bareSide(): Side {
+export function bareSide(interpreter: string): Side {
   const folders = new UserFolders();
   const driver = folders.copy(DRIVER);
   let child: ChildProcess | null = null;
@@ -35,7 +35,7 @@ export function bareSide(): Side {
     name: 'bare',
     start(module) {
       const home = folders.make();
-      const command = [...folders.asUser, 'pypy3', driver, module];
+      const command = [...folders.asUser, interpreter, driver, module];
       child = spawn(command[0] ?? '', command.slice(1), {
         cwd: home,
         env: { PATH: '/usr/bin:/bin', HOME: home, LANG: 'C.UTF-8', TMPDIR: folders.make(), PYTHONHASHSEED },
@@ -52,14 +52,19 @@ export function bareSide(): Side {
   };
 }
 
-/** The interpreter in the sandbox, in a process that ends its guest when it ends. */
-export function sandboxSide(): Side {
+/**
+ * The interpreter in the sandbox, in a process that ends its guest when it ends.
+ * @param runtime path of the interpreter; null: Debian's pypy3
+ */
+export function sandboxSide(runtime: string | null): Side {
   let child: ChildProcess | null = null;
   const kill = (): void => void child?.kill('SIGKILL');
   return {
     name: 'sandbox',
     start(module) {
-      child = fork(SANDBOXED, [DRIVER, module], { stdio: ['pipe', 'pipe', 'pipe', 'ipc'] });
+      child = fork(SANDBOXED, [DRIVER, module, ...(runtime === null ? [] : [runtime])], {
+        stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
+      });
       return child;
     },
     kill,

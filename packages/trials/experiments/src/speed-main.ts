@@ -1,9 +1,11 @@
-import { writeFileSync } from 'node:fs';
-import { release } from 'node:os';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { release, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { firstLine, messageOf } from '@sandpiper/contracts';
 import { availableCpus } from '@sandpiper/controller';
 import { endToEnd } from './end-to-end.js';
+import { runtimeSpeed } from './runtime-speed.js';
 import { smallCalls } from './small-calls.js';
 import { calls, computing, type Figure, latency, memory, throughput, withSpeedBench } from './speed.js';
 
@@ -14,6 +16,8 @@ three minutes; nothing else should run on the machine meanwhile. bubblewrap is c
 
   --quick        a quarter of the rounds
   --small-calls  only what programs cost that make many small calls
+  --runtime PATH another interpreter than pypy3, such as /usr/bin/python3: hello, NumPy where it has it, CPU-bound programs
+  --lib FOLDER   for --runtime: modules, such as /usr/lib/python3/dist-packages
   --page FILE    also write a page of Markdown, such as docs/speed.md
   -h, --help     print this
 
@@ -49,6 +53,8 @@ interface Options {
   readonly quick: boolean;
   readonly onlySmallCalls: boolean;
   readonly page: string | null;
+  readonly runtime: string | null;
+  readonly libraries: readonly string[];
 }
 
 function parse(): Options {
@@ -58,6 +64,8 @@ function parse(): Options {
         quick: { type: 'boolean' },
         'small-calls': { type: 'boolean' },
         page: { type: 'string' },
+        runtime: { type: 'string' },
+        lib: { type: 'string', multiple: true },
         help: { type: 'boolean', short: 'h' },
       },
     });
@@ -69,6 +77,8 @@ function parse(): Options {
       quick: values.quick === true,
       onlySmallCalls: values['small-calls'] === true,
       page: values.page ?? null,
+      runtime: values.runtime ?? null,
+      libraries: values.lib ?? [],
     };
   } catch (error) {
     process.stderr.write(`bench: ${firstLine(messageOf(error))}\n`);
@@ -81,8 +91,18 @@ function row({ measure, ours, reference, ratio, required, met }: Figure): string
   return `| ${measure} | ${ours} | ${reference} | ${ratio === null ? '' : ratio.toFixed(2)} | ${required} | ${verdict} |`;
 }
 
-const { quick, onlySmallCalls, page } = parse();
+const { quick, onlySmallCalls, page, runtime, libraries } = parse();
 const [cpu = 0] = availableCpus();
+if (runtime !== null) {
+  const folder = mkdtempSync(join(tmpdir(), 'sandpiper-bench-'));
+  try {
+    const bench = { cpu, folder, rounds: quick ? 5 : 20, interpreter: runtime, libraries };
+    for await (const figure of runtimeSpeed(bench)) process.stdout.write(`${row(figure)}\n`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  process.exit(0);
+}
 const figures = await withSpeedBench(cpu, quick ? 5 : 20, async (bench) => {
   const found: Figure[] = [];
   const tell = (more: Figure[]) => {

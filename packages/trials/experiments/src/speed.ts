@@ -66,7 +66,7 @@ async function once(cell: Cell, source: string, stdin = new Uint8Array()): Promi
 /**
  * Milliseconds of one process, several in a row from one shell: excludes Node's own cost of starting them.
  */
-function bare(bench: SpeedBench, command: string, stdin: string): number {
+export function bare(bench: Pick<SpeedBench, 'cpu'>, command: string, stdin: string): number {
   const times = 5;
   const loop = `i=0; while [ $i -lt ${times} ]; do ${command} <${stdin} >/dev/null || exit 1; i=$((i+1)); done`;
   const begun = performance.now();

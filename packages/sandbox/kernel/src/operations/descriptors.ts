@@ -130,6 +130,13 @@ export const descriptorOperations = {
       c.memory.write(c.pointer(2), left);
       return 0;
     }
+    // How CPython makes sockets and descriptors wait or not; PyPy uses fcntl.
+    const FIONBIO = 0x5421;
+    if (c.int(1) === FIONBIO) {
+      const isOn = c.memory.read(c.pointer(2), 4).readInt32LE() !== 0;
+      file.statusFlags = isOn ? file.statusFlags | O.NONBLOCK : file.statusFlags & ~O.NONBLOCK;
+      return 0;
+    }
     const FIOCLEX = 0x5451;
     const FIONCLEX = 0x5450;
     if (c.int(1) === FIOCLEX || c.int(1) === FIONCLEX) {

@@ -43,7 +43,8 @@ const notes: Partial<Record<OperationName, string>> = {
   fadvise64: 'advice is ignored',
   fsync: 'no effect: there is no disk',
   fdatasync: 'no effect: there is no disk',
-  ioctl: 'FIONREAD, FIOCLEX and FIONCLEX; of a terminal its attributes, size and group are told and not set',
+  ioctl:
+    'FIONREAD, FIONBIO, FIOCLEX and FIONCLEX; of a terminal its attributes, size and group are told and not set',
   mmap: 'files are copied into memory; a shared mapping is synchronized when the file is read',
   munmap: 'native, except for shared mappings of files',
   mremap: 'native, except for shared mappings of files',

@@ -36,7 +36,7 @@ const files: Entry[] = [
   supported('rpy_get_status_flags(i)i', libc.getStatusFlags),
   supported('rpy_set_status_flags(ii)i', libc.setStatusFlags),
   partial('fcntl(iii)i', 'locks succeed at once, because no other process exists', call.fcntl),
-  partial('ioctl(iip)i', 'FIONREAD, FIOCLEX and FIONCLEX', call.ioctl),
+  partial('ioctl(iip)i', 'FIONREAD, FIONBIO, FIOCLEX and FIONCLEX', call.ioctl),
   supported('pipe(p)i', call.pipe),
   supported('pipe2(pi)i', call.pipe2),
   same('select(ipppp)i'),
