@@ -255,33 +255,37 @@ describe.skipIf(ROOT === null || process.getuid?.() !== 0)('a root of another sy
   it.each([
     ['CPython', PYTHON],
     ['PyPy', '/usr/bin/pypy3'],
-  ])('runs all programs by its %s as bare, cold and forked', async (_, program) => {
-    const root = ROOT ?? '';
-    const runtime: Runtime = {
-      name: 'root',
-      place: { root, program, libraries: [] },
-      profile: null,
-      env: {},
-    };
-    const cells = await Promise.all([start(5, runtime, null), start(6, runtime, DEFAULT_PROFILE)]);
-    try {
-      for (const name of programs) {
-        const args = optional(name.replace('.py', '.args'))?.trimEnd().split('\n') ?? [];
-        const stdin = optional(name.replace('.py', '.in')) ?? '';
-        const source = readFileSync(new URL(name, PROGRAMS), 'utf8');
-        const expected = bare(source, { args, stdin }, root, program);
-        for (const [cell, how] of [
-          [cells[0], 'cold'],
-          [cells[1], 'forked'],
-        ] as const) {
-          const more = { args, stdin, interpreter: { engine: 'seccomp', runtime } as const };
-          expect({ name, ...(await seen(cell, source, more)) }).toEqual({ name, how, what: expected });
+  ])(
+    'runs all programs by its %s as bare, cold and forked',
+    async (_, program) => {
+      const root = ROOT ?? '';
+      const runtime: Runtime = {
+        name: 'root',
+        place: { root, program, libraries: [] },
+        profile: null,
+        env: {},
+      };
+      const cells = await Promise.all([start(5, runtime, null), start(6, runtime, DEFAULT_PROFILE)]);
+      try {
+        for (const name of programs) {
+          const args = optional(name.replace('.py', '.args'))?.trimEnd().split('\n') ?? [];
+          const stdin = optional(name.replace('.py', '.in')) ?? '';
+          const source = readFileSync(new URL(name, PROGRAMS), 'utf8');
+          const expected = bare(source, { args, stdin }, root, program);
+          for (const [cell, how] of [
+            [cells[0], 'cold'],
+            [cells[1], 'forked'],
+          ] as const) {
+            const more = { args, stdin, interpreter: { engine: 'seccomp', runtime } as const };
+            expect({ name, ...(await seen(cell, source, more)) }).toEqual({ name, how, what: expected });
+          }
         }
+      } finally {
+        await Promise.all(cells.map((cell) => cell.close()));
       }
-    } finally {
-      await Promise.all(cells.map((cell) => cell.close()));
-    }
-  });
+    },
+    400_000,
+  );
 
   it('has its own libraries: the children of one NumPy draw different numbers', async () => {
     const profile = ['numpy', 'numpy.random'];
