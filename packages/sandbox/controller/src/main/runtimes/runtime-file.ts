@@ -150,7 +150,7 @@ export function assertRuntime(runtime: Runtime): void {
   if (root !== null) assertFolder(root);
   for (const library of libraries) {
     assertFolder(library);
-    // Whoever can write there can change what all programs run.
+    // A change of its files changes what all programs run.
     if ((statSync(library).mode & 0o002) !== 0)
       throw new RunRefusedError(`${library}: every user of this host may write to it (chmod o-w)`);
   }
