@@ -14,7 +14,8 @@ export const transcriptHeaderSchema = z.strictObject({
   madeBy: z.strictObject({ sandpiper: z.string(), interpreter: z.string() }),
   run: z.strictObject({
     interpreter: z.discriminatedUnion('engine', [
-      z.strictObject({ engine: z.literal('seccomp') }),
+      // A runtime by its name, or the path of its interpreter: whose files they are, the host of the replay says.
+      z.strictObject({ engine: z.literal('seccomp'), runtime: z.string().optional() }),
       z.strictObject({ engine: z.literal('rpython'), executable: z.string(), library: z.string() }),
     ]),
     programPath: z.string(),

@@ -69,7 +69,7 @@ describe('sandpiper run', () => {
     [
       'a runtime that is not described',
       ['--runtime', 'none'],
-      /^sandpiper: there is no runtime "none": .* has default$/,
+      /^sandpiper: there is no runtime "none": no file describes others than default$/,
     ],
     [
       'an interpreter that is not there',
@@ -81,6 +81,36 @@ describe('sandpiper run', () => {
     const { code, stdout, stderr } = command(['run', ...args, 'greet.py']);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr.trimEnd()).toMatch(line);
+  });
+});
+
+describe('a transcript', () => {
+  it.each([
+    ['the default runtime', []],
+    ['another', ['--runtime', '/usr/bin/python3']],
+  ])('of %s is replayed by it', (name, by) => {
+    const path = join(folder, `transcript of ${name}`);
+    const source = 'import random, sys; print(sys.implementation.name, random.random())\n';
+    writeFileSync(join(folder, 'draw.py'), source);
+    const made = command(['run', '--deterministic', '--transcript', path, ...by, 'draw.py']);
+    expect([made.code, made.stderr]).toEqual([0, '']);
+    const { code, stdout, stderr } = command(['replay', path]);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^the same: /);
+  });
+
+  it('cannot name folders of modules', () => {
+    const args = [
+      'run',
+      '--deterministic',
+      '--transcript',
+      join(folder, 'none'),
+      '--lib',
+      'modules',
+      'greet.py',
+    ];
+    const line = 'sandpiper: --lib does not go with --transcript: describe a runtime that has the folder\n';
+    expect(command(args)).toEqual({ code: 2, stdout: '', stderr: line });
   });
 });
 

@@ -26,6 +26,13 @@ export interface StockInterpreter {
 
 export const stockRuntime = ({ runtime = DEFAULT_RUNTIME }: StockInterpreter): Runtime => runtime;
 
+/** The name of its runtime, as results and transcripts have it: none for the default one. */
+export function runtimeNameOf(interpreter: Interpreter): { readonly runtime?: string } {
+  if (interpreter.engine !== 'seccomp') return {};
+  const { name } = stockRuntime(interpreter);
+  return name === DEFAULT_RUNTIME.name ? {} : { runtime: name };
+}
+
 /** Whether two jobs run by the same interpreter with the same libraries. */
 export const isSameRuntime = (one: StockInterpreter, other: StockInterpreter): boolean =>
   JSON.stringify(stockRuntime(one)) === JSON.stringify(stockRuntime(other));

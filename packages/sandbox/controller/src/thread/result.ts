@@ -1,13 +1,7 @@
-import {
-  ByteEncoder,
-  cpuWaitLine,
-  DEFAULT_RUNTIME_NAME,
-  oneLine,
-  type RunResult,
-} from '@sandpiper/contracts';
+import { ByteEncoder, cpuWaitLine, oneLine, type RunResult } from '@sandpiper/contracts';
 import type { GuestEnd } from '@sandpiper/guest';
 import { enforcerOfCpu } from '../crossing/cpu-clock.js';
-import { type Interpreter, stockRuntime } from '../crossing/engines.js';
+import { runtimeNameOf } from '../crossing/engines.js';
 import { isOwnFault } from '../crossing/host-memory.js';
 import type { CellContext, GuestJob } from '../crossing/job.js';
 import { type Decisions, decideEnding } from '../crossing/status.js';
@@ -77,12 +71,6 @@ export function resultOf(
     startedAt: run.startedAt.toISOString(),
     finishedAt: new Date().toISOString(),
   };
-}
-
-function runtimeNameOf(interpreter: Interpreter): Pick<RunResult, 'runtime'> {
-  if (interpreter.engine !== 'seccomp') return {};
-  const { name } = stockRuntime(interpreter);
-  return name === DEFAULT_RUNTIME_NAME ? {} : { runtime: name };
 }
 
 function usageOf(run: EndedJob): RunResult['usage'] {

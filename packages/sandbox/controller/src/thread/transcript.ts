@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { TRANSCRIPT_VERSION, type TranscriptHeader } from '@sandpiper/contracts';
 import type { GuestMemory, CallOutcome } from '@sandpiper/kernel';
-import type { EngineTraits } from '../crossing/engines.js';
+import { type EngineTraits, runtimeNameOf } from '../crossing/engines.js';
 import { interpreterStamp } from '../crossing/interpreter-stamp.js';
 import type { GuestJob } from '../crossing/job.js';
 
@@ -73,7 +73,10 @@ function headerOf(job: GuestJob, traits: EngineTraits): string {
     transcript: TRANSCRIPT_VERSION,
     madeBy: { sandpiper: version, interpreter: interpreterStamp(traits.executable) },
     run: {
-      interpreter: job.interpreter,
+      interpreter:
+        job.interpreter.engine === 'seccomp'
+          ? { engine: 'seccomp', ...runtimeNameOf(job.interpreter) }
+          : job.interpreter,
       programPath: job.programPath,
       args: [...job.args],
       env: job.env,

@@ -34,6 +34,8 @@ export async function runCommand(
   options: RunOptions,
 ): Promise<number> {
   const instead = wordsInstead(program, options);
+  if (options.transcript !== undefined && options.engine !== 'rpython' && options.lib !== undefined)
+    throw new InputError('--lib does not go with --transcript: describe a runtime that has the folder');
   if (instead !== null) assertGoesWithoutFile(instead, options);
   const file = instead === null ? program : null;
   if (options.server !== undefined && file !== null) {

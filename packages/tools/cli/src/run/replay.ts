@@ -8,11 +8,12 @@ import {
   type TranscriptHeader,
   transcriptHeaderSchema,
 } from '@sandpiper/contracts';
-import { interpreterStampOf, runLocally } from '@sandpiper/controller';
+import { type Interpreter, interpreterStampOf, runLocally } from '@sandpiper/controller';
 import { InputError } from '@sandpiper/grading/basics';
 import { escapeForTerminal } from '../terminal/escape.js';
 import { EXIT } from '../exit-codes.js';
 import { quote } from '../options.js';
+import { chosenRuntime } from '../runtimes/runtime-options.js';
 import { asInputError } from './refused.js';
 
 /** Longest line of a transcript, characters: the first line holds the program's files and input. */
@@ -56,8 +57,16 @@ function readHeader(path: string, line: string | null): TranscriptHeader {
   );
 }
 
+/** A runtime is looked up on this host, as `run --runtime` does. @throws InputError */
+async function interpreterHere(recorded: TranscriptHeader['run']['interpreter']): Promise<Interpreter> {
+  if (recorded.engine !== 'seccomp') return recorded;
+  const { runtime } = recorded;
+  return { engine: 'seccomp', runtime: await chosenRuntime(runtime === undefined ? {} : { runtime }) };
+}
+
 async function runAgain({ run, madeBy }: TranscriptHeader, transcriptPath: string): Promise<void> {
-  const stamp = interpreterStampOf(run.interpreter);
+  const interpreter = await interpreterHere(run.interpreter);
+  const stamp = interpreterStampOf(interpreter);
   if (stamp !== madeBy.interpreter) {
     const text = `recorded with a different interpreter: ${madeBy.interpreter}; this host has ${stamp ?? 'none'}`;
     process.stderr.write(`sandpiper: ${escapeForTerminal(text, 500)}\n`);
@@ -72,7 +81,7 @@ async function runAgain({ run, madeBy }: TranscriptHeader, transcriptPath: strin
     await runLocally(
       {
         request: { args: [...run.args], env: run.env, limits: run.limits },
-        interpreter: run.interpreter,
+        interpreter,
         folder: run.folder,
         programPath: run.programPath,
         program: files.find((file) => file.path === program)?.data ?? Buffer.alloc(0),

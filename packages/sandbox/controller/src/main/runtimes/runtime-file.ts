@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { DEFAULT_RUNTIME_NAME, firstLine, messageOf, runtimeNameSchema } from '@sandpiper/contracts';
 import { parseDocument } from 'yaml';
@@ -6,9 +6,6 @@ import { z } from 'zod';
 import { assertInterpreterFiles } from '../../crossing/interpreter-files.js';
 import { RunRefusedError } from '../../crossing/refused.js';
 import { DEFAULT_RUNTIME, type Runtime } from '../../crossing/runtime.js';
-
-/** Read where no other file is named, if it is there. */
-export const RUNTIMES_FILE = 'sandpiper.runtimes.yaml';
 
 const MAX_BYTES = 1024 * 1024;
 const MAX_RUNTIMES = 64;
@@ -63,12 +60,11 @@ export const runtimesFileSchema = z.strictObject({
 
 /**
  * The runtimes that a file describes, and the default one, which the file may replace. Paths are relative to the file.
- * @param path null: {@link RUNTIMES_FILE} of the working folder, where it is there
+ * @param file null: none, and so the default one alone
  * @throws RuntimeFileError
  */
-export function readRuntimes(path: string | null): readonly Runtime[] {
-  if (path === null && !existsSync(RUNTIMES_FILE)) return [DEFAULT_RUNTIME];
-  const file = path ?? RUNTIMES_FILE;
+export function readRuntimes(file: string | null): readonly Runtime[] {
+  if (file === null) return [DEFAULT_RUNTIME];
   const { runtimes } = check(parse(file), file);
   const folder = dirname(resolve(file));
   const described = Object.entries(runtimes).map(
@@ -106,7 +102,7 @@ export function withLibraries(runtime: Runtime, libraries: readonly string[]): R
 
 /** Which runtime programs run by. */
 export interface RuntimeChoice {
-  /** The file that describes runtimes; null: {@link RUNTIMES_FILE}, where it is there. */
+  /** The file that describes runtimes; null: none. */
   readonly file: string | null;
   /** A name of the file, or the path of an interpreter. */
   readonly name?: string | undefined;
@@ -139,9 +135,8 @@ export function findRuntime(all: readonly Runtime[], name: string, file: string 
   const found = all.find((one) => one.name === name);
   if (found !== undefined) return found;
   const names = all.map((one) => one.name).join(', ');
-  throw new RuntimeFileError(
-    `there is no runtime ${JSON.stringify(name)}: ${file ?? RUNTIMES_FILE} has ${names}`,
-  );
+  const where = file === null ? 'no file describes others than' : `${file} has`;
+  throw new RuntimeFileError(`there is no runtime ${JSON.stringify(name)}: ${where} ${names}`);
 }
 
 /** @throws RunRefusedError one line, when a part of a runtime is missing or may not be used */
