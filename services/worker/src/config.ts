@@ -100,7 +100,7 @@ export const workerConfigSchema = z
       ),
     SANDPIPER_RUNTIMES: z
       .string()
-      .startsWith('/', 'must be an absolute path')
+      .regex(/^(\/.*)?$/s, 'must be an absolute path, or empty for none')
       .optional()
       .describe('file that describes runtimes ([runtimes.md](runtimes.md))'),
     SANDPIPER_RUNTIME: z
@@ -173,10 +173,14 @@ export function rpythonOf(config: WorkerConfig): TranslatedInterpreter | null {
 
 /** What programs may run by; the first is that of runs that name none. @throws Error of one line when a part of it is not right */
 export async function nodeRuntimes(config: WorkerConfig): Promise<readonly Runtime[]> {
-  const { SANDPIPER_RUNTIMES: file, SANDPIPER_RUNTIME: name, SANDPIPER_LIBRARIES: libraries = [] } = config;
-  if (file === undefined && name === undefined && libraries.length === 0) return [DEFAULT_RUNTIME];
+  const {
+    SANDPIPER_RUNTIMES: file = '',
+    SANDPIPER_RUNTIME: name,
+    SANDPIPER_LIBRARIES: libraries = [],
+  } = config;
+  if (file === '' && name === undefined && libraries.length === 0) return [DEFAULT_RUNTIME];
   const { offeredRuntimes } = await import('@sandpiper/controller/runtimes');
-  return offeredRuntimes({ file: file ?? null, name, libraries });
+  return offeredRuntimes({ file: file === '' ? null : file, name, libraries });
 }
 
 /** The modules of the profile, or null for cold starts. */
