@@ -59,6 +59,7 @@ module.exports = {
           '/src/index\\.ts$',
           '/test/',
           '^packages/tools/grading/(dist|src)/(basics|judge-run)\\.(js|ts|d\\.ts)$',
+          '^packages/service/contracts/(dist|src)/yaml\\.(js|ts|d\\.ts)$',
           '^packages/sandbox/controller/(dist|src)/main/runtimes/index\\.(js|ts|d\\.ts)$',
         ],
       },

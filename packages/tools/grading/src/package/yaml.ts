@@ -1,13 +1,10 @@
-import { firstLine } from '@sandpiper/contracts';
-import { parseDocument } from 'yaml';
+import { parseYamlText, YamlError } from '@sandpiper/contracts/yaml';
 import { z } from 'zod';
 import { readBounded } from '../files/bounded.js';
 import { InputError } from '../files/errors.js';
 
 /** The largest settings of real packages have a few kilobytes. */
 const MAX_YAML_BYTES = 1024 * 1024;
-/** Prevents a "billion laughs" attack with aliases of aliases. */
-const MAX_ALIASES = 100;
 /** A mapping within a mapping, and so on: settings have three levels. */
 const MAX_DEPTH = 32;
 
@@ -27,28 +24,20 @@ export async function readYaml(
  */
 export function parseYaml(text: string, where: string): unknown {
   if (text.length > MAX_YAML_BYTES) throw new InputError(`${where}: is too large`);
-  const document = parseDocument(text, { prettyErrors: true });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const line = error.linePos?.[0].line;
-    const place = line === undefined ? where : `${where}:${line}`;
-    throw new InputError(`${place}: not YAML: ${faultOf(error.message)}`);
-  }
   try {
-    return withoutNulls(document.toJS({ maxAliasCount: MAX_ALIASES }), 0);
+    return withoutNulls(parseYamlText(text, where), 0, where);
   } catch (cause) {
-    throw new InputError(`${where}: ${faultOf(cause instanceof Error ? cause.message : String(cause))}`, {
-      cause,
-    });
+    if (cause instanceof YamlError) throw new InputError(cause.message, { cause });
+    throw cause;
   }
 }
 
-function withoutNulls(value: unknown, depth: number): unknown {
-  if (depth > MAX_DEPTH) throw new Error(`is nested more than ${MAX_DEPTH} deep`);
+function withoutNulls(value: unknown, depth: number, where: string): unknown {
+  if (depth > MAX_DEPTH) throw new InputError(`${where}: is nested more than ${MAX_DEPTH} deep`);
   if (value instanceof Date || typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item) => withoutNulls(item, depth + 1));
+  if (Array.isArray(value)) return value.map((item) => withoutNulls(item, depth + 1, where));
   const kept = Object.entries(value).filter(([, held]) => held !== null);
-  return Object.fromEntries(kept.map(([key, held]) => [key, withoutNulls(held, depth + 1)]));
+  return Object.fromEntries(kept.map(([key, held]) => [key, withoutNulls(held, depth + 1, where)]));
 }
 
 /** YAML 1.1, which the reference tools read, has more words for true and false than YAML 1.2. */
@@ -63,9 +52,6 @@ export const yamlBoolean = z.preprocess(
   (value) => (typeof value === 'string' ? (EARLIER_BOOLEANS[value.toLowerCase()] ?? value) : value),
   z.boolean({ error: 'must be true or false' }),
 );
-
-/** A message of the YAML parser without the excerpt that follows it. */
-const faultOf = (message: string): string => firstLine(message).replace(/:$/, '');
 
 /**
  * Checks parsed YAML by a schema. A file without anything in it is an empty mapping.

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { DEFAULT_RUNTIME_NAME, firstLine, messageOf, runtimeNameSchema } from '@sandpiper/contracts';
-import { parseDocument } from 'yaml';
+import { parseYamlText, YamlError } from '@sandpiper/contracts/yaml';
 import { z } from 'zod';
 import { assertInterpreterFiles } from '../../crossing/interpreter-files.js';
 import { RunRefusedError } from '../../crossing/refused.js';
@@ -10,8 +10,6 @@ import { DEFAULT_RUNTIME, type Runtime } from '../../crossing/runtime.js';
 const MAX_BYTES = 1024 * 1024;
 const MAX_RUNTIMES = 64;
 const MAX_LIST = 200;
-/** Prevents a "billion laughs" attack with aliases of aliases. */
-const MAX_ALIASES = 100;
 
 /** Libraries of numerics start as many threads as the host has CPUs, and a guest has one thread. */
 const ONE_THREAD = Object.fromEntries(
@@ -168,17 +166,11 @@ function parse(file: string): unknown {
     if (error instanceof RuntimeFileError) throw error;
     throw new RuntimeFileError(`${file}: cannot be read: ${firstLine(messageOf(error))}`, { cause: error });
   }
-  const document = parseDocument(text, { prettyErrors: true });
-  const [fault] = document.errors;
-  if (fault !== undefined) {
-    const line = fault.linePos?.[0].line;
-    const why = firstLine(fault.message).replace(/:$/, '');
-    throw new RuntimeFileError(`${file}${line === undefined ? '' : `:${line}`}: not YAML: ${why}`);
-  }
   try {
-    return document.toJS({ maxAliasCount: MAX_ALIASES });
+    return parseYamlText(text, file);
   } catch (error) {
-    throw new RuntimeFileError(`${file}: ${firstLine(messageOf(error))}`, { cause: error });
+    if (error instanceof YamlError) throw new RuntimeFileError(error.message, { cause: error });
+    throw error;
   }
 }
 
