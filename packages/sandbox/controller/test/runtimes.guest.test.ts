@@ -1,28 +1,18 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { textOf } from '@sandpiper/contracts';
 import { Cell, DEFAULT_PROFILE, type Runtime } from '@sandpiper/controller';
 import { checkRuntime, inspectRuntime, runtimeOfPath, withLibraries } from '@sandpiper/controller/runtimes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bareProgram } from './bare-program.js';
 import { runSource, type SourceRun } from './local.js';
 
 /** The host's CPython, which scripts/setup installs. */
 const PYTHON = '/usr/bin/python3';
 /** A root of Debian 13 with CPython, PyPy and NumPy, which scripts/test makes; null where there is none. */
 const ROOT = process.env['TEST_ROOT'] ?? null;
-const PROGRAMS = new URL('../../../../examples/programs/', import.meta.url);
 const python = runtimeOfPath(PYTHON);
 
 let folder: string;
@@ -57,66 +47,7 @@ const said = async (cell: Cell, source: string, more: SourceRun = {}): Promise<s
   return what.stdout;
 };
 
-/** The same by the bare interpreter, in a folder of its own; in a root by chroot(1), which only root may use. */
-function bare(
-  source: string,
-  { args = [], stdin = '', programPath = 'main.py' }: SourceRun = {},
-  root: string | null = null,
-  interpreter = PYTHON,
-) {
-  const box = mkdtempSync(join(root === null ? folder : join(root, 'tmp'), 'box-'));
-  const program = join(box, programPath);
-  mkdirSync(dirname(program), { recursive: true });
-  writeFileSync(program, source);
-  const input = join(root === null ? folder : join(root, 'tmp'), 'stdin');
-  writeFileSync(input, stdin);
-  const home = root === null ? box : box.slice(root.length);
-  const env = { PATH: '/usr/bin:/bin', HOME: home, LANG: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1' };
-  const words = [programPath, ...args];
-  const fd = openSync(input, 'r');
-  const stdio = [fd, 'pipe', 'pipe'] as const;
-  // Devices and processes are mounted in sight of it alone, where it opens its input too: so it has a path in the root.
-  const mount = 'mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev"';
-  const enter = `${mount} && exec chroot "$0" "$@" <"$0/tmp/stdin"`;
-  const change = 'import os, sys; os.chdir(sys.argv[1]); os.execv(sys.argv[2], sys.argv[2:])';
-  const { status, stdout, stderr } =
-    root === null
-      ? spawnSync(interpreter, words, { cwd: box, env, stdio: [...stdio] })
-      : spawnSync(
-          '/usr/bin/unshare',
-          ['--mount', 'sh', '-c', enter, root, PYTHON, '-c', change, home, interpreter, ...words],
-          { env: { ...env, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, stdio: [...stdio] },
-        );
-  closeSync(fd);
-  rmSync(box, { recursive: true });
-  const shown = (bytes: Buffer) =>
-    bytes
-      .toString()
-      .replaceAll(home, '/box')
-      .replaceAll(root === null ? input : input.slice(root.length), '/proc/2/stdin');
-  return { exitCode: status, stdout: shown(stdout), stderr: shown(stderr) };
-}
-
-const optional = (name: string) => {
-  const path = new URL(name, PROGRAMS);
-  return existsSync(path) ? readFileSync(path, 'utf8') : null;
-};
-
 describe('CPython in the sandbox', () => {
-  it.each(readdirSync(PROGRAMS).filter((name) => name.endsWith('.py')))('runs %s as bare', async (name) => {
-    const args = optional(name.replace('.py', '.args'))?.trimEnd().split('\n') ?? [];
-    const stdin = optional(name.replace('.py', '.in')) ?? '';
-    const source = readFileSync(new URL(name, PROGRAMS), 'utf8');
-    const expected = bare(source, { args, stdin });
-    const [first, second] = [
-      await seen(cold, source, { args, stdin }),
-      await seen(forking, source, { args, stdin }),
-    ];
-    expect([first.how, second.how]).toEqual(['cold', 'forked']);
-    expect(first.what).toEqual(expected);
-    expect(second.what).toEqual(expected);
-  });
-
   it.each([
     ['of a subfolder', 'sub/prog.py'],
     ['in another script', 'prüfung-题.py'],
@@ -129,7 +60,7 @@ describe('CPython in the sandbox', () => {
       'def inner(): raise ValueError("x")',
       'inner()',
     ].join('\n');
-    const expected = bare(source, { programPath, args: ['a', 'b c'] });
+    const expected = bareProgram(folder, PYTHON, source, { programPath, args: ['a', 'b c'] });
     for (const cell of [cold, forking]) {
       const files = { [programPath]: source };
       const { what } = await seen(cell, '', { programPath, files, args: ['a', 'b c'] });
@@ -158,7 +89,7 @@ describe('CPython in the sandbox', () => {
       'sys.exit(int(sys.argv[1]) if len(sys.argv) > 1 else None)',
     ].join('\n');
     for (const args of [[], ['3']]) {
-      const expected = bare(source, { args });
+      const expected = bareProgram(folder, PYTHON, source, { args });
       for (const cell of [cold, forking]) expect((await seen(cell, source, { args })).what).toEqual(expected);
     }
     for (const text of [
@@ -250,43 +181,6 @@ describe('libraries', () => {
 });
 
 describe.skipIf(ROOT === null || process.getuid?.() !== 0)('a root of another system', () => {
-  const programs = readdirSync(PROGRAMS).filter((name) => name.endsWith('.py'));
-
-  it.each([
-    ['CPython', PYTHON],
-    ['PyPy', '/usr/bin/pypy3'],
-  ])(
-    'runs all programs by its %s as bare, cold and forked',
-    async (_, program) => {
-      const root = ROOT ?? '';
-      const runtime: Runtime = {
-        name: 'root',
-        place: { root, program, libraries: [] },
-        profile: null,
-        env: {},
-      };
-      const cells = await Promise.all([start(5, runtime, null), start(6, runtime, DEFAULT_PROFILE)]);
-      try {
-        for (const name of programs) {
-          const args = optional(name.replace('.py', '.args'))?.trimEnd().split('\n') ?? [];
-          const stdin = optional(name.replace('.py', '.in')) ?? '';
-          const source = readFileSync(new URL(name, PROGRAMS), 'utf8');
-          const expected = bare(source, { args, stdin }, root, program);
-          for (const [cell, how] of [
-            [cells[0], 'cold'],
-            [cells[1], 'forked'],
-          ] as const) {
-            const more = { args, stdin, interpreter: { engine: 'seccomp', runtime } as const };
-            expect({ name, ...(await seen(cell, source, more)) }).toEqual({ name, how, what: expected });
-          }
-        }
-      } finally {
-        await Promise.all(cells.map((cell) => cell.close()));
-      }
-    },
-    400_000,
-  );
-
   it('has its own libraries: the children of one NumPy draw different numbers', async () => {
     const profile = ['numpy', 'numpy.random'];
     const place = { root: ROOT, program: PYTHON, libraries: [] };

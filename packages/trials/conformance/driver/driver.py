@@ -1,8 +1,8 @@
-"""Runs the test methods of one module of PyPy's test suite and writes one line of JSON for each event.
+"""Runs the test methods of one module and writes one line of JSON for each event.
 
 Usage: driver.py MODULE
-MODULE is one of the package `test`, such as test_json. Standard input holds the ids of methods that are not to be
-run, one a line.
+MODULE is one of the package `test`, such as test_json, or one whose tests pytest runs, such as
+numpy.lib.tests.test_io. Standard input holds the ids of methods that are not to be run, one a line.
 
 Lines on standard output, each flushed at once, so that a crash loses nothing but the method that crashed:
   {"event": "start", "id": ID}
@@ -201,6 +201,55 @@ def run_module(name, runner):
     runner.run_suite(suite)
 
 
+class PytestPlugin:
+    """Tells what pytest tells its plugins. An id is that of pytest, without the name of the file."""
+
+    def __init__(self, reporter, left_out):
+        self.reporter = reporter
+        self.left_out = left_out
+        self.outcome = None
+
+    def pytest_collection_modifyitems(self, items):
+        items[:] = [item for item in items if id_of(item.nodeid) not in self.left_out]
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self.reporter.tell("trouble", where=report.nodeid, reason=last_line(report.longrepr))
+
+    def pytest_runtest_logstart(self, nodeid):
+        self.outcome = None
+        self.reporter.tell("start", id=id_of(nodeid))
+
+    def pytest_runtest_logreport(self, report):
+        if self.outcome is None and report.outcome != "passed":
+            self.outcome = report.outcome.replace("skipped", "skip").replace("failed", "fail"), last_line(report.longrepr)
+
+    def pytest_runtest_logfinish(self, nodeid):
+        clear_signals()
+        outcome, reason = self.outcome or ("pass", "")
+        self.reporter.tell("end", id=id_of(nodeid), outcome=outcome, reason=reason)
+
+
+def id_of(nodeid):
+    return nodeid.partition("::")[2]
+
+
+def last_line(said):
+    """Of what went wrong: pytest has a text, the crash that it stands for, or file, line and reason of a skip."""
+    crash = getattr(said, "reprcrash", None)
+    text = said[2] if isinstance(said, tuple) else str(said) if crash is None else "%s (%s:%d)" % (
+        crash.message.replace("\n", " "), os.path.basename(crash.path), crash.lineno)
+    return (text.strip().splitlines() or [""])[-1][:REASON_LENGTH]
+
+
+def run_pytest(name, reporter, left_out):
+    import pytest
+
+    code = pytest.main(["-p", "no:cacheprovider", "--pyargs", name], plugins=[PytestPlugin(reporter, left_out)])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        reporter.tell("trouble", where=name, reason="pytest ended with %r" % code)
+
+
 def main():
     (name,) = sys.argv[1:]
     left_out = set(sys.stdin.read().split("\n"))
@@ -209,7 +258,10 @@ def main():
     mend_gdbm()
     mend_interning()
     try:
-        run_module(name, Runner(reporter, left_out))
+        if "." in name:
+            run_pytest(name, reporter, left_out)
+        else:
+            run_module(name, Runner(reporter, left_out))
     except unittest.SkipTest as skipped:
         reporter.tell("trouble", where=name, reason="skipped: %s" % skipped)
     except BaseException:

@@ -26,6 +26,9 @@ MODULE is such as test_json; without any, all ${MODULES.length} modules of the c
                       that it hangs in differs, and the module is begun again without it. The sandbox has ${SILENCES} times the
                       longest silence of the bare interpreter where that is more, and with --all no more than that
                       or ${LEAST_SECONDS} seconds
+  --lib FOLDER        for --runtime: modules, such as /usr/lib/python3/dist-packages
+  --package NAME      all test modules of an installed package that pytest runs, such as numpy; MODULE may also be one of
+                      them, such as numpy.lib.tests.test_io
   --list              print the names of the modules
   -h, --help          print this
 
@@ -45,6 +48,10 @@ export interface Command {
   readonly jsonPath: string | null;
   /** Path of the interpreter; null: Debian's pypy3. */
   readonly runtime: string | null;
+  /** A folder of modules for it, in the sandbox. */
+  readonly library: string | null;
+  /** Its test modules are run. */
+  readonly package: string | null;
   readonly patienceMs: number;
   /** The sandbox's patience where the bare interpreter was never silent for long. */
   readonly leastPatienceMs: number;
@@ -57,6 +64,8 @@ const OPTIONS = {
   ci: { type: 'boolean' },
   json: { type: 'string' },
   runtime: { type: 'string' },
+  lib: { type: 'string' },
+  package: { type: 'string' },
   patience: { type: 'string' },
   list: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -67,23 +76,33 @@ export function parseCommand(args: readonly string[]): Command | { kind: 'help' 
   const { values, positionals } = parseWords(args, OPTIONS);
   if (values.help === true) return { kind: 'help' };
   if (values.list === true) return { kind: 'list' };
-  const odd = positionals.find((name) => !/^test_\w+$/.test(name));
+  const odd = positionals.find((name) => !/^(?:test_\w+|\w+(?:\.\w+)+)$/.test(name));
   if (odd !== undefined)
     throw new UsageError(`${JSON.stringify(odd)} is not a test module: their names look like test_json`);
-  const ways = [values.ci === true, values.all === true, positionals.length > 0].filter(Boolean);
-  if (ways.length > 1) throw new UsageError('give either --ci, --all or names of modules');
+  const ways = [
+    values.ci === true,
+    values.all === true,
+    values.package !== undefined,
+    positionals.length > 0,
+  ].filter(Boolean);
+  if (ways.length > 1) throw new UsageError('give either --ci, --all, --package or names of modules');
+  if (values.package !== undefined && !/^\w+$/.test(values.package))
+    throw new UsageError(`${JSON.stringify(values.package)} is not the name of a package`);
+  if (values.lib !== undefined && values.runtime === undefined) throw new UsageError('--lib needs --runtime');
   const seconds = countOption('--patience', values.patience, 3600) ?? 120;
   const all = values.all === true;
   const chosen = values.ci === true ? FAST_MODULES : positionals;
   return {
     kind: 'compare',
-    modules: all ? null : chosen.length > 0 ? [...new Set(chosen)] : MODULES,
-    everyModule: chosen.length === 0 && values.runtime === undefined,
-    byReasons: all || values.runtime !== undefined,
+    modules: all || values.package !== undefined ? null : chosen.length > 0 ? [...new Set(chosen)] : MODULES,
+    everyModule: chosen.length === 0 && values.runtime === undefined && values.package === undefined,
+    byReasons: all || values.runtime !== undefined || values.package !== undefined,
     resultsPath: values.results ?? null,
     again: values.again === true,
     jsonPath: values.json ?? null,
     runtime: values.runtime ?? null,
+    library: values.lib ?? null,
+    package: values.package ?? null,
     patienceMs: seconds * 1000,
     leastPatienceMs: (all ? Math.min(LEAST_SECONDS, seconds) : seconds) * 1000,
   };

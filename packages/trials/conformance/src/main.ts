@@ -4,7 +4,7 @@ import { agrees, compareAll } from './compare.js';
 import { ListError, parseExpectations } from './differences.js';
 import { compareModules } from './measure.js';
 import { ModuleResults } from './module-results.js';
-import { everyModule, MODULES } from './modules.js';
+import { everyModule, MODULES, modulesOfPackage } from './modules.js';
 import { parseReasons } from './reasons.js';
 import { renderConformanceReport, reportAsJson } from './report.js';
 import { forOption, UsageError } from './usage.js';
@@ -24,7 +24,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
   // Written before the long work too: a path that is not writable is reported at once.
   if (command.jsonPath !== null) writeJson(command.jsonPath, '{}\n');
-  const chosen = command.modules ?? everyModule(command.runtime ?? 'pypy3');
+  const interpreter = command.runtime ?? 'pypy3';
+  const chosen =
+    command.modules ??
+    (command.package === null ? everyModule(interpreter) : modulesOfPackage(interpreter, command.package));
   const results = forOption('--results', () => new ModuleResults(command.resultsPath));
   const expectations = parseExpectations(readFileSync(LIST, 'utf8'));
   const rules = command.byReasons ? parseReasons(readFileSync(REASONS, 'utf8')) : [];

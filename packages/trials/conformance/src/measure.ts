@@ -20,7 +20,10 @@ export async function compareModules(
   { expectations, rules }: Explanations,
   results: ModuleResults,
 ): Promise<ModuleReport[]> {
-  const sides = { bare: bareSide(command.runtime ?? 'pypy3'), sandbox: sandboxSide(command.runtime) };
+  const sides = {
+    bare: bareSide(command.runtime ?? 'pypy3'),
+    sandbox: sandboxSide(command.runtime, command.library),
+  };
   const close = (): void => Object.values(sides).forEach((side) => side.close());
   const interrupt = (): void => {
     close();

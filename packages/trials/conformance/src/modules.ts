@@ -71,16 +71,34 @@ const SLOW: ReadonlySet<string> = new Set([
  * @throws Error where the package is not installed
  */
 export function everyModule(interpreter: string): string[] {
-  const { stdout } = spawnSync(interpreter, ['-c', 'import test; print(test.__path__[0])'], {
-    encoding: 'utf8',
-  });
-  const folder = stdout?.trim() ?? '';
-  if (folder === '') throw new Error('the package "test" was not found: is its test suite installed?');
-  const found = readdirSync(folder, { withFileTypes: true })
+  const found = readdirSync(folderOf(interpreter, 'test'), { withFileTypes: true })
     .filter((entry) => (entry.isDirectory() ? /^test_\w+$/ : /^test_\w+\.py$/).test(entry.name))
     .map((entry) => entry.name.replace(/\.py$/, ''))
     .sort();
   return [...new Set([...MODULES.filter((module) => found.includes(module)), ...found])];
+}
+
+/**
+ * The modules of a package that pytest collects by their names, such as numpy.lib.tests.test_io.
+ * @throws Error where the package is not installed, or came without its tests
+ */
+export function modulesOfPackage(interpreter: string, name: string): string[] {
+  const folder = folderOf(interpreter, name);
+  const found = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => /(?:^|\/)test_\w+\.py$/.test(path))
+    .map((path) => [name, ...path.replace(/\.py$/, '').split('/')].join('.'))
+    .sort();
+  if (found.length === 0) throw new Error(`the package "${name}" came without its tests`);
+  return found;
+}
+
+function folderOf(interpreter: string, name: string): string {
+  const { stdout } = spawnSync(interpreter, ['-c', `import ${name}; print(${name}.__path__[0])`], {
+    encoding: 'utf8',
+  });
+  const folder = stdout?.trim() ?? '';
+  if (folder === '') throw new Error(`the package "${name}" was not found: is its test suite installed?`);
+  return folder;
 }
 
 /** What runs in continuous integration: about a minute for both sides together. */

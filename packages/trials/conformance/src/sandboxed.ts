@@ -1,16 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { DEFAULT_RUNTIME, runLocally } from '@sandpiper/controller';
-import { runtimeOfPath } from '@sandpiper/controller/runtimes';
+import { runtimeOfPath, withLibraries } from '@sandpiper/controller/runtimes';
 import { PYTHONHASHSEED } from './sides.js';
 
 /**
  * A separate process for one sandboxed run: the guest's streams are this process's, so the parent reads them
  * as it reads those of the bare interpreter. The result goes to the parent as a message.
  *
- * Usage: sandboxed.js DRIVER MODULE [INTERPRETER]; standard input is the driver's. A SIGTERM cancels the run.
+ * Usage: sandboxed.js DRIVER MODULE [INTERPRETER [LIBRARY]]; standard input is the driver's. A SIGTERM cancels the run.
  */
-const [driver = '', module = '', interpreter] = process.argv.slice(2);
-const runtime = interpreter === undefined ? DEFAULT_RUNTIME : { ...runtimeOfPath(interpreter), env: {} };
+const [driver = '', module = '', interpreter, library] = process.argv.slice(2);
+const plain = interpreter === undefined ? DEFAULT_RUNTIME : { ...runtimeOfPath(interpreter), env: {} };
+const runtime = library === undefined ? plain : withLibraries(plain, [library]);
 
 const MIB = 1024 * 1024;
 /** The highest limits of the contracts: limits are not what is compared. */

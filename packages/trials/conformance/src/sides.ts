@@ -55,14 +55,16 @@ export function bareSide(interpreter: string): Side {
 /**
  * The interpreter in the sandbox, in a process that ends its guest when it ends.
  * @param runtime path of the interpreter; null: Debian's pypy3
+ * @param library a folder of modules for it
  */
-export function sandboxSide(runtime: string | null): Side {
+export function sandboxSide(runtime: string | null, library: string | null): Side {
   let child: ChildProcess | null = null;
   const kill = (): void => void child?.kill('SIGKILL');
   return {
     name: 'sandbox',
     start(module) {
-      child = fork(SANDBOXED, [DRIVER, module, ...(runtime === null ? [] : [runtime])], {
+      const words = [runtime, library].filter((word) => word !== null);
+      child = fork(SANDBOXED, [DRIVER, module, ...words], {
         stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
       });
       return child;

@@ -142,6 +142,12 @@ describe('the conformance command line', () => {
     expect(parseCommand(['test_re', 'test_re', 'test_io'])).toMatchObject({
       modules: ['test_re', 'test_io'],
     });
+    expect(parseCommand(['--package', 'numpy'])).toMatchObject({
+      ...{ modules: null, package: 'numpy', everyModule: false, byReasons: true },
+    });
+    expect(parseCommand(['--runtime', '/p', '--lib', '/l', 'numpy.lib.tests.test_io'])).toMatchObject({
+      ...{ modules: ['numpy.lib.tests.test_io'], runtime: '/p', library: '/l' },
+    });
   });
 
   it.each([
@@ -149,6 +155,10 @@ describe('the conformance command line', () => {
     [['--ci', 'test_re']],
     [['--all', '--ci']],
     [['--all', 'test_re']],
+    [['--package', 'numpy', 'test_re']],
+    [['--package', '../numpy']],
+    [['--lib', '/l', 'test_re']],
+    [['numpy..tests']],
     [['--patience', '0']],
     [['--unknown']],
   ])('refuses %j', (args) => {

@@ -28,8 +28,12 @@ export interface RuntimeFacts {
 }
 
 const ASK = `
-import importlib.metadata, json, platform
-found = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions() if d.metadata["Name"]}
+import json, platform
+try:
+    from importlib.metadata import distributions
+except ImportError:
+    distributions = list  # before Python 3.8
+found = {d.metadata["Name"]: d.version for d in distributions() if d.metadata["Name"]}
 print(json.dumps([platform.python_implementation(), platform.python_version(), sorted(found.items())]))
 `;
 

@@ -1,0 +1,16 @@
+import networkx as nx
+
+graph = nx.Graph()
+graph.add_weighted_edges_from([("a", "b", 4), ("a", "c", 1), ("c", "b", 2), ("b", "d", 5), ("e", "f", 1)])
+print(nx.dijkstra_path(graph, "a", "d"), nx.shortest_path_length(graph, "a", "d", weight="weight"))
+print([sorted(part) for part in nx.connected_components(graph)], nx.is_bipartite(graph), sorted(nx.degree(graph)))
+print(sorted(nx.minimum_spanning_tree(graph).edges(data="weight")), nx.pagerank(graph)["b"].__round__(6))
+ordered = nx.DiGraph([("wake", "dress"), ("dress", "leave"), ("eat", "leave")])
+print(list(nx.lexicographical_topological_sort(ordered)), nx.is_directed_acyclic_graph(ordered))
+flow = nx.DiGraph()
+flow.add_edge("s", "a", capacity=3)
+flow.add_edge("a", "t", capacity=2)
+print(nx.maximum_flow_value(flow, "s", "t"), nx.to_numpy_array(graph, nodelist="abcd").tolist())
+print(sorted(nx.greedy_color(nx.petersen_graph()).values()), nx.diameter(nx.cycle_graph(9)), nx.density(nx.complete_graph(4)))
+nx.write_graphml(graph, "graph.xml")
+print(sorted(nx.read_graphml("graph.xml").nodes), nx.gnp_random_graph(10, 0.3, seed=3).number_of_edges())
