@@ -55,6 +55,8 @@ export const F = {
   SETLKW: 7,
   DUPFD_CLOEXEC: 1030,
   NOTIFY: 1026,
+  SETPIPE_SZ: 1031,
+  GETPIPE_SZ: 1032,
 } as const;
 
 /** For F_NOTIFY: as an int, negative. */

@@ -138,6 +138,15 @@ describe('CPython in the sandbox', () => {
     expect([await said(cold, source), await said(forking, source)]).toEqual([expected, expected]);
   });
 
+  it('shows nothing of what the host has installed beside it', async () => {
+    const source =
+      'import os\ntry: import numpy\nexcept ImportError as error: print(error)\nprint(os.listdir("/usr/lib/python3.11/dist-packages"))';
+    const folders = '/usr/lib/python3.11/dist-packages';
+    const { what } = await seen(cold, source);
+    expect(what.stdout).toBe("No module named 'numpy'\n");
+    expect(what.stderr).toContain(`No such file or directory: '${folders}'`);
+  });
+
   it('keeps nothing of one run for the next', async () => {
     await said(
       forking,

@@ -53,7 +53,12 @@ export function interpreterFiles({ root, program, libraries }: InterpreterPlace)
     root === null
       ? [...ofHost(program, real, library, added), ...sharedObjects(), ...COMMON, ...certificateMounts()]
       : ofRoot(root, library, added);
-  const isCovered = ({ path }: HostMount) => own.some((mount) => path.startsWith(`${mount.path}/`));
+  const isCovered = ({ path }: HostMount) =>
+    own.some(
+      (mount) =>
+        path.startsWith(`${mount.path}/`) &&
+        !(mount.hidden ?? []).some((name) => path.startsWith(`${mount.path}/${name}`)),
+    );
   return {
     executable: root === null ? program : hostPath(root, real),
     library,
@@ -71,6 +76,12 @@ export function moduleFolders({ root, program, libraries }: InterpreterPlace): r
 
 /** Where Debian's packages put modules for every Python 3; of the host's, programs see only what is named. */
 const DEBIANS = ['/usr/lib/python3/dist-packages'];
+
+/**
+ * There, below the standard library, they put parts of modules for one Python 3. Where the others are not shown, such a
+ * part could be imported as an empty package.
+ */
+const DEBIANS_OF_ONE = ['dist-packages'];
 
 /** A path of the root as one of the host. */
 export function hostPath(root: string | null, path: string): string {
@@ -160,7 +171,9 @@ function ofHost(
 ): HostMount[] {
   const prefix = dirname(dirname(real));
   if (prefix === '/usr' || prefix === '/')
-    return [...new Set([program, real])].map(same).concat({ ...same(library), added });
+    return [...new Set([program, real])]
+      .map(same)
+      .concat({ ...same(library), added, hidden: DEBIANS_OF_ONE });
   const links = program.startsWith(`${prefix}/`) ? [] : [same(program)];
   return [...links, { ...same(prefix), added: below(posix.relative(prefix, library), added) }];
 }
@@ -210,6 +223,7 @@ function sharedObjects(): HostMount[] {
   );
   return [
     { ...same(SHARED_OBJECTS), only: [...only, ...folders] },
+    ...sharedIn('/usr/lib').map((name) => same(`/usr/lib/${name}`)),
     ...(folders.size === 0 ? [] : [{ ...same(ALTERNATIVES), only: alternatives }]),
   ];
 }

@@ -103,8 +103,9 @@ export class StandardOutput extends Stream {
   }
 }
 
-/** pipe(7): what a pipe holds before a writer would have to wait, bytes. */
+/** pipe(7): what a pipe holds at first before a writer would have to wait, and the most that it may; bytes. */
 const PIPE_BYTES = 65536;
+const MAX_PIPE_BYTES = 1024 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 /** What a pipe holds when the guest's pipes are over their budget: a write of PIPE_BUF stays atomic. */
@@ -150,6 +151,21 @@ export class Pipe {
   #length = 0;
   readers = 0;
   writers = 0;
+  #capacity = PIPE_BYTES;
+
+  /** What it may hold, bytes. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** F_SETPIPE_SZ of fcntl(2): a power of two, at least a page. @throws SyscallError */
+  setCapacity(bytes: number): void {
+    if (bytes < 0) throw new SyscallError(Errno.EINVAL);
+    const capacity = Math.max(MIN_PIPE_BYTES, sizeFor(bytes));
+    if (capacity > MAX_PIPE_BYTES) throw new SyscallError(Errno.EPERM);
+    if (this.#length > capacity) throw new SyscallError(Errno.EBUSY);
+    this.#capacity = capacity;
+  }
 
   /** What it has taken of the budget. */
   get charged(): number {
@@ -211,7 +227,7 @@ export class Pipe {
 
   /** How many of `wanted` bytes there is room for. */
   #holds(bytes: number): number {
-    const wanted = Math.min(bytes, PIPE_BYTES);
+    const wanted = Math.min(bytes, this.#capacity);
     if (wanted <= this.#buffer.length) return wanted;
     const more = costOf(sizeFor(wanted)) - costOf(this.#buffer.length);
     return this.budget.has(more) ? wanted : Math.min(wanted, Math.max(this.#buffer.length, MIN_PIPE_BYTES));

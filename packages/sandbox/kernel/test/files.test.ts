@@ -1,4 +1,4 @@
-import { Errno, MAP, O, PROT, S_IF } from '@sandpiper/abi';
+import { Errno, F, MAP, O, PROT, S_IF } from '@sandpiper/abi';
 import { describe, expect, it } from 'vitest';
 import { FakeGuest } from './fake-guest.js';
 
@@ -138,6 +138,22 @@ describe('pipes and devices', () => {
     expect(guest.read(reader, 100)).toBe('');
   });
 
+  it('hold what fcntl says, in powers of two from a page to a mebibyte', () => {
+    const guest = new FakeGuest();
+    const at = guest.memory.room(8);
+    guest.call('pipe2', at, 0x800); // O_NONBLOCK
+    const ends = guest.memory.read(at, 8);
+    const [reader, writer] = [ends.readInt32LE(0), ends.readInt32LE(4)];
+    const holds = () => guest.call('fcntl', reader, F.GETPIPE_SZ, 0);
+    const hold = (bytes: number) => guest.call('fcntl', writer, F.SETPIPE_SZ, bytes);
+    expect([holds(), hold(5000), holds(), hold(1), holds()]).toEqual([65536, 8192, 8192, 4096, 4096]);
+    expect(guest.call('write', writer, Buffer.alloc(10_000), 10_000)).toBe(4096);
+    expect([hold(2 ** 20), holds()]).toEqual([2 ** 20, 2 ** 20]);
+    expect(guest.call('write', writer, Buffer.alloc(2 ** 20), 2 ** 20)).toBe(2 ** 20 - 4096);
+    expect([hold(2 ** 20 + 1), hold(2 ** 19), hold(-1)]).toEqual([-Errno.EPERM, -Errno.EBUSY, -Errno.EINVAL]);
+    expect(guest.call('fcntl', 1, F.GETPIPE_SZ, 0)).toBe(-Errno.EBADF);
+  });
+
   it('report to poll what is ready and what is not open', () => {
     const guest = new FakeGuest();
     const entries = Buffer.alloc(24);
@@ -184,4 +200,16 @@ describe('pipes and devices', () => {
     expect(flags()).toBe(before);
     expect(guest.call('ioctl', reader, 0x5421, 0)).toBe(-Errno.EFAULT);
   });
+});
+
+it('the clock of a thread or a process by its number is the CPU time of the guest', () => {
+  const guest = new FakeGuest();
+  const at = guest.memory.room(16);
+  // clock_getcpuclockid(3): the number, inverted, above three bits for its kind
+  const clockOf = (id: number, kind: number) => (~id << 3) | kind;
+  for (const clock of [clockOf(0, 2), clockOf(1234, 6)]) {
+    expect(guest.call('clock_gettime', clock, at)).toBe(0);
+    expect(guest.memory.read(at, 16).readBigInt64LE(0)).toBeLessThan(1_000_000n);
+  }
+  expect(guest.call('clock_gettime', clockOf(3, 3), at)).toBe(-Errno.EINVAL);
 });

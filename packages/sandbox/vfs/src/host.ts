@@ -156,13 +156,13 @@ export class HostDirectory extends DirectoryInode {
       try {
         const listed = readdirSync(this.path, { encoding: 'buffer' });
         const own = listed.map((name) => name.toString('latin1'));
-        const { only, added = {} } = this.view;
+        const { only, hidden = [], added = {} } = this.view;
         const created = Object.keys(added).filter(
           (path) => added[path]?.creates === true && !path.includes('/'),
         );
         const names = [...new Set([...own, ...created])].sort();
         const shown = only === undefined ? null : new Set(only);
-        this.#names = shown === null ? names : names.filter((name) => shown.has(name));
+        this.#names = names.filter((name) => (shown?.has(name) ?? true) && !hidden.includes(name));
       } catch {
         this.#names = []; // we cannot read it, so neither can the guest
       }
@@ -197,6 +197,8 @@ interface HostInfo {
 export interface HostView {
   /** For a folder, the names that are shown; all of them where there is no list. */
   readonly only?: readonly string[];
+  /** Names in it that are not shown. */
+  readonly hidden?: readonly string[];
   /** Text that the guest reads around that of files, by their paths below a folder; of a file itself under ''. */
   readonly added?: Readonly<Record<string, AddedText>>;
 }
@@ -238,7 +240,7 @@ export function hostMount(path: string, view: HostView = {}): Inode | null {
 }
 
 function mountsOf(view: HostView): Map<string, Inode | null> {
-  const key = view.only ?? view.added;
+  const key = view.only ?? view.added ?? view.hidden;
   if (key === undefined) return whole;
   let mounts = viewed.get(key);
   if (mounts === undefined) {

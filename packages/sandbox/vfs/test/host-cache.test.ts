@@ -71,6 +71,12 @@ describe('a host file', () => {
     expect(folderInode.lookup('missing.py')).toBeNull();
   });
 
+  it('is not there where the view hides it', () => {
+    const folderInode = hostMount(folder, { hidden: ['large'] }) as HostDirectory;
+    expect([folderInode.names(), folderInode.lookup('large')]).toEqual([[], null]);
+    expect((hostMount(folder) as HostDirectory).names()).toEqual(['large']);
+  });
+
   it('is read in pieces: reading one byte costs one piece at most', () => {
     const before = hostCache.held;
     expect(file.read(2 * PIECE_BYTES + 7, 1)).toEqual(

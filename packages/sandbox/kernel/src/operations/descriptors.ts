@@ -1,5 +1,6 @@
 import { DN_MULTISHOT, Errno, F, FD_CLOEXEC, O, S_IF, SyscallError } from '@sandpiper/abi';
 import type { Call, Operation } from '../call.js';
+import type { OpenFile } from '../descriptors.js';
 import { OpenDirectory } from '../open-files.js';
 import { GUEST_PID } from '../state.js';
 import { Pipe, PipeEnd } from '../streams.js';
@@ -34,6 +35,13 @@ function control(call: Call): number {
     case F.SETLK:
     case F.SETLKW:
       return 0;
+    case F.GETPIPE_SZ:
+      return pipeOf(file).capacity;
+    case F.SETPIPE_SZ: {
+      const pipe = pipeOf(file);
+      pipe.setCapacity(call.int(2));
+      return pipe.capacity;
+    }
     case F.NOTIFY:
       if (!(file instanceof OpenDirectory)) throw new SyscallError(Errno.ENOTDIR);
       // Of no event: that is the end of a watch. Of others none is told, as inotify(7) tells none.
@@ -42,6 +50,11 @@ function control(call: Call): number {
     default:
       throw new SyscallError(Errno.EINVAL);
   }
+}
+
+function pipeOf(file: OpenFile): Pipe {
+  if (file instanceof PipeEnd) return file.pipe;
+  throw new SyscallError(Errno.EBADF);
 }
 
 /** ioctl_tty(2) */

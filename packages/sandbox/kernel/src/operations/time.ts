@@ -10,6 +10,8 @@ const CLOCK_THREAD_CPUTIME_ID = 3;
 const CLOCK_REALTIME_COARSE = 5;
 const CLOCK_BOOTTIME = 7;
 const CLOCK_TAI = 11;
+/** The two lowest bits of the number of a clock that is a device (linux/posix-timers.h). */
+const CLOCK_OF_FILE = 3;
 
 /**
  * clock_gettime(2). A guest of the seccomp engine reads its CPU clocks natively, if its time is the host's.
@@ -18,6 +20,9 @@ export function clockNs(call: Call, clock: number): bigint {
   if (clock === CLOCK_REALTIME || clock === CLOCK_REALTIME_COARSE || clock === CLOCK_TAI)
     return call.state.now();
   if (clock === CLOCK_PROCESS_CPUTIME_ID || clock === CLOCK_THREAD_CPUTIME_ID) return call.state.cpuNs();
+  // Of a process or a thread by its number (clock_getcpuclockid(3)): a guest knows no other's than its own, which its C
+  // library has from the host's kernel.
+  if (clock < 0 && (clock & CLOCK_OF_FILE) !== CLOCK_OF_FILE) return call.state.cpuNs();
   if (clock >= CLOCK_MONOTONIC && clock <= CLOCK_BOOTTIME) return call.state.options.clock.monotonicNs();
   throw new SyscallError(Errno.EINVAL);
 }

@@ -4,6 +4,7 @@ import { contents } from './contents.js';
 import { memoryBounds } from './memory.js';
 import { pod } from './pod.js';
 import { rolling } from './rolling.js';
+import { runtimes } from './runtimes.js';
 
 /** Trials of the image, in the order in which they are played. */
 export const IMAGE_SCENARIOS: readonly Scenario[] = [
@@ -14,6 +15,7 @@ export const IMAGE_SCENARIOS: readonly Scenario[] = [
     play: (stage, quick) => pod(stage, { runs: quick ? 60 : 200 }),
   },
   { name: 'memory', title: 'runs that want as much memory as their container has', play: memoryBounds },
+  { name: 'runtimes', title: 'the image with the Python of another image', play: runtimes },
   {
     name: 'rolling',
     title: 'three workers and two schedulers are replaced one by one, under 20 runs a second',

@@ -118,6 +118,54 @@ const EXPECTATIONS: readonly Expectation[] = [
   },
 ];
 
+/** Modules of the interpreter's own tests, where they are installed: quick ones that need nothing that a run has not. */
+const OWN_TESTS = [
+  'test_bisect',
+  'test_copy',
+  'test_fractions',
+  'test_glob',
+  'test_heapq',
+  'test_string',
+  'test_textwrap',
+];
+
+const RUN_OWN_TESTS = `
+import importlib, io, json, sys, unittest
+for name in sys.argv[1:]:
+    try:
+        module = importlib.import_module("test." + name)
+    except ImportError:
+        continue
+    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
+    result = unittest.TextTestRunner(io.StringIO()).run(suite)
+    print(json.dumps([name, result.testsRun, [test.id() for test, _ in result.failures + result.errors]]))
+`;
+
+const ownTestsSchema = z.array(z.tuple([z.string(), z.number(), z.array(z.string())]));
+
+/** Its own tests of the standard library, cold. */
+async function ownTests(runtime: Runtime): Promise<RuntimeCheck> {
+  const name = 'its own tests';
+  const limits = completeLimits({ cpuMs: 120_000, wallMs: 300_000, memoryBytes: 512 * 2 ** 20 });
+  const cell = await cellOf(runtime, 'cold', () => undefined);
+  try {
+    const result = await cell.runJob({ ...jobOf(runtime, RUN_OWN_TESTS), args: OWN_TESTS, limits });
+    if (result.status !== 'ok') return { name, ok: false, detail: whyNot(result) };
+    const lines = (result.stdout ?? '').split('\n').filter((line) => line !== '');
+    const ran = ownTestsSchema.parse(lines.map((line): unknown => JSON.parse(line)));
+    if (ran.length === 0) return { name, ok: true, detail: 'not installed, so not tried' };
+    const failed = ran.flatMap(([, , failures]) => failures);
+    const count = ran.reduce((sum, [, methods]) => sum + methods, 0);
+    const detail =
+      failed.length === 0
+        ? `${count} of ${ran.length} modules, all pass`
+        : `${failed.length} of ${count} do not pass: ${failed.slice(0, 3).join(', ')}`;
+    return { name, ok: failed.length === 0, detail };
+  } finally {
+    await cell.close();
+  }
+}
+
 /** Tries a runtime: cold, and forked from a parent. */
 export async function* checkRuntime(runtime: Runtime): AsyncGenerator<RuntimeCheck> {
   const facts = await inspectRuntime(runtime);
@@ -143,6 +191,7 @@ export async function* checkRuntime(runtime: Runtime): AsyncGenerator<RuntimeChe
       await cell.close();
     }
   }
+  yield await ownTests(runtime);
 }
 
 const whyNot = (result: RunResult): string => {
