@@ -59,7 +59,9 @@ describe('the metrics of a scheduler and a node', () => {
     for (const stage of ['backlog', 'queue', 'claim', 'start', 'program', 'end', 'write']) {
       expect(valueOf(own, `sandpiper_node_stage_seconds_count{stage="${stage}",node="n1"}`)).toBe(2);
     }
-    expect(valueOf(own, 'sandpiper_node_runs_total{status="ok",engine="seccomp",node="n1"}')).toBe(1);
+    expect(
+      valueOf(own, 'sandpiper_node_runs_total{status="ok",engine="seccomp",runtime="default",node="n1"}'),
+    ).toBe(1);
     // Forked, but on a host so slow that no parent has parked in time.
     const starts = (how: string): number =>
       valueOf(own, `sandpiper_node_starts_total{start="${how}",node="n1"}`);

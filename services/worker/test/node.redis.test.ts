@@ -126,7 +126,9 @@ describe('a node', () => {
     await vi.waitFor(() => expect(told).toEqual(['r1']), patience);
     await vi.waitFor(async () => {
       const text = await metrics.registry.metrics();
-      expect(text).toContain('sandpiper_node_runs_total{status="ok",engine="seccomp",node="n1"} 1');
+      expect(text).toContain(
+        'sandpiper_node_runs_total{status="ok",engine="seccomp",runtime="default",node="n1"} 1',
+      );
     }, patience);
     await vi.waitFor(async () => expect(await queue.getJob('r1')).toBeUndefined(), patience);
     subscriber.disconnect();

@@ -67,7 +67,9 @@ describe('the pipeline', () => {
       attempt: 1,
     });
     const metrics = await (await fetch(`${node.url}/metrics`)).text();
-    expect(metrics).toContain('sandpiper_node_runs_total{status="ok",engine="seccomp",node="n1"} 1');
+    expect(metrics).toContain(
+      'sandpiper_node_runs_total{status="ok",engine="seccomp",runtime="default",node="n1"} 1',
+    );
     expect(metrics).toContain('sandpiper_node_cells{state="idle",node="n1"} 1');
     expect((await fetch(`${node.url}/readyz`)).status).toBe(200);
   });

@@ -31,6 +31,7 @@ const STATUS =
   'ok, runtime-error, time-limit, wall-limit, memory-limit, output-limit, disk-limit, syscall-limit, violation, cancelled, ' +
   'internal-error';
 const ENGINE = 'seccomp, rpython';
+const RUNTIME = '`default`, or a name of the runtimes of this node';
 
 /** Values of labels that the instruments count one by one; the rows below and node-metrics.ts share them. */
 export const STARTS = ['forked', 'cold', 'waiting'] as const;
@@ -43,20 +44,20 @@ export const NODE_METRICS = {
     name: 'sandpiper_node_runs_total',
     type: 'counter',
     help: 'Runs whose result this node wrote',
-    labels: { status: STATUS, engine: ENGINE },
+    labels: { status: STATUS, engine: ENGINE, runtime: RUNTIME },
   },
   nodeRunDuration: {
     name: 'sandpiper_node_run_duration_seconds',
     type: 'histogram',
     help: 'Wall time of programs',
-    labels: { engine: ENGINE },
+    labels: { engine: ENGINE, runtime: RUNTIME },
     buckets: RUN_SECONDS,
   },
   nodeRunCpu: {
     name: 'sandpiper_node_run_cpu_seconds',
     type: 'histogram',
     help: 'CPU time of programs',
-    labels: { engine: ENGINE },
+    labels: { engine: ENGINE, runtime: RUNTIME },
     buckets: RUN_SECONDS,
   },
   nodeQueueWait: {

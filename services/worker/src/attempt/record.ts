@@ -1,4 +1,4 @@
-import type { RunResult } from '@sandpiper/contracts';
+import { DEFAULT_RUNTIME_NAME, type RunResult } from '@sandpiper/contracts';
 import type { Claim, FinishOutcome } from '@sandpiper/store';
 import type { NodeMetrics, Span, Tracing } from '@sandpiper/telemetry';
 
@@ -78,11 +78,12 @@ export class AttemptRecord {
 
   /** Records the store's answer. Refused results go to {@link lost}. */
   written(result: RunResult, outcome: FinishOutcome): void {
-    const { engine, status, usage, start } = result;
+    const { engine, status, usage, start, runtime = DEFAULT_RUNTIME_NAME } = result;
     this.stage('write', this.epoch(this.ranAt), this.epoch(now()));
     this.span.set({
       'sandpiper.run.status': status,
       'sandpiper.engine': engine,
+      'sandpiper.runtime': runtime,
       'sandpiper.cpu_ms': usage.cpuMs,
       'sandpiper.wall_ms': usage.wallMs,
       ...(start === undefined ? {} : { 'sandpiper.start': start }),
@@ -99,10 +100,10 @@ export class AttemptRecord {
 
   private count(result: RunResult): void {
     const { metrics, claim } = this.options;
-    const { engine, status, usage } = result;
-    metrics.runs.inc({ status, engine });
-    metrics.runDuration.observe({ engine }, usage.wallMs / 1000);
-    metrics.runCpu.observe({ engine }, usage.cpuMs / 1000);
+    const { engine, status, usage, runtime = DEFAULT_RUNTIME_NAME } = result;
+    metrics.runs.inc({ status, engine, runtime });
+    metrics.runDuration.observe({ engine, runtime }, usage.wallMs / 1000);
+    metrics.runCpu.observe({ engine, runtime }, usage.cpuMs / 1000);
     metrics.runLatency.observe(seconds(this.epoch(now()) - claim.submittedAt));
     metrics.controllerCpu.inc(usage.controllerCpuMs / 1000);
     metrics.calls.inc({ engine }, usage.syscalls);
