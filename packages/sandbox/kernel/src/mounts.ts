@@ -46,24 +46,20 @@ const MAX_LINKS = 40;
 export function interpreterFiles({ root, program, libraries }: InterpreterPlace): InterpreterFiles {
   const real = realIn(root, program);
   const library = libraryOf(root, program, real);
-  const shown = libraries.map((host, i) => ({ host, path: libraryPath(root, host, i) }));
-  const paths = shown.map(({ path }) => path);
-  const added = addedTo(paths);
-  const own =
+  const surroundings = root === null ? [...sharedObjects(), ...COMMON, ...certificateMounts()] : [];
+  const own = (added: Readonly<Record<string, AddedText>>) =>
     root === null
-      ? [...ofHost(program, real, library, added), ...sharedObjects(), ...COMMON, ...certificateMounts()]
+      ? [...ofHost({ program, real, library, libraries }, added), ...surroundings]
       : ofRoot(root, library, added);
-  const isCovered = ({ path }: HostMount) =>
-    own.some(
-      (mount) =>
-        path.startsWith(`${mount.path}/`) &&
-        !(mount.hidden ?? []).some((name) => path.startsWith(`${mount.path}/${name}`)),
-    );
+  const points = own({}).map((mount) => mount.path);
+  const shown = libraries.map((host, i) => ({ host, path: libraryPath(root, host, i, points) }));
+  const paths = shown.map(({ path }) => path);
+  const isCovered = ({ path }: HostMount) => points.some((point) => isIn(path, point));
   return {
     executable: root === null ? program : hostPath(root, real),
     library,
     libraries: paths,
-    mounts: [...own, ...shown.filter((mount) => !isCovered(mount))],
+    mounts: [...own(addedTo(paths)), ...shown.filter((mount) => !isCovered(mount))],
   };
 }
 
@@ -133,9 +129,16 @@ function libraryOf(root: string | null, program: string, real: string): string {
   );
 }
 
-/** Debian's folders of modules stay where their programs expect them; any other hides where it is on the host. */
-function libraryPath(root: string | null, host: string, index: number): string {
-  return root === null && host.startsWith('/usr/') ? host : `/libraries/${index}`;
+/** Whether a path is a folder or in it. */
+const isIn = (path: string, folder: string): boolean => `${path}/`.startsWith(`${folder}/`);
+
+/**
+ * Debian's folders of modules stay where their programs expect them; any other hides where it is on the host, and so does
+ * one in which something else is mounted.
+ */
+function libraryPath(root: string | null, host: string, index: number, points: readonly string[]): string {
+  const stays = root === null && host.startsWith('/usr/') && !points.some((point) => isIn(point, host));
+  return stays ? host : `/libraries/${index}`;
 }
 
 /** Text that the guest finds in files of the standard library, by their paths in it. */
@@ -162,18 +165,25 @@ const COMMON: readonly HostMount[] = [
   same('/lib64'),
 ];
 
+interface FilesOfHost {
+  readonly program: string;
+  readonly real: string;
+  readonly library: string;
+  readonly libraries: readonly string[];
+}
+
 /** `pypy3` is a link to, say, `pypy3.9`. What is installed below a prefix of its own is shown with all of the prefix. */
 function ofHost(
-  program: string,
-  real: string,
-  library: string,
+  { program, real, library, libraries }: FilesOfHost,
   added: Readonly<Record<string, AddedText>>,
 ): HostMount[] {
   const prefix = dirname(dirname(real));
-  if (prefix === '/usr' || prefix === '/')
-    return [...new Set([program, real])]
-      .map(same)
-      .concat({ ...same(library), added, hidden: DEBIANS_OF_ONE });
+  if (prefix === '/usr' || prefix === '/') {
+    const hidden = DEBIANS_OF_ONE.filter(
+      (name) => !libraries.some((host) => isIn(host, join(library, name))),
+    );
+    return [...new Set([program, real])].map(same).concat({ ...same(library), added, hidden });
+  }
   const links = program.startsWith(`${prefix}/`) ? [] : [same(program)];
   return [...links, { ...same(prefix), added: below(posix.relative(prefix, library), added) }];
 }
