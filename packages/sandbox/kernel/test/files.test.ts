@@ -213,3 +213,34 @@ it('the clock of a thread or a process by its number is the CPU time of the gues
   }
   expect(guest.call('clock_gettime', clockOf(3, 3), at)).toBe(-Errno.EINVAL);
 });
+
+it('its one CPU can be asked for and chosen', () => {
+  const guest = new FakeGuest();
+  const at = guest.memory.room(8);
+  const choose = (pid: number, mask: number) =>
+    guest.call('sched_setaffinity', pid, 8, Buffer.from([mask, 0, 0, 0, 0, 0, 0, 0]));
+  expect(guest.call('sched_getaffinity', 0, 8, at)).toBe(8);
+  expect(guest.memory.read(at, 8)).toEqual(Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]));
+  expect([choose(0, 3), choose(0, 2), choose(-1, 1)]).toEqual([0, -Errno.EINVAL, -Errno.ESRCH]);
+  expect(guest.call('sched_getaffinity', -1, 8, at)).toBe(-Errno.ESRCH);
+});
+
+it('preadv2 and pwritev2 read and write at a position or at that of the file', () => {
+  const guest = new FakeGuest();
+  const fd = guest.open('/box/file', O.RDWR | O.CREAT);
+  guest.write(fd, '0123456789');
+  const data = guest.memory.room(4);
+  const vector = Buffer.alloc(16);
+  vector.writeBigUInt64LE(BigInt(data), 0);
+  vector.writeBigUInt64LE(4n, 8);
+  const move = (call: string, position: number, flags: number) =>
+    guest.call(call, fd, vector, 1, position, 0, flags);
+  const seen = () => guest.memory.read(data, 4).toString();
+  expect([move('preadv2', 2, 1), seen()]).toEqual([4, '2345']); // RWF_HIPRI
+  guest.call('lseek', fd, 5, 0);
+  expect([move('preadv2', -1, 0), seen()]).toEqual([4, '5678']);
+  expect([move('preadv2', -1, 0), seen()]).toEqual([1, '9678']);
+  expect([move('pwritev2', 0, 4), move('pwritev2', 0, 8)]).toEqual([4, -Errno.ENOTSUP]); // RWF_SYNC, RWF_NOWAIT
+  guest.call('lseek', fd, 0, 0);
+  expect(guest.read(fd, 100)).toBe('9678456789');
+});

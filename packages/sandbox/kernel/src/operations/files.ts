@@ -353,6 +353,36 @@ function openForWriting(call: Call, fd: number): MemoryFile {
   return file.memory();
 }
 
+/** preadv(2): from the position of the call's fourth argument on, or from the file's own. */
+function readVector(c: Call, isPositioned: boolean): number {
+  const file = readable(c);
+  let at = isPositioned ? position(c, file, 3) : null;
+  return vector(c, (address, size) => {
+    const moved = read(c, file, address, size, at);
+    if (at !== null) at += moved;
+    return moved;
+  });
+}
+
+function writeVector(c: Call, isPositioned: boolean): number {
+  const file = writable(c);
+  let at = isPositioned ? position(c, file, 3) : null;
+  return vector(c, (address, size) => {
+    const moved = write(c, file, address, size, at);
+    if (at !== null) at += moved;
+    return moved;
+  });
+}
+
+/** Flags of preadv2(2) that say when data must be on the disk, or how the disk is waited for: RWF_HIPRI, _DSYNC, _SYNC. */
+const OF_THE_DISK = 0x7;
+
+/** preadv2(2) and pwritev2(2): the position -1 is the file's own. */
+function hasPosition(c: Call): boolean {
+  if ((c.int(5) & ~OF_THE_DISK) !== 0) throw new SyscallError(Errno.ENOTSUP);
+  return c.long(3) !== -1;
+}
+
 export const fileOperations = {
   open: (c) => open(c, AT.FDCWD, 0, c.int(1), c.int(2)),
   openat: (c) => open(c, c.int(0), 1, c.int(2), c.int(3)),
@@ -383,24 +413,10 @@ export const fileOperations = {
     return vector(c, (address, size) => write(c, file, address, size, null));
   },
   sendfile: sendFile,
-  preadv: (c) => {
-    const file = readable(c);
-    let at = position(c, file, 3);
-    return vector(c, (address, size) => {
-      const moved = read(c, file, address, size, at);
-      at += moved;
-      return moved;
-    });
-  },
-  pwritev: (c) => {
-    const file = writable(c);
-    let at = position(c, file, 3);
-    return vector(c, (address, size) => {
-      const moved = write(c, file, address, size, at);
-      at += moved;
-      return moved;
-    });
-  },
+  preadv: (c) => readVector(c, true),
+  pwritev: (c) => writeVector(c, true),
+  preadv2: (c) => readVector(c, hasPosition(c)),
+  pwritev2: (c) => writeVector(c, hasPosition(c)),
   lseek: seek,
   ftruncate: (c) => truncateTo(c, openForWriting(c, c.int(0)), c.long(1)),
   truncate: (c) => {

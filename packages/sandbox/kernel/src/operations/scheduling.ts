@@ -23,6 +23,15 @@ function isItself(call: Call): boolean {
   return pid !== PARENT_PID;
 }
 
+/** For affinity a negative number is one of no process. */
+function isThere(call: Call): boolean {
+  if (call.int(0) < 0) throw new SyscallError(Errno.ESRCH);
+  return isItself(call);
+}
+
+/** A guest has one CPU; as cpu_set_t. */
+const ONE_CPU = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
+
 function assertItself(call: Call): void {
   if (!isItself(call)) throw new SyscallError(Errno.EPERM);
 }
@@ -43,10 +52,15 @@ export const schedulingOperations = {
   sched_yield: () => 0,
   sched_getaffinity: (c) => {
     if (c.long(1) < 8) throw new SyscallError(Errno.EINVAL);
-    const mask = Buffer.alloc(8);
-    mask[0] = 1;
-    c.memory.write(c.pointer(2), mask);
-    return mask.length;
+    isThere(c);
+    return c.put(2, ONE_CPU) + ONE_CPU.length;
+  },
+  sched_setaffinity: (c) => {
+    if (!isThere(c)) throw new SyscallError(Errno.EPERM);
+    const length = Math.min(ONE_CPU.length, c.long(1));
+    const wanted = c.memory.read(c.pointer(2), length);
+    if (length === 0 || ((wanted[0] as number) & 1) === 0) throw new SyscallError(Errno.EINVAL);
+    return 0;
   },
   sched_get_priority_max: (c) => priority(c.int(0), 99),
   sched_get_priority_min: (c) => priority(c.int(0), 1),

@@ -13,7 +13,7 @@ const refused: Entry[] = [
   ...[
     ...['ptrace', 'process_vm_readv', 'process_vm_writev'],
     ...['mlock', 'mlock2', 'mlockall', 'chroot', 'mount', 'umount2', 'unshare', 'setns'],
-    ...['sethostname', 'setgroups', 'sched_setaffinity', 'setsid', 'setpgid', 'seccomp', 'bpf'],
+    ...['sethostname', 'setgroups', 'setsid', 'setpgid', 'seccomp', 'bpf'],
     ...['perf_event_open', 'keyctl', 'userfaultfd', 'clock_settime', 'settimeofday'],
   ].map((name) => denied(name, Errno.EPERM)),
   denied('socket', Errno.EPERM, { refuses: refusesSocket }),
