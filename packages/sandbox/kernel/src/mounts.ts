@@ -160,6 +160,8 @@ const COMMON: readonly HostMount[] = [
   same('/usr/lib/locale/C.utf8'),
   // an interactive interpreter looks up its terminal, and complains where it finds no entry
   same('/usr/lib/terminfo'),
+  // without it no Tcl interpreter starts, which needs no screen
+  same('/usr/share/tcltk'),
   // links to usr/lib and usr/lib64, which the guest's own path walk follows
   same('/lib'),
   same('/lib64'),
