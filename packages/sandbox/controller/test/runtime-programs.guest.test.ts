@@ -16,15 +16,17 @@ const ROOT = process.env['TEST_ROOT'] ?? null;
 const OTHERS = (process.env['TEST_INTERPRETERS'] ?? '').split(':').filter((path) => path !== '');
 const isRoot = process.getuid?.() === 0;
 
-const programsIn = (folder: string): string[] => {
-  const path = fileURLToPath(new URL(folder, import.meta.url));
+const programsIn = (path: string): string[] => {
   return readdirSync(path)
     .filter((name) => name.endsWith('.py'))
     .map((name) => join(path, name));
 };
 
-/** Programs that use most of the standard library, and those of the examples. */
-const PROGRAMS = [...programsIn('./programs/'), ...programsIn('../../../../examples/programs/')];
+/** Programs that use most of the standard library, those of the examples, and those of a folder that a caller names. */
+const PROGRAMS = ['./programs/', '../../../../examples/programs/']
+  .map((folder) => fileURLToPath(new URL(folder, import.meta.url)))
+  .concat(process.env['TEST_PROGRAMS'] ?? [])
+  .flatMap(programsIn);
 
 const beside = (program: string, extension: string): string | null => {
   const path = program.replace(/\.py$/, extension);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { textOf } from '@sandpiper/contracts';
@@ -186,6 +186,99 @@ describe('libraries', () => {
     } finally {
       await cell.close();
     }
+  });
+});
+
+describe('a profile', () => {
+  const withModule = (text: string) => {
+    const path = mkdtempSync(join(folder, 'profile-'));
+    writeFileSync(join(path, 'bad.py'), text);
+    return { ...withLibraries(python, [path]), profile: ['json', 'bad'] };
+  };
+
+  it.each([
+    ['starts a thread', 'import threading\nthreading.Thread(target=print).start()', /bad: RuntimeError/],
+    ['forks', 'import os\nos.fork()', /bad: (?:BlockingIO|OS)Error/],
+    ['ends its program', 'raise SystemExit(3)', /bad: SystemExit/],
+    ['fails', '1 / 0', /bad: ZeroDivisionError/],
+    ['writes', 'print("x" * 10000, flush=True)', null],
+  ])('that %s is told, and its runs are forked without it', async (_, text, told) => {
+    const problems: string[] = [];
+    const runtime = withModule(text);
+    const place = {
+      id: 8,
+      cpu: null,
+      node: null,
+      rpython: null,
+      runtimes: [runtime],
+      profile: DEFAULT_PROFILE,
+    };
+    const cell = await Cell.start({ ...place, onUnprepared: (why) => problems.push(why) });
+    try {
+      const result = await runSource(cell, 'print(6 * 7)', { interpreter: { engine: 'seccomp', runtime } });
+      expect([result.start, result.stdout, result.stderr]).toEqual(['forked', '42\n', '']);
+      expect(problems.join()).toMatch(told ?? /^$/);
+    } finally {
+      await cell.close();
+    }
+  });
+
+  it.each([
+    ['hangs', 'while True: pass', /./],
+    ['ends its interpreter', 'import os\nos._exit(3)', /./],
+  ])('that %s makes no parent, and its runs start cold', async (_, text, told) => {
+    const problems: string[] = [];
+    const runtime = withModule(text);
+    const place = {
+      id: 9,
+      cpu: null,
+      node: null,
+      rpython: null,
+      runtimes: [runtime],
+      profile: DEFAULT_PROFILE,
+    };
+    const cell = await Cell.start({ ...place, onUnprepared: (why) => problems.push(why) });
+    try {
+      const result = await runSource(cell, 'print(6 * 7)', { interpreter: { engine: 'seccomp', runtime } });
+      expect([result.start, result.stdout, result.stderr]).toEqual(['cold', '42\n', '']);
+      expect(problems.join()).toMatch(told);
+    } finally {
+      await cell.close();
+    }
+  });
+});
+
+describe('a shared object of a library', () => {
+  it('that is cut short meanwhile hurts no program that has it, and ends only those that load it later', async () => {
+    const path = mkdtempSync(join(folder, 'objects-'));
+    const modules = '/usr/lib/python3.11/lib-dynload';
+    const [object = ''] = readdirSync(modules).filter((name) => name.startsWith('_lsprof.'));
+    writeFileSync(join(path, object), readFileSync(join(modules, object)));
+    const load = [
+      'import importlib.util',
+      `spec = importlib.util.spec_from_file_location("_lsprof", "/libraries/0/${object}")`,
+      'module = importlib.util.module_from_spec(spec)',
+      'spec.loader.exec_module(module)',
+    ];
+    writeFileSync(join(path, 'loads.py'), load.join('\n'));
+    const runtime = { ...withLibraries(python, [path]), profile: ['loads'] };
+    const cell = await start(3, runtime, DEFAULT_PROFILE);
+    const more = { interpreter: { engine: 'seccomp', runtime } as const };
+    const source =
+      'import loads; p = loads.module.Profiler(); p.enable(); p.disable(); print(len(p.getstats()))';
+    try {
+      const before = await runSource(cell, source, more);
+      truncateSync(join(path, object), 4096);
+      const after = await runSource(cell, source, more);
+      for (const { start: how, stdout, stderr } of [before, after])
+        expect([how, stdout, stderr]).toEqual(['forked', '1\n', '']);
+    } finally {
+      await cell.close();
+    }
+    // Files of a runtime are taken not to change while a process lives, so it finds nothing where code was.
+    const { status, signal } = await runSource(cold, source, more);
+    expect([status, signal]).toEqual(['runtime-error', 'SIGSEGV']);
+    expect(await said(cold, 'print(1)')).toBe('1\n');
   });
 });
 
