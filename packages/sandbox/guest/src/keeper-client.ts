@@ -134,7 +134,7 @@ export const NOT_EXECUTED: ReadonlyMap<number, string> = new Map([
   ],
   [
     127,
-    'it cannot be executed, or a library that it is linked to not be loaded, by the user of the guests, who have a user id of their own when Sandpiper is root',
+    'the user of the guests, who is another one when Sandpiper is root, cannot execute it or cannot read a library that it is linked to',
   ],
 ]);
 

@@ -223,6 +223,9 @@ it('its one CPU can be asked for and chosen', () => {
   expect(guest.memory.read(at, 8)).toEqual(Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]));
   expect([choose(0, 3), choose(0, 2), choose(-1, 1)]).toEqual([0, -Errno.EINVAL, -Errno.ESRCH]);
   expect(guest.call('sched_getaffinity', -1, 8, at)).toBe(-Errno.ESRCH);
+  for (const size of [0, -1, -(2 ** 40)])
+    expect(guest.call('sched_setaffinity', 0, size, at)).toBe(-Errno.EINVAL);
+  expect(guest.call('sched_setaffinity', 0, 2 ** 40, at)).toBe(0);
 });
 
 it('preadv2 and pwritev2 read and write at a position or at that of the file', () => {

@@ -353,22 +353,11 @@ function openForWriting(call: Call, fd: number): MemoryFile {
   return file.memory();
 }
 
-/** preadv(2): from the position of the call's fourth argument on, or from the file's own. */
-function readVector(c: Call, isPositioned: boolean): number {
-  const file = readable(c);
+/** preadv(2) and pwritev(2): from the position of the call's fourth argument on, or from the file's own. */
+function moveVector(c: Call, file: OpenFile, move: typeof read, isPositioned: boolean): number {
   let at = isPositioned ? position(c, file, 3) : null;
   return vector(c, (address, size) => {
-    const moved = read(c, file, address, size, at);
-    if (at !== null) at += moved;
-    return moved;
-  });
-}
-
-function writeVector(c: Call, isPositioned: boolean): number {
-  const file = writable(c);
-  let at = isPositioned ? position(c, file, 3) : null;
-  return vector(c, (address, size) => {
-    const moved = write(c, file, address, size, at);
+    const moved = move(c, file, address, size, at);
     if (at !== null) at += moved;
     return moved;
   });
@@ -404,19 +393,13 @@ export const fileOperations = {
     const file = writable(c);
     return write(c, file, c.pointer(1), c.size(2), position(c, file, 3));
   },
-  readv: (c) => {
-    const file = readable(c);
-    return vector(c, (address, size) => read(c, file, address, size, null));
-  },
-  writev: (c) => {
-    const file = writable(c);
-    return vector(c, (address, size) => write(c, file, address, size, null));
-  },
+  readv: (c) => moveVector(c, readable(c), read, false),
+  writev: (c) => moveVector(c, writable(c), write, false),
   sendfile: sendFile,
-  preadv: (c) => readVector(c, true),
-  pwritev: (c) => writeVector(c, true),
-  preadv2: (c) => readVector(c, hasPosition(c)),
-  pwritev2: (c) => writeVector(c, hasPosition(c)),
+  preadv: (c) => moveVector(c, readable(c), read, true),
+  pwritev: (c) => moveVector(c, writable(c), write, true),
+  preadv2: (c) => moveVector(c, readable(c), read, hasPosition(c)),
+  pwritev2: (c) => moveVector(c, writable(c), write, hasPosition(c)),
   lseek: seek,
   ftruncate: (c) => truncateTo(c, openForWriting(c, c.int(0)), c.long(1)),
   truncate: (c) => {

@@ -57,9 +57,9 @@ export const schedulingOperations = {
   },
   sched_setaffinity: (c) => {
     if (!isThere(c)) throw new SyscallError(Errno.EPERM);
-    const length = Math.min(ONE_CPU.length, c.long(1));
-    const wanted = c.memory.read(c.pointer(2), length);
-    if (length === 0 || ((wanted[0] as number) & 1) === 0) throw new SyscallError(Errno.EINVAL);
+    // All but the first byte name CPUs that a guest has not.
+    if (c.long(1) <= 0) throw new SyscallError(Errno.EINVAL);
+    if ((c.memory.read(c.pointer(2), 1).readUInt8() & 1) === 0) throw new SyscallError(Errno.EINVAL);
     return 0;
   },
   sched_get_priority_max: (c) => priority(c.int(0), 99),
