@@ -26,6 +26,9 @@ function wingRule([wing, allowed]) {
   };
 }
 
+/** What the store offers to the tests of other packages. */
+const TESTING = '^packages/service/store/(dist|src)/testing\\.(js|ts|d\\.ts)$';
+
 module.exports = {
   forbidden: [
     ...Object.entries(MAY_IMPORT).map(directionRule),
@@ -61,8 +64,16 @@ module.exports = {
           '^packages/tools/grading/(dist|src)/(basics|judge-run)\\.(js|ts|d\\.ts)$',
           '^packages/service/contracts/(dist|src)/yaml\\.(js|ts|d\\.ts)$',
           '^packages/sandbox/controller/(dist|src)/main/runtimes/index\\.(js|ts|d\\.ts)$',
+          TESTING,
         ],
       },
+    },
+    {
+      name: 'testing-is-for-tests',
+      comment: 'What a package offers to the tests of others is not for the product',
+      severity: 'error',
+      from: { pathNot: '/test/' },
+      to: { path: TESTING },
     },
     {
       name: 'the-product-sees-no-trials',

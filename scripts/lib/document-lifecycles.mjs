@@ -8,7 +8,7 @@ const page = new URL('../../docs/lifecycles.md', import.meta.url);
 const MEANING = {
   node: 'A worker node. It is ready only while it is `serving`.',
   cell: 'One cell from its start to its end. After a death the supervisor builds a new one.',
-  run: 'One attempt at a run on one node. `settle` tells the queue the outcome, which is `completed`, `hand-back`, `lock-lost` or `failed`.',
+  run: 'One attempt at a run on one node. It begins with what Redis says of the run that was taken, and ends when the result is written or the run is given back.',
   'supervised child': 'A cell as its supervisor sees it.',
 };
 

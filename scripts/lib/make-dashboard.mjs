@@ -82,7 +82,9 @@ const queue = [
   lines('Runs that have not ended', 'short', [
     ['{{state}}', same('state', 'sandpiper_scheduler_queue_depth')],
     ['all', same('', 'sandpiper_scheduler_load_runs')],
-    ['may be with the queue', same('', 'sandpiper_scheduler_dispatch_window')],
+  ]),
+  lines('Runs that have not ended, by runtime', 'short', [
+    ['{{runtime}}', same('runtime', 'sandpiper_runtime_runs')],
   ]),
   lines(
     'Waiting, by tenant',
@@ -100,15 +102,15 @@ const queue = [
     { description: 'The ten that wait longest' },
   ),
   lines(
-    'With the queue or on a node, by tenant',
+    'On a node, by tenant',
     'short',
     [['{{tenant}}', `topk(10, ${same('tenant', 'sandpiper_tenant_inflight')})`]],
     { stacked: true },
   ),
   lines('Submission to claim', 's', quantiles('sandpiper_node_queue_wait_seconds')),
-  lines('Hand-over', 'short', [
+  lines('Taken in, and put back', 'short', [
     ['batches being taken in', same('', 'sandpiper_staging_batches')],
-    ['lost runs requeued, in 5 min', 'sum(increase(sandpiper_scheduler_handed_over_again_total[5m]))'],
+    ['runs that no node had, in 5 min', 'sum(increase(sandpiper_scheduler_put_back_total[5m]))'],
   ]),
 ];
 

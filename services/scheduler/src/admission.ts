@@ -51,8 +51,6 @@ export class Admission {
     private readonly bulk: RunStore,
     private readonly replication: Replication,
     readonly options: AdmissionOptions,
-    /** Called when a new run is waiting. */
-    private readonly onAccepted: () => void,
   ) {}
 
   /** @param key idempotency key, if there is one */
@@ -98,8 +96,8 @@ export class Admission {
       const message = `no node has the engine ${engine}; available: ${engines.join(', ')}`;
       throw new ApiProblem('invalid-request', message, { path: `${prefix}engine` });
     }
-    if (runtime !== null && !runtimes().includes(runtime)) {
-      const message = `not all nodes have the runtime ${JSON.stringify(runtime)}; available: ${runtimes().join(', ')}`;
+    if (!runtimes().includes(runtime)) {
+      const message = `no node has the runtime ${JSON.stringify(runtime)}; available: ${runtimes().join(', ')}`;
       throw new ApiProblem('invalid-request', message, { path: `${prefix}runtime` });
     }
     const fault = callbackUrl === '' ? null : callbackFault(callbackUrl);
@@ -113,7 +111,6 @@ export class Admission {
   answer(stored: SubmitOutcome | BatchBeginning | Sealing, what: 'runs' | 'batch'): Admitted {
     switch (stored.outcome) {
       case 'accepted':
-        this.onAccepted();
         return { id: stored.id, replayed: false };
       case 'ours':
         return { id: stored.id, replayed: false };

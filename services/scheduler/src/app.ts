@@ -1,10 +1,11 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { type Engine, RUN_QUEUE, type RunJob } from '@sandpiper/contracts';
+import type { Engine } from '@sandpiper/contracts';
 import {
   ApiKeyStore,
   Backlog,
   BatchStore,
+  Doorbell,
   DeadLetterStore,
   LiveHints,
   LiveStore,
@@ -12,7 +13,6 @@ import {
   NodeRegistry,
   onTrouble,
   ProblemStore,
-  QUEUE_PREFIX,
   ResultReader,
   RetentionStore,
   type Replication,
@@ -29,7 +29,6 @@ import {
   NO_TRACING,
   type Tracing,
 } from '@sandpiper/telemetry';
-import { Queue } from 'bullmq';
 import { fastify, type FastifyError } from 'fastify';
 import {
   jsonSchemaTransform,
@@ -51,7 +50,7 @@ import { ByteBudget } from './http/byte-budget.js';
 import { lingerAfterRefusals } from './http/lingering-close.js';
 import { type CallbackOptions, Callbacks } from './callbacks/callbacks.js';
 import type { App, Context } from './context.js';
-import { Dispatcher } from './dispatcher.js';
+import { Leader } from './leader.js';
 import { CheckPool } from './judging/check-pool.js';
 import { startJudge } from './judging/judge-host.js';
 import { DEFAULT_JUDGING, type JudgingOptions } from './judging/judging-options.js';
@@ -80,7 +79,6 @@ import { submissionRoutes } from './routes/submissions.js';
 import { tenantRoutes } from './routes/tenants.js';
 import { answerUnparsed } from './http/unparsed.js';
 import { validatorCompiler } from './validation.js';
-import { keepFewEvents } from './redis/few-events.js';
 import { Waiters } from './waiters.js';
 
 export interface AppDeps {
@@ -115,6 +113,8 @@ export interface AppDeps {
   readonly judging?: JudgingOptions;
   /** Engines that the nodes offer; default seccomp alone. */
   readonly engines?: readonly Engine[];
+  /** Runtimes that nodes will have, beside those that they have now. */
+  readonly expectedRuntimes?: readonly string[];
 }
 
 const NO_CALLBACKS = 'callbacks are disabled on this service: SANDPIPER_CALLBACK_SECRET is not set';
@@ -179,23 +179,14 @@ export async function buildApp(deps: AppDeps): Promise<App> {
 
 function makeContext(deps: AppDeps): Context {
   const { redis, log } = deps;
-  const store = new RunStore(redis);
-  const batches = new BatchStore(redis);
+  const bell = new Doorbell(redis);
+  const store = new RunStore(redis, bell);
+  const batches = new BatchStore(redis, bell);
   const retention = new RetentionStore(redis);
   const bounds = new Bounds(deps.maxQueue, deps.retention);
-  const backlog = new Backlog(redis);
+  const backlog = new Backlog(redis, bell);
   const nodes = new NodeRegistry(redis);
   const deadLetters = new DeadLetterStore(redis);
-  const queue = new Queue<RunJob>(RUN_QUEUE, {
-    connection: redis,
-    prefix: QUEUE_PREFIX,
-    // Both options would send commands at start-up, when Redis may still be unavailable.
-    skipVersionCheck: true,
-    skipMetasUpdate: true,
-  });
-  // The caller of a command gets its error; without a listener the error would also end the process.
-  queue.on('error', () => undefined);
-  keepFewEvents(redis, queue);
   onTrouble(redis, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
   deps.subscriber.on('error', () => undefined);
   for (const connection of deps.bulk) connection.on('error', () => undefined);
@@ -203,16 +194,16 @@ function makeContext(deps: AppDeps): Context {
   const metrics = createSchedulerMetrics(() =>
     takeSnapshot({
       ...{ redis, gate, store, batches, backlog, nodes, deadLetters },
-      ...{ retention, bounds, dispatcher, callbacks },
+      ...{ retention, bounds, callbacks },
     }),
   );
   countReconnects(redis, metrics.redisReconnects);
-  const runtimes = new OfferedRuntimes();
-  const dispatcher = new Dispatcher({
-    ...{ store, batches, backlog, nodes, retention, bounds, queue, log },
+  const runtimes = new OfferedRuntimes(deps.expectedRuntimes);
+  const leader = new Leader({
+    ...{ batches, backlog, nodes, retention, bounds, log },
     onNodes: (views) => runtimes.update(views),
     up: () => gate.up,
-    onHandedOverAgain: () => metrics.handedOverAgain.inc(),
+    onPutBack: (runs) => metrics.putBack.inc(runs),
   });
   const results = new ResultReader(redis, deps.bulk);
   const callbacks =
@@ -225,19 +216,13 @@ function makeContext(deps: AppDeps): Context {
           tracing: deps.tracing ?? NO_TRACING,
         });
   const [bulk = redis] = deps.bulk;
-  const admission = new Admission(
-    store,
-    new RunStore(bulk),
-    deps.replication ?? NO_REPLICATION,
-    {
-      bounds: () => bounds.queue,
-      ceilings: deps.ceilings ?? {},
-      engines: deps.engines ?? ['seccomp'],
-      runtimes: () => runtimes.names,
-      callbackFault: (url) => (callbacks === null ? NO_CALLBACKS : callbacks.faultOf(url)),
-    },
-    () => dispatcher.wake(),
-  );
+  const admission = new Admission(store, new RunStore(bulk, bell), deps.replication ?? NO_REPLICATION, {
+    bounds: () => bounds.queue,
+    ceilings: deps.ceilings ?? {},
+    engines: deps.engines ?? ['seccomp'],
+    runtimes: () => runtimes.names,
+    callbackFault: (url) => (callbacks === null ? NO_CALLBACKS : callbacks.faultOf(url)),
+  });
   const inFlight = deps.bodies?.all ?? BODIES_IN_FLIGHT;
   const { packages: packageBounds, folder } = deps.judging ?? DEFAULT_JUDGING;
   const checks = new CheckPool(packageBounds, folder);
@@ -248,7 +233,7 @@ function makeContext(deps: AppDeps): Context {
     backlog,
     nodes,
     deadLetters,
-    tenants: new TenantStore(redis),
+    tenants: new TenantStore(redis, bell),
     problems: new ProblemStore(redis),
     submissions: new SubmissionStore(bulk),
     keys: new ApiKeyStore(redis),
@@ -256,7 +241,6 @@ function makeContext(deps: AppDeps): Context {
     bounds,
     live: new LiveStore(redis, () => bounds.queue),
     hints: new LiveHints(deps.subscriber),
-    queue,
     gate,
     bodies: new ByteBudget({ all: inFlight, perTenant: inFlight / 4 }),
     parsers: new ParserPool(deps.ceilings ?? {}),
@@ -264,8 +248,8 @@ function makeContext(deps: AppDeps): Context {
     streams: new OpenStreams(deps.streams ?? DEFAULT_STREAMS),
     admission,
     runtimes,
-    intake: new BatchIntake({ store: batches, bulk: new BatchStore(bulk), admission }),
-    dispatcher,
+    intake: new BatchIntake({ store: batches, bulk: new BatchStore(bulk, bell), admission }),
+    leader,
     checks,
     packages: new PackageIntake({
       problems: new ProblemStore(bulk),
@@ -317,35 +301,40 @@ async function describeApi(app: App): Promise<void> {
 }
 
 function followEvents(app: App, deps: AppDeps, context: Context): void {
-  const { waiters, dispatcher, callbacks } = context;
+  const { waiters, leader, callbacks } = context;
   const subscription = subscribeEvents(deps.subscriber, {
     onFinished(event) {
       waiters.wake(event.runId);
       waiters.wake(liveFollowersOf(event.runId));
       if (event.batchId !== '') waiters.wake(followersOf(event.batchId));
       if (event.batchDone) waiters.wake(event.batchId);
-      dispatcher.ended();
+      leader.ended();
       if (event.callback) callbacks?.wake();
     },
-    onNodesChanged: () => dispatcher.nodesChanged(),
+    onNodesChanged: () => leader.nodesChanged(),
     onSubmission: (id) => waiters.wake(id),
     onReady() {
       waiters.wakeAll();
-      dispatcher.nodesChanged();
+      leader.nodesChanged();
     },
   });
   // A wait must not sleep while Redis is away: its next read answers 503.
   deps.redis.on('close', () => waiters.wakeAll());
-  deps.redis.on('ready', () => dispatcher.nodesChanged());
+  deps.redis.on('ready', () => {
+    leader.reconnected();
+    leader.nodesChanged();
+  });
   const stopLooking = followMemory(deps.redis, context.bounds, deps.log);
   const stopSweeping = sweepSubmissions(context);
   const { engines, ceilings } = context.admission.options;
-  const judge = startJudge(
-    deps.judging ?? DEFAULT_JUDGING,
-    { maxQueue: deps.maxQueue, retention: deps.retention, engines, ceilings, log: deps.log },
-    () => dispatcher.wake(),
-  );
-  dispatcher.start();
+  const judge = startJudge(deps.judging ?? DEFAULT_JUDGING, {
+    maxQueue: deps.maxQueue,
+    retention: deps.retention,
+    engines,
+    ceilings,
+    log: deps.log,
+  });
+  leader.start();
   callbacks?.start();
   app.addHook('preClose', (done) => {
     waiters.close();
@@ -355,9 +344,8 @@ function followEvents(app: App, deps: AppDeps, context: Context): void {
     subscription.close();
     stopLooking();
     stopSweeping();
-    await Promise.all([dispatcher.close(), callbacks?.close(), judge?.close()]);
+    await Promise.all([leader.close(), callbacks?.close(), judge?.close()]);
     await Promise.all([context.parsers.close(), context.checks.close()]);
-    await context.queue.close().catch(() => undefined);
     deps.redis.disconnect();
     deps.replication?.close();
     for (const connection of deps.bulk) connection.disconnect();

@@ -1,4 +1,11 @@
-import { engineSchema, isLoopbackHost, LIMIT_NAMES, type LimitRow, LIMITS } from '@sandpiper/contracts';
+import {
+  engineSchema,
+  isLoopbackHost,
+  LIMIT_NAMES,
+  type LimitRow,
+  LIMITS,
+  runtimeNameSchema,
+} from '@sandpiper/contracts';
 import {
   DEFAULT_KEEP_ENDED,
   DEFAULT_RETENTION_SECONDS,
@@ -103,6 +110,15 @@ export const schedulerConfigSchema = z.object({
     .prefault('seccomp')
     .describe(
       'engines of the nodes, separated by commas: `seccomp`, `rpython`; a request for any other is refused',
+    ),
+  SANDPIPER_EXPECTED_RUNTIMES: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').filter((name) => name !== ''))
+    .pipe(z.array(runtimeNameSchema).max(100))
+    .describe(
+      'runtimes that nodes will have, separated by commas: a run for one of them waits while no node has it; for any other ' +
+        'that no node has it is refused',
     ),
   SANDPIPER_BODY_LIMIT: integer(1024, 1024 ** 3)
     .default(96 * MIB)

@@ -12,9 +12,7 @@ import type {
   SubmissionStore,
   TenantStore,
 } from '@sandpiper/store';
-import type { RunJob } from '@sandpiper/contracts';
 import type { Logger, SchedulerMetrics } from '@sandpiper/telemetry';
-import type { Queue } from 'bullmq';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -25,7 +23,7 @@ import type { ParserPool } from './bodies/parser-pool.js';
 import type { ByteBudget } from './http/byte-budget.js';
 import type { Bounds } from './bounds.js';
 import type { Callbacks } from './callbacks/callbacks.js';
-import type { Dispatcher } from './dispatcher.js';
+import type { Leader } from './leader.js';
 import type { CheckPool } from './judging/check-pool.js';
 import type { PackageIntake } from './judging/package-intake.js';
 import type { OpenStreams } from './http/open-streams.js';
@@ -49,7 +47,6 @@ export interface Context {
   readonly live: LiveStore;
   /** Hints about live runs, on the pub/sub connection. */
   readonly hints: LiveHints;
-  readonly queue: Queue<RunJob>;
   readonly gate: RedisGate;
   /** Bytes of incoming requests. */
   readonly bodies: ByteBudget;
@@ -61,7 +58,7 @@ export interface Context {
   readonly admission: Admission;
   readonly runtimes: OfferedRuntimes;
   readonly intake: BatchIntake;
-  readonly dispatcher: Dispatcher;
+  readonly leader: Leader;
   readonly checks: CheckPool;
   readonly packages: PackageIntake;
   /** Null without a secret to sign callbacks. */

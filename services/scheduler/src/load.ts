@@ -8,11 +8,8 @@ export type Depth = Awaited<ReturnType<Backlog['counts']>>;
  * What the service has to do. Runs on a node belong to it: a farm that is scaled by what waits would lose its busy nodes
  * as soon as nothing waits.
  */
-export function loadOf(
-  { waiting, deferred, dispatched, running }: Depth,
-  nodes: readonly NodeView[],
-): ServiceLoad {
-  const notBegun = waiting + deferred + dispatched;
+export function loadOf({ waiting, deferred, running }: Depth, nodes: readonly NodeView[]): ServiceLoad {
+  const notBegun = waiting + deferred;
   const cells = nodes
     .filter(({ state }) => state === 'ready')
     .reduce((sum, node) => sum + node.cells.filter(({ state }) => state !== 'failed').length, 0);

@@ -72,6 +72,7 @@ async function main(): Promise<void> {
     judging: judgingOf(config, { redis: settings, redisTimeoutMs: config.SANDPIPER_REDIS_TIMEOUT_MS }),
     ceilings: ceilingsOf(config),
     engines: config.SANDPIPER_ENGINES,
+    expectedRuntimes: config.SANDPIPER_EXPECTED_RUNTIMES,
     isLeaving: () => leaving,
   });
   // Installed before listening, so that no signal is lost in between.

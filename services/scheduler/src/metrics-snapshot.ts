@@ -12,7 +12,6 @@ import {
 import type { Bounds } from './bounds.js';
 import type { SchedulerSnapshot } from '@sandpiper/telemetry';
 import type { Callbacks } from './callbacks/callbacks.js';
-import type { Dispatcher } from './dispatcher.js';
 import { loadOf } from './load.js';
 import type { RedisGate } from './redis/redis-gate.js';
 
@@ -27,7 +26,6 @@ export interface ScrapeSources {
   readonly deadLetters: DeadLetterStore;
   readonly retention: RetentionStore;
   readonly bounds: Bounds;
-  readonly dispatcher: Dispatcher;
   readonly callbacks: Callbacks | null;
 }
 
@@ -41,28 +39,40 @@ export async function takeSnapshot(measured: ScrapeSources): Promise<SchedulerSn
 }
 
 async function readAll(measured: ScrapeSources): Promise<SchedulerSnapshot> {
-  const { redis, store, batches, backlog, nodes, deadLetters, retention, dispatcher, callbacks } = measured;
+  const { redis, store, batches, backlog, nodes, deadLetters, retention, callbacks } = measured;
   const asked = performance.now();
   await store.ping();
   const pingSeconds = (performance.now() - asked) / 1000;
-  const [depth, tenants, inflight, finished, views, dead, stagingBatches, stored, callbackCounts, memory] =
-    await Promise.all([
-      backlog.counts(),
-      backlog.byTenant(),
-      backlog.inflight(),
-      store.finishedCounts(),
-      nodes.list(),
-      deadLetters.count(),
-      batches.stagingCount(),
-      retention.facts(),
-      callbacks === null ? null : callbacks.counts(),
-      memoryOf(redis),
-    ]);
+  const [
+    depth,
+    demand,
+    tenants,
+    inflight,
+    finished,
+    views,
+    dead,
+    stagingBatches,
+    stored,
+    callbackCounts,
+    memory,
+  ] = await Promise.all([
+    backlog.counts(),
+    backlog.demand(),
+    backlog.byTenant(),
+    backlog.inflight(),
+    store.finishedCounts(),
+    nodes.list(),
+    deadLetters.count(),
+    batches.stagingCount(),
+    retention.facts(),
+    callbacks === null ? null : callbacks.counts(),
+    memoryOf(redis),
+  ]);
   return {
     pingSeconds,
     depth,
     loadRuns: loadOf(depth, views).runs,
-    window: dispatcher.currentWindow,
+    demand,
     tenants,
     inflight,
     finished,

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DeadLetterSummary, NewKey, NodeView, Scope } from '@sandpiper/contracts';
-import { KEYS, NodeRegistry, type RedisConnection, RunStore } from '@sandpiper/store';
+import { KEYS, type RedisConnection } from '@sandpiper/store';
+import { reportNode } from '@sandpiper/store/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { authOf, readSchedulerConfig } from '../src/index.js';
@@ -14,12 +15,10 @@ const ADMIN = 'a'.repeat(40);
 let server: RedisServer;
 let app: TestApp;
 let redis: RedisConnection;
-let store: RunStore;
 
 beforeAll(async () => {
   server = await startRedis();
   ({ app, redis } = await startApp(server.url, { auth: { on: true, adminKeys: [ADMIN] } }));
-  store = new RunStore(redis);
 });
 
 beforeEach(async () => {
@@ -162,7 +161,7 @@ describe('dead letters', () => {
   it('are listed for their tenant, can be requeued once, and can be removed', async () => {
     const [blue, red] = [await makeKey('blue'), await makeKey('red')];
     const id = await submit(blue.key);
-    await endRun(store, id, 'internal-error', true);
+    await endRun(redis, id, 'internal-error', true);
     const list = await call(blue.key, 'GET', '/v1/dead-letters');
     expect(list.json<{ deadLetters: DeadLetterSummary[] }>().deadLetters).toMatchObject([
       { id, tenant: 'blue', requeuedAs: null },
@@ -181,7 +180,7 @@ describe('dead letters', () => {
     const again = await call(blue.key, 'POST', `/v1/dead-letters/${id}/requeue`);
     expect(again.statusCode).toBe(202);
     const { id: newId } = again.json<{ id: string }>();
-    await endRun(store, newId);
+    await endRun(redis, newId);
     expect((await call(blue.key, 'GET', `/v1/runs/${newId}`)).json()).toMatchObject({ state: 'done' });
     expect((await call(blue.key, 'GET', `/v1/dead-letters/${id}`)).json()).toMatchObject({
       requeuedAs: newId,
@@ -208,10 +207,7 @@ describe('nodes', () => {
       warnings: [],
     };
     const cells = [{ id: 0, state: 'busy' as const, run: 'r1' }];
-    await new NodeRegistry(redis).report(
-      { name: 'n1', state: 'ready', cells, leaseMs: 60_000, ...report },
-      true,
-    );
+    await reportNode(redis, { name: 'n1', state: 'ready', cells, leaseMs: 60_000, ...report });
     const { nodes } = (await call(ADMIN, 'GET', '/v1/nodes')).json<{ nodes: NodeView[] }>();
     expect(nodes).toMatchObject([{ name: 'n1', state: 'ready', cells }]);
   });

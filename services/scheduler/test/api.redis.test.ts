@@ -1,5 +1,6 @@
 import type { BatchState, RunState } from '@sandpiper/contracts';
-import { KEYS, runKey, RunStore, type RedisConnection } from '@sandpiper/store';
+import { ALL_TENANTS, KEYS, runKey, RunStore, type RedisConnection } from '@sandpiper/store';
+import { TestNode } from '@sandpiper/store/testing';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { endRun } from './client-calls.js';
@@ -38,9 +39,9 @@ const error = (reply: { json: () => unknown }) =>
   (reply.json() as { error: { code: string; message: string; path?: string } }).error;
 
 /** Runs that wait. No node is there, so none of them leaves. */
-const waiting = async (): Promise<number> => Number((await redis.get(KEYS.backlogs)) ?? 0);
+const waiting = async (): Promise<number> => Number((await redis.hget(KEYS.waiting, ALL_TENANTS)) ?? 0);
 
-const end = (id: string): Promise<void> => endRun(store, id);
+const end = (id: string): Promise<void> => endRun(redis, id);
 
 describe('POST /v1/runs', () => {
   it('answers 202 with an id when Redis has it', async () => {
@@ -213,7 +214,7 @@ describe('DELETE /v1/runs/:id', () => {
 
   it('marks a running run and answers that it still runs', async () => {
     const id = await submit();
-    await store.claim(id, 'node', 0);
+    await new TestNode(redis).claim(id);
     expect((await cancel(`/v1/runs/${id}`)).statusCode).toBe(202);
     expect(await store.isCancelled(id)).toBe(true);
   });

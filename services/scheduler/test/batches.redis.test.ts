@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { BatchState, BatchSummary, RunState } from '@sandpiper/contracts';
-import { batchKey, batchRunId, KEYS, type RedisConnection, runKey, RunStore } from '@sandpiper/store';
+import { ALL_TENANTS, batchKey, batchRunId, KEYS, type RedisConnection, runKey } from '@sandpiper/store';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { endRun, refusal } from './client-calls.js';
@@ -16,7 +16,6 @@ import { startApp, type TestApp } from './harness.js';
 let server: RedisServer;
 let app: TestApp;
 let redis: RedisConnection;
-let store: RunStore;
 let address: string;
 
 beforeAll(async () => {
@@ -26,7 +25,6 @@ beforeAll(async () => {
     batchLimit: 1024 * 1024,
     maxQueue: 20_000,
   }));
-  store = new RunStore(redis);
   address = await app.listen({ host: '127.0.0.1', port: 0 });
 });
 
@@ -42,7 +40,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-const waiting = async (): Promise<number> => Number((await redis.get(KEYS.backlogs)) ?? 0);
+const waiting = async (): Promise<number> => Number((await redis.hget(KEYS.waiting, ALL_TENANTS)) ?? 0);
 
 const lines = (count: number, source = (i: number) => `print(${i})`): string =>
   Array.from({ length: count }, (_, i) => `${JSON.stringify({ source: source(i) })}\n`).join('');
@@ -182,7 +180,7 @@ describe('the results of a batch', () => {
   it('are streamed line by line in the order of the ends, and resume after a break', async () => {
     const id = await submitted(3);
     const stream = linesOf(`/v1/batches/${id}/results`);
-    await endRun(store, batchRunId(id, 1));
+    await endRun(redis, batchRunId(id, 1));
     const first = await stream.next();
     expect(JSON.parse(first.value as string)).toMatchObject({
       position: 1,
@@ -191,12 +189,12 @@ describe('the results of a batch', () => {
     });
     await stream.return(undefined);
 
-    await endRun(store, batchRunId(id, 2));
+    await endRun(redis, batchRunId(id, 2));
     const rest: { position: number; index: number; run: RunState }[] = [];
     for await (const line of linesOf(`/v1/batches/${id}/results?from=1`)) {
       rest.push(JSON.parse(line));
       // The last run ends while the stream waits for it.
-      if (rest.length === 1) await endRun(store, batchRunId(id, 0), 'time-limit');
+      if (rest.length === 1) await endRun(redis, batchRunId(id, 0), 'time-limit');
     }
     expect(rest.map(({ position, index, run }) => [position, index, run.result?.status])).toEqual([
       [2, 2, 'ok'],
@@ -206,8 +204,8 @@ describe('the results of a batch', () => {
 
   it('come as server-sent events, with the summary at the end', async () => {
     const id = await submitted(2);
-    await endRun(store, batchRunId(id, 0));
-    await endRun(store, batchRunId(id, 1));
+    await endRun(redis, batchRunId(id, 0));
+    await endRun(redis, batchRunId(id, 1));
     const text: string[] = [];
     for await (const line of linesOf(`/v1/batches/${id}/events`, { 'last-event-id': '1' })) text.push(line);
     expect(text.filter((line) => /^(id|event):/.test(line))).toEqual(['id: 2', 'event: run', 'event: done']);

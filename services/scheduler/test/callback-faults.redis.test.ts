@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { connectFailFast, KEYS, RunStore } from '@sandpiper/store';
+import { connectFailFast, KEYS } from '@sandpiper/store';
 import { Processes, startRedis, type RedisServer, type TestService } from '@sandpiper/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { endRun, SERVICE_SECRET, startCallbackApp, submit } from './callback-harness.js';
@@ -72,7 +72,7 @@ describe('a scheduler that is killed', () => {
 
       // No scheduler is there while the runs end: what is due waits.
       const own = await connected();
-      for (const id of ids) await endRun(new RunStore(own), id);
+      for (const id of ids) await endRun(own, id);
       const victim = startTaker(server.url, '500', until);
       const [taken] = (await once(victim, 'message')) as [string[]];
       expect([...taken].sort()).toEqual([...ids].sort());
@@ -103,11 +103,10 @@ describe('a scheduler that is killed', () => {
     });
     const { id } = (await reply.json()) as { id: string };
     const ids = runs.map((_, n) => `${id}-${n}`);
-    const store = new RunStore(own);
-    for (const run of ids.slice(0, 30)) await endRun(store, run);
+    for (const run of ids.slice(0, 30)) await endRun(own, run);
     await vi.waitFor(() => expect(receiver.received.length).toBeGreaterThan(5), patience);
     first.child.kill('SIGKILL');
-    for (const run of ids.slice(30)) await endRun(store, run);
+    for (const run of ids.slice(30)) await endRun(own, run);
     await vi.waitFor(() => expect(new Set(receiver.deliveries).size).toBe(60), patience);
     await vi.waitFor(async () => expect(await own.zcard(KEYS.callbacks)).toBe(0), patience);
     expect([...new Set(receiver.deliveries)].sort()).toEqual([...ids].sort());

@@ -6,6 +6,7 @@ import {
   RunStore,
   syntheticResult,
 } from '@sandpiper/store';
+import { TestNode } from '@sandpiper/store/testing';
 import { parseNetworks } from '../src/callbacks/address-policy.js';
 import type { CallbackOptions } from '../src/callbacks/callbacks.js';
 import type { AppDeps } from '../src/index.js';
@@ -39,14 +40,19 @@ export async function startCallbackApp(
       ...options,
     },
   });
-  return { app, redis, ends: (id) => endRun(new RunStore(redis), id) };
+  return { app, redis, ends: (id) => endRun(redis, id) };
 }
 
 /** As a node would: takes the run and writes a result. */
-export async function endRun(store: RunStore, id: string, message = 'ended by the test'): Promise<void> {
-  const claim = await store.claim(id, 'n', 0);
+export async function endRun(
+  redis: RedisConnection,
+  id: string,
+  message = 'ended by the test',
+): Promise<void> {
+  const store = new RunStore(redis);
+  const claim = await new TestNode(redis, 'n').claim(id);
   const facts = await store.runFacts(id);
-  if (claim.outcome !== 'run' || facts === null) throw new Error(`claim: ${claim.outcome}`);
+  if (claim?.outcome !== 'run' || facts === null) throw new Error(`${id} does not wait`);
   const { limits, engine } = facts;
   const base = { id, limits, engine, attempt: claim.attempt, node: 'n', cell: 0 };
   const result = syntheticResult({ ...base, status: 'internal-error', message });

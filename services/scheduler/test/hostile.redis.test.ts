@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { KEYS, runKey, type RedisConnection } from '@sandpiper/store';
+import { ALL_TENANTS, KEYS, runKey, type RedisConnection } from '@sandpiper/store';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from './harness.js';
@@ -64,7 +64,7 @@ function expectRefusal(reply: Reply, statuses: readonly number[] = [400]): strin
   return message;
 }
 
-const waiting = async (): Promise<number> => Number((await redis.get(KEYS.backlogs)) ?? 0);
+const waiting = async (): Promise<number> => Number((await redis.hget(KEYS.waiting, ALL_TENANTS)) ?? 0);
 
 describe('a body that is deep', () => {
   it.each([

@@ -1,5 +1,6 @@
 import type { ServiceLoad, NewKey, NodeReport } from '@sandpiper/contracts';
-import { NodeRegistry, type RedisConnection, RunStore, SCHEMA } from '@sandpiper/store';
+import { type RedisConnection, SCHEMA } from '@sandpiper/store';
+import { reportNode } from '@sandpiper/store/testing';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { endRun } from './client-calls.js';
@@ -67,27 +68,26 @@ describe('the load', () => {
   it('is less when a run has ended', async () => {
     const id = await submit();
     const before = await load();
-    await endRun(new RunStore(redis), id);
+    await endRun(redis, id);
     expect(await load()).toMatchObject({ runs: before.runs - 1, waiting: before.waiting - 1 });
   });
 
   it('counts cells that take runs', async () => {
-    const nodes = new NodeRegistry(redis);
     const cells = (['idle', 'busy', 'starting', 'failed'] as const).map((state, id) => ({
       id,
       state,
       run: null,
     }));
-    await nodes.report(node('n1', 'ready', cells), false);
-    await nodes.report(node('n2', 'draining', cells), false);
+    await reportNode(redis, node('n1', 'ready', cells));
+    await reportNode(redis, node('n2', 'draining', cells));
     expect((await load()).cells).toBe(3);
-    await nodes.report({ ...node('n3', 'ready', []), metricsAddress: '10.0.0.3:9090' }, false);
+    await reportNode(redis, { ...node('n3', 'ready', []), metricsAddress: '10.0.0.3:9090' });
     const labelled = {
       ...node('n4', 'ready', []),
       metricsAddress: '10.0.0.4:9090',
       labels: { zone: 'north' },
     };
-    await nodes.report(labelled, false);
+    await reportNode(redis, labelled);
     expect((await call(key, 'GET', '/v1/nodes/targets')).json()).toEqual([
       { targets: ['10.0.0.3:9090'], labels: { node: 'n3' } },
       { targets: ['10.0.0.4:9090'], labels: { node: 'n4', label_zone: 'north' } },

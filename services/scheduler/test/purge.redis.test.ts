@@ -12,6 +12,7 @@ import {
   runKey,
   syntheticResult,
 } from '@sandpiper/store';
+import { TestNode } from '@sandpiper/store/testing';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { endRun, refusal } from './client-calls.js';
@@ -75,9 +76,9 @@ interface Claimed {
   readonly fence: Fence;
 }
 
-async function claim(id: string, live = false): Promise<Claimed> {
-  const claimed = await store.claim(id, 'node', 0, live);
-  if (claimed.outcome !== 'run') throw new Error(claimed.outcome);
+async function claim(id: string): Promise<Claimed> {
+  const claimed = await new TestNode(redis).claim(id);
+  if (claimed?.outcome !== 'run') throw new Error(claimed?.outcome ?? `${id} does not wait`);
   return claimed;
 }
 
@@ -97,7 +98,7 @@ describe('a run that is purged', () => {
   it.each(['waits', 'has ended'])('is gone at once when it %s, and its key is new', async (state) => {
     const request = { source: '', idempotencyKey: 'again' };
     const id = await submit(blue, request);
-    if (state === 'has ended') await endRun(store, id);
+    if (state === 'has ended') await endRun(redis, id);
     expect((await purge(blue, `/v1/runs/${id}`)).statusCode).toBe(204);
     expect(refusal(await call(blue, 'GET', `/v1/runs/${id}`))).toEqual(MISSING);
     expect(refusal(await purge(blue, `/v1/runs/${id}`))).toEqual(MISSING);
@@ -125,7 +126,7 @@ describe('a run that is purged', () => {
 
   it('removes its streams when it is live, and tells its followers that it is gone', async () => {
     const id = await submit(blue, { source: '', live: true });
-    const claimed = await claim(id, true);
+    const claimed = await claim(id);
     const live = new LiveStore(redis);
     await live.begin(id, claimed.fence);
     await live.append(id, claimed.fence, 3, [{ stream: 'stdout', data: Buffer.from('abc') }]);
@@ -151,7 +152,7 @@ describe('a batch that is purged', () => {
   it('is gone with all of its thousands of runs', async () => {
     const count = 3_000;
     const id = await submitBatch(blue, count, { idempotencyKey: 'again' });
-    await endRun(store, batchRunId(id, 0));
+    await endRun(redis, batchRunId(id, 0));
     expect((await purge(blue, `/v1/batches/${id}`)).statusCode).toBe(204);
     expect(refusal(await call(blue, 'GET', `/v1/batches/${id}`))).toEqual(MISSING);
     for (const index of [0, 1, count - 1]) {

@@ -10,6 +10,7 @@ import {
   RunStore,
   syntheticResult,
 } from '@sandpiper/store';
+import { TestNode } from '@sandpiper/store/testing';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -51,8 +52,8 @@ afterAll(async () => {
 });
 
 async function end(id: string, bytes: number): Promise<void> {
-  const claim = await store.claim(id, 'node', 0);
-  if (claim.outcome !== 'run') throw new Error(claim.outcome);
+  const claim = await new TestNode(node).claim(id);
+  if (claim === null) throw new Error(`${id} does not wait`);
   const { attempt } = claim;
   const facts = { id, attempt, limits: DEFAULT_LIMITS, engine: 'seccomp', node: 'node', cell: 0 } as const;
   const result = syntheticResult({ ...facts, status: 'internal-error', message: '' });

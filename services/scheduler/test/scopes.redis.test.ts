@@ -1,5 +1,5 @@
 import { type NewKey, type Scope, SCOPES } from '@sandpiper/contracts';
-import { batchRunId, RunStore } from '@sandpiper/store';
+import { batchRunId } from '@sandpiper/store';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { endRun } from './client-calls.js';
@@ -14,7 +14,6 @@ const ADMIN = 'a'.repeat(40);
 
 let server: RedisServer;
 let app: TestApp;
-let store: RunStore;
 const keys = {} as Record<Scope, string>;
 /** In paths: a run and a batch of the tenant that have ended, and a run that was given up. */
 const ids: Record<string, string> = {};
@@ -31,7 +30,6 @@ beforeAll(async () => {
   server = await startRedis();
   const { app: started, redis } = await startApp(server.url, { auth: { on: true, adminKeys: [ADMIN] } });
   app = started;
-  store = new RunStore(redis);
   for (const scope of SCOPES) {
     const made = await call(ADMIN, 'POST', '/v1/keys', { tenant: 'blue', scopes: [scope] });
     keys[scope] = made.json<NewKey>().key;
@@ -41,9 +39,9 @@ beforeAll(async () => {
   ids['RUN'] = await submit('/v1/runs', { source: '', idempotencyKey: 'again' });
   ids['BATCH'] = await submit('/v1/batches', { runs: [{ source: '' }], idempotencyKey: 'again' });
   ids['DEAD'] = await submit('/v1/runs', { source: '' });
-  await endRun(store, ids['RUN'] ?? '', 'runtime-error');
-  await endRun(store, batchRunId(ids['BATCH'] ?? '', 0), 'runtime-error');
-  await endRun(store, ids['DEAD'] ?? '', 'internal-error', true);
+  await endRun(redis, ids['RUN'] ?? '', 'runtime-error');
+  await endRun(redis, batchRunId(ids['BATCH'] ?? '', 0), 'runtime-error');
+  await endRun(redis, ids['DEAD'] ?? '', 'internal-error', true);
 });
 
 afterAll(async () => {

@@ -8,6 +8,7 @@ import {
   RunStore,
   syntheticResult,
 } from '@sandpiper/store';
+import { TestNode } from '@sandpiper/store/testing';
 import { type RedisServer, startRedis } from '@sandpiper/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startApp, type TestApp } from './harness.js';
@@ -75,22 +76,24 @@ async function open(id: string, key: string, query = ''): Promise<StreamClient> 
   return client;
 }
 
+/** The process that took a run last. */
+let lastNode = '';
+
 /** A node takes the run, out of its quarantine where the one before has died. */
 async function claim(id: string): Promise<Fence> {
-  let got = await store.claim(id, 'node', 0, true);
-  if (got.outcome === 'deferred') {
-    await redis.zadd(KEYS.deferred, 0, id);
-    await vi.waitFor(
-      async () => {
-        got = await store.claim(id, 'node', 0, true);
-        expect(got.outcome).toBe('run');
-      },
-      { timeout: 20_000, interval: 50 },
-    );
-  }
-  if (got.outcome !== 'run' && got.outcome !== 'cancel') throw new Error(got.outcome);
-  await live.begin(id, got.fence);
-  return got.fence;
+  const node = new TestNode(redis);
+  await redis.zadd(KEYS.leases, 'XX', 0, lastNode);
+  lastNode = node.instance;
+  return vi.waitFor(
+    async () => {
+      await redis.zadd(KEYS.deferred, 'XX', 0, id);
+      const got = await node.claim(id);
+      if (got === null) throw new Error(`${id} does not wait`);
+      await live.begin(id, got.fence);
+      return got.fence;
+    },
+    { timeout: 20_000, interval: 50 },
+  );
 }
 
 const write = (id: string, attempt: Fence, end: number, text: string): Promise<boolean> =>

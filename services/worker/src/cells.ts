@@ -39,10 +39,6 @@ export class Cells {
   readonly #actors = new Map<number, CellActor>();
   readonly #idle = new Set<CellActor>();
   readonly #waiting: Assignment[] = [];
-  /** Called on state changes of cells while a run waits for isolation. */
-  #onChange: (() => void) | null = null;
-  /** The cell whose run must be the only one on the node. */
-  #isolated: number | null = null;
   /** Recent deaths of cells that a run may have caused. */
   #killed: readonly { readonly tenant: string; readonly cell: number; readonly at: number }[] = [];
   #closing = false;
@@ -71,6 +67,11 @@ export class Cells {
     return this.count('idle') + this.count('busy');
   }
 
+  /** Number of idle cells for which no run waits here. */
+  get free(): number {
+    return Math.max(0, this.#idle.size - this.#waiting.length);
+  }
+
   /** Cells that die too often. */
   get troubles(): readonly Trouble[] {
     return this.#supervisor.troubles;
@@ -82,7 +83,6 @@ export class Cells {
    */
   ask(assignment: Assignment): Told {
     if (this.#closing) return 'stopped';
-    if (this.#isolated !== null) return 'full';
     const capacity = this.options.maxWaiting ?? this.options.cpus.length;
     if (this.#waiting.length >= capacity && this.#idle.size === 0) {
       this.options.inspect({ type: 'overflow', actor: 'cells', message: 'ask', capacity });
@@ -97,51 +97,6 @@ export class Cells {
   withdraw(name: string): void {
     const index = this.#waiting.findIndex((assignment) => assignment.name === name);
     if (index >= 0) this.#waiting.splice(index, 1);
-  }
-
-  /**
-   * Makes the run of that cell the only one on the node: no other run gets a cell until {@link endIsolation},
-   * and waiting runs are turned away for other nodes.
-   * @returns false when the other runs have not ended in time, or another run is isolated; nothing changes
-   *   then.
-   */
-  async isolate(cell: number, patienceMs: number): Promise<boolean> {
-    if (this.#isolated !== null || this.#closing) return false;
-    this.#isolated = cell;
-    this.#changed();
-    for (const assignment of this.#waiting.splice(0)) assignment.turnAway();
-    const isAlone = await this.#untilAlone(patienceMs);
-    if (!isAlone) this.endIsolation(cell);
-    return isAlone;
-  }
-
-  endIsolation(cell: number): void {
-    if (this.#isolated !== cell) return;
-    this.#isolated = null;
-    this.#changed();
-    this.#handOut();
-  }
-
-  /** Whether a run is isolated, or waits to be. */
-  get isIsolated(): boolean {
-    return this.#isolated !== null;
-  }
-
-  #untilAlone(patienceMs: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const cancel = this.options.clock.after(patienceMs, () => {
-        this.#onChange = null;
-        resolve(false);
-      });
-      const look = (): void => {
-        if (this.count('busy') > 1) return;
-        cancel();
-        this.#onChange = null;
-        resolve(!this.#closing);
-      };
-      this.#onChange = look;
-      look();
-    });
   }
 
   /** Kills all runs; when it resolves, all cells are gone without remains. */
@@ -194,24 +149,23 @@ export class Cells {
 
   #changed(): void {
     this.options.onChange?.();
-    this.#onChange?.();
   }
 
   #offered(cell: CellActor): void {
     if (this.#closing) return;
     this.#idle.add(cell);
     this.#handOut();
+    this.#changed();
   }
 
   /** It was admitted before, so it waits in front of the others, even above the bound. */
   #takeBack(assignment: Assignment): void {
-    if (this.#closing || this.#isolated !== null) return assignment.turnAway();
+    if (this.#closing) return assignment.turnAway();
     this.#waiting.unshift(assignment);
     this.#handOut();
   }
 
   #handOut(): void {
-    if (this.#isolated !== null) return;
     for (const cell of this.#idle) {
       const assignment = this.#waiting.shift();
       if (assignment === undefined) return;

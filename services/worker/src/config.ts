@@ -7,7 +7,7 @@ import {
   type Runtime,
   type TranslatedInterpreter,
 } from '@sandpiper/controller';
-import { type NodeLabels, nodeLabelsSchema } from '@sandpiper/contracts';
+import { type NodeLabels, nodeLabelsSchema, runtimeNameSchema } from '@sandpiper/contracts';
 import { integer, readEnvironment, redisEnvShape, replicationEnvShape } from '@sandpiper/store';
 import { LOG_LEVELS } from '@sandpiper/telemetry';
 import { z } from 'zod';
@@ -110,6 +110,15 @@ export const workerConfigSchema = z
       .describe(
         'runtime of programs that name none: a name of that file, or the path of an interpreter; by default `pypy3`',
       ),
+    SANDPIPER_SERVES: z
+      .string()
+      .transform((list) => list.split(',').filter((name) => name !== ''))
+      .pipe(z.array(runtimeNameSchema).min(1, 'must name a runtime'))
+      .optional()
+      .describe(
+        'runtimes of which this node takes runs, names of that file separated by commas; `default` stands for runs that name ' +
+          'none. By default all that it has',
+      ),
     SANDPIPER_LIBRARIES: z
       .string()
       .regex(/^\/[^:]*(:\/[^:]*)*$/, 'must be absolute paths, separated by ":"')
@@ -137,9 +146,6 @@ export const workerConfigSchema = z
     SANDPIPER_LOCK_MS: integer(500, 600_000)
       .default(10_000)
       .describe('how long a silent node keeps its runs before other nodes get them'),
-    SANDPIPER_STALLED_INTERVAL_MS: integer(100, 600_000)
-      .default(3_000)
-      .describe('how often a node looks for the runs of silent nodes'),
     SANDPIPER_LOG_LEVEL: z.enum(LOG_LEVELS).default('info').describe('least severe level that is logged'),
   })
   .refine((c) => (c.SANDPIPER_RPYTHON_PYPY === undefined) === (c.SANDPIPER_RPYTHON_LIB === undefined), {
@@ -181,6 +187,17 @@ export async function nodeRuntimes(config: WorkerConfig): Promise<readonly Runti
   if (file === '' && name === undefined && libraries.length === 0) return [DEFAULT_RUNTIME];
   const { offeredRuntimes } = await import('@sandpiper/controller/runtimes');
   return offeredRuntimes({ file: file === '' ? null : file, name, libraries });
+}
+
+/** The runtimes of which a node takes runs. @throws Error of one line for one that it has not */
+export function servedRuntimes(config: WorkerConfig, runtimes: readonly Runtime[]): readonly string[] {
+  const names = runtimes.map(({ name }) => name);
+  const { SANDPIPER_SERVES: served = names } = config;
+  const missing = served.find((name) => !names.includes(name));
+  if (missing === undefined) return served;
+  throw new Error(
+    `SANDPIPER_SERVES: this node has no runtime ${JSON.stringify(missing)}, only ${names.join(', ')}`,
+  );
 }
 
 /** The modules of the profile, or null for cold starts. */

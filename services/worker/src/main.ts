@@ -24,6 +24,7 @@ import {
   profileOf,
   rpythonOf,
   nodeRuntimes,
+  servedRuntimes,
 } from './config.js';
 import { WorkerNode } from './node.js';
 import { operationsServer } from './operations-server.js';
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
   for (const warning of lasting) log.warn(warning);
   const warnings = (): string[] => [...lasting, ...new Set(unprepared.values()), ...(node?.warnings ?? [])];
   const runtimes = await nodeRuntimes(config);
+  const served = servedRuntimes(config, runtimes);
   const listener: ProofListener = {
     passed: ({ tookMs }) => log.info({ tookMs: Math.round(tookMs) }, 'self-test passed'),
     failed: (failures, retryMs) =>
@@ -108,9 +110,8 @@ async function main(): Promise<void> {
       log,
       graceMs: config.SANDPIPER_GRACE_MS,
       orphanMs: config.SANDPIPER_ORPHAN_MS,
-      lockMs: config.SANDPIPER_LOCK_MS,
-      stalledIntervalMs: config.SANDPIPER_STALLED_INTERVAL_MS,
-      runtimes: runtimes.map((runtime) => runtime.name),
+      leaseMs: config.SANDPIPER_LOCK_MS,
+      runtimes: served,
       engines: rpythonOf(config) === null ? ['seccomp'] : ['seccomp', 'rpython'],
       warnings,
       metricsAddress: () => metricsAddress,

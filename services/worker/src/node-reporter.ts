@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { NodeLabels, NodeReport } from '@sandpiper/contracts';
-import { type NodeRegistry, type ReportAnswer, SCHEMA } from '@sandpiper/store';
+import { type NodeProcess, type NodeRegistry, type ReportAnswer, SCHEMA } from '@sandpiper/store';
 
 /** Heartbeats per lease, so that a lost one does no harm. */
 const SIGNS_PER_LEASE = 4;
@@ -11,13 +11,14 @@ const MAX_MS = 1_000;
 
 export interface NodeReporterOptions {
   readonly registry: NodeRegistry;
-  readonly name: string;
+  readonly process: NodeProcess;
   /** A node that is silent for longer is considered lost, milliseconds. */
   readonly leaseMs: number;
   readonly engines: readonly string[];
-  readonly runtimes: readonly string[];
   readonly state: () => NodeReport['state'];
   readonly cells: () => NodeReport['cells'];
+  /** The runs that it has, also those that have left their cell. */
+  readonly runIds: () => readonly string[];
   readonly warnings: () => readonly string[];
   /** Host and port of the metrics; null while they are not served. */
   readonly metricsAddress: () => string | null;
@@ -28,6 +29,8 @@ export interface NodeReporterOptions {
   readonly onTwin: () => void;
   /** An operator wants it to take no runs, or to take them again. */
   readonly onCordon: (cordon: ReportAnswer['cordon']) => void;
+  /** It has a lease. `lost`: it had none before this report, so the runs that it has are lost. */
+  readonly onLease: (lost: boolean) => void;
 }
 
 /** Sends heartbeats of this node, and reports at once when its capacity changes. */
@@ -59,6 +62,11 @@ export class NodeReporter {
     if (this.timer !== null && this.told !== this.ability()) void this.report();
   }
 
+  /** Redis does not know the node. */
+  reportAgain(): void {
+    if (this.timer !== null) void this.report();
+  }
+
   stop(): void {
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
@@ -67,11 +75,11 @@ export class NodeReporter {
   /** The last report. */
   async leave(): Promise<void> {
     this.stop();
-    await this.options.registry.leave(this.options.name);
+    await this.options.registry.leave(this.options.process);
   }
 
   private async report(): Promise<void> {
-    const { registry, name, leaseMs, engines, runtimes, state, cells, warnings, metricsAddress, labels, up } =
+    const { registry, process, leaseMs, engines, state, cells, warnings, metricsAddress, labels, up } =
       this.options;
     // During an outage of Redis, commands would pile up, one per interval.
     if (!up()) return;
@@ -80,11 +88,11 @@ export class NodeReporter {
     this.told = ability;
     const address = metricsAddress();
     const report: NodeReport = {
-      name,
+      name: process.name,
       state: state(),
       cells: cells(),
       engines: [...engines],
-      runtimes: [...runtimes],
+      runtimes: [...process.runtimes],
       version: VERSION,
       schema: SCHEMA,
       startedAt: this.startedAt,
@@ -94,7 +102,8 @@ export class NodeReporter {
       ...(Object.keys(labels).length === 0 ? {} : { labels }),
     };
     try {
-      const answer = await registry.report(report, announce);
+      const answer = await registry.report(process, report, this.options.runIds(), announce);
+      this.options.onLease(answer.lost);
       this.#meet(answer.twin);
       if (answer.cordon !== this.cordon) this.options.onCordon(answer.cordon);
       this.cordon = answer.cordon;

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { randomBytes } from 'node:crypto';
 import {
   type Clock,
   LifecycleActor,
@@ -12,19 +12,20 @@ import {
   type NodeLabels,
   type Engine,
   firstLine,
-  JOB_VERSION,
   type NodeReport,
-  RUN_QUEUE,
-  type RunJob,
+  type Ticket,
   withDeadline,
 } from '@sandpiper/contracts';
 import { Comparer } from '@sandpiper/grading/judge-run';
 import {
   connectPatient,
   connectSubscriber,
+  Doorbell,
+  keepFewEvents,
   LiveHints,
   LiveStore,
   NodeRegistry,
+  nodeQueue,
   onTrouble,
   QUEUE_PREFIX,
   type Replication,
@@ -33,8 +34,8 @@ import {
   type RedisConnection,
   type RedisTarget,
   RunStore,
+  removeQueue,
   subscribeCancel,
-  UNLIMITED,
 } from '@sandpiper/store';
 import {
   countReconnects,
@@ -43,7 +44,7 @@ import {
   type NodeMetrics,
   type Tracing,
 } from '@sandpiper/telemetry';
-import { WaitingError, Worker, type Job } from 'bullmq';
+import { Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { Attempts } from './attempt/attempts.js';
 import type { CellFactory } from './cell-like.js';
@@ -51,6 +52,7 @@ import { CELL_STATES, Cells } from './cells.js';
 import { inspectNode } from './inspect-node.js';
 import { LiveRuns } from './live-run.js';
 import { NodeReporter } from './node-reporter.js';
+import { Taker } from './taker.js';
 import { nodeLifecycle, type NodeEffect, type NodeEvent, type NodeState } from './lifecycles/node.js';
 
 export interface NodeOptions extends Partial<RestartPolicy> {
@@ -76,9 +78,8 @@ export interface NodeOptions extends Partial<RestartPolicy> {
   readonly metricsAddress?: () => string | null;
   /** What its operator says of it. */
   readonly labels?: NodeLabels;
-  /** How long a run stays ours without a heartbeat, milliseconds; then the queue gives it to another node. */
-  readonly lockMs?: number;
-  readonly stalledIntervalMs?: number;
+  /** How long its runs stay with a node that does not report, milliseconds; then others get them. */
+  readonly leaseMs?: number;
   /** The clock for back-offs, the grace period and handing back. */
   readonly clock?: Clock;
   /** How long a live run may wait for input without a connected feeder, milliseconds. */
@@ -93,14 +94,10 @@ const RESTART_POLICY: RestartPolicy = {
   windowMs: 60_000,
 };
 
-/** How long a run stays with a node without a heartbeat, milliseconds. */
-const DEFAULT_LOCK_MS = 10_000;
+const DEFAULT_LEASE_MS = 10_000;
 
 /** Deadline for handing back runs after the grace period, milliseconds. */
 const HAND_BACK_MS = 5_000;
-
-/** Delay before the queue is told to retry a run, milliseconds. */
-const RETRY_MS = 500;
 
 /** Timeout of the last report, milliseconds. */
 const LEAVE_MS = 1_000;
@@ -111,7 +108,7 @@ const TWIN = 'another node has the same name: give each its own SANDPIPER_NODE_N
 /** Mailbox capacity for requests to leave: a signal or two. */
 const MAILBOX_CAPACITY = 4;
 
-/** A worker node: consumer, supervised cells, cancel channel. One per process. */
+/** A worker node: it takes runs for its supervised cells, when tickets in its queue say that there are some. One per process. */
 export class WorkerNode {
   private readonly connections: {
     commands: RedisConnection;
@@ -122,11 +119,14 @@ export class WorkerNode {
   private readonly comparer = new Comparer();
   private readonly cells: Cells;
   private readonly attempts: Attempts;
-  private readonly consumer: Worker<RunJob>;
+  private readonly taker: Taker;
+  private readonly tickets: Worker<Ticket>;
   private readonly reporter: NodeReporter;
   private readonly actor: LifecycleActor<NodeState, NodeEvent, NodeEffect>;
   private readonly policy: RestartPolicy;
   private toldCells = '';
+  /** Called when no attempt is under way. */
+  private onEmpty: () => void = () => undefined;
 
   private constructor(private readonly options: NodeOptions) {
     const { name, redis, metrics, log, cpus, clock = systemClock } = options;
@@ -137,7 +137,8 @@ export class WorkerNode {
     };
     onTrouble(this.connections.commands, (reason) => log.warn({ reason }, 'Redis cannot be reached'));
     countReconnects(this.connections.commands, metrics.redisReconnects);
-    const store = new RunStore(this.connections.commands);
+    const bell = new Doorbell(this.connections.commands);
+    const store = new RunStore(this.connections.commands, bell);
     this.replication = replicationOf(redis, options.replication ?? { replicas: 0, timeoutMs: 0 }, (error) =>
       log.debug({ reason: error.message }, 'Redis connection'),
     );
@@ -163,6 +164,18 @@ export class WorkerNode {
       comparer: this.comparer,
       tracing: options.tracing ?? NO_TRACING,
       replication: this.replication,
+      onPlaced: () => this.taker.wake(),
+      onEnd: () => this.attemptEnded(),
+    });
+    const runtimes = options.runtimes ?? [DEFAULT_RUNTIME_NAME];
+    // A process with the same name, before this one or beside it, has leases of its own.
+    const process = { name, instance: `${name}/${randomBytes(6).toString('hex')}`, runtimes };
+    this.taker = new Taker({
+      ...{ node: name, instance: process.instance, runtimes, store, clock, log },
+      cells: this.cells,
+      attempts: this.attempts,
+      up: () => this.redisUp,
+      onLost: () => this.reporter.reportAgain(),
     });
     this.actor = new LifecycleActor<NodeState, NodeEvent, NodeEffect>({
       name: 'node',
@@ -172,15 +185,15 @@ export class WorkerNode {
       lifecycle: nodeLifecycle,
       perform: (effect, self) => this.perform(effect, self),
     });
-    this.consumer = this.makeConsumer();
+    this.tickets = this.openTickets();
     this.reporter = new NodeReporter({
-      registry: new NodeRegistry(this.connections.commands),
-      name,
-      leaseMs: options.lockMs ?? DEFAULT_LOCK_MS,
+      registry: new NodeRegistry(this.connections.commands, bell),
+      process,
+      leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
       engines: options.engines ?? ['seccomp'],
-      runtimes: options.runtimes ?? [DEFAULT_RUNTIME_NAME],
       state: () => this.reported,
       cells: () => this.cells.facts.map(({ runId, ...cell }) => ({ ...cell, run: runId })),
+      runIds: () => this.attempts.runIds,
       warnings: () => [...this.notReadyBecause, ...(options.warnings?.() ?? [])],
       metricsAddress: () => options.metricsAddress?.() ?? null,
       labels: options.labels ?? {},
@@ -189,6 +202,10 @@ export class WorkerNode {
       onCordon: (cordon) => {
         log.info({ cordon }, cordon === null ? 'the cordon is lifted' : 'cordoned: the node takes no runs');
         this.actor.slot()({ type: 'cordon', cordon });
+      },
+      onLease: (lost) => {
+        if (lost) this.attempts.loseAll();
+        this.taker.hasLease();
       },
     });
     subscribeCancel(
@@ -257,14 +274,14 @@ export class WorkerNode {
 
   /**
    * Drains: first readiness ends and no new runs are taken; current runs get the grace period, then go back
-   * to the queue; then the cells are closed.
+   * to the backlogs; then the cells are closed.
    */
   async drain(): Promise<void> {
     this.tell({ type: 'drain' });
     await this.actor.ended;
   }
 
-  /** Leaves as after kill -9, but without leftover processes: the queue is not told and notices by itself. */
+  /** Leaves as after kill -9, but without leftover processes: its runs are lost when its lease is over. */
   async abandon(): Promise<void> {
     this.tell({ type: 'abandon' });
     await this.actor.ended;
@@ -278,8 +295,7 @@ export class WorkerNode {
   }
 
   private cellsChanged(): void {
-    // A node takes no more runs than it has cells. Without any cell it may hold one, until the first is back.
-    this.consumer.concurrency = this.cells.isIsolated ? 1 : Math.max(1, this.cells.alive);
+    this.taker.wake();
     const cells = { up: this.cells.alive, troubled: this.cells.troubles.length };
     const now = `${cells.up} ${cells.troubled}`;
     if (now === this.toldCells) return;
@@ -292,25 +308,23 @@ export class WorkerNode {
     const { log, graceMs } = this.options;
     switch (effect.type) {
       case 'consume':
-        this.consumer
+        this.taker.start();
+        this.tickets
           .run()
-          .catch((error: unknown) => log.error({ err: error }, 'the queue consumer stopped unexpectedly'));
+          .catch((error: unknown) => log.error({ err: error }, 'the queue of tickets is read no more'));
         // The first report may have been sent just before and said that the node takes no runs yet.
         this.reporter.changed();
         return;
       case 'pause':
-        void this.consumer.pause(true);
-        return;
+        return this.taker.pause();
       case 'hand-back-waiting':
         return this.attempts.handBackWaiting();
       case 'resume':
-        this.attempts.accept();
-        void this.consumer.resume();
-        return;
+        return this.taker.start();
       case 'stop-consuming':
         this.showState();
         this.reporter.changed();
-        return whenOver(this.consumer.close(), self, { type: 'runs-ended' });
+        return whenOver(this.stopTaking(), self, { type: 'runs-ended' });
       case 'await-grace':
         return self.timer('grace', graceMs, { type: 'grace-over' });
       case 'hand-back':
@@ -328,9 +342,24 @@ export class WorkerNode {
     }
   }
 
+  /** Takes no more runs. Resolves when those that it has have ended. */
+  private async stopTaking(): Promise<void> {
+    await Promise.all([this.taker.close(), this.tickets.close()]);
+    if (this.attempts.count > 0) await new Promise<void>((resolve) => (this.onEmpty = resolve));
+  }
+
+  private attemptEnded(): void {
+    if (this.attempts.count === 0) this.onEmpty();
+    this.taker.wake();
+  }
+
   /** Takes the node off the list, unless Redis is away. */
   private async leave(): Promise<void> {
-    const left = this.reporter.leave().catch(() => undefined);
+    const queue = nodeQueue(this.options.name);
+    const left = this.reporter
+      .leave()
+      .then(() => removeQueue(queue, this.connections.commands))
+      .catch(() => undefined);
     await withDeadline(left, LEAVE_MS, () => undefined);
   }
 
@@ -341,40 +370,27 @@ export class WorkerNode {
     return null;
   }
 
-  private makeConsumer(): Worker<RunJob> {
-    const { name, cpus, lockMs = DEFAULT_LOCK_MS, stalledIntervalMs = 3_000, log } = this.options;
-    const consumer = new Worker<RunJob>(RUN_QUEUE, (job, token) => this.process(job, token), {
+  private openTickets(): Worker<Ticket> {
+    const { name, log } = this.options;
+    const ring = (): Promise<void> => {
+      this.taker.ring();
+      return Promise.resolve();
+    };
+    const tickets = new Worker<Ticket>(nodeQueue(name), ring, {
       connection: this.connections.blocking,
       prefix: QUEUE_PREFIX,
       name,
       autorun: false,
-      concurrency: Math.max(1, cpus.length),
-      lockDuration: lockMs,
-      stalledInterval: stalledIntervalMs,
-      // Deaths are counted when a run is claimed; the queue itself retries without end.
-      maxStalledCount: UNLIMITED,
+      concurrency: 1,
+      // A ticket ends at once, and a lost one costs a second.
+      skipStalledCheck: true,
+      skipLockRenewal: true,
       runRetryDelay: 1_000,
       skipVersionCheck: true,
     });
-    consumer.on('error', (error) => log.debug({ reason: error.message }, 'consumer'));
-    consumer.on('lockRenewalFailed', (ids) => {
-      for (const id of ids) this.attempts.lockLost(id);
-    });
-    consumer.on('stalled', (id) => log.warn({ runId: id }, 'took a run back from a silent node'));
-    return consumer;
-  }
-
-  private async process(job: Job<RunJob>, token: string | undefined): Promise<void> {
-    if (!(job.data.version <= JOB_VERSION)) return this.attempts.leaveToNewer(job.data.id);
-    const outcome = await this.attempts.process(job.data.id).catch(async (error: unknown) => {
-      await sleep(RETRY_MS);
-      throw error;
-    });
-    if (outcome === 'lock-lost') throw new Error('the lock of this job was lost');
-    if (outcome === 'hand-back') {
-      await job.moveToWait(token);
-      throw new WaitingError();
-    }
+    tickets.on('error', (error) => log.debug({ reason: error.message }, 'tickets'));
+    keepFewEvents(this.connections.commands, tickets);
+    return tickets;
   }
 }
 

@@ -10,19 +10,19 @@ import { Attempt, type AttemptTools } from '../src/attempt/attempt.js';
 import { Cells } from '../src/cells.js';
 import { type FakeEnd, fakeCells } from './fake-cell.js';
 
-const FENCE = { claim: 'c7', epoch: 7 };
+const FENCE = { claim: 'n1/x/7', epoch: 7 };
 
-function claimOf(id: string, outcome: 'run' | 'cancel' | 'poison' = 'run'): Claim {
-  const times = { submittedAt: 1, dispatchedAt: 2, claimedAt: 3 };
+function claimOf(id: string, more: Partial<Claim> = {}): Claim {
+  const times = { submittedAt: 1, claimedAt: 3 };
   const request = { source: id, limits: completeLimits(undefined) };
   const counts = { attempt: 7, deaths: 3, retries: 0 };
-  return { outcome, ...counts, fence: FENCE, ...times, tenant: 't', request, trace: '' };
+  return { id, outcome: 'run', ...counts, fence: FENCE, ...times, tenant: 't', request, trace: '', ...more };
 }
 
 /** What the store and the cell say to one run, as each test wants it. `asked`: what it did, in order. */
 class Script {
   readonly asked: string[] = [];
-  claims = (): Promise<Claim> => Promise.resolve(claimOf(this.id));
+  claim: Partial<Claim> = {};
   runs = (): Promise<FakeEnd> => Promise.resolve('ok');
   finishes = (): Promise<'accepted' | 'stale'> => Promise.resolve('accepted');
   releases = (): Promise<boolean> => Promise.resolve(true);
@@ -56,14 +56,11 @@ const scriptOf = (id: string): Script => {
 };
 
 const store: AttemptTools['store'] = {
-  claim: (id) => {
-    scriptOf(id).asked.push('claim');
-    return scriptOf(id).claims();
-  },
-  finish: (result, fence, dead) => {
+  finish: (result, fence, how) => {
     expect(fence).toBe(FENCE);
+    expect(how?.cellMs).toBeGreaterThanOrEqual(0);
     scriptOf(result.id).asked.push(
-      `finish ${result.status} ${result.attempt}${dead === true ? ' dead' : ''}`,
+      `finish ${result.status} ${result.attempt}${how?.dead === true ? ' dead' : ''}`,
     );
     return scriptOf(result.id).finishes();
   },
@@ -71,10 +68,6 @@ const store: AttemptTools['store'] = {
     expect(fence).toBe(FENCE);
     scriptOf(id).asked.push(`release ${why}`);
     return scriptOf(id).releases();
-  },
-  defer: (id) => {
-    scriptOf(id).asked.push('defer');
-    return Promise.resolve(true);
   },
 };
 
@@ -129,14 +122,15 @@ function script(how: Partial<Script> = {}): Script {
   return made;
 }
 
-function start({ id }: Script, more: Partial<AttemptTools> = {}): Attempt {
-  return new Attempt(id, `run-${id}`, {
+function start({ id, claim }: Script, more: Partial<AttemptTools> = {}): Attempt {
+  return new Attempt(claimOf(id, claim), `run-${id}`, 0, {
     ...{ node: 'n1', store, cells, metrics, log, clock },
     comparer: new Comparer(),
     live: { begin: () => expect.unreachable('no run here is live') },
     tracing: NO_TRACING,
     replication: NO_REPLICATION,
     inspect: (event) => seen.push(event),
+    onPlaced: () => undefined,
     ...more,
   });
 }
@@ -148,30 +142,42 @@ async function lost(): Promise<(string | number | undefined)[]> {
 }
 
 describe('an attempt', () => {
-  it('is claimed, executed, written and counted, and releases its cell', async () => {
+  it('is executed, written and counted, and releases its cell', async () => {
     const work = script();
-    expect(await start(work).outcome).toBe('completed');
-    expect(work.asked).toEqual(['claim', 'execute', 'finish ok 7', 'count ok']);
+    expect(await start(work).ended).toBeNull();
+    expect(work.asked).toEqual(['execute', 'finish ok 7', 'count ok']);
     await settled();
     expect(cells.count('idle')).toBe(1);
     expect(await lost()).toEqual([]);
   });
 
-  it('goes back to the queue when too many wait, without a call to the store', async () => {
+  it('leaves its cell before its result is written', async () => {
+    const written = gate<'accepted'>();
+    const [first, second] = [script({ finishes: () => written.promise }), script()];
+    const one = start(first);
+    await settled();
+    expect([first.asked, cells.count('idle')]).toEqual([['execute', 'finish ok 7'], 1]);
+    expect(await start(second).ended).toBeNull();
+    written.open('accepted');
+    expect(await one.ended).toBeNull();
+  });
+
+  it('is handed back when too many wait', async () => {
     const running = gate<RunStatus>();
     const [first, second, third] = [script({ runs: () => running.promise }), script(), script()];
-    const outcomes = [start(first).outcome];
+    const ends = [start(first)];
     await settled();
-    outcomes.push(start(second).outcome);
+    ends.push(start(second));
     await settled();
-    expect(await start(third).outcome).toBe('hand-back');
-    expect([second.asked, third.asked]).toEqual([[], []]);
+    expect(ends.map(({ isUnplaced }) => isUnplaced)).toEqual([false, true]);
+    expect(await start(third).ended).toBeNull();
+    expect([second.asked, third.asked]).toEqual([[], ['release hand-back']]);
     running.open('ok');
-    expect(await Promise.all(outcomes)).toEqual(['completed', 'completed']);
+    expect(await Promise.all(ends.map(({ ended }) => ended))).toEqual([null, null]);
+    expect(second.asked).toEqual(['execute', 'finish ok 7', 'count ok']);
   });
 
   it.each<[string, Partial<Script>]>([
-    ['claimed', { claims: () => Promise.reject(new Error('Redis is away')) }],
     ['written', { finishes: () => Promise.reject(new Error('Redis is away')) }],
     [
       'released',
@@ -180,8 +186,8 @@ describe('an attempt', () => {
         releases: () => Promise.reject(new Error('Redis is away')),
       },
     ],
-  ])('goes back to the queue and frees its cell when it cannot be %s', async (_what, how) => {
-    await expect(start(script(how)).outcome).rejects.toThrow('Redis is away');
+  ])('is over and frees its cell when it cannot be %s', async (_what, how) => {
+    expect(await start(script(how)).ended).toMatchObject({ message: 'Redis is away' });
     await settled();
     expect(cells.count('idle')).toBe(1);
   });
@@ -190,10 +196,10 @@ describe('an attempt', () => {
     [new Error('the keeper died'), ['release failed'], ['sandbox-failure']],
     [new HostShortOfMemoryError(), ['release unblamed'], ['sandbox-failure']],
     [new RunRefusedError('no such engine'), ['finish internal-error 7', 'count internal-error'], []],
-  ])('is deferred or reported, and its job completed, after %s', async (error, then, reasons) => {
+  ])('is deferred or reported after %s', async (error, then, reasons) => {
     const work = script({ runs: failing(error) });
-    expect(await start(work).outcome).toBe('completed');
-    expect(work.asked).toEqual(['claim', 'execute', ...then]);
+    expect(await start(work).ended).toBeNull();
+    expect(work.asked).toEqual(['execute', ...then]);
     expect(await lost()).toEqual(reasons);
   });
 
@@ -211,37 +217,45 @@ describe('an attempt', () => {
       const runs = () => Promise.resolve<FakeEnd>({ status: 'wall-limit', usage: { ...usage, ...counts } });
       const work = script({ runs });
       const request = { source: work.id, limits: completeLimits(undefined), retryUnreliable };
-      work.claims = () => Promise.resolve({ ...claimOf(work.id), retries, request } as Claim);
-      expect(await start(work).outcome).toBe('completed');
+      work.claim = { retries, request };
+      expect(await start(work).ended).toBeNull();
       return work.asked;
     };
-    expect(await asked(1, 2)).toEqual(['claim', 'execute', 'release unreliable']);
+    expect(await asked(1, 2)).toEqual(['execute', 'release unreliable']);
     expect(await lost()).toEqual(['unreliable']);
-    const last = ['claim', 'execute', 'finish wall-limit 7', 'count wall-limit'];
+    const last = ['execute', 'finish wall-limit 7', 'count wall-limit'];
     expect(await asked(2, 2)).toEqual(last);
     expect(await asked(0, 0)).toEqual(last);
   });
 
   it('is not executed when the run has crashed its worker too often', async () => {
-    const work = script();
-    work.claims = () => Promise.resolve(claimOf(work.id, 'poison'));
-    expect(await start(work).outcome).toBe('completed');
-    expect(work.asked).toEqual(['claim', 'finish internal-error 7 dead', 'count internal-error']);
+    const work = script({ claim: { outcome: 'poison' } });
+    expect(await start(work).ended).toBeNull();
+    expect(work.asked).toEqual(['finish internal-error 7 dead', 'count internal-error']);
   });
 
-  it('is not executed when it is cancelled during its claim', async () => {
-    const claimed = gate<Claim>();
-    const work = script({ claims: () => claimed.promise });
+  it('is not executed when the run was cancelled before', async () => {
+    const work = script({ claim: { outcome: 'cancel' } });
+    expect(await start(work).ended).toBeNull();
+    expect(work.asked).toEqual(['finish cancelled 7', 'count cancelled']);
+  });
+
+  it('is not executed when it is cancelled while it waits for a cell', async () => {
+    const running = gate<RunStatus>();
+    const [first, work] = [script({ runs: () => running.promise }), script()];
+    const one = start(first);
+    await settled();
     const attempt = start(work);
     await settled();
     attempt.interrupt('cancel');
     attempt.interrupt('cancel');
-    claimed.open(claimOf(work.id));
-    expect(await attempt.outcome).toBe('completed');
-    expect(work.asked).toEqual(['claim', 'finish cancelled 7', 'count cancelled']);
+    expect(await attempt.ended).toBeNull();
+    expect(work.asked).toEqual(['finish cancelled 7', 'count cancelled']);
+    running.open('ok');
+    expect(await one.ended).toBeNull();
   });
 
-  it('does not count after losing its lock, whatever its result', async () => {
+  it('does not count after losing its lease, whatever its result', async () => {
     const running = gate<RunStatus>();
     const work = script({ runs: () => running.promise });
     const attempt = start(work);
@@ -250,32 +264,16 @@ describe('an attempt', () => {
     attempt.interrupt('lock-lost');
     await settled();
     running.open('cancelled');
-    expect(await attempt.outcome).toBe('lock-lost');
-    expect(work.asked).toEqual(['claim', 'execute', 'release lock-lost']);
+    expect(await attempt.ended).toBeNull();
+    expect(work.asked).toEqual(['execute', 'release lock-lost']);
     expect(await lost()).toEqual(['lock-lost']);
   });
 
   it('does not count a result that the store refuses', async () => {
     const work = script({ finishes: () => Promise.resolve('stale') });
-    expect(await start(work).outcome).toBe('completed');
-    expect(work.asked).toEqual(['claim', 'execute', 'finish ok 7']);
+    expect(await start(work).ended).toBeNull();
+    expect(work.asked).toEqual(['execute', 'finish ok 7']);
     expect(await lost()).toEqual(['result-refused']);
-  });
-
-  it('has the node for itself where the store says so, and gives it back at its end', async () => {
-    const work = script();
-    const told: (boolean | undefined)[] = [];
-    const asksToBeAlone: AttemptTools['store'] = {
-      ...store,
-      claim: (id, _node, _cell, alone) => {
-        told.push(alone);
-        return Promise.resolve(alone === true ? claimOf(id) : { outcome: 'alone' });
-      },
-    };
-    expect(await start(work, { store: asksToBeAlone }).outcome).toBe('completed');
-    expect(told).toEqual([false, true]);
-    const next = script();
-    expect(await start(next).outcome).toBe('completed');
   });
 
   it('leaves a cell to the next run when it no longer waits', async () => {
@@ -288,9 +286,9 @@ describe('an attempt', () => {
     // At the same moment the cell becomes free, and the run is not to be here any more.
     running.open('ok');
     two.interrupt('hand-back');
-    expect([await one.outcome, await two.outcome]).toEqual(['completed', 'hand-back']);
-    expect(await start(third).outcome).toBe('completed');
-    expect(second.asked).toEqual([]);
+    expect([await one.ended, await two.ended]).toEqual([null, null]);
+    expect(await start(third).ended).toBeNull();
+    expect(second.asked).toEqual(['release hand-back']);
   });
 
   it('releases its cell when one of its dependencies throws', async () => {
@@ -299,7 +297,7 @@ describe('an attempt', () => {
       throw new Error('no such metric');
     };
     const work = script({ finishes: () => Promise.resolve('stale') });
-    await expect(start(work, { metrics: broken }).outcome).rejects.toThrow('no such metric');
+    expect(await start(work, { metrics: broken }).ended).toMatchObject({ message: 'no such metric' });
     await settled();
     expect(cells.count('idle')).toBe(1);
     expect(seen.filter(({ type }) => type === 'failed')).toHaveLength(1);

@@ -142,7 +142,7 @@ describe('a run', () => {
         const effects = history.flatMap((step) => step.effects.map(({ type }) => type));
         if (over) expect(effects.at(-1)).toBe('settle');
         expect(count(history, 'write') + count(history, 'release')).toBeLessThanOrEqual(1);
-        for (const once of ['ask-for-cell', 'claim', 'execute', 'kill', 'count', 'withdraw', 'lose']) {
+        for (const once of ['ask-for-cell', 'execute', 'kill', 'count', 'withdraw', 'lose']) {
           expect(count(history, once)).toBeLessThanOrEqual(1);
         }
       }),
@@ -156,8 +156,6 @@ describe('a run', () => {
     switch (effect.type) {
       case 'ask-for-cell':
         return of('assigned', 'no-room');
-      case 'claim':
-        return of('claimed', 'not-claimed', 'store-failed');
       case 'execute':
         return of('ended', 'broke');
       case 'write':
@@ -174,7 +172,7 @@ describe('a run', () => {
     let [state, effects] = attemptLifecycle.start;
     const done = [...effects];
     const interruptions: AttemptEvent['type'][] = [];
-    let open = effects.flatMap(answersTo);
+    let open: readonly AttemptEvent[] = RUN_EVENTS.filter(({ type }) => type === 'begin');
     for (const choice of choices) {
       if (open.length === 0) break;
       // One in four times an interruption comes before the answer.
@@ -186,7 +184,8 @@ describe('a run', () => {
       [state, effects] = attemptLifecycle.step(state, event);
       done.push(...effects);
       const next = effects.flatMap(answersTo);
-      if (!interrupts || state.kind === 'over') open = next;
+      // An interruption while it waits withdraws it from the cells, and asks the store instead.
+      if (!interrupts || state.kind === 'over' || next.length > 0) open = next;
     }
     return { state, done, interruptions, waits: open.length > 0 };
   }
@@ -198,46 +197,51 @@ describe('a run', () => {
         if (!waits) expect(state.kind).toBe('over');
         if (state.kind !== 'over') return;
         const types = done.map(({ type }) => type);
-        if (state.outcome === 'hand-back' && types.includes('claim')) expect(types).toContain('release');
-        if (state.outcome === 'hand-back' && !types.includes('claim')) expect(types).not.toContain('release');
-        if (state.outcome === 'lock-lost') expect(interruptions).toContain('lock-lost');
+        expect(types.filter((type) => type === 'write' || type === 'release')).toHaveLength(1);
+        const whys = done.flatMap((effect) => (effect.type === 'release' ? [effect.why] : []));
+        if (whys.includes('lock-lost')) expect(interruptions).toContain('lock-lost');
         if (types.includes('kill')) expect(interruptions.length).toBeGreaterThan(0);
-        if (types.includes('count')) expect(state.outcome).toBe('completed');
+        if (types.includes('count')) expect(state.error).toBeNull();
       }),
     );
   });
 
-  it('does not claim the attempt of another node after losing its lock', () => {
-    const history = live(attemptLifecycle, [{ type: 'lock-lost' }, { type: 'assigned' }]);
-    expect(count(history, 'claim')).toBe(0);
-    expect(history.at(-1)?.to).toMatchObject({ kind: 'over', outcome: 'lock-lost' });
+  it('is not executed after losing its lease', () => {
+    const events: AttemptEvent[] = [
+      { type: 'begin', outcome: 'run' },
+      { type: 'lock-lost' },
+      { type: 'assigned' },
+    ];
+    const history = live(attemptLifecycle, events);
+    expect(count(history, 'execute')).toBe(0);
+    expect(history.at(-1)?.to).toEqual({ kind: 'releasing', why: 'lock-lost' });
   });
 
-  it('does not return to the queue when it is cancelled and then handed back', () => {
+  it('does not go back when it is cancelled and then handed back', () => {
     const history = live(attemptLifecycle, [
+      { type: 'begin', outcome: 'run' },
       { type: 'assigned' },
-      { type: 'claimed', attempt: 2, outcome: 'run' },
       { type: 'cancel' },
       { type: 'hand-back' },
       { type: 'ended', killed: true, again: false },
     ]);
-    expect(history.at(-1)?.effects).toEqual([{ type: 'write', what: 'result', attempt: 2 }]);
+    expect(history.at(-1)?.effects).toEqual([{ type: 'write', what: 'result' }]);
   });
 });
 
 describe('an attempt that may run again', () => {
-  const run: AttemptEvent[] = [{ type: 'assigned' }, { type: 'claimed', attempt: 2, outcome: 'run' }];
+  const run: AttemptEvent[] = [{ type: 'begin', outcome: 'run' }, { type: 'assigned' }];
   const ended: AttemptEvent = { type: 'ended', killed: false, again: true };
 
-  it('gives its claim back, and completes its job', () => {
+  it('gives its claim back', () => {
     const history = live(attemptLifecycle, [...run, ended, { type: 'released' }]);
-    expect(history.at(-2)?.effects).toEqual([{ type: 'release', attempt: 2, why: 'unreliable' }]);
-    expect(history.at(-1)?.to).toMatchObject({ kind: 'over', outcome: 'completed' });
+    expect(history.at(-2)?.effects).toEqual([{ type: 'release', why: 'unreliable' }]);
+    expect(history.at(-1)?.to).toEqual({ kind: 'over', error: null });
   });
 
   it.each(['cancel', 'hand-back'] as const)('does not after %s', (type) => {
     const history = live(attemptLifecycle, [...run, { type }, ended]);
-    expect(history.at(-1)?.effects).toEqual([{ type: 'write', what: 'result', attempt: 2 }]);
+    expect(history.at(-1)?.effects).toEqual([{ type: 'write', what: 'result' }]);
   });
 });
 

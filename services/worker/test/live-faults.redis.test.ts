@@ -11,7 +11,7 @@ let scheduler: TestService;
 let client: SandpiperClient;
 
 /** A node that is missed soon. */
-const IMPATIENT = { SANDPIPER_LOCK_MS: '1000', SANDPIPER_STALLED_INTERVAL_MS: '300' };
+const IMPATIENT = { SANDPIPER_LOCK_MS: '1000' };
 
 beforeEach(async () => {
   redis = await startRedis({ own: true });

@@ -1,27 +1,23 @@
-import {
-  completeLimits,
-  RUN_QUEUE,
-  type RunJob,
-  type RunRequest,
-  type RunResult,
-} from '@sandpiper/contracts';
+import { completeLimits, type RunRequest, type RunResult } from '@sandpiper/contracts';
 import {
   Backlog,
   connectPatient,
   connectSubscriber,
-  JOB_NAME,
-  jobOptions,
+  Doorbell,
   KEYS,
   NodeRegistry,
-  QUEUE_PREFIX,
+  nodeQueue,
+  openQueue,
+  PREFIXES,
+  runKey,
   RunStore,
   subscribeEvents,
   type RedisConnection,
   queueBounds,
 } from '@sandpiper/store';
+import { TestNode } from '@sandpiper/store/testing';
 import { createLogger, createNodeMetrics } from '@sandpiper/telemetry';
 import { startRedis, type RedisServer } from '@sandpiper/testkit';
-import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { operationsServer, WorkerNode, type NodeOptions } from '../src/index.js';
 import { fakeCells } from './fake-cell.js';
@@ -33,16 +29,15 @@ let server: RedisServer;
 let redis: RedisConnection;
 let store: RunStore;
 let backlog: Backlog;
-let queue: Queue<RunJob>;
 const nodes: WorkerNode[] = [];
 
 beforeAll(async () => {
   server = await startRedis();
   redis = connectPatient(server.url);
   redis.on('error', () => undefined);
-  store = new RunStore(redis);
-  backlog = new Backlog(redis);
-  queue = new Queue<RunJob>(RUN_QUEUE, { connection: redis, prefix: QUEUE_PREFIX });
+  const bell = new Doorbell(redis);
+  store = new RunStore(redis, bell);
+  backlog = new Backlog(redis, bell);
 });
 
 beforeEach(async () => {
@@ -54,7 +49,6 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  await queue.close();
   redis.disconnect();
   await server.stop();
 });
@@ -67,8 +61,7 @@ async function startNode(options: Partial<NodeOptions> & Pick<NodeOptions, 'fact
     metrics: createNodeMetrics('n1'),
     log: createLogger({ service: 'test', level: 'silent' }),
     graceMs: 0,
-    lockMs: 1_000,
-    stalledIntervalMs: 200,
+    leaseMs: 1_000,
     firstBackOffMs: 10,
     ...options,
   });
@@ -76,28 +69,24 @@ async function startNode(options: Partial<NodeOptions> & Pick<NodeOptions, 'fact
   return node;
 }
 
-/** Submits as the scheduler does, and hands over at once. */
-async function submit(id: string, source: string): Promise<void> {
-  const request: RunRequest = { source };
+/** Submits as the scheduler does. */
+async function submit(id: string, source: string, more: Partial<RunRequest> = {}): Promise<void> {
+  const request: RunRequest = { source, ...more };
   const limits = completeLimits(undefined);
   const run = { id, tenant: 'default', limits, request, trace: '' };
   await store.submit(run, null, queueBounds({ runs: 1000 }));
-  await queue.add(JOB_NAME, { version: 2, id }, jobOptions(id));
 }
 
-/** Hands over what was put off, as the dispatcher does, and at once. */
-async function handOverDeferred(): Promise<void> {
+/** Takes runs of silent nodes back and puts back what was put off, as the leading scheduler does, and at once. */
+async function putBack(): Promise<void> {
+  await backlog.loseNodes();
   for (const id of await redis.zrange(KEYS.deferred, 0, -1)) await redis.zadd(KEYS.deferred, 'XX', 0, id);
-  for (const id of await backlog.takeDeferred(2)) {
-    // The job before may not be over yet.
-    await vi.waitFor(async () => expect(await queue.getJob(id)).toBeUndefined(), patience);
-    await queue.add(JOB_NAME, { version: 2, id }, jobOptions(id));
-  }
+  await backlog.takeDeferred(2);
 }
 
 const resultOf = (id: string): Promise<RunResult> =>
   vi.waitFor(async () => {
-    await handOverDeferred();
+    await putBack();
     const result = (await store.runState(id))?.result;
     if (!result) throw new Error(`${id} has no result`);
     return result;
@@ -130,15 +119,82 @@ describe('a node', () => {
         'sandpiper_node_runs_total{status="ok",engine="seccomp",runtime="default",node="n1"} 1',
       );
     }, patience);
-    await vi.waitFor(async () => expect(await queue.getJob('r1')).toBeUndefined(), patience);
     subscriber.disconnect();
   });
 
-  it('counts a failing program as a successful job', async () => {
-    await startNode(fakeCells(() => 'runtime-error'));
-    await submit('r1', '1/0');
-    expect((await resultOf('r1')).status).toBe('runtime-error');
-    expect(await queue.getFailedCount()).toBe(0);
+  it('is woken by tickets, and leaves none and no queue behind', async () => {
+    const node = await startNode(fakeCells(() => 'runtime-error'));
+    const queue = openQueue(nodeQueue('n1'), redis);
+    await vi.waitFor(async () => expect(await redis.scard(`${PREFIXES.hungry}default`)).toBe(1), patience);
+    const counts = () => queue.getJobCounts();
+    for (let i = 0; i < 5; i++) {
+      await submit(`r${i}`, '1/0');
+      expect((await resultOf(`r${i}`)).status).toBe('runtime-error');
+    }
+    await vi.waitFor(
+      async () => expect(Object.values(await counts()).every((n) => n === 0)).toBe(true),
+      patience,
+    );
+    await node.drain();
+    expect(await redis.exists(queue.toKey('meta'), queue.toKey('id'), KEYS.leases)).toBe(0);
+    await queue.close();
+  });
+
+  it('takes runs although a ticket was lost', async () => {
+    await startNode(fakeCells(() => 'ok'));
+    await vi.waitFor(async () => expect(await redis.scard(`${PREFIXES.hungry}default`)).toBe(1), patience);
+    const silent = new RunStore(redis);
+    const request = { source: '' };
+    const run = { id: 'r1', tenant: 'default', limits: completeLimits(undefined), request, trace: '' };
+    await silent.submit(run, null, queueBounds({ runs: 10 }));
+    expect((await resultOf('r1')).status).toBe('ok');
+  });
+
+  it('takes only runs of its runtimes', async () => {
+    await startNode({ ...fakeCells(() => 'ok'), runtimes: ['numpy'] });
+    await submit('r1', '');
+    await submit('r2', '', { runtime: 'numpy' });
+    expect((await resultOf('r2')).status).toBe('ok');
+    expect((await store.runState('r1'))?.state).toBe('queued');
+  });
+
+  it('has a run to itself that is suspected of killing nodes', async () => {
+    const dead = new TestNode(redis, 'dead');
+    await submit('suspect', 'suspect');
+    expect((await dead.take()).claims).toHaveLength(1);
+    await dead.lease(-1);
+    const running = new Set<string>();
+    let seen = 0;
+    const cells = fakeCells(async (source) => {
+      running.add(source);
+      if (source === 'suspect') seen = running.size;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      running.delete(source);
+      return 'ok' as const;
+    });
+    await startNode({ ...cells, cpus: [null, null] });
+    for (let i = 0; i < 20; i++) await submit(`r${i}`, `${i}`);
+    await putBack();
+    expect(await resultOf('suspect')).toMatchObject({ status: 'ok', attempt: 2 });
+    expect(seen).toBe(1);
+    for (let i = 0; i < 20; i++) expect((await resultOf(`r${i}`)).status).toBe('ok');
+  });
+
+  it('gives up what it has when its lease was over, and the run has one result', async () => {
+    let attempts = 0;
+    await startNode(fakeCells(() => (attempts++ === 0 ? FOREVER : 'ok')));
+    await submit('r1', '');
+    await becomesRunning('r1');
+    const [instance] = await redis.zrange(KEYS.leases, 0, -1);
+    await redis.zadd(KEYS.leases, 0, instance ?? '');
+    expect(await backlog.loseNodes()).toEqual(['r1']);
+    // It hears of it at its next report; the death is taken back, so the run need not be alone.
+    await vi.waitFor(async () => {
+      await backlog.takeDeferred(0);
+      expect((await store.runState('r1'))?.state).toBe('done');
+    }, patience);
+    expect(await resultOf('r1')).toMatchObject({ status: 'ok', attempt: 2 });
+    expect(await redis.hmget(runKey('r1'), 'deaths', 'strays')).toEqual(['0', '1']);
   });
 
   it('uses every cell at once', async () => {
@@ -248,7 +304,7 @@ describe('a node', () => {
     for (const name of ['n1', 'n2', 'n3']) {
       const node = await startNode({ ...fakeCells(() => FOREVER), name });
       await vi.waitFor(async () => {
-        await handOverDeferred();
+        await putBack();
         expect((await store.runFacts('poison'))?.node).toBe(name);
       }, patience);
       nodes.splice(nodes.indexOf(node), 1);
@@ -341,15 +397,13 @@ describe('a node without Redis', () => {
     await vi.waitFor(async () => expect((await app.inject('/readyz')).statusCode).toBe(200), patience);
 
     const own = connectPatient(late.url);
-    const ownQueue = new Queue<RunJob>(RUN_QUEUE, { connection: own, prefix: QUEUE_PREFIX });
-    const [before, beforeQueue] = [store, queue];
-    [store, queue] = [new RunStore(own), ownQueue];
+    const before = store;
+    store = new RunStore(own, new Doorbell(own));
     try {
       await submit('r1', '');
       await vi.waitFor(async () => expect((await store.runState('r1'))?.state).toBe('done'), patience);
     } finally {
-      [store, queue] = [before, beforeQueue];
-      await ownQueue.close();
+      store = before;
       own.disconnect();
       await node.drain();
       await app.close();

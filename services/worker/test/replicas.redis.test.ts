@@ -50,6 +50,8 @@ describe.each<[string, () => Promise<Replicated>]>([
 
   it('a run that is not replicated has an unknown outcome, and stays one run under its key', async () => {
     const body = { source: 'lonely', idempotencyKey: 'lonely' };
+    // A result can be read before its node has heard from the replica.
+    await vi.waitFor(() => expect(bench.attempts).toBe(0), patience);
     const before = await unreplicated();
     await redis.freezeReplica();
     const refused = await bench.request('POST', '/v1/runs', body);

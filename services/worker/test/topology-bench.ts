@@ -25,6 +25,11 @@ type Served = { readonly status: number; readonly body: unknown };
  */
 export class TopologyBench {
   private node: WorkerNode | null = null;
+
+  /** Attempts of the node that are under way, also those whose result waits for replicas. */
+  get attempts(): number {
+    return (Reflect.get(this.node ?? {}, 'attempts') as { readonly count: number }).count;
+  }
   private readonly released = new Set<string>();
   private readonly releases = new EventEmitter();
 
@@ -60,8 +65,7 @@ export class TopologyBench {
       metrics,
       log: createLogger({ service: 'test', level: 'silent' }),
       graceMs: 0,
-      lockMs: 2_000,
-      stalledIntervalMs: 500,
+      leaseMs: 2_000,
     });
     await vi.waitFor(() => expect(bench.node?.ready).toBe(true), patience);
     return bench;

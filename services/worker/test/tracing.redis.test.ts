@@ -21,7 +21,7 @@ afterEach(async () => {
   await redis.stop();
 });
 
-const STAGES = ['backlog', 'queue', 'claim', 'start', 'program', 'end', 'write'];
+const STAGES = ['backlog', 'claim', 'start', 'program', 'end', 'write'];
 
 const tracing = (): Record<string, string> => ({
   OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
@@ -84,7 +84,7 @@ describe('a trace', () => {
     });
     for (const stage of STAGES) {
       const span = named(stage);
-      const parent = stage === 'backlog' || stage === 'queue' ? submission : whole;
+      const parent = stage === 'backlog' ? submission : whole;
       expect(span).toMatchObject({ service: 'sandpiper-node', traceId, parentSpanId: parent.spanId });
       expect(span.end).toBeGreaterThanOrEqual(span.start);
     }

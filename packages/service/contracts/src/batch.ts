@@ -46,18 +46,12 @@ export const batchStateSchema = batchSummarySchema
 
 export type BatchState = z.infer<typeof batchStateSchema>;
 
-/**
- * The data of a queue job: the id of a run. The request is stored in the run and is returned by the claim.
- */
-export interface RunJob {
+/** The data of a job in the queue of a node: there are runs for it. It takes them from the backlogs. */
+export interface Ticket {
   readonly version: number;
-  readonly id: string;
 }
 
-/** A node leaves a job of a later schema to other nodes. */
-export const JOB_VERSION = 2;
-
-export const RUN_QUEUE = 'sandpiper-runs';
+export const JOB_VERSION = 3;
 
 /** A run of a batch that has ended. */
 export interface EndedRun {

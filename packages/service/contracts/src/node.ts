@@ -23,7 +23,10 @@ export const nodeReportSchema = z
     state: z.enum(['ready', 'not-ready', 'cordoned', 'draining']),
     cells: z.array(cellViewSchema),
     engines: z.array(z.string()),
-    runtimes: z.array(z.string()).optional().describe('Names; the first is that of runs that name none'),
+    runtimes: z
+      .array(z.string())
+      .optional()
+      .describe('Names of those of which it takes runs; `default` stands for runs that name none'),
     version: z.string(),
     schema: z.number().int().positive().describe('The newest schema of stored records that it reads'),
     startedAt: z.iso.datetime(),
@@ -73,7 +76,7 @@ export const targetsSchema = z
 
 export type Targets = z.infer<typeof targetsSchema>;
 
-/** The answer to `GET /v1/runtimes`: what every node has. */
+/** The answer to `GET /v1/runtimes`: what any node has, or is said to have soon. */
 export const runtimesSchema = z
   .strictObject({ runtimes: z.array(z.strictObject({ name: z.string() })) })
   .meta({ id: 'Runtimes' });

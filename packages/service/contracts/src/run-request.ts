@@ -35,7 +35,7 @@ export const runRequestSchema = z
     runtime: runtimeNameSchema
       .optional()
       .describe(
-        'The interpreter with its libraries, one of `GET /v1/runtimes`; by default the first of the nodes',
+        'The interpreter with its libraries, one of `GET /v1/runtimes`; by default that of the nodes',
       ),
     deterministic: z
       .strictObject({

@@ -7,6 +7,7 @@ export * from './redis/connection.js';
 export * from './runs/dead-letters.js';
 export * from './runs/events.js';
 export * from './redis/eviction.js';
+export * from './redis/few-events.js';
 export * from './judging/bounds.js';
 export * from './judging/problem-store.js';
 export * from './judging/submission-store.js';

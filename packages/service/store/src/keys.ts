@@ -4,23 +4,30 @@
  *
  *   {sandpiper}:run:ID           hash    a run: state, attempt, tenant, request, limits, result (lua/README.md)
  *   {sandpiper}:batch:ID         hash    a batch: tenant, total, done, a counter per status
- *   {sandpiper}:batch:ID:staged  zset    runs of a batch that is still being taken in, with their place in the backlog
+ *   {sandpiper}:batch:ID:staged:R  zset  runs of a batch that is still being taken in, for a runtime, with their place
  *   {sandpiper}:batch:ID:ended   list    indices of its runs in the order in which they ended
  *   {sandpiper}:idem:T:KIND:K    string  idempotency key of a tenant -> id and fingerprint of the request; ends with the run
- *   {sandpiper}:backlog:T        zset    runs of a tenant that wait; by priority, then by time
- *   {sandpiper}:backlogs         string  how many wait, all tenants together
- *   {sandpiper}:active           zset    tenants with a backlog, by virtual time: the least is served next
- *   {sandpiper}:clock            string  virtual time of the last tenant that was served
- *   {sandpiper}:times            hash    tenant -> virtual time where it left off
- *   {sandpiper}:inflight         hash    tenant -> runs that were dispatched and have not ended
+ *   {sandpiper}:backlog:T:R      zset    runs of a tenant that wait for a runtime; by priority, then by time
+ *   {sandpiper}:lines:T          set     the runtimes for which runs of a tenant wait
+ *   {sandpiper}:waiting          hash    tenant -> runs that wait; field * is all of them
+ *   {sandpiper}:demand           hash    runtime -> runs for it that have not ended
+ *   {sandpiper}:active:R         zset    tenants with runs that wait for a runtime, by virtual time: the least is served next
+ *   {sandpiper}:share:T          hash    virtual time of a tenant, and how long its runs take (lua/include/share.lua)
+ *   {sandpiper}:clock            string  the greatest virtual time at which a tenant was served
+ *   {sandpiper}:held-back        set     tenants that run as many runs as they may
+ *   {sandpiper}:inflight         hash    tenant -> runs that a node has
+ *   {sandpiper}:hungry:R         set     nodes that asked for more runs of a runtime than there were
+ *   {sandpiper}:runtimes         set     runtimes that a node has had
+ *   {sandpiper}:leases           zset    processes of nodes, by the end of their lease
+ *   {sandpiper}:held:I           set     runs that such a process has
+ *   {sandpiper}:taken            hash    such a process -> what it took last, in case it asks twice
  *   {sandpiper}:tenants          hash    tenant -> its settings, JSON
  *   {sandpiper}:keys             hash    id of an API key -> its hash, tenant and scopes, JSON
  *   {sandpiper}:sequence         string  counts submissions: the order of runs of one priority
  *   {sandpiper}:staging          zset    batches that are being taken in, by when they began
- *   {sandpiper}:dispatched       zset    runs handed to the queue that no node has claimed, by when
  *   {sandpiper}:running          zset    runs that a node has claimed, by when
- *   {sandpiper}:deferred         zset    runs that wait outside of the queue, by when they are due (lua/include/quarantine.lua)
- *   {sandpiper}:quarantined      set     runs of the quarantine that are with the queue or a node
+ *   {sandpiper}:deferred         zset    runs that wait outside of the backlogs, by when they are due (lua/include/quarantine.lua)
+ *   {sandpiper}:quarantined      set     runs of the quarantine that are in a backlog or with a node
  *   {sandpiper}:ended:T          zset    ended runs and batches of a tenant, by when: the oldest leave first
  *   {sandpiper}:keeping          zset    tenants with ended runs, by when the sweep last looked at them
  *   {sandpiper}:kept             hash    tenant -> ended runs and batches that are kept; field * is all of them
@@ -78,16 +85,18 @@ const key = (name: string): string => `${KEY_PREFIX}:${name}`;
 
 export const KEYS = {
   finished: key('finished'),
-  backlogs: key('backlogs'),
-  active: key('active'),
+  waiting: key('waiting'),
+  demand: key('demand'),
   clock: key('clock'),
-  times: key('times'),
+  heldBack: key('held-back'),
+  runtimes: key('runtimes'),
+  leases: key('leases'),
+  taken: key('taken'),
   inflight: key('inflight'),
   tenants: key('tenants'),
   apiKeys: key('keys'),
   sequence: key('sequence'),
   staging: key('staging'),
-  dispatched: key('dispatched'),
   running: key('running'),
   deferred: key('deferred'),
   quarantined: key('quarantined'),
@@ -114,14 +123,29 @@ export const KEYS = {
   submissionBytes: key('bytes:submissions'),
 } as const;
 
-/** Obsolete key of earlier versions: ended runs, in one list for all tenants. */
-export const LEFT_BEHIND = [key('ended')] as const;
+/**
+ * Obsolete keys of earlier versions: ended runs, in one list for all tenants; and of schema 3 how many runs waited, and the
+ * virtual times of tenants.
+ */
+export const LEFT_BEHIND = [key('ended'), key('backlogs'), key('times')] as const;
+
+/** Where schedulers up to schema 3 put runs (lua/operation/migrate.lua). */
+export const OF_SCHEMA_3 = {
+  dispatched: key('dispatched'),
+  active: key('active'),
+  queue: 'sandpiper-runs',
+} as const;
 
 /** Prefixes of keys with an id or a tenant; scripts build such names too. */
 export const PREFIXES = {
   run: key('run:'),
   batch: key('batch:'),
   backlog: key('backlog:'),
+  lines: key('lines:'),
+  active: key('active:'),
+  share: key('share:'),
+  hungry: key('hungry:'),
+  held: key('held:'),
   idempotency: key('idem:'),
   live: key('live:'),
   ended: key('ended:'),
@@ -151,7 +175,9 @@ export const liveInputKey = (id: string): string => `${PREFIXES.live}${id}:in`;
 export const liveFeederKey = (id: string): string => `${PREFIXES.live}${id}:feeder`;
 export const endedKey = (tenant: string): string => PREFIXES.ended + tenant;
 export const deadKey = (tenant: string): string => PREFIXES.dead + tenant;
-export const backlogKey = (tenant: string): string => PREFIXES.backlog + tenant;
+/** No name of a tenant has a colon. */
+export const backlogKey = (tenant: string, runtime: string): string =>
+  `${PREFIXES.backlog}${tenant}:${runtime}`;
 /** No name of a tenant has a colon, nor has that of a problem. */
 export const problemKey = (tenant: string, id: string): string => `${PREFIXES.problem}${tenant}:${id}`;
 export const packageKey = (tenant: string, id: string, version: string): string =>

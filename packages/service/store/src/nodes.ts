@@ -1,13 +1,15 @@
 import type { NodeReport, NodeView } from '@sandpiper/contracts';
 import type { RedisConnection } from './redis/connection.js';
-import { EVENTS_CHANNEL, KEYS, NODES_CHANGED } from './keys.js';
+import { EVENTS_CHANNEL, KEYS } from './keys.js';
 import { redisTime } from './redis/time.js';
 import { Script } from './redis/script.js';
+import { type Bell, nodeQueue, removeQueue, SILENT_BELL } from './runs/queue.js';
 
 /** A node that is silent for this long is removed from the list, milliseconds. */
 const FORGOTTEN_AFTER_MS = 60 * 60 * 1000;
 
-const REPORT = new Script('sandpiperNodeReport', 2, 'operation/report-node');
+const REPORT = new Script('sandpiperNodeReport', 3, 'operation/report-node');
+const LEAVE = new Script('sandpiperNodeLeave', 4, 'operation/leave-node');
 
 /** What a node learns when it reports. */
 export interface ReportAnswer {
@@ -15,22 +17,48 @@ export interface ReportAnswer {
   readonly twin: boolean;
   /** It must take no runs; with `drain` those that it has are handed back after its grace period. */
   readonly cordon: 'cordon' | 'drain' | null;
+  /** It had no lease, so the runs that it has are lost; at its first report it has none. */
+  readonly lost: boolean;
+}
+
+/** A process of a node, for the lease under which it has runs. */
+export interface NodeProcess {
+  readonly name: string;
+  /** See {@link Appetite}. */
+  readonly instance: string;
+  readonly runtimes: readonly string[];
 }
 
 /** Worker nodes and their heartbeats. */
 export class NodeRegistry {
-  constructor(private readonly redis: RedisConnection) {}
+  /** @param bell wakes nodes when there is work for them */
+  constructor(
+    private readonly redis: RedisConnection,
+    private readonly bell: Bell = SILENT_BELL,
+  ) {}
 
   /**
-   * Stores a heartbeat.
-   * @param announce tells the dispatchers to look at once
+   * Stores a heartbeat and renews the lease of the node.
+   * @param runIds the runs that it has: others that it is said to have go back to the backlogs
+   * @param announce tells the schedulers to look at once
    */
-  async report(report: NodeReport, announce: boolean): Promise<ReportAnswer> {
-    const { name, startedAt } = report;
-    const rest = [JSON.stringify(report), announce ? 1 : 0, EVENTS_CHANNEL];
-    const reply = await REPORT.run(this.redis, KEYS.nodes, KEYS.cordons, name, startedAt, ...rest);
-    const [twin, cordon] = reply as [number, '' | 'cordon' | 'drain'];
-    return { twin: twin === 1, cordon: cordon === '' ? null : cordon };
+  async report(
+    { instance, runtimes }: NodeProcess,
+    report: NodeReport,
+    runIds: readonly string[],
+    announce: boolean,
+  ): Promise<ReportAnswer> {
+    const { name, startedAt, leaseMs, state } = report;
+    const takesNone = state === 'cordoned' || state === 'draining' ? 1 : 0;
+    const reply = await REPORT.run(
+      this.redis,
+      ...[KEYS.nodes, KEYS.cordons, KEYS.leases],
+      ...[name, instance, startedAt, JSON.stringify(report), announce ? 1 : 0, EVENTS_CHANNEL],
+      ...[leaseMs, takesNone, runIds.join(' '), ...runtimes],
+    );
+    const [twin, cordon, lost, ...woken] = reply as [number, '' | 'cordon' | 'drain', number, ...string[]];
+    this.bell.ring(woken);
+    return { twin: twin === 1, cordon: cordon === '' ? null : cordon, lost: lost === 1 };
   }
 
   /**
@@ -46,9 +74,9 @@ export class NodeRegistry {
   }
 
   /** Removes a node that has left in order. */
-  async leave(name: string): Promise<void> {
-    const removed = this.redis.multi().hdel(KEYS.nodes, name).hdel(KEYS.cordons, name);
-    await removed.publish(EVENTS_CHANNEL, NODES_CHANGED).exec();
+  async leave({ name, instance, runtimes }: NodeProcess): Promise<void> {
+    const keys = [KEYS.nodes, KEYS.cordons, KEYS.leases, KEYS.taken];
+    await LEAVE.run(this.redis, ...keys, name, instance, EVENTS_CHANNEL, ...runtimes);
   }
 
   /**
@@ -64,6 +92,7 @@ export class NodeRegistry {
       const silentMs = Math.max(0, now - Number(text.slice(0, cut)));
       if (silentMs > FORGOTTEN_AFTER_MS) {
         await this.redis.multi().hdel(KEYS.nodes, name).hdel(KEYS.cordons, name).exec();
+        await removeQueue(nodeQueue(name), this.redis);
         continue;
       }
       const report = JSON.parse(text.slice(cut + 1)) as Omit<NodeReport, 'schema'> & {

@@ -3,7 +3,7 @@
  * whenever an older build would misread newer records, for example ignore a limit. Records without a number
  * predate it and count as 1. docs/redis.md gives the order of upgrades.
  */
-export const SCHEMA = 3;
+export const SCHEMA = 4;
 
 /** A record of a newer build is left alone, because misreading it could do harm. */
 export class NewerSchemaError extends Error {

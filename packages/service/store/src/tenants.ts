@@ -1,19 +1,27 @@
 import { tenantSettingsSchema, type Tenant, type TenantSettings } from '@sandpiper/contracts';
 import type { RedisConnection } from './redis/connection.js';
-import { backlogKey, KEYS } from './keys.js';
+import { KEYS } from './keys.js';
 import { Script } from './redis/script.js';
+import { type Bell, SILENT_BELL } from './runs/queue.js';
 import { assertReadable, SCHEMA } from './schema.js';
 
-const SET_TENANT = new Script('sandpiperSetTenant', 2, 'operation/set-tenant');
+const SET_TENANT = new Script('sandpiperSetTenant', 1, 'operation/set-tenant');
 
 /** Tenants and their settings; the dispatch and admission scripts read the same hash. */
 export class TenantStore {
-  constructor(private readonly redis: RedisConnection) {}
+  /** @param bell wakes nodes when there is work for them */
+  constructor(
+    private readonly redis: RedisConnection,
+    private readonly bell: Bell = SILENT_BELL,
+  ) {}
 
   /** Creates a tenant or replaces its settings. @returns true when it is new. */
   async set(name: string, settings: TenantSettings): Promise<boolean> {
     const text = stored(settings);
-    return (await SET_TENANT.run(this.redis, KEYS.tenants, backlogKey(name), name, text)) === 1;
+    const reply = await SET_TENANT.run(this.redis, KEYS.tenants, name, text);
+    const [isNew, ...woken] = reply as [number, ...string[]];
+    this.bell.ring(woken);
+    return isNew === 1;
   }
 
   /** Creates a tenant with default settings unless it exists. */

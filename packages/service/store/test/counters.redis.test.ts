@@ -3,9 +3,9 @@ import type { RedisServer } from '@sandpiper/testkit';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  Backlog,
   BatchStore,
   DeadLetterStore,
+  type Claim,
   type Fence,
   keepBounds,
   KEYS,
@@ -17,6 +17,7 @@ import {
   RunStore,
   syntheticResult,
 } from '../src/index.js';
+import { TestNode } from '../src/testing.js';
 import { useRedis } from './use-redis.js';
 import { counters, LASTING, recompute } from './stored-bytes.js';
 
@@ -62,7 +63,7 @@ type Step =
   | { readonly do: 'claim' | 'finish' | 'release' | 'cancel' | 'purge' | 'dismiss'; readonly run: number }
   | { readonly do: 'feed' | 'write'; readonly run: number; readonly size: number }
   | { readonly do: 'purge-batch' | 'drop'; readonly batch: number }
-  | { readonly do: 'sweep' | 'dispatch'; readonly size: number };
+  | { readonly do: 'sweep' | 'take'; readonly size: number };
 
 const number = (max: number) => fc.nat({ max });
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -81,7 +82,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
   fc.record({ do: fc.constantFrom('feed' as const, 'write' as const), run: number(7), size: number(3000) }),
   fc.record({ do: fc.constantFrom('purge-batch' as const, 'drop' as const), batch: number(2) }),
-  fc.record({ do: fc.constantFrom('sweep' as const, 'dispatch' as const), size: number(20) }),
+  fc.record({ do: fc.constantFrom('sweep' as const, 'take' as const), size: number(20) }),
 );
 
 /** The runs 0 to 7 are single, the others stand in the batches b0 to b2. */
@@ -89,6 +90,7 @@ const nameOf = (run: number): string =>
   run < 8 ? `r${run}` : `b${(run - 8) % 3}-${Math.floor((run - 8) / 3)}`;
 
 class Model {
+  private readonly node = new TestNode(redis);
   private readonly fences = new Map<string, Fence>();
   private readonly written = new Map<string, number>();
 
@@ -120,8 +122,8 @@ class Model {
         return batches.drop(`b${now.batch}`);
       case 'sweep':
         return this.sweep(now.size);
-      case 'dispatch':
-        return void (await new Backlog(redis).dispatch(now.size, now.size));
+      case 'take':
+        return this.take((await this.node.take(now.size)).claims);
     }
   }
 
@@ -168,18 +170,21 @@ class Model {
   }
 
   private async claim(id: string): Promise<void> {
-    // Nothing dispatches a run of a batch that is not whole.
-    if ((await redis.zscore(`{sandpiper}:batch:${id.split('-')[0]}:staged`, id)) !== null) return;
-    const claim = await runs.claim(id, 'n', 0);
-    if (!('fence' in claim)) return;
-    this.fences.set(id, claim.fence);
-    this.written.set(id, 0);
-    if (claim.request.live === true) await live.begin(id, claim.fence);
+    const claim = await this.node.claim(id);
+    if (claim !== null) await this.take([claim]);
+  }
+
+  private async take(claims: readonly Claim[]): Promise<void> {
+    for (const { id, fence, request } of claims) {
+      this.fences.set(id, fence);
+      this.written.set(id, 0);
+      if (request.live === true) await live.begin(id, fence);
+    }
   }
 
   private async finish(id: string, isDead: boolean): Promise<void> {
     const stdout = 'x'.repeat(id.length * 100);
-    await runs.finish({ ...resultOf(id, 1), stdout }, this.fenceOf(id), isDead);
+    await runs.finish({ ...resultOf(id, 1), stdout }, this.fenceOf(id), { dead: isDead });
   }
 
   private fenceOf(id: string): Fence {

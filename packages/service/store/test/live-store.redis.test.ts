@@ -5,7 +5,9 @@ import {
   Backlog,
   connectSubscriber,
   type Fence,
+  backlogKey,
   KEYS,
+  PREFIXES,
   LiveHints,
   liveInputKey,
   liveKey,
@@ -19,6 +21,7 @@ import {
   queueBounds,
   RetentionStore,
 } from '../src/index.js';
+import { TestNode } from '../src/testing.js';
 import { useRedis } from './use-redis.js';
 
 let redis: RedisConnection;
@@ -26,6 +29,7 @@ let subscriber: Redis;
 let runs: RunStore;
 let live: LiveStore;
 let backlog: Backlog;
+let node: TestNode;
 
 useRedis((given, started) => {
   redis = given;
@@ -34,6 +38,7 @@ useRedis((given, started) => {
   runs = new RunStore(redis);
   live = new LiveStore(redis);
   backlog = new Backlog(redis);
+  node = new TestNode(redis);
 });
 
 beforeEach(() => {
@@ -51,15 +56,14 @@ async function submit(id: string, isLive = true): Promise<void> {
 /** Of the claims of a test, in their order. */
 const epochs: number[] = [];
 
-/** Claims it, out of its quarantine where the attempt before has died. */
+/** Claims it, out of its quarantine where the node of the attempt before has died. */
 async function claim(id: string): Promise<Fence> {
-  let got = await runs.claim(id, 'node', 0, true);
-  if (got.outcome === 'deferred') {
-    await redis.zadd(KEYS.deferred, 0, id);
-    await backlog.takeDeferred(1);
-    got = await runs.claim(id, 'node', 0, true);
-  }
-  if (got.outcome !== 'run') throw new Error(got.outcome);
+  await redis.zadd(KEYS.leases, 0, node.instance);
+  await backlog.loseNodes();
+  for (const each of await redis.zrange(KEYS.deferred, 0, -1)) await redis.zadd(KEYS.deferred, 0, each);
+  await backlog.takeDeferred(1);
+  const got = await node.claim(id);
+  if (got?.outcome !== 'run') throw new Error(got?.outcome ?? `${id} does not wait`);
   epochs.push(got.fence.epoch);
   return got.fence;
 }
@@ -167,6 +171,8 @@ it('output of two attempts with the same number after a failover is never mixed'
   await redis.del(liveOutputKey('r'));
   await redis.del(runKey('r'));
   await redis.hset(runKey('r'), before);
+  await redis.zadd(backlogKey('t', 'default'), 1, 'r');
+  await redis.zadd(`${PREFIXES.active}default`, 0, 't');
   const second = await claim('r');
   await live.begin('r', second);
   expect(await live.append('r', first, 9, out('older'))).toBe(false);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { expandLua, loadLua, type ReadLua } from '../src/redis/lua-files.js';
-import { CLAIM_ARGUMENTS } from '../src/scripts/lifecycle.js';
+import { TAKE_ARGUMENTS } from '../src/scripts/lifecycle.js';
 import {
   BEGIN_BATCH_ARGUMENTS,
   SEAL_BATCH_ARGUMENTS,
@@ -23,8 +23,8 @@ const load = (main: string, includes: Record<string, string> = {}): string =>
 
 describe('the loader of scripts', () => {
   test('writes keys, prefixes and constants as literals', () => {
-    expect(load('return KEY.active .. PREFIX.run .. id, -CONST.NEWER_MS')).toBe(
-      "return '{sandpiper}:active' .. '{sandpiper}:run:' .. id, -5000",
+    expect(load('return KEY.waiting .. PREFIX.run .. id, -CONST.NEWER_MS')).toBe(
+      "return '{sandpiper}:waiting' .. '{sandpiper}:run:' .. id, -5000",
     );
   });
 
@@ -73,7 +73,7 @@ describe('the loader of scripts', () => {
 });
 
 describe('named arguments', () => {
-  const namesIn = (script: string, place = /^local ([\w, ]+) = unpack\(ARGV\)$/m): string[] => {
+  const namesIn = (script: string, place = /^local ([\w, ]+) =\s+unpack\(ARGV\)$/m): string[] => {
     const names = place.exec(loadLua(script))?.[1] ?? '';
     return names
       .split(', ')
@@ -85,7 +85,7 @@ describe('named arguments', () => {
     ['intake/begin-batch', BEGIN_BATCH_ARGUMENTS],
     ['intake/stage-runs', STAGE_RUNS_ARGUMENTS],
     ['intake/seal-batch', SEAL_BATCH_ARGUMENTS],
-    ['lifecycle/claim', CLAIM_ARGUMENTS],
+    ['lifecycle/take', TAKE_ARGUMENTS],
   ])('of %s have the order of the Lua file', (script, names) => {
     expect(namesIn(script)).toEqual([...names]);
   });

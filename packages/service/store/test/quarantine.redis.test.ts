@@ -13,6 +13,7 @@ import {
   type RedisConnection,
   queueBounds,
 } from '../src/index.js';
+import { TestNode } from '../src/testing.js';
 import { useRedis } from './use-redis.js';
 
 let redis: RedisConnection;
@@ -33,20 +34,42 @@ async function submit(id: string, tenant = 't'): Promise<void> {
   );
 }
 
-async function claimed(id: string, node = 'n1', alone = false): Promise<Fence> {
-  const claim = await store.claim(id, node, 0, alone);
-  if (claim.outcome !== 'run') throw new Error(claim.outcome);
+const nodes = new Map<string, TestNode>();
+const nodeOf = (name: string): TestNode => {
+  const known = nodes.get(name) ?? new TestNode(redis, name);
+  nodes.set(name, known);
+  return known;
+};
+
+/** Takes it on a node that has nothing else. */
+async function claimed(id: string, node = 'n1'): Promise<Fence> {
+  const claim = await nodeOf(node).claim(id);
+  if (claim?.outcome !== 'run') throw new Error(claim?.outcome ?? 'nothing');
   return claim.fence;
 }
 
-const outcome = async (id: string, node: string, alone = false): Promise<string> =>
-  (await store.claim(id, node, 0, alone)).outcome;
-
-/** Their time has come. @returns those that are handed over */
-async function due(slots = 2): Promise<string[]> {
-  for (const id of await redis.zrange(KEYS.deferred, 0, -1)) await redis.zadd(KEYS.deferred, 0, id);
-  return (await backlog.takeDeferred(slots)).sort();
+/** What becomes of the one run that waits when that node asks. */
+async function outcome(node: string, alone = false): Promise<string> {
+  const taken = await nodeOf(node).take(1, { alone });
+  return taken.claims[0]?.outcome ?? (taken.alone === null ? 'nothing' : 'alone');
 }
+
+/** Takes a run that must be alone, which was named to the node before. */
+const takeAlone = async (id: string, node: string) =>
+  (await nodeOf(node).take(1, { alone: true, wanted: id })).claims[0];
+
+async function dies(name: string): Promise<string[]> {
+  await nodeOf(name).lease(-1);
+  return (await backlog.loseNodes()).sort();
+}
+
+/** Their time has come. @returns how many go back to their backlogs */
+async function due(slots = 2): Promise<number> {
+  for (const id of await redis.zrange(KEYS.deferred, 0, -1)) await redis.zadd(KEYS.deferred, 0, id);
+  return backlog.takeDeferred(slots);
+}
+
+const processOf = (name: string) => ({ name, instance: nodeOf(name).instance, runtimes: ['default'] });
 
 const report = (name: string): NodeReport => ({
   name,
@@ -61,51 +84,51 @@ const report = (name: string): NodeReport => ({
 });
 
 describe('a run whose cell has died', () => {
-  it('waits outside of the queue, longer after each crash, and is given up after three crashes', async () => {
+  it('waits outside of the backlogs, longer after each crash, and is given up after three crashes', async () => {
     await submit('r');
     await store.release('r', await claimed('r'), 'failed');
-    expect(await backlog.takeDeferred(2)).toEqual([]);
-    // A job that the queue still has of it is none.
-    expect(await outcome('r', 'n1')).toBe('deferred');
+    expect(await backlog.takeDeferred(2)).toBe(0);
+    expect(await outcome('n1')).toBe('nothing');
     const first = Number(await redis.zscore(KEYS.deferred, 'r'));
-    expect(await due()).toEqual(['r']);
+    expect(await due()).toBe(1);
     await store.release('r', await claimed('r'), 'failed');
     expect(Number(await redis.zscore(KEYS.deferred, 'r')) - first).toBeGreaterThan(2_000);
-    expect(await due()).toEqual(['r']);
+    expect(await due()).toBe(1);
     await store.release('r', await claimed('r'), 'failed');
     // Nothing is tried any more, so nothing is waited for.
-    expect(await backlog.takeDeferred(2)).toEqual(['r']);
-    expect(await store.claim('r', 'n1', 0)).toMatchObject({ outcome: 'poison', deaths: MAX_DEATHS });
+    expect(await backlog.takeDeferred(2)).toBe(1);
+    const { claims } = await nodeOf('n1').take();
+    expect(claims).toMatchObject([{ id: 'r', outcome: 'poison', deaths: MAX_DEATHS }]);
   });
 
   it('goes to another node if there is one, otherwise to the same node', async () => {
-    const nodes = new NodeRegistry(redis);
-    await nodes.report(report('n1'), false);
+    const registry = new NodeRegistry(redis);
+    await registry.report(processOf('n1'), report('n1'), [], false);
     await submit('r');
     await store.release('r', await claimed('r'), 'failed');
-    expect(await backlog.counts()).toMatchObject({ deferred: 1, dispatched: 0, running: 0 });
+    expect(await backlog.counts()).toMatchObject({ waiting: 0, deferred: 1, running: 0 });
     await due();
-    await nodes.report(report('n2'), false);
-    expect(await outcome('r', 'n1')).toBe('deferred');
+    await registry.report(processOf('n2'), report('n2'), [], false);
+    expect(await outcome('n1')).toBe('nothing');
     await due();
-    expect(await outcome('r', 'n2')).toBe('run');
+    expect(await outcome('n2')).toBe('run');
 
     await submit('s', 'u');
     await store.release('s', await claimed('s'), 'failed');
     await due();
-    await nodes.leave('n2');
-    expect(await outcome('s', 'n1')).toBe('run');
+    await registry.leave(processOf('n2'));
+    expect(await outcome('n1')).toBe('run');
   });
 
   it('goes to the same node in the end when the others never take it', async () => {
-    const nodes = new NodeRegistry(redis);
-    await nodes.report(report('n2'), false);
+    const registry = new NodeRegistry(redis);
+    await registry.report(processOf('n2'), report('n2'), [], false);
     await submit('r');
     await store.release('r', await claimed('r'), 'failed');
     let passed = 0;
     for (; ; passed += 1) {
       await due();
-      if ((await outcome('r', 'n1')) === 'run') break;
+      if ((await outcome('n1')) === 'run') break;
     }
     expect(passed).toBeGreaterThan(2);
   });
@@ -122,9 +145,9 @@ describe('runs in quarantine', () => {
       await submit(id, tenant);
       await store.release(id, await claimed(id), 'failed');
     }
-    const first = await due();
-    expect(first).toEqual(['a1', 'b1']);
-    expect(await due()).toEqual([]);
+    expect(await due()).toBe(2);
+    expect(await redis.smembers(KEYS.quarantined).then((ids) => ids.sort())).toEqual(['a1', 'b1']);
+    expect(await due()).toBe(0);
     // One of them ends, and one is put off anew.
     const fence = await claimed('a1');
     const facts = {
@@ -137,7 +160,7 @@ describe('runs in quarantine', () => {
     } as const;
     await store.finish(syntheticResult({ ...facts, status: 'cancelled', message: '' }), fence);
     await store.release('b1', await claimed('b1'), 'failed');
-    expect(await due()).toHaveLength(2);
+    expect(await due()).toBe(2);
     expect(await redis.scard(KEYS.quarantined)).toBe(2);
   });
 
@@ -152,7 +175,8 @@ describe('runs in quarantine', () => {
     for (const id of await redis.zrange(KEYS.deferred, 0, -1)) {
       await redis.zadd(KEYS.deferred, id === 'b' ? 2 : 1, id);
     }
-    expect([...(await backlog.takeDeferred(2)), ...(await backlog.takeDeferred(2))]).toContain('b');
+    for (let i = 0; i < 2; i++) await backlog.takeDeferred(2);
+    expect(await redis.sismember(KEYS.quarantined, 'b')).toBe(1);
   });
 
   it('leave quarantine when they are cancelled', async () => {
@@ -176,35 +200,44 @@ describe('runs in quarantine', () => {
 describe('runs whose node has died', () => {
   it('are all suspected and run alone one after another, and innocent runs end well', async () => {
     for (const id of ['poison', 'innocent']) await submit(id, id);
-    await claimed('poison');
-    await claimed('innocent');
-    for (const id of ['poison', 'innocent']) expect(await outcome(id, 'n2')).toBe('deferred');
-    expect(await due()).toEqual(['innocent', 'poison']);
-    for (const id of ['poison', 'innocent']) expect(await outcome(id, 'n2')).toBe('alone');
-    // What waits to be alone is with the queue, and not lost.
-    expect(await redis.zcard(KEYS.dispatched)).toBe(2);
+    expect((await nodeOf('p1').take(2)).claims).toHaveLength(2);
+    expect(await dies('p1')).toEqual(['innocent', 'poison']);
+    expect(await outcome('n2')).toBe('nothing');
+    expect(await due()).toBe(2);
+    // One at a time wants the node for itself.
+    expect([await outcome('n2'), await outcome('n3')]).toEqual(['alone', 'alone']);
+    // What waits for a node of its own is deferred, and not lost.
+    expect(await redis.zcard(KEYS.deferred)).toBe(2);
     for (let death = 2; death <= MAX_DEATHS; death++) {
-      await claimed('poison', `p${death}`, true);
-      if (death < MAX_DEATHS) {
-        expect(await outcome('poison', 'n9')).toBe('deferred');
-        await due();
-      }
+      expect(await takeAlone('poison', `p${death}`)).toMatchObject({ outcome: 'run' });
+      expect(await dies(`p${death}`)).toEqual(['poison']);
     }
-    expect(await outcome('poison', 'n9')).toBe('poison');
-    expect(await store.claim('innocent', 'n3', 0, true)).toMatchObject({ outcome: 'run', deaths: 1 });
+    expect(await takeAlone('innocent', 'n3')).toMatchObject({ outcome: 'run', deaths: 1 });
+    await due();
+    expect(await outcome('n9')).toBe('poison');
   });
 
-  it('are deferred again when no node is free of other runs', async () => {
+  it('are taken at once by a node that has nothing else', async () => {
     await submit('r');
-    await claimed('r');
-    await outcome('r', 'n2');
+    await claimed('r', 'p1');
+    await dies('p1');
     await due();
-    expect(await outcome('r', 'n2')).toBe('alone');
-    expect(await store.defer('r', 5_000)).toBe(true);
-    expect([await redis.zcard(KEYS.dispatched), await backlog.takeDeferred(2)]).toEqual([0, []]);
-    expect(await due()).toEqual(['r']);
-    await claimed('r', 'n2', true);
-    expect(await store.defer('r', 5_000)).toBe(false);
+    await submit('s');
+    const taken = await nodeOf('n2').take(2, { alone: true });
+    expect(taken).toMatchObject({ alone: 'r', claims: [{ id: 'r', outcome: 'run' }] });
+  });
+
+  it('are due again when the node that was to be alone does not take them', async () => {
+    await submit('r');
+    await claimed('r', 'p1');
+    await dies('p1');
+    await due();
+    expect(await outcome('n2')).toBe('alone');
+    expect(await backlog.takeDeferred(2)).toBe(0);
+    expect(await due()).toBe(1);
+    // It waits in its line again, so it is not to be had by its name.
+    expect(await takeAlone('r', 'n2')).toBeUndefined();
+    expect(await outcome('n2', true)).toBe('run');
   });
 });
 
@@ -212,10 +245,10 @@ describe('a run of a newer version', () => {
   it('is left to other nodes without counting a crash, and is not offered again at once', async () => {
     await submit('r');
     await redis.hset(runKey('r'), 'schema', SCHEMA + 1);
-    expect(await store.claim('r', 'n1', 0)).toEqual({ outcome: 'newer' });
-    expect(await backlog.takeDeferred(2)).toEqual([]);
+    expect(await nodeOf('n1').take()).toMatchObject({ claims: [], newer: ['r'] });
+    expect(await backlog.takeDeferred(2)).toBe(0);
     expect(await redis.hmget(runKey('r'), 'state', 'attempt', 'deaths')).toEqual(['queued', '0', '0']);
-    expect(await due(0)).toEqual(['r']);
+    expect(await due(0)).toBe(1);
     await expect(store.runState('r')).rejects.toThrow(
       /stored by a newer version of Sandpiper \(schema \d+; .*upgrade/,
     );
@@ -228,32 +261,32 @@ describe('a run that waited for a CPU', () => {
     const first = await claimed('r');
     expect(await store.release('r', first, 'unreliable')).toBe(true);
     expect(await store.release('r', first, 'unreliable')).toBe(false);
-    expect(await backlog.takeDeferred(0)).toEqual([]);
+    expect(await backlog.takeDeferred(0)).toBe(0);
     // It is in no quarantine, so none of its places is needed.
     await redis.zadd(KEYS.deferred, 0, 'r');
-    expect(await backlog.takeDeferred(0)).toEqual(['r']);
+    expect(await backlog.takeDeferred(0)).toBe(1);
     const again = { outcome: 'run', attempt: 2, deaths: 0, retries: 1 };
-    expect(await store.claim('r', 'n1', 0)).toMatchObject(again);
+    expect((await nodeOf('n1').take()).claims).toMatchObject([again]);
   });
 
   it('goes to another node where one is ready', async () => {
     await submit('r');
     await store.release('r', await claimed('r', 'n1'), 'unreliable');
-    const nodes = new NodeRegistry(redis);
-    for (const name of ['n1', 'n2']) await nodes.report(report(name), false);
+    const registry = new NodeRegistry(redis);
+    for (const name of ['n1', 'n2']) await registry.report(processOf(name), report(name), [], false);
     await due();
-    expect(await outcome('r', 'n1')).toBe('deferred');
+    expect(await outcome('n1')).toBe('nothing');
     await due();
-    expect(await outcome('r', 'n2')).toBe('run');
+    expect(await outcome('n2')).toBe('run');
   });
 
   it('ends as cancelled where it was cancelled meanwhile', async () => {
     await submit('r');
     await store.release('r', await claimed('r', 'n1'), 'unreliable');
     await store.markCancelled('r');
-    const nodes = new NodeRegistry(redis);
-    for (const name of ['n1', 'n2']) await nodes.report(report(name), false);
+    const registry = new NodeRegistry(redis);
+    for (const name of ['n1', 'n2']) await registry.report(processOf(name), report(name), [], false);
     await due();
-    expect(await outcome('r', 'n1')).toBe('cancel');
+    expect(await outcome('n1')).toBe('cancel');
   });
 });

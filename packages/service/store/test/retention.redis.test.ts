@@ -2,8 +2,9 @@ import { DEFAULT_LIMITS, type RunRequest } from '@sandpiper/contracts';
 import type { RedisServer } from '@sandpiper/testkit';
 import { describe, expect, it } from 'vitest';
 import {
-  Backlog,
   batchRunId,
+  Backlog,
+  type Claim,
   BatchStore,
   CallbackOutbox,
   DeadLetterStore,
@@ -21,6 +22,7 @@ import {
   type QueueBounds,
   type RedisConnection,
 } from '../src/index.js';
+import { TestNode } from '../src/testing.js';
 import { useRedis } from './use-redis.js';
 import { counters, LASTING, recompute } from './stored-bytes.js';
 
@@ -66,11 +68,16 @@ const submit = (
     bounds,
   );
 
+async function claimed(id: string): Promise<Claim> {
+  const claim = await new TestNode(redis).claim(id);
+  if (claim?.outcome !== 'run') throw new Error(claim?.outcome ?? `${id} does not wait`);
+  return claim;
+}
+
 /** Ends a run as a node would. */
 async function end(id: string, stdout = '', isDead = false): Promise<void> {
-  const claim = await runs.claim(id, 'n', 0);
-  if (claim.outcome !== 'run') throw new Error(claim.outcome);
-  await runs.finish({ ...resultOf(id, claim.attempt), stdout }, claim.fence, isDead);
+  const claim = await claimed(id);
+  await runs.finish({ ...resultOf(id, claim.attempt), stdout }, claim.fence, { dead: isDead });
 }
 
 const resultOf = (id: string, attempt: number) =>
@@ -320,23 +327,21 @@ describe('a purge', () => {
     await submit('a', 'waits', {}, 'k');
     await ended('a', 'done');
     await submit('a', 'runs', {}, 'k2');
-    const claim = await runs.claim('runs', 'n', 0);
+    const claim = await claimed('runs');
     expect(await retention.purgeRun('waits')).toBe('gone');
     expect(await retention.purgeRun('done')).toBe('gone');
     expect(await retention.purgeRun('runs')).toBe('later');
     expect(await retention.purgeRun('runs')).toBe('missing');
     expect(await runs.tenantOf('runs')).toBeNull();
     expect(await runs.isCancelled('runs')).toBe(true);
-    if (claim.outcome !== 'run') throw new Error(claim.outcome);
     expect(await runs.finish(resultOf('runs', claim.attempt), claim.fence)).toBe('accepted');
     expect((await keys()).filter((name) => !LASTING.test(name))).toEqual([]);
-    expect(await runs.claim('waits', 'n', 0)).toEqual({ outcome: 'missing' });
+    expect(await new TestNode(redis).claim('waits')).toBeNull();
   });
 
   it('sends no callback', async () => {
     await submit('a', 'r', { callbackUrl: 'https://example.com/' });
-    const claim = await runs.claim('r', 'n', 0);
-    if (claim.outcome !== 'run') throw new Error(claim.outcome);
+    const claim = await claimed('r');
     await retention.purgeRun('r');
     await runs.finish(resultOf('r', 1), claim.fence);
     expect(await outbox.count()).toBe(0);
@@ -350,11 +355,8 @@ describe('a purge', () => {
 
   it('removes a large batch step by step, in whatever states its runs are', async () => {
     await sealed('b1', 700, 'a', 'k');
-    const backlog = new Backlog(redis);
-    await backlog.dispatch(20, 20);
     for (let i = 0; i < 10; i++) await end(batchRunId('b1', i));
-    const claim = await runs.claim(batchRunId('b1', 10), 'n', 0);
-    if (claim.outcome !== 'run') throw new Error(claim.outcome);
+    const claim = await claimed(batchRunId('b1', 10));
     expect(await retention.purgeBatch('b1')).toBe('later');
     expect(await batches.facts('b1')).toBeNull();
     await expectExact();
@@ -404,19 +406,20 @@ describe('dead letters', () => {
 
 describe('a tenant', () => {
   it('benefits from a raised quota at once', async () => {
-    const backlog = new Backlog(redis);
+    const node = new TestNode(redis);
+    const taken = async () => (await node.take(10)).claims.map(({ id }) => id);
     await tenants.set('a', { ...USUAL, maxRunning: 1 });
     for (const id of ['r0', 'r1', 'r2']) await submit('a', id);
-    expect(await backlog.dispatch(10, 10)).toEqual(['r0']);
-    expect(await backlog.dispatch(10, 10)).toEqual([]);
+    expect(await taken()).toEqual(['r0']);
+    expect(await taken()).toEqual([]);
     await tenants.set('a', { ...USUAL, maxRunning: 50 });
-    expect(await backlog.dispatch(10, 10)).toEqual(['r1', 'r2']);
+    expect(await taken()).toEqual(['r1', 'r2']);
   });
 });
 
 describe('keys of an earlier version', () => {
   it('are removed, and none of this version', async () => {
-    await redis.zadd(...LEFT_BEHIND, 1, 'r0');
+    for (const key of LEFT_BEHIND) await redis.zadd(key, 1, 'r0');
     await ended('a', 'r1');
     await retention.removeLeftBehind();
     expect(await redis.exists(...LEFT_BEHIND)).toBe(0);

@@ -1,10 +1,12 @@
 import { DEFAULT_LIMITS, type RunRequest, type RunResult } from '@sandpiper/contracts';
 import type { RedisServer } from '@sandpiper/testkit';
 import type { Redis } from 'ioredis';
-import { describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import {
+  ALL_TENANTS,
   ApiKeyStore,
   Backlog,
+  backlogKey,
   connectPatient,
   connectSubscriber,
   DeadLetterStore,
@@ -14,6 +16,7 @@ import {
   MAX_STRAYS,
   NodeRegistry,
   parseFinishedEvent,
+  PREFIXES,
   queueBounds,
   runKey,
   RunStore,
@@ -23,18 +26,26 @@ import {
   type FinishedEvent,
   type RedisConnection,
 } from '../src/index.js';
+import { TestNode } from '../src/testing.js';
 import { useRedis } from './use-redis.js';
 
 let server: RedisServer;
 let redis: RedisConnection;
 let store: RunStore;
 let backlog: Backlog;
+let node: TestNode;
+let other: TestNode;
 
 useRedis((given, started) => {
   redis = given;
   server = started;
   store = new RunStore(redis);
   backlog = new Backlog(redis);
+});
+
+beforeEach(() => {
+  node = new TestNode(redis);
+  other = new TestNode(redis, 'other');
 });
 
 const submit = (id: string, more: Partial<RunRequest> = {}, key: string | null = null, print = 'f') =>
@@ -56,25 +67,46 @@ const result = (id: string, attempt: number, message: string): RunResult => {
 };
 
 async function claimed(id: string): Promise<Fence> {
-  const claim = await store.claim(id, 'node', 0);
-  if (claim.outcome !== 'run') throw new Error(`claim: ${claim.outcome}`);
+  const claim = await node.claim(id);
+  if (claim?.outcome !== 'run') throw new Error(`claim: ${claim?.outcome}`);
   return claim.fence;
 }
 
-/** Its time outside of the queue is over. */
+/** Its time outside of the backlogs is over. */
 async function returns(id: string): Promise<void> {
   await redis.zadd(KEYS.deferred, 0, id);
-  expect(await backlog.takeDeferred(10)).toEqual([id]);
+  expect(await backlog.takeDeferred(10)).toBe(1);
+}
+
+/** The lease of the node is over. @returns the runs that it had */
+async function dies(dead: TestNode): Promise<string[]> {
+  await dead.lease(-1);
+  return backlog.loseNodes();
 }
 
 /** The node that has the run is dead, and another takes it when its quarantine is over. */
 async function claimedAnew(id: string): Promise<Fence> {
-  expect(await store.claim(id, 'other', 0)).toEqual({ outcome: 'deferred' });
+  expect(await dies(node)).toEqual([id]);
+  expect((await other.take()).claims).toEqual([]);
   await returns(id);
-  const claim = await store.claim(id, 'other', 0, true);
-  if (claim.outcome !== 'run') throw new Error(`claim: ${claim.outcome}`);
+  const claim = await other.claim(id);
+  if (claim?.outcome !== 'run') throw new Error(`claim: ${claim?.outcome}`);
   return claim.fence;
 }
+
+const processOf = (name: string) => ({ name, instance: `${name}/1`, runtimes: ['default'] });
+
+const nodeReport = (leaseMs: number) => ({
+  name: 'n1',
+  state: 'ready' as const,
+  cells: [{ id: 0, state: 'busy' as const, run: 'r1' }],
+  engines: ['seccomp'],
+  version: '1',
+  schema: 2,
+  startedAt: new Date(0).toISOString(),
+  leaseMs,
+  warnings: [],
+});
 
 const end = async (id: string, message = 'x') => {
   const fence = await claimed(id);
@@ -85,7 +117,7 @@ describe('a run', () => {
   it('is queued, running, done; its request is returned by the claim and removed at the end', async () => {
     expect(await submit('r1')).toEqual({ outcome: 'accepted', id: 'r1' });
     expect(await store.runState('r1')).toEqual({ id: 'r1', state: 'queued', result: null });
-    const claim = await store.claim('r1', 'node', 0);
+    const claim = await node.claim('r1');
     expect(claim).toMatchObject({
       outcome: 'run',
       attempt: 1,
@@ -93,8 +125,7 @@ describe('a run', () => {
       request: { source: 'print("r1")' },
     });
     expect((await store.runState('r1'))?.state).toBe('running');
-    const fence = 'fence' in claim ? claim.fence : 'queued';
-    expect(await store.finish(result('r1', 1, 'x'), fence)).toBe('accepted');
+    expect(await store.finish(result('r1', 1, 'x'), claim?.fence ?? 'queued')).toBe('accepted');
     expect(await store.runState('r1')).toMatchObject({ state: 'done', result: { message: 'x' } });
     expect(await redis.hexists(runKey('r1'), 'request')).toBe(0);
   });
@@ -105,6 +136,8 @@ describe('a run', () => {
     const second = await claimedAnew('r1');
     expect(second.epoch).toBeGreaterThan(first.epoch);
     expect(await store.finish(result('r1', 1, 'late'), first)).toBe('stale');
+    // It shows that its node lives, so the run is not blamed.
+    expect(await redis.hget(runKey('r1'), 'deaths')).toBe('0');
     expect(await store.finish(result('r1', 2, 'right'), second)).toBe('accepted');
     expect(await store.finish(result('r1', 1, 'later'), first)).toBe('done');
     expect((await store.runState('r1'))?.result?.message).toBe('right');
@@ -113,15 +146,35 @@ describe('a run', () => {
   it('refuses the first node after a failover that has lost its claim', async () => {
     await submit('r1');
     const before = await redis.hgetall(runKey('r1'));
-    const first = await store.claim('r1', 'a', 0);
+    const first = await claimed('r1');
     await redis.del(runKey('r1'));
     await redis.hset(runKey('r1'), before);
-    const second = await store.claim('r1', 'b', 0);
-    if (first.outcome !== 'run' || second.outcome !== 'run') throw new Error('not claimed');
-    expect([first.attempt, second.attempt]).toEqual([1, 1]);
-    expect(await store.release('r1', first.fence)).toBe(false);
-    expect(await store.finish(result('r1', 1, 'a'), first.fence)).toBe('stale');
+    await redis.zadd(backlogKey('default', 'default'), 1, 'r1');
+    await redis.zadd(`${PREFIXES.active}default`, 0, 'default');
+    const second = await other.claim('r1');
+    if (second === null) throw new Error('not claimed');
+    expect(second.attempt).toBe(1);
+    expect(await store.release('r1', first)).toBe(false);
+    expect(await store.finish(result('r1', 1, 'a'), first)).toBe('stale');
     expect(await store.finish(result('r1', 1, 'b'), second.fence)).toBe('accepted');
+  });
+
+  it('whose end a failover has lost goes back when its node reports that it does not know of it', async () => {
+    const nodes = new NodeRegistry(redis);
+    const { instance } = node;
+    const process = { name: 'node', instance, runtimes: ['default'] };
+    await submit('r1');
+    await submit('r2');
+    await node.take(2);
+    const report = nodeReport(60_000);
+    // One that was taken just now may be on its way.
+    await nodes.report(process, report, [], false);
+    expect((await store.runState('r1'))?.state).toBe('running');
+    for (const id of ['r1', 'r2']) await redis.zadd(KEYS.running, 0, id);
+    expect((await nodes.report(process, report, ['r2'], false)).lost).toBe(false);
+    expect((await store.runState('r1'))?.state).toBe('queued');
+    expect((await store.runState('r2'))?.state).toBe('running');
+    expect(await other.claim('r1')).toMatchObject({ outcome: 'run', attempt: 2, deaths: 0 });
   });
 
   it('is accepted once when many submit it concurrently', async () => {
@@ -132,18 +185,17 @@ describe('a run', () => {
     expect(outcomes.filter((v) => v === 'accepted')).toHaveLength(1);
   });
 
-  it('cannot be claimed when it is done or unknown', async () => {
+  it('cannot be taken when it is done', async () => {
     await submit('r1');
     await end('r1');
-    expect(await store.claim('r1', 'n', 0)).toEqual({ outcome: 'done' });
-    expect(await store.claim('nobody', 'n', 0)).toEqual({ outcome: 'missing' });
+    expect(await node.claim('r1')).toBeNull();
     expect(await store.finish(result('nobody', 1, 'x'), { claim: 'c', epoch: 1 })).toBe('missing');
   });
 
   it('shows the mark of a cancel to the node that takes it', async () => {
     await submit('r1');
     expect(await store.markCancelled('r1')).toBe('queued');
-    expect(await store.claim('r1', 'n', 0)).toMatchObject({ outcome: 'cancel' });
+    expect(await node.claim('r1')).toMatchObject({ outcome: 'cancel' });
     expect(await store.markCancelled('nobody')).toBeNull();
   });
 
@@ -151,13 +203,13 @@ describe('a run', () => {
     await submit('r1');
     await submit('r2');
     expect(await store.finish(result('r1', 0, 'x'), 'queued')).toBe('accepted');
-    expect(await redis.get(KEYS.backlogs)).toBe('1');
-    expect(await store.claim('r1', 'n', 0)).toEqual({ outcome: 'done' });
+    expect(await redis.hget(KEYS.waiting, 'default')).toBe('1');
+    expect(await node.claim('r1')).toBeNull();
     await claimed('r2');
     expect(await store.finish(result('r2', 0, 'x'), 'queued')).toBe('stale');
   });
 
-  it('is given back to the queue only by the attempt that holds it', async () => {
+  it('is given back only by the attempt that holds it', async () => {
     await submit('r1');
     const first = await claimed('r1');
     const second = await claimedAnew('r1');
@@ -169,52 +221,58 @@ describe('a run', () => {
   it('counts a crash after a failure or a silent node, not after being handed back', async () => {
     await submit('r1');
     await store.release('r1', await claimed('r1'));
-    expect(await store.claim('r1', 'n', 0)).toMatchObject({ outcome: 'run', deaths: 0 });
+    expect(await node.claim('r1')).toMatchObject({ outcome: 'run', deaths: 0 });
     const fence = await claimedAnew('r1');
     await store.release('r1', fence, 'failed');
     await returns('r1');
-    expect(await store.claim('r1', 'n', 0, true)).toMatchObject({ outcome: 'run', deaths: 2, attempt: 4 });
-    expect(await store.claim('r1', 'n', 0)).toMatchObject({ outcome: 'poison', deaths: MAX_DEATHS });
+    expect(await node.claim('r1')).toMatchObject({ outcome: 'run', deaths: 2, attempt: 4 });
+    expect(await dies(node)).toEqual(['r1']);
+    await returns('r1');
+    expect(await other.claim('r1')).toMatchObject({ outcome: 'poison', deaths: MAX_DEATHS });
   });
 
-  it('is not blamed for a living node that lost its lock, up to a bound', async () => {
+  it('is not blamed for a living node that lost its lease, up to a bound', async () => {
     await submit('r1');
     for (let i = 0; i < MAX_STRAYS; i += 2) {
-      // Told before another node has it, and after.
+      // Told before the lease is over, and after.
       expect(await store.release('r1', await claimed('r1'), 'lock-lost')).toBe(true);
       const late = await claimed('r1');
-      expect(await store.claim('r1', 'other', 0)).toEqual({ outcome: 'deferred' });
+      expect(await dies(node)).toEqual(['r1']);
       expect(await store.release('r1', late, 'lock-lost')).toBe(false);
       expect(await store.release('r1', late, 'lock-lost')).toBe(false);
       // It need not wait any more, nor be alone.
-      expect(await backlog.takeDeferred(0)).toEqual(['r1']);
+      expect(await backlog.takeDeferred(0)).toBe(1);
     }
-    expect(await store.claim('r1', 'n', 0)).toMatchObject({ outcome: 'poison', deaths: 0 });
+    expect(await node.claim('r1')).toMatchObject({ outcome: 'poison', deaths: 0 });
   });
 
   it('is deferred without blame when its host lacks a resource, up to a bound', async () => {
     await submit('r1');
     for (let i = 0; i < MAX_STRAYS; i++) {
       expect(await store.release('r1', await claimed('r1'), 'unblamed')).toBe(true);
-      expect(await backlog.takeDeferred(10)).toEqual([]);
+      expect(await backlog.takeDeferred(10)).toBe(0);
       await returns('r1');
     }
-    expect(await store.claim('r1', 'n', 0)).toMatchObject({ outcome: 'poison', deaths: 0 });
+    expect(await node.claim('r1')).toMatchObject({ outcome: 'poison', deaths: 0 });
   });
 
-  it('is claimed once by a claim that is resent after a lost answer', async () => {
+  it('is taken once by a call that is sent again after a lost answer', async () => {
     await submit('r1');
+    await submit('r2');
+    await node.lease(60_000);
     const patient = connectPatient(server.url) as Redis;
     patient.on('error', () => undefined);
     const own = new RunStore(patient);
     await own.ping();
     patient.stream.pause();
-    const claim = own.claim('r1', 'n', 0);
+    const call = { node: 'node', instance: node.instance, sequence: 1, runtimes: ['default'], most: 1 };
+    const answer = own.take(call);
     await vi.waitFor(async () => expect((await store.runState('r1'))?.state).toBe('running'));
     patient.disconnect(true);
-    const got = await claim;
-    expect(got).toMatchObject({ outcome: 'run', attempt: 1, deaths: 0 });
-    expect(await own.finish(result('r1', 1, 'x'), 'fence' in got ? got.fence : 'queued')).toBe('accepted');
+    const { claims } = await answer;
+    expect(claims).toMatchObject([{ id: 'r1', outcome: 'run', attempt: 1, deaths: 0 }]);
+    expect(await own.finish(result('r1', 1, 'x'), claims[0]?.fence ?? 'queued')).toBe('accepted');
+    expect((await store.runState('r2'))?.state).toBe('queued');
     patient.disconnect();
   });
 
@@ -224,7 +282,7 @@ describe('a run', () => {
     await submit('r2');
     await end('r2');
     const attempt = await claimed('r1');
-    await store.finish(result('r1', 1, 'given up'), attempt, true);
+    await store.finish(result('r1', 1, 'given up'), attempt, { dead: true });
     expect(await dead.list('default', null, 10)).toMatchObject({
       deadLetters: [{ id: 'r1', tenant: 'default', message: 'given up' }],
       next: null,
@@ -244,7 +302,7 @@ describe('a run', () => {
   it('stays on the list when a node ends another whose clock is 25 hours ahead', async () => {
     const dead = new DeadLetterStore(redis);
     await submit('r1');
-    await store.finish(result('r1', 1, 'given up'), await claimed('r1'), true);
+    await store.finish(result('r1', 1, 'given up'), await claimed('r1'), { dead: true });
     const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 25 * 3_600_000);
     try {
       await submit('r2');
@@ -266,7 +324,7 @@ describe('idempotency keys', () => {
     expect(await submit('r2', {}, 'k', 'f1')).toEqual({ outcome: 'same', id: 'r1' });
     expect(await submit('r3', {}, 'k', 'f2')).toEqual({ outcome: 'different', id: 'r1' });
     expect(await store.runState('r2')).toBeNull();
-    expect(await redis.get(KEYS.backlogs)).toBe('1');
+    expect(await redis.hget(KEYS.waiting, ALL_TENANTS)).toBe('1');
   });
 });
 
@@ -284,7 +342,7 @@ describe('events', () => {
       subscribeEvents(connection, {
         onFinished: resolve,
         onNodesChanged: nodesChanged,
-        onReady: () => void end('r1').then(() => nodes.leave('n')),
+        onReady: () => void end('r1').then(() => nodes.leave(processOf('n'))),
       });
     });
     expect(await event).toEqual({ runId: 'r1', batchId: '', batchDone: false, callback: false });
@@ -304,37 +362,49 @@ describe('events', () => {
 });
 
 describe('nodes', () => {
-  const report = (leaseMs: number) => ({
-    name: 'n1',
-    state: 'ready' as const,
-    cells: [{ id: 0, state: 'busy' as const, run: 'r1' }],
-    engines: ['seccomp'],
-    version: '1',
-    schema: 2,
-    startedAt: new Date(0).toISOString(),
-    leaseMs,
-    warnings: [],
-  });
+  const first = processOf('n1');
 
   it('are listed with their runs, lost after a silent lease, and gone after leaving', async () => {
     const nodes = new NodeRegistry(redis);
-    await nodes.report(report(60_000), true);
+    await nodes.report(first, nodeReport(60_000), [], true);
     expect(await nodes.list()).toMatchObject([{ name: 'n1', state: 'ready', cells: [{ run: 'r1' }] }]);
-    await nodes.report(report(1), false);
+    await nodes.report(first, nodeReport(1), [], false);
     await vi.waitFor(async () => expect(await nodes.list()).toMatchObject([{ name: 'n1', state: 'lost' }]));
-    await nodes.leave('n1');
+    await nodes.leave(first);
     expect(await nodes.list()).toEqual([]);
+    expect(await redis.exists(KEYS.leases, KEYS.taken)).toBe(0);
   });
 
   it('learn that another living one has their name', async () => {
     const nodes = new NodeRegistry(redis);
-    const one = report(60_000);
-    const other = { ...report(1), startedAt: new Date(1).toISOString() };
-    expect((await nodes.report(one, false)).twin).toBe(false);
-    expect((await nodes.report(one, false)).twin).toBe(false);
-    expect((await nodes.report(other, false)).twin).toBe(true);
+    const one = nodeReport(60_000);
+    const other = { ...nodeReport(1), startedAt: new Date(1).toISOString() };
+    const second = { ...first, instance: 'n1/2' };
+    expect((await nodes.report(first, one, [], false)).twin).toBe(false);
+    expect((await nodes.report(first, one, [], false)).twin).toBe(false);
+    expect((await nodes.report(second, other, [], false)).twin).toBe(true);
     await vi.waitFor(async () => expect(await nodes.list()).toMatchObject([{ state: 'lost' }]));
-    expect((await nodes.report(one, false)).twin).toBe(false);
+    expect((await nodes.report(first, one, [], false)).twin).toBe(false);
+  });
+
+  it('learn that their lease was over, and what they had is lost', async () => {
+    const nodes = new NodeRegistry(redis);
+    await submit('r1');
+    expect((await nodes.report(first, nodeReport(1), [], false)).lost).toBe(true);
+    expect((await nodes.report(first, nodeReport(60_000), [], false)).lost).toBe(false);
+    await store.take({ node: 'n1', instance: first.instance, sequence: 1, runtimes: ['default'], most: 1 });
+    await nodes.report(first, nodeReport(1), ['r1'], false);
+    await vi.waitFor(async () => expect(await backlog.loseNodes()).toEqual(['r1']));
+    expect((await nodes.report(first, nodeReport(60_000), ['r1'], false)).lost).toBe(true);
+  });
+
+  it('that leave with runs which they could not hand back lose them at once', async () => {
+    const nodes = new NodeRegistry(redis);
+    await submit('r1');
+    await nodes.report(first, nodeReport(60_000), [], false);
+    await store.take({ node: 'n1', instance: first.instance, sequence: 1, runtimes: ['default'], most: 1 });
+    await nodes.leave(first);
+    expect(await backlog.loseNodes()).toEqual(['r1']);
   });
 });
 

@@ -13,7 +13,8 @@ export interface Sums {
 }
 
 /** What stays when there are no runs: names of tenants, orders and clocks. */
-export const LASTING = /:(sequence|tenants|clock|times|finished|removed|active|keeping|backlogs)$/;
+export const LASTING =
+  /:(sequence|tenants|clock|share:\w+|lines:\w+|active:\w+|finished|removed|keeping|leases|taken|runtimes|hungry:\w+)$/;
 
 const held = (length: number): number => {
   if (length === 0) return 0;

@@ -73,7 +73,7 @@ export const NODE_METRICS = {
     help: 'Where the time of a run goes, stage by stage',
     labels: {
       stage:
-        'backlog (submitted to handed to the queue), queue (to the claim), claim, start (to the start of the program), ' +
+        'backlog (submitted to asked for by the node), claim, start (to the start of the program), ' +
         'program, end (to the result), write',
     },
     buckets: STAGE_SECONDS,
@@ -176,17 +176,17 @@ export const SCHEDULER_METRICS = {
     help: 'Well-formed submissions that this scheduler refused',
     labels: { reason: 'queue-full, quota-exceeded, invalid-request, ... (codes of the answers)' },
   },
-  schedulerHandedOverAgain: {
-    name: 'sandpiper_scheduler_handed_over_again_total',
+  schedulerPutBack: {
+    name: 'sandpiper_scheduler_put_back_total',
     type: 'counter',
-    help: 'Runs that the queue had lost and that were handed to it again',
+    help: 'Runs that counted as running, that no node had, and that were put back',
     labels: {},
   },
-  schedulerDispatchWindow: {
-    name: 'sandpiper_scheduler_dispatch_window',
+  runtimeRuns: {
+    name: 'sandpiper_runtime_runs',
     type: 'gauge',
-    help: 'How many unclaimed runs the queue may hold, given the live cells',
-    labels: {},
+    help: 'Runs that have not ended, by the runtime that they need (read from Redis): what the nodes that have it have to do',
+    labels: { runtime: 'name' },
   },
   schedulerCallbacks: {
     name: 'sandpiper_scheduler_callbacks_total',
@@ -256,7 +256,7 @@ export const SCHEDULER_METRICS = {
   tenantInflight: {
     name: 'sandpiper_tenant_inflight',
     type: 'gauge',
-    help: 'Runs in the queue or on a node, for the 100 tenants with the most (read from Redis)',
+    help: 'Runs on a node, for the 100 tenants with the most (read from Redis)',
     labels: { tenant: 'name of a tenant' },
   },
   schedulerRuns: {

@@ -43,7 +43,7 @@ export interface SchedulerSnapshot {
   readonly depth: Counts;
   /** Runs that have not ended, whatever their state. */
   readonly loadRuns: number;
-  readonly window: number;
+  readonly demand: readonly { readonly runtime: string; readonly runs: number }[];
   /** Few: the caller bounds them. */
   readonly tenants: readonly TenantFacts[];
   readonly inflight: readonly { readonly tenant: string; readonly count: number }[];
@@ -71,7 +71,7 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
   const read = {
     redisUp: make.gauge(SCHEDULER_METRICS.schedulerRedisUp),
     redisPing: make.gauge(SCHEDULER_METRICS.schedulerRedisPing),
-    window: make.gauge(SCHEDULER_METRICS.schedulerDispatchWindow),
+    runtimeRuns: make.gauge(SCHEDULER_METRICS.runtimeRuns),
     depth: make.gauge(SCHEDULER_METRICS.queueDepth),
     loadRuns: make.gauge(SCHEDULER_METRICS.loadRuns),
     tenantWaiting: make.gauge(SCHEDULER_METRICS.tenantWaiting),
@@ -95,7 +95,8 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
 
   const show = (now: SchedulerSnapshot): void => {
     read.redisPing.set(now.pingSeconds);
-    read.window.set(now.window);
+    read.runtimeRuns.reset();
+    for (const { runtime, runs } of now.demand) read.runtimeRuns.set({ runtime }, runs);
     setByState(read.depth, now.depth);
     read.loadRuns.set(now.loadRuns);
     setByState(read.nodes, now.nodes);
@@ -139,7 +140,14 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
    */
   const forget = (): void => {
     const byLabel = [read.depth, read.nodes, read.cells, read.callbackDepth];
-    for (const gauge of [...byLabel, read.tenantWaiting, read.tenantAge, read.tenantInflight]) gauge.reset();
+    for (const gauge of [
+      ...byLabel,
+      read.runtimeRuns,
+      read.tenantWaiting,
+      read.tenantAge,
+      read.tenantInflight,
+    ])
+      gauge.reset();
     for (const gauge of [read.storedBytes, read.tenantStoredBytes]) gauge.reset();
     const single = [read.redisPing, read.deadLetters, read.stagingBatches, read.memoryUsed, read.memoryMax];
     for (const gauge of [...single, read.keptRecords, read.loadRuns]) gauge.set(Number.NaN);
@@ -158,7 +166,7 @@ export function createSchedulerMetrics(snapshot: () => Promise<SchedulerSnapshot
     },
     submitted: make.counterOf(SCHEDULER_METRICS.schedulerSubmitted, 'kind', ['run', 'batch']),
     refused: make.counterOf(SCHEDULER_METRICS.schedulerRefused, 'reason', REFUSALS),
-    handedOverAgain: make.counter(SCHEDULER_METRICS.schedulerHandedOverAgain),
+    putBack: make.counter(SCHEDULER_METRICS.schedulerPutBack),
     callbacks: make.counterOf(SCHEDULER_METRICS.schedulerCallbacks, 'outcome', OUTCOMES),
     redisReconnects: make.counter(SCHEDULER_METRICS.schedulerRedisReconnects),
     httpRequests: make.counter(SCHEDULER_METRICS.httpRequests),

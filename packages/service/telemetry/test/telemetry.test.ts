@@ -66,9 +66,9 @@ describe('logger', () => {
 /** Everything that a scrape can ask of Redis. */
 const SNAPSHOT: SchedulerSnapshot = {
   pingSeconds: 0.25,
-  depth: { waiting: 3, dispatched: 2, running: 1 },
+  depth: { waiting: 3, deferred: 2, running: 1 },
   loadRuns: 6,
-  window: 4,
+  demand: [{ runtime: 'numpy', runs: 4 }],
   tenants: [{ tenant: 'a', waiting: 3, nextAgeMs: 1500 }],
   inflight: [{ tenant: 'b', count: 3 }],
   finished: [{ status: 'ok', engine: 'seccomp', count: 7 }],
@@ -125,7 +125,7 @@ describe('metrics', () => {
       'sandpiper_removed_records_total{reason="expired"} 4',
       'sandpiper_runs_total{status="ok",engine="seccomp"} 7',
       'sandpiper_scheduler_queue_depth{state="waiting"} 3',
-      'sandpiper_scheduler_dispatch_window 4',
+      'sandpiper_runtime_runs{runtime="numpy"} 4',
       'sandpiper_tenant_waiting{tenant="a"} 3',
       'sandpiper_tenant_next_age_seconds{tenant="a"} 1.5',
       'sandpiper_tenant_inflight{tenant="b"} 3',

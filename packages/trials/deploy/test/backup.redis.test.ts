@@ -212,7 +212,6 @@ describe.each([
   it('ends every run that waited or ran, once', async () => {
     await services.node('new', {
       SANDPIPER_ORPHAN_MS: '100',
-      SANDPIPER_STALLED_INTERVAL_MS: '200',
     });
     const ends = await Promise.all([running, ...waiting].map((id) => endOf(scheduler, id)));
     expect(ends.map(({ state, result }) => [state, result?.['stdout'], result?.['attempt']])).toEqual([

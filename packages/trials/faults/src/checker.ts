@@ -1,5 +1,5 @@
-import { RUN_QUEUE, type RunResult } from '@sandpiper/contracts';
-import { KEYS, PREFIXES, QUEUE_PREFIX, runKey } from '@sandpiper/store';
+import type { RunResult } from '@sandpiper/contracts';
+import { ALL_TENANTS, KEYS, PREFIXES, runKey } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
 import { requirement, figure, type Observation, none } from './observation.js';
 import type { Witness } from './witness.js';
@@ -89,7 +89,7 @@ export async function check(options: CheckOptions): Promise<Checked> {
       counted === ids.length,
     ),
     none('runs without an acknowledged submission', strangers.length, strangers),
-    none('runs left in backlogs, windows and the queue', left.length, left),
+    none('runs left in backlogs or with nodes', left.length, left),
     none('results of other runs', wrong.length, wrong),
   ];
   if (nothingDied) {
@@ -140,7 +140,7 @@ async function storedRuns(redis: Redis): Promise<string[]> {
   return [...new Set(ids)];
 }
 
-/** A result is written before the queue is told: that may take until the lease of a job expires. */
+/** A run whose end a node could not write goes back, and ends, when the node reports or its lease is over. */
 async function untilEmpty(redis: Redis): Promise<string[]> {
   const deadline = performance.now() + TOLD_MS;
   for (;;) {
@@ -152,18 +152,13 @@ async function untilEmpty(redis: Redis): Promise<string[]> {
 
 /** What is left somewhere after all has ended, as `where: how many`. */
 async function leftInQueues(redis: Redis): Promise<string[]> {
-  const queue = `${QUEUE_PREFIX}:${RUN_QUEUE}:`;
   const sizes: [string, Promise<number>][] = [
-    ['waiting, by the counter', redis.get(KEYS.backlogs).then((count) => Number(count ?? 0))],
-    ['dispatched', redis.zcard(KEYS.dispatched)],
+    ['waiting, by the counter', redis.hget(KEYS.waiting, ALL_TENANTS).then((count) => Number(count ?? 0))],
+    ['demand, by the counter', redis.hlen(KEYS.demand)],
+    ['deferred', redis.zcard(KEYS.deferred)],
     ['running', redis.zcard(KEYS.running)],
     ['tenants in flight', redis.hlen(KEYS.inflight)],
     ['batches being taken in', redis.zcard(KEYS.staging)],
-    ['queue: wait', redis.llen(`${queue}wait`)],
-    ['queue: active', redis.llen(`${queue}active`)],
-    ['queue: delayed', redis.zcard(`${queue}delayed`)],
-    ['queue: failed', redis.zcard(`${queue}failed`)],
-    ['queue: completed', redis.zcard(`${queue}completed`)],
   ];
   const found = await Promise.all(sizes.map(async ([where, size]) => ({ where, size: await size })));
   return found.filter(({ size }) => size !== 0).map(({ where, size }) => `${where}: ${size}`);

@@ -79,11 +79,7 @@ export class Sampler {
       'the service is idle',
       30_000,
       async () => {
-        const [dispatched, running] = await Promise.all([
-          this.redis.zcard(KEYS.dispatched),
-          this.redis.zcard(KEYS.running),
-        ]);
-        return dispatched + running === 0;
+        return (await this.redis.zcard(KEYS.running)) === 0;
       },
       20,
     );

@@ -21,8 +21,6 @@ export type LimitCeilings = Partial<Omit<Limits, 'controllerCpuMs' | 'stackBytes
 /** A request that was checked, as it is to be written; of the request itself nothing is held any more. */
 export interface PreparedRun extends WrittenRequest {
   readonly limits: Limits;
-  /** Null where it names none. */
-  readonly runtime: string | null;
   /** Identifies the content of a request, without its idempotency key. */
   readonly fingerprint: string;
   readonly idempotencyKey: string | undefined;
@@ -59,8 +57,7 @@ export function prepareRun(request: RunRequest, ceilings: LimitCeilings): Prepar
     interactor === undefined
       ? content
       : { ...content, interactor: { ...interactor, limits: clampedLimits(interactor.limits, ceilings) } };
-  const { runtime = null } = content;
-  return { ...writtenRequest(complete, limits), limits, runtime, fingerprint, idempotencyKey };
+  return { ...writtenRequest(complete, limits), limits, fingerprint, idempotencyKey };
 }
 
 function clampedLimits(given: LimitsRequest | undefined, ceilings: LimitCeilings): Limits {

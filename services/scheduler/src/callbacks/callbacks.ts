@@ -1,12 +1,17 @@
 import { CALLBACK_QUEUE, type CallbackJob, type FailedCallback } from '@sandpiper/contracts';
-import { CallbackOutbox, QUEUE_PREFIX, type RedisConnection, type ResultReader } from '@sandpiper/store';
+import {
+  CallbackOutbox,
+  keepFewEvents,
+  QUEUE_PREFIX,
+  type RedisConnection,
+  type ResultReader,
+} from '@sandpiper/store';
 import type { Logger, Tracing } from '@sandpiper/telemetry';
 import { Queue, type QueueOptions } from 'bullmq';
 import { AddressPolicy, type Network } from './address-policy.js';
 import { CallbackDeliverer, type CallbackOutcome } from './deliverer.js';
 import { faultOf, resolveByDns, type Resolve } from './destination.js';
 import { OutboxMover } from './outbox-mover.js';
-import { keepFewEvents } from '../redis/few-events.js';
 import { tenantSecret } from './signature.js';
 
 /** Number of failed callbacks that are listed. */

@@ -6,13 +6,7 @@ import {
   messageOf,
   withDeadline,
 } from '@sandpiper/contracts';
-import {
-  type CallbackOutbox,
-  type CallbackTarget,
-  QUEUE_PREFIX,
-  type ResultReader,
-  UNLIMITED,
-} from '@sandpiper/store';
+import { type CallbackOutbox, type CallbackTarget, QUEUE_PREFIX, type ResultReader } from '@sandpiper/store';
 import type { Logger, Span, Tracing } from '@sandpiper/telemetry';
 import { DelayedError, type Job, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
 import type { AddressPolicy } from './address-policy.js';
@@ -78,7 +72,7 @@ export class CallbackDeliverer {
       lockDuration: LOCK_MS,
       stalledInterval: LOOK_FOR_DEAD_MS,
       // A scheduler that dies during an attempt is not the callback's fault.
-      maxStalledCount: UNLIMITED,
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
       autorun: false,
       skipVersionCheck: true,
       settings: { backoffStrategy: (attempt) => backOffMs(attempt, options.firstBackOffMs) },

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { backOff, withDeadline } from '@sandpiper/contracts';
 import type { Logger, LogLevel } from '@sandpiper/telemetry';
-import type { JudgeNews, JudgeSettings } from './judge-settings.js';
+import type { JudgeSettings } from './judge-settings.js';
 import type { JudgingOptions } from './judging-options.js';
 
 /** Tests run the sources, but the thread needs the built file. */
@@ -23,8 +23,6 @@ export class JudgeHost {
   constructor(
     private readonly settings: JudgeSettings,
     private readonly log: Logger,
-    /** Runs were put into the backlog. */
-    private readonly onRuns: () => void,
   ) {}
 
   start(): void {
@@ -33,9 +31,6 @@ export class JudgeHost {
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
     });
     this.thread = thread;
-    thread.on('message', ({ type }: JudgeNews) => {
-      if (type === 'runs-waiting') this.onRuns();
-    });
     thread.on('error', (error: Error) => this.log.error({ err: error }, 'the thread of the judge failed'));
     thread.on('exit', () => {
       this.thread = null;
@@ -65,14 +60,10 @@ export type JudgeSurroundings = Pick<JudgeSettings, 'maxQueue' | 'retention' | '
 };
 
 /** Starts the judge of this process. @returns null where there is none */
-export function startJudge(
-  options: JudgingOptions,
-  { log, ...shared }: JudgeSurroundings,
-  onRuns: () => void,
-): JudgeHost | null {
+export function startJudge(options: JudgingOptions, { log, ...shared }: JudgeSurroundings): JudgeHost | null {
   const { judge, ...own } = options;
   if (judge === null) return null;
-  const host = new JudgeHost({ ...shared, ...own, ...judge, logLevel: log.level as LogLevel }, log, onRuns);
+  const host = new JudgeHost({ ...shared, ...own, ...judge, logLevel: log.level as LogLevel }, log);
   host.start();
   return host;
 }

@@ -12,8 +12,3 @@ export interface JudgeSettings extends JudgeOfProcess, Omit<JudgingOptions, 'jud
   readonly engines: readonly Engine[];
   readonly logLevel: LogLevel;
 }
-
-/** The thread has put runs into the backlog. */
-export interface JudgeNews {
-  readonly type: 'runs-waiting';
-}

@@ -1,8 +1,10 @@
+import { DEFAULT_RUNTIME_NAME } from '@sandpiper/contracts';
 import { parentPort, workerData } from 'node:worker_threads';
 import {
   BatchStore,
   connectFailFast,
   connectSubscriber,
+  Doorbell,
   NO_REPLICATION,
   ProblemStore,
   RunStore,
@@ -16,7 +18,7 @@ import { Bounds, followMemory } from '../bounds.js';
 import { RedisGate } from '../redis/redis-gate.js';
 import { Waiters } from '../waiters.js';
 import { Judge } from './judge.js';
-import type { JudgeNews, JudgeSettings } from './judge-settings.js';
+import type { JudgeSettings } from './judge-settings.js';
 import { PackageCache } from './package-cache.js';
 
 /** Timeout for large values, milliseconds. */
@@ -33,38 +35,35 @@ async function main(settings: JudgeSettings): Promise<void> {
   const subscriber = connectSubscriber(settings.redis);
   for (const connection of [redis, bulk, subscriber]) connection.on('error', () => undefined);
 
+  const bell = new Doorbell(redis);
   const gate = new RedisGate(redis, log);
   const waiters = new Waiters();
   const bounds = new Bounds(settings.maxQueue, settings.retention);
   const stopLooking = followMemory(redis, bounds, log);
-  const tell = (news: JudgeNews): void => {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-    parentPort?.postMessage(news);
-  };
   const admission = new Admission(
-    new RunStore(redis),
-    new RunStore(bulk),
+    new RunStore(redis, bell),
+    new RunStore(bulk, bell),
     // A judging that is lost begins anew, so its runs need not be on replicas.
     NO_REPLICATION,
     {
       bounds: () => bounds.queue,
       ceilings: settings.ceilings,
       engines: settings.engines,
-      runtimes: () => [],
+      // Programs of problems run on the runtime that every node has.
+      runtimes: () => [DEFAULT_RUNTIME_NAME],
       callbackFault: () => 'runs of a judge have no callbacks',
     },
-    () => tell({ type: 'runs-waiting' }),
   );
-  const batches = new BatchStore(redis);
+  const batches = new BatchStore(redis, bell);
   const problems = new ProblemStore(bulk);
   const judge = new Judge({
     submissions: new SubmissionStore(bulk),
     problems,
     packages: await PackageCache.open(problems, settings.packages, settings.diskBytes, settings.folder),
     runs: {
-      intake: new BatchIntake({ store: batches, bulk: new BatchStore(bulk), admission }),
+      intake: new BatchIntake({ store: batches, bulk: new BatchStore(bulk, bell), admission }),
       batches,
-      store: new RunStore(bulk),
+      store: new RunStore(bulk, bell),
       waiters,
       gate,
       ceilings: settings.ceilings,

@@ -24,7 +24,7 @@ function list(app: App, { gate, tenants }: Context): void {
   );
 }
 
-function replace(app: App, { dispatcher, gate, tenants }: Context): void {
+function replace(app: App, { gate, tenants }: Context): void {
   app.put(
     '/v1/tenants/:name',
     {
@@ -40,7 +40,6 @@ function replace(app: App, { dispatcher, gate, tenants }: Context): void {
     async (request) => {
       const { name } = request.params;
       await gate.change(() => tenants.set(name, request.body));
-      dispatcher.wake();
       return { name, ...request.body };
     },
   );

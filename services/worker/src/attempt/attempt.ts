@@ -16,7 +16,6 @@ import type { Cells } from '../cells.js';
 import {
   type Breakage,
   type Interruption,
-  type JobOutcome,
   type Released,
   type AttemptEffect,
   type AttemptEvent,
@@ -24,18 +23,14 @@ import {
   type AttemptState,
 } from '../lifecycles/run.js';
 import type { LiveRuns } from '../live-run.js';
-import { AttemptRecord, type GivenClaim } from './record.js';
+import { AttemptRecord } from './record.js';
 
 type Written = Extract<AttemptEffect, { type: 'write' }>['what'];
 
-/** How long a run that must be alone waits for the others here to end, and when it is offered anew, milliseconds. */
-const ALONE_WITHIN_MS = 10_000;
-const ALONE_AGAIN_MS = 5_000;
-
-/** What the attempts of a node share. Calls to the store may reject: the queue then retries the run later. */
+/** What the attempts of a node share. Where a call to the store rejects, the run goes back when the node reports. */
 export interface AttemptTools {
   readonly node: string;
-  readonly store: Pick<RunStore, 'claim' | 'defer' | 'finish' | 'release'>;
+  readonly store: Pick<RunStore, 'finish' | 'release'>;
   readonly cells: Cells;
   readonly live: Pick<LiveRuns, 'begin'>;
   /** Compares outputs with what their runs expect. */
@@ -46,6 +41,8 @@ export interface AttemptTools {
   readonly log: Logger;
   readonly clock: Clock;
   readonly inspect: Inspect;
+  /** An attempt has got its cell, or needs none any more. */
+  readonly onPlaced: () => void;
 }
 
 /** The messages of synthetic results. */
@@ -59,39 +56,40 @@ const MESSAGES = {
 };
 
 /**
- * One attempt at a run, and the only owner of what belongs to it: the cell, the claim, the record and the
- * result. As an actor it waits for a cell, claims the run, executes it, writes the result, and settles with
- * the queue; `lifecycles/run.ts` decides each next step, and this class performs it.
+ * One attempt at a run that this node has taken, and the only owner of what belongs to it: the cell, the record and the
+ * result. As an actor it waits for a cell, executes the run, and writes the result or gives the run back;
+ * `lifecycles/run.ts` decides each next step, and this class performs it.
  */
 export class Attempt {
-  /** What the queue does next. Rejects with the error to report when the queue must retry later. */
-  readonly outcome: Promise<Exclude<JobOutcome, 'failed'>>;
+  /** Resolves when it is over; the error is that of a store which it did not reach. */
+  readonly ended: Promise<Error | null>;
   readonly #actor: LifecycleActor<AttemptState, AttemptEvent, AttemptEffect>;
   readonly #interruptions: Readonly<Record<Interruption, (event: AttemptEvent) => void>>;
-  #settle: (effect: { outcome: JobOutcome; error: Error | null }) => void = () => {};
   #settled = false;
   #lease: Lease | null = null;
-  /** The cell that has the node for itself. */
-  #isolated: number | null = null;
-  #claim: GivenClaim | null = null;
-  #record: AttemptRecord | null = null;
+  /** The number of its cell, also when it has left it. */
+  #cellId: number | null = null;
+  /** When it got its cell, as `performance.now()`, and how long it had it, milliseconds. */
+  #placedAt = 0;
+  #cellMs = 0;
+  readonly #record: AttemptRecord;
   #result: RunResult | null = null;
+  /** What went wrong in the sandbox, and on the way to the store. */
   #error: Error | null = null;
+  #storeError: Error | null = null;
 
-  /** @param name unique among the attempts at the same run */
+  /**
+   * @param name unique among the attempts at the same run
+   * @param askedAt when the run was asked for, as `performance.now()`
+   */
   constructor(
-    private readonly runId: string,
+    private readonly claim: Claim,
     private readonly name: string,
+    askedAt: number,
     private readonly tools: AttemptTools,
   ) {
-    this.outcome = new Promise((resolve, reject) => {
-      this.#settle = ({ outcome, error }) => {
-        this.#settled = true;
-        this.#leaveCell();
-        if (outcome === 'failed') reject(error ?? new Error('the attempt failed'));
-        else resolve(outcome);
-      };
-    });
+    const { metrics, tracing, node } = tools;
+    this.#record = new AttemptRecord({ metrics, tracing, node, claim, askedAt });
     this.#actor = new LifecycleActor<AttemptState, AttemptEvent, AttemptEffect>({
       name,
       capacity: 1,
@@ -106,13 +104,23 @@ export class Attempt {
       cancel: this.#actor.slot(),
       'hand-back': this.#actor.slot(),
     };
-    void this.#actor.ended.then((error) => {
-      if (!this.#settled) this.#settle({ outcome: 'failed', error });
+    this.ended = this.#actor.ended.then((error) => {
+      if (!this.#settled) this.#settle(error);
+      return this.#storeError;
     });
+    this.#actor.slot()({ type: 'begin', outcome: claim.outcome });
+    if (claim.outcome === 'poison')
+      tools.log.error({ runId: this.runId, deaths: claim.deaths }, 'gave up a run that kept crashing');
   }
 
-  get isWaiting(): boolean {
-    return this.#actor.state.kind === 'waiting';
+  get runId(): string {
+    return this.claim.id;
+  }
+
+  /** Whether it needs a cell and has none yet. */
+  get isUnplaced(): boolean {
+    const { kind } = this.#actor.state;
+    return this.#cellId === null && (kind === 'taken' || kind === 'waiting') && this.claim.outcome === 'run';
   }
 
   interrupt(why: Interruption): void {
@@ -125,12 +133,11 @@ export class Attempt {
         return this.#askForCell(self);
       case 'withdraw':
         return this.tools.cells.withdraw(this.name);
-      case 'claim':
-        return self.begin(this.#claimRun().catch(storeFailed));
       case 'execute':
         return self.begin(this.#execute());
       case 'kill':
-        return this.#cell().kill();
+        // It has left its cell when its guest has ended.
+        return this.#lease?.kill();
       case 'write':
         return self.begin(this.#write(effect.what).catch(storeFailed));
       case 'release':
@@ -140,7 +147,7 @@ export class Attempt {
       case 'lose':
         return this.#lose(effect.reason);
       case 'settle':
-        return this.#settle(effect);
+        return this.#settle(effect.error);
     }
   }
 
@@ -152,8 +159,13 @@ export class Attempt {
       runId: this.runId,
       begin: (lease) => {
         // It was withdrawn too late.
-        if (this.#settled) return lease.release();
+        if (this.#settled || !this.isUnplaced) return lease.release();
         this.#lease = lease;
+        this.#cellId = lease.cellId;
+        this.#placedAt = performance.now();
+        lease.charge(this.claim.tenant);
+        this.#record.placed(lease.cellId);
+        this.tools.onPlaced();
         tellAssigned({ type: 'assigned' });
       },
       turnAway: () => tellNoRoom({ type: 'no-room' }),
@@ -161,47 +173,17 @@ export class Attempt {
     if (this.tools.cells.ask(assignment) !== 'accepted') assignment.turnAway();
   }
 
-  async #claimRun(): Promise<AttemptEvent> {
-    const { cells, store, metrics, tracing, node } = this.tools;
-    const lease = this.#cell();
-    const askedAt = performance.now();
-    let claim = await this.#askForClaim(lease, false);
-    if (claim.outcome === 'alone') {
-      if (!(await cells.isolate(lease.cellId, ALONE_WITHIN_MS))) {
-        await store.defer(this.runId, ALONE_AGAIN_MS);
-        return { type: 'not-claimed' };
-      }
-      this.#isolated = lease.cellId;
-      claim = await this.#askForClaim(lease, true);
-    }
-    if (!('attempt' in claim)) return { type: 'not-claimed' };
-    this.#claim = claim;
-    lease.charge(claim.tenant);
-    const place = { runId: this.runId, node, cell: lease.cellId };
-    this.#record = new AttemptRecord({ metrics, tracing, ...place, claim, askedAt });
-    return { type: 'claimed', attempt: claim.attempt, outcome: claim.outcome };
-  }
-
-  async #askForClaim(lease: Lease, alone: boolean): Promise<Claim> {
-    const { store, node, log } = this.tools;
-    const { runId } = this;
-    const claim = await store.claim(runId, node, lease.cellId, alone);
-    if (claim.outcome === 'newer') warnNewer(log, runId);
-    if (claim.outcome === 'missing') log.warn({ runId }, 'dropped a job without a run');
-    if (claim.outcome === 'poison')
-      log.error({ runId, deaths: claim.deaths }, 'gave up a run that kept crashing');
-    return claim;
-  }
-
   async #execute(): Promise<AttemptEvent> {
     try {
-      const claim = this.#claimed();
+      const { claim } = this;
       const { retries } = claim;
       const result = await this.#runInCell(this.#cell(), claim);
+      // Its cell is free for the next run while this one is judged and written.
+      this.#leaveCell();
       const again = mayRunAgain(result, claim);
       const verdict = again ? {} : await verdictOnRun(result, claim.request, this.tools.comparer);
       this.#result = { ...result, ...(retries === 0 ? {} : { retries }), ...verdict };
-      this.#record?.ran(this.#result);
+      this.#record.ran(this.#result);
       return { type: 'ended', killed: result.status === 'cancelled', again };
     } catch (thrown) {
       const error = toError(thrown);
@@ -210,7 +192,7 @@ export class Attempt {
     }
   }
 
-  async #runInCell({ cell, cellId }: Lease, { request, attempt, fence }: GivenClaim): Promise<RunResult> {
+  async #runInCell({ cell, cellId }: Lease, { request, attempt, fence }: Claim): Promise<RunResult> {
     const { runId } = this;
     const { live, log } = this.tools;
     const interrupt = (): void => cell.interrupt(runId);
@@ -229,11 +211,13 @@ export class Attempt {
   async #write(what: Written): Promise<AttemptEvent> {
     const { store, log } = this.tools;
     const { runId } = this;
-    const { fence, attempt } = this.#claimed();
+    const { fence, attempt } = this.claim;
     this.#result = what === 'result' ? this.#result : this.#synthetic(what);
     if (this.#result === null) throw new Error('there is no result to write');
-    const outcome = await store.finish(this.#result, fence, what === 'given-up');
-    this.#record?.written(this.#result, outcome);
+    this.#leaveCell();
+    const dead = what === 'given-up';
+    const outcome = await store.finish(this.#result, fence, { dead, cellMs: this.#cellMs });
+    this.#record.written(this.#result, outcome);
     if (outcome === 'accepted') await this.#replicate();
     else log.warn({ runId, attempt, outcome }, 'the store did not accept a result');
     return { type: 'written', accepted: outcome === 'accepted' };
@@ -241,11 +225,11 @@ export class Attempt {
 
   /** The result of a run that has none of its own. */
   #synthetic(what: Exclude<Written, 'result'>): RunResult {
-    const { request, attempt, deaths } = this.#claimed();
+    const { request, attempt, deaths } = this.claim;
     const { limits, engine = 'seccomp' } = request;
     const status = what === 'cancelled' ? 'cancelled' : 'internal-error';
     const message = MESSAGES[what](this.#error, deaths);
-    const place = { node: this.tools.node, cell: this.#cell().cellId };
+    const place = { node: this.tools.node, cell: this.#cellId };
     const result = syntheticResult({ id: this.runId, status, message, limits, engine, attempt, ...place });
     if (!expectsOutput(request)) return result;
     return { ...result, verdict: 'JE', verdictReason: result.message ?? status } satisfies RunVerdict &
@@ -264,46 +248,41 @@ export class Attempt {
   }
 
   async #release(why: Released): Promise<AttemptEvent> {
-    await this.tools.store.release(this.runId, this.#claimed().fence, why);
+    await this.tools.store.release(this.runId, this.claim.fence, why);
     return { type: 'released' };
   }
 
   #count(): void {
     const { cell, status } = this.#result ?? {};
-    this.tools.log.debug(
-      { runId: this.runId, attempt: this.#claimed().attempt, cell, status },
-      'a run ended',
-    );
+    this.tools.log.debug({ runId: this.runId, attempt: this.claim.attempt, cell, status }, 'a run ended');
   }
 
   #lose(reason: Extract<AttemptEffect, { type: 'lose' }>['reason']): void {
     this.tools.metrics.lostAttempts.inc({ reason });
-    this.#record?.lost(reason);
+    this.#record.lost(reason);
+  }
+
+  #settle(error: Error | null): void {
+    this.#settled = true;
+    this.#storeError = error;
+    this.#leaveCell();
   }
 
   #leaveCell(): void {
-    if (this.#isolated !== null) this.tools.cells.endIsolation(this.#isolated);
-    this.#lease?.release();
+    if (this.#lease === null) return;
+    this.#cellMs = performance.now() - this.#placedAt;
+    this.#lease.release();
+    this.#lease = null;
   }
 
   #cell(): Lease {
     if (this.#lease === null) throw new Error('the run has no cell');
     return this.#lease;
   }
-
-  #claimed(): GivenClaim {
-    if (this.#claim === null) throw new Error('the run is not claimed');
-    return this.#claim;
-  }
-}
-
-/** This node cannot read the run: the store or the job says so. */
-export function warnNewer(log: Logger, runId: string): void {
-  log.warn({ runId }, 'left a run of a newer version of Sandpiper to other nodes: upgrade this node');
 }
 
 /** A run that met its wall limit because it waited for a CPU, as often as its request allows. */
-function mayRunAgain(result: RunResult, { request, retries }: GivenClaim): boolean {
+function mayRunAgain(result: RunResult, { request, retries }: Claim): boolean {
   return retries < (request.retryUnreliable ?? 0) && cpuWaitOf(result) !== null;
 }
 

@@ -2,22 +2,17 @@ import { DEFAULT_RUNTIME_NAME, type RunResult } from '@sandpiper/contracts';
 import type { Claim, FinishOutcome } from '@sandpiper/store';
 import type { NodeMetrics, Span, Tracing } from '@sandpiper/telemetry';
 
-/** A claim that returned a run. */
-export type GivenClaim = Extract<Claim, { readonly attempt: number }>;
-
 export interface AttemptRecordOptions {
   readonly metrics: NodeMetrics;
   readonly tracing: Tracing;
-  readonly runId: string;
   readonly node: string;
-  readonly cell: number;
-  readonly claim: GivenClaim;
-  /** When the claim was sent, as `performance.now()`. */
+  readonly claim: Claim;
+  /** When the node asked for runs, as `performance.now()`. */
   readonly askedAt: number;
 }
 
 /** The stages of a run; docs/metrics.md defines their beginning and end. */
-type Stage = 'backlog' | 'queue' | 'claim' | 'start' | 'program' | 'end' | 'write';
+type Stage = 'backlog' | 'claim' | 'start' | 'program' | 'end' | 'write';
 
 /** Monotonic time of this process, milliseconds. */
 const now = (): number => performance.now();
@@ -31,8 +26,8 @@ const seconds = (ms: number): number => Math.max(0, ms) / 1000;
 export class AttemptRecord {
   private readonly claimedAt = now();
   /**
-   * Offset of `performance.now()` to Redis's time, which stamps submission and dispatch. Sampled per run:
-   * wall time can be adjusted.
+   * Offset of `performance.now()` to Redis's time, which stamps the submission. Sampled per run: wall time can be
+   * adjusted.
    */
   private readonly offset: number;
   private ranAt = this.claimedAt;
@@ -40,28 +35,31 @@ export class AttemptRecord {
 
   /** Records the claim. */
   constructor(private readonly options: AttemptRecordOptions) {
-    const { metrics, tracing, runId, node, cell, claim, askedAt } = options;
-    const { submittedAt, dispatchedAt, tenant, attempt } = claim;
+    const { metrics, tracing, node, claim, askedAt } = options;
+    const { id, submittedAt, tenant, attempt } = claim;
     this.offset = claim.claimedAt - this.claimedAt;
     const claimedAt = this.epoch(this.claimedAt);
     metrics.queueWait.observe(seconds(claimedAt - submittedAt));
-    if (dispatchedAt !== null) {
-      this.stage('backlog', submittedAt, dispatchedAt, claim.trace);
-      this.stage('queue', dispatchedAt, this.epoch(askedAt), claim.trace);
-    }
+    // A run that comes while the node asks is handed out at once.
+    const began = Math.max(submittedAt, this.epoch(askedAt));
+    this.stage('backlog', submittedAt, began, claim.trace);
     this.span = tracing.span('run', {
       parent: claim.trace,
       kind: 'consumer',
-      startedAt: this.epoch(askedAt),
+      startedAt: began,
       attributes: {
-        'sandpiper.run.id': runId,
+        'sandpiper.run.id': id,
         'sandpiper.tenant': tenant,
         'sandpiper.node': node,
-        'sandpiper.cell': cell,
         'sandpiper.attempt': attempt,
       },
     });
-    this.stage('claim', this.epoch(askedAt), claimedAt);
+    this.stage('claim', began, claimedAt);
+  }
+
+  /** It has got a cell. */
+  placed(cell: number): void {
+    this.span.set({ 'sandpiper.cell': cell });
   }
 
   /** Records the cell's result. */

@@ -29,12 +29,11 @@ export const CELL_EVENTS: readonly CellEvent[] = [
 ];
 
 export const RUN_EVENTS: readonly AttemptEvent[] = [
+  { type: 'begin', outcome: 'run' },
+  { type: 'begin', outcome: 'cancel' },
+  { type: 'begin', outcome: 'poison' },
   { type: 'assigned' },
   { type: 'no-room' },
-  { type: 'claimed', attempt: 1, outcome: 'run' },
-  { type: 'claimed', attempt: 1, outcome: 'cancel' },
-  { type: 'claimed', attempt: 1, outcome: 'poison' },
-  { type: 'not-claimed' },
   { type: 'ended', killed: false, again: false },
   { type: 'ended', killed: false, again: true },
   { type: 'ended', killed: true, again: false },

@@ -7,55 +7,36 @@ import { unreachable, type Lifecycle, type Step } from '@sandpiper/actor';
 const INTERRUPTIONS = ['lock-lost', 'cancel', 'hand-back'] as const;
 export type Interruption = (typeof INTERRUPTIONS)[number];
 
-/** What the queue does next with the job. */
-export type JobOutcome =
-  /** The run has its result, from us or from another node. */
-  | 'completed'
-  /** Put it back at once, without counting an attempt: we are leaving, or have no room. */
-  | 'hand-back'
-  /** Another node has the lock: nothing that we say about the job counts. */
-  | 'lock-lost'
-  /** The queue retries it later. */
-  | 'failed';
-
 /**
- * Why a claim is given back. After `unblamed`, `unreliable` and `failed` the run waits outside of the queue for its
+ * Why a claim is given back. After `unblamed`, `unreliable` and `failed` the run waits outside of the backlogs for its
  * next attempt.
  */
-export type Released = Exclude<JobOutcome, 'completed'> | 'unblamed' | 'unreliable';
+export type Released = 'hand-back' | 'lock-lost' | 'failed' | 'unblamed' | 'unreliable';
 
 /** One attempt at a run, on this node. */
 export type AttemptState =
-  | { readonly kind: 'waiting'; readonly wanted: 'cancel' | null }
-  /** It has a cell and is claiming the run. */
-  | { readonly kind: 'claiming'; readonly wanted: Interruption | null }
-  | { readonly kind: 'running'; readonly attempt: number; readonly wanted: Interruption | null }
+  /** The node has just taken the run. */
+  | { readonly kind: 'taken' }
+  /** It waits for a cell. */
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'running'; readonly wanted: Interruption | null }
   /** Its result is being written. */
   | { readonly kind: 'writing' }
   /** Its claim is being given back. */
-  | {
-      readonly kind: 'releasing';
-      readonly outcome: Released;
-      readonly error: Error | null;
-    }
-  | { readonly kind: 'over'; readonly outcome: JobOutcome; readonly error: Error | null };
+  | { readonly kind: 'releasing'; readonly why: Released }
+  | { readonly kind: 'over'; readonly error: Error | null };
 
 /** What went wrong in the sandbox: this node refuses such runs; the cell died; the host lacked a resource. */
 export type Breakage = 'refused' | 'again' | 'unblamed';
 
-/**
- * What a claim reports about a run: it was cancelled before our claim, or it has crashed its worker too
- * often.
- */
+/** What Redis says of a run that we take: it was cancelled before, or it has crashed its worker too often. */
 type ClaimOutcome = 'run' | 'cancel' | 'poison';
 
 export type AttemptEvent =
+  | { readonly type: 'begin'; readonly outcome: ClaimOutcome }
   | { readonly type: 'assigned' }
   /** No cell can take it: too many runs wait, or the cells are closed. */
   | { readonly type: 'no-room' }
-  | { readonly type: 'claimed'; readonly attempt: number; readonly outcome: ClaimOutcome }
-  /** It already has a result, or is unknown. */
-  | { readonly type: 'not-claimed' }
   /**
    * Its guest ended. `killed`: by our {@link AttemptEffect} `kill`, before the program ended by itself. `again`: at its
    * wall limit, because it waited for a CPU, and its request allows one more try.
@@ -65,41 +46,36 @@ export type AttemptEvent =
   /** `accepted`: the store took the result as that of the run. */
   | { readonly type: 'written'; readonly accepted: boolean }
   | { readonly type: 'released' }
-  /** A claim, a result or a release did not reach the store. */
+  /** A result or a release did not reach the store. */
   | { readonly type: 'store-failed'; readonly error: Error }
   | { readonly type: Interruption };
 
 export type AttemptEffect =
   | { readonly type: 'ask-for-cell' }
   | { readonly type: 'withdraw' }
-  | { readonly type: 'claim' }
-  | { readonly type: 'execute'; readonly attempt: number }
+  | { readonly type: 'execute' }
   | { readonly type: 'kill' }
   /** Write the guest's result, or a synthetic one for a run that was cancelled, refused or given up. */
-  | {
-      readonly type: 'write';
-      readonly what: 'result' | 'cancelled' | 'refused' | 'given-up';
-      readonly attempt: number;
-    }
-  | { readonly type: 'release'; readonly attempt: number; readonly why: Released }
+  | { readonly type: 'write'; readonly what: 'result' | 'cancelled' | 'refused' | 'given-up' }
+  | { readonly type: 'release'; readonly why: Released }
   | { readonly type: 'count' }
   | {
       readonly type: 'lose';
       readonly reason: 'lock-lost' | 'hand-back' | 'sandbox-failure' | 'result-refused' | 'unreliable';
     }
-  /** Tell the queue and release the cell. The last effect of every run. */
-  | { readonly type: 'settle'; readonly outcome: JobOutcome; readonly error: Error | null };
+  /** Release the cell. The last effect of every run. */
+  | { readonly type: 'settle'; readonly error: Error | null };
 
 type AttemptStep = Step<AttemptState, AttemptEffect>;
 
 export const attemptLifecycle: Lifecycle<AttemptState, AttemptEvent, AttemptEffect> = {
-  start: [{ kind: 'waiting', wanted: null }, [{ type: 'ask-for-cell' }]],
+  start: [{ kind: 'taken' }, []],
   step(state, event) {
     switch (state.kind) {
+      case 'taken':
+        return whenTaken(state, event);
       case 'waiting':
         return whileWaiting(state, event);
-      case 'claiming':
-        return whileClaiming(state, event);
       case 'running':
         return whileRunning(state, event);
       case 'writing':
@@ -115,65 +91,46 @@ export const attemptLifecycle: Lifecycle<AttemptState, AttemptEvent, AttemptEffe
   isTerminal: (state) => state.kind === 'over',
 };
 
-/** Nothing is claimed yet, so nothing has to be given back. */
-function whileWaiting(state: Extract<AttemptState, { kind: 'waiting' }>, event: AttemptEvent): AttemptStep {
-  switch (event.type) {
-    case 'assigned':
-      return [{ kind: 'claiming', wanted: state.wanted }, [{ type: 'claim' }]];
-    case 'no-room':
-      return over('hand-back');
-    case 'lock-lost':
-      return over('lock-lost', null, [{ type: 'withdraw' }, { type: 'lose', reason: 'lock-lost' }]);
-    case 'hand-back':
-      return over('hand-back', null, [{ type: 'withdraw' }]);
-    case 'cancel':
-      // Only a claim gives the right to write a result.
-      return [{ kind: 'waiting', wanted: 'cancel' }, []];
-    default:
-      return [state, []];
-  }
+/** A run that was cancelled or is given up needs no cell. */
+function whenTaken(state: AttemptState, event: AttemptEvent): AttemptStep {
+  if (event.type !== 'begin') return [state, []];
+  if (event.outcome === 'cancel') return write('cancelled');
+  if (event.outcome === 'poison') return write('given-up');
+  return [{ kind: 'waiting' }, [{ type: 'ask-for-cell' }]];
 }
 
-function whileClaiming(state: Extract<AttemptState, { kind: 'claiming' }>, event: AttemptEvent): AttemptStep {
+function whileWaiting(state: AttemptState, event: AttemptEvent): AttemptStep {
   switch (event.type) {
-    case 'claimed': {
-      const { attempt, outcome } = event;
-      const wanted = outcome === 'cancel' ? first(state.wanted, 'cancel') : state.wanted;
-      if (wanted === 'lock-lost') return release('lock-lost', null, attempt);
-      if (wanted === 'cancel') return write('cancelled', attempt);
-      if (outcome === 'poison') return write('given-up', attempt);
-      if (wanted === 'hand-back') return release('hand-back', null, attempt);
-      return [{ kind: 'running', attempt, wanted: null }, [{ type: 'execute', attempt }]];
-    }
-    case 'not-claimed':
-      return over('completed');
-    case 'store-failed':
-      return over('failed', event.error);
-    case 'cancel':
+    case 'assigned':
+      return [{ kind: 'running', wanted: null }, [{ type: 'execute' }]];
+    case 'no-room':
+      return release('hand-back');
     case 'lock-lost':
     case 'hand-back':
-      return [{ kind: 'claiming', wanted: first(state.wanted, event.type) }, []];
+      return release(event.type, [{ type: 'withdraw' }]);
+    case 'cancel':
+      return write('cancelled', [{ type: 'withdraw' }]);
     default:
       return [state, []];
   }
 }
 
 function whileRunning(state: Extract<AttemptState, { kind: 'running' }>, event: AttemptEvent): AttemptStep {
-  const { attempt, wanted } = state;
+  const { wanted } = state;
   switch (event.type) {
     case 'ended':
-      if (wanted === 'lock-lost') return release('lock-lost', null, attempt);
-      if (wanted === 'hand-back' && event.killed) return release('hand-back', null, attempt);
+      if (wanted === 'lock-lost') return release('lock-lost');
+      if (wanted === 'hand-back' && event.killed) return release('hand-back');
       // The node that the run would go back to may be gone, and a cancelled run must end: what there is counts.
-      if (event.again && wanted === null) return release('unreliable', null, attempt);
-      return write('result', attempt);
+      if (event.again && wanted === null) return release('unreliable');
+      return write('result');
     case 'broke':
-      if (wanted === 'lock-lost') return release('lock-lost', null, attempt);
+      if (wanted === 'lock-lost') return release('lock-lost');
       // The cell was closed because the node is leaving: this is not a failure.
-      if (wanted === 'hand-back') return release('hand-back', null, attempt);
-      if (wanted === 'cancel') return write('cancelled', attempt);
-      if (event.how === 'refused') return write('refused', attempt);
-      return release(event.how === 'unblamed' ? 'unblamed' : 'failed', event.error, attempt);
+      if (wanted === 'hand-back') return release('hand-back');
+      if (wanted === 'cancel') return write('cancelled');
+      if (event.how === 'refused') return write('refused');
+      return release(event.how === 'unblamed' ? 'unblamed' : 'failed');
     case 'cancel':
     case 'lock-lost':
     case 'hand-back':
@@ -185,49 +142,42 @@ function whileRunning(state: Extract<AttemptState, { kind: 'running' }>, event: 
 
 /** The store decides whether the result counts; an interruption changes nothing. */
 function whileWriting(state: AttemptState, event: AttemptEvent): AttemptStep {
-  if (event.type === 'store-failed') return over('failed', event.error);
+  if (event.type === 'store-failed') return over(event.error);
   if (event.type !== 'written') return [state, []];
-  const effect: AttemptEffect = event.accepted
-    ? { type: 'count' }
-    : { type: 'lose', reason: 'result-refused' };
-  return over('completed', null, [effect]);
+  return over(null, [event.accepted ? { type: 'count' } : { type: 'lose', reason: 'result-refused' }]);
 }
+
+/** How an attempt that is given back is counted. */
+const LOSSES = {
+  'lock-lost': 'lock-lost',
+  'hand-back': 'hand-back',
+  unreliable: 'unreliable',
+  failed: 'sandbox-failure',
+  unblamed: 'sandbox-failure',
+} as const satisfies Record<Released, Extract<AttemptEffect, { type: 'lose' }>['reason']>;
 
 function whileReleasing(
   state: Extract<AttemptState, { kind: 'releasing' }>,
   event: AttemptEvent,
 ): AttemptStep {
-  switch (event.type) {
-    case 'released': {
-      if (state.outcome === 'lock-lost' || state.outcome === 'hand-back')
-        return over(state.outcome, state.error, [{ type: 'lose', reason: state.outcome }]);
-      // The job is finished: the run gets a new job when its delay is over.
-      const reason = state.outcome === 'unreliable' ? 'unreliable' : 'sandbox-failure';
-      return over('completed', null, [{ type: 'lose', reason }]);
-    }
-    case 'store-failed':
-      return over('failed', event.error);
-    case 'lock-lost':
-      return [{ kind: 'releasing', outcome: 'lock-lost', error: null }, []];
-    default:
-      return [state, []];
-  }
+  if (event.type === 'store-failed') return over(event.error);
+  if (event.type !== 'released') return [state, []];
+  return over(null, [{ type: 'lose', reason: LOSSES[state.why] }]);
 }
 
-function write(what: Extract<AttemptEffect, { type: 'write' }>['what'], attempt: number): AttemptStep {
-  return [{ kind: 'writing' }, [{ type: 'write', what, attempt }]];
-}
-
-function release(outcome: Released, error: Error | null, attempt: number): AttemptStep {
-  return [{ kind: 'releasing', outcome, error }, [{ type: 'release', attempt, why: outcome }]];
-}
-
-function over(
-  outcome: JobOutcome,
-  error: Error | null = null,
+function write(
+  what: Extract<AttemptEffect, { type: 'write' }>['what'],
   before: readonly AttemptEffect[] = [],
 ): AttemptStep {
-  return [{ kind: 'over', outcome, error }, [...before, { type: 'settle', outcome, error }]];
+  return [{ kind: 'writing' }, [...before, { type: 'write', what }]];
+}
+
+function release(why: Released, before: readonly AttemptEffect[] = []): AttemptStep {
+  return [{ kind: 'releasing', why }, [...before, { type: 'release', why }]];
+}
+
+function over(error: Error | null, before: readonly AttemptEffect[] = []): AttemptStep {
+  return [{ kind: 'over', error }, [...before, { type: 'settle', error }]];
 }
 
 function first(a: Interruption | null, b: Interruption): Interruption {

@@ -1,24 +1,19 @@
 -- What every end of a run does beside storing its result.
 --
--- leave_queue(id, tenant, state, was_counted): the run leaves every list of what waits or runs. `was_counted`: it
---   counts among the tenant's runs in flight.
+-- leave_queue(id, tenant, runtime, claim): the run leaves what waits or runs. `claim`: that of the node that has it,
+--   or nil.
 -- end_in_batch(id, status, index, time): the batch `id` counts the end of its run at `index`; with its last run the
 --   batch is kept, or leaves if it is being purged. Returns whether the batch is complete.
 -- tell_end(id, batch, batch_done, has_callback): publishes the end.
--- @include activate
+-- @include enqueue
 -- @include forget
+-- @include leave-node
 
-local function leave_queue(id, tenant, state, was_counted)
-  -- A run that a node has claimed left `dispatched` with the claim.
-  if state == 'queued' then redis.call('ZREM', KEY.dispatched, id) end
-  redis.call('ZREM', KEY.running, id)
-  redis.call('ZREM', KEY.deferred, id)
-  redis.call('SREM', KEY.quarantined, id)
-  if was_counted then
-    if redis.call('HINCRBY', KEY.inflight, tenant, -1) <= 0 then redis.call('HDEL', KEY.inflight, tenant) end
-    if redis.call('EXISTS', PREFIX.backlog .. tenant) == 1 then activate(tenant) end
-  elseif redis.call('ZREM', PREFIX.backlog .. tenant, id) == 1 then
-    redis.call('DECR', KEY.backlogs)
+local function leave_queue(id, tenant, runtime, claim)
+  if claim then
+    leave_node(id, tenant, claim)
+  elseif not dequeue(id, tenant, runtime) then
+    redis.call('ZREM', KEY.deferred, id)
   end
 end
 

@@ -67,7 +67,7 @@ local function forget_batch(id)
   if not tenant then return end
   unlist(tenant, CONST.BATCH_MEMBER .. id)
   forget_key(idempotency_key, id)
-  redis.call('UNLINK', batch_key, batch_key .. ':ended', batch_key .. ':staged')
+  redis.call('UNLINK', batch_key, batch_key .. ':ended')
   redis.call('ZREM', KEY.purging, id)
   count(KEY.keptBytes, tenant, -tonumber(size or '0'))
 end

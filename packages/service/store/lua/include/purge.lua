@@ -4,8 +4,8 @@
 
 local function purge_run(id, time)
   local run_key = PREFIX.run .. id
-  local state, tenant, engine, counted_in_flight, batch, idempotency_key, purge =
-    unpack(redis.call('HMGET', run_key, 'state', 'tenant', 'engine', 'counted', 'batch', 'idem', 'purge'))
+  local state, tenant, engine, runtime, batch, idempotency_key, purge =
+    unpack(redis.call('HMGET', run_key, 'state', 'tenant', 'engine', 'runtime', 'batch', 'idem', 'purge'))
   if not state then return 'missing' end
   if state == 'done' then
     forget_run(id)
@@ -18,7 +18,8 @@ local function purge_run(id, time)
     redis.call('PUBLISH', CONST.CANCEL_CHANNEL, id)
     return 'later'
   end
-  leave_queue(id, tenant, state, counted_in_flight)
+  leave_queue(id, tenant, runtime or CONST.DEFAULT_RUNTIME)
+  count_demand(runtime or CONST.DEFAULT_RUNTIME, -1)
   redis.call('HINCRBY', KEY.finished, 'cancelled|' .. engine, 1)
   discard_run(id)
   local batch_done = batch ~= '' and end_in_batch(batch, 'cancelled', string.sub(id, #batch + 2), time)

@@ -11,6 +11,7 @@
 -- @include forget
 -- @include now
 -- @include room
+-- @include staged
 
 local _, idempotency_key = unpack(KEYS)
 local new_id, tenant, name, has_key, fingerprint, schema, runs, intake = unpack(ARGV)
@@ -31,7 +32,6 @@ if has_key == '1' then
 end
 
 local batch_key = PREFIX.batch .. id
-local staged_key = batch_key .. ':staged'
 local size_before = tonumber(redis.call('HGET', batch_key, 'size') or '0')
 local size = CONST.BATCH_BYTES + #name + key_bytes(key)
 local full = room(tenant, tonumber(runs), size - size_before, bounds)
@@ -42,10 +42,7 @@ redis.call('HSET', batch_key, 'tenant', tenant, 'name', name, 'total', '', 'done
   'submitted', decimal(now()), 'intake', intake, 'size', size, 'idem', key, 'staged', '0')
 count(KEY.queuedBytes, tenant, size - size_before)
 redis.call('ZADD', KEY.staging, decimal(now()), id)
-for _, run in ipairs(redis.call('ZRANGE', staged_key, 0, CONST.REMOVED_AT_ONCE - 1)) do
-  discard_run(run)
-  redis.call('ZREM', staged_key, run)
-end
-if redis.call('EXISTS', staged_key) == 1 then return {'again', id} end
+if discard_staged(id) > 0 then return {'again', id} end
+redis.call('HDEL', batch_key, 'runtimes')
 redis.call('UNLINK', batch_key .. ':ended')
 return {'ours', id}

@@ -4,7 +4,7 @@
 -- KEYS: the batch
 -- ARGV: id
 -- Reply: how many staged runs are left; call again until it is 0
--- @include forget
+-- @include staged
 
 local batch_key = unpack(KEYS)
 local id = unpack(ARGV)
@@ -15,12 +15,7 @@ if total ~= '' then
   redis.call('ZREM', KEY.staging, id)
   return 0
 end
-local staged_key = batch_key .. ':staged'
-for _, run in ipairs(redis.call('ZRANGE', staged_key, 0, CONST.REMOVED_AT_ONCE - 1)) do
-  discard_run(run)
-  redis.call('ZREM', staged_key, run)
-end
-local left = redis.call('ZCARD', staged_key)
+local left = discard_staged(id)
 if left == 0 then
   forget_key(idempotency_key, id)
   redis.call('UNLINK', batch_key, batch_key .. ':ended')

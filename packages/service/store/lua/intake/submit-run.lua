@@ -2,21 +2,23 @@
 -- half done. An idempotency key whose run is gone counts as new.
 --
 -- KEYS: the run; its idempotency key (any key of ours when it has none)
--- ARGV: id, tenant, priority, request (JSON), engine, limits (JSON), schema, '1' if there is an idempotency key,
---   fingerprint of the request, callback URL or '', trace context or '', '1' for a live run, then the bounds of room():
---   runs and bytes of all, runs and bytes of a tenant
--- Reply: {'accepted', id}; {'same' or 'different', id of the earlier run} when the key was used before; or what room()
---   returns
--- @include activate
+-- ARGV: id, tenant, priority, request (JSON), engine, runtime, limits (JSON), schema, '1' if there is an idempotency
+--   key, fingerprint of the request, callback URL or '', trace context or '', '1' for a live run, then the bounds of
+--   room(): runs and bytes of all, runs and bytes of a tenant
+-- Reply: {'accepted', id, then the nodes to wake}; {'same' or 'different', id of the earlier run} when the key was
+--   used before; or what room() returns
 -- @include bytes
 -- @include decimal
+-- @include enqueue
 -- @include now
 -- @include places
 -- @include room
+-- @include wake
 
 local run_key, idempotency_key = unpack(KEYS)
-local id, tenant, priority, request, engine, limits, schema, has_key, fingerprint, callback, trace, live = unpack(ARGV)
-local bounds = {unpack(ARGV, 13, 16)}
+local id, tenant, priority, request, engine, runtime, limits, schema, has_key, fingerprint, callback, trace, live =
+  unpack(ARGV)
+local bounds = {unpack(ARGV, 14, 17)}
 
 local key = ''
 if has_key == '1' then
@@ -41,8 +43,9 @@ redis.call('HSET', run_key, 'state', 'queued', 'attempt', '0', 'deaths', '0', 'b
   'submitted', decimal(now()), 'callback', callback, 'trace', trace, 'size', size)
 if key ~= '' then redis.call('HSET', run_key, 'idem', key) end
 if live == '1' then redis.call('HSET', run_key, 'live', '1') end
-redis.call('ZADD', PREFIX.backlog .. tenant, places(1)(priority), id)
-redis.call('INCR', KEY.backlogs)
+if runtime ~= CONST.DEFAULT_RUNTIME then redis.call('HSET', run_key, 'runtime', runtime) end
 count(KEY.queuedBytes, tenant, size)
-activate(tenant)
-return {'accepted', id}
+count_demand(runtime, 1)
+enqueue(id, tenant, runtime, places(1)(priority))
+wake(runtime, 1)
+return {'accepted', id, unpack(woken)}

@@ -6,32 +6,38 @@
 --
 -- KEYS: the run
 -- ARGV: claim or 'queued', result (JSON), status, id, index in its batch, '1' to put it on the list of dead runs, the
---   message shown there
--- Reply: accepted, done (it had ended before), stale (the claim is not the current one) or missing
+--   message shown there, how long it had a cell (milliseconds), or '' when it had none
+-- Reply: {outcome, then the nodes to wake} with the outcomes accepted, done (it had ended before), stale (the claim
+--   is not the current one) or missing
+-- @include absolve
 -- @include decimal
 -- @include end-of-run
 -- @include now
 
 local run_key = unpack(KEYS)
-local claim, result, status, id, index, is_dead, message = unpack(ARGV)
+local claim, result, status, id, index, is_dead, message, took = unpack(ARGV)
 
 local time = now()
-local tenant, engine, counted_in_flight, callback_url, state, current_claim, live, size, batch, purge =
-  unpack(redis.call('HMGET', run_key, 'tenant', 'engine', 'counted', 'callback', 'state', 'claim', 'live', 'size',
-    'batch', 'purge'))
-if not state then return 'missing' end
-if state == 'done' then return 'done' end
+local tenant, engine, runtime, charge, callback_url, state, current_claim, live, size, batch, purge =
+  unpack(redis.call('HMGET', run_key, 'tenant', 'engine', 'runtime', 'charge', 'callback', 'state', 'claim', 'live',
+    'size', 'batch', 'purge'))
+if not state then return {'missing'} end
+if state == 'done' then return {'done'} end
 if claim == 'queued' then
-  if state ~= 'queued' then return 'stale' end
+  if state ~= 'queued' then return {'stale'} end
 elseif state ~= 'running' or current_claim ~= claim then
-  return 'stale'
+  absolve(id, claim)
+  return {'stale'}
 end
 
-leave_queue(id, tenant, state, counted_in_flight)
+runtime = runtime or CONST.DEFAULT_RUNTIME
+leave_queue(id, tenant, runtime, current_claim)
+count_demand(runtime, -1)
+if charge and took ~= '' then settle(tenant, tonumber(charge), tonumber(took)) end
 redis.call('HINCRBY', KEY.finished, status .. '|' .. engine, 1)
 local size_before = tonumber(size or '0')
 local kept = size_before + held(#result)
-redis.call('HDEL', run_key, 'node', 'cell', 'claim', 'counted')
+redis.call('HDEL', run_key, 'node', 'claim', 'place', 'charge')
 if is_dead == '1' then
   redis.call('HSET', run_key, 'dead', '1', 'message', message)
   redis.call('ZADD', KEY.dead, decimal(time), id)
@@ -52,4 +58,4 @@ keep(tenant, id, size_before, has_callback and time + CONST.CALLBACK_RANK_MS or 
 local batch_done = batch ~= '' and end_in_batch(batch, status, index, time)
 if purge then forget_run(id) end
 tell_end(id, batch, batch_done, has_callback)
-return 'accepted'
+return {'accepted', unpack(woken)}

@@ -1,24 +1,24 @@
--- A node gives a run back. `hand-back`: the caller returns it to the queue. `failed` counts as a death, `unblamed` and
--- `unreliable` (it waited for a CPU, and runs again) do not; all three defer the run. `lock-lost` shows that the node
--- of the attempt lives: if it was taken for dead, that death is taken back and the run need not wait.
+#!lua flags=allow-oom
+-- A node gives a run back. `hand-back`: the run goes to the front of its line. `failed` counts as a death, `unblamed`
+-- and `unreliable` (it waited for a CPU, and runs again) do not; all three defer the run. `lock-lost` shows that the
+-- node of the attempt lives: if it was taken for dead, that death is taken back and the run need not wait.
 --
--- KEYS: the run; running
+-- KEYS: the run
 -- ARGV: claim, id, reason, deaths after which the run is given up
--- Reply: 1 when the claim was the current one, else 0
+-- Reply: {1 when the claim was the current one, else 0, then the nodes to wake}
+-- @include absolve
+-- @include put-back
 -- @include quarantine
 
-local run_key, running_key = unpack(KEYS)
+local run_key = unpack(KEYS)
 local claim, id, reason, max_deaths = unpack(ARGV)
 
-local state, current_claim, node = unpack(redis.call('HMGET', run_key, 'state', 'claim', 'node'))
-if not state or state == 'done' then return 0 end
+local state, current_claim, node, tenant, runtime, place =
+  unpack(redis.call('HMGET', run_key, 'state', 'claim', 'node', 'tenant', 'runtime', 'place'))
+if not state or state == 'done' then return {0} end
 if state ~= 'running' or current_claim ~= claim then
-  if reason ~= 'failed' and redis.call('HDEL', run_key, 'blamed:' .. claim) == 1 then
-    redis.call('HINCRBY', run_key, 'strays', 1)
-    if redis.call('HINCRBY', run_key, 'deaths', -1) == 0 then redis.call('HDEL', run_key, 'quarantine', 'avoid') end
-    if redis.call('ZSCORE', KEY.deferred, id) then redis.call('ZADD', KEY.deferred, 0, id) end
-  end
-  return 0
+  if reason ~= 'failed' then absolve(id, claim) end
+  return {0}
 end
 if reason == 'failed' then
   quarantine(id, redis.call('HINCRBY', run_key, 'deaths', 1), tonumber(max_deaths), 'cell', node)
@@ -29,9 +29,7 @@ elseif reason == 'unreliable' then
 elseif reason == 'unblamed' then
   defer(id, CONST.UNBLAMED_MS * redis.call('HINCRBY', run_key, 'strays', 1))
 else
-  redis.call('HSET', run_key, 'state', 'queued')
-  redis.call('HDEL', run_key, 'node', 'cell', 'claim')
-  redis.call('ZREM', running_key, id)
   if reason == 'lock-lost' then redis.call('HINCRBY', run_key, 'strays', 1) end
+  put_back(id, tenant, runtime or CONST.DEFAULT_RUNTIME, place, claim)
 end
-return 1
+return {1, unpack(woken)}

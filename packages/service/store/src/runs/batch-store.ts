@@ -22,6 +22,7 @@ import {
   STAGE_RUNS_ARGUMENTS,
   STAGED_RUN_FIELDS,
 } from '../scripts/submit.js';
+import { type Bell, SILENT_BELL } from './queue.js';
 import {
   idempotencyArguments,
   toFullness,
@@ -99,7 +100,11 @@ export interface BatchFacts {
  * complete: if the scheduler dies in the middle, nothing is run until the client sends it again.
  */
 export class BatchStore {
-  constructor(private readonly redis: RedisConnection) {}
+  /** @param bell wakes nodes when there is work for them */
+  constructor(
+    private readonly redis: RedisConnection,
+    private readonly bell: Bell = SILENT_BELL,
+  ) {}
 
   async begin({ batch, idempotency, count, bounds }: BatchStart): Promise<BatchBeginning> {
     const { id, tenant, name, intake } = batch;
@@ -153,7 +158,7 @@ export class BatchStore {
     const keys = [batchKey(id), redisKey];
     const reply = await SEAL_BATCH.run(this.redis, ...keys, ...fields, ...roomArguments(bounds));
     const [outcome] = reply as [Sealing['outcome']];
-    return outcome === 'gone' ? { outcome } : toSubmitOutcome(reply);
+    return outcome === 'gone' ? { outcome } : toSubmitOutcome(reply, this.bell);
   }
 
   /** Removes an incomplete batch with its staged runs. */
@@ -228,12 +233,13 @@ function toBeginning(reply: unknown): BatchBeginning | 'again' {
 }
 
 function stagedFields({ index, request, limits }: StagedRun) {
-  const { json, priority, engine, callbackUrl } = writtenRequest(request, limits);
+  const { json, priority, engine, runtime, callbackUrl } = writtenRequest(request, limits);
   return inOrder(STAGED_RUN_FIELDS, {
     index,
     priority,
     request: json,
     engine,
+    runtime,
     limits: JSON.stringify(limits),
     callback: callbackUrl,
   });

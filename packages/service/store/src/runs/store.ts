@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   type AdmittedRequest,
   completeLimits,
@@ -8,15 +7,16 @@ import {
   type RunRequest,
   type RunResult,
   type RunState,
+  DEFAULT_RUNTIME_NAME,
 } from '@sandpiper/contracts';
 import type { RedisConnection } from '../redis/connection.js';
 import { type QueueBounds, roomArguments } from '../bounds.js';
 import { batchPosition, idempotencyRedisKey, KEYS, runKey, type IdempotencyKind } from '../keys.js';
 import { assertReadable, SCHEMA } from '../schema.js';
 import { byName, inOrder } from '../redis/script.js';
-import { CLAIM, CLAIM_ARGUMENTS, CLAIM_REPLY, FINISH, MARK_CANCEL, RELEASE } from '../scripts/lifecycle.js';
-import { DEFER } from '../scripts/quarantine.js';
+import { FINISH, MARK_CANCEL, RELEASE, TAKE, TAKE_ARGUMENTS, TAKE_REPLY } from '../scripts/lifecycle.js';
 import { SUBMIT_RUN, SUBMIT_RUN_ARGUMENTS } from '../scripts/submit.js';
+import { type Bell, SILENT_BELL } from './queue.js';
 
 /** A run is given up after this many crashes of its node or cell. */
 export const MAX_DEATHS = 3;
@@ -46,6 +46,7 @@ export interface WrittenRequest {
   readonly json: string | Buffer;
   readonly priority: number;
   readonly engine: Engine;
+  readonly runtime: string;
   /** '' without one. */
   readonly callbackUrl: string;
   readonly live: boolean;
@@ -64,6 +65,7 @@ export function writtenRequest(request: RunRequest | WrittenRequest, limits: Lim
     json: JSON.stringify(admittedRun),
     priority: request.priority ?? 50,
     engine: request.engine ?? 'seccomp',
+    runtime: request.runtime ?? DEFAULT_RUNTIME_NAME,
     callbackUrl: request.callbackUrl ?? '',
     live: request.live === true,
   };
@@ -102,60 +104,91 @@ export interface Fence {
   readonly epoch: number;
 }
 
-/** The reply to a claim. `fence` is the token for {@link RunStore.finish}. */
-export type Claim =
-  | {
-      /** `poison`: it has crashed its worker too often and must be given up. */
-      readonly outcome: 'run' | 'cancel' | 'poison';
-      readonly attempt: number;
-      readonly fence: Fence;
-      /** Milliseconds since the epoch. */
-      readonly submittedAt: number;
-      /** When it was last handed to the queue, milliseconds since the epoch; null when unknown. */
-      readonly dispatchedAt: number | null;
-      /** Redis's current time. */
-      readonly claimedAt: number;
-      /** Number of crashes of its worker. */
-      readonly deaths: number;
-      /** How often it was repeated because it had waited for a CPU. */
-      readonly retries: number;
-      readonly tenant: string;
-      readonly request: AdmittedRequest;
-      readonly trace: string;
-    }
-  | {
-      /**
-       * `deferred`: it waits outside of the queue, for a while or for another node. `newer`: the same,
-       * because this node cannot read it. `alone`: claim it again when nothing else runs on this node.
-       */
-      readonly outcome: 'done' | 'missing' | 'deferred' | 'newer' | 'alone';
-    };
+/** A run that a node has taken. `fence` is the token for {@link RunStore.finish}. */
+export interface Claim {
+  readonly id: string;
+  /** `cancel`: a client wants it cancelled. `poison`: it has crashed its worker too often and must be given up. */
+  readonly outcome: 'run' | 'cancel' | 'poison';
+  readonly attempt: number;
+  readonly fence: Fence;
+  /** Milliseconds since the epoch. */
+  readonly submittedAt: number;
+  /** Redis's current time. */
+  readonly claimedAt: number;
+  /** Number of crashes of its worker. */
+  readonly deaths: number;
+  /** How often it was repeated because it had waited for a CPU. */
+  readonly retries: number;
+  readonly tenant: string;
+  readonly request: AdmittedRequest;
+  readonly trace: string;
+}
 
-/** What the script CLAIM answers where the node gets the run; else only the outcome. */
-interface ClaimReply {
+/** What a node asks for. */
+export interface Appetite {
+  readonly node: string;
+  /** The unique name of its process: name of the node, `/`, and what no other process has. */
+  readonly instance: string;
+  /** A number that this process has not used. */
+  readonly sequence: number;
+  readonly runtimes: readonly string[];
+  readonly most: number;
+  /** Whether nothing else runs on the node, nor will during these runs. */
+  readonly alone?: boolean;
+  /** The run to take; absent: those whose turn it is. */
+  readonly wanted?: string;
+}
+
+/** What it gets. A node that got less than it asked for is sent a ticket when there is more. */
+export interface Taken {
+  readonly claims: readonly Claim[];
+  /**
+   * A run that wants the node for itself: one of the claims, or one that it may take by name when nothing else runs on
+   * it; null: none.
+   */
+  readonly alone: string | null;
+  /** Runs that it cannot read; they wait for other nodes. */
+  readonly newer: readonly string[];
+  /** It has no lease: it must report before it gets runs, and those that it had are lost. */
+  readonly lost: boolean;
+}
+
+/** What the script TAKE answers for a run. */
+interface TakeReply {
   readonly outcome: Claim['outcome'];
+  readonly id: string;
   readonly attempt: number;
   readonly submitted: number;
   readonly deaths: number;
   readonly request: string;
   readonly epoch: string;
   readonly trace: string;
-  readonly dispatched: string | null;
   readonly tenant: string;
   readonly time: string;
   readonly retries: number;
 }
 
-const isGiven = (outcome: Claim['outcome']): outcome is 'run' | 'cancel' | 'poison' =>
-  outcome === 'run' || outcome === 'cancel' || outcome === 'poison';
+const isGiven = (kind: string): boolean => kind === 'run' || kind === 'cancel' || kind === 'poison';
+
+function toClaim(fields: readonly unknown[], claim: string): Claim {
+  const reply = byName(TAKE_REPLY, fields) as unknown as TakeReply;
+  const { id, outcome, attempt, deaths, retries, tenant, trace } = reply;
+  return {
+    ...{ id, outcome, attempt, deaths, retries, tenant, trace },
+    fence: { claim, epoch: Number(reply.epoch) },
+    submittedAt: reply.submitted,
+    claimedAt: Number(reply.time),
+    request: admitted(reply.request),
+  };
+}
 
 export type FinishOutcome = 'accepted' | 'done' | 'stale' | 'missing';
 
 /**
  * Why an attempt is given back. `hand-back`: the node is leaving or has no room. `failed`: its cell died,
  * which counts as a crash. `unblamed`: the host lacked a resource, which does not count. `lock-lost`: the
- * node is alive but lost its lock in the queue. `unreliable`: it waited for a CPU and runs again, which does not
- * count as a crash either. After `failed`, `unblamed` and `unreliable` the run waits outside of the queue (see
+ * node is alive but lost its lease. `unreliable`: it waited for a CPU and runs again, which does not
+ * count as a crash either. After `failed`, `unblamed` and `unreliable` the run waits outside of the backlogs (see
  * {@link Backlog.takeDeferred}).
  */
 export type ReleaseReason = 'hand-back' | 'failed' | 'unblamed' | 'unreliable' | 'lock-lost';
@@ -193,10 +226,12 @@ export function toFullness(reply: unknown): Fullness | null {
   return full === undefined ? null : { outcome: full, waiting: Number(waiting), most: Number(most) };
 }
 
-export function toSubmitOutcome(reply: unknown): SubmitOutcome {
+/** Wakes the nodes that the reply names behind its outcome. */
+export function toSubmitOutcome(reply: unknown, bell: Bell): SubmitOutcome {
   const full = toFullness(reply);
   if (full !== null) return full;
-  const [outcome, id] = reply as ['accepted' | 'same' | 'different', string];
+  const [outcome, id, ...woken] = reply as ['accepted' | 'same' | 'different', string, ...string[]];
+  bell.ring(woken);
   return { outcome, id };
 }
 
@@ -205,7 +240,11 @@ export function toSubmitOutcome(reply: unknown): SubmitOutcome {
  * error when Redis is away.
  */
 export class RunStore {
-  constructor(private readonly redis: RedisConnection) {}
+  /** @param bell wakes nodes when there is work for them */
+  constructor(
+    private readonly redis: RedisConnection,
+    private readonly bell: Bell = SILENT_BELL,
+  ) {}
 
   /** A read on the node with our keys, the only one that matters in a cluster. */
   async ping(): Promise<void> {
@@ -215,13 +254,14 @@ export class RunStore {
   /** Submits a run. When this resolves with `accepted`, the run is stored and in the backlog. */
   async submit(run: NewRun, idempotency: Idempotency | null, bounds: QueueBounds): Promise<SubmitOutcome> {
     const { redisKey, has, fingerprint } = idempotencyArguments(run.tenant, 'run', idempotency);
-    const { json, priority, engine, callbackUrl, live } = writtenRequest(run.request, run.limits);
+    const { json, priority, engine, runtime, callbackUrl, live } = writtenRequest(run.request, run.limits);
     const fields = inOrder(SUBMIT_RUN_ARGUMENTS, {
       id: run.id,
       tenant: run.tenant,
       priority,
       request: json,
       engine,
+      runtime,
       limits: JSON.stringify(run.limits),
       schema: SCHEMA,
       hasKey: has,
@@ -232,42 +272,31 @@ export class RunStore {
     });
     const keys = [runKey(run.id), redisKey];
     const reply = await SUBMIT_RUN.run(this.redis, ...keys, ...fields, ...roomArguments(bounds));
-    return toSubmitOutcome(reply);
+    return toSubmitOutcome(reply, this.bell);
   }
 
-  /** @param alone whether nothing else runs on the node, nor will during this run */
-  async claim(id: string, node: string, cell: number, alone = false): Promise<Claim> {
+  /** Runs for a node, alternating between tenants by weight and by how long their runs take. */
+  async take({ node, instance, sequence, runtimes, most, alone, wanted }: Appetite): Promise<Taken> {
     // A connection that breaks sends a call without an answer again; the name tells the two from two claims.
-    const claim = randomUUID();
-    const fields = inOrder(CLAIM_ARGUMENTS, {
-      id,
+    const claim = `${instance}/${sequence}`;
+    const fields = inOrder(TAKE_ARGUMENTS, {
       node,
-      cell,
-      maxDeaths: MAX_DEATHS,
       claim,
+      most,
+      maxDeaths: MAX_DEATHS,
       maxStrays: MAX_STRAYS,
       newestSchema: SCHEMA,
-      alone: alone ? 1 : 0,
+      alone: alone === true ? 1 : 0,
+      wanted: wanted ?? '',
     });
-    const keys = [runKey(id), KEYS.dispatched, KEYS.running];
-    const reply = byName(
-      CLAIM_REPLY,
-      await CLAIM.run(this.redis, ...keys, ...fields),
-    ) as unknown as ClaimReply;
-    const { outcome } = reply;
-    if (!isGiven(outcome)) return { outcome };
+    const keys = [KEYS.leases, KEYS.taken, KEYS.running];
+    const replies = (await TAKE.run(this.redis, ...keys, ...fields, ...runtimes)) as [string, string][];
+    const named = (what: string): string[] => replies.flatMap(([kind, id]) => (kind === what ? [id] : []));
     return {
-      outcome,
-      attempt: reply.attempt,
-      fence: { claim, epoch: Number(reply.epoch) },
-      submittedAt: reply.submitted,
-      claimedAt: Number(reply.time),
-      dispatchedAt: reply.dispatched === null ? null : Number(reply.dispatched),
-      deaths: reply.deaths,
-      retries: reply.retries,
-      tenant: reply.tenant,
-      request: admitted(reply.request),
-      trace: reply.trace,
+      claims: replies.filter(([kind]) => isGiven(kind)).map((reply) => toClaim(reply, claim)),
+      alone: named('alone')[0] ?? null,
+      newer: named('newer'),
+      lost: replies.some(([kind]) => kind === 'lost'),
     };
   }
 
@@ -276,21 +305,23 @@ export class RunStore {
    * @returns false when the claim was no longer the current one.
    */
   async release(id: string, { claim }: Fence, why: ReleaseReason = 'hand-back'): Promise<boolean> {
-    const reply = await RELEASE.run(this.redis, runKey(id), KEYS.running, claim, id, why, MAX_DEATHS);
-    return reply === 1;
-  }
-
-  /** Defers an unclaimed run. @returns false when a node has it, or it has ended */
-  async defer(id: string, ms: number): Promise<boolean> {
-    return (await DEFER.run(this.redis, runKey(id), id, ms)) === 1;
+    const reply = await RELEASE.run(this.redis, runKey(id), claim, id, why, MAX_DEATHS);
+    const [current, ...woken] = reply as [number, ...string[]];
+    this.bell.ring(woken);
+    return current === 1;
   }
 
   /**
    * Ends a run. Exactly one of all calls for a run is `accepted`.
    * @param fence fence of the claim; `'queued'` ends the run only while no node has it.
    * @param dead makes it a dead letter: it kept crashing its worker.
+   * @param cellMs how long it had a cell, milliseconds; null: its tenant pays what was expected
    */
-  async finish(result: RunResult, fence: Fence | 'queued', dead = false): Promise<FinishOutcome> {
+  async finish(
+    result: RunResult,
+    fence: Fence | 'queued',
+    { dead = false, cellMs = null }: { readonly dead?: boolean; readonly cellMs?: number | null } = {},
+  ): Promise<FinishOutcome> {
     const reply = await FINISH.run(
       this.redis,
       runKey(result.id),
@@ -301,8 +332,11 @@ export class RunStore {
       batchPosition(result.id)?.index ?? 0,
       dead ? 1 : 0,
       (result.message ?? '').slice(0, MAX_DEAD_MESSAGE),
+      cellMs ?? '',
     );
-    return reply as FinishOutcome;
+    const [outcome, ...woken] = reply as [FinishOutcome, ...string[]];
+    this.bell.ring(woken);
+    return outcome;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { LIVE_BOUNDS } from '@sandpiper/contracts';
+import { DEFAULT_RUNTIME_NAME, LIVE_BOUNDS } from '@sandpiper/contracts';
 import { ALL_TENANTS, CANCEL_CHANNEL, EVENTS_CHANNEL, NODES_CHANGED, SUBMISSION_CHANGED } from '../keys.js';
 import { SCHEMA } from '../schema.js';
 
@@ -30,6 +30,13 @@ const BYTES = {
 
 /** Times in milliseconds. */
 const TIMES = {
+  /** What the first run of a tenant is expected to take, and every run at least. */
+  FIRST_RUN_MS: 100,
+  LEAST_RUN_MS: 0.1,
+  /** A run that its node does not know of goes back after this time. */
+  STRAY_MS: 5_000,
+  /** A run that must be alone on a node is due again after this time; the node waits for the others for less. */
+  ALONE_MS: 15_000,
   /** A run that this node cannot read is offered to others after this time. */
   NEWER_MS: 5_000,
   /** Delay after an attempt that failed because its host lacked something, for each such attempt. */
@@ -55,6 +62,8 @@ const TIMES = {
 const STEPS = {
   /** Runs or records that one step removes. */
   REMOVED_AT_ONCE: 250,
+  /** Nodes that one step wakes; the others are woken by what follows, or ask within a second. */
+  WOKEN_AT_ONCE: 50,
   /** Tenants that one step of the sweep looks at. */
   TENANTS_AT_ONCE: 100,
 } as const;
@@ -65,6 +74,9 @@ export const CONSTANTS = {
   ...TIMES,
   ...STEPS,
   SCHEMA,
+  DEFAULT_RUNTIME: DEFAULT_RUNTIME_NAME,
+  /** Weight of the past in the mean length of a tenant's runs. */
+  RUNS_IN_MEAN: 8,
   ALL_TENANTS,
   CANCEL_CHANNEL,
   EVENTS_CHANNEL,

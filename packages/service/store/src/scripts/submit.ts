@@ -9,6 +9,7 @@ export const SUBMIT_RUN_ARGUMENTS = [
   'priority',
   'request',
   'engine',
+  'runtime',
   'limits',
   'schema',
   'hasKey',
@@ -36,7 +37,15 @@ export const STAGE_RUNS = new Script('sandpiperStageRuns', 1, 'intake/stage-runs
 
 /** The arguments of STAGE_RUNS; the bounds of room() follow, and then the fields of each run. */
 export const STAGE_RUNS_ARGUMENTS = ['batch', 'tenant', 'schema', 'trace', 'intake'] as const;
-export const STAGED_RUN_FIELDS = ['index', 'priority', 'request', 'engine', 'limits', 'callback'] as const;
+export const STAGED_RUN_FIELDS = [
+  'index',
+  'priority',
+  'request',
+  'engine',
+  'runtime',
+  'limits',
+  'callback',
+] as const;
 
 export const SEAL_BATCH = new Script('sandpiperSealBatch', 2, 'intake/seal-batch');
 

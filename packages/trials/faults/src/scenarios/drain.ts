@@ -21,7 +21,6 @@ const GRACE_MS = 5_000;
 const NODE = {
   SANDPIPER_GRACE_MS: String(GRACE_MS),
   SANDPIPER_LOCK_MS: '2000',
-  SANDPIPER_STALLED_INTERVAL_MS: '500',
 };
 
 /** What a drain may take beyond the grace: handing back, closing cells, a busy machine, milliseconds. */

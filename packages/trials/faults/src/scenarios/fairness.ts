@@ -18,10 +18,10 @@ export interface Fairness {
 const CELLS = 2;
 
 /**
- * How many runs may precede another tenant's single run: those in the cells, those in the queue (two per
- * cell), and as many again that end while the answer is on its way.
+ * How many runs may precede another tenant's single run: those in the cells, and some that end while the answer is on its
+ * way.
  */
-const MAX_BEFORE = 4 * CELLS;
+const MAX_BEFORE = 3 * CELLS;
 
 /** A tenant has thousands of runs waiting, another sends single ones. */
 export function fairness(stage: Stage, { runs, singles }: Fairness): Promise<Observation[]> {
@@ -65,7 +65,7 @@ export function fairness(stage: Stage, { runs, singles }: Fairness): Promise<Obs
   });
 }
 
-async function makeKey(admin: Api, tenant: string): Promise<string> {
+export async function makeKey(admin: Api, tenant: string): Promise<string> {
   await admin.call(`/v1/tenants/${tenant}`, { method: 'PUT', type: 'application/json', body: '{}' });
   const body = JSON.stringify({ tenant });
   return (await admin.call<{ key: string }>('/v1/keys', { method: 'POST', type: 'application/json', body }))

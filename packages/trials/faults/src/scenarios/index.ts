@@ -8,6 +8,7 @@ import { nodePauses } from './node-pauses.js';
 import { overload } from './overload.js';
 import { poison } from './poison.js';
 import { redisAway } from './redis-away.js';
+import { mixedNodes } from './mixed-nodes.js';
 import { redisFull } from './redis-full.js';
 import { redisKills } from './redis-kills.js';
 import { scaleOut } from './scale-out.js';
@@ -73,6 +74,11 @@ export const SCENARIOS: readonly Scenario[] = [
     title: 'a tenant with thousands of runs, and one with a single run now and then',
     play: (stage, quick) =>
       fairness(stage, quick ? { runs: 2_000, singles: 10 } : { runs: 10_000, singles: 100 }),
+  },
+  {
+    name: 'mixed-nodes',
+    title: 'three nodes with different runtimes, two tenants, and one node is killed',
+    play: (stage, quick) => mixedNodes(stage, quick ? 150 : 600),
   },
   {
     name: 'poison',

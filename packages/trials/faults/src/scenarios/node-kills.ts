@@ -18,7 +18,7 @@ export interface NodeKills {
 }
 
 /** A short lease, so that a dead node's runs soon go to other nodes. */
-const LEASE = { SANDPIPER_LOCK_MS: '2000', SANDPIPER_STALLED_INTERVAL_MS: '500' };
+const LEASE = { SANDPIPER_LOCK_MS: '2000' };
 
 /** A run is given up after this many crashes. */
 const MAX_DEATHS = 3;

@@ -7,7 +7,7 @@ import { type Stage, withCluster } from '../stage.js';
 import { between, sleep, until } from '../wait.js';
 import { Witness } from '../witness.js';
 
-const LEASE = { SANDPIPER_LOCK_MS: '1000', SANDPIPER_STALLED_INTERVAL_MS: '300' };
+const LEASE = { SANDPIPER_LOCK_MS: '1000' };
 
 /** Prints when the guest ended by itself, so that the result tells its attempt. */
 const PROGRAM = 'import time; time.sleep(0.6); print("done")';

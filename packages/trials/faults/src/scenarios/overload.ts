@@ -1,4 +1,4 @@
-import { KEYS } from '@sandpiper/store';
+import { ALL_TENANTS, KEYS } from '@sandpiper/store';
 import type { Redis } from 'ioredis';
 import { type Api, Refusal } from '../api.js';
 import { check, countEnded, untilEnded } from '../checker.js';
@@ -110,7 +110,7 @@ async function watch(
   tell: () => void,
 ): Promise<void> {
   while (!isOver()) {
-    seen.mostWaiting = Math.max(seen.mostWaiting, Number((await redis.get(KEYS.backlogs)) ?? 0));
+    seen.mostWaiting = Math.max(seen.mostWaiting, Number((await redis.hget(KEYS.waiting, ALL_TENANTS)) ?? 0));
     memory.look();
     const asked = performance.now();
     await fetch(`${scheduler.url}/healthz`);

@@ -9,7 +9,7 @@ import { type Stage, withCluster } from '../stage.js';
 import { until } from '../wait.js';
 import { Witness } from '../witness.js';
 
-const LEASE = { SANDPIPER_LOCK_MS: '2000', SANDPIPER_STALLED_INTERVAL_MS: '500' };
+const LEASE = { SANDPIPER_LOCK_MS: '2000' };
 
 /** Long enough to be visible in GET /v1/nodes, and for its node to be killed, on a busy host too. */
 const PROGRAM = 'import time; time.sleep(12); print("survived")';

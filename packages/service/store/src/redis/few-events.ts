@@ -1,4 +1,4 @@
-import type { RedisConnection } from '@sandpiper/store';
+import type { RedisConnection } from './connection.js';
 import type { Queue } from 'bullmq';
 
 /** Redis drops events in blocks of a hundred (stream-node-max-entries), so there are a few more. */
