@@ -19,6 +19,7 @@ const OF_THE_CHART = {
     'SANDPIPER_MAX_MEMORY_BYTES',
     'SANDPIPER_MAX_DISK_BYTES',
     'SANDPIPER_MAX_OUTPUT_BYTES',
+    'SANDPIPER_EXPECTED_RUNTIMES',
   ],
   worker: [
     'SANDPIPER_HOST',
@@ -26,6 +27,7 @@ const OF_THE_CHART = {
     'SANDPIPER_ADVERTISE',
     'SANDPIPER_NODE_NAME',
     'SANDPIPER_LABELS',
+    'SANDPIPER_SERVES',
     'SANDPIPER_CELLS',
     'SANDPIPER_GRACE_MS',
     'SANDPIPER_MEMORY_BYTES',
@@ -154,6 +156,8 @@ const poolProperties = (page) => ({
   terminationSeconds: integer(1, 86_400),
   maxUnavailable: { type: ['integer', 'string'], minimum: 1, pattern: '^([1-9][0-9]?|100)%$' },
   autoscaling,
+  // As runtimeNameSchema of @sandpiper/contracts.
+  runtimes: listOf(matching('^[a-z0-9][a-z0-9._-]{0,62}$')),
   settings: settings(page, 'Node', 'worker'),
   // As nodeLabelsSchema of @sandpiper/contracts; `pool` is the chart's.
   nodeLabels: mapOf('^[a-zA-Z_][a-zA-Z0-9_]{0,62}$', matching('^[\\w./:-]{0,63}$')),

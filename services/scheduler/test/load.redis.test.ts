@@ -94,6 +94,21 @@ describe('the load', () => {
     ]);
   });
 
+  it('of some runtimes counts their runs, and the cells of nodes that have one of them', async () => {
+    const path = '/v1/load/runtimes?names=';
+    expect((await call(key, 'GET', `${path}torch`)).json()).toEqual({ runs: 0, cells: 0 });
+    await reportNode(redis, {
+      ...node('n5', 'ready', [{ id: 0, state: 'idle', run: null }]),
+      runtimes: ['torch', 'numpy'],
+    });
+    expect((await call(key, 'GET', `${path}torch,pandas`)).json()).toEqual({ runs: 0, cells: 1 });
+    await submit();
+    const { runs } = await load();
+    expect((await call(key, 'GET', `${path}default,torch`)).json<{ runs: number }>().runs).toBe(runs);
+    for (const wrong of ['/v1/load/runtimes', `${path}../x`, `${path}a&more=1`])
+      expect((await call(key, 'GET', wrong)).statusCode, wrong).toBe(400);
+  });
+
   it('is told to keys of its scope only, which may nothing else', async () => {
     for (const url of ['/v1/runs/r1', '/v1/nodes', '/v1/keys', '/v1/tenants'])
       expect((await call(key, 'GET', url)).statusCode, url).toBe(403);

@@ -8,10 +8,13 @@ import type { Cells } from './cells.js';
 /** A node that waits for work asks at this interval too, in case a ticket was lost, milliseconds. */
 const POLL_MS = 1_000;
 
+/** Runs that one call takes: one script must not hold up others. */
+const MOST_AT_ONCE = 32;
+
 /** How long a run that must be alone on the node waits for the others here to end, milliseconds. */
 const ALONE_WITHIN_MS = 10_000;
 
-const NOTHING: Taken = { claims: [], alone: null, newer: [], lost: false };
+const NOTHING: Taken = { claims: [], alone: null, newer: [], more: false, lost: false };
 
 export interface TakerOptions {
   readonly node: string;
@@ -95,7 +98,7 @@ export class Taker {
   private async pass(): Promise<void> {
     if (!this.accepting || !this.leased) return;
     if (this.alone !== null) return this.passAlone(this.alone);
-    const most = this.free;
+    const most = Math.min(this.free, MOST_AT_ONCE);
     if (most > 0 && !this.waits) await this.take(most);
   }
 
@@ -123,7 +126,7 @@ export class Taker {
     }
     for (const runId of taken.newer)
       log.warn({ runId }, 'left a run of a newer version of Sandpiper to other nodes: upgrade this node');
-    this.waits = taken.claims.length < most;
+    this.waits = taken.claims.length < most && !taken.more;
     if (taken.alone !== null) await this.isolate(taken.alone, taken.claims);
     // Runs that need no cell may be among those that came.
     this.wake();

@@ -128,13 +128,35 @@ while it goes from cell to Redis (docs/sizing.md). */}}
 {{- end -}}
 
 {{/* What Prometheus is asked for. Schedulers read the load from Redis, so it is the same on each of them. Where the chart
-makes the monitors, the operator's labels tell this release from others. */}}
+makes the monitors, the operator's labels tell this release from others. A runtime without runs has no series: then the load
+of the whole service says whether there is an answer at all. */}}
 {{- define "sandpiper.loadQuery" -}}
-{{- if .Values.monitoring.enabled -}}
-max(sandpiper_scheduler_load_runs{namespace={{ .Release.Namespace | quote }},service={{ include "sandpiper.name" (list . "scheduler") | quote }}})
-{{- else -}}
-max(sandpiper_scheduler_load_runs)
+{{- $root := index . 0 -}}
+{{- $runtimes := index . 1 -}}
+{{- $own := list -}}
+{{- if $root.Values.monitoring.enabled -}}
+{{- $own = list (printf "namespace=%s" (quote $root.Release.Namespace)) (printf "service=%s" (quote (include "sandpiper.name" (list $root "scheduler")))) -}}
 {{- end -}}
+{{- $all := printf "max(sandpiper_scheduler_load_runs%s)" (include "sandpiper.matchers" $own) -}}
+{{- if $runtimes -}}
+{{- $named := append $own (printf "runtime=~%s" (quote (join "|" $runtimes | replace "." "\\."))) -}}
+sum(max by (runtime) (sandpiper_runtime_runs{{ include "sandpiper.matchers" $named }})) or 0 * {{ $all }}
+{{- else -}}
+{{- $all -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sandpiper.matchers" -}}
+{{- if . -}}{{- printf "{%s}" (join "," .) -}}{{- end -}}
+{{- end -}}
+
+{{/* Runtimes that a pool has, beside the one of programs that name none: runs for them wait while the pool has no pod. */}}
+{{- define "sandpiper.expectedRuntimes" -}}
+{{- $names := list -}}
+{{- range include "sandpiper.pools" . | fromJsonArray -}}
+{{- $names = concat $names .runtimes -}}
+{{- end -}}
+{{- without ($names | uniq | sortAlpha) "default" | join "," -}}
 {{- end -}}
 
 {{/* How fast a pool grows and shrinks. */}}

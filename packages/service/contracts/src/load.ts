@@ -12,4 +12,14 @@ export const loadSchema = z
   })
   .meta({ id: 'ServiceLoad' });
 
+/** The answer to `GET /v1/load/runtimes`: what nodes of some runtimes have to do, and the cells for it. */
+export const runtimeLoadSchema = z
+  .strictObject({
+    runs: count.describe('Runs for these runtimes that have not ended, those that run now among them'),
+    cells: count.describe('Cells of the nodes that take runs of any of these'),
+  })
+  .meta({ id: 'RuntimeLoad' });
+
+export type RuntimeLoad = z.infer<typeof runtimeLoadSchema>;
+
 export type ServiceLoad = z.infer<typeof loadSchema>;

@@ -15,6 +15,7 @@ import {
   type RedisConnection,
   runKey,
   RunStore,
+  type Taken,
   syntheticResult,
   TenantStore,
 } from '../src/index.js';
@@ -89,6 +90,23 @@ describe('runs that wait', () => {
     expect(await backlog.counts()).toEqual({ waiting: 3, deferred: 0, running: 2 });
     expect(await taken(10)).toEqual(['a2', 'a3', 'a4']);
     expect(await backlog.counts()).toEqual({ waiting: 0, deferred: 0, running: 5 });
+  });
+
+  it('are taken in several calls where their requests are large', async () => {
+    const source = '#'.repeat(3 * 1024 * 1024);
+    for (const id of ['r0', 'r1', 'r2', 'r3'])
+      await runs.submit(
+        { id, tenant: 'a', limits: DEFAULT_LIMITS, request: { source }, trace: '' },
+        null,
+        PLENTY,
+      );
+    const ids = ({ claims }: Taken): string[] => claims.map(({ id }) => id);
+    const first = await node.take(10);
+    expect([ids(first), first.more]).toEqual([['r0', 'r1'], true]);
+    expect(await redis.exists(`${PREFIXES.hungry}default`)).toBe(0);
+    const second = await node.take(10);
+    expect([ids(second), second.more]).toEqual([['r2', 'r3'], true]);
+    expect(await node.take(10)).toMatchObject({ claims: [], more: false });
   });
 
   it('go back to their place when they are handed back', async () => {

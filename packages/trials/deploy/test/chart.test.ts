@@ -69,6 +69,17 @@ describe.skipIf(HELM === null)('the chart (if skipped, it needs TEST_HELM)', () 
     },
   );
 
+  it('gives a pool its runtimes, scales it by their load, and lets their runs wait for it', () => {
+    const text = JSON.stringify(objectsOf('pools'));
+    expect(text).toContain('{"name":"SANDPIPER_SERVES","value":"python3,numpy1.26"}');
+    expect(text).toContain('{"name":"SANDPIPER_EXPECTED_RUNTIMES","value":"numpy1.26,python3"}');
+    const query = (runtimes: string): string =>
+      `sum(max by (runtime) (sandpiper_runtime_runs{runtime=~${runtimes}})) or 0 * max(sandpiper_scheduler_load_runs)`;
+    expect(text).toContain(JSON.stringify(query('"python3|numpy1\\\\.26"')));
+    const asked = valuesOf('keda').replace('cells: 4', 'cells: 4\n    runtimes: [default, python3]');
+    expect(JSON.stringify(render(asked))).toContain('/v1/load/runtimes?names=default,python3"');
+  });
+
   it('lets two releases live in one namespace', () => {
     const values = valuesOf('long-names').replace(/^fullnameOverride.*$/m, '');
     const both = ['blue', 'blue-sandpiper'].map((name) => render(values, { name }));

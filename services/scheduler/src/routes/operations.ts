@@ -1,8 +1,12 @@
-import { loadSchema, runtimesSchema } from '@sandpiper/contracts';
+import { loadSchema, runtimeLoadSchema, runtimeNameSchema, runtimesSchema } from '@sandpiper/contracts';
+import { z } from 'zod';
 import type { App, Context } from '../context.js';
-import { loadOf } from '../load.js';
+import { loadOf, loadOfRuntimes } from '../load.js';
 import { ApiProblem } from '../problems.js';
-import { refusals } from './common.js';
+import { refusals, submissionRefusals } from './common.js';
+
+/** Runtimes that one question may name. */
+const MOST_NAMES = 100;
 
 /** For operators: health, readiness, metrics, the OpenAPI document. */
 export function operationRoutes(app: App, context: Context, ping: () => Promise<unknown>): void {
@@ -41,12 +45,36 @@ export function operationRoutes(app: App, context: Context, ping: () => Promise<
   );
 
   app.get(
+    '/v1/load/runtimes',
+    {
+      config: { scope: 'metrics' },
+      schema: {
+        summary: 'The same of some runtimes: numbers to scale the nodes by that have them',
+        tags: ['nodes'],
+        querystring: z.strictObject({
+          names: z
+            .string()
+            .transform((list) => list.split(','))
+            .pipe(z.array(runtimeNameSchema).max(MOST_NAMES))
+            .describe('Names, separated by commas; `default` stands for runs that name none'),
+        }),
+        response: { 200: runtimeLoadSchema, ...submissionRefusals },
+      },
+    },
+    async (request) => {
+      const { gate, backlog, nodes } = context;
+      const [demand, views] = await gate.run(() => Promise.all([backlog.demand(), nodes.list()]));
+      return loadOfRuntimes(request.query.names, demand, views);
+    },
+  );
+
+  app.get(
     '/v1/runtimes',
     {
       config: { scope: 'read' },
       schema: {
         summary: 'The runtimes that a run may name: interpreters with their libraries',
-        description: 'Those that all nodes have that take runs; the first is that of runs that name none.',
+        description: 'Those that any node has that takes runs. `default` stands for runs that name none.',
         tags: ['runs'],
         response: { 200: runtimesSchema, ...refusals },
       },

@@ -16,8 +16,8 @@
 -- Reply: for each run {outcome, id, attempt, submitted, deaths, request, epoch, trace, tenant, now, how often it was
 --   repeated because it had waited for a CPU} with the outcomes run, cancel or poison (give it up). Besides {'alone',
 --   id} for one that wants the node for itself: it is among those runs, or it may be taken by its name when nothing
---   else runs on the node; {'newer', id} for one that the node cannot read, which waits for others; {'lost'} alone
---   when the node has no lease: it must report first
+--   else runs on the node; {'newer', id} for one that the node cannot read, which waits for others; {'more'}: ask
+--   again for more; {'lost'} alone when the node has no lease: it must report first
 -- @include decimal
 -- @include enqueue
 -- @include now
@@ -69,7 +69,7 @@ if before and string.sub(before, 1, #claim + 1) == claim .. ' ' then
   return replies
 end
 
-local given = {}
+local given, bytes = {}, 0
 local function give(id, fields, place, charge)
   local run_key = PREFIX.run .. id
   fields.attempt = redis.call('HINCRBY', run_key, 'attempt', 1)
@@ -82,6 +82,7 @@ local function give(id, fields, place, charge)
   if fields.quarantine then redis.call('SADD', KEY.quarantined, id) end
   redis.call('HINCRBY', KEY.inflight, fields.tenant, 1)
   given[#given + 1] = id
+  bytes = bytes + #fields.request
   tell(id, fields)
 end
 
@@ -195,7 +196,7 @@ if wanted ~= '' then
   end
 else
   for _ = 1, most + CONST.REMOVED_AT_ONCE do
-    if #given >= most or isolates then break end
+    if #given >= most or isolates or bytes > CONST.TAKEN_BYTES then break end
     local best = first()
     if not best then break end
     take_next(unpack(best))
@@ -212,7 +213,9 @@ for tenant, own in pairs(accounts) do
 end
 if later > clock then redis.call('SET', KEY.clock, exact(later)) end
 if #given > 0 then redis.call('HSET', taken_key, instance, claim .. ' ' .. table.concat(given, ' ')) end
+local has_more = #given < most and bytes > CONST.TAKEN_BYTES
+if has_more then replies[#replies + 1] = {'more'} end
 for _, runtime in ipairs(runtimes) do
-  redis.call(#given < most and 'SADD' or 'SREM', PREFIX.hungry .. runtime, node)
+  redis.call(#given < most and not has_more and 'SADD' or 'SREM', PREFIX.hungry .. runtime, node)
 end
 return replies

@@ -149,6 +149,8 @@ export interface Taken {
   readonly alone: string | null;
   /** Runs that it cannot read; they wait for other nodes. */
   readonly newer: readonly string[];
+  /** There is more than one reply holds: it asks again. */
+  readonly more: boolean;
   /** It has no lease: it must report before it gets runs, and those that it had are lost. */
   readonly lost: boolean;
 }
@@ -296,6 +298,7 @@ export class RunStore {
       claims: replies.filter(([kind]) => isGiven(kind)).map((reply) => toClaim(reply, claim)),
       alone: named('alone')[0] ?? null,
       newer: named('newer'),
+      more: replies.some(([kind]) => kind === 'more'),
       lost: replies.some(([kind]) => kind === 'lost'),
     };
   }

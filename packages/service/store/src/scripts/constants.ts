@@ -62,6 +62,8 @@ const TIMES = {
 const STEPS = {
   /** Runs or records that one step removes. */
   REMOVED_AT_ONCE: 250,
+  /** Requests that one reply to a node holds, bytes; the last of them may go beyond it. */
+  TAKEN_BYTES: 4 * 1024 * 1024,
   /** Nodes that one step wakes; the others are woken by what follows, or ask within a second. */
   WOKEN_AT_ONCE: 50,
   /** Tenants that one step of the sweep looks at. */
