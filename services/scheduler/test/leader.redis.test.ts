@@ -25,6 +25,7 @@ let redis: RedisConnection;
 beforeAll(async () => {
   server = await startRedis();
   redis = connectPatient(server.url);
+  redis.on('error', () => undefined);
 });
 beforeEach(() => server.flush());
 afterAll(async () => {

@@ -93,6 +93,7 @@ const ROUTES: [string, string, object | undefined, Scope][] = [
   ['DELETE', '/v1/keys/none', undefined, 'admin'],
   ['GET', '/metrics', undefined, 'metrics'],
   ['GET', '/v1/load', undefined, 'metrics'],
+  ['GET', '/v1/load/runtimes?names=default', undefined, 'metrics'],
   ['GET', '/v1/nodes/targets', undefined, 'metrics'],
 ];
 
