@@ -108,7 +108,7 @@ const TWIN = 'another node has the same name: give each its own SANDPIPER_NODE_N
 /** Mailbox capacity for requests to leave: a signal or two. */
 const MAILBOX_CAPACITY = 4;
 
-/** A worker node: it takes runs for its supervised cells, when tickets in its queue say that there are some. One per process. */
+/** A worker node: it takes runs for its supervised cells, also when a ticket says that there are some. One per process. */
 export class WorkerNode {
   private readonly connections: {
     commands: RedisConnection;

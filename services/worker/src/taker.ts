@@ -118,7 +118,7 @@ export class Taker {
     try {
       taken = await store.take({ ...name, most, alone, ...(wanted === undefined ? {} : { wanted }) });
     } finally {
-      attempts.receive(taken.claims, askedAt);
+      attempts.receive(taken.claims, askedAt, this.accepting);
     }
     if (taken.lost) {
       this.leased = false;

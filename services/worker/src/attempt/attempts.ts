@@ -41,12 +41,18 @@ export class Attempts {
     this.early = new Set();
   }
 
-  /** @param taken runs that were taken; @param askedAt when they were asked for, as `performance.now()` */
-  receive(taken: readonly Claim[], askedAt: number): void {
+  /**
+   * @param taken runs that were taken; @param askedAt when they were asked for, as `performance.now()`
+   * @param keeps false: the node takes no runs any more, so they go back
+   */
+  receive(taken: readonly Claim[], askedAt: number, keeps: boolean): void {
     const cancelled = this.early ?? new Set();
     this.early = null;
-    for (const claim of taken) this.begin(claim, askedAt);
-    for (const { id } of taken) if (cancelled.has(id)) this.cancel(id);
+    for (const claim of taken) {
+      this.begin(claim, askedAt);
+      if (cancelled.has(claim.id)) this.cancel(claim.id);
+      if (!keeps) this.interrupt(claim.id, 'hand-back');
+    }
   }
 
   private begin(claim: Claim, askedAt: number): void {
