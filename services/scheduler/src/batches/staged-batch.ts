@@ -138,7 +138,7 @@ export class StagedBatch {
     if ('most' in staged) throw fullnessProblem(staged);
   }
 
-  /** When Redis is away, the dispatcher sweeps the remains later. */
+  /** When Redis is away, the leading scheduler sweeps the remains later. */
   private async drop(): Promise<void> {
     await this.services.store.drop(this.begun.batch.id).catch(() => undefined);
   }

@@ -48,7 +48,7 @@ export function batchKills(stage: Stage, { runs, kills }: BatchKills): Promise<O
           struck.kills === kills,
         ),
         figure(`${kind}: of which left an incomplete batch`, String(struck.unsealed)),
-        none(`${kind}: runs of an incomplete batch that were run or dispatched`, struck.ran),
+        none(`${kind}: runs of an incomplete batch that were run`, struck.ran),
         requirement(
           `${kind}: runs of the batch, and how many have ended`,
           `${summary.total}, ${summary.done}`,
