@@ -83,8 +83,7 @@ export class NodeRegistry {
    * All nodes by name. A node is `lost` when silent for its lease; after an hour it is removed from the list.
    */
   async list(): Promise<NodeView[]> {
-    // Reports of newer nodes are read too: newer schemas only add fields, and the dispatcher must count their
-    // cells.
+    // Reports of newer nodes are read too: newer schemas only add fields, and their cells count.
     const [now, hash] = await Promise.all([redisTime(this.redis), this.redis.hgetall(KEYS.nodes)]);
     const views: NodeView[] = [];
     for (const [name, text] of Object.entries(hash)) {

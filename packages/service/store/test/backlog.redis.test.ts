@@ -457,6 +457,27 @@ describe('a batch', () => {
     expect(left.filter((name) => !name.endsWith(':tenants') && !name.endsWith(':sequence'))).toEqual([]);
   });
 
+  it('counts what has not ended also where runs were purged and cancelled before it was whole', async () => {
+    const three = batch('b7');
+    await begin(three, null, 3);
+    await stage(three, 0, 1, 2);
+    const result = (id: string) =>
+      syntheticResult({
+        ...{ id, attempt: 0, limits: DEFAULT_LIMITS, engine: 'seccomp' as const, message: '' },
+        ...{ status: 'cancelled' as const, node: null, cell: null },
+      });
+    expect(await runs.finish(result('b7-0'), 'queued')).toBe('accepted');
+    await submit('a', 'r0');
+    expect(await backlog.demand()).toEqual([{ runtime: 'default', runs: 1 }]);
+    await seal(three, null, 3);
+    const claims = await take(10);
+    expect(claims.map(({ id }) => id)).toEqual(['b7-1', 'b7-2', 'r0']);
+    expect(await backlog.demand()).toEqual([{ runtime: 'default', runs: 3 }]);
+    for (const claim of claims) await end(claim);
+    expect(await backlog.demand()).toEqual([]);
+    expect(await redis.hgetall(KEYS.waiting)).toEqual({});
+  });
+
   it('cannot be dropped once it is complete', async () => {
     const one = batch('b6');
     await begin(one, null, 1);

@@ -61,11 +61,11 @@ describe('a service with runtimes', () => {
     expect(said(['map', program, join(folder, 'inputs.jsonl'), ...by])).toMatch(/cpython.*\n.*cpython/);
   });
 
-  it('refuses one that not all nodes have, with the list', async () => {
+  it('refuses one that no node has, with the list', async () => {
     const refused = { status: 400, code: 'invalid-request', path: 'runtime' };
     await expect(client.submitRun({ source: '', runtime: 'numpy' })).rejects.toMatchObject({
       ...refused,
-      message: 'runtime: not all nodes have the runtime "numpy"; available: default, python3',
+      message: 'runtime: no node has the runtime "numpy"; available: default, python3',
     });
     await expect(client.submitRun({ source: '', runtime: '../x' })).rejects.toMatchObject(refused);
     await expect(

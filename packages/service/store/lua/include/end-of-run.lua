@@ -12,9 +12,11 @@
 local function leave_queue(id, tenant, runtime, claim)
   if claim then
     leave_node(id, tenant, claim)
-  elseif not dequeue(id, tenant, runtime) then
-    redis.call('ZREM', KEY.deferred, id)
+  elseif not dequeue(id, tenant, runtime) and redis.call('ZREM', KEY.deferred, id) == 0 then
+    -- Its batch is not whole yet, and counts it when it is.
+    return
   end
+  count_demand(runtime, -1)
 end
 
 local function end_in_batch(id, status, index, time)

@@ -19,7 +19,6 @@ local function purge_run(id, time)
     return 'later'
   end
   leave_queue(id, tenant, runtime or CONST.DEFAULT_RUNTIME)
-  count_demand(runtime or CONST.DEFAULT_RUNTIME, -1)
   redis.call('HINCRBY', KEY.finished, 'cancelled|' .. engine, 1)
   discard_run(id)
   local batch_done = batch ~= '' and end_in_batch(batch, 'cancelled', string.sub(id, #batch + 2), time)

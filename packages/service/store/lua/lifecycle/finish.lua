@@ -32,7 +32,6 @@ end
 
 runtime = runtime or CONST.DEFAULT_RUNTIME
 leave_queue(id, tenant, runtime, current_claim)
-count_demand(runtime, -1)
 if charge and took ~= '' then settle(tenant, tonumber(charge), tonumber(took)) end
 redis.call('HINCRBY', KEY.finished, status .. '|' .. engine, 1)
 local size_before = tonumber(size or '0')

@@ -175,8 +175,12 @@ local function take_next(tenant, own, runtime)
   end
   count(KEY.waiting, tenant, -1)
   local fields = read(id)
-  -- One that was cancelled or purged before its batch was whole is no longer queued.
-  if fields.state ~= 'queued' or not takes(id, fields, place, runtime) then return end
+  if fields.state ~= 'queued' then
+    -- It was cancelled or purged before its batch was whole.
+    count_demand(runtime, -1)
+    return
+  end
+  if not takes(id, fields, place, runtime) then return end
   give(id, fields, place, own.mean)
   own.inflight = own.inflight + 1
   own.start = own.time
