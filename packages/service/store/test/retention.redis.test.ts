@@ -366,6 +366,16 @@ describe('a purge', () => {
     expect(await retention.purgeBatch('b1')).toBe('missing');
   });
 
+  it('leaves nothing where a running run was handed back, and the batch is purged again', async () => {
+    await sealed('b1', 1);
+    const { id, fence } = await claimed(batchRunId('b1', 0));
+    expect(await retention.purgeBatch('b1')).toBe('later');
+    await runs.release(id, fence);
+    expect(await retention.purgeBatch('b1')).toBe('gone');
+    expect((await keys()).filter((name) => !LASTING.test(name))).toEqual([]);
+    await expectExact();
+  });
+
   it('is listed and resumed when its scheduler dies', async () => {
     await sealed('b1', 600);
     await redis.hset('{sandpiper}:batch:b1', 'purge', '1', 'purged', '250');

@@ -25,6 +25,8 @@ end
 local from = tonumber(purged or '0')
 local upto = math.min(from + CONST.REMOVED_AT_ONCE, total)
 for index = from, upto - 1 do purge_run(id .. '-' .. index, time) end
+-- A run that was handed back since an earlier call was its last one.
+if redis.call('EXISTS', batch_key) == 0 then return 'gone' end
 if upto < total then
   redis.call('HSET', batch_key, 'purged', upto)
   return 'more'
