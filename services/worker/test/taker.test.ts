@@ -8,7 +8,7 @@ const NOTHING: Taken = { claims: [], alone: null, newer: [], more: false, lost: 
 const claimsOf = (...ids: string[]): Claim[] => ids.map((id) => ({ id }) as Claim);
 
 /** Calls of the taker, in order, and what Redis answers to them in turn. */
-let asked: (Pick<Appetite, 'most' | 'wanted'> & { alone: boolean | undefined })[];
+let asked: { [name in 'most' | 'wanted' | 'alone']: Appetite[name] | undefined }[];
 let answers: (Partial<Taken> | Promise<Partial<Taken>>)[];
 /** Runs that the node has, and those that it gave back at once. */
 let has: string[];
@@ -71,7 +71,7 @@ async function end(...ids: string[]): Promise<void> {
   await rest();
 }
 
-const mosts = (): number[] => asked.map(({ most }) => most);
+const mosts = () => asked.map(({ most }) => most);
 
 describe('a node', () => {
   it('asks for nothing before it has a lease, nor while it is paused', async () => {
