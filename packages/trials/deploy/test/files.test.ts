@@ -50,6 +50,7 @@ describe('files that are made from others', () => {
       'SANDPIPER_CALLBACK_SECRET',
       'SANDPIPER_CALLBACK_SECRET_FILE',
       'SANDPIPER_CELLS',
+      'SANDPIPER_EXPECTED_RUNTIMES',
       'SANDPIPER_GRACE_MS',
       'SANDPIPER_HOST',
       'SANDPIPER_JUDGE_FOLDER',
@@ -70,6 +71,7 @@ describe('files that are made from others', () => {
       'SANDPIPER_REDIS_USERNAME',
       'SANDPIPER_REDIS_WAIT_MS',
       'SANDPIPER_REDIS_WAIT_REPLICAS',
+      'SANDPIPER_SERVES',
       'SANDPIPER_STOP_DELAY_MS',
     ]);
     for (const { name, bounds } of all) {
