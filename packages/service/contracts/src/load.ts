@@ -12,6 +12,8 @@ export const loadSchema = z
   })
   .meta({ id: 'ServiceLoad' });
 
+export type ServiceLoad = z.infer<typeof loadSchema>;
+
 /** The answer to `GET /v1/load/runtimes`: what nodes of some runtimes have to do, and the cells for it. */
 export const runtimeLoadSchema = z
   .strictObject({
@@ -21,5 +23,3 @@ export const runtimeLoadSchema = z
   .meta({ id: 'RuntimeLoad' });
 
 export type RuntimeLoad = z.infer<typeof runtimeLoadSchema>;
-
-export type ServiceLoad = z.infer<typeof loadSchema>;

@@ -2,12 +2,12 @@ import { CALLBACK_QUEUE, type CallbackJob, type FailedCallback } from '@sandpipe
 import {
   CallbackOutbox,
   keepFewEvents,
-  QUEUE_PREFIX,
+  openQueue,
   type RedisConnection,
   type ResultReader,
 } from '@sandpiper/store';
 import type { Logger, Tracing } from '@sandpiper/telemetry';
-import { Queue, type QueueOptions } from 'bullmq';
+import type { Queue } from 'bullmq';
 import { AddressPolicy, type Network } from './address-policy.js';
 import { CallbackDeliverer, type CallbackOutcome } from './deliverer.js';
 import { faultOf, resolveByDns, type Resolve } from './destination.js';
@@ -69,8 +69,7 @@ export class Callbacks {
     const { connection, attempts, leaseMs, ca } = options;
     this.policy = new AddressPolicy(options.allow);
     this.outbox = new CallbackOutbox(redis);
-    this.queue = new Queue<CallbackJob>(CALLBACK_QUEUE, callbackQueueOptions(redis));
-    this.queue.on('error', () => undefined);
+    this.queue = openQueue<CallbackJob>(CALLBACK_QUEUE, redis);
     keepFewEvents(redis, this.queue);
     connection.on('error', (error: Error) => log.debug({ reason: error.message }, 'Redis connection'));
     this.mover = new OutboxMover({
@@ -153,14 +152,6 @@ export class Callbacks {
     this.options.connection.disconnect();
   }
 }
-
-const callbackQueueOptions = (connection: RedisConnection): QueueOptions => ({
-  connection,
-  prefix: QUEUE_PREFIX,
-  // Both options would send commands at start-up, when Redis may still be unavailable.
-  skipVersionCheck: true,
-  skipMetasUpdate: true,
-});
 
 const originOf = (url: string | undefined): string | null =>
   url !== undefined && URL.canParse(url) ? new URL(url).origin : null;

@@ -49,7 +49,7 @@ async function main(settings: JudgeSettings): Promise<void> {
       bounds: () => bounds.queue,
       ceilings: settings.ceilings,
       engines: settings.engines,
-      // Programs of problems run on the runtime that every node has.
+      // Programs of problems name none.
       runtimes: () => [DEFAULT_RUNTIME_NAME],
       callbackFault: () => 'runs of a judge have no callbacks',
     },

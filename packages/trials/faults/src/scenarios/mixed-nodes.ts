@@ -26,8 +26,8 @@ const NODES = [
 ] as const;
 const VICTIM = 1;
 
-/** How much further one of two equal tenants may be: a part of the runs of one, and some that are long by chance. */
-const maxAhead = (own: number): number => 0.15 * own + 20;
+/** How much further one of two equal tenants may be: a part of the runs of one; of few runs, some are long by chance. */
+const maxAhead = (own: number): number => Math.max(0.15 * own, 25);
 
 /**
  * Three nodes with different runtimes, runs of three kinds from two tenants, the first of which is there before the second,
